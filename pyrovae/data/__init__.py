@@ -1,0 +1,99 @@
+"""Data: sources that give train, val and test, and minibatches of them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import Dataset as TorchDataset
+
+from ..errors import DataError
+from .arrays import arrays
+from .base import Binarize, Dataset, Split
+from .batches import Batches, BatchSource
+from .digits import digits
+from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, svhn
+from .loader import LoaderBatches
+
+__all__ = [
+    "BatchSource",
+    "Batches",
+    "Binarize",
+    "Dataset",
+    "LoaderBatches",
+    "Split",
+    "arrays",
+    "batches",
+    "cifar10",
+    "digits",
+    "emnist",
+    "fashion_mnist",
+    "kmnist",
+    "mnist",
+    "svhn",
+]
+
+Batchable = (
+    Dataset
+    | Split
+    | Tensor
+    | tuple[Tensor, ...]
+    | DataLoader[Any]
+    | TorchDataset[Any]
+    | BatchSource
+)
+
+
+def batches(
+    data: Batchable,
+    batch_size: int,
+    *,
+    shuffle: bool = True,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    drop_last: bool = False,
+) -> BatchSource:
+    """Minibatches of whatever holds data.
+
+    Args:
+        data: A dataset (its `train`), a split, a tensor [N, ...] or several: `Batches` on the
+            device. A torch dataset or a `DataLoader`: `LoaderBatches`, read as it goes. `Batches`
+            and `LoaderBatches` are handed back.
+        batch_size: Rows per batch, B. A `DataLoader` keeps its own, its own order and its own last
+            batch; what is handed back keeps all.
+        shuffle: A new order every epoch; an iterable torch dataset keeps its own.
+        seed: Of the order and of the binary draws.
+        device: None is CUDA when present, else the CPU.
+        drop_last: Leave out a last batch of fewer than `batch_size` rows.
+
+    Raises:
+        DataError: `data` is none of these, or is empty.
+        ConfigError: `batch_size` is below 1.
+
+    Example:
+        >>> source = batches(digits(binarize="dynamic"), 100, device="cpu")
+        >>> len(source), next(source.epoch(0))[0].shape
+        (12, torch.Size([100, 1, 8, 8]))
+    """
+    if isinstance(data, Batches | LoaderBatches):
+        return data
+    if isinstance(data, Dataset):
+        data = data.train
+    if isinstance(data, Split | Tensor | tuple):
+        return Batches(
+            data, batch_size, shuffle=shuffle, seed=seed, device=device, drop_last=drop_last
+        )
+    if isinstance(data, TorchDataset):
+        data = DataLoader(
+            data,
+            batch_size,
+            shuffle=shuffle and not isinstance(data, IterableDataset),
+            drop_last=drop_last,
+            generator=torch.Generator(),
+        )
+    if isinstance(data, DataLoader):
+        return LoaderBatches(data, seed=seed, device=device)
+    raise DataError(
+        f"batches: got {type(data).__name__}, needs a dataset, a split, tensors, a torch Dataset "
+        "or a DataLoader; pyrovae.data.arrays takes numpy arrays, lists and files"
+    )

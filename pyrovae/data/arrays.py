@@ -1,0 +1,186 @@
+"""The user's own data: arrays, tensors, lists, files and torch datasets."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence, Sized
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from ..errors import DataError
+from .base import Dataset, Split, partition
+
+Source = Tensor | np.ndarray | Sequence[Any] | TorchDataset[Any] | str | Path
+
+
+def arrays(
+    x: Source,
+    y: Source | None = None,
+    *,
+    val: float | int = 0.1,
+    test: float | int = 0.1,
+    seed: int = 0,
+    dynamic: bool = False,
+) -> Dataset:
+    """Data held in memory, split at random by a seed.
+
+    Every split comes in a random order, so that its first rows are a fair sample of data that were
+    sorted. The data are copied: later changes to `x` do not reach the splits.
+
+    Args:
+        x: [N, ...]: a numpy array, a tensor, nested lists, a map-style torch dataset whose items
+            are x or (x, y), or the path of a `.npy` file or of an `.npz` file with arrays x and y
+            or with one array. Integers become float32, floats stay what they are.
+        y: Labels [N], likewise; integers become int64.
+        val: Share of the rows as a float, or their number as an integer.
+        test: Likewise.
+        seed: Of the split, and of the fixed draws where `dynamic`.
+        dynamic: `x` holds Bernoulli probabilities: every pass over `train` draws fresh 0/1 values,
+            `val` and `test` are drawn once.
+
+    Raises:
+        DataError: A file is missing or damaged, rows differ in shape, a value is not a finite
+            number, rows of `x` and `y` differ in number, or no rows are left to train on.
+
+    Example:
+        >>> arrays([[0.0, 1.0]] * 10, y=range(10), val=2, test=0.3)  # doctest: +ELLIPSIS
+        Dataset(name='arrays', train=Split(5 x [2] float32, labels int64), val=Split(2 x ...
+    """
+    data, labels = _load("x", x)
+    if y is not None:
+        if labels is not None:
+            raise DataError("arrays: x brings labels of its own; leave y out, or give x alone")
+        labels, extra = _load("y", y)
+        if extra is not None:
+            raise DataError("arrays: y holds pairs; give the labels alone")
+    if not data.is_floating_point():
+        data = data.to(torch.float32)
+    if labels is not None and not labels.is_floating_point():
+        labels = labels.to(torch.int64)
+    whole = Split(data, labels)
+    sizes = _count("val", val, len(whole)), _count("test", test, len(whole))
+    splits = [whole[rows] for rows in partition("arrays", len(whole), sizes, seed)]
+    info = {"binarize": "none", "levels": None, "unit": False, "seed": seed}
+    made = Dataset("arrays", splits[0], splits[1], splits[2], info)
+    return made.binarized("dynamic", seed) if dynamic else made
+
+
+def _load(name: str, source: Source) -> tuple[Tensor, Tensor | None]:
+    if isinstance(source, str | Path):
+        return _from_file(name, Path(source).expanduser())
+    if isinstance(source, TorchDataset):
+        return _from_items(name, source)
+    return _tensor(name, source), None
+
+
+def _tensor(name: str, source: object) -> Tensor:
+    if isinstance(source, Tensor):
+        tensor = source.detach().cpu()
+    elif isinstance(source, np.ndarray | np.generic):
+        tensor = _from_numpy(name, np.asarray(source))
+    elif isinstance(source, Sequence) and not isinstance(source, str):
+        if source and isinstance(source[0], Tensor | np.ndarray):
+            return _stacked(name, [_tensor(name, row) for row in source])
+        try:
+            tensor = torch.tensor(source)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise DataError(
+                f"arrays: the lists of {name} are ragged or hold something else than numbers "
+                f"({error}); give numbers only, in rows of one shape"
+            ) from error
+    else:
+        raise DataError(
+            f"arrays: {name} holds {type(source).__name__}, needs a numpy array, a tensor, nested "
+            "lists, a map-style torch dataset of these, or a .npy or .npz file"
+        )
+    if tensor.is_complex():
+        raise DataError(f"arrays: {name} holds complex numbers; give real and imaginary parts")
+    return tensor
+
+
+def _from_numpy(name: str, array: np.ndarray) -> Tensor:
+    if array.dtype.kind in "biu":
+        return torch.from_numpy(array.astype(np.int64))
+    if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
+        # A copy in this machine's byte order, with strides that torch accepts.
+        return torch.from_numpy(np.array(array, array.dtype.newbyteorder("="), order="C"))
+    raise DataError(
+        f"arrays: {name} has dtype {array.dtype}, needs real numbers of at most 64 bits; "
+        "encode categories as integers first"
+    )
+
+
+def _from_file(name: str, path: Path) -> tuple[Tensor, Tensor | None]:
+    if not path.is_file():
+        raise DataError(f"arrays: {name}: there is no file {path.absolute()}; check the path")
+    if path.suffix not in (".npy", ".npz"):
+        raise DataError(
+            f"arrays: {name}: {path} is not .npy or .npz, the formats that hold numbers and "
+            "nothing else; write the array with numpy.save"
+        )
+    try:
+        stored = np.load(path, allow_pickle=False)
+        found = dict(stored) if isinstance(stored, np.lib.npyio.NpzFile) else {"x": stored}
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"arrays: {name}: {path} is damaged or holds Python objects ({error}); "
+            "write it anew with numpy.save from an array of numbers"
+        ) from error
+    if len(found) == 1:
+        return _from_numpy(name, next(iter(found.values()))), None
+    if set(found) != {"x", "y"}:
+        raise DataError(
+            f"arrays: {name}: {path} holds the arrays {sorted(found)}, needs x and y, or one; "
+            "load it with numpy and pass the arrays"
+        )
+    return _from_numpy(name, found["x"]), _from_numpy("y", found["y"])
+
+
+def _from_items(name: str, source: TorchDataset[Any]) -> tuple[Tensor, Tensor | None]:
+    if not isinstance(source, Sized):
+        raise DataError(
+            f"arrays: {type(source).__name__} has no length and cannot be split; give it a "
+            "__len__, or feed its DataLoader to pyrovae.data.batches"
+        )
+    items = [source[index] for index in range(len(source))]
+    rows = [item if isinstance(item, tuple | list) else (item,) for item in items]
+    widths = {len(row) for row in rows}
+    if widths not in ({1}, {2}):
+        raise DataError(
+            f"arrays: the items of {type(source).__name__} have {sorted(widths)} parts, need to "
+            "be all x or all (x, y); wrap the dataset to give these"
+        )
+    columns = [
+        _stacked(name, [_item(name, part) for part in column])
+        for column in zip(*rows, strict=True)
+    ]
+    return columns[0], columns[1] if len(columns) == 2 else None
+
+
+def _item(name: str, part: object) -> Tensor:
+    return torch.tensor(part) if isinstance(part, int | float) else _tensor(name, part)
+
+
+def _stacked(name: str, rows: list[Tensor]) -> Tensor:
+    for index, row in enumerate(rows):
+        if row.shape != rows[0].shape:
+            raise DataError(
+                f"arrays: row {index} of {name} has shape {list(row.shape)}, row 0 "
+                f"{list(rows[0].shape)}; bring all rows to one shape"
+            )
+    return torch.stack(rows)
+
+
+def _count(name: str, size: float | int, n: int) -> int:
+    if isinstance(size, float):
+        if not 0 <= size < 1:
+            raise DataError(
+                f"arrays: {name}={size} is no share of the rows; give a float in [0, 1), or an "
+                "integer number of rows"
+            )
+        return round(size * n)
+    return size

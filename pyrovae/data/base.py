@@ -1,0 +1,232 @@
+"""What every data source gives: splits of checked tensors, cut and drawn by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError, DataError
+
+Binarize = Literal["dynamic", "static"]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Data of one purpose: `x` [N, ...] and, where there are any, labels `y` [N].
+
+    Args:
+        x: One datum a row, finite.
+        y: What belongs to each row, as many rows as `x`.
+        dynamic: `x` holds Bernoulli probabilities, and every pass draws fresh 0/1 values.
+        with_labels: Batches are `(x, y)` instead of `(x,)`; see `labelled`.
+
+    Raises:
+        DataError: Rows of `x` and `y` differ in number, a value is NaN or infinite, probabilities
+            leave [0, 1], or labels are asked for where there are none.
+
+    Example:
+        >>> split = Split(torch.zeros(5, 2, 3), y=torch.arange(5))
+        >>> split[1:4]
+        Split(3 x [2, 3] float32, labels int64)
+    """
+
+    x: Tensor
+    y: Tensor | None = None
+    dynamic: bool = False
+    with_labels: bool = False
+
+    def __post_init__(self) -> None:
+        for name, tensor in (("x", self.x), ("y", self.y)):
+            if tensor is not None:
+                _check(name, tensor)
+        if self.y is not None and len(self.y) != len(self.x):
+            raise DataError(
+                f"Split: y has {len(self.y)} rows, x has {len(self.x)}; give one label for a row"
+            )
+        if self.with_labels and self.y is None:
+            raise DataError("Split: labels are asked for, but y is None; give y, or use x alone")
+        if self.dynamic:
+            _check_probabilities(self.x)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows: slice | Tensor) -> Split:
+        if not isinstance(rows, slice | Tensor):
+            raise DataError(
+                f"Split: rows are taken by a slice or an index tensor, not by {rows!r}; "
+                "write split[i : i + 1] for one row, split.x[i] for its tensor"
+            )
+        return replace(self, x=self.x[rows], y=None if self.y is None else self.y[rows])
+
+    def __repr__(self) -> str:
+        dtypes = [str(t.dtype).removeprefix("torch.") for t in (self.x, self.y) if t is not None]
+        labels = f", labels {dtypes[1]}" if self.y is not None else ""
+        return (
+            f"Split({len(self)} x {list(self.shape)} {dtypes[0]}{labels}"
+            f"{', dynamic' if self.dynamic else ''})"
+        )
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of one datum, without the leading N."""
+        return self.x.shape[1:]
+
+    def labelled(self) -> Split:
+        """The same split, whose batches are `(x, y)`; DataError where `y` is None."""
+        return replace(self, with_labels=True)
+
+    def subset(self, n: int) -> Split:
+        """The first `n` rows; all of them where there are fewer."""
+        if n < 0:
+            raise DataError(f"Split.subset: got n={n}, needs a count of rows, 0 or more")
+        return self[:n]
+
+    def binarized(self, seed: int) -> Split:
+        """One fixed Bernoulli draw from `x` in [0, 1], the same on every device."""
+        _check_probabilities(self.x)
+        generator = torch.Generator().manual_seed(seed)
+        drawn = torch.bernoulli(self.x.cpu(), generator=generator).to(self.x.device)
+        return replace(self, x=drawn, dynamic=False)
+
+    def to(self, device: torch.device | str) -> Split:
+        """The same split on `device`."""
+        return replace(self, x=self.x.to(device), y=None if self.y is None else self.y.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three splits of one source, all of one data shape; a split that was not wanted is empty.
+
+    Args:
+        name: What to call it in tables.
+        train: To fit on.
+        val: To choose by.
+        test: To report on.
+        info: Small facts; the sources here write `binarize` ("none", "static" or "dynamic"),
+            `levels` (grey levels of the source) and `unit` (whether levels were scaled to [0, 1]).
+
+    Raises:
+        DataError: The splits hold data of unequal shapes.
+    """
+
+    name: str
+    train: Split
+    val: Split
+    test: Split
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shapes = [list(split.shape) for split in (self.train, self.val, self.test)]
+        if shapes[1:] != shapes[:-1]:
+            raise DataError(
+                f"{self.name}: train, val and test hold data of shapes {shapes}; "
+                "they need one shape, bring them to it first"
+            )
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of one datum."""
+        return self.train.shape
+
+    def binarized(self, how: Binarize, seed: int = 0) -> Dataset:
+        """Draw 0/1 values from `x` in [0, 1].
+
+        Args:
+            how: "static" draws every split once. "dynamic" draws `val` and `test` once, so that
+                figures stay comparable, and `train` afresh on every pass.
+            seed: Of the fixed draws; kept as `info["binarize_seed"]`.
+
+        Raises:
+            ConfigError: `how` is neither.
+            DataError: `x` leaves [0, 1].
+        """
+        if how not in get_args(Binarize):
+            raise ConfigError(
+                f'{self.name}: binarize={how!r} is not known; use "dynamic", "static" or None'
+            )
+        train = (
+            replace(self.train, dynamic=True)
+            if how == "dynamic"
+            else self.train.binarized(mix_seed(seed, 0))
+        )
+        val, test = self.val.binarized(mix_seed(seed, 1)), self.test.binarized(mix_seed(seed, 2))
+        info = {**self.info, "binarize": how, "binarize_seed": seed}
+        return replace(self, train=train, val=val, test=test, info=info)
+
+
+def partition(name: str, n: int, sizes: tuple[int, int], seed: int) -> tuple[Tensor, ...]:
+    """Rows of train, val and test: disjoint, covering `range(n)`, each in a seeded random order.
+
+    Args:
+        name: Of the data, for the error.
+        n: How many rows there are.
+        sizes: How many of them go to val and to test; the others are train.
+        seed: Of the order.
+
+    Raises:
+        DataError: A size is negative, or nothing is left for train.
+    """
+    num_val, num_test = sizes
+    if min(sizes) < 0 or num_val + num_test >= n:
+        raise DataError(
+            f"{name}: {num_val} rows for val and {num_test} for test out of {n}; "
+            "sizes are 0 or more and must leave rows for train, ask for fewer"
+        )
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(mix_seed(seed)))
+    return order.split([n - num_val - num_test, num_val, num_test])
+
+
+def mix_seed(*numbers: int) -> int:
+    """A seed in [0, 2^63) for a place such as (seed, epoch, batch): neighbours share no stream.
+
+    Source:
+        Fast Splittable Pseudorandom Number Generators (Steele, Lea and Flood, 2014), the
+        finaliser of SplitMix64.
+    """
+    mask = (1 << 64) - 1
+    state = 0
+    for number in numbers:
+        state = ((state ^ (number & mask)) + 0x9E3779B97F4A7C15) & mask
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & mask
+        state ^= state >> 31
+    return state >> 1
+
+
+def pick_device(device: torch.device | str | None) -> torch.device:
+    """`device`, or for None CUDA when present and else the CPU."""
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)
+
+
+def _check(name: str, tensor: Tensor) -> None:
+    if not isinstance(tensor, Tensor) or tensor.ndim == 0:
+        got = "a scalar tensor" if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise DataError(
+            f"Split: {name} is {got}, needs a tensor with one row per datum; "
+            "pyrovae.data.arrays takes numpy arrays, lists and files"
+        )
+    if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        bad = (
+            (~torch.isfinite(tensor)).flatten(1).any(1) if tensor.ndim > 1 else ~tensor.isfinite()
+        )
+        first, count = int(bad.nonzero()[0]), int(bad.sum())
+        raise DataError(
+            f"Split: {count} of {len(tensor)} rows of {name} hold NaN or infinity, the first is "
+            f"row {first}; drop or fill these rows before building the split"
+        )
+
+
+def _check_probabilities(x: Tensor) -> None:
+    low, high = (float(x.min()), float(x.max())) if x.numel() else (0.0, 1.0)
+    if not x.is_floating_point() or low < 0 or high > 1:
+        raise DataError(
+            f"Split: binarisation draws from probabilities in [0, 1], x is {x.dtype} in "
+            f"[{low:g}, {high:g}]; scale it first (grey levels: divide by the highest level)"
+        )

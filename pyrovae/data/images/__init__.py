@@ -1,0 +1,6 @@
+"""Standard image sets, read through torchvision."""
+
+from .colour import cifar10, svhn
+from .grey import emnist, fashion_mnist, kmnist, mnist
+
+__all__ = ["cifar10", "emnist", "fashion_mnist", "kmnist", "mnist", "svhn"]

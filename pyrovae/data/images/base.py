@@ -1,0 +1,135 @@
+"""From files that may be missing or damaged to a dataset of grey or colour levels."""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from ...errors import DataError
+from ..base import Dataset, Split, partition
+
+Root = str | Path | None
+Loaded = TypeVar("Loaded")
+
+# What readers and downloads raise on damaged files; a failed connection is an OSError.
+BROKEN = (
+    *(AssertionError, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError),
+    *(zlib.error, zipfile.BadZipFile),
+)
+
+
+def from_levels(
+    name: str,
+    train: tuple[Tensor, Tensor],
+    test: tuple[Tensor, Tensor],
+    *,
+    unit: bool,
+    val_size: int,
+    seed: int,
+) -> Dataset:
+    """A dataset of float32 levels 0..255, or in [0, 1], with `val` held out of the training rows.
+
+    Args:
+        name: Of the set.
+        train: Levels [N, C, H, W] uint8 and labels [N].
+        test: The same, kept in its order.
+        unit: Scale levels into [0, 1].
+        val_size: Rows of `train` that become `val`.
+        seed: Of the choice of these rows.
+    """
+    scale = 255 if unit else 1
+    kept, held, _ = partition(name, len(train[0]), (val_size, 0), seed)
+    splits = [
+        Split(x.to(torch.float32).div_(scale).contiguous(), y.to(torch.int64))
+        for x, y in ((train[0][kept], train[1][kept]), (train[0][held], train[1][held]), test)
+    ]
+    info = {"binarize": "none", "levels": 256, "unit": unit, "seed": seed}
+    return Dataset(name, splits[0], splits[1], splits[2], info)
+
+
+def find_root(name: str, root: Root) -> Path:
+    """`root`, or for None the folder that the environment variable PYROVAE_DATA names."""
+    found = os.environ.get("PYROVAE_DATA") if root is None else root
+    if not found:
+        raise DataError(
+            f"{name}: no data folder is known; pass root=, or set the environment variable "
+            "PYROVAE_DATA"
+        )
+    return Path(found).expanduser()
+
+
+def torchvision_datasets(name: str) -> ModuleType:
+    """`torchvision.datasets`, imported here alone: one of another build breaks nothing else."""
+    try:
+        return import_module("torchvision.datasets")
+    except (ImportError, OSError, RuntimeError) as error:
+        raise DataError(
+            f"{name}: torchvision reads this set and cannot be imported ({_first_line(error)}); "
+            f"install the torchvision built for torch {torch.__version__}, or give the images to "
+            "pyrovae.data.arrays"
+        ) from error
+
+
+def read(name: str, path: Path, reader: Callable[[Path], Loaded]) -> Loaded:
+    """`reader(path)`, or an error that names a missing or damaged file."""
+    if not path.is_file():
+        raise DataError(_missing(name, path))
+    try:
+        return reader(path)
+    except BROKEN as error:
+        raise DataError(
+            f"{name}: {path} is damaged or cut short ({_first_line(error)}); "
+            "delete it and fetch it anew"
+        ) from error
+
+
+def build(
+    name: str,
+    construct: Callable[[], Loaded],
+    files: Sequence[tuple[Path, str]],
+    *,
+    download: bool,
+) -> Loaded:
+    """`construct()`, or an error that names the first of `files` that is missing or damaged.
+
+    Args:
+        name: Of the set.
+        construct: Makes the torchvision set.
+        files: What it reads, each with its MD5 sum.
+        download: Whether `construct` was to fetch what is missing.
+    """
+    try:
+        return construct()
+    except BROKEN as error:
+        for path, md5 in files if not download else ():
+            if not path.is_file():
+                raise DataError(_missing(name, path)) from error
+            if not import_module("torchvision.datasets.utils").check_integrity(path, md5):
+                raise DataError(
+                    f"{name}: {path} is damaged, its checksum is not {md5}; "
+                    "delete it and pass download=True"
+                ) from error
+        verb = "fetched" if download else "read"
+        raise DataError(
+            f"{name}: the set could not be {verb} ({_first_line(error)}); check the connection "
+            "and the disk, delete what is half there, or put the files in place by hand"
+        ) from error
+
+
+def _missing(name: str, path: Path) -> str:
+    return (
+        f"{name}: there is no file {path}; pass download=True to fetch it, or as root= the folder "
+        "that holds the set"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,106 @@
+"""Minibatches of a torch DataLoader, for data that do not fit in memory."""
+
+from collections.abc import Iterator, Sized
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler
+
+from ..errors import DataError
+from .base import mix_seed, pick_device
+
+
+class LoaderBatches:
+    """The batches of a `DataLoader`, under the protocol of `Batches`.
+
+    Everything the loader yields is handed on, labels included: a pair that takes `x` alone needs
+    a dataset, or a `collate_fn`, that gives `x` alone. Batches before `start` are loaded, then
+    dropped.
+
+    A loader with a `generator` has it seeded anew from (`seed`, epoch), so that its order, like
+    that of `Batches`, depends on the place alone; a `DistributedSampler` is told the epoch. A
+    loader that shuffles without a generator follows torch's global random state, and a resumed run
+    then sees another order.
+
+    Args:
+        loader: Yields tensors [B, ...], or tuples or lists of them.
+        seed: Of the loader's generator, where it has one.
+        device: Where batches go; None is CUDA when present, else the CPU.
+
+    Raises:
+        DataError: The loader's data have no length.
+
+    Example:
+        >>> from torch.utils.data import TensorDataset
+        >>> loader = DataLoader(TensorDataset(torch.arange(5.0)), batch_size=2)
+        >>> [x.tolist() for (x,) in LoaderBatches(loader, device="cpu").epoch(0, start=1)]
+        [[2.0, 3.0], [4.0]]
+    """
+
+    def __init__(
+        self,
+        loader: DataLoader[Any],
+        *,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.loader = loader
+        self.seed = seed
+        self.device = pick_device(device)
+        self.num_data = _num_data(loader)
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
+        """Batches `start`, `start` + 1, ... of an epoch, on the device.
+
+        Raises:
+            DataError: `start` lies outside the epoch, or an item is not made of tensors.
+        """
+        if not 0 <= start <= len(self):
+            raise DataError(
+                f"LoaderBatches: start={start} lies outside an epoch of {len(self)} batches"
+            )
+        if self.loader.generator is not None:
+            self.loader.generator.manual_seed(mix_seed(self.seed, epoch))
+        if isinstance(self.loader.sampler, DistributedSampler):
+            self.loader.sampler.set_epoch(epoch)
+        return (self._on_device(item) for item in islice(self.loader, start, None))
+
+    def _on_device(self, item: object) -> tuple[Tensor, ...]:
+        tensors = (item,) if isinstance(item, Tensor) else item
+        if not isinstance(tensors, tuple | list) or not tensors:
+            raise DataError(_bad_item(item))
+        moved = []
+        for tensor in tensors:
+            if not isinstance(tensor, Tensor):
+                raise DataError(_bad_item(item))
+            moved.append(tensor.to(self.device, non_blocking=True))
+        return tuple(moved)
+
+
+def _num_data(loader: DataLoader[Any]) -> int:
+    # A sampler may pick fewer data than the dataset holds; one rank's share, though, is no count
+    # of the data, and an iterable dataset has no sampler that counts.
+    counted: object = loader.sampler
+    if isinstance(counted, DistributedSampler) or not isinstance(counted, Sized):
+        counted = loader.dataset
+    if not isinstance(counted, Sized):
+        raise DataError(
+            f"LoaderBatches: {type(loader.dataset).__name__} has no length, and training needs "
+            "the number of data and of batches; give the dataset a __len__"
+        )
+    return len(counted)
+
+
+def _bad_item(item: object) -> str:
+    got = type(item).__name__
+    if isinstance(item, tuple | list):
+        got += f" of {[type(part).__name__ for part in item]}"
+    return (
+        f"LoaderBatches: the loader yields {got}, needs a tensor or a tuple of tensors; "
+        "set its collate_fn to return these"
+    )

@@ -1,0 +1,306 @@
+"""A linear-Gaussian model and guide of which everything is known in closed form."""
+
+import math
+from typing import Self
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
+from torch import Tensor, nn
+from torch.distributions import MultivariateNormal, kl_divergence
+
+from ...errors import ConfigError, ShapeError
+from .base import (
+    Affine,
+    check_batch,
+    check_particles,
+    expected_log_mean_from_moments,
+    finite_orders,
+    gaussian_log_moment,
+)
+
+
+class LinearGaussian(nn.Module):
+    r"""The pair p(z) = N(0, I), p(x|z) = N(Wz + b, sigma^2 I) and q(z|x) = N(Ax + c, SS^T).
+
+    `model` and `guide` are Pyro programs with the sites "z" `[L]` and "x" `[D]` in the plate
+    "batch". All other methods are exact, in nats per datum `[B]`, computed in float64 and
+    differentiable with respect to every parameter and the data. R = w / p(x) is the importance
+    weight relative to the evidence, so that E_q R = 1.
+
+    Args:
+        weight: W `[D, L]`. Its dtype and device become the pair's.
+        bias: b `[D]`.
+        scale: Standard deviation sigma of the likelihood, positive.
+        q_loc: c `[L]`. Without it the guide starts as the exact posterior.
+        q_scale: Standard deviations `[L]` of a diagonal guide.
+        q_scale_tril: S `[L, L]`, lower triangular, of a full-covariance guide.
+        q_weight: A `[L, D]`. Without it the guide does not look at the data.
+        name: Prefix of the parameters' names in Pyro's store; pairs in one process need two.
+
+    Raises:
+        ConfigError: A scale is not positive, or the guide's arguments do not fit together.
+        ShapeError: An argument's shape does not fit `weight`.
+
+    Source:
+        Pattern Recognition and Machine Learning (Bishop, 2006), sec. 2.3.3 and 12.2; Renyi
+        divergences of Gaussians: Gil, Alajaji & Linder (2013), table 2; van Erven & Harremoes
+        (2014), https://arxiv.org/abs/1206.2459; the bound: Burda et al. (2016),
+        https://arxiv.org/abs/1509.00519, sec. 3
+
+    Example:
+        >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> x = pair.sample(3, seed=1)  # [3, 5]
+        >>> bool((pair.elbo(x) < pair.iwae(x, 10)).all())
+        True
+        >>> bool((pair.iwae(x, 10) < pair.log_px(x)).all())
+        True
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        scale: float | Tensor,
+        *,
+        q_loc: Tensor | None = None,
+        q_scale: Tensor | None = None,
+        q_scale_tril: Tensor | None = None,
+        q_weight: Tensor | None = None,
+        name: str = "linear_gaussian",
+    ) -> None:
+        super().__init__()
+        if weight.ndim != 2:
+            raise ShapeError(f"LinearGaussian: weight has shape {list(weight.shape)}, not [D, L]")
+        _check_shapes(
+            weight,
+            bias=bias,
+            q_loc=q_loc,
+            q_scale=q_scale,
+            q_scale_tril=q_scale_tril,
+            q_weight=q_weight,
+        )
+        self.data_dim, self.latent_dim = weight.shape
+        self.name = name
+        sigma = torch.as_tensor(scale, dtype=weight.dtype, device=weight.device)
+        self.decoder = _AffineNormal(weight, bias, sigma)
+        if q_loc is None:
+            if not (q_scale is None and q_scale_tril is None and q_weight is None):
+                raise ConfigError("LinearGaussian: the guide also needs q_loc; zeros are allowed")
+            q_weight, q_loc, q_scale_tril = (t.to(weight) for t in self._affine_posterior())
+        if q_scale_tril is not None and q_scale is None:
+            q_scale = q_scale_tril.diagonal()
+        elif q_scale is None or q_scale_tril is not None:
+            raise ConfigError("LinearGaussian: the guide needs either q_scale or q_scale_tril")
+        self.encoder = _AffineNormal(q_weight, q_loc, q_scale, q_scale_tril)
+
+    @classmethod
+    def random(
+        cls, data_dim: int, latent_dim: int, *, seed: int, dtype: torch.dtype = torch.float64
+    ) -> Self:
+        """A random pair whose amortised diagonal guide misses the posterior, with Var R finite."""
+        rng = torch.Generator().manual_seed(seed)
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=rng, dtype=torch.float64)
+
+        weight, bias = normal(data_dim, latent_dim) / latent_dim**0.5, 0.5 * normal(data_dim)
+        scale = 0.5 + 0.5 * torch.rand((), generator=rng).item()
+        pair = cls(weight, bias, scale)
+        precision = pair._precision().detach()
+        q_scale = (0.1 * normal(latent_dim)).exp() * precision.diagonal() ** -0.5
+        ratio = torch.linalg.eigvalsh(q_scale[:, None] * precision * q_scale).min().item()
+        q_weight, q_loc, _ = (tensor.detach() for tensor in pair._affine_posterior())
+        return cls(
+            weight.to(dtype),
+            bias.to(dtype),
+            scale,
+            q_loc=(q_loc + 0.2 * q_scale * normal(latent_dim)).to(dtype),
+            # Var R is finite where the guide's variance exceeds half the posterior's.
+            q_scale=(q_scale * max(1.0, 0.7 / ratio) ** 0.5).to(dtype),
+            q_weight=(q_weight * (1 + 0.1 * normal(latent_dim, data_dim))).to(dtype),
+        )
+
+    def model(self, x: Tensor) -> None:
+        """Scores the data: x `[B, D]`."""
+        check_batch(x, self.data_dim, "LinearGaussian.model")
+        pyro.module(f"{self.name}.decoder", self.decoder)
+        with pyro.plate("batch", x.shape[0]):
+            zeros = x.new_zeros(self.latent_dim)
+            z = pyro.sample("z", dist.Normal(zeros, 1.0).to_event(1))
+            pyro.sample("x", self.decoder(z), obs=x)
+
+    def guide(self, x: Tensor) -> None:
+        """Proposes a latent for each datum: x `[B, D]`."""
+        check_batch(x, self.data_dim, "LinearGaussian.guide")
+        pyro.module(f"{self.name}.encoder", self.encoder)
+        with pyro.plate("batch", x.shape[0]):
+            pyro.sample("z", self.encoder(x))
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int) -> Tensor:
+        """Data from the model, `[n, D]`."""
+        rng = torch.Generator().manual_seed(seed)
+        loc, scale = self.decoder.loc, self.decoder.log_scale.exp()
+        z = torch.randn(n, self.latent_dim, generator=rng, dtype=torch.float64).to(loc)
+        noise = torch.randn(n, self.data_dim, generator=rng, dtype=torch.float64).to(loc)
+        return self.decoder.affine(z) + scale * noise
+
+    def log_px(self, x: Tensor) -> Tensor:
+        """Evidence log p(x)."""
+        weight, bias, variance = self._likelihood()
+        eye = torch.eye(self.data_dim).to(weight)
+        marginal = MultivariateNormal(bias, weight @ weight.T + variance * eye)
+        return marginal.log_prob(self._double(x))
+
+    def posterior(self, x: Tensor) -> MultivariateNormal:
+        """The exact p(z|x), batch shape `[B]`, event shape `[L]`."""
+        q_weight, q_loc, scale_tril = self._affine_posterior()
+        return MultivariateNormal(self._double(x) @ q_weight.T + q_loc, scale_tril=scale_tril)
+
+    def elbo(self, x: Tensor) -> Tensor:
+        """Evidence lower bound: `reconstruction` minus `kl`."""
+        return self.reconstruction(x) - self.kl(x)
+
+    def reconstruction(self, x: Tensor) -> Tensor:
+        """E_q log p(x|z)."""
+        weight, bias, variance = self._likelihood()
+        q = self._q(x)
+        error = self._double(x) - bias - q.loc @ weight.T
+        spread = (weight @ self.encoder.scale_tril()).square().sum()
+        normaliser = self.data_dim * (2 * math.pi * variance).log()
+        return -0.5 * (normaliser + (error.square().sum(-1) + spread) / variance)
+
+    def kl(self, x: Tensor) -> Tensor:
+        """KL(q(z|x) || p(z))."""
+        q = self._q(x)
+        prior = MultivariateNormal(torch.zeros_like(q.loc), torch.eye(self.latent_dim).to(q.loc))
+        return kl_divergence(q, prior)
+
+    def kl_to_posterior(self, x: Tensor) -> Tensor:
+        """KL(q(z|x) || p(z|x)), the gap of the ELBO."""
+        return kl_divergence(self._q(x), self.posterior(x))
+
+    def eubo(self, x: Tensor) -> Tensor:
+        """Evidence upper bound log p(x) + KL(p(z|x) || q(z|x))."""
+        return self.log_px(x) + kl_divergence(self.posterior(x), self._q(x))
+
+    def iwae(self, x: Tensor, num_particles: int) -> Tensor:
+        """Importance-weighted bound E log mean_K w, exact for any K."""
+        return self.renyi(x, 0.0, num_particles)
+
+    def renyi(self, x: Tensor, alpha: float, num_particles: int | None = None) -> Tensor:
+        """Variational Renyi bound log E_q w^(1-alpha) / (1-alpha), or its K-sample expectation.
+
+        Where the expectation diverges the bound is -inf (alpha > 1) or +inf (alpha < 0).
+
+        Args:
+            x: Data `[B, D]`.
+            alpha: Order; 1 is the ELBO, 0 the evidence (or, at finite K, the IWAE bound).
+            num_particles: K of the estimator log mean_K w^(1-alpha) / (1-alpha) whose
+                expectation is wanted; None is the limit of infinitely many.
+
+        Raises:
+            ConfigError: `num_particles` is not positive.
+            ShapeError: x is not `[B, D]`.
+        """
+        if alpha == 1:
+            return self.elbo(x)
+        log_px, power = self.log_px(x), 1 - alpha
+        if num_particles is None:
+            return log_px + self._log_moment(x, power) / power
+        check_particles(num_particles, "LinearGaussian")
+        mean, covariance = self._whitened(x)
+        down, up = finite_orders(covariance)
+        if power < 0:
+            down, up = up, down
+        bound = expected_log_mean_from_moments(
+            lambda order: gaussian_log_moment(power * order, mean, covariance),
+            num_particles,
+            down=down / abs(power),
+            up=up / abs(power),
+        )
+        return log_px + bound / power
+
+    def weight_moment(self, x: Tensor, order: float) -> Tensor:
+        """E_q R^order; infinite where it diverges."""
+        return self._log_moment(x, order).exp()
+
+    def weight_variance(self, x: Tensor) -> Tensor:
+        """Var R; infinite where 2 Lambda_p - Lambda_q is not positive definite."""
+        return self.weight_moment(x, 2.0) - 1
+
+    def ess(self, x: Tensor) -> Tensor:
+        """Effective sample size per particle as K grows: 1 / E R^2, in (0, 1]."""
+        return 1 / self.weight_moment(x, 2.0)
+
+    def _double(self, x: Tensor) -> Tensor:
+        check_batch(x, self.data_dim, "LinearGaussian")
+        return x.double()
+
+    def _likelihood(self) -> tuple[Tensor, Tensor, Tensor]:  # W [D, L], b [D], sigma^2 []
+        bias = self.decoder.loc.double()
+        weight = self.decoder.linear(torch.eye(self.latent_dim).to(bias)).T
+        return weight, bias, (2 * self.decoder.log_scale.double()).exp()
+
+    def _precision(self) -> Tensor:  # of the posterior, [L, L]
+        weight, _, variance = self._likelihood()
+        return torch.eye(self.latent_dim).to(weight) + weight.T @ weight / variance
+
+    def _affine_posterior(self) -> tuple[Tensor, Tensor, Tensor]:  # A [L, D], c [L], S [L, L]
+        weight, bias, variance = self._likelihood()
+        covariance = torch.linalg.inv(self._precision())
+        q_weight = covariance @ weight.T / variance
+        return q_weight, -q_weight @ bias, torch.linalg.cholesky(covariance)
+
+    def _q(self, x: Tensor) -> MultivariateNormal:
+        loc = self.encoder.affine(self._double(x))
+        return MultivariateNormal(loc, scale_tril=self.encoder.scale_tril())
+
+    def _whitened(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The guide's mean `[B, L]` and covariance `[L, L]` where the posterior is N(0, I)."""
+        whiten = torch.linalg.cholesky(self._precision())
+        spread = whiten.T @ self.encoder.scale_tril()
+        return (self._q(x).loc - self.posterior(x).loc) @ whiten, spread @ spread.T
+
+    def _log_moment(self, x: Tensor, order: float) -> Tensor:
+        orders = torch.tensor([order], dtype=torch.float64)
+        return gaussian_log_moment(orders, *self._whitened(x))[0]
+
+
+class _AffineNormal(Affine):
+    """N(weight u + loc, scale): the likelihood given z, or the guide given x.
+
+    Of `lower`, the factor of a full covariance, only the part below the diagonal is read.
+    """
+
+    def __init__(
+        self, weight: Tensor | None, loc: Tensor, scale: Tensor, scale_tril: Tensor | None = None
+    ) -> None:
+        super().__init__(weight, loc)
+        if not bool((scale > 0).all()):
+            raise ConfigError(f"LinearGaussian: scales must be positive, got {scale.tolist()}")
+        self.log_scale = nn.Parameter(scale.detach().log())
+        self.lower = None if scale_tril is None else nn.Parameter(scale_tril.detach().clone())
+
+    def forward(self, u: Tensor) -> TorchDistributionMixin:  # [..., in] -> event [out]
+        if self.lower is None:
+            return dist.Normal(self.affine(u), self.log_scale.exp()).to_event(1)
+        return dist.MultivariateNormal(self.affine(u), scale_tril=self.scale_tril().to(u.dtype))
+
+    def scale_tril(self) -> Tensor:  # [out, out], float64
+        diagonal = self.log_scale.double().exp().diag()
+        return diagonal if self.lower is None else diagonal + self.lower.double().tril(-1)
+
+
+def _check_shapes(weight: Tensor, **others: Tensor | None) -> None:
+    sizes = {"D": weight.shape[0], "L": weight.shape[1]}
+    needed = {"bias": "D", "q_loc": "L", "q_scale": "L", "q_scale_tril": "LL", "q_weight": "LD"}
+    for key, value in others.items():
+        shape = [sizes[letter] for letter in needed[key]]
+        if value is not None and list(value.shape) != shape:
+            raise ShapeError(
+                f"LinearGaussian: {key} has shape {list(value.shape)}, needs {shape} for a weight "
+                f"[D, L] = {list(weight.shape)}"
+            )

@@ -1,0 +1,49 @@
+"""What can go wrong, by kind; a message says where, what came, what was needed, the way out."""
+
+
+class PyrovaeError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class DataError(PyrovaeError, ValueError):
+    """Data are missing, truncated, non-finite or of the wrong kind."""
+
+
+class ShapeError(PyrovaeError, ValueError):
+    """A tensor does not have the shape that its place needs."""
+
+
+class SupportError(PyrovaeError, ValueError):
+    """Data lie outside the support of the likelihood that should score them."""
+
+
+class PlateError(PyrovaeError, ValueError):
+    """The batch plate of a pair is missing, ambiguous or does not enclose a site."""
+
+
+class ScaleError(PyrovaeError, ValueError):
+    """The sites of a pair are scaled unequally, so that no per-datum bound exists."""
+
+
+class SiteError(PyrovaeError, ValueError):
+    """Model and guide do not agree on their sample sites."""
+
+
+class ReparamError(PyrovaeError, ValueError):
+    """A site has no reparameterised sampler, and the estimator needs one."""
+
+
+class ParameterError(PyrovaeError, ValueError):
+    """A parameter of the pair would not train."""
+
+
+class NonFiniteError(PyrovaeError, ArithmeticError):
+    """A loss or a gradient became infinite or not a number."""
+
+
+class CheckpointError(PyrovaeError, ValueError):
+    """A checkpoint is missing, corrupted or belongs to another run."""
+
+
+class ConfigError(PyrovaeError, ValueError):
+    """A configuration names something that does not exist or does not fit."""

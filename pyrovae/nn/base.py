@@ -1,0 +1,126 @@
+"""What the networks share: shapes, leading axes, and how a network is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ConfigError, ShapeError
+from .likelihoods.base import Likelihood as Likelihood
+
+Shape: TypeAlias = tuple[int, ...]
+Factory: TypeAlias = Callable[[Shape, Shape], nn.Module]
+
+
+class OneBatchAxis(nn.Module):
+    """Runs a network that takes one batch axis only under any number of leading axes.
+
+    Vectorised particles put an axis left of the batch: a decoder sees [K, B, L], its convolutions
+    [K, B, C, H, W], which they refuse. Wrap such a network once and forget about it: the leading
+    axes are flattened into one, `net` is applied, and its output (a tensor, or a tuple of tensors)
+    gets them back. No leading axis at all is fine too.
+
+    Misleads with layers that mix the batch, such as BatchNorm: they see K * B data, not B.
+
+    Args:
+        net: Maps [N, *event] to [N, *out], or to a tuple of such tensors.
+        event_dim: Axes of one input of `net`: 3 for an image [C, H, W], 1 for a vector.
+
+    Raises:
+        ShapeError: The input has fewer axes than `event_dim`, or `net` does not keep N first.
+
+    Example:
+        >>> net = OneBatchAxis(nn.Conv2d(1, 4, kernel_size=3), event_dim=3)
+        >>> net(torch.zeros(5, 2, 1, 8, 8)).shape  # K = 5 particles of B = 2 images
+        torch.Size([5, 2, 4, 6, 6])
+    """
+
+    def __init__(self, net: nn.Module, event_dim: int) -> None:
+        super().__init__()
+        self.net = net
+        self.event_dim = event_dim
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        split = x.dim() - self.event_dim
+        if split < 0:
+            raise ShapeError(
+                f"OneBatchAxis got an input of shape {tuple(x.shape)}, which needs at least "
+                f"event_dim={self.event_dim} axes; give it [..., *event]"
+            )
+        lead, event = x.shape[:split], x.shape[split:]
+        out = self.net(x.reshape(lead.numel(), *event))
+        if isinstance(out, tuple):
+            return tuple(self._restore(y, lead) for y in out)
+        return self._restore(out, lead)
+
+    def extra_repr(self) -> str:
+        return f"event_dim={self.event_dim}"
+
+    def _restore(self, y: Tensor, lead: torch.Size) -> Tensor:
+        if y.dim() == 0 or y.shape[0] != lead.numel():
+            raise ShapeError(
+                f"the network inside OneBatchAxis got {lead.numel()} data and gave shape "
+                f"{tuple(y.shape)}; it must keep the batch axis first, [N, *out]"
+            )
+        return y.reshape(*lead, *y.shape[1:])
+
+
+def build(
+    network: Factory | nn.Module, in_shape: Shape | int, out_shape: Shape | int
+) -> nn.Module:
+    """The network itself if it is built already, else what its factory builds for these shapes.
+
+    Args:
+        network: A module, used as it is, or a callable `network(in_shape, out_shape)` that gives
+            one, such as the class `MLP` or `functools.partial(MLP, hidden=(200, 200))`.
+        in_shape: Event shape of the input.
+        out_shape: Event shape of the output.
+
+    Raises:
+        ConfigError: The factory gave something else than a module.
+
+    Example:
+        >>> from pyrovae.nn import MLP
+        >>> build(MLP, (1, 8, 8), 2)(torch.zeros(3, 1, 8, 8)).shape
+        torch.Size([3, 2])
+    """
+    if isinstance(network, nn.Module):
+        return network
+    built = network(as_shape(in_shape), as_shape(out_shape))
+    if not isinstance(built, nn.Module):
+        raise ConfigError(
+            f"the network factory {network!r} gave a {type(built).__name__}; it must return a "
+            "torch.nn.Module, or be one itself"
+        )
+    return built
+
+
+def as_shape(shape: Shape | int) -> Shape:
+    """A shape as a tuple: 8 stands for (8,).
+
+    Raises:
+        ShapeError: A size is below one.
+    """
+    sizes = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    if any(n < 1 for n in sizes):
+        raise ShapeError(f"the shape {sizes} has a size below 1; every axis needs at least one")
+    return sizes
+
+
+def flatten_event(x: Tensor, shape: Shape, where: str) -> Tensor:
+    """Flattens the event axes of x, [..., *shape] -> [..., D].
+
+    Raises:
+        ShapeError: x does not end in `shape`; `where` names the network in the message.
+    """
+    split = x.dim() - len(shape)
+    if split < 0 or tuple(x.shape[split:]) != shape:
+        raise ShapeError(
+            f"{where} got an input of shape {tuple(x.shape)}, which should end in {shape}; "
+            "reshape the input or build the network for its shape"
+        )
+    return x.reshape(x.shape[:split] + (math.prod(shape),))

@@ -1,0 +1,22 @@
+"""Likelihood heads: the outputs of a decoder in, the distribution of a datum out."""
+
+from .base import Likelihood, fitting_likelihoods
+from .bernoulli import Bernoulli
+from .binomial import Binomial
+from .categorical import Categorical
+from .continuous_bernoulli import ContinuousBernoulli
+from .discretized_logistic import DiscretizedLogistic
+from .normal import LearnedNormal, Normal, PredictedNormal
+
+__all__ = [
+    "Bernoulli",
+    "Binomial",
+    "Categorical",
+    "ContinuousBernoulli",
+    "DiscretizedLogistic",
+    "LearnedNormal",
+    "Likelihood",
+    "Normal",
+    "PredictedNormal",
+    "fitting_likelihoods",
+]

@@ -1,0 +1,33 @@
+"""Bernoulli likelihood for binary data."""
+
+import pyro.distributions as dist
+from torch import Tensor
+
+from .base import Likelihood, Values
+
+
+class Bernoulli(Likelihood):
+    """Bernoulli likelihood of data that are 0 or 1; the decoder gives logits.
+
+    Grey levels are refused: under a Bernoulli they have no normalised density.
+
+    Example:
+        >>> import torch
+        >>> Bernoulli()(torch.zeros(3, 1, 8, 8), event_dim=2).log_prob(torch.ones(3, 8, 8)).shape
+        torch.Size([3])
+    """
+
+    needs = "0 or 1 only"
+
+    def distribution(self, params: Tensor) -> dist.TorchDistribution:
+        return dist.Bernoulli(logits=params[0], validate_args=False)
+
+    def accepts(self, values: Values) -> bool:
+        return values.whole and values.low >= 0 and values.high <= 1
+
+    @classmethod
+    def suggest(cls, values: Values) -> str | None:
+        if values.top_level == 1:
+            return "Bernoulli()"
+        grey = values.low >= 0 and values.high <= 1
+        return 'Bernoulli() after binarize="dynamic"' if grey or values.top_level else None

@@ -1,0 +1,153 @@
+"""Normal likelihoods with a fixed, a learned or a predicted scale."""
+
+import math
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from ...errors import ConfigError, ShapeError
+from .base import Likelihood, Values
+
+
+class Normal(Likelihood):
+    """Normal likelihood of real data with one fixed scale; the decoder gives the mean.
+
+    Misleads on grey levels: it is a density, which a small scale makes as large as one likes, and
+    has mass outside the range. The scale decides how much the latents are used, like a beta.
+
+    Args:
+        scale: Standard deviation of every element, in units of the data.
+
+    Raises:
+        ConfigError: `scale` is not positive.
+
+    Example:
+        >>> Normal(scale=0.1)(torch.zeros(3, 1, 8), event_dim=1).event_shape
+        torch.Size([8])
+    """
+
+    needs = "finite numbers"
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        self.scale = _positive("Normal", "scale", scale)
+
+    def distribution(self, params: Tensor) -> dist.TorchDistribution:
+        # new_full: the scale is made on the device, without a copy from the host in each step.
+        return dist.Normal(params[0], params.new_full((), self.scale), validate_args=False)
+
+    def accepts(self, values: Values) -> bool:
+        return True
+
+    @classmethod
+    def suggest(cls, values: Values) -> str | None:
+        return _suggest(cls, values)
+
+    def extra_repr(self) -> str:
+        return f"scale={self.scale:g}"
+
+
+class LearnedNormal(Likelihood):
+    """Normal likelihood of real data with a learned scale that all data share.
+
+    One scale, or one per dimension; the decoder gives the mean. Where the data have no noise, the
+    scale of a dimension may shrink without end, and its density grow.
+
+    Args:
+        shape: Data axes, counted from the last, that have a scale each: () for one scale, the
+            shape of the data for one per dimension.
+        init_scale: Standard deviation to start from, in units of the data.
+
+    Raises:
+        ConfigError: `init_scale` is not positive.
+        ShapeError: The data do not end in `shape`.
+
+    Source:
+        Simple and Effective VAE Training with Calibrated Decoders (Rybkin et al., 2021), sec. 3,
+        https://arxiv.org/abs/2006.13202
+
+    Example:
+        >>> LearnedNormal(shape=(8,))(torch.zeros(3, 1, 8), event_dim=1).event_shape
+        torch.Size([8])
+    """
+
+    needs = "finite numbers"
+
+    def __init__(self, shape: tuple[int, ...] = (), init_scale: float = 1.0) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.init_scale = _positive("LearnedNormal", "init_scale", init_scale)
+        self.log_scale = nn.Parameter(torch.full(self.shape, math.log(self.init_scale)))
+
+    def distribution(self, params: Tensor) -> dist.TorchDistribution:
+        loc = params[0]
+        if tuple(loc.shape[max(loc.dim() - len(self.shape), 0) :]) != self.shape:
+            raise ShapeError(
+                f"{self} got means of shape {tuple(loc.shape)}, which should end in {self.shape}; "
+                "give the shape of one datum, or () for one scale"
+            )
+        return dist.Normal(loc, self.log_scale.exp(), validate_args=False)
+
+    def accepts(self, values: Values) -> bool:
+        return True
+
+    @classmethod
+    def suggest(cls, values: Values) -> str | None:
+        return _suggest(cls, values)
+
+    def extra_repr(self) -> str:
+        return f"shape={self.shape}, init_scale={self.init_scale:g}"
+
+
+class PredictedNormal(Likelihood):
+    """Normal likelihood of real data whose mean and scale the decoder predicts, per element.
+
+    The second parameter r gives the scale min_scale + softplus(r): about exp(r) where small, r
+    where large, never below the floor. Without a floor the density is unbounded wherever the
+    decoder hits a datum, and training diverges there.
+
+    Args:
+        min_scale: Floor of the standard deviation, in units of the data: set it to about their
+            resolution.
+
+    Raises:
+        ConfigError: `min_scale` is not positive.
+
+    Example:
+        >>> PredictedNormal()(torch.zeros(3, 2, 8), event_dim=1).event_shape
+        torch.Size([8])
+    """
+
+    num_parameters = 2
+    needs = "finite numbers"
+
+    def __init__(self, min_scale: float = 1e-3) -> None:
+        super().__init__()
+        self.min_scale = _positive("PredictedNormal", "min_scale", min_scale)
+
+    def distribution(self, params: Tensor) -> dist.TorchDistribution:
+        loc, raw = params.unbind(0)
+        return dist.Normal(loc, self.min_scale + softplus(raw), validate_args=False)
+
+    def accepts(self, values: Values) -> bool:
+        return True
+
+    @classmethod
+    def suggest(cls, values: Values) -> str | None:
+        return _suggest(cls, values)
+
+    def extra_repr(self) -> str:
+        return f"min_scale={self.min_scale:g}"
+
+
+def _positive(where: str, name: str, value: float) -> float:
+    if not 0 < value < math.inf:
+        raise ConfigError(f"{where} got {name}={value}; it needs a positive, finite number")
+    return float(value)
+
+
+def _suggest(head: type[Likelihood], values: Values) -> str | None:
+    # Levels are whole numbers, on which a density has no meaning of its own.
+    return f"{head.__name__}()" if values.top_level is None else None

@@ -1,0 +1,144 @@
+"""What every estimator shares: Pyro's entry points over one hook, `bound(p) -> [B]`."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from pyro.infer import ELBO as PyroELBO
+from pyro.infer.enum import get_importance_trace
+from torch import Tensor
+
+from ..errors import ShapeError
+from ..particles import Particles, Program, draw, plate_nesting
+
+
+class ParticleELBO(PyroELBO, ABC):
+    """Base of the estimators: a function of `Particles`, usable wherever a Pyro ELBO is.
+
+    A subclass implements `bound`, in nats per datum; where the gradient that it wants is not the
+    gradient of that bound, it also implements `surrogate`. Losses are minus the bound, times the
+    scale of the pair, summed over the batch, as in Pyro; all are tensors.
+
+    Args:
+        num_particles: Particles per datum, K >= 1.
+        vectorize_particles: Draw them in one pass along an axis left of all plates; False traces
+            the pair K times.
+        batch_plate: The plate over data: "auto" finds the one that encloses every site; None asks
+            for one joint bound over all data.
+        max_plate_nesting: Batch dims that plates occupy; found by one pass when not given.
+
+    Raises:
+        ShapeError: `num_particles` is below one.
+    """
+
+    def __init__(
+        self,
+        num_particles: int = 1,
+        *,
+        vectorize_particles: bool = True,
+        batch_plate: str | None = "auto",
+        max_plate_nesting: int | None = None,
+    ) -> None:
+        if num_particles < 1:
+            raise ShapeError(
+                f"{type(self).__name__} got num_particles={num_particles}, needs >= 1"
+            )
+        super().__init__(num_particles=num_particles)
+        self.vectorize_particles = vectorize_particles
+        self.batch_plate = batch_plate
+        self.max_plate_nesting = max_plate_nesting
+        self._known_nesting: tuple[tuple[Program, Program], int] | None = None
+
+    @abstractmethod
+    def bound(self, p: Particles) -> Tensor:
+        """Value of the bound in nats per datum [B]."""
+
+    def surrogate(self, p: Particles) -> Tensor:
+        """The bound's value with the gradient to follow [B].
+
+        By default the exact gradient of the bound's expectation: pathwise where sites are
+        reparameterised, by the score function (REINFORCE) where they are not.
+        """
+        bound = self.bound(p)
+        score = self._score(p)
+        if score is None:
+            return bound
+        term = (self.credit(p, bound).detach() * score).sum(0)
+        return bound + (term - term.detach())
+
+    def credit(self, p: Particles, bound: Tensor) -> Tensor:
+        """What the score of each particle is multiplied by [K, B]; need not be differentiable."""
+        return bound.expand(p.num_particles, -1)
+
+    def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
+        """Particles as this objective draws them."""
+        return draw(
+            model,
+            guide,
+            *args,
+            num_particles=self.num_particles,
+            vectorize_particles=self.vectorize_particles,
+            batch_plate=self.batch_plate,
+            max_plate_nesting=self._nesting(model, guide, args, kwargs),
+            **kwargs,
+        )
+
+    def per_datum(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        """The bound for each datum, in nats, unscaled, without gradient [B]."""
+        with torch.no_grad():
+            return self.bound(self.draw(model, guide, *args, **kwargs))
+
+    def differentiable_loss(
+        self,
+        model: Program,
+        guide: Program,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Tensor:
+        """Scalar loss in nats whose `backward()` gives the estimator's gradient."""
+        p = self.draw(model, guide, *args, **kwargs)
+        return -(p.scale * self.surrogate(p)).sum()
+
+    def loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        """Scalar loss in nats, without gradient."""
+        with torch.no_grad():
+            p = self.draw(model, guide, *args, **kwargs)
+            return -(p.scale * self.bound(p)).sum()
+
+    def loss_and_grads(
+        self,
+        model: Program,
+        guide: Program,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Tensor:
+        """Scalar loss in nats; adds its gradient to every parameter of the pair."""
+        loss = self.differentiable_loss(model, guide, *args, **kwargs)
+        if loss.requires_grad:
+            loss.backward()
+        return loss.detach()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(num_particles={self.num_particles})"
+
+    def _nesting(
+        self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> int | None:
+        if self.max_plate_nesting is not None or self.num_particles == 1:
+            return self.max_plate_nesting
+        if self._known_nesting is None or self._known_nesting[0] != (model, guide):
+            depth = plate_nesting(model, guide, *args, **kwargs)
+            self._known_nesting = ((model, guide), depth)
+        return self._known_nesting[1]
+
+    def _score(self, p: Particles) -> Tensor | None:
+        """log q of the sites without a reparameterised sampler [K, B]."""
+        terms = [
+            s.log_prob for s in p.guide_sites.values() if not (s.has_rsample or s.is_observed)
+        ]
+        return torch.stack(terms).sum(0) if terms else None
+
+    def _get_trace(
+        self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:  # noqa: ANN401
+        return get_importance_trace("flat", float("inf"), model, guide, args, kwargs)

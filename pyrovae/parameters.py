@@ -1,0 +1,109 @@
+"""The parameters and buffers of a pair, whichever style declared them."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from .errors import ParameterError
+from .particles import Pair, Program, leaves_of, sample_sites, undisturbed
+
+
+def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
+    """Run the pair once, without side effects, and return its unconstrained leaves by name.
+
+    Works for `pyro.param`, `pyro.module` and `PyroModule`s in both parameter modes. The tensors
+    are those that the pair computes with, whatever Pyro's global store holds under their names.
+
+    Raises:
+        ParameterError: The pair declares no parameter, or computes with a tensor that requires
+            grad and is not declared, so that it would not train.
+    """
+    pair = Pair(model, guide, args, kwargs)
+    with undisturbed(), torch.enable_grad():
+        guide_trace, model_trace = pair.trace()
+        leaves = {**leaves_of(guide_trace), **leaves_of(model_trace)}
+        given = {id(t) for t in _tensors((args, kwargs))}
+        known = {id(leaf) for leaf in leaves.values()} | given
+        for trace in (guide_trace, model_trace):
+            for name, site in sample_sites(trace).items():
+                log_prob = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
+                for leaf in _graph_leaves(log_prob):
+                    if id(leaf) not in known:
+                        raise ParameterError(
+                            f"site '{name}' depends on a tensor of shape {list(leaf.shape)} that "
+                            "requires grad but is not declared to Pyro, so it would never train; "
+                            "call `pyro.module('name', network)` in the pair, use a PyroModule, "
+                            "or freeze it with `requires_grad_(False)`"
+                        )
+    if not leaves:
+        raise ParameterError(
+            "the pair declares no parameters, so nothing would train; use `pyro.param`, call "
+            "`pyro.module('name', network)` in the pair, or use a PyroModule"
+        )
+    return leaves
+
+
+def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
+    """Buffers of the networks that a pair runs (masks, running statistics, ...) by name."""
+    pair = Pair(model, guide, args, kwargs)
+    with undisturbed() as modules, torch.no_grad():
+        guide_trace, model_trace = pair.trace()
+    names = {id(t): n for n, t in {**leaves_of(guide_trace), **leaves_of(model_trace)}.items()}
+    found: dict[str, Tensor] = {}
+    owners = [getattr(program, "__self__", program) for program in (model, guide)]
+    roots = [owner for owner in owners if isinstance(owner, nn.Module)]
+    for index, module in enumerate([*roots, *modules]):
+        prefix = "" if index < len(roots) else f"{type(module).__name__}_{index}."
+        for local, parameter in module.named_parameters():
+            full = names.get(id(parameter), "")
+            if full.endswith(local) and index >= len(roots):
+                prefix = full.removesuffix(local)
+                break
+        seen = {id(buffer) for buffer in found.values()}
+        for local, buffer in module.named_buffers():
+            if id(buffer) not in seen:
+                found[prefix + local] = buffer
+    return found
+
+
+@contextmanager
+def frozen(leaves: Mapping[str, Tensor]) -> Iterator[None]:
+    """Within this context the given leaves are constants: no gradient reaches them.
+
+    Log-densities that should not depend on them must be computed inside, because conditional
+    distributions may run their networks only when they are scored.
+    """
+    tensors = [leaf for leaf in leaves.values() if leaf.requires_grad]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*was not registered in the param store.*")
+        try:
+            for tensor in tensors:
+                tensor.requires_grad_(False)
+            yield
+        finally:
+            for tensor in tensors:
+                tensor.requires_grad_(True)
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:  # noqa: ANN401
+    leaves = pytree.tree_leaves(tree)
+    yield from (leaf for leaf in leaves if isinstance(leaf, Tensor))
+
+
+def _graph_leaves(tensor: Tensor) -> Iterator[Tensor]:
+    """Leaves that autograd would reach from here."""
+    stack = [tensor.grad_fn] if tensor.grad_fn is not None else []
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        if node.name() == "torch::autograd::AccumulateGrad":
+            yield cast(Any, node).variable
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                stack.append(following)

@@ -1,0 +1,360 @@
+"""A (model, guide) pair and a batch become particles: log-densities [K, B], site by site."""
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.runtime import Message
+from pyro.poutine.trace_struct import Trace
+from pyro.poutine.util import site_is_subsample
+from torch import Tensor, nn
+
+from .errors import PlateError, PyrovaeError, ShapeError, SiteError
+from .layout import PARTICLE_PLATE, Layout, batch_axis, common_scale, nesting
+from .site import Site
+
+Program = Callable[..., Any]
+"""A Pyro model or guide: a function, a bound method, a `PyroModule`."""
+
+
+@dataclass(frozen=True)
+class Particles:
+    """K weighted draws from a guide for each of B data, with the log-densities of every site.
+
+    Attributes:
+        model_sites: Sample sites of the model by name, in the order of its program.
+        guide_sites: Sample sites of the guide likewise.
+        model_parameters: Unconstrained leaves that the model declared, by Pyro's name.
+        guide_parameters: Likewise for the guide.
+        scale: Common factor of the whole pair (N/B of a subsampled plate, `poutine.scale`);
+            a number, a scalar tensor or one weight per datum [B]. No log-density here has it.
+        num_particles: K.
+        batch_size: B; 1 for a joint bound.
+    """
+
+    model_sites: Mapping[str, Site]
+    guide_sites: Mapping[str, Site]
+    model_parameters: Mapping[str, Tensor]
+    guide_parameters: Mapping[str, Tensor]
+    scale: float | Tensor
+    num_particles: int
+    batch_size: int
+
+    @cached_property
+    def log_lik(self) -> Tensor:
+        """log p(x|z) [K, B]: the observed sites and factors of the model."""
+        return self._sum(s for s in self.model_sites.values() if s.is_observed)
+
+    @cached_property
+    def log_prior(self) -> Tensor:
+        """log p(z) [K, B]: the latent sites of the model."""
+        return self._sum(s for s in self.model_sites.values() if not s.is_observed)
+
+    @cached_property
+    def log_q(self) -> Tensor:
+        """log q(z|x) [K, B]."""
+        return self._sum(self.guide_sites.values())
+
+    @cached_property
+    def log_w(self) -> Tensor:
+        """Log importance weights log p(x, z) - log q(z|x) [K, B]."""
+        return self.log_lik + self.log_prior - self.log_q
+
+    @property
+    def latents(self) -> dict[str, Tensor]:
+        """What the guide drew, by site [K, B, ...]."""
+        return {name: site.value for name, site in self.guide_sites.items()}
+
+    def _sum(self, sites: Iterable[Site]) -> Tensor:
+        total: Tensor | None = None
+        for site in sites:
+            total = site.log_prob if total is None else total + site.log_prob
+        if total is None:
+            some = next(iter({**self.model_sites, **self.guide_sites}.values()))
+            total = torch.zeros_like(some.log_prob)
+        return total
+
+
+def draw(
+    model: Program,
+    guide: Program,
+    *args: Any,  # noqa: ANN401 (whatever the pair takes)
+    num_particles: int = 1,
+    vectorize_particles: bool = True,
+    batch_plate: str | None = "auto",
+    max_plate_nesting: int | None = None,
+    **kwargs: Any,  # noqa: ANN401
+) -> Particles:
+    """Draw K particles per datum from the guide and score them under model and guide.
+
+    Args:
+        model: Pyro model p(z)p(x|z), called as `model(*args, **kwargs)`.
+        guide: Pyro guide q(z|x), called likewise.
+        num_particles: K >= 1.
+        vectorize_particles: Draw all particles in one pass, along an axis left of all plates:
+            networks see `[K, B, ...]` (`pyrovae.nn.OneBatchAxis` wraps those that cannot). False
+            traces the pair K times, on one and the same subsample.
+        batch_plate: Name of the plate over data. "auto" finds the one plate that encloses every
+            site; None asks for one joint bound over all data (B = 1).
+        max_plate_nesting: Number of batch dims that plates occupy, where it is known already.
+            By default one extra pass, without side effects, finds it when K > 1.
+
+    Raises:
+        PlateError: No plate, or more than one, encloses every site.
+        ScaleError: Two sites are scaled unequally.
+        SiteError: Model and guide do not sample the same latents.
+        ShapeError: A site has batch dims left of the particle axis, or a network of the pair
+            cannot take the particle axis.
+
+    Example:
+        >>> from pyrovae.data import LinearGaussian
+        >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> x = oracle.sample(3, seed=1)
+        >>> draw(oracle.model, oracle.guide, x, num_particles=4).log_w.shape
+        torch.Size([4, 3])
+    """
+    if num_particles < 1:
+        raise ShapeError(f"draw got num_particles={num_particles}, and needs at least 1")
+    pair = Pair(model, guide, args, kwargs)
+    if num_particles == 1 or not vectorize_particles:
+        traces = [pair.trace()]
+        first = _only_subsample_sites(traces[0])
+        traces += [pair.trace(replay=first) for _ in range(num_particles - 1)]
+        return _assemble(traces, num_particles, None, batch_plate)
+    depth = pair.plate_nesting() if max_plate_nesting is None else max_plate_nesting
+    try:
+        traces = [pair.trace(num_particles, depth)]
+    except PyrovaeError:
+        raise
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ShapeError(
+            f"the pair could not take {num_particles} particles in one pass, where latents have "
+            f"the shape [{num_particles}, B, ...] ({_first_line(error)}); write it for leading "
+            "axes, wrap its networks in pyrovae.nn.OneBatchAxis, or draw with "
+            "vectorize_particles=False"
+        ) from error
+    return _assemble(traces, num_particles, -depth - 1, batch_plate)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model and a guide with the arguments of one batch."""
+
+    model: Program
+    guide: Program
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def trace(
+        self, num_particles: int = 1, depth: int = 0, replay: Trace | None = None
+    ) -> tuple[Trace, Trace]:
+        """Trace the guide, then the model replayed against it."""
+        guide_trace = self._run(self.guide, num_particles, depth, replay)
+        return guide_trace, self._run(self.model, num_particles, depth, guide_trace)
+
+    def plate_nesting(self) -> int:
+        """Batch dims that the plates occupy, found by one pass without side effects."""
+        with undisturbed(), torch.no_grad():
+            return nesting(_messages(self.trace()))
+
+    def _run(
+        self, program: Program, num_particles: int, depth: int, replay: Trace | None
+    ) -> Trace:
+        with ExitStack() as stack:
+            if num_particles > 1:
+                stack.enter_context(pyro.plate(PARTICLE_PLATE, num_particles, dim=-depth - 1))
+            recorder = stack.enter_context(poutine.trace())
+            if replay is not None:
+                stack.enter_context(poutine.replay(trace=replay))
+            stack.enter_context(_OwnParameters())
+            program(*self.args, **self.kwargs)
+            return recorder.trace
+
+
+def plate_nesting(model: Program, guide: Program, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401
+    """Batch dims that the plates of a pair occupy, found by one pass without side effects."""
+    return Pair(model, guide, args, kwargs).plate_nesting()
+
+
+@contextmanager
+def undisturbed() -> Iterator[list[nn.Module]]:
+    """Hide what runs here from outer handlers; restore random streams and networks' buffers.
+
+    Yields:
+        The outermost networks that ran, in order, once the context is left.
+    """
+    before: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
+
+    def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
+        if module not in before:
+            before[module] = [(b, b.clone()) for b in module.buffers(recurse=False)]
+
+    state = pyro.util.get_rng_state()
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    hook = nn.modules.module.register_module_forward_pre_hook(remember)
+    outermost: list[nn.Module] = []
+    try:
+        with poutine.block():
+            yield outermost
+    finally:
+        hook.remove()
+        pyro.util.set_rng_state(state)
+        if devices:
+            torch.cuda.set_rng_state_all(devices)
+        with torch.no_grad():
+            for pairs in before.values():
+                for buffer, old in pairs:
+                    buffer.copy_(old)
+        inner = {child for module in before for child in module.modules() if child is not module}
+        outermost.extend(module for module in before if module not in inner)
+
+
+@contextmanager
+def own_parameters() -> Iterator[None]:
+    """Within this context a pair trains the tensors of its own networks.
+
+    Pyro's store keeps the first tensor that was registered under a name. A second network of
+    that name, or one whose weights are not contiguous, would compute with tensors that no
+    optimiser sees.
+    """
+    with _OwnParameters():
+        yield
+
+
+@contextmanager
+def captured_parameters() -> Iterator[dict[str, Tensor]]:
+    """Collect the unconstrained leaves that are declared within this context, by name."""
+    leaves: dict[str, Tensor] = {}
+    with poutine.trace(param_only=True) as recorder, _OwnParameters():
+        yield leaves
+    leaves.update(leaves_of(recorder.trace))
+
+
+def _assemble(
+    traces: list[tuple[Trace, Trace]],
+    num_particles: int,
+    particle_dim: int | None,
+    batch_plate: str | None,
+) -> Particles:
+    guide_sites, model_sites = ([sample_sites(t[i]) for t in traces] for i in (0, 1))
+    _check_match(model_sites[0], guide_sites[0])
+    for one, *others in (guide_sites, model_sites):
+        for other in others:
+            if other.keys() != one.keys():
+                raise SiteError(
+                    f"one particle visits the sites {sorted(one)} and another {sorted(other)}; "
+                    "estimators per datum need the same sites in every particle"
+                )
+    every = [("guide", n, s) for n, s in guide_sites[0].items()]
+    every += [("model", n, s) for n, s in model_sites[0].items()]
+    batch_dim, batch_size = batch_axis(every, batch_plate)
+    rank = nesting(_messages(traces[0])) if particle_dim is None else -particle_dim
+    if rank < nesting(m for _, _, m in every):
+        raise PlateError(
+            f"the plates of the pair occupy {nesting(m for _, _, m in every)} batch dims, and "
+            f"max_plate_nesting leaves room for {rank - 1}; leave it out, or raise it"
+        )
+    layout = Layout(particle_dim, batch_dim, rank, batch_size)
+    guide_trace, model_trace = traces[0]
+    return Particles(
+        model_sites={n: _site(n, [t[n] for t in model_sites], layout) for n in model_sites[0]},
+        guide_sites={n: _site(n, [t[n] for t in guide_sites], layout) for n in guide_sites[0]},
+        model_parameters=leaves_of(model_trace),
+        guide_parameters=leaves_of(guide_trace),
+        scale=common_scale(every, layout),
+        num_particles=num_particles,
+        batch_size=batch_size,
+    )
+
+
+def _site(name: str, messages: list[dict[str, Any]], layout: Layout) -> Site:
+    first = messages[0]
+    return Site(
+        name=name,
+        distributions=tuple(m["fn"] for m in messages),
+        is_observed=first["is_observed"],
+        is_auxiliary=bool((first["infer"] or {}).get("is_auxiliary")),
+        layout=layout,
+        _values=tuple(m["value"] for m in messages),
+        masks=tuple(m["mask"] for m in messages),
+        _messages=tuple(messages),
+    )
+
+
+def sample_sites(trace: Trace) -> dict[str, dict[str, Any]]:
+    """Sites that carry density: no subsample indices, no `pyro.deterministic`."""
+    return {
+        name: cast(dict[str, Any], node)
+        for name, node in trace.nodes.items()
+        if node["type"] == "sample"
+        and not site_is_subsample(node)
+        and not (node["infer"] or {}).get("_deterministic")
+    }
+
+
+def _messages(traces: tuple[Trace, Trace]) -> list[dict[str, Any]]:
+    return [message for trace in traces for message in sample_sites(trace).values()]
+
+
+def _only_subsample_sites(traces: tuple[Trace, Trace]) -> Trace:
+    only = Trace()
+    for trace in traces:
+        for name, node in trace.nodes.items():
+            if node["type"] == "sample" and site_is_subsample(node) and name not in only:
+                only.add_node(name, **node.copy())
+    return only
+
+
+def leaves_of(trace: Trace) -> dict[str, Tensor]:
+    """Unconstrained tensors behind the param statements of a trace, by name."""
+    found = {}
+    for name, node in trace.nodes.items():
+        if node["type"] == "param":
+            value = node["value"]
+            leaf = value if isinstance(value, nn.Parameter) else cast(Any, value).unconstrained()
+            if leaf.requires_grad:
+                found[name] = leaf
+    return found
+
+
+def _check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> None:
+    for name, site in model_sites.items():
+        if not site["is_observed"] and name not in guide_sites:
+            raise SiteError(
+                f"the model samples '{name}', and the guide does not; sample it in the guide too, "
+                "or observe it with obs="
+            )
+    for name, site in guide_sites.items():
+        partner = model_sites.get(name)
+        if site["is_observed"] or site["infer"].get("is_auxiliary"):
+            continue
+        if partner is None or partner["is_observed"]:
+            raise SiteError(
+                f"the guide samples '{name}', and the model does not; sample it in the model too, "
+                "or mark it infer={'is_auxiliary': True} in the guide"
+            )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+class _OwnParameters(Messenger):
+    """Answer `pyro.module`'s param statements with the network's own tensor."""
+
+    def _pyro_param(self, msg: Message) -> None:
+        name, *init = msg["args"]
+        if not init or not isinstance(init[0], nn.Parameter):
+            return
+        own, store = init[0], pyro.get_param_store()
+        stale = name in store and cast(Any, store[name]).unconstrained() is not own
+        if stale or not own.is_contiguous():
+            own.unconstrained = weakref.ref(own)  # type: ignore[attr-defined]
+            msg["value"], msg["done"] = own, True

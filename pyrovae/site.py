@@ -1,0 +1,85 @@
+"""One sample statement of a pair, over all its particles."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from pyro.distributions.util import scale_and_mask
+from pyro.infer.util import is_validation_enabled
+from pyro.util import check_site_shape
+from torch import Tensor
+
+from .errors import ShapeError
+from .layout import Layout
+
+
+@dataclass(frozen=True)
+class Site:
+    """One sample statement of a pair, over all its particles.
+
+    Attributes:
+        name: Pyro's name of the site.
+        distributions: One that covers all particles, or one per particle drawn sequentially.
+        is_observed: Whether the value was data (or a `pyro.factor`).
+        is_auxiliary: Whether a guide site is declared to have no partner in the model.
+        layout: Where particles and data lie in its tensors.
+        masks: What `poutine.mask` put around it, one per distribution.
+    """
+
+    name: str
+    distributions: tuple[Any, ...]
+    is_observed: bool
+    is_auxiliary: bool
+    layout: Layout
+    masks: tuple[Tensor | bool | None, ...] = field(repr=False)
+    _values: tuple[Tensor, ...] = field(repr=False)
+    _messages: tuple[dict[str, Any], ...] = field(repr=False)
+
+    @property
+    def has_rsample(self) -> bool:
+        """Whether the site has a reparameterised sampler."""
+        return all(fn.has_rsample for fn in self.distributions)
+
+    @cached_property
+    def value(self) -> Tensor:
+        """What was drawn or observed [K, B, ..., *event]."""
+        event_dims = (fn.event_dim for fn in self.distributions)
+        pairs = zip(self._values, event_dims, strict=True)
+        return torch.cat([self.layout.arrange(value, dim) for value, dim in pairs])
+
+    @cached_property
+    def log_prob(self) -> Tensor:
+        """Log-density in nats, masked, unscaled, summed over nested plates [K, B]."""
+        log_probs = [
+            fn.log_prob(message["value"], *message["args"], **message["kwargs"])
+            for fn, message in zip(self.distributions, self._messages, strict=True)
+        ]
+        return self.collect(log_probs)
+
+    def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
+        """Mask and sum one tensor per distribution as the site's log-density is. -> [K, B]."""
+        parts = []
+        for tensor, mask, message in zip(per_trace, self.masks, self._messages, strict=True):
+            masked = scale_and_mask(tensor, 1.0, mask)
+            parts.append(self.layout.reduce(self._on_its_plates(masked, message)))
+        whole = torch.cat(parts)
+        return whole.expand(whole.shape[0], self.layout.batch_size)
+
+    def _on_its_plates(self, log_prob: Tensor, message: dict[str, Any]) -> Tensor:
+        rank = self.layout.rank
+        if log_prob.dim() > rank and any(size > 1 for size in log_prob.shape[: -rank or None]):
+            raise ShapeError(
+                f"site '{self.name}' has a log-density of shape {list(log_prob.shape)} with batch "
+                f"dims left of its {rank} plates and particles; declare them with `.to_event(n)` "
+                "or enclose the site in a `pyro.plate`"
+            )
+        if is_validation_enabled():
+            check_site_shape({**message, "log_prob": log_prob}, rank)
+        sizes = [1] * rank
+        for frame in message["cond_indep_stack"]:
+            if frame.dim is not None:
+                sizes[frame.dim] = frame.size
+        log_prob = log_prob.reshape(log_prob.shape[max(0, log_prob.dim() - rank) :])
+        return log_prob.expand(torch.broadcast_shapes(log_prob.shape, torch.Size(sizes)))

@@ -1,0 +1,121 @@
+"""A drop-in for `pyro.infer.SVI`: one optimiser over all leaves, one gradient norm."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyro
+import torch
+from pyro.infer import ELBO as PyroELBO
+from pyro.infer.util import torch_item
+from pyro.optim import PyroOptim
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..errors import ParameterError
+from ..particles import Program, captured_parameters, own_parameters
+from .optimizer import JointOptimizer
+
+
+class SVI(pyro.infer.SVI):
+    """Stochastic variational inference with the interface of `pyro.infer.SVI`.
+
+    Differs from it in this: one optimiser steps all parameters together, `clip_norm` limits one
+    norm over all of them, a torch optimiser is accepted, networks train whatever the parameter
+    store holds under their names, and a pair whose parameters would not train is an error.
+
+    Args:
+        model: Pyro model.
+        guide: Pyro guide.
+        optim: A `pyro.optim` wrapper, or a torch optimiser over the pair's parameters.
+        loss: Any `pyro.infer.ELBO` (Pyro's or `pyrovae.objectives`), or a function of model,
+            guide and arguments.
+        loss_and_grads: As in Pyro, for a `loss` that is a function.
+        clip_norm: Largest gradient norm over all parameters; None does not clip.
+
+    Raises:
+        ParameterError: At the first step, where the pair declares no parameters, or computes with
+            a network that it does not declare.
+        ConfigError: `optim` is no optimiser.
+
+    Example:
+        >>> from pyro.infer import Trace_ELBO
+        >>> from pyrovae.data import LinearGaussian
+        >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> svi = SVI(oracle.model, oracle.guide, pyro.optim.Adam({"lr": 1e-3}), Trace_ELBO())
+        >>> loss = svi.step(oracle.sample(3, seed=1))  # a float, in nats
+    """
+
+    def __init__(
+        self,
+        model: Program,
+        guide: Program,
+        optim: PyroOptim | Optimizer,
+        loss: PyroELBO | Callable[..., Any],
+        loss_and_grads: Callable[..., Any] | None = None,
+        *,
+        clip_norm: float | None = None,
+    ) -> None:
+        self.optimizer = JointOptimizer(optim, clip_norm)
+        wrapper = optim if isinstance(optim, PyroOptim) else PyroOptim(type(optim), {})
+        super().__init__(model, guide, wrapper, loss, loss_and_grads)
+        self.optim = optim
+        self._checked = False
+
+    def step(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Take one gradient step; returns the loss as a float (a tuple for losses with two)."""
+        loss = self.backward(*args, **kwargs)
+        self.optimizer.step()
+        return _to_numbers(loss)
+
+    def evaluate_loss(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Estimate the loss, without a step."""
+        with torch.no_grad(), own_parameters():
+            return _to_numbers(self.loss(self.model, self.guide, *args, **kwargs))
+
+    def backward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Loss of one batch, with gradients in the leaves of `self.optimizer`, not yet applied."""
+        if self._checked:
+            with captured_parameters() as leaves:
+                loss = self.loss_and_grads(self.model, self.guide, *args, **kwargs)
+        else:
+            with _networks_run() as without_grad, captured_parameters() as leaves:
+                loss = self.loss_and_grads(self.model, self.guide, *args, **kwargs)
+            _check_declared(without_grad, leaves)
+            self._checked = True
+        self.optimizer.cover(leaves)
+        return loss
+
+
+def _to_numbers(loss: Any) -> Any:  # noqa: ANN401
+    if isinstance(loss, tuple):
+        return type(loss)(map(torch_item, loss))
+    return torch_item(loss)
+
+
+@contextmanager
+def _networks_run() -> Iterator[dict[Tensor, str]]:
+    """Parameters without a gradient, of all networks that run in this context, with a name."""
+    found: dict[Tensor, str] = {}
+
+    def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.requires_grad and parameter.grad is None:
+                found[parameter] = f"{name} of a {type(module).__name__}"
+
+    hook = nn.modules.module.register_module_forward_pre_hook(remember)
+    try:
+        yield found
+    finally:
+        hook.remove()
+
+
+def _check_declared(without_grad: dict[Tensor, str], leaves: dict[str, Tensor]) -> None:
+    declared = {id(leaf) for leaf in leaves.values()}
+    for parameter, name in without_grad.items():
+        if parameter.grad is not None and id(parameter) not in declared:
+            raise ParameterError(
+                f"the loss depends on {name}, of shape {list(parameter.shape)}, which is not "
+                "declared to Pyro and so would never train; call `pyro.module('name', network)` "
+                "in the pair, use a PyroModule, or freeze it with `requires_grad_(False)`"
+            )

@@ -1,0 +1,106 @@
+"""DataLoaders under the protocol of Batches."""
+
+import pytest
+import torch
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    SubsetRandomSampler,
+    TensorDataset,
+)
+
+from pyrovae.data import LoaderBatches
+from pyrovae.errors import DataError
+
+
+def shuffled(n=23, size=5):
+    data = TensorDataset(torch.arange(float(n)))
+    return DataLoader(data, batch_size=size, shuffle=True, generator=torch.Generator())
+
+
+def values(batches, epoch, start=0):
+    return [x.tolist() for (x,) in batches.epoch(epoch, start)]
+
+
+def test_an_epoch_covers_the_data_and_resumes():
+    one = LoaderBatches(shuffled(), seed=1, device="cpu")
+    two = LoaderBatches(shuffled(), seed=1, device="cpu")
+    assert len(one) == 5 and one.num_data == 23
+    whole = values(one, 4)
+    assert sorted(sum(whole, [])) == list(range(23))
+    torch.rand(3)
+    assert values(two, 4, start=2) == whole[2:]
+    assert values(two, 4) == whole and values(two, 5) != whole
+    assert values(LoaderBatches(shuffled(), seed=2, device="cpu"), 4) != whole
+    assert values(one, 4, start=5) == []
+
+
+def test_tensors_and_pairs_are_tuples():
+    class Plain(Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return torch.full((2,), float(index))
+
+    (first,) = next(LoaderBatches(DataLoader(Plain(), 2), device="cpu").epoch(0))
+    assert first.shape == (2, 2)
+    pairs = DataLoader(TensorDataset(torch.zeros(4, 2), torch.arange(4)), 2)
+    x, y = next(LoaderBatches(pairs, device="cpu").epoch(0, 1))
+    assert x.shape == (2, 2) and y.tolist() == [2, 3]
+
+
+def test_what_a_sampler_picks_is_what_counts():
+    data = TensorDataset(torch.arange(10.0))
+    loader = DataLoader(data, 2, sampler=SubsetRandomSampler([1, 3, 5]))
+    assert LoaderBatches(loader, device="cpu").num_data == 3
+
+
+def test_a_distributed_sampler_is_told_the_epoch_and_counts_all_data():
+    data = TensorDataset(torch.arange(20.0))
+    ranks = [
+        LoaderBatches(DataLoader(data, 5, sampler=DistributedSampler(data, 2, r)), device="cpu")
+        for r in range(2)
+    ]
+    assert [rank.num_data for rank in ranks] == [20, 20] and len(ranks[0]) == 2
+    parts = [sum(values(rank, 3), []) for rank in ranks]
+    assert sorted(sum(parts, [])) == list(range(20))
+    assert sum(values(ranks[0], 4), []) != parts[0]
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(torch.arange(6.0))
+
+
+class Counted(Stream):
+    def __len__(self):
+        return 6
+
+
+def test_an_iterable_dataset_needs_a_length():
+    batches = LoaderBatches(DataLoader(Counted(), 4), device="cpu")
+    assert batches.num_data == 6 and values(batches, 0) == [[0, 1, 2, 3], [4, 5]]
+    with pytest.raises(DataError, match="Stream has no length .* give the dataset a __len__"):
+        LoaderBatches(DataLoader(Stream(), 4))
+
+
+@pytest.mark.parametrize(
+    ("collate", "message"),
+    [
+        (lambda rows: {"x": torch.zeros(2)}, "yields dict"),
+        (lambda rows: [torch.zeros(2), "a"], r"yields list of \['Tensor', 'str'\]"),
+        (lambda rows: (), r"yields tuple of \[\]"),
+    ],
+)
+def test_items_that_are_no_tensors_are_refused(collate, message):
+    loader = DataLoader(TensorDataset(torch.zeros(4)), 2, collate_fn=collate)
+    with pytest.raises(DataError, match=message):
+        next(LoaderBatches(loader, device="cpu").epoch(0))
+
+
+def test_a_start_outside_the_epoch_is_refused():
+    with pytest.raises(DataError, match="start=6 .* 5 batches"):
+        LoaderBatches(shuffled(), device="cpu").epoch(0, 6)
