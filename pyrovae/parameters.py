@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
+import pyro
 import torch
+from pyro.params import param_with_module_name
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
@@ -46,6 +48,27 @@ def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict
             "`pyro.module('name', network)` in the pair, or use a PyroModule"
         )
     return leaves
+
+
+def declare(name: str, network: nn.Module) -> None:
+    """Declare a network's parameters to Pyro as `pyro.module` does, but never in silence.
+
+    Under this library's own objectives, `SVI` and `fit` a network trains its own tensors whatever
+    the store holds. Under Pyro's own `SVI` and losses the store decides.
+
+    Raises:
+        ParameterError: The store holds another tensor under the name, so that this network would
+            not train.
+    """
+    for local, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            full = param_with_module_name(name, local)
+            if pyro.param(full, parameter) is not parameter:
+                raise ParameterError(
+                    f"Pyro's store holds another network's tensor under '{full}', so this one "
+                    "would not train; call pyro.clear_param_store() first, keep conv weights "
+                    "contiguous, or train with pyrovae.SVI or pyrovae.fit, which need neither"
+                )
 
 
 def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401

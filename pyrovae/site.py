@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pyro.distributions.util import scale_and_mask
@@ -76,7 +76,7 @@ class Site:
                 "or enclose the site in a `pyro.plate`"
             )
         if is_validation_enabled():
-            check_site_shape({**message, "log_prob": log_prob}, rank)
+            check_site_shape(cast(Any, {**message, "log_prob": log_prob}), rank)
         sizes = [1] * rank
         for frame in message["cond_indep_stack"]:
             if frame.dim is not None:

@@ -1,5 +1,6 @@
 """Data: sources that give train, val and test, and minibatches of them."""
 
+from collections.abc import Sized
 from typing import Any
 
 import torch
@@ -7,19 +8,22 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from .arrays import arrays
 from .base import Binarize, Dataset, Split
 from .batches import Batches, BatchSource
 from .digits import digits
 from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, svhn
 from .loader import LoaderBatches
+from .synthetic import DiscreteLatent, LinearGaussian
 
 __all__ = [
     "BatchSource",
     "Batches",
     "Binarize",
     "Dataset",
+    "DiscreteLatent",
+    "LinearGaussian",
     "LoaderBatches",
     "Split",
     "arrays",
@@ -84,16 +88,26 @@ def batches(
             data, batch_size, shuffle=shuffle, seed=seed, device=device, drop_last=drop_last
         )
     if isinstance(data, TorchDataset):
-        data = DataLoader(
-            data,
-            batch_size,
-            shuffle=shuffle and not isinstance(data, IterableDataset),
-            drop_last=drop_last,
-            generator=torch.Generator(),
-        )
+        data = _loader(data, batch_size, shuffle, drop_last)
     if isinstance(data, DataLoader):
         return LoaderBatches(data, seed=seed, device=device)
     raise DataError(
         f"batches: got {type(data).__name__}, needs a dataset, a split, tensors, a torch Dataset "
         "or a DataLoader; pyrovae.data.arrays takes numpy arrays, lists and files"
+    )
+
+
+def _loader(
+    data: TorchDataset[Any], batch_size: int, shuffle: bool, drop_last: bool
+) -> DataLoader[Any]:
+    if batch_size < 1:
+        raise ConfigError(f"batches: batch_size={batch_size}, needs 1 or more")
+    if isinstance(data, Sized) and len(data) == 0:
+        raise DataError(f"batches: {type(data).__name__} is empty; give at least one datum")
+    return DataLoader(
+        data,
+        batch_size,
+        shuffle=shuffle and not isinstance(data, IterableDataset),
+        drop_last=drop_last,
+        generator=torch.Generator(),
     )

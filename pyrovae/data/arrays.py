@@ -123,8 +123,9 @@ def _from_file(name: str, path: Path) -> tuple[Tensor, Tensor | None]:
             "nothing else; write the array with numpy.save"
         )
     try:
-        stored = np.load(path, allow_pickle=False)
-        found = dict(stored) if isinstance(stored, np.lib.npyio.NpzFile) else {"x": stored}
+        with path.open("rb") as file:  # numpy leaves a path's file open when its content is bad
+            stored = np.load(file, allow_pickle=False)
+            found = {"x": stored} if isinstance(stored, np.ndarray) else dict(stored)
     except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
             f"arrays: {name}: {path} is damaged or holds Python objects ({error}); "

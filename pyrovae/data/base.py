@@ -108,7 +108,7 @@ class Dataset:
         val: To choose by.
         test: To report on.
         info: Small facts; the sources here write `binarize` ("none", "static" or "dynamic"),
-            `levels` (grey levels of the source) and `unit` (whether levels were scaled to [0, 1]).
+            `levels` (grey levels of the source) and `unit` (whether `x` lies in [0, 1]).
 
     Raises:
         DataError: The splits hold data of unequal shapes.
@@ -155,7 +155,7 @@ class Dataset:
             else self.train.binarized(mix_seed(seed, 0))
         )
         val, test = self.val.binarized(mix_seed(seed, 1)), self.test.binarized(mix_seed(seed, 2))
-        info = {**self.info, "binarize": how, "binarize_seed": seed}
+        info = {**self.info, "binarize": how, "binarize_seed": seed, "unit": True}
         return replace(self, train=train, val=val, test=test, info=info)
 
 

@@ -30,7 +30,7 @@ class LoaderBatches:
         device: Where batches go; None is CUDA when present, else the CPU.
 
     Raises:
-        DataError: The loader's data have no length.
+        DataError: The loader's data have no length, or make no batch.
 
     Example:
         >>> from torch.utils.data import TensorDataset
@@ -50,6 +50,11 @@ class LoaderBatches:
         self.seed = seed
         self.device = pick_device(device)
         self.num_data = _num_data(loader)
+        if len(loader) == 0:
+            raise DataError(
+                f"LoaderBatches: {self.num_data} data make no batch; give at least one, and "
+                "as many as a whole batch has where drop_last leaves the rest out"
+            )
 
     def __len__(self) -> int:
         return len(self.loader)

@@ -1,6 +1,6 @@
 """Networks that accept any leading axes, and likelihood heads."""
 
-from .base import OneBatchAxis, Shape, build
+from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .likelihoods import (
     Bernoulli,
@@ -27,10 +27,12 @@ __all__ = [
     "DiscretizedLogistic",
     "LearnedNormal",
     "Likelihood",
+    "Network",
     "Normal",
     "OneBatchAxis",
     "PredictedNormal",
     "Shape",
     "build",
     "fitting_likelihoods",
+    "one_batch_axis",
 ]

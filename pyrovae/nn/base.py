@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from ..errors import ConfigError, ShapeError
 from .likelihoods.base import Likelihood as Likelihood
 
 Shape: TypeAlias = tuple[int, ...]
-Factory: TypeAlias = Callable[[Shape, Shape], nn.Module]
+Network: TypeAlias = nn.Module | Callable[[Shape, Shape], nn.Module]
 
 
 class OneBatchAxis(nn.Module):
@@ -45,33 +45,28 @@ class OneBatchAxis(nn.Module):
         self.event_dim = event_dim
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        split = x.dim() - self.event_dim
-        if split < 0:
-            raise ShapeError(
-                f"OneBatchAxis got an input of shape {tuple(x.shape)}, which needs at least "
-                f"event_dim={self.event_dim} axes; give it [..., *event]"
-            )
-        lead, event = x.shape[:split], x.shape[split:]
-        out = self.net(x.reshape(lead.numel(), *event))
-        if isinstance(out, tuple):
-            return tuple(self._restore(y, lead) for y in out)
-        return self._restore(out, lead)
+        return one_batch_axis(self.net, x, self.event_dim)
 
     def extra_repr(self) -> str:
         return f"event_dim={self.event_dim}"
 
-    def _restore(self, y: Tensor, lead: torch.Size) -> Tensor:
-        if y.dim() == 0 or y.shape[0] != lead.numel():
-            raise ShapeError(
-                f"the network inside OneBatchAxis got {lead.numel()} data and gave shape "
-                f"{tuple(y.shape)}; it must keep the batch axis first, [N, *out]"
-            )
-        return y.reshape(*lead, *y.shape[1:])
+
+def one_batch_axis(net: nn.Module, x: Tensor, event_dim: int) -> Any:  # noqa: ANN401
+    """Apply `net` to x [..., *event] with all leading axes flattened into one: `OneBatchAxis`."""
+    split = x.dim() - event_dim
+    if split < 0:
+        raise ShapeError(
+            f"a network got an input of shape {tuple(x.shape)}, which needs at least "
+            f"event_dim={event_dim} axes; give it [..., *event]"
+        )
+    lead, event = x.shape[:split], x.shape[split:]
+    out = net(x.reshape(lead.numel(), *event))
+    if isinstance(out, tuple):
+        return tuple(_restore(y, lead) for y in out)
+    return _restore(out, lead)
 
 
-def build(
-    network: Factory | nn.Module, in_shape: Shape | int, out_shape: Shape | int
-) -> nn.Module:
+def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn.Module:
     """The network itself if it is built already, else what its factory builds for these shapes.
 
     Args:
@@ -99,6 +94,15 @@ def build(
     return built
 
 
+def _restore(y: Tensor, lead: torch.Size) -> Tensor:
+    if y.dim() == 0 or y.shape[0] != lead.numel():
+        raise ShapeError(
+            f"a network got {lead.numel()} data and gave shape {tuple(y.shape)}; it must keep the "
+            "batch axis first, [N, *out]"
+        )
+    return y.reshape(*lead, *y.shape[1:])
+
+
 def as_shape(shape: Shape | int) -> Shape:
     """A shape as a tuple: 8 stands for (8,).
 
@@ -117,10 +121,19 @@ def flatten_event(x: Tensor, shape: Shape, where: str) -> Tensor:
     Raises:
         ShapeError: x does not end in `shape`; `where` names the network in the message.
     """
+    check_event(x, shape, where)
+    return x.reshape(x.shape[: x.dim() - len(shape)] + (math.prod(shape),))
+
+
+def check_event(x: Tensor, shape: Shape, where: str) -> None:
+    """Refuses an input that does not end in `shape`.
+
+    Raises:
+        ShapeError: It does not; `where` names the network in the message.
+    """
     split = x.dim() - len(shape)
     if split < 0 or tuple(x.shape[split:]) != shape:
         raise ShapeError(
             f"{where} got an input of shape {tuple(x.shape)}, which should end in {shape}; "
             "reshape the input or build the network for its shape"
         )
-    return x.reshape(x.shape[:split] + (math.prod(shape),))

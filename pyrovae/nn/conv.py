@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from .base import OneBatchAxis, Shape, as_shape, flatten_event
+from .base import OneBatchAxis, Shape, as_shape, check_event, flatten_event
 
 
 class ConvEncoder(nn.Module):
@@ -62,8 +62,8 @@ class ConvEncoder(nn.Module):
         self.body = OneBatchAxis(nn.Sequential(*layers), event_dim=3)
 
     def forward(self, x: Tensor) -> Tensor:  # [..., C, H, W] -> [..., *out_shape]
-        flat = flatten_event(x, self.in_shape, "ConvEncoder")
-        y = self.body(flat.reshape(x.shape))
+        check_event(x, self.in_shape, "ConvEncoder")
+        y = self.body(x)
         return y.reshape(y.shape[:-1] + self.out_shape)
 
     def extra_repr(self) -> str:

@@ -84,7 +84,7 @@ def test_dynamic_draws_val_and_test_once_and_leaves_train_to_every_pass():
     for split in (data.val, data.test):
         assert not split.dynamic and set(split.x.unique().tolist()) == {0.0, 1.0}
     assert not torch.equal(data.val.x, data.test.x)
-    assert data.info == {"levels": 2, "binarize": "dynamic", "binarize_seed": 5}
+    assert data.info == {"levels": 2, "binarize": "dynamic", "binarize_seed": 5, "unit": True}
     assert torch.equal(data.test.x, three_halves().binarized("static", 5).test.x)
 
 

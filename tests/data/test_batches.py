@@ -121,7 +121,11 @@ def test_shuffled_batches_are_copies():
         (ConfigError, lambda: Batches(torch.zeros(3), 0), "batch_size=0"),
         (DataError, lambda: Batches(torch.zeros(0, 2), 1), r"tensors with \[0\] rows"),
         (DataError, lambda: Batches((torch.zeros(3), torch.zeros(2)), 1), r"\[3, 2\] rows"),
-        (DataError, lambda: Batches((torch.zeros(3), [1, 2, 3]), 1), "something else than tensors"),
+        (
+            DataError,
+            lambda: Batches((torch.zeros(3), [1, 2, 3]), 1),
+            "something else than tensors",
+        ),
         (DataError, lambda: Batches((), 1), "something else than tensors"),
         (DataError, lambda: Batches(torch.zeros(3), 4, drop_last=True), "no whole batch of 4"),
         (DataError, lambda: Batches(torch.zeros(3), 2).batch(0, 2), "batch 2 .* has 2"),

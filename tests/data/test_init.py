@@ -57,3 +57,10 @@ def test_anything_else_is_refused_with_the_way_out(data):
 def test_a_batch_holds_at_least_one_row(data):
     with pytest.raises(ConfigError, match="batch_size=0"):
         batches(data, 0)
+
+
+def test_empty_torch_datasets_are_refused():
+    with pytest.raises(DataError, match="TensorDataset is empty"):
+        batches(TensorDataset(torch.zeros(0)), 2)
+    with pytest.raises(DataError, match="3 data make no batch"):
+        batches(TensorDataset(torch.zeros(3)), 4, drop_last=True)

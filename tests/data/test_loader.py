@@ -83,7 +83,7 @@ class Counted(Stream):
 def test_an_iterable_dataset_needs_a_length():
     batches = LoaderBatches(DataLoader(Counted(), 4), device="cpu")
     assert batches.num_data == 6 and values(batches, 0) == [[0, 1, 2, 3], [4, 5]]
-    with pytest.raises(DataError, match="Stream has no length .* give the dataset a __len__"):
+    with pytest.raises(DataError, match="Stream has no length, .* give the dataset a __len__"):
         LoaderBatches(DataLoader(Stream(), 4))
 
 

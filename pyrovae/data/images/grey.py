@@ -155,12 +155,13 @@ def _static_mnist(folder: Path, seed: int) -> Dataset:
         generator = torch.Generator().manual_seed(mix_seed(seed, place))
         order = torch.randperm(len(bits), generator=generator)
         splits.append(Split(bits[order].to(torch.float32)))
-    info = {"binarize": "static", "levels": 256, "unit": False, "seed": seed}
+    info = {"binarize": "static", "levels": 256, "unit": True, "seed": seed}
     return Dataset("mnist", splits[0], splits[1], splits[2], info)
 
 
 def _packed(path: Path) -> list[np.ndarray]:
-    with np.load(path, allow_pickle=False) as stored:
+    with path.open("rb") as file:  # numpy leaves a path's file open when its content is bad
+        stored = np.load(file, allow_pickle=False)
         arrays = [stored[key] for key in ("train", "valid", "test")]
     for array in arrays:
         if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != 98:

@@ -19,10 +19,10 @@ Sizes: TypeAlias = torch.Size | list[int] | tuple[int, ...]
 class Likelihood(nn.Module, ABC):
     """Turns the outputs of a decoder into the distribution of a datum.
 
-    A head of one's own sets `num_parameters` and `needs`, and gives `distribution` and `accepts`.
-    Distributions are made with `validate_args=False`, since validating a decoder's outputs and the
-    data costs a pass over both in every step; `check` looks at the data once instead. All
-    log-densities are in nats.
+    A head of one's own sets `num_parameters` and `needs`, and gives `distribution` and `accepts`
+    (one over levels also `rescale`). Distributions are made with `validate_args=False`, since
+    validating a decoder's outputs and the data costs a pass over both in every step; `check` looks
+    at the data once instead. All log-densities are in nats.
 
     Attributes:
         num_parameters: P, the decoder's outputs per element of a datum.
@@ -61,6 +61,10 @@ class Likelihood(nn.Module, ABC):
     @abstractmethod
     def accepts(self, values: Values) -> bool:
         """Whether data that take these finite values lie inside the support."""
+
+    def rescale(self, x: Tensor) -> Tensor:
+        """The data as an encoder should see them: levels are brought to [0, 1] or [-1, 1]."""
+        return x
 
     @classmethod
     def suggest(cls, values: Values) -> str | None:

@@ -38,6 +38,9 @@ class Binomial(Likelihood):
     def accepts(self, values: Values) -> bool:
         return values.whole and values.low >= 0 and values.high <= self.total_count
 
+    def rescale(self, x: Tensor) -> Tensor:
+        return x / self.total_count
+
     @classmethod
     def suggest(cls, values: Values) -> str | None:
         top = values.top_level

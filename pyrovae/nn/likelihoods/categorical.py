@@ -38,6 +38,9 @@ class Categorical(Likelihood):
     def accepts(self, values: Values) -> bool:
         return values.whole and values.low >= 0 and values.high < self.num_parameters
 
+    def rescale(self, x: Tensor) -> Tensor:
+        return 2 * x / (self.num_parameters - 1) - 1
+
     @classmethod
     def suggest(cls, values: Values) -> str | None:
         top = values.top_level
@@ -57,6 +60,11 @@ class _Levels(dist.Categorical):
     @property
     def variance(self) -> Tensor:
         return (self.probs * (self._levels() - self.mean[..., None]) ** 2).sum(-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        # Not Pyro's: it compares object ids, to save work on enumerated values, and that is beyond
+        # what torch.compile can trace.
+        return torch.distributions.Categorical.log_prob(self, value)
 
     def sample(self, sample_shape: Sizes = ()) -> Tensor:
         return super().sample(sample_shape).to(self.logits.dtype)

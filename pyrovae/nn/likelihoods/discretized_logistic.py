@@ -58,6 +58,9 @@ class DiscretizedLogistic(Likelihood):
     def accepts(self, values: Values) -> bool:
         return values.whole and values.low >= 0 and values.high <= self.levels - 1
 
+    def rescale(self, x: Tensor) -> Tensor:
+        return 2 * x / (self.levels - 1) - 1
+
     @classmethod
     def suggest(cls, values: Values) -> str | None:
         top = values.top_level

@@ -1,0 +1,121 @@
+"""Variational autoencoder."""
+
+import math
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor
+
+from ..errors import ShapeError
+from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
+from .base import Family, check_data
+from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .priors import Prior, PriorFactory, StandardNormal
+
+
+class VAE(Family):
+    r"""Variational autoencoder: z ~ p(z), x ~ p(x|z); guide z ~ q(z|x).
+
+    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape], with the sites "z"
+    (event [L]) and "x" inside the plate "data". Networks see one batch axis, whatever the number
+    of particles. The encoder sees the data in the units of the likelihood, brought to [0, 1] or
+    [-1, 1] where it counts levels (`Likelihood.rescale`).
+
+    Args:
+        data_shape: Shape of one datum, such as (1, 28, 28) or (64,).
+        latent_dim: L.
+        encoder: Maps [N, \*data_shape] to [N, posterior.num_parameters]: a module, or a factory
+            `encoder(in_shape, out_shape)` such as `nn.MLP`, `nn.ConvEncoder`, or a partial of
+            them.
+        decoder: Maps [N, L] to [N, P * D] values, P per element of a datum (any shape of that
+            size, P first): a module or a factory, such as `nn.MLP` or `nn.ConvDecoder`.
+        likelihood: Head that turns them into p(x|z); `nn.Bernoulli()` by default.
+        prior: p(z): a module or a factory `prior(latent_dim)`.
+        posterior: Form of q(z|x): a module or a factory `posterior(latent_dim)`.
+
+    Raises:
+        ShapeError: A batch or a network's output does not have the shape that is needed.
+        SupportError: Data lie outside the support of the likelihood (checked in every call while
+            `pyro.enable_validation` is on, as it is by default).
+
+    Source:
+        Auto-Encoding Variational Bayes (Kingma & Welling, 2014),
+        https://arxiv.org/abs/1312.6114
+
+    Example:
+        >>> from pyrovae.nn import Binomial
+        >>> vae = VAE((1, 8, 8), latent_dim=8, likelihood=Binomial(16))
+        >>> vae.generate(3).shape
+        torch.Size([3, 1, 8, 8])
+    """
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        latent_dim: int,
+        *,
+        encoder: Network = MLP,
+        decoder: Network = MLP,
+        likelihood: Likelihood | None = None,
+        prior: PriorFactory | Prior = StandardNormal,
+        posterior: PosteriorFactory | Posterior = DiagonalNormal,
+    ) -> None:
+        super().__init__()
+        self.data_shape = tuple(data_shape)
+        self.latent_dim = latent_dim
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)
+        self.posterior = posterior if isinstance(posterior, Posterior) else posterior(latent_dim)
+        self._params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
+        self.decoder = build(decoder, (latent_dim,), self._params_shape)
+
+    def model(self, x: Tensor) -> None:
+        """p(z)p(x|z) over a batch x [B, *data_shape]."""
+        self.declare("decoder", "likelihood", "prior")
+        check_data(x, self.data_shape, "VAE.model")
+        if is_validation_enabled():
+            self.likelihood.check(x)
+        with pyro.plate("data", x.shape[0]):
+            z = pyro.sample("z", self.prior())
+            pyro.sample("x", self.decode(z), obs=x)
+
+    def guide(self, x: Tensor) -> None:
+        """q(z|x) over a batch x [B, *data_shape]."""
+        self.declare("encoder", "posterior")
+        check_data(x, self.data_shape, "VAE.guide")
+        with pyro.plate("data", x.shape[0]):
+            pyro.sample("z", self.encode(x))
+
+    def encode(self, x: Tensor) -> dist.TorchDistribution:
+        """The distribution q(z|x), batch shape [B], event shape [L]."""
+        params = one_batch_axis(self.encoder, self.likelihood.rescale(x), len(self.data_shape))
+        return self.posterior(params)
+
+    def decode(self, z: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
+        out = one_batch_axis(self.decoder, z, 1)
+        lead = z.shape[:-1]
+        if out.numel() != lead.numel() * math.prod(self._params_shape):
+            raise ShapeError(
+                f"the decoder gave shape {list(out.shape)} for z of shape {list(z.shape)}; "
+                f"{self.likelihood} on data of shape {list(self.data_shape)} needs "
+                f"{math.prod(self._params_shape)} values per datum, [N, "
+                f"{', '.join(map(str, self._params_shape))}]"
+            )
+        return self.likelihood(out.reshape(*lead, *self._params_shape), len(self.data_shape))
+
+    @torch.no_grad()
+    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
+        decoded = self.decode(self.prior().sample(torch.Size([n])))
+        return decoded.mean if mean else decoded.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
+        """Draw z from q(z|x); the mean of p(x|z), or a draw from it [B, *data_shape]."""
+        check_data(x, self.data_shape, "VAE.reconstruct")
+        decoded = self.decode(self.encode(x).sample())
+        return decoded.mean if mean else decoded.sample()

@@ -1,0 +1,170 @@
+"""What every likelihood head promises."""
+
+import pyro
+import pytest
+import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
+
+from pyrovae.errors import ShapeError
+from pyrovae.nn import (
+    Bernoulli,
+    Binomial,
+    Categorical,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    LearnedNormal,
+    Normal,
+    PredictedNormal,
+)
+
+K, B, DATA = 3, 4, (2, 5)
+
+
+def levels(top):
+    return lambda: torch.randint(0, top + 1, (B, *DATA)).double()
+
+
+HEADS = [
+    (Bernoulli(), levels(1)),
+    (Binomial(total_count=16), levels(16)),
+    (Binomial(total_count=255), levels(255)),
+    (ContinuousBernoulli(), lambda: torch.rand(B, *DATA).double()),
+    (Normal(scale=0.3), lambda: torch.randn(B, *DATA).double()),
+    (LearnedNormal(init_scale=2.0), lambda: torch.randn(B, *DATA).double()),
+    (LearnedNormal(shape=DATA), lambda: torch.randn(B, *DATA).double()),
+    (PredictedNormal(), lambda: torch.randn(B, *DATA).double()),
+    (DiscretizedLogistic(levels=17), levels(16)),
+    (DiscretizedLogistic(), levels(255)),
+    (Categorical(num_classes=6), levels(5)),
+]
+every_head = pytest.mark.parametrize(("head", "data"), HEADS, ids=[repr(h) for h, _ in HEADS])
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def make_params(head, dtype=torch.float64, lead=(K, B)):
+    return torch.randn(*lead, head.num_parameters, *DATA, dtype=dtype)
+
+
+@every_head
+@pytest.mark.parametrize("lead", [(), (B,), (K, B)])
+def test_shapes(head, data, lead):
+    d = head(make_params(head, lead=lead), event_dim=2)
+    assert isinstance(d, TorchDistributionMixin)
+    assert (d.batch_shape, d.event_shape) == (lead, DATA)
+    assert d.mean.shape == d.variance.shape == d.sample().shape == lead + DATA
+    assert d.sample((7,)).shape == (7, *lead, *DATA)
+
+
+@every_head
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_dtype_is_that_of_the_parameters(head, data, dtype):
+    d, x = head.to(dtype)(make_params(head, dtype), event_dim=2), data().to(dtype)
+    assert d.log_prob(x).dtype == d.sample().dtype == d.mean.dtype == dtype
+    assert d.log_prob(x).shape == (K, B)
+
+
+@every_head
+def test_float32_agrees_with_float64(head, data):
+    params, x = make_params(head), data()
+    exact = head.double()(params, event_dim=2).log_prob(x)
+    single = head.float()(params.float(), event_dim=2).log_prob(x.float())
+    torch.testing.assert_close(single.double(), exact, rtol=1e-4, atol=1e-3)
+
+
+@every_head
+def test_event_dim_zero_scores_elements(head, data):
+    params, x = make_params(head), data()
+    whole = head.double()(params, event_dim=2).log_prob(x)
+    elements = head(params.movedim(-3, -1), event_dim=0).log_prob(x)
+    torch.testing.assert_close(elements.sum((-1, -2)), whole)
+
+
+@every_head
+def test_expands_masks_and_samples_under_pyro(head, data):
+    d, x = head.double()(make_params(head, lead=(1, B)), event_dim=2), data()
+    wide = d.expand([K, B])
+    assert wide.batch_shape == (K, B)
+    torch.testing.assert_close(wide.log_prob(x), d.log_prob(x).expand(K, B))
+    assert wide.mean.shape == wide.sample().shape == (K, B, *DATA)
+    element = d.base_dist.expand([K, B, *DATA])
+    torch.testing.assert_close(element.log_prob(x).sum((-1, -2)), wide.log_prob(x))
+    keep = torch.arange(B) % 2 == 0
+    torch.testing.assert_close(d.mask(keep).log_prob(x), d.log_prob(x) * keep)
+    with pyro.plate("particles", K, dim=-2), pyro.plate("batch", B, dim=-1):
+        assert pyro.sample("x", d, obs=x) is x
+        assert pyro.sample("y", d).shape == (K, B, *DATA)
+
+
+@every_head
+def test_gradients_equal_finite_differences(head, data):
+    x = data()[:2]
+    params = make_params(head, lead=(2,)).requires_grad_()
+    head.double()
+    own = tuple(head.parameters())
+
+    def log_prob(params, *own):
+        return head(params, event_dim=2).log_prob(x)
+
+    assert torch.autograd.gradcheck(log_prob, (params, *own), fast_mode=True)
+
+
+@every_head
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [0.0, 100.0, -100.0])
+def test_extreme_parameters_have_finite_gradients(head, data, dtype, size):
+    signs = torch.randn(K, B, head.num_parameters, *DATA, dtype=dtype).sign()
+    for params in (size * signs, torch.full_like(signs, size)):
+        params.requires_grad_()
+        log_prob = head.to(dtype)(params, event_dim=2).log_prob(data().to(dtype))
+        log_prob.sum().backward()
+        assert log_prob.isfinite().all()
+        assert params.grad.isfinite().all()
+
+
+@every_head
+def test_is_captured_whole_by_the_compiler(head, data):
+    params, x = make_params(head), data()
+    head.double()
+
+    def log_prob(params):
+        return head(params, event_dim=2).log_prob(x)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(log_prob, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(params), log_prob(params))
+
+
+@every_head
+def test_no_parameter_is_dead(head, data):
+    params = make_params(head).requires_grad_()
+    head.double().zero_grad()
+    head(params, event_dim=2).log_prob(data()).sum().backward()
+    assert (params.grad != 0).double().mean() > 0.99
+    assert all((p.grad != 0).all() for p in head.parameters())
+
+
+@every_head
+def test_samples_have_the_mean_the_variance_and_the_support(head, data):
+    d = head.double()(make_params(head, lead=()), event_dim=2)
+    n = 4000
+    x = d.sample((n,))
+    head.check(x)
+    z = (x.mean(0) - d.mean) / (d.variance / n).sqrt()
+    assert z.abs().max() < 4, f"z-scores of the mean: {z}"
+    squares = (x - d.mean) ** 2
+    z = (squares.mean(0) - d.variance) / (squares.var(0) / n).sqrt()
+    assert z.abs().max() < 4.5, f"z-scores of the variance: {z}"
+
+
+@every_head
+def test_refuses_the_wrong_number_of_parameters(head, data):
+    params = torch.zeros(K, B, head.num_parameters + 1, *DATA)
+    needed = f"axis of size {head.num_parameters}"
+    with pytest.raises(ShapeError, match=needed):
+        head(params, event_dim=2)
+    with pytest.raises(ShapeError, match=needed):
+        head(torch.zeros(DATA), event_dim=2)

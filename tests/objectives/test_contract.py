@@ -1,0 +1,155 @@
+"""What every objective keeps on every style of pair, vectorised or not, in both precisions."""
+
+import inspect
+from contextlib import nullcontext
+
+import pyro
+import pytest
+import torch
+
+from pyrovae import objectives
+from pyrovae.objectives import ELBO, IWAE, Beta, ParticleELBO, Renyi
+from pyrovae.parameters import trainable
+from tests.pairs import STYLES
+
+# A new estimator that takes `num_particles` enters by itself; others say how they are made.
+MADE = {
+    "ELBO": [
+        lambda **k: ELBO(1, **k),
+        lambda **k: ELBO(3, **k),
+        lambda **k: ELBO(3, closed_form_kl=True, **k),
+    ],
+    "IWAE": [lambda **k: IWAE(1, **k), lambda **k: IWAE(3, **k)],
+    "Renyi": [lambda a=a, **k: Renyi(a, 3, **k) for a in (-1.0, 0.0, 0.5, 1 - 1e-6, 1.0, 2.0)],
+    "Beta": [lambda **k: Beta(0.3, 2, **k), lambda **k: Beta(torch.tensor(0.0), **k)],
+}
+CLASSES = [
+    getattr(objectives, name)
+    for name in objectives.__all__
+    if not inspect.isabstract(getattr(objectives, name))
+]
+OBJECTIVES = [
+    pytest.param(make, id=f"{cls.__name__}{i}")
+    for cls in CLASSES
+    for i, make in enumerate(
+        MADE.get(cls.__name__, [lambda cls=cls, **k: cls(num_particles=3, **k)])
+    )
+]
+
+
+@pytest.fixture(params=STYLES)
+def style(request):
+    return request.param
+
+
+def _pair(style, dtype):
+    return STYLES[style](dtype)
+
+
+def _mode(pair):
+    return pyro.settings.context(module_local_params=True) if pair.local_params else nullcontext()
+
+
+def _seeded(call, *args):
+    pyro.set_rng_seed(11)
+    return call(*args)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["f32", "f64"])
+@pytest.mark.parametrize("vectorize", [True, False], ids=["vectorised", "sequential"])
+@pytest.mark.parametrize("make", OBJECTIVES)
+def test_contract(make, style, vectorize, dtype):
+    pair = _pair(style, dtype)
+    objective = make(vectorize_particles=vectorize)
+    call = (pair.model, pair.guide, *pair.args)
+    with _mode(pair):
+        leaves = trainable(*call)
+        assert all(leaf.is_leaf and leaf.requires_grad for leaf in leaves.values())
+
+        per_datum = _seeded(objective.per_datum, *call)
+        assert per_datum.shape == (pair.batch_size,)
+        assert per_datum.dtype == dtype
+        assert per_datum.isfinite().all()
+
+        loss = _seeded(objective.loss, *call)
+        torch.testing.assert_close(loss, -pair.scale * per_datum.sum())
+        assert not loss.requires_grad
+
+        differentiable = _seeded(objective.differentiable_loss, *call)
+        torch.testing.assert_close(differentiable.detach(), loss)
+        names = list(leaves)
+        grads = torch.autograd.grad(differentiable, [leaves[n] for n in names], allow_unused=True)
+
+        returned = _seeded(objective.loss_and_grads, *call)
+        torch.testing.assert_close(returned, loss)
+        for name, grad in zip(names, grads, strict=True):
+            kept = leaves[name].grad
+            assert (kept is None) == (grad is None), name
+            if grad is not None:
+                assert grad.isfinite().all()
+                torch.testing.assert_close(kept, grad)
+
+        if dtype == torch.float64:
+            _check_directional_derivative(
+                objective, call, leaves, dict(zip(names, grads, strict=True))
+            )
+
+
+def _check_directional_derivative(objective, call, leaves, grads):
+    """The gradient along a random direction against central differences at equal noise."""
+    rng = torch.Generator().manual_seed(23)
+    step = 1e-5
+    start = {n: leaf.detach().clone() for n, leaf in leaves.items()}
+    ways = {n: torch.randn(v.shape, generator=rng, dtype=v.dtype) for n, v in start.items()}
+    values = []
+    for sign in (1, -1):
+        with torch.no_grad():
+            for name, leaf in leaves.items():
+                leaf.copy_(start[name] + sign * step * ways[name])
+        values.append(_seeded(objective.loss, *call))
+    with torch.no_grad():
+        for name, leaf in leaves.items():
+            leaf.copy_(start[name])
+    numeric = (values[0] - values[1]) / (2 * step)
+    exact = sum((grads[n] * ways[n]).sum() for n in leaves if grads[n] is not None)
+    torch.testing.assert_close(exact, numeric, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.__name__)
+def test_is_an_elbo_for_pyro(cls):
+    """`pyro.infer.SVI` and `ELBO.__call__` accept it."""
+    make = MADE.get(cls.__name__, [lambda **k: cls(num_particles=3, **k)])[-1]
+    pair = STYLES["pyro_module"](torch.float32)
+    objective = make()
+    assert isinstance(objective, ParticleELBO)
+    assert type(objective).__name__ in repr(objective)
+    svi = pyro.infer.SVI(pair.model, pair.guide, pyro.optim.Adam({"lr": 1e-3}), objective)
+    first = svi.evaluate_loss(*pair.args)
+    losses = [svi.step(*pair.args) for _ in range(3)]
+    assert isinstance(first, float)
+    assert all(isinstance(loss, float) for loss in losses)
+
+    module = STYLES["pyro_module_local"](torch.float32)
+    with pyro.settings.context(module_local_params=True):
+        both = module.model.__self__
+        make()(module.model, module.guide)(*module.args).backward()
+        assert all(p.grad is not None for p in both.parameters())
+
+
+@pytest.mark.parametrize("make", OBJECTIVES)
+def test_subsampled_plate_agrees_with_the_whole(make):
+    """Mean over many subsamples equals the unsubsampled loss, in value and gradient."""
+    num_draws = 1500
+    sub = STYLES["subsampled_plate"](torch.float64)
+    objective = make()
+    x = sub.args[0]
+    whole_pair = STYLES["module_functions"](torch.float64)
+
+    def draws(model, guide, seed):
+        pyro.set_rng_seed(seed)
+        return torch.stack([objective.loss(model, guide, x) for _ in range(num_draws)])
+
+    a, b = draws(sub.model, sub.guide, 1), draws(whole_pair.model, whole_pair.guide, 2)
+    standard_error = ((a.var() + b.var()) / num_draws).sqrt()
+    z = (a.mean() - b.mean()) / standard_error
+    assert abs(z) < 4.5, f"z-score {z:.2f}: {a.mean():.3f} against {b.mean():.3f}"
