@@ -50,7 +50,8 @@ def pareto_k(log_w: Tensor) -> Tensor:
         log_w: Log importance weights [K, B], K >= 25.
 
     Returns:
-        k-hat [B]; minus infinity where all tail weights are equal.
+        k-hat [B]; minus infinity where all tail weights are equal, NaN where no weight is above
+        zero or one is NaN.
 
     Raises:
         ShapeError: Fewer than 25 particles: the tail would hold fewer than five.
@@ -68,7 +69,7 @@ def pareto_k(log_w: Tensor) -> Tensor:
     scaled = torch.exp(top - top[0])
     excess = (scaled[:-1] - scaled[-1]).flip(0)  # [M, B], ascending
     fitted = torch.cat([_shape_of_tail(x) for x in excess.split(4096, dim=1)])
-    return torch.where(excess[-1] > 0, fitted, -math.inf).to(log_w.dtype)
+    return torch.where(excess[-1] == 0, -math.inf, fitted).to(log_w.dtype)
 
 
 def _shape_of_tail(excess: Tensor) -> Tensor:

@@ -143,6 +143,38 @@ def draw(
     return _assemble(traces, num_particles, -depth - 1, batch_plate)
 
 
+@torch.no_grad()
+def simulate(
+    model: Program,
+    *args: Any,  # noqa: ANN401
+    guide: Program | None = None,
+    mean: bool = False,
+    **kwargs: Any,  # noqa: ANN401
+) -> dict[str, Tensor]:
+    """Run a model with its observations removed: p(x), or p(x|z) with z from the guide.
+
+    Args:
+        model: Pyro model. Its data arguments only say how many data to make.
+        guide: Where given, latents come from q(z|x) of the data in the arguments.
+        mean: Give the mean of each observed site's distribution instead of a draw.
+
+    Returns:
+        What each observed site would have held, by name [B, ...].
+    """
+    drawn = Trace()
+    if guide is not None:
+        with poutine.trace() as recorder, _OwnParameters():
+            guide(*args, **kwargs)
+        drawn = recorder.trace
+    with poutine.trace() as recorder, poutine.replay(trace=drawn), _OwnParameters():
+        poutine.uncondition(model)(*args, **kwargs)
+    return {
+        name: node["fn"].mean if mean else node["value"]
+        for name, node in sample_sites(recorder.trace).items()
+        if node["infer"].get("was_observed")
+    }
+
+
 @dataclass(frozen=True)
 class Pair:
     """A model and a guide with the arguments of one batch."""

@@ -1,0 +1,23 @@
+"""Training: `fit`, the loop; `SVI`, its step; what may be hung into them."""
+
+from . import schedules
+from .callbacks import Anneal, Callback, EarlyStopping, ProgressBar, TensorBoard
+from .checkpoint import load_checkpoint
+from .fit import fit
+from .loop import Loop
+from .run import Run
+from .svi import SVI
+
+__all__ = [
+    "SVI",
+    "Anneal",
+    "Callback",
+    "EarlyStopping",
+    "Loop",
+    "ProgressBar",
+    "Run",
+    "TensorBoard",
+    "fit",
+    "load_checkpoint",
+    "schedules",
+]

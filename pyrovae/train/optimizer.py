@@ -41,6 +41,7 @@ class JointOptimizer:
             )
         self.source = optim
         self.leaves: dict[str, Tensor] = {}
+        self._declared: dict[str, Tensor] = {}  # with second names of one and the same leaf
         self.torch: Optimizer | None = optim if isinstance(optim, Optimizer) else None
         clip_args = optim.pt_clip_args if isinstance(optim, PyroOptim) else {}
         if callable(clip_args):
@@ -59,9 +60,9 @@ class JointOptimizer:
         """
         new = {}
         for name, leaf in leaves.items():
-            if name not in self.leaves:
+            if name not in self._declared:
                 new[name] = leaf
-            elif self.leaves[name] is not leaf:
+            elif self._declared[name] is not leaf:
                 raise ParameterError(
                     f"parameter '{name}' is another tensor than in the first step, so its "
                     "optimiser would not move it; declare it once with `pyro.param` from a plain "
@@ -69,7 +70,13 @@ class JointOptimizer:
                     "networks two names"
                 )
         if new:
-            self._add(new)
+            first = {
+                id(leaf): name for name, leaf in reversed([*self.leaves.items(), *new.items()])
+            }
+            once = {name: leaf for name, leaf in new.items() if first[id(leaf)] == name}
+            if once:
+                self._add(once)
+            self._declared.update(new)
 
     def gradient_norm(self) -> Tensor:
         """Norm of the gradient over all leaves, a scalar."""
@@ -130,23 +137,45 @@ class JointOptimizer:
         """Take over what `PyroOptim.load` left for parameters not yet seen."""
         waiting = self.source._state_waiting_to_be_consumed  # type: ignore[union-attr]
         names = list(self.leaves)
-        if not waiting or names[0] not in waiting:
+        # Pyro has no name for the network that comes second under a name: its state is under None.
+        anchor = next((name for name in (names[0], None) if name in waiting), None)
+        if anchor not in waiting:
             return
-        parts = [waiting.pop(name, None) for name in names]
-        scheduled = isinstance(made, Scheduler)
-        states = [p["optimizer"] if p is not None and scheduled else p for p in parts]
-        first = states[0]
-        if len(first["param_groups"][0]["params"]) < len(names):  # written per tensor, by Pyro
-            whole = self.torch.state_dict()  # type: ignore[union-attr]
-            for group in whole["param_groups"]:
-                group.update({k: v for k, v in first["param_groups"][0].items() if k != "params"})
-            whole["state"] = {
-                i: s["state"][0] for i, s in enumerate(states) if s is not None and s["state"]
-            }
-            first = whole
-        self.torch.load_state_dict(first)  # type: ignore[union-attr]
-        if scheduled:
-            made.load_state_dict(parts[0]["scheduler"])
+        parts = [waiting.pop(name, None) for name in (anchor, *names[1:])]
+        schedules = []
+        if isinstance(made, Scheduler):
+            schedules = [part and part["scheduler"] for part in parts]
+            parts = [part and part["optimizer"] for part in parts]
+        state = parts[0]
+        if sum(len(group["params"]) for group in state["param_groups"]) < len(names):
+            state = _joined(self.torch.state_dict(), parts)  # type: ignore[union-attr]
+            schedules = [_joined_schedule(made, schedules)] if schedules else []
+        self.torch.load_state_dict(state)  # type: ignore[union-attr]
+        if schedules:
+            made.load_state_dict(schedules[0])
+
+
+def _joined(whole: dict[str, Any], parts: list[dict[str, Any] | None]) -> dict[str, Any]:
+    """One state from those that Pyro keeps per tensor, in the order of the leaves."""
+    for group in whole["param_groups"]:
+        part = parts[group["params"][0]]
+        if part is not None:
+            options = part["param_groups"][0]
+            group.update({key: value for key, value in options.items() if key != "params"})
+    states = {i: part["state"].get(0) for i, part in enumerate(parts) if part is not None}
+    return {**whole, "state": {i: state for i, state in states.items() if state}}
+
+
+def _joined_schedule(made: Any, schedules: list[dict[str, Any] | None]) -> dict[str, Any]:  # noqa: ANN401
+    """Likewise of the schedulers; rates are listed by group, of which Pyro has one per tensor."""
+    joined = dict(schedules[0] or {})
+    firsts = [0]
+    for group in made.optimizer.param_groups[:-1]:
+        firsts.append(firsts[-1] + len(group["params"]))
+    for key in ("base_lrs", "_last_lr"):
+        if key in joined:
+            joined[key] = [(schedules[first] or joined)[key][0] for first in firsts]
+    return joined
 
 
 def _groups(source: PyroOptim, leaves: Mapping[str, Tensor]) -> list[dict[str, Any]]:

@@ -1,0 +1,31 @@
+# `make demo` runs the main job on embedded data, `make test` the tests.
+# ENV is the folder of the environment; an existing one is brought up to date and used.
+PYTHON ?= python3
+ENV ?= .venv
+RUN ?= runs/demo
+BIN := $(ENV)/bin
+
+.PHONY: demo test lint clean
+
+demo: $(ENV)/.installed
+	$(BIN)/pyrovae demo --run $(RUN)
+
+test: $(ENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2
+
+lint: $(ENV)/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/mypy
+
+$(ENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(ENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,50 @@
+"""The `pyrovae` command."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from .. import __version__
+from ..errors import PyrovaeError
+from .evaluate import run_evaluate
+from .fit import run_fit
+from .sample import run_reconstruct, run_sample
+
+COMMANDS: dict[str, tuple[Callable[[Sequence[str]], None], str]] = {
+    "fit": (run_fit, "train a model and guide, measure them, leave a run folder"),
+    "evaluate": (run_evaluate, "measure a trained run on held-out data"),
+    "sample": (run_sample, "make data from the prior of a trained run"),
+    "reconstruct": (run_reconstruct, "encode test data and decode them again"),
+}
+
+_USAGE = (
+    "usage: pyrovae COMMAND [options]\n\n"
+    "Variational autoencoders as Pyro programs.\n\n"
+    + "\n".join(f"  {name:<12} {what}" for name, (_, what) in COMMANDS.items())
+    + "\n\n`pyrovae COMMAND --help` lists the options of a command.\n"
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 2 for what the user can mend, 130 interrupted."""
+    words = sys.argv[1:] if words is None else list(words)
+    if not words or words[0] in ("-h", "--help"):
+        print(_USAGE, end="")
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(__version__)
+        return 0
+    try:
+        if words[0] not in COMMANDS:
+            known = ", ".join(COMMANDS)
+            print(
+                f"pyrovae: there is no command '{words[0]}'; use one of {known}", file=sys.stderr
+            )
+            return 2
+        COMMANDS[words[0]][0](words[1:])
+    except PyrovaeError as error:
+        print(f"pyrovae {words[0]}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; `--resume` continues from the last checkpoint", file=sys.stderr)
+        return 130
+    return 0

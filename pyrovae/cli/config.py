@@ -1,0 +1,163 @@
+"""A configuration: parsed from words and YAML, and built into data, a pair and an objective."""
+
+import argparse
+import inspect
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyro
+import yaml
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
+
+from ..data import Dataset
+from ..errors import ConfigError
+from .names import Maker, find_data, find_model, find_objective
+
+SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
+"""The parts that are named, each with keyword arguments of its own, and their defaults."""
+
+
+@dataclass
+class Setup:
+    """What a configuration describes, built.
+
+    Attributes:
+        data: The three splits.
+        pair: An object whose `model` and `guide` are the programs.
+        objective: A `pyro.infer.ELBO`.
+    """
+
+    data: Dataset
+    pair: Any
+    objective: Any
+
+
+class Parser(ArgumentParser):
+    """Raises ConfigError in one sentence where argparse would print the usage and exit."""
+
+    def error(self, message: str, ex: Exception | None = None) -> None:  # type: ignore[override]
+        lines = [line.strip() for line in message.splitlines() if line.strip()]
+        raise ConfigError(
+            f"{'; '.join(lines)}; see `{self.prog} --help`, which lists the options of what "
+            "--data, --model and --objective name"
+        )
+
+
+def make_parser(command: str, description: str) -> Parser:
+    """A parser without the sections."""
+    return Parser(prog=f"pyrovae {command}", description=description, formatter_class=_Formatter)
+
+
+def parse(parser: Parser, words: Sequence[str]) -> Namespace:
+    """Parse `--config FILE` and words over it; adds the sections that these name to the parser.
+
+    Raises:
+        ConfigError: An option or a name is unknown, a value does not fit, a file is no YAML.
+    """
+    given, rest = _split(words)
+    config = _read_yaml(given.pop("config", None))
+    for section, default in SECTIONS.items():
+        part = config.get(section) or {}
+        part = {"name": part} if isinstance(part, str) else dict(part)
+        part["name"] = given.get(section) or part.get("name") or default
+        config[section] = part
+    for section, maker in _makers(config).items():
+        parser.add_argument(
+            f"--{section}.name", type=str, metavar="NAME", help=f"Short for it: --{section} NAME."
+        )
+        if inspect.isclass(maker):
+            parser.add_class_arguments(maker, section, skip=_supplied(maker))
+        elif inspect.isfunction(maker):
+            parser.add_function_arguments(maker, section, skip=_supplied(maker))
+    parser.add_argument("--config", action="config", help="YAML file that holds any of these.")
+    return parser.parse_args(["--config", yaml.safe_dump(config), *rest])
+
+
+def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
+    """Make the data, then (from the seed) the pair, and the objective.
+
+    Raises:
+        ConfigError: The model named has no `model` and `guide`.
+    """
+    if config.data_root:
+        os.environ["PYROVAE_DATA"] = str(config.data_root)
+    made = parser.instantiate(config, instantiate_groups=False)
+    makers = _makers({section: {"name": config[section]["name"]} for section in SECTIONS})
+    data = makers["data"](**_arguments(made, "data"))
+    if not isinstance(data, Dataset):
+        raise ConfigError(
+            f"--data {config.data.name} gave a {type(data).__name__}; it must be a function that "
+            "returns a pyrovae.data.Dataset, as pyrovae.data.arrays does"
+        )
+    if seed is not None:
+        pyro.set_rng_seed(seed)
+    maker = makers["model"]
+    if inspect.ismodule(maker):
+        pair: Any = maker
+    else:
+        shape = {name: tuple(data.shape) for name in _supplied(maker)}
+        pair = maker(**shape, **_arguments(made, "model"))
+    for program in ("model", "guide"):
+        if not callable(getattr(pair, program, None)):
+            raise ConfigError(
+                f"--model {config.model.name} has no callable '{program}'; it needs a `model` and "
+                "a `guide`: methods of a class, or functions in a file"
+            )
+    return Setup(data, pair, makers["objective"](**_arguments(made, "objective")))
+
+
+def _makers(config: dict[str, Any]) -> dict[str, Maker]:
+    finders = {"data": find_data, "model": find_model, "objective": find_objective}
+    return {section: finders[section](config[section]["name"]) for section in SECTIONS}
+
+
+def _arguments(made: Namespace, section: str) -> dict[str, Any]:
+    return {k: v for k, v in vars(made[section]).items() if k != "name"}
+
+
+def _supplied(maker: Maker) -> set[str]:
+    """Arguments that come from the data, not from the user."""
+    return {"data_shape"} & inspect.signature(maker).parameters.keys()
+
+
+def _split(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Take out `--config FILE` and the names of the sections."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name in ("config", *SECTIONS):
+        early.add_argument(f"--{name}", f"--{name}.name" if name != "config" else "--config")
+    try:
+        known, rest = early.parse_known_args(list(words))
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"{error}; give it a value") from error
+    return {k: v for k, v in vars(known).items() if v is not None}, rest
+
+
+def _read_yaml(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        content = yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        raise ConfigError(f"--config {path}: {error.strerror}; name a YAML file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError(f"--config {path} is not YAML ({first}); mend the file") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"--config {path} holds no options; write `option: value` lines")
+    return content
+
+
+class _Formatter(DefaultHelpFormatter):
+    """Lists the library's own classes where any torch module would do."""
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        def shorten(match: re.Match[str]) -> str:
+            names = [name.strip() for name in match.group(1).split(",")]
+            own = [n.rpartition(".")[2] for n in names if n.startswith("pyrovae.")]
+            return f"one of {', '.join(own)}" if own else "any"
+
+        return re.sub(r"known subclasses: ([\w., ]+)", shorten, super()._expand_help(action))

@@ -1,0 +1,43 @@
+"""`pyrovae evaluate RUN`: the table of a trained run, with as many particles as asked for."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..data.base import pick_device
+from ..report import report
+from .config import make_parser
+from .fit import fit_parser
+from .run_folder import restore
+
+
+def run_evaluate(words: Sequence[str]) -> None:
+    """Measure a run on its test data."""
+    parser = make_parser("evaluate", "Measure a trained run on held-out data.")
+    add = parser.add_argument
+    add("run_folder", metavar="RUN", type=str, help="A folder that `pyrovae fit` left.")
+    add("--num-particles", type=int, default=5000, help="Particles per datum of the NLL.")
+    add("--split", choices=["test", "val"], default="test", help="Which data.")
+    add("--limit", type=int, help="Only the first so many data.")
+    add("--checkpoint", choices=["auto", "best", "last"], default="auto",
+        help="auto: the best by validation where there is one.")  # fmt: skip
+    add("--chunk", type=int, help="Particles times data at once; default: by memory.")
+    add("--seed", type=int, default=0, help="Of the draws.")
+    add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
+    config = parser.parse_args(list(words))
+    started = time.perf_counter()
+    run = Path(config.run_folder)
+    setup = restore(run, fit_parser(), config.checkpoint, config.device)
+    split = getattr(setup.data, config.split).subset(config.limit or 2**62)
+    found = report(
+        setup.pair.model,
+        setup.pair.guide,
+        split.to(pick_device(config.device)),
+        num_particles=config.num_particles,
+        chunk=config.chunk,
+        seed=config.seed,
+        progress=True,
+    )
+    print(found)
+    found.save(run / f"report-{config.split}-{config.num_particles}.json")
+    print(f"measured in {time.perf_counter() - started:.1f} s")

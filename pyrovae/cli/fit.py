@@ -1,0 +1,152 @@
+"""`pyrovae fit`: train a pair, measure it, and leave a run folder."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import Namespace
+
+from ..data.base import pick_device
+from ..errors import ConfigError
+from ..objectives import Beta
+from ..report import pictures, report, save_pictures
+from ..train import Anneal, Callback, TensorBoard, fit, schedules
+from .config import Parser, build, make_parser, parse
+from .run_folder import check_folder, write_config
+
+SCHEDULES = {
+    "constant": schedules.constant,
+    "cosine": schedules.cosine,
+    "exponential": schedules.exponential,
+    "iwae": schedules.iwae,
+}
+
+
+def fit_parser() -> Parser:
+    """The options of `pyrovae fit`, without those of what it is asked to fit."""
+    parser = make_parser(
+        "fit",
+        "Train a model and guide on data, measure the result on test data, and leave a run "
+        "folder. --data, --model and --objective name what to use; each has options of its own, "
+        "listed below for those that are named (so `pyrovae fit --data mnist --help` lists the "
+        "options of mnist).",
+    )
+    add = parser.add_argument
+    add("--data-root", type=str, help="Folder of downloaded data; else $PYROVAE_DATA.")
+    add("--labels", type=bool, default=False, help="Call the pair with (x, y) instead of (x).")
+    add("--epochs", type=int, default=100, help="Passes over the training data.")
+    add("--batch-size", type=int, default=100, help="Data per step.")
+    add("--lr", type=float, default=1e-3, help="Learning rate of Adam.")
+    add("--adam-eps", type=float, default=1e-8, help="Adam's epsilon (1e-4 in the IWAE paper).")
+    add("--schedule", choices=list(SCHEDULES), default="constant", help="Of the learning rate.")
+    add("--clip-norm", type=float, help="Largest gradient norm over all parameters.")
+    add("--patience", type=int, help="Stop after so many epochs without a better validation.")
+    add("--kl-warmup", type=float, default=0.0,
+        help="Epochs over which the KL weight of --objective Beta rises from 0.")  # fmt: skip
+    add("--seed", type=int, default=0, help="Of initial weights, batches and noise.")
+    add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
+    add("--run", type=str, help="Run folder; default: runs/DATA-MODEL-OBJECTIVE-SEED.")
+    add("--resume", action="store_true", help="Continue the run in that folder.")
+    add("--overwrite", action="store_true", help="Replace the run in that folder.")
+    add("--test-particles", type=int, default=1000,
+        help="Particles per datum of the closing NLL; 0 skips the measuring.")  # fmt: skip
+    add("--tensorboard", action="store_true", help="Also log to TensorBoard, in the run folder.")
+    return parser
+
+
+def run_fit(words: Sequence[str]) -> None:
+    """Train, measure, draw, and print a table."""
+    started = time.perf_counter()
+    parser = fit_parser()
+    config = parse(parser, words)
+    run_dir = Path(config.run or _default_folder(config))
+    check_folder(run_dir, resume=config.resume, overwrite=config.overwrite)
+    setup = build(parser, config, config.seed)
+    if config.overwrite and run_dir.exists():
+        shutil.rmtree(run_dir)
+    write_config(run_dir, parser, config)
+    data, model, guide = setup.data, setup.pair.model, setup.pair.guide
+    splits = [data.train, data.val, data.test]
+    train, val, test = [s.labelled() for s in splits] if config.labels else splits
+    callbacks, val_objective = _callbacks(config, setup.objective, run_dir)
+    print(
+        f"{data.name} ({len(train)} train, {len(val)} validation, {len(test)} test, binarised: "
+        f"{data.info.get('binarize', 'none')}), {config.model.name}, {setup.objective!r}, "
+        f"{pick_device(config.device)} -> {run_dir}"
+    )
+
+    run = fit(
+        model,
+        guide,
+        train,
+        objective=setup.objective,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        optimizer=lambda leaves: torch.optim.Adam(leaves, lr=config.lr, eps=config.adam_eps),
+        schedule=SCHEDULES[config.schedule](),
+        clip_norm=config.clip_norm,
+        val=val if len(val) else None,
+        val_objective=val_objective,
+        callbacks=callbacks,
+        patience=config.patience,
+        run_dir=run_dir,
+        resume=config.resume,
+        device=config.device,
+        seed=config.seed,
+    )
+
+    trained = time.perf_counter()
+    print(f"trained {run.steps} steps in {run.seconds:.1f} s")
+    if config.test_particles > 0:
+        if len(val):
+            run.load_best()
+        measure(setup, test, config, run_dir, run.history)
+        print(f"measured in {time.perf_counter() - trained:.1f} s; "
+              f"all in {time.perf_counter() - started:.1f} s")  # fmt: skip
+    print(f"run folder: {run_dir}")
+
+
+def measure(
+    setup: Any,  # noqa: ANN401
+    test: Any,  # noqa: ANN401
+    config: Namespace,
+    run_dir: Path,
+    history: list[dict[str, Any]] | None,
+) -> None:
+    """Print the table, and leave it and the pictures in the run folder."""
+    held_out = test.to(pick_device(config.device))
+    model, guide = setup.pair.model, setup.pair.guide
+    found = report(model, guide, held_out, num_particles=config.test_particles, progress=True)
+    print(found)
+    found.save(run_dir / "report.json")
+    saved = save_pictures(pictures(model, guide, held_out, history=history), run_dir)
+    print("pictures:", ", ".join(path.name for path in saved))
+
+
+def _callbacks(
+    config: Namespace,
+    objective: Any,  # noqa: ANN401
+    run_dir: Path,
+) -> tuple[list[Callback], Any]:
+    found: list[Callback] = [TensorBoard(run_dir / "tensorboard")] if config.tensorboard else []
+    if config.kl_warmup <= 0:
+        return found, None
+    if not isinstance(objective, Beta) or not isinstance(objective.beta, float):
+        raise ConfigError(
+            "--kl-warmup raises the one KL weight of --objective Beta; choose that, with "
+            "--objective.beta 1.0 for a plain ELBO at the end"
+        )
+    final = objective.beta
+    judge = Beta(final, objective.num_particles, closed_form_kl=objective.closed_form_kl)
+    objective.beta = torch.zeros((), device=pick_device(config.device))
+    share = min(1.0, config.kl_warmup / config.epochs)
+    return [*found, Anneal(objective.beta, 0.0, final, share)], judge
+
+
+def _default_folder(config: Namespace) -> str:
+    names = (config[section]["name"] for section in ("data", "model", "objective"))
+    parts = [name.replace("/", "_").replace(":", "_") for name in names]
+    return f"runs/{'-'.join(parts)}-{config.seed}"

@@ -1,0 +1,105 @@
+"""What a name on the command line stands for: a part of the library, or the user's own."""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyro.infer
+
+from .. import data, models, objectives
+from ..errors import ConfigError
+
+Maker = Callable[..., Any]
+
+
+def find_data(name: str) -> Maker:
+    """The function that gives a `Dataset`.
+
+    Args:
+        name: One of `pyrovae.data` ("digits", "mnist", ...), an import path or `file.py:function`
+            of the user's own.
+
+    Raises:
+        ConfigError: There is no such thing.
+    """
+    known = {n: f for n in data.__all__ if inspect.isfunction(f := getattr(data, n))}
+    return _find("data", name, {n: f for n, f in known.items() if n != "batches"})
+
+
+def find_model(name: str) -> Maker | ModuleType:
+    """The class of a family, the user's own class, or a file with `model` and `guide`.
+
+    Raises:
+        ConfigError: There is no such thing.
+    """
+    if name.endswith(".py"):
+        return _load_file("model", Path(name))
+    return _find("model", name, _concrete(models, models.Family))
+
+
+def find_objective(name: str) -> Maker:
+    """The class of an estimator: of this library, of `pyro.infer`, or the user's own.
+
+    Raises:
+        ConfigError: There is no such thing.
+    """
+    known = _concrete(objectives, objectives.ParticleELBO)
+    pyros = ("Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO", "RenyiELBO")
+    return _find("objective", name, known | {n: getattr(pyro.infer, n) for n in pyros})
+
+
+def _concrete(room: ModuleType, base: type) -> dict[str, type]:
+    found = {name: getattr(room, name) for name in room.__all__}
+    return {
+        n: c
+        for n, c in found.items()
+        if inspect.isclass(c) and issubclass(c, base) and not inspect.isabstract(c)
+    }
+
+
+def _find(kind: str, name: str, known: dict[str, Any]) -> Any:  # noqa: ANN401
+    if name in known:
+        return known[name]
+    way_out = (
+        f"choose one of {', '.join(sorted(known))}, or name your own by an import path "
+        "(package.module.Name) or a file (path/to/file.py:Name)"
+    )
+    if ":" in name:
+        path, _, attribute = name.rpartition(":")
+        module = _load_file(kind, Path(path))
+    elif "." in name:
+        path, _, attribute = name.rpartition(".")
+        sys.path.insert(0, "") if "" not in sys.path else None
+        try:
+            module = importlib.import_module(path)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"--{kind} {name}: cannot import {path} ({error}); {way_out}"
+            ) from error
+    else:
+        raise ConfigError(f"--{kind} {name}: there is no such {kind}; {way_out}")
+    if attribute not in vars(module):
+        raise ConfigError(f"--{kind} {name}: {path} defines no '{attribute}'; {way_out}")
+    return vars(module)[attribute]
+
+
+def _load_file(kind: str, path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ConfigError(
+            f"--{kind} {path}: there is no such file in {Path.cwd()}; correct the path"
+        )
+    name = f"pyrovae_user_{path.stem}"
+    if name in sys.modules and sys.modules[name].__file__ == str(path.resolve()):
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"--{kind} {path}: this is not a Python file; name one that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

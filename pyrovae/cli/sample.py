@@ -1,0 +1,85 @@
+"""`pyrovae sample RUN` and `pyrovae reconstruct RUN`: data made by a trained run."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyro
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from .. import plots
+from ..data.base import pick_device
+from ..errors import ConfigError
+from ..particles import simulate
+from .config import Parser, Setup, make_parser
+from .fit import fit_parser
+from .run_folder import first_batch, restore
+
+
+def run_sample(words: Sequence[str]) -> None:
+    """Draw from the model: z from the prior, then the mean of p(x|z) or a draw from it."""
+    parser = _parser("sample", "Make data from a trained run: z ~ p(z), x ~ p(x|z).")
+    config = parser.parse_args(list(words))
+    setup, run = _restore(config.run_folder, config)
+    device = pick_device(config.device)
+    blank = [t[:1].expand(config.n, *t.shape[1:]) for t in first_batch(setup.data.train)]
+    made = simulate(setup.pair.model, *(t.to(device) for t in blank), mean=not config.draw)
+    x = _observed(made, blank[0])
+    out = Path(config.out or run / "sample.png")
+    _write(out, lambda: plots.image_grid(x, title="samples from the prior"), x=x)
+
+
+def run_reconstruct(words: Sequence[str]) -> None:
+    """Encode test data and decode them again."""
+    parser = _parser("reconstruct", "Encode test data of a run and decode them again.")
+    config = parser.parse_args(list(words))
+    setup, run = _restore(config.run_folder, config)
+    batch = first_batch(setup.data.test, config.n)
+    moved = [t.to(pick_device(config.device)) for t in batch]
+    made = simulate(setup.pair.model, *moved, guide=setup.pair.guide, mean=not config.draw)
+    rebuilt = _observed(made, batch[0])
+    out = Path(config.out or run / "reconstruct.png")
+    title = "originals over reconstructions"
+    _write(
+        out, lambda: plots.reconstructions(batch[0], rebuilt, title=title), x=batch[0],
+        reconstruction=rebuilt,
+    )  # fmt: skip
+
+
+def _parser(command: str, description: str) -> Parser:
+    parser = make_parser(command, description)
+    add = parser.add_argument
+    add("run_folder", metavar="RUN", type=str, help="A folder that `pyrovae fit` left.")
+    add("--n", type=int, default=64, help="How many.")
+    add("--out", type=str, help="A .png picture or an .npz of arrays; default: in the run folder.")
+    add("--draw", action="store_true", help="Draw from p(x|z) instead of taking its mean.")
+    add("--checkpoint", choices=["auto", "best", "last"], default="auto",
+        help="auto: the best by validation where there is one.")  # fmt: skip
+    add("--seed", type=int, default=0, help="Of the draws.")
+    add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
+    return parser
+
+
+def _restore(folder: str, config: object) -> tuple[Setup, Path]:
+    run = Path(folder)
+    if config.n < 1:  # type: ignore[attr-defined]
+        raise ConfigError(f"--n {config.n}: make at least one")  # type: ignore[attr-defined]
+    setup = restore(run, fit_parser(), config.checkpoint, config.device)  # type: ignore[attr-defined]
+    pyro.set_rng_seed(config.seed)  # type: ignore[attr-defined]
+    return setup, run
+
+
+def _observed(sites: dict[str, Tensor], x: Tensor) -> Tensor:
+    return next(v for v in sites.values() if v.shape == x.shape).cpu()
+
+
+def _write(out: Path, draw: Callable[[], Figure], **arrays: Tensor) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".npz":
+        np.savez_compressed(out, **{k: v.cpu().numpy() for k, v in arrays.items()})
+    elif out.suffix == ".png":
+        draw().savefig(out)
+    else:
+        raise ConfigError(f"--out {out}: write a .png picture or an .npz of arrays")
+    print(out)

@@ -1,0 +1,15 @@
+"""Measurements of a trained pair: evidence, the parts of the ELBO, the use of its latents."""
+
+from .evidence import Evidence, log_evidence
+from .latents import ActiveUnits, active_units, posterior_means
+from .parts import ELBOParts, elbo_parts
+
+__all__ = [
+    "ActiveUnits",
+    "ELBOParts",
+    "Evidence",
+    "active_units",
+    "elbo_parts",
+    "log_evidence",
+    "posterior_means",
+]

@@ -1,0 +1,219 @@
+"""What the measurements share: a sweep over the data in blocks, over particles in chunks."""
+
+import math
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pyro
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..data.base import Split
+from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
+from ..particles import Particles, Program, draw, plate_nesting, undisturbed
+
+Data = Tensor | tuple[Tensor, ...] | Split
+"""A tensor [N, ...], several with equal N, or a split (with labels where it is `labelled`)."""
+
+# Bytes. More is slower on a CPU: freed tensors go back to the system and fault in again.
+_MEMORY_CPU, _MEMORY_GPU = 64_000_000, 512_000_000
+_LIVE = 8  # tensors as large as the decoder's output that exist at once
+_WIDTH = 512  # units of a hidden layer that a small datum may meet
+_ROWS = 16  # data a block where K leaves the choice: the guide runs on them for every chunk
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Draws K particles for each of N data, no more than `chunk` of them at once.
+
+    Runs without gradient and without side effects: random streams and networks' buffers are
+    restored. Pyro's validation runs on the first draw of every block of rows and not on those
+    that repeat it with other particles.
+
+    Args:
+        model: Pyro model p(z)p(x|z).
+        guide: Pyro guide q(z|x).
+        data: See `Data`.
+        args: What the pair takes after the data; each tensor with N rows is cut as they are.
+        num_particles: K >= 1, honoured exactly: the last chunk of particles may be smaller.
+        chunk: Particles times data evaluated at once; None chooses it by `memory`.
+        rows: Data evaluated at once, N for a pair that cannot run on fewer (its guide holds
+            parameters per datum); None chooses.
+        memory: Bytes that the intermediate tensors of one draw may take, estimated by the size
+            of a datum; None is 64 MB on a CPU, where more is slower, and else 512 MB. Networks
+            much wider than their data (convolutions with many channels) need `chunk`.
+        seed: Of the draws; the same seed and chunk give the same result. None takes a fresh one
+            from torch's global stream.
+        batch_plate: The plate over data: "auto" finds the one that encloses every site; None
+            measures all data jointly, in one block.
+        vectorize_particles: False traces the pair once per particle.
+        progress: Show a bar.
+
+    Raises:
+        ConfigError: `chunk`, `rows` or `memory` is not positive.
+        DataError: There are no data, or their tensors have unequal N.
+        PlateError: The pair draws its own subsample of the rows that it is given, or cannot run
+            on a block of them.
+        ShapeError: `num_particles` is below one.
+    """
+
+    model: Program
+    guide: Program
+    data: Data
+    args: tuple[Any, ...] = ()
+    num_particles: int = 1
+    chunk: int | None = None
+    rows: int | None = None
+    memory: int | None = None
+    seed: int | None = None
+    batch_plate: str | None = "auto"
+    vectorize_particles: bool = True
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        if self.num_particles < 1:
+            raise ShapeError(f"num_particles is {self.num_particles}, and must be at least 1")
+        for name, value in (("chunk", self.chunk), ("rows", self.rows), ("memory", self.memory)):
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} is {value}, and must be at least 1")
+        sizes = [len(t) for t in self._tensors()]
+        if sizes[0] == 0 or len(set(sizes)) > 1:
+            raise DataError(
+                f"the data have {sizes} rows; give at least one, and equally many in each tensor"
+            )
+
+    @property
+    def num_data(self) -> int:
+        """N."""
+        return len(self._tensors()[0])
+
+    def collect(
+        self, measure: Callable[[Particles], T], combine: Callable[[list[T]], R]
+    ) -> list[R]:
+        """`measure` every draw, and `combine` those of one block of rows.
+
+        Returns:
+            One result per block, in the order of the data.
+        """
+        seed = int(torch.randint(2**31, ())) if self.seed is None else self.seed
+        rows, size = self._shape()
+        args = (*self._tensors(), *self.args)
+        results = []
+        with undisturbed(), torch.no_grad(), self._bar() as bar:
+            pyro.set_rng_seed(seed)
+            depth = self._nesting(self._cut(args, slice(0, rows)))
+            for start in range(0, self.num_data, rows):
+                block = self._cut(args, slice(start, start + rows))
+                drawn = []
+                for first in range(0, self.num_particles, size):
+                    particles = min(size, self.num_particles - first)
+                    with pyro.validation_enabled(False) if first else nullcontext():
+                        drawn.append(measure(self._draw(block, particles, depth)))
+                results.append(combine(drawn))
+                bar.update(len(block[0]))
+        return results
+
+    def _shape(self) -> tuple[int, int]:
+        """Rows of a block, particles of a chunk: as even as their numbers allow."""
+        chunk = self.chunk
+        if chunk is None:
+            tensors = self._tensors()
+            on_cpu = tensors[0].device.type == "cpu"
+            memory = self.memory or (_MEMORY_CPU if on_cpu else _MEMORY_GPU)
+            widest = max(t[0].numel() * max(4, t.element_size()) for t in tensors)
+            chunk = max(1, memory // (_LIVE * max(widest, 4 * _WIDTH)))
+        fixed = self.num_data if self.batch_plate is None else self.rows
+        rows = min(self.num_data, _ROWS if fixed is None else fixed)
+        particles = _evenly(self.num_particles, max(1, chunk // rows))
+        if fixed is None:
+            rows = _evenly(self.num_data, max(1, chunk // particles))
+        return rows, particles
+
+    def _draw(self, block: tuple[Any, ...], num_particles: int, depth: int) -> Particles:
+        p = draw(
+            self.model,
+            self.guide,
+            *block,
+            num_particles=num_particles,
+            vectorize_particles=self.vectorize_particles,
+            batch_plate=self.batch_plate,
+            max_plate_nesting=depth,
+        )
+        if self.batch_plate is not None and p.batch_size != len(block[0]):
+            raise PlateError(
+                f"the pair was given {len(block[0])} rows, and its plate over data holds "
+                f"{p.batch_size}: it draws its own subsample, and which row a density belongs to "
+                "is lost; for measuring, give it a plate of as many data as it is called with"
+            )
+        return p
+
+    def _nesting(self, block: tuple[Any, ...]) -> int:
+        try:
+            return plate_nesting(self.model, self.guide, *block)
+        except PyrovaeError:
+            raise
+        except (RuntimeError, ValueError, IndexError) as error:
+            if len(block[0]) == self.num_data:
+                raise
+            raise PlateError(
+                f"the pair failed on a block of {len(block[0])} of the {self.num_data} rows "
+                f"({_first_line(error)}); if it runs on all rows only, "
+                f"because it holds parameters per datum, pass rows={self.num_data}"
+            ) from error
+
+    def _cut(self, args: tuple[Any, ...], rows: slice) -> tuple[Any, ...]:
+        return tuple(
+            arg[rows] if isinstance(arg, Tensor) and arg.shape[:1] == (self.num_data,) else arg
+            for arg in args
+        )
+
+    def _tensors(self) -> tuple[Tensor, ...]:
+        if isinstance(self.data, Split):
+            if self.data.dynamic:
+                raise DataError(
+                    "the split holds probabilities that every pass draws afresh; measure one "
+                    "draw, `split.binarized(seed)`"
+                )
+            labels = self.data.y if self.data.with_labels else None
+            return (self.data.x,) if labels is None else (self.data.x, labels)
+        tensors = self.data if isinstance(self.data, tuple) else (self.data,)
+        if not tensors or not all(isinstance(t, Tensor) and t.ndim > 0 for t in tensors):
+            raise DataError(
+                f"the data are of type {type(self.data).__name__}, and must be a tensor [N, ...], "
+                "a tuple of tensors or a split; of a dataset give `.test`"
+            )
+        return tensors
+
+    def _bar(self) -> tqdm:
+        return tqdm(total=self.num_data, unit=" data", disable=not self.progress, leave=False)
+
+
+def mean_error(per_datum: Tensor) -> float:
+    """Standard error of the mean over data, from their spread; NaN for a single datum. [N]."""
+    size = per_datum.numel()
+    return float(per_datum.std()) / math.sqrt(size) if size > 1 else math.nan
+
+
+def monte_carlo_error(standard_errors: Tensor) -> float:
+    """Standard error of a mean over data from the independent errors of its terms. [N]."""
+    return float(standard_errors.square().sum().sqrt()) / standard_errors.numel()
+
+
+def to_host(blocks: Iterable[Tensor]) -> Tensor:
+    """The blocks of a sweep as one float64 tensor in main memory."""
+    return torch.cat(list(blocks)).cpu().double()
+
+
+def _evenly(total: int, most: int) -> int:
+    """Size of the parts when `total` is cut in as few as may be, none above `most`."""
+    return math.ceil(total / math.ceil(total / most))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,146 @@
+"""Pictures: training curves, image grids, the latent space. Each function gives a Figure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from .errors import ShapeError
+
+_WIDTH = 7.0  # inches
+_DPI = 150
+
+
+def training_curves(history: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+    """Bound on training and validation data by epoch, in nats per datum.
+
+    Args:
+        history: One mapping an epoch with "epoch", "train" and, where there is one, "val"
+            (`Run.history`).
+        title: Above the axes.
+    """
+    figure, axes = _figure(0.55)
+    epochs = [row["epoch"] for row in history]
+    axes.plot(epochs, [row["train"] for row in history], color="C0", label="train")
+    val = [(row["epoch"], row["val"]) for row in history if row.get("val") is not None]
+    if val:
+        axes.plot(*zip(*val, strict=True), color="C1", label="validation")
+        epoch, best = max(val, key=lambda pair: pair[1])
+        axes.plot(epoch, best, "o", color="C1", markersize=5)
+        axes.annotate(
+            f"best {best:.2f}", (epoch, best), xytext=(-6, -14), textcoords="offset points",
+            ha="right", color="C1",
+        )  # fmt: skip
+    values = [row["train"] for row in history] + [v for _, v in val]
+    settled = values if len(history) < 8 else [v for v in values if v >= np.quantile(values, 0.05)]
+    if settled and max(settled) > min(settled):
+        margin = 0.08 * (max(settled) - min(settled))
+        axes.set_ylim(min(settled) - margin, max(settled) + margin)
+    axes.set(xlabel="epoch", ylabel="bound, nats per datum", title=title)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def image_grid(images: Tensor, *, columns: int | None = None, title: str = "") -> Figure:
+    """Images [N, C, H, W] (C = 1 or 3) or [N, H, W], row by row, on one grey scale.
+
+    Raises:
+        ShapeError: `images` has another shape.
+    """
+    pixels = _as_images(images)
+    columns = columns or math.ceil(math.sqrt(len(pixels)))
+    rows = math.ceil(len(pixels) / columns)
+    figure, axes = _figure(rows / columns + (0.06 if title else 0.0))
+    _show(axes, _tile(pixels, rows, columns))
+    axes.set_title(title)
+    return figure
+
+
+def reconstructions(x: Tensor, reconstructed: Tensor, *, title: str = "") -> Figure:
+    """Originals over reconstructions, both [N, C, H, W]; up to sixteen in a row."""
+    columns = min(16, len(x))
+    tops, bottoms = (_as_images(t) for t in (x, reconstructed))
+    pairs = []
+    for start in range(0, len(x) - len(x) % columns, columns):
+        pairs += [tops[start : start + columns], bottoms[start : start + columns]]
+    tiles = np.concatenate(pairs)
+    rows = len(tiles) // columns
+    figure, axes = _figure(rows / columns + (0.09 if title else 0.0))
+    _show(axes, _tile(tiles, rows, columns, gap_after=2))
+    axes.set_title(title)
+    return figure
+
+
+def latent_space(z: Tensor, y: Tensor | None = None, *, title: str = "") -> Figure:
+    """Latents [N, L] in the plane, coloured by label; two principal components where L > 2."""
+    points = z.detach().cpu().double().numpy()
+    labels = ("z1", "z2")
+    if points.shape[1] == 1:
+        points = np.concatenate([points, np.zeros_like(points)], axis=1)
+    if points.shape[1] > 2:
+        pca = PCA(2, random_state=0).fit(points)
+        points = pca.transform(points)
+        shares = 100 * pca.explained_variance_ratio_
+        labels = tuple(f"principal component {i + 1} ({s:.0f} %)" for i, s in enumerate(shares))
+    figure, axes = _figure(0.8)
+    if y is None:
+        axes.scatter(*points.T, s=7, alpha=0.7, linewidths=0)
+    else:
+        classes = y.cpu().numpy()
+        for i, label in enumerate(np.unique(classes)):
+            chosen = points[classes == label]
+            axes.scatter(
+                *chosen.T, s=9, alpha=0.75, linewidths=0, color=f"C{i % 10}", label=str(label)
+            )
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2)
+    axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def _figure(aspect: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(_WIDTH, max(0.8, _WIDTH * aspect)), dpi=_DPI, layout="constrained")
+    return figure, figure.subplots()
+
+
+def _as_images(images: Tensor) -> np.ndarray:
+    """[N, H, W, C] in [0, 1], on the scale of the whole set."""
+    x = images.detach().cpu().to(torch.float32)
+    if x.dim() == 3:
+        x = x.unsqueeze(1)
+    if x.dim() != 4 or x.shape[1] not in (1, 3):
+        raise ShapeError(
+            f"a picture needs images [N, C, H, W] with one or three channels, got "
+            f"{list(images.shape)}; reshape the data first"
+        )
+    low, high = x.min(), x.max()
+    scaled = (x - low) / (high - low).clamp_min(1e-12)
+    return scaled.permute(0, 2, 3, 1).numpy()
+
+
+def _tile(pixels: np.ndarray, rows: int, columns: int, gap_after: int = 0) -> np.ndarray:
+    """One picture of all, a pixel apart, with a wider gap after every `gap_after` rows."""
+    _, height, width, channels = pixels.shape
+    extra = max(1, height // 4) if gap_after else 0
+    gaps = (rows - 1) // gap_after * extra if gap_after else 0
+    canvas = np.ones((rows * (height + 1) - 1 + gaps, columns * (width + 1) - 1, channels))
+    for i, image in enumerate(pixels):
+        row, column = divmod(i, columns)
+        top = row * (height + 1) + (row // gap_after * extra if gap_after else 0)
+        canvas[top : top + height, column * (width + 1) : column * (width + 1) + width] = image
+    return canvas
+
+
+def _show(axes: Axes, canvas: np.ndarray) -> None:
+    axes.imshow(
+        canvas.squeeze(-1) if canvas.shape[-1] == 1 else canvas, cmap="gray", vmin=0, vmax=1
+    )
+    axes.set_axis_off()

@@ -1,0 +1,170 @@
+"""What a trained pair is worth: one table, one JSON file, and pictures."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from . import plots
+from .data import Split
+from .evaluate import active_units, elbo_parts, log_evidence, posterior_means
+from .math import nats_to_bits_per_dim
+from .particles import Program, draw, simulate, undisturbed
+
+
+@dataclass(frozen=True)
+class Report:
+    """Measurements of a pair on held-out data.
+
+    Attributes:
+        rows: What is measured, its value, its standard error or None, and a remark.
+        facts: The same numbers by name, for a machine.
+    """
+
+    rows: tuple[tuple[str, str, str, str], ...]
+    facts: dict[str, Any]
+
+    def __str__(self) -> str:
+        widths = [max(len(row[i]) for row in self.rows) for i in range(3)]
+        return "\n".join(
+            f"{what:<{widths[0]}}  {value:>{widths[1]}} {error:<{widths[2]}}  {remark}".rstrip()
+            for what, value, error, remark in self.rows
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the numbers as JSON; those that do not exist are null."""
+        clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v
+                 for k, v in self.facts.items()}  # fmt: skip
+        path.write_text(json.dumps(clean, indent=2) + "\n")
+
+
+def report(
+    model: Program,
+    guide: Program,
+    test: Split,
+    *,
+    num_particles: int = 5000,
+    chunk: int | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> Report:
+    """Measure a trained pair on held-out data.
+
+    Args:
+        model: Pyro model.
+        guide: Pyro guide.
+        test: Data that were not trained on.
+        num_particles: Particles per datum of the importance-sampling estimate.
+        chunk: Particles times data at once; see `log_evidence`.
+        seed: Of all draws.
+        progress: Show a bar.
+    """
+    parts = elbo_parts(model, guide, test, seed=seed)
+    evidence = log_evidence(
+        model, guide, test, num_particles=num_particles, chunk=chunk, seed=seed, progress=progress
+    )
+    units = active_units(model, guide, test, seed=seed)
+    means, errors, found = parts.means(), parts.standard_errors, evidence.summary()
+    nll, dims = -evidence.mean(), test.shape.numel()
+    bits = float(nats_to_bits_per_dim(torch.tensor(nll), dims))
+    latents = sum(len(variance) for variance in units.variance.values())
+    rows = [
+        ("test data", f"{len(test)}", "", f"of shape {list(test.shape)}"),
+        ("ELBO", f"{means['elbo']:.2f}", f"+- {errors['elbo']:.2f}", "nats per datum"),
+        ("  reconstruction", f"{means['reconstruction']:.2f}",
+         f"+- {errors['reconstruction']:.2f}", "E log p(x|z)"),
+        *(
+            (f"  KL {name}", f"{means[f'kl[{name}]']:.2f}", f"+- {errors[f'kl[{name}]']:.2f}",
+             parts.routes[name])
+            for name in parts.kl_by_site
+        ),
+        ("NLL", f"{nll:.2f}", f"+- {found['standard_error']:.2f}",
+         f"importance sampling, K = {num_particles}, Monte-Carlo error "
+         f"{found['monte_carlo_error']:.3f}"),
+        ("bits/dim", f"{bits:.4f}", "", f"of the NLL over {dims} dimensions"),
+        ("active units", f"{units.count} of {latents}", "",
+         f"variance of E_q[z] above {units.threshold:g}"),
+        ("ESS", f"{found['ess_median']:.0f}", "", f"median; worst {found['ess_min']:.1f}"),
+        ("Pareto k-hat", f"{found['k_hat_median']:.2f}", "",
+         f"median; worst {found['k_hat_max']:.2f}; above 0.7: {found['k_hat_above_0.7']:.1%}"),
+    ]  # fmt: skip
+    facts = {
+        **{f"{name}": value for name, value in means.items()},
+        **{f"{name}_standard_error": value for name, value in errors.items()},
+        "nll": nll,
+        "nll_standard_error": found["standard_error"],
+        "bits_per_dim": bits,
+        "active_units": units.count,
+        "latent_units": latents,
+        **{k: v for k, v in found.items() if k not in ("log_px", "standard_error")},
+    }
+    return Report(tuple(rows), facts)
+
+
+def pictures(
+    model: Program,
+    guide: Program,
+    test: Split,
+    *,
+    history: list[dict[str, Any]] | None = None,
+    seed: int = 0,
+) -> dict[str, Figure]:
+    """The pictures of a run by name: curves, reconstructions, samples, latent space.
+
+    Those that the data do not allow (images of data that are no images) are left out.
+    """
+    found = {}
+    if history:
+        found["curves"] = plots.training_curves(history)
+    with undisturbed():
+        torch.manual_seed(seed)
+        if _are_images(test.x):
+            batch = (test.x[:32],) if not test.with_labels or test.y is None else (
+                test.x[:32], test.y[:32])  # fmt: skip
+            rebuilt = _observed(simulate(model, *batch, guide=guide, mean=True), test.x[:32])
+            found["reconstructions"] = plots.reconstructions(
+                test.x[:32], rebuilt, title="originals over reconstructions"
+            )
+            blank = tuple(torch.zeros_like(t[:1]).expand(64, *t.shape[1:]) for t in batch)
+            made = _observed(simulate(model, *blank, mean=True), blank[0])
+            found["samples"] = plots.image_grid(made, title="samples from the prior")
+        first = test[:2000]
+        site = _vector_site(model, guide, first)
+        if site is not None:
+            found["latents"] = plots.latent_space(
+                posterior_means(model, guide, first, site=site), first.y, title=f"E_q[{site}]"
+            )
+    return found
+
+
+def save_pictures(found: dict[str, Figure], folder: Path) -> list[Path]:
+    """Write each figure as `folder/<name>.png`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.png" for name in found]
+    for path, figure in zip(paths, found.values(), strict=True):
+        figure.savefig(path)
+    return paths
+
+
+def _are_images(x: Tensor) -> bool:
+    return x.dim() == 4 and x.shape[1] in (1, 3)
+
+
+def _observed(sites: dict[str, Tensor], x: Tensor) -> Tensor:
+    """The observed site that has the shape of the data."""
+    return next(value for value in sites.values() if value.shape == x.shape)
+
+
+def _vector_site(model: Program, guide: Program, split: Split) -> str | None:
+    """The last latent site that holds one vector a datum."""
+    args = (
+        (split.x[:2],) if not split.with_labels or split.y is None else (split.x[:2], split.y[:2])
+    )
+    latents = draw(model, guide, *args).latents
+    names = [name for name, z in latents.items() if z.dim() == 3]
+    return names[-1] if names else None

@@ -1,0 +1,9 @@
+"""What may be hung into a training run."""
+
+from .anneal import Anneal
+from .base import Callback
+from .early_stopping import EarlyStopping
+from .progress_bar import ProgressBar
+from .tensorboard import TensorBoard
+
+__all__ = ["Anneal", "Callback", "EarlyStopping", "ProgressBar", "TensorBoard"]

@@ -1,0 +1,23 @@
+"""What a callback can do."""
+
+from ..loop import Loop
+
+
+class Callback:
+    """Does something at set moments of a run; override what is needed.
+
+    A run that is resumed makes its callbacks anew, so keep nothing that could not be found again
+    from `loop`: its `step`, `epoch`, `progress`, `history`.
+    """
+
+    def on_start(self, loop: Loop) -> None:
+        """Before the first step, or before the first one after a checkpoint."""
+
+    def on_step(self, loop: Loop) -> None:
+        """After each step."""
+
+    def on_epoch(self, loop: Loop) -> None:
+        """After each epoch; `loop.history[-1]` has its figures."""
+
+    def on_end(self, loop: Loop) -> None:
+        """At the end, after an error too."""

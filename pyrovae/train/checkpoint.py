@@ -1,0 +1,197 @@
+"""Checkpoints: one file of tensors by name with plain JSON beside them, written atomically."""
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pyro
+import safetensors
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from ..errors import CheckpointError
+from ..parameters import buffers, trainable
+from ..particles import Program
+
+FORMAT, VERSION = "pyrovae-checkpoint", 1
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str],
+    model: Program,
+    guide: Program,
+    *batch: Any,  # noqa: ANN401 (whatever the pair takes)
+) -> dict[str, Any]:
+    """Copy the parameters and buffers of a checkpoint into a pair.
+
+    Everything is checked first: a pair is loaded whole or not at all. Nothing is unpickled.
+
+    Args:
+        path: A file that `fit` wrote, `last.safetensors` or `best.safetensors`.
+        model: Pyro model, as it was trained.
+        guide: Pyro guide likewise.
+        batch: What the pair takes; it is run once, without side effects, to find its tensors.
+
+    Returns:
+        What the checkpoint says about itself: "epoch" (in progress, from 1), "batch" (done of
+        that epoch), "step", "history", "best", "run", "versions" and more.
+
+    Raises:
+        CheckpointError: There is no such file, it is damaged or no checkpoint, or its names,
+            shapes and dtypes are not those of the pair.
+    """
+    tensors, meta = read_checkpoint(path)
+    leaves, constants = trainable(model, guide, *batch), buffers(model, guide, *batch)
+    copies = matched(path, tensors, leaves, constants)
+    copy_into(copies)
+    return meta
+
+
+def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+    """Write a checkpoint so that at any moment the path holds the old one or the new one, whole.
+
+    Raises:
+        CheckpointError: The file cannot be written.
+    """
+    # Copies, because safetensors takes neither shared nor strided memory.
+    held = {
+        name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    text = json.dumps({**meta, "versions": _versions()})
+    header = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "json": text,
+        "crc32": str(_crc32(text, held)),
+    }
+    unfinished = path.with_name(path.name + ".unfinished")
+    try:
+        write_whole(unfinished, path, save(held, metadata=header))
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: the checkpoint cannot be written ({error.strerror}); make room, or choose "
+            "another run_dir"
+        ) from error
+
+
+def write_whole(unfinished: Path, path: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it into it once it is on the disk."""
+    with open(unfinished, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors by name, on the CPU, and what stands beside them.
+
+    Raises:
+        CheckpointError: There is no such file, it is damaged, or it is no checkpoint.
+    """
+    if not Path(path).is_file():
+        raise CheckpointError(
+            f"{path}: no such file; name a checkpoint that `fit` wrote into its run_dir, "
+            "last.safetensors or best.safetensors"
+        )
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") == FORMAT and header.get("version") != str(VERSION):
+                raise CheckpointError(
+                    f"{path}: a checkpoint of format version {header.get('version')}, this "
+                    f"library reads version {VERSION}; open it with the library that wrote it"
+                )
+            # Clones, because what is read stays a view of the file.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(
+            f"{path}: damaged, or no safetensors file ({error}); use another checkpoint of the run"
+        ) from error
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: a safetensors file, but no checkpoint of this library; name "
+            "last.safetensors or best.safetensors of a run_dir"
+        )
+    text = header.get("json", "")
+    if header.get("crc32") != str(_crc32(text, tensors)):
+        raise CheckpointError(
+            f"{path}: damaged, its content does not have the checksum that was written with it; "
+            "use another checkpoint of the run"
+        )
+    return tensors, json.loads(text)
+
+
+def section(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Tensors of one section of a checkpoint, by their name in it."""
+    prefix = f"{name}/"
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+
+
+def prefixed(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The opposite of `section`."""
+    return {f"{name}/{k}": t for k, t in tensors.items()}
+
+
+def matched(
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, Tensor],
+    leaves: Mapping[str, Tensor],
+    constants: Mapping[str, Tensor],
+) -> list[tuple[Tensor, Tensor]]:
+    """Pairs (tensor of the pair, its saved value), where all of them fit; else an error."""
+    pairs, wrong = [], []
+    for kind, here in (("parameters", leaves), ("buffers", constants)):
+        there = section(tensors, kind)
+        wrong += _listed(f"{kind} that the checkpoint lacks", here.keys() - there.keys())
+        wrong += _listed(f"{kind} that the pair lacks", there.keys() - here.keys())
+        for name in here.keys() & there.keys():
+            got, need = _facts(there[name]), _facts(here[name])
+            if got != need:
+                wrong.append(f"'{name}' is {got} in the checkpoint and {need} in the pair")
+            pairs.append((here[name], there[name]))
+    if wrong:
+        raise CheckpointError(
+            f"{path} does not fit the pair: {'; '.join(wrong)}. Build the pair as it was trained, "
+            "with the same networks under the same names"
+        )
+    return pairs
+
+
+def copy_into(pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
+    """Write values into tensors in place."""
+    with torch.no_grad():
+        for target, value in pairs:
+            target.copy_(value)
+
+
+def _crc32(text: str, tensors: Mapping[str, Tensor]) -> int:
+    checksum = zlib.crc32(text.encode())
+    for name in sorted(tensors):
+        checksum = zlib.crc32(name.encode(), checksum)
+        content = tensors[name].reshape(-1).view(torch.uint8).numpy()
+        checksum = zlib.crc32(content.data, checksum)
+    return checksum
+
+
+def _facts(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+
+
+def _listed(what: str, names: Iterable[str]) -> list[str]:
+    names = sorted(names)
+    return [f"{what}: {', '.join(names)}"] if names else []
+
+
+def _versions() -> dict[str, str]:
+    try:
+        own = version("pyrovae")
+    except PackageNotFoundError:  # run from a source tree
+        own = "unknown"
+    return {"torch": torch.__version__, "pyro": pyro.__version__, "pyrovae": own}

@@ -1,0 +1,249 @@
+"""Train a pair: the visible loop around `SVI`."""
+
+import math
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pyro
+import torch
+from pyro.infer import ELBO as PyroELBO
+
+from ..data import Batchable, BatchSource, Dataset, batches
+from ..data.base import mix_seed, pick_device
+from ..errors import ConfigError, NonFiniteError
+from ..particles import Program
+from .callbacks import Callback, EarlyStopping, ProgressBar
+from .diagnosis import non_finite_parameter, non_finite_site
+from .keeper import Keeper
+from .loop import Loop
+from .make_optimizer import OptimizerLike, make_optimizer
+from .measure import Scale, Validation, batch_plate_of, first_loss
+from .placement import place
+from .run import Run
+from .schedules import Schedule, set_rate
+from .streams import kept_streams, restore_streams, torch_streams
+from .svi import SVI
+
+
+def fit(
+    model: Program,
+    guide: Program,
+    data: Batchable,
+    *,
+    objective: PyroELBO,
+    epochs: int,
+    batch_size: int = 100,
+    lr: float = 1e-3,
+    optimizer: OptimizerLike | None = None,
+    schedule: Schedule | None = None,
+    clip_norm: float | None = None,
+    val: Batchable | None = None,
+    val_objective: PyroELBO | None = None,
+    callbacks: Sequence[Callback] = (),
+    patience: int | None = None,
+    run_dir: str | PathLike[str] | None = None,
+    resume: bool = False,
+    checkpoint_seconds: float = 60.0,
+    device: torch.device | str | None = None,
+    seed: int | None = 0,
+    progress: bool = True,
+) -> Run:
+    """Train a model and a guide on data; they are left with the parameters of the last epoch.
+
+    A run that is killed at any moment and resumed goes on as if nothing had happened: on the CPU
+    it ends with the same parameters bit for bit, given the same machine, number of threads and
+    versions. Networks keep the training mode that they have.
+
+    Args:
+        model: Pyro model, called as `model(*batch)`.
+        guide: Pyro guide, called likewise.
+        data: A dataset (its `train`), a split, tensors, a `DataLoader`: see `data.batches`.
+        objective: Any `pyro.infer.ELBO`, Pyro's own or one of `pyrovae.objectives`.
+        epochs: Passes over the data.
+        batch_size: Rows per step, B.
+        lr: Learning rate of the default optimiser, Adam.
+        optimizer: Makes a torch optimiser from the leaves, e.g.
+            `lambda leaves: torch.optim.AdamW(leaves, lr=1e-3)`, or is a `pyro.optim` wrapper.
+        schedule: Progress of the run in [0, 1] -> factor on the learning rate, set every step;
+            see `schedules`.
+        clip_norm: Largest norm of the gradient over all parameters together.
+        val: Validation data; by default the `val` of a dataset, unless it is empty.
+        val_objective: Objective of the validation; by default that of the training.
+        callbacks: See `Callback`.
+        patience: Stop when the validation bound has not risen for so many epochs.
+        run_dir: Folder for last.safetensors, best.safetensors and history.jsonl. What an earlier
+            run left there is replaced, unless `resume`.
+        resume: Continue from the last checkpoint in `run_dir`; start where there is none.
+        checkpoint_seconds: Time between checkpoints within an epoch; one is written after every
+            epoch anyway.
+        device: Where pair and batches go; None is CUDA when present, else the CPU.
+        seed: Of all random streams, set before the first step; None leaves the streams as they
+            are, and takes 0 for the order of the data.
+        progress: Show a progress bar, where stderr is a terminal.
+
+    Raises:
+        ConfigError: Arguments do not fit together.
+        ParameterError: A parameter of the pair would not train.
+        NonFiniteError: A loss or a gradient became infinite or NaN. The step was not taken: the
+            parameters are those before it.
+        CheckpointError: The checkpoint to resume from is damaged or of another run.
+
+    Example:
+        >>> from pyrovae.data import LinearGaussian
+        >>> from pyrovae.objectives import ELBO
+        >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> run = fit(pair.model, pair.guide, pair.sample(200, seed=1), objective=ELBO(), epochs=3)
+        >>> len(run.history), run.steps
+        (3, 6)
+    """
+    device = pick_device(device)
+    source = batches(data, batch_size, seed=seed or 0, device=device)
+    val_source = _validation_data(data, val, batch_size, seed or 0, device)
+    _check(objective, epochs, patience, val_source, run_dir, resume)
+
+    # The pair, on its device, and the optimiser over all its leaves.
+    with kept_streams():
+        first = next(iter(source.epoch(0)))
+    if seed is not None:
+        pyro.set_rng_seed(seed)
+    placed = place(model, guide, first, device)
+    svi = SVI(
+        model, guide, make_optimizer(optimizer, placed.leaves, lr), objective, clip_norm=clip_norm
+    )
+    svi.optimizer.cover(placed.leaves)
+
+    # Where the run stands, what is kept of it, how it is measured.
+    folder = None if run_dir is None else Path(run_dir)
+    loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device)
+    facts = {"seed": seed, "num_data": source.num_data, "batches_per_epoch": len(source)}
+    keeper = Keeper(loop, placed, facts, checkpoint_seconds)
+    scale = Scale(model, guide, batch_plate_of(objective))
+    validate = None
+    if val_source is not None:
+        noise = mix_seed(seed or 0, 1) % 2**32
+        by = val_objective or objective
+        validate = Validation(model, guide, by, val_source, placed.networks, scale, noise, device)
+    hooks = list(callbacks)
+    hooks += [EarlyStopping(patience)] if patience is not None else []
+    hooks += [ProgressBar()] if progress else []
+
+    resumed = None
+    if resume and keeper.last is not None:
+        resumed = keeper.resume()
+    else:
+        keeper.start_over()
+
+    try:
+        for hook in hooks:
+            hook.on_start(loop)
+        if resumed is not None:
+            restore_streams(**resumed)  # last of all, so that nothing draws before the next step
+
+        while not loop.finished:
+            started = perf_counter() - loop.seconds
+            with kept_streams():  # a DataLoader draws when it starts, wherever it starts
+                stream = source.epoch(loop.epoch - 1, loop.batch)
+            for batch in stream:
+                batch = tuple(tensor.to(device) for tensor in batch)
+                set_rate(svi.optimizer.torch, schedule, loop.progress)
+
+                streams = torch_streams()
+                try:
+                    loss = svi.backward(*batch)
+                except ValueError as error:  # validation of a distribution met a NaN
+                    site = non_finite_site(model, guide, objective, batch, streams)
+                    if site is None:
+                        raise
+                    raise _non_finite(site, loop, keeper) from error
+                norm = svi.optimizer.gradient_norm()
+                # The one moment of a step that waits for the device: a bad step is never taken.
+                if not torch.isfinite(norm + first_loss(loss)):
+                    site = non_finite_site(model, guide, objective, batch, streams)
+                    cause = site or non_finite_parameter(svi.optimizer.leaves)
+                    svi.optimizer.zero_grad()
+                    raise _non_finite(cause, loop, keeper)
+                svi.optimizer.step(norm)
+
+                loop.record(first_loss(loss) / scale(batch), norm, len(batch[0]))
+                for hook in hooks:
+                    hook.on_step(loop)
+                if loop.batch < loop.steps_per_epoch:
+                    loop.seconds = perf_counter() - started
+                    if loop.stopping:
+                        break
+                    keeper.save_if_due()
+            else:  # the epoch is whole
+                entry = loop.summary()
+                if validate is not None:
+                    bound = validate()
+                    entry["val"] = bound if math.isfinite(bound) else None
+                entry["seconds"] = perf_counter() - started
+                loop.history.append(entry)
+                if _is_best(entry, loop.best, validate is not None):
+                    loop.best = {"epoch": entry["epoch"], "val": entry["val"]}
+                    keeper.save_best()
+                keeper.append_history()
+                for hook in hooks:
+                    hook.on_epoch(loop)
+                loop.epoch, loop.batch = loop.epoch + 1, 0
+                loop.start_epoch()
+            keeper.save_last()
+    finally:
+        for hook in hooks:
+            hook.on_end(loop)
+    return Run(loop.history, loop.best, loop.step, folder, keeper)
+
+
+def _validation_data(
+    data: Batchable, val: Batchable | None, batch_size: int, seed: int, device: torch.device
+) -> BatchSource | None:
+    if val is None and isinstance(data, Dataset) and len(data.val) > 0:
+        val = data.val
+    elif isinstance(val, Dataset):
+        val = val.val
+    if val is None:
+        return None
+    return batches(val, batch_size, shuffle=False, seed=seed, device=device)
+
+
+def _check(
+    objective: PyroELBO,
+    epochs: int,
+    patience: int | None,
+    val_source: BatchSource | None,
+    run_dir: str | PathLike[str] | None,
+    resume: bool,
+) -> None:
+    if not isinstance(objective, PyroELBO):
+        raise ConfigError(
+            f"fit: objective={objective!r}, needs an instance of a pyro.infer.ELBO, such as "
+            "pyrovae.objectives.ELBO() or pyro.infer.Trace_ELBO()"
+        )
+    if epochs < 1:
+        raise ConfigError(f"fit: epochs={epochs}, needs one or more")
+    if patience is not None and val_source is None:
+        raise ConfigError(
+            "fit: patience watches the validation bound, and there are no validation data; give "
+            "val, or leave patience out"
+        )
+    if resume and run_dir is None:
+        raise ConfigError("fit: resume continues what lies in run_dir; give run_dir")
+
+
+def _is_best(entry: dict[str, Any], best: dict[str, Any], validated: bool) -> bool:
+    if not validated or not best:
+        return True
+    return entry["val"] is not None and (best["val"] is None or entry["val"] > best["val"])
+
+
+def _non_finite(cause: str, loop: Loop, keeper: Keeper) -> NonFiniteError:
+    last = keeper.last
+    kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint"
+    return NonFiniteError(
+        f"epoch {loop.epoch}, batch {loop.batch} (of {loop.steps_per_epoch}, from 0): {cause} is "
+        f"not finite. The step was not taken; {kept}. Try a lower lr, clip_norm, or data on a "
+        "smaller scale"
+    )

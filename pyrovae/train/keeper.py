@@ -1,0 +1,153 @@
+"""What is kept of a run: its last and its best state, and its history."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from torch import Tensor
+
+from ..errors import CheckpointError, ConfigError
+from .checkpoint import (
+    copy_into,
+    matched,
+    prefixed,
+    read_checkpoint,
+    section,
+    write_checkpoint,
+    write_whole,
+)
+from .loop import Loop
+from .optimizer_state import check_optimizer, restore_optimizer, save_optimizer
+from .placement import Placed
+from .streams import save_streams
+
+
+@dataclass
+class Keeper:
+    """Keeps a run in its folder; without one, its best parameters in memory.
+
+    Attributes:
+        loop: Where the run stands.
+        placed: The tensors of the pair.
+        facts: What must not change between a run and its resumption.
+        seconds: Between two checkpoints within an epoch.
+    """
+
+    loop: Loop
+    placed: Placed
+    facts: Mapping[str, Any]
+    seconds: float
+    _best: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    _saved_at: float = field(default_factory=monotonic)
+
+    @property
+    def last(self) -> Path | None:
+        """The last checkpoint, where there is one."""
+        path = self._path("last.safetensors")
+        return path if path is not None and path.exists() else None
+
+    def start_over(self) -> None:
+        """Make the folder; remove what an earlier run left, which must not be taken for ours."""
+        folder = self.loop.run_dir
+        if folder is None:
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"run_dir={folder} cannot be made ({error.strerror}); choose another folder"
+            ) from error
+        for name in ("last.safetensors", "best.safetensors"):
+            (folder / name).unlink(missing_ok=True)
+        self._write_history()
+
+    def resume(self) -> Mapping[str, Any]:
+        """Bring pair, optimiser and loop to where the last checkpoint was written.
+
+        Returns:
+            What `restore_streams` takes, to be called when nothing else will draw.
+
+        Raises:
+            CheckpointError: It is damaged, or belongs to another run; then nothing has changed.
+        """
+        path = self.loop.run_dir / "last.safetensors"  # type: ignore[operator]
+        tensors, meta = read_checkpoint(path)
+        for name, here in self.facts.items():
+            there = meta["run"].get(name)
+            if there != here:
+                raise CheckpointError(
+                    f"{path} is of a run with {name}={there}, this one has {name}={here}; resume "
+                    "with the data, batch_size and seed of the first run, or use another run_dir"
+                )
+        leaves = {**self.placed.leaves, **self.loop.optimizer.leaves}
+        copies = matched(path, tensors, leaves, self.placed.buffers)
+        check_optimizer(self.loop.optimizer, meta["optimizer"])
+        copy_into(copies)
+        restore_optimizer(self.loop.optimizer, section(tensors, "optimizer"), meta["optimizer"])
+        self.loop.go_to(meta)
+        self._write_history()
+        return {"tensors": section(tensors, "rng"), "numbers": meta["rng"]}
+
+    def save_if_due(self) -> None:
+        """Write a checkpoint within the epoch, if the last one is old enough."""
+        if self.loop.run_dir is not None and monotonic() - self._saved_at >= self.seconds:
+            self.save_last()
+
+    def save_last(self) -> None:
+        """Write all that a resumed run needs."""
+        path = self._path("last.safetensors")
+        if path is None:
+            return
+        optimizer, optimizer_numbers = save_optimizer(self.loop.optimizer)
+        rng, rng_numbers = save_streams()
+        tensors = {
+            **self._pair(),
+            **prefixed("optimizer", optimizer),
+            **prefixed("rng", rng),
+        }
+        meta = {**self._meta(), "optimizer": optimizer_numbers, "rng": rng_numbers}
+        write_checkpoint(path, tensors, meta)
+        self._saved_at = monotonic()
+
+    def save_best(self) -> None:
+        """Keep the pair as it is now."""
+        path = self._path("best.safetensors")
+        if path is not None:
+            write_checkpoint(path, self._pair(), self._meta())
+        else:
+            self._best = [(tensor, tensor.detach().clone()) for tensor in self._pair().values()]
+
+    def load_best(self) -> None:
+        """Give the pair the tensors that `save_best` kept."""
+        path = self._path("best.safetensors")
+        if path is not None:
+            tensors, _ = read_checkpoint(path)
+            leaves = {**self.placed.leaves, **self.loop.optimizer.leaves}
+            self._best = matched(path, tensors, leaves, self.placed.buffers)
+        copy_into(self._best)
+
+    def append_history(self) -> None:
+        """Add the last entry to history.jsonl."""
+        path = self._path("history.jsonl")
+        if path is not None:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(self.loop.history[-1]) + "\n")
+
+    def _write_history(self) -> None:
+        path = self._path("history.jsonl")
+        if path is not None:
+            lines = "".join(json.dumps(entry) + "\n" for entry in self.loop.history)
+            write_whole(path.with_name(path.name + ".unfinished"), path, lines.encode())
+
+    def _path(self, name: str) -> Path | None:
+        return None if self.loop.run_dir is None else self.loop.run_dir / name
+
+    def _pair(self) -> dict[str, Tensor]:
+        leaves = {**self.placed.leaves, **self.loop.optimizer.leaves}
+        return {**prefixed("parameters", leaves), **prefixed("buffers", self.placed.buffers)}
+
+    def _meta(self) -> dict[str, Any]:
+        return {**self.loop.position(), "run": dict(self.facts)}

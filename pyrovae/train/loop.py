@@ -1,0 +1,120 @@
+"""Where a training run stands: what the loop keeps and callbacks see."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..particles import Program
+from .optimizer import JointOptimizer
+
+
+@dataclass
+class Loop:
+    """Where a training run stands.
+
+    Attributes:
+        model: The pair's model.
+        guide: The pair's guide.
+        optimizer: Steps all leaves; `optimizer.torch` is the torch optimiser.
+        epochs: How many the run is to have.
+        steps_per_epoch: Batches of an epoch.
+        run_dir: Where the run is kept, if anywhere.
+        epoch: The epoch in progress, from 1.
+        batch: How many of its batches are behind us.
+        history: One entry per epoch done.
+        best: Epoch and value of the best validation so far; empty before the first.
+    """
+
+    model: Program
+    guide: Program
+    optimizer: JointOptimizer
+    epochs: int
+    steps_per_epoch: int
+    run_dir: Path | None
+    device: torch.device
+    epoch: int = 1
+    batch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: dict[str, Any] = field(default_factory=dict)
+    stopping: bool = False
+
+    def __post_init__(self) -> None:
+        self.start_epoch()
+
+    @property
+    def step(self) -> int:
+        """Steps behind us, over all epochs."""
+        return (self.epoch - 1) * self.steps_per_epoch + self.batch
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+    @property
+    def progress(self) -> float:
+        """Share of the run behind us, in [0, 1]."""
+        return min(1.0, self.step / self.total_steps)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.stopping or self.epoch > self.epochs
+
+    def request_stop(self) -> None:
+        """End the run after the step in progress; its checkpoint is still written."""
+        self.stopping = True
+
+    def start_epoch(self) -> None:
+        """Forget the sums of the epoch before."""
+        self._loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        self._norm = torch.zeros((), dtype=torch.float64, device=self.device)
+        self._rows, self.seconds = 0, 0.0
+
+    def record(self, loss: float | Tensor, norm: Tensor, rows: int) -> None:
+        """Add one step to the sums of the epoch; on a device nothing is waited for."""
+        self._loss += loss
+        self._norm += norm
+        self._rows += rows
+        self.batch += 1
+
+    def summary(self) -> dict[str, Any]:
+        """Entry of the epoch for the history, before validation."""
+        groups = [] if self.optimizer.torch is None else self.optimizer.torch.param_groups
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "train": -float(self._loss) / self._rows,
+            "val": None,
+            "lr": float(groups[0]["lr"]),
+            "grad_norm": float(self._norm) / self.batch,
+            "seconds": self.seconds,
+        }
+
+    def position(self) -> dict[str, Any]:
+        """All of this as plain numbers."""
+        sums = {
+            "loss": float(self._loss),
+            "grad_norm": float(self._norm),
+            "rows": self._rows,
+            "seconds": self.seconds,
+        }
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "step": self.step,
+            "sums": sums,
+            "history": self.history,
+            "best": self.best,
+        }
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        """Continue where `position` was taken."""
+        self.epoch, self.batch = position["epoch"], position["batch"]
+        self.history, self.best = position["history"], position["best"]
+        self._loss.fill_(position["sums"]["loss"])
+        self._norm.fill_(position["sums"]["grad_norm"])
+        self._rows, self.seconds = position["sums"]["rows"], position["sums"]["seconds"]

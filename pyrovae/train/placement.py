@@ -1,0 +1,77 @@
+"""Find the tensors of a pair and bring them to a device, each staying the tensor it is."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..parameters import buffers, trainable
+from ..particles import Pair, Program, undisturbed
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What a pair is made of.
+
+    Attributes:
+        leaves: Parameters by name, as `pyrovae.trainable` gives them.
+        buffers: Buffers by name, as `pyrovae.buffers` gives them.
+        networks: The outermost networks that the pair runs.
+    """
+
+    leaves: dict[str, Tensor]
+    buffers: dict[str, Tensor]
+    networks: list[nn.Module]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        return [*self.leaves.values(), *self.buffers.values()]
+
+
+def place(model: Program, guide: Program, batch: Sequence[Tensor], device: torch.device) -> Placed:
+    """Run the pair on a batch, without side effects, and move what it is made of to `device`.
+
+    Raises:
+        ParameterError: The pair declares no parameter, or computes with one that it does not
+            declare.
+    """
+    # A pair may lie on the CPU still, or on the device already: one of the two takes the batch.
+    homes = [torch.device("cpu")] + ([device] if device.type != "cpu" else [])
+    for home in homes:
+        at_home = [tensor.to(home) for tensor in batch]
+        try:
+            placed = Placed(
+                trainable(model, guide, *at_home),
+                buffers(model, guide, *at_home),
+                _networks(model, guide, at_home),
+            )
+            break
+        except RuntimeError:
+            if home == homes[-1]:
+                raise
+    for tensor in placed.tensors:
+        tensor.grad = None
+        tensor.data = tensor.data.to(device)
+    return placed
+
+
+@contextmanager
+def evaluating(networks: Sequence[nn.Module]) -> Iterator[None]:
+    """Within this context networks are in evaluation mode."""
+    modes = {module: module.training for network in networks for module in network.modules()}
+    try:
+        for network in networks:
+            network.eval()
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _networks(model: Program, guide: Program, batch: Sequence[Tensor]) -> list[nn.Module]:
+    with undisturbed() as ran, torch.no_grad():
+        Pair(model, guide, tuple(batch), {}).trace()
+    owners = [getattr(program, "__self__", program) for program in (model, guide)]
+    return [owner for owner in owners if isinstance(owner, nn.Module)] + ran

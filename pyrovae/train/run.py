@@ -1,0 +1,40 @@
+"""What a training run leaves behind."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .keeper import Keeper
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `fit` returns.
+
+    Attributes:
+        history: One entry per epoch: "epoch" (from 1), "step" (steps so far), "train" and "val"
+            (bounds in nats per datum; "val" is None without validation data, or where it was not
+            finite), "lr", "grad_norm" (mean over the epoch, before clipping), "seconds".
+        best: "epoch" and "val" of the best validation; of the last epoch without validation data.
+        steps: Optimiser steps, those before a resumption included.
+        run_dir: The run's folder, if it has one: last.safetensors, best.safetensors,
+            history.jsonl.
+    """
+
+    history: list[dict[str, Any]]
+    best: dict[str, Any]
+    steps: int
+    run_dir: Path | None
+    _keeper: Keeper
+
+    @property
+    def seconds(self) -> float:
+        """Time of all epochs, validation and checkpoints included."""
+        return sum(entry["seconds"] for entry in self.history)
+
+    def load_best(self) -> None:
+        """Give the pair the parameters and buffers of the best epoch, as `best` names it."""
+        self._keeper.load_best()
+
+    def __repr__(self) -> str:
+        return f"Run({len(self.history)} epochs, {self.steps} steps, best {self.best})"
