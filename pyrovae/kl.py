@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Distribution, kl_divergence
 
-from .particles import Particles, Program, draw
+from .particles import Particles, Program, draw, undisturbed
 from .site import Site
 
 
@@ -36,7 +37,7 @@ def site_kl(p: Particles, name: str, *, closed_form: bool = True) -> SiteKL:
         if why is None and model_site is not None:
             try:
                 pairs = zip(guide_site.distributions, model_site.distributions, strict=True)
-                value = guide_site.collect([kl_divergence(q, prior) for q, prior in pairs])
+                value = guide_site.collect([divergence(q, prior) for q, prior in pairs])
                 return SiteKL(value, "closed form")
             except NotImplementedError:
                 kinds = (_kind(guide_site), _kind(model_site))
@@ -58,14 +59,24 @@ def kl_routes(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict
         >>> kl_routes(oracle.model, oracle.guide, oracle.sample(3, seed=1))
         {'z': 'closed form'}
     """
-    p = draw(model, guide, *args, **kwargs)
-    return {name: site_kl(p, name).route for name in p.guide_sites}
+    with undisturbed(), torch.no_grad():
+        p = draw(model, guide, *args, **kwargs)
+        return {name: site_kl(p, name).route for name in p.guide_sites}
+
+
+def divergence(q: Distribution, prior: Distribution) -> Tensor:
+    """KL(q || prior) where batch shapes only broadcast; some of torch's forms need equal ones."""
+    shape = torch.broadcast_shapes(q.batch_shape, prior.batch_shape)
+    q, prior = (fn if fn.batch_shape == shape else fn.expand(shape) for fn in (q, prior))
+    return kl_divergence(q, prior)
 
 
 def _obstacle(p: Particles, name: str) -> str | None:
     guide_site, model_site = p.guide_sites[name], p.model_sites.get(name)
     if model_site is None or model_site.is_observed or guide_site.is_observed:
         return "it has no partner among the latents of the model"
+    if _kind(guide_site) == "Delta":
+        return "a point mass may carry a density of its own, which a closed form would drop"
     if any(a is not b for a, b in zip(guide_site.masks, model_site.masks, strict=True)):
         return "model and guide mask it differently"
     drawn = list(p.guide_sites)

@@ -12,23 +12,27 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from .errors import ParameterError
-from .particles import Pair, Program, leaves_of, sample_sites, undisturbed
+from .particles import Pair, Program, leaves_of, own_parameters, sample_sites, undisturbed
 
 
 def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
     """Run the pair once, without side effects, and return its unconstrained leaves by name.
 
+    A tensor that two networks share comes once, under its first name.
+
     Works for `pyro.param`, `pyro.module` and `PyroModule`s in both parameter modes. The tensors
     are those that the pair computes with, whatever Pyro's global store holds under their names.
 
     Raises:
-        ParameterError: The pair declares no parameter, or computes with a tensor that requires
-            grad and is not declared, so that it would not train.
+        ParameterError: The pair declares no parameter, or two tensors under one name, or computes
+            with a tensor that requires grad and is not declared, so that it would not train.
     """
     pair = Pair(model, guide, args, kwargs)
-    with undisturbed(), torch.enable_grad():
+    with undisturbed(), own_parameters(), torch.enable_grad():
         guide_trace, model_trace = pair.trace()
-        leaves = {**leaves_of(guide_trace), **leaves_of(model_trace)}
+        named = {**leaves_of(guide_trace), **leaves_of(model_trace)}
+        first = {id(leaf): name for name, leaf in reversed(named.items())}
+        leaves = {name: leaf for name, leaf in named.items() if first[id(leaf)] == name}
         given = {id(t) for t in _tensors((args, kwargs))}
         known = {id(leaf) for leaf in leaves.values()} | given
         for trace in (guide_trace, model_trace):
@@ -80,8 +84,9 @@ def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[s
     found: dict[str, Tensor] = {}
     owners = [getattr(program, "__self__", program) for program in (model, guide)]
     roots = [owner for owner in owners if isinstance(owner, nn.Module)]
+    sides = ["model.", "guide."] if len({id(root) for root in roots}) == 2 else ["", ""]
     for index, module in enumerate([*roots, *modules]):
-        prefix = "" if index < len(roots) else f"{type(module).__name__}_{index}."
+        prefix = sides[index] if index < len(roots) else f"{type(module).__name__}_{index}."
         for local, parameter in module.named_parameters():
             full = names.get(id(parameter), "")
             if full.endswith(local) and index >= len(roots):

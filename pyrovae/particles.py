@@ -10,13 +10,14 @@ from typing import Any, cast
 import pyro
 import torch
 from pyro import poutine
+from pyro.distributions import Unit
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 
-from .errors import PlateError, PyrovaeError, ShapeError, SiteError
+from .errors import ParameterError, PlateError, PyrovaeError, ShapeError, SiteError
 from .layout import PARTICLE_PLATE, Layout, batch_axis, common_scale, nesting
 from .site import Site
 
@@ -188,16 +189,25 @@ class Pair:
         self, num_particles: int = 1, depth: int = 0, replay: Trace | None = None
     ) -> tuple[Trace, Trace]:
         """Trace the guide, then the model replayed against it."""
-        guide_trace = self._run(self.guide, num_particles, depth, replay)
-        return guide_trace, self._run(self.model, num_particles, depth, guide_trace)
+        own = _OwnParameters(strict=not pyro.settings.get("module_local_params"))
+        guide_trace = self._run(self.guide, num_particles, depth, replay, own)
+        return guide_trace, self._run(self.model, num_particles, depth, guide_trace, own)
 
     def plate_nesting(self) -> int:
         """Batch dims that the plates occupy, found by one pass without side effects."""
         with undisturbed(), torch.no_grad():
-            return nesting(_messages(self.trace()))
+            traces = self.trace()
+        # `pyro.deterministic` carries no density, and its plates occupy dims all the same.
+        nodes = [node for trace in traces for node in trace.nodes.values()]
+        return nesting(cast(Any, node) for node in nodes if node["type"] == "sample")
 
     def _run(
-        self, program: Program, num_particles: int, depth: int, replay: Trace | None
+        self,
+        program: Program,
+        num_particles: int,
+        depth: int,
+        replay: Trace | None,
+        own: "_OwnParameters",
     ) -> Trace:
         with ExitStack() as stack:
             if num_particles > 1:
@@ -205,7 +215,7 @@ class Pair:
             recorder = stack.enter_context(poutine.trace())
             if replay is not None:
                 stack.enter_context(poutine.replay(trace=replay))
-            stack.enter_context(_OwnParameters())
+            stack.enter_context(own)
             program(*self.args, **self.kwargs)
             return recorder.trace
 
@@ -222,11 +232,12 @@ def undisturbed() -> Iterator[list[nn.Module]]:
     Yields:
         The outermost networks that ran, in order, once the context is left.
     """
-    before: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
+    before: dict[nn.Module, list[tuple[str, Tensor, Tensor]]] = {}
 
     def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
         if module not in before:
-            before[module] = [(b, b.clone()) for b in module.buffers(recurse=False)]
+            own = module.named_buffers(recurse=False)
+            before[module] = [(name, buffer, buffer.clone()) for name, buffer in own]
 
     state = pyro.util.get_rng_state()
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
@@ -241,9 +252,10 @@ def undisturbed() -> Iterator[list[nn.Module]]:
         if devices:
             torch.cuda.set_rng_state_all(devices)
         with torch.no_grad():
-            for pairs in before.values():
-                for buffer, old in pairs:
+            for module, saved in before.items():
+                for name, buffer, old in saved:
                     buffer.copy_(old)
+                    setattr(module, name, buffer)  # the network may have put another in its place
         inner = {child for module in before for child in module.modules() if child is not module}
         outermost.extend(module for module in before if module not in inner)
 
@@ -256,7 +268,7 @@ def own_parameters() -> Iterator[None]:
     that name, or one whose weights are not contiguous, would compute with tensors that no
     optimiser sees.
     """
-    with _OwnParameters():
+    with _OwnParameters(strict=True):
         yield
 
 
@@ -264,7 +276,7 @@ def own_parameters() -> Iterator[None]:
 def captured_parameters() -> Iterator[dict[str, Tensor]]:
     """Collect the unconstrained leaves that are declared within this context, by name."""
     leaves: dict[str, Tensor] = {}
-    with poutine.trace(param_only=True) as recorder, _OwnParameters():
+    with poutine.trace(param_only=True) as recorder, _OwnParameters(strict=True):
         yield leaves
     leaves.update(leaves_of(recorder.trace))
 
@@ -364,7 +376,18 @@ def _check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> No
                 "or observe it with obs="
             )
     for name, site in guide_sites.items():
+        if isinstance(site["fn"], Unit) and "has_rsample" not in vars(site["fn"]):
+            raise SiteError(
+                f"the guide has `pyro.factor('{name}', ...)` and does not say how it was drawn; "
+                "pass has_rsample=True if by a reparameterised sampler, else has_rsample=False"
+            )
         partner = model_sites.get(name)
+        if site["is_observed"] and partner is not None:
+            raise SiteError(
+                f"the guide observes '{name}', which is a site of the model too, and its density "
+                "would cancel out; observe it in the model only (a messenger guide such as "
+                "AutoNormalMessenger runs the model inside itself: use AutoNormal and the like)"
+            )
         if site["is_observed"] or site["infer"].get("is_auxiliary"):
             continue
         if partner is None or partner["is_observed"]:
@@ -379,13 +402,30 @@ def _first_line(error: Exception) -> str:
 
 
 class _OwnParameters(Messenger):
-    """Answer `pyro.module`'s param statements with the network's own tensor."""
+    """Answer `pyro.module`'s param statements with the network's own tensor.
+
+    Args:
+        strict: Refuse a second tensor under a name, which no optimiser would see. With Pyro's
+            `module_local_params` such a pair is sound where its networks' own parameters are
+            optimised, and not where parameters are collected by name.
+    """
+
+    def __init__(self, *, strict: bool = False) -> None:
+        super().__init__()
+        self._strict = strict
+        self._seen: dict[str, nn.Parameter] = {}
 
     def _pyro_param(self, msg: Message) -> None:
         name, *init = msg["args"]
         if not init or not isinstance(init[0], nn.Parameter):
             return
         own, store = init[0], pyro.get_param_store()
+        if self._seen.setdefault(name, own) is not own and self._strict:
+            raise ParameterError(
+                f"the pair declares two tensors as parameter '{name}', of which one would never "
+                "train; give two networks two names (in a PyroModule: its attributes), and give "
+                "`pyro.param` a plain tensor to start from, made once"
+            )
         stale = name in store and cast(Any, store[name]).unconstrained() is not own
         if stale or not own.is_contiguous():
             own.unconstrained = weakref.ref(own)  # type: ignore[attr-defined]

@@ -41,6 +41,8 @@ def main(words: Sequence[str] | None = None) -> int:
             )
             return 2
         COMMANDS[words[0]][0](words[1:])
+    except SystemExit as finished:  # after --help
+        return int(finished.code or 0)
     except PyrovaeError as error:
         print(f"pyrovae {words[0]}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

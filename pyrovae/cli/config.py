@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from ..data import Dataset
 from ..errors import ConfigError
-from .names import Maker, find_data, find_model, find_objective
+from .names import Maker, find_data, find_model, find_objective, full_path
 
 SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
 """The parts that are named, each with keyword arguments of its own, and their defaults."""
@@ -49,7 +49,12 @@ class Parser(ArgumentParser):
 
 def make_parser(command: str, description: str) -> Parser:
     """A parser without the sections."""
-    return Parser(prog=f"pyrovae {command}", description=description, formatter_class=_Formatter)
+    return Parser(
+        prog=f"pyrovae {command}",
+        description=description,
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
 
 
 def parse(parser: Parser, words: Sequence[str]) -> Namespace:
@@ -64,7 +69,7 @@ def parse(parser: Parser, words: Sequence[str]) -> Namespace:
         part = config.get(section) or {}
         part = {"name": part} if isinstance(part, str) else dict(part)
         part["name"] = given.get(section) or part.get("name") or default
-        config[section] = part
+        config[section] = {k: v if k == "name" else _spell_out(v) for k, v in part.items()}
     for section, maker in _makers(config).items():
         parser.add_argument(
             f"--{section}.name", type=str, metavar="NAME", help=f"Short for it: --{section} NAME."
@@ -133,7 +138,20 @@ def _split(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         known, rest = early.parse_known_args(list(words))
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}; give it a value") from error
+    for i, word in enumerate(rest):
+        if word.startswith("--model.") and "=" in word:
+            option, _, value = word.partition("=")
+            rest[i] = f"{option}={full_path(value)}"
+        elif i and rest[i - 1].startswith("--model."):
+            rest[i] = full_path(word)
     return {k: v for k, v in vars(known).items() if v is not None}, rest
+
+
+def _spell_out(value: Any) -> Any:  # noqa: ANN401
+    """Replace class names by import paths in what a YAML file says of a model."""
+    if isinstance(value, dict):
+        return {k: _spell_out(v) for k, v in value.items()}
+    return full_path(value) if isinstance(value, str) else value
 
 
 def _read_yaml(path: str | None) -> dict[str, Any]:

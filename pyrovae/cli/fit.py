@@ -85,7 +85,9 @@ def run_fit(words: Sequence[str]) -> None:
         objective=setup.objective,
         epochs=config.epochs,
         batch_size=config.batch_size,
-        optimizer=lambda leaves: torch.optim.Adam(leaves, lr=config.lr, eps=config.adam_eps),
+        optimizer=lambda leaves: torch.optim.Adam(
+            leaves, lr=config.lr, eps=config.adam_eps, fused=True
+        ),
         schedule=SCHEDULES[config.schedule](),
         clip_norm=config.clip_norm,
         val=val if len(val) else None,
@@ -142,8 +144,7 @@ def _callbacks(
     final = objective.beta
     judge = Beta(final, objective.num_particles, closed_form_kl=objective.closed_form_kl)
     objective.beta = torch.zeros((), device=pick_device(config.device))
-    share = min(1.0, config.kl_warmup / config.epochs)
-    return [*found, Anneal(objective.beta, 0.0, final, share)], judge
+    return [*found, Anneal(objective.beta, 0.0, final, epochs=config.kl_warmup)], judge
 
 
 def _default_folder(config: Namespace) -> str:

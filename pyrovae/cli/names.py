@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import pyro.infer
+import torch
 
-from .. import data, models, objectives
+from .. import data, models, nn, objectives
 from ..errors import ConfigError
 
 Maker = Callable[..., Any]
@@ -53,6 +54,20 @@ def find_objective(name: str) -> Maker:
     return _find("objective", name, known | {n: getattr(pyro.infer, n) for n in pyros})
 
 
+def full_path(name: Any) -> Any:  # noqa: ANN401
+    """Import path of a network, head, prior or posterior that is named by its class alone.
+
+    Other values are handed back. Without this a name would be ambiguous as soon as some imported
+    library has a module class of that name.
+    """
+    for room in (nn, models):
+        if name in room.__all__ and inspect.isclass(getattr(room, name)):
+            return f"{room.__name__}.{name}"
+    if isinstance(name, str) and inspect.isclass(getattr(torch.nn, name, None)):
+        return f"torch.nn.{name}"
+    return name
+
+
 def _concrete(room: ModuleType, base: type) -> dict[str, type]:
     found = {name: getattr(room, name) for name in room.__all__}
     return {
@@ -74,7 +89,8 @@ def _find(kind: str, name: str, known: dict[str, Any]) -> Any:  # noqa: ANN401
         module = _load_file(kind, Path(path))
     elif "." in name:
         path, _, attribute = name.rpartition(".")
-        sys.path.insert(0, "") if "" not in sys.path else None
+        if "" not in sys.path:
+            sys.path.insert(0, "")
         try:
             module = importlib.import_module(path)
         except ModuleNotFoundError as error:

@@ -56,7 +56,7 @@ def first_batch(split: Split, size: int = 2) -> tuple[torch.Tensor, ...]:
 def write_config(run: Path, parser: Parser, config: Namespace) -> None:
     """Write the whole configuration, defaults included, for `restore`."""
     run.mkdir(parents=True, exist_ok=True)
-    content = yaml.safe_load(parser.dump(config, skip_none=False))
+    content = yaml.safe_load(parser.dump(config))
     for key in ("config", "resume", "overwrite", "run"):
         content.pop(key, None)
     (run / CONFIG).write_text(yaml.safe_dump(content, sort_keys=False))

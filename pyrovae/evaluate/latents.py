@@ -221,9 +221,8 @@ def _of_draw(p: Particles) -> dict[str, _Mean]:
         if not (site.is_auxiliary or site.is_observed):
             location = _stated_mean(site)
             value = (site.value if location is None else location).double()
-            value = value.expand(p.num_particles, p.batch_size, *value.shape[2:]).flatten(2)
-            if value.dim() == 2:
-                value = value.unsqueeze(-1)
+            value = value.expand(p.num_particles, p.batch_size, *value.shape[2:])
+            value = value.reshape(p.num_particles, p.batch_size, -1)
             means[name] = _Mean(value, location is not None, may_tie)
         may_tie = may_tie or not site.has_rsample
     return means

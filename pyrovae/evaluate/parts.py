@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, kl_divergence
+from torch.distributions import Distribution, Independent
 
-from ..kl import site_kl
+from ..kl import divergence, site_kl
 from ..particles import Particles, Program
 from .base import Data, Sweep, mean_error, monte_carlo_error, to_host
 
@@ -187,7 +187,7 @@ def _kl_per_dim(p: Particles, name: str) -> Tensor | str:
         q_base, prior_base = _without_event_dims(q), _without_event_dims(prior)
         if q_base.event_shape or prior_base.event_shape:
             return f"{type(q_base).__name__} or {type(prior_base).__name__} couples dimensions"
-        kl = q_site.layout.arrange(kl_divergence(q_base, prior_base), q.event_dim).double()
+        kl = q_site.layout.arrange(divergence(q_base, prior_base), q.event_dim).double()
         num_particles = p.num_particles // len(q_site.distributions)
         kl = kl.expand(num_particles, p.batch_size, *kl.shape[2:])
         totals.append(kl.sum((0, 1)).flatten())

@@ -68,6 +68,12 @@ class VAE(Family):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)
         self.posterior = posterior if isinstance(posterior, Posterior) else posterior(latent_dim)
+        for role, part in (("prior", self.prior), ("posterior", self.posterior)):
+            if part.latent_dim != latent_dim:
+                raise ShapeError(
+                    f"the {role} has latent_dim={part.latent_dim} and the VAE {latent_dim}; "
+                    "build both for one"
+                )
         self._params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
         self.decoder = build(decoder, (latent_dim,), self._params_shape)
@@ -92,6 +98,13 @@ class VAE(Family):
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x), batch shape [B], event shape [L]."""
         params = one_batch_axis(self.encoder, self.likelihood.rescale(x), len(self.data_shape))
+        if params.shape[x.dim() - len(self.data_shape) :] != (self.posterior.num_parameters,):
+            raise ShapeError(
+                f"the encoder gave shape {list(params.shape)} for data of shape {list(x.shape)}; "
+                f"{type(self.posterior).__name__}({self.latent_dim}) needs "
+                f"{self.posterior.num_parameters} values per datum, "
+                f"[N, {self.posterior.num_parameters}]"
+            )
         return self.posterior(params)
 
     def decode(self, z: Tensor) -> dist.TorchDistribution:

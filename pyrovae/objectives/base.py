@@ -134,7 +134,10 @@ class ParticleELBO(PyroELBO, ABC):
     def _score(self, p: Particles) -> Tensor | None:
         """log q of the sites without a reparameterised sampler [K, B]."""
         terms = [
-            s.log_prob for s in p.guide_sites.values() if not (s.has_rsample or s.is_observed)
+            s.log_prob
+            for s in p.guide_sites.values()
+            # A `pyro.factor` is observed as well, and says itself what it comes from.
+            if not s.has_rsample and (s.is_auxiliary or not s.is_observed)
         ]
         return torch.stack(terms).sum(0) if terms else None
 

@@ -50,9 +50,10 @@ class Renyi(ParticleELBO):
 
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         order = 1 - self.alpha
-        centre = p.log_w.mean(0)
+        mean = p.log_w.mean(0)
         if order == 0:
-            return centre
+            return mean
+        centre = torch.where(mean.isfinite(), mean, 0.0)  # a weight of zero has no finite log
         spread = order * (p.log_w - centre)
         # Close to alpha = 1 the log-mean-exp is a small number that must keep its digits.
         is_small = spread.detach().abs().amax(0) < 1

@@ -7,6 +7,7 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
+from ..errors import PyrovaeError
 from ..objectives import ParticleELBO
 from ..particles import Particles, Program, draw, own_parameters
 from .streams import kept_streams, restore_torch_streams
@@ -49,6 +50,17 @@ def non_finite_parameter(leaves: Mapping[str, Tensor]) -> str:
             return f"the gradient of parameter '{name}'"
     largest = max(sizes, key=lambda name: float(sizes[name]))
     return f"the squared norm of the gradient, largest at parameter '{largest}',"
+
+
+def is_refusal(error: ValueError) -> bool:
+    """Whether it is a distribution that refused its values, and not an error of this library."""
+    return not isinstance(error, PyrovaeError) or isinstance(error.__cause__, ValueError)
+
+
+def first_line(error: Exception) -> str:
+    """What went wrong, without the values that a distribution prints after it."""
+    first = error.__cause__ if isinstance(error, PyrovaeError) else error
+    return (str(first).strip().splitlines() or [type(first).__name__])[0].rstrip(":")
 
 
 def _draw(

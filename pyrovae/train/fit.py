@@ -16,11 +16,11 @@ from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
 from ..particles import Program
 from .callbacks import Callback, EarlyStopping, ProgressBar
-from .diagnosis import non_finite_parameter, non_finite_site
+from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
 from .keeper import Keeper
 from .loop import Loop
 from .make_optimizer import OptimizerLike, make_optimizer
-from .measure import Scale, Validation, batch_plate_of, first_loss
+from .measure import Share, Validation, batch_plate_of, first_loss
 from .placement import place
 from .run import Run
 from .schedules import Schedule, set_rate
@@ -102,7 +102,7 @@ def fit(
     device = pick_device(device)
     source = batches(data, batch_size, seed=seed or 0, device=device)
     val_source = _validation_data(data, val, batch_size, seed or 0, device)
-    _check(objective, epochs, patience, val_source, run_dir, resume)
+    _check(objective, epochs, patience, val_source, run_dir, resume, seed)
 
     # The pair, on its device, and the optimiser over all its leaves.
     with kept_streams():
@@ -120,12 +120,12 @@ def fit(
     loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device)
     facts = {"seed": seed, "num_data": source.num_data, "batches_per_epoch": len(source)}
     keeper = Keeper(loop, placed, facts, checkpoint_seconds)
-    scale = Scale(model, guide, batch_plate_of(objective))
+    share = Share(model, guide, batch_plate_of(objective))
     validate = None
     if val_source is not None:
         noise = mix_seed(seed or 0, 1) % 2**32
         by = val_objective or objective
-        validate = Validation(model, guide, by, val_source, placed.networks, scale, noise, device)
+        validate = Validation(model, guide, by, val_source, placed.networks, share, noise, device)
     hooks = list(callbacks)
     hooks += [EarlyStopping(patience)] if patience is not None else []
     hooks += [ProgressBar()] if progress else []
@@ -153,11 +153,13 @@ def fit(
                 streams = torch_streams()
                 try:
                     loss = svi.backward(*batch)
-                except ValueError as error:  # validation of a distribution met a NaN
-                    site = non_finite_site(model, guide, objective, batch, streams)
+                except ValueError as error:  # perhaps a distribution refused a NaN
+                    site = None
+                    if is_refusal(error):
+                        site = non_finite_site(model, guide, objective, batch, streams)
                     if site is None:
                         raise
-                    raise _non_finite(site, loop, keeper) from error
+                    raise _non_finite(f"{site} ({first_line(error)})", loop, keeper) from error
                 norm = svi.optimizer.gradient_norm()
                 # The one moment of a step that waits for the device: a bad step is never taken.
                 if not torch.isfinite(norm + first_loss(loss)):
@@ -167,7 +169,8 @@ def fit(
                     raise _non_finite(cause, loop, keeper)
                 svi.optimizer.step(norm)
 
-                loop.record(first_loss(loss) / scale(batch), norm, len(batch[0]))
+                scale, rows = share(batch)
+                loop.record(first_loss(loss) / scale, norm, rows)
                 for hook in hooks:
                     hook.on_step(loop)
                 if loop.batch < loop.steps_per_epoch:
@@ -216,6 +219,7 @@ def _check(
     val_source: BatchSource | None,
     run_dir: str | PathLike[str] | None,
     resume: bool,
+    seed: int | None,
 ) -> None:
     if not isinstance(objective, PyroELBO):
         raise ConfigError(
@@ -224,6 +228,8 @@ def _check(
         )
     if epochs < 1:
         raise ConfigError(f"fit: epochs={epochs}, needs one or more")
+    if seed is not None and not 0 <= seed < 2**32:
+        raise ConfigError(f"fit: seed={seed}, needs a number from 0 to 2**32 - 1, or None")
     if patience is not None and val_source is None:
         raise ConfigError(
             "fit: patience watches the validation bound, and there are no validation data; give "

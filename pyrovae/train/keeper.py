@@ -7,9 +7,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, NonFiniteError
 from .checkpoint import (
     copy_into,
     matched,
@@ -56,13 +57,13 @@ class Keeper:
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            for name in ("last.safetensors", "best.safetensors"):
+                (folder / name).unlink(missing_ok=True)
+            self._write_history()
         except OSError as error:
             raise ConfigError(
-                f"run_dir={folder} cannot be made ({error.strerror}); choose another folder"
+                f"run_dir={folder} cannot be written to ({error.strerror}); choose another folder"
             ) from error
-        for name in ("last.safetensors", "best.safetensors"):
-            (folder / name).unlink(missing_ok=True)
-        self._write_history()
 
     def resume(self) -> Mapping[str, Any]:
         """Bring pair, optimiser and loop to where the last checkpoint was written.
@@ -97,10 +98,15 @@ class Keeper:
             self.save_last()
 
     def save_last(self) -> None:
-        """Write all that a resumed run needs."""
+        """Write all that a resumed run needs.
+
+        Raises:
+            NonFiniteError: A parameter is not finite; the checkpoint before stays.
+        """
         path = self._path("last.safetensors")
         if path is None:
             return
+        self._check_finite()
         optimizer, optimizer_numbers = save_optimizer(self.loop.optimizer)
         rng, rng_numbers = save_streams()
         tensors = {
@@ -114,6 +120,7 @@ class Keeper:
 
     def save_best(self) -> None:
         """Keep the pair as it is now."""
+        self._check_finite()
         path = self._path("best.safetensors")
         if path is not None:
             write_checkpoint(path, self._pair(), self._meta())
@@ -121,7 +128,13 @@ class Keeper:
             self._best = [(tensor, tensor.detach().clone()) for tensor in self._pair().values()]
 
     def load_best(self) -> None:
-        """Give the pair the tensors that `save_best` kept."""
+        """Give the pair the tensors that `save_best` kept.
+
+        Raises:
+            CheckpointError: No epoch was finished, or the file has been removed or damaged.
+        """
+        if not self.loop.best:
+            raise CheckpointError("the run stopped within its first epoch, so none is the best")
         path = self._path("best.safetensors")
         if path is not None:
             tensors, _ = read_checkpoint(path)
@@ -135,6 +148,16 @@ class Keeper:
         if path is not None:
             with open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(self.loop.history[-1]) + "\n")
+
+    def _check_finite(self) -> None:
+        for name, leaf in self.loop.optimizer.leaves.items():
+            if not torch.isfinite(leaf).all():
+                kept = f"; the last good checkpoint is {self.last}" if self.last else ""
+                raise NonFiniteError(
+                    f"epoch {self.loop.epoch}, after {self.loop.batch} batches: parameter "
+                    f"'{name}' is not finite, although loss and gradient were{kept}. Try a lower "
+                    "lr"
+                )
 
     def _write_history(self) -> None:
         path = self._path("history.jsonl")

@@ -17,8 +17,8 @@ from .placement import evaluating
 
 
 @dataclass
-class Scale:
-    """The common scale of a pair's sites, by the number of rows in a batch.
+class Share:
+    """What the loss of a batch stands for: a common scale times so many data.
 
     A subsampled plate or a `poutine.scale` multiplies the loss; nats per datum are without it.
     """
@@ -26,22 +26,24 @@ class Scale:
     model: Program
     guide: Program
     batch_plate: str | None = "auto"
-    _known: dict[int, float | Tensor] = field(default_factory=dict)
+    _known: dict[int, tuple[float | Tensor, int]] = field(default_factory=dict)
 
-    def __call__(self, batch: Sequence[Tensor]) -> float | Tensor:
-        """Scale of the loss of this batch; one where it has none in common."""
+    def __call__(self, batch: Sequence[Tensor]) -> tuple[float | Tensor, int]:
+        """Scale and data of the loss; found once for each number of rows."""
         rows = len(batch[0])
         if rows not in self._known:
             self._known[rows] = self._find(batch)
         return self._known[rows]
 
-    def _find(self, batch: Sequence[Tensor]) -> float | Tensor:
+    def _find(self, batch: Sequence[Tensor]) -> tuple[float | Tensor, int]:
+        rows = len(batch[0])
         try:
             with undisturbed(), torch.no_grad(), own_parameters():
                 p = draw(self.model, self.guide, *batch, batch_plate=self.batch_plate)
         except PyrovaeError:  # an estimator that needs no particles may take the pair all the same
-            return 1.0
-        return p.scale if not isinstance(p.scale, Tensor) or p.scale.numel() == 1 else 1.0
+            return 1.0, rows
+        scale = 1.0 if isinstance(p.scale, Tensor) and p.scale.numel() > 1 else p.scale
+        return scale, rows if self.batch_plate is None else p.batch_size
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Validation:
     objective: PyroELBO
     source: BatchSource
     networks: Sequence[nn.Module]
-    scale: Scale
+    share: Share
     seed: int
     device: torch.device
 
@@ -69,9 +71,9 @@ class Validation:
             pyro.set_rng_seed(self.seed)
             for batch in self.source.epoch(0):
                 batch = tuple(tensor.to(self.device) for tensor in batch)
-                loss = first_loss(self._loss(*batch))
-                total += loss / self.scale(batch)
-                rows += len(batch[0])
+                scale, data = self.share(batch)
+                total += first_loss(self._loss(*batch)) / scale
+                rows += data
         return -float(total) / rows
 
     def _loss(self, *batch: Tensor) -> Any:  # noqa: ANN401

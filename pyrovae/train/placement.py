@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pyro
 import torch
 from torch import Tensor, nn
 
@@ -42,11 +43,12 @@ def place(model: Program, guide: Program, batch: Sequence[Tensor], device: torch
     for home in homes:
         at_home = [tensor.to(home) for tensor in batch]
         try:
-            placed = Placed(
-                trainable(model, guide, *at_home),
-                buffers(model, guide, *at_home),
-                _networks(model, guide, at_home),
-            )
+            with pyro.validation_enabled(False):  # a pair that is at NaN may be about to resume
+                placed = Placed(
+                    trainable(model, guide, *at_home),
+                    buffers(model, guide, *at_home),
+                    _networks(model, guide, at_home),
+                )
             break
         except RuntimeError:
             if home == homes[-1]:

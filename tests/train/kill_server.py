@@ -162,7 +162,7 @@ def train(request):
         callbacks=callbacks,
         run_dir=request["run_dir"],
         resume=request["resume"],
-        checkpoint_seconds=0.03,
+        checkpoint_seconds=request.get("checkpoint_seconds", 0.03),
         patience=100,
         device="cpu",
         seed=3,
@@ -173,6 +173,8 @@ def train(request):
 def main():
     warnings.simplefilter("error")
     torch.set_num_threads(1)
+    torch.optim.SGD([torch.zeros(1)])  # imports what is slow, once for all children
+    digits()
     print("ready", flush=True)
     for line in sys.stdin:
         child = os.fork()

@@ -7,7 +7,8 @@ class Callback:
     """Does something at set moments of a run; override what is needed.
 
     A run that is resumed makes its callbacks anew, so keep nothing that could not be found again
-    from `loop`: its `step`, `epoch`, `progress`, `history`.
+    from `loop`: its `step`, `epoch`, `progress`, `history`. What a callback draws from the global
+    random streams is part of the run, except in `on_start`.
     """
 
     def on_start(self, loop: Loop) -> None:

@@ -1,0 +1,75 @@
+"""What does a VAE look like as a plain Pyro script?  Run: python examples/01_pyro_svi.py [--smoke]
+
+Nothing here but Pyro and torch, apart from the data and the last line: Trace_ELBO first, then
+RenyiELBO, whose bound with alpha = 0 is the importance-weighted one.
+"""
+
+import argparse
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer import SVI, RenyiELBO, Trace_ELBO
+from torch import nn
+
+from pyrovae import data, log_evidence
+
+LATENT, HIDDEN, PIXELS, LEVELS = 6, 128, 64, 16
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(PIXELS, HIDDEN)
+        self.loc = nn.Linear(HIDDEN, LATENT)
+        self.log_scale = nn.Linear(HIDDEN, LATENT)
+
+    def forward(self, x):
+        hidden = torch.relu(self.hidden(x / LEVELS))
+        return self.loc(hidden), self.log_scale(hidden).exp()
+
+
+def make_pair():
+    encoder = Encoder()
+    decoder = nn.Sequential(nn.Linear(LATENT, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, PIXELS))
+
+    def model(x):
+        pyro.module("decoder", decoder)
+        with pyro.plate("data", x.shape[0]):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(LATENT), 1.0).to_event(1))
+            pyro.sample("x", dist.Binomial(LEVELS, logits=decoder(z)).to_event(1), obs=x)
+
+    def guide(x):
+        pyro.module("encoder", encoder)
+        with pyro.plate("data", x.shape[0]):
+            pyro.sample("z", dist.Normal(*encoder(x)).to_event(1))
+
+    return model, guide
+
+
+def main(smoke):
+    digits = data.digits()
+    train, test = digits.train.x.flatten(1), digits.test.x.flatten(1)
+    epochs = 2 if smoke else 60
+    for loss in (
+        Trace_ELBO(),
+        RenyiELBO(alpha=0, num_particles=5, vectorize_particles=True),
+    ):
+        pyro.clear_param_store()
+        pyro.set_rng_seed(0)
+        model, guide = make_pair()
+        svi = SVI(model, guide, pyro.optim.Adam({"lr": 2e-3}), loss)
+        for epoch in range(1, epochs + 1):
+            total = sum(svi.step(x) for x in train[torch.randperm(len(train))].split(100))
+            if epoch % 20 == 0 or epoch == epochs:
+                print(f"{type(loss).__name__:<11} epoch {epoch:3d}  {-total / len(train):8.2f}")
+        # Training bounds of different estimators do not compare; one evaluator for all does.
+        found = log_evidence(model, guide, test, num_particles=100 if smoke else 1000, seed=0)
+        nll, error = -found.mean(), found.mean_standard_error()
+        print(f"{type(loss).__name__:<11} test NLL {nll:.2f} +- {error:.2f} nats\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="finish within seconds")
+    main(parser.parse_args().smoke)

@@ -1,0 +1,285 @@
+"""The command line, through real processes: what works, and one sentence where it cannot."""
+
+import gzip
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pyrovae.cli import main
+
+SMALL = [
+    "--model.latent_dim", "2", "--model.likelihood", "Binomial",
+    "--model.encoder", "MLP", "--model.encoder.hidden", "[8]",
+    "--model.decoder", "MLP", "--model.decoder.hidden", "[8]",
+    "--epochs", "2", "--test-particles", "30",
+]  # fmt: skip
+
+OWN = """
+import pyro
+import pyro.distributions as dist
+import torch
+from torch import nn
+
+net = nn.Linear(64, 6)
+weight = torch.zeros(3, 64)
+
+
+def model(x):
+    w = pyro.param("w", weight)
+    with pyro.plate("rows", len(x)):
+        z = pyro.sample("z", dist.Normal(torch.zeros(3), 1.0).to_event(1))
+        logits = (z @ w).reshape(*z.shape[:-1], 1, 8, 8)
+        pyro.sample("x", dist.Binomial(16, logits=logits).to_event(3), obs=x)
+
+
+def guide(x):
+    pyro.module("net", net)
+    with pyro.plate("rows", len(x)):
+        loc, log_scale = net(x.flatten(1) / 16).chunk(2, -1)
+        pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
+
+
+class Wide(nn.Module):
+    def __init__(self, data_shape, width: int = 3):
+        super().__init__()
+        self.data_shape, self.width = data_shape, width
+
+    def model(self, x):
+        assert tuple(x.shape[1:]) == self.data_shape and self.width == 5
+        return model(x)
+
+    def guide(self, x):
+        return guide(x)
+"""
+
+
+def run(*words, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "pyrovae", *map(str, words)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A small run on the digits, made by the command."""
+    folder = tmp_path_factory.mktemp("cli")
+    done = run("fit", "--data", "digits", *SMALL, "--run", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "out", done.stdout
+
+
+def is_png(path):
+    return path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_fit_leaves_a_run_folder_and_a_table(trained):
+    folder, printed = trained
+    for row in ("ELBO", "reconstruction", "KL z", "NLL", "bits/dim", "active units", "ESS",
+                "Pareto k-hat", "trained", "measured in"):  # fmt: skip
+        assert row in printed
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.yaml", "history.jsonl", "last.safetensors", "best.safetensors"} <= names
+    for name in ("curves", "reconstructions", "samples", "latents"):
+        assert is_png(folder / f"{name}.png")
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+    facts = json.loads((folder / "report.json").read_text())
+    assert facts["nll"] > 0 and facts["nll"] < -facts["elbo"] + 1
+    assert facts["reconstruction"] - facts["kl"] == pytest.approx(facts["elbo"])
+
+
+def test_evaluate_sample_and_reconstruct(trained):
+    folder, _ = trained
+    done = run("evaluate", folder, "--num-particles", 40, "--limit", 50, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "K = 40" in done.stdout
+    assert json.loads((folder / "report-test-40.json").read_text())["num_data"] == 50
+
+    assert run("sample", folder, "--n", 9, cwd=folder).returncode == 0
+    assert is_png(folder / "sample.png")
+    made = run("reconstruct", folder, "--n", 5, "--out", "r.npz", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    arrays = np.load(folder / "r.npz")
+    assert arrays["x"].shape == arrays["reconstruction"].shape == (5, 1, 8, 8)
+
+
+def test_the_library_is_silent_and_the_help_is_short(capsys):
+    assert main(["fit", "--data", "mnist", "--objective", "Renyi", "--help"]) == 0
+    printed = capsys.readouterr().out
+    for option in ("--data.binarize", "--model.latent_dim", "--objective.alpha", "--epochs"):
+        assert option in printed
+    assert "quantized" not in printed, "lists every torch module"
+    assert len(printed.splitlines()) < 200
+    assert main(["--help"]) == 0
+    assert "reconstruct" in capsys.readouterr().out
+
+
+def fit_here(*words):
+    return main(["fit", *map(str, words)])
+
+
+def test_yaml_holds_the_configuration_and_words_go_over_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = {
+        "data": {"name": "digits", "binarize": "dynamic"},
+        "model": {"latent_dim": 3, "posterior": "FullNormal"},
+        "objective": {"name": "IWAE", "num_particles": 4},
+        "epochs": 5,
+        "test_particles": 0,
+    }
+    Path("c.yaml").write_text(yaml.safe_dump(config))
+    assert fit_here("--config", "c.yaml", "--epochs", 1, "--run", "r") == 0
+    kept = yaml.safe_load(Path("r/config.yaml").read_text())
+    assert kept["epochs"] == 1
+    assert kept["objective"]["num_particles"] == 4
+    assert kept["data"]["binarize"] == "dynamic"
+    assert len(Path("r/history.jsonl").read_text().splitlines()) == 1
+    assert fit_here("--config", "r/config.yaml", "--epochs", 2, "--run", "r", "--resume") == 0
+    assert len(Path("r/history.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["own.py", "own.py:Wide", "own.Wide"], ids=["functions", "class_in_file", "import"]
+)
+def test_own_models_by_file_and_import_path(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text(OWN)
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+    monkeypatch.delitem(sys.modules, "pyrovae_user_own", raising=False)
+    extra = ["--model.width", "5"] if "Wide" in name else []
+    words = ["--model", name, *extra, "--epochs", 1, "--test-particles", 30, "--run", "r"]
+    assert fit_here(*words, "--objective", "Trace_ELBO") == 0
+    assert is_png(Path("r/reconstructions.png"))
+    assert main(["sample", "r", "--n", "4"]) == 0
+
+
+@pytest.mark.parametrize("objective", ["ELBO", "Beta", "TraceMeanField_ELBO", "RenyiELBO"])
+def test_any_objective(objective, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    extra = {
+        "Beta": ["--objective.beta", "2.0", "--kl-warmup", "1"],
+        "RenyiELBO": ["--objective.alpha", "0.5", "--objective.num_particles", "2"],
+    }.get(objective, [])
+    assert fit_here(*SMALL, "--objective", objective, *extra, "--run", "r") == 0
+
+
+def refused(capsys, *words):
+    """Runs a command that must end with code 2 and one sentence; returns the sentence."""
+    assert main([str(word) for word in words]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("pyrovae")
+    assert len(error.splitlines()) == 1, error
+    assert "Traceback" not in error
+    return error
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class TestBadInput:
+    def test_nothing_and_unknown_commands(self, capsys):
+        assert main([]) == 2
+        capsys.readouterr()
+        assert "no command 'train'" in refused(capsys, "train")
+
+    def test_a_real_process_prints_no_traceback(self, here):
+        done = run("fit", "--objective", "IWEA", cwd=here)
+        assert done.returncode == 2
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert "no such objective" in done.stderr and "IWAE" in done.stderr
+
+    def test_unknown_names(self, capsys, here):
+        assert "digits" in refused(capsys, "fit", "--data", "mnits")
+        assert "VAE" in refused(capsys, "fit", "--model", "VEA")
+        assert "cannot import" in refused(capsys, "fit", "--model", "nowhere.Model")
+        assert "no such file" in refused(capsys, "fit", "--model", "nowhere.py")
+        Path("empty.py").write_text("x = 1\n")
+        assert "defines no 'Model'" in refused(capsys, "fit", "--model", "empty.py:Model")
+        assert "no callable 'model'" in refused(capsys, "fit", "--model", "empty.py")
+
+    def test_unknown_options_and_values(self, capsys, here):
+        assert "--epoch" in refused(capsys, "fit", *SMALL, "--epoch", "3")
+        assert "epochs" in refused(capsys, "fit", *SMALL, "--epochs", "many")
+        assert "latent_dim" in refused(capsys, "fit", "--epochs", "1")
+        assert "batch" in refused(capsys, "fit", *SMALL, "--batch-size", "0", "--run", "r")
+        assert "kl-warmup" in refused(capsys, "fit", *SMALL, "--kl-warmup", "1", "--run", "r")
+
+    def test_missing_and_broken_configuration(self, capsys, here):
+        assert "none.yaml" in refused(capsys, "fit", "--config", "none.yaml")
+        Path("bad.yaml").write_text("a: [1\n")
+        assert "not YAML" in refused(capsys, "fit", "--config", "bad.yaml")
+        Path("odd.yaml").write_text("epoch: 3\n")
+        assert "epoch" in refused(capsys, "fit", "--config", "odd.yaml", *SMALL)
+
+    def test_missing_data(self, capsys, here, monkeypatch):
+        monkeypatch.delenv("PYROVAE_DATA", raising=False)
+        assert "PYROVAE_DATA" in refused(capsys, "fit", "--data", "mnist", *SMALL)
+        words = ["fit", "--data", "mnist", "--data-root", "nowhere", *SMALL]
+        assert "nowhere" in refused(capsys, *words)
+        words = ["fit", "--data", "arrays", "--data.x", "none.npz", *SMALL]
+        assert "none.npz" in refused(capsys, *words)
+
+    def test_truncated_idx_file(self, capsys, here):
+        raw = here / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        for stem, count in (("train", 60), ("t10k", 10)):
+            images = struct.pack(">IIII", 2051, count, 28, 28) + bytes(count * 784)
+            labels = struct.pack(">II", 2049, count) + bytes(count)
+            (raw / f"{stem}-images-idx3-ubyte").write_bytes(images)
+            (raw / f"{stem}-labels-idx1-ubyte").write_bytes(labels)
+        (raw / "train-images-idx3-ubyte").write_bytes(images[:5000])
+        words = ["fit", "--data", "mnist", "--data-root", here, "--data.binarize", "dynamic"]
+        assert "train-images-idx3-ubyte" in refused(capsys, *words, *SMALL)
+        with gzip.open(raw / "x.gz", "wb") as file:
+            file.write(b"x")
+
+    def test_nan_and_shapes(self, capsys, here):
+        x = np.zeros((40, 6), np.float32)
+        x[7, 2] = np.nan
+        np.savez("nan.npz", x=x)
+        words = ["fit", "--data", "arrays", "--data.x", "nan.npz", *SMALL]
+        assert "row 7" in refused(capsys, *words)
+        np.savez("flat.npz", x=np.zeros((40, 6), np.float32))
+        words = ["fit", "--data", "arrays", "--data.x", "flat.npz", "--model.latent_dim", 2]
+        error = refused(capsys, *words, "--model.encoder", "ConvEncoder", "--run", "r")
+        assert "(C, H, W)" in error
+
+    def test_grey_levels_under_bernoulli(self, capsys, here):
+        error = refused(capsys, "fit", "--model.latent_dim", 2, "--epochs", 1, "--run", "r")
+        assert "Bernoulli" in error and "Binomial(total_count=16)" in error
+
+    def test_run_folders(self, capsys, here, trained):
+        folder, _ = trained
+        assert "already holds a run" in refused(capsys, "fit", *SMALL, "--run", folder)
+        assert "no run folder" in refused(capsys, "evaluate", here)
+        assert "no run folder" in refused(capsys, "sample", "nowhere")
+        assert "--out" in refused(capsys, "sample", folder, "--out", "x.jpg")
+
+    def test_corrupted_checkpoint(self, capsys, here, trained):
+        folder, _ = trained
+        copy = here / "copy"
+        copy.mkdir()
+        (copy / "config.yaml").write_text((folder / "config.yaml").read_text())
+        assert "no checkpoint" in refused(capsys, "evaluate", copy)
+        whole = (folder / "last.safetensors").read_bytes()
+        for broken in (whole[: len(whole) // 2], b"", b"\xff" * 100, whole[:200] + whole[400:]):
+            (copy / "last.safetensors").write_bytes(broken)
+            assert "last.safetensors" in refused(capsys, "evaluate", copy)
+        (copy / "last.safetensors").write_bytes(whole)
+        (copy / "config.yaml").write_text(
+            (folder / "config.yaml").read_text().replace("latent_dim: 2", "latent_dim: 3")
+        )
+        assert "does not fit" in refused(capsys, "evaluate", copy)

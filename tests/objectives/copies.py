@@ -1,0 +1,89 @@
+"""A pair over N copies of one datum, each with parameters of its own: N independent gradients."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from pyrovae.data.synthetic import DiscreteLatent, LinearGaussian
+from tests.oracles import phi_gradient
+
+LOG_2PI = 1.8378770664093453
+
+
+@dataclass(frozen=True)
+class Copies:
+    """`leaves` hold row n for copy n, so that one backward pass gives N gradients."""
+
+    model: Callable[..., Any]
+    guide: Callable[..., Any]
+    x: Tensor
+    leaves: dict[str, Tensor]
+
+    def gradients(self, objective) -> Tensor:
+        """Gradient of the bound of each copy [N, P]."""
+        loss = objective.differentiable_loss(self.model, self.guide, self.x)
+        grads = torch.autograd.grad(-loss, list(self.leaves.values()))
+        return torch.cat(grads, -1)
+
+
+def gaussian_copies(pair: LinearGaussian, x: Tensor, n: int, *, reparameterised=True) -> Copies:
+    """Of a linear-Gaussian pair and a datum [1, D]: leaves loc, log_scale [n, L], bias [n, D]."""
+    weight, bias, variance = (t.detach() for t in pair._likelihood())
+    leaves = {
+        "loc": pair.encoder.affine(x).detach().expand(n, -1).clone(),
+        "log_scale": pair.encoder.log_scale.detach().expand(n, -1).clone(),
+        "bias": bias.expand(n, -1).clone(),
+    }
+    for leaf in leaves.values():
+        leaf.requires_grad_()
+
+    def model(x):
+        with pyro.plate("data", n):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(pair.latent_dim), 1.0).to_event(1))
+            loc = z @ weight.T + leaves["bias"]
+            pyro.sample("x", dist.Normal(loc, variance.sqrt()).to_event(1), obs=x)
+
+    def guide(x):
+        q = dist.Normal(leaves["loc"], leaves["log_scale"].exp())
+        with pyro.plate("data", n):
+            pyro.sample("z", q.has_rsample_(reparameterised).to_event(1))
+
+    return Copies(model, guide, x.expand(n, -1), leaves)
+
+
+def gaussian_truth(pair: LinearGaussian, x: Tensor, bound: Callable[[Tensor], Tensor]) -> Tensor:
+    """Exact gradient of a bound, in the order of the leaves of `gaussian_copies` [P]."""
+    value = bound(x)
+    (bias,) = torch.autograd.grad(value.sum(), [pair.decoder.loc], retain_graph=True)
+    return torch.cat([phi_gradient(pair, value), bias])
+
+
+def discrete_copies(pair: DiscreteLatent, x: Tensor, n: int, z: Tensor | None = None) -> Copies:
+    """Of a discrete pair and one datum [1, D]: leaf logits [n, L]; z [K, n, L] fixes the draws."""
+    leaves = {"logits": pair.encoder.affine(x).detach().expand(n, -1).clone().requires_grad_()}
+
+    def guide(x):
+        q = dist.Bernoulli(logits=leaves["logits"]) if z is None else _Fixed(leaves["logits"], z)
+        with pyro.plate("batch", n):
+            pyro.sample("z", q.to_event(1))
+
+    return Copies(pair.model, guide, x.expand(n, -1), leaves)
+
+
+class _Fixed(dist.Bernoulli):
+    """A Bernoulli whose draws are chosen by the test: with it, expectations become sums."""
+
+    def __init__(self, logits: Tensor, draws: Tensor) -> None:
+        super().__init__(logits=logits)
+        self.draws = draws
+
+    def expand(self, batch_shape, _instance=None):
+        return _Fixed(self.logits.expand(batch_shape), self.draws)
+
+    def sample(self, sample_shape=()):
+        return self.draws if len(self.batch_shape) == self.draws.dim() else self.draws[0]

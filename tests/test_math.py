@@ -1,0 +1,90 @@
+"""Log-space numerics against direct formulas, Pyro's fit and shapes known in closed form."""
+
+import math
+
+import pytest
+import torch
+from pyro.ops.stats import fit_generalized_pareto
+from torch.distributions import Normal
+
+from pyrovae.errors import ShapeError
+from pyrovae.math import effective_sample_size, log_mean_exp, nats_to_bits_per_dim, pareto_k
+
+
+@pytest.fixture
+def log_w():
+    return 2 * torch.randn(50, 7, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_log_mean_exp_is_what_its_name_says(log_w, dim):
+    torch.testing.assert_close(log_mean_exp(log_w, dim), log_w.exp().mean(dim).log())
+
+
+def test_log_mean_exp_neither_overflows_nor_underflows():
+    x = torch.tensor([[1000.0, -1000.0], [1000.0, -1000.0]])
+    assert log_mean_exp(x).tolist() == [1000.0, -1000.0]
+    assert log_mean_exp(torch.full((3,), -math.inf)) == -math.inf
+
+
+def test_ess_by_the_formula_and_at_its_ends(log_w):
+    w = log_w.exp()
+    torch.testing.assert_close(effective_sample_size(log_w), w.sum(0).square() / w.square().sum(0))
+    torch.testing.assert_close(effective_sample_size(log_w), effective_sample_size(log_w - 5000.0))
+    one_alive = torch.full((50, 1), -math.inf)
+    one_alive[3] = -700.0
+    assert effective_sample_size(one_alive) == 1
+
+
+@pytest.mark.parametrize("num_particles", [25, 100, 1000, 4999])
+def test_pareto_k_agrees_with_an_independent_fit(num_particles):
+    log_w = torch.randn(num_particles, 4, dtype=torch.float64) * torch.tensor([0.1, 1, 2, 5])
+    tail = min(num_particles // 5, math.ceil(3 * num_particles**0.5))
+    for column, k in zip(log_w.T, pareto_k(log_w), strict=True):
+        w = (column - column.max()).exp().sort().values
+        expected, _ = fit_generalized_pareto(w[-tail:] - w[-tail - 1])
+        assert k.item() == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("k", [0.2, 0.5, 0.64, 0.75])
+def test_pareto_k_of_a_narrow_gaussian_proposal(k):
+    # p = N(0, 1), q = N(0, s^2): the weights' tail has the shape 1 - s^2, up to log corrections.
+    q = Normal(torch.zeros((), dtype=torch.float64), (1 - k) ** 0.5)
+    z = q.sample((50_000, 8))
+    found = pareto_k(Normal(0.0, 1.0).log_prob(z) - q.log_prob(z))
+    assert found.mean().item() == pytest.approx(k, abs=0.1)
+
+
+@pytest.mark.parametrize("dim", [2, 4])
+def test_pareto_k_of_bounded_weights_is_negative(dim):
+    # A wide proposal in d dimensions: the shape is -2/d.
+    q = Normal(torch.zeros((), dtype=torch.float64), 1.5)
+    z = q.sample((50_000, 4, dim))
+    found = pareto_k((Normal(0.0, 1.0).log_prob(z) - q.log_prob(z)).sum(-1))
+    assert found.mean().item() == pytest.approx(-2 / dim, abs=0.15)
+
+
+def test_pareto_k_ignores_the_unit_of_weights_and_the_number_of_columns():
+    log_w = torch.randn(100, 5000)
+    k = pareto_k(log_w)
+    assert k.dtype == torch.float32
+    torch.testing.assert_close(k[4999:], pareto_k(log_w[:, 4999:]))
+    torch.testing.assert_close(pareto_k(log_w - 90), k, atol=1e-3, rtol=1e-3)
+
+
+def test_pareto_k_where_nothing_can_be_fitted():
+    assert (pareto_k(torch.zeros(100, 2)) == -math.inf).all()
+    assert pareto_k(torch.full((100, 2), -math.inf)).isnan().all(), "no weight is above zero"
+    broken = torch.randn(100, 2)
+    broken[5, 0] = math.nan
+    assert pareto_k(broken).isnan().tolist() == [True, False]
+    one_alive = torch.full((100, 1), -math.inf)
+    one_alive[0] = 0
+    assert pareto_k(one_alive) > 1
+    with pytest.raises(ShapeError, match="24 particles"):
+        pareto_k(torch.zeros(24, 2))
+
+
+def test_bits_per_dim():
+    nats = torch.tensor([784 * math.log(2), 0.0])
+    torch.testing.assert_close(nats_to_bits_per_dim(nats, 784), torch.tensor([1.0, 0.0]))
