@@ -8,7 +8,7 @@ BIN := $(ENV)/bin
 .PHONY: demo test lint clean
 
 demo: $(ENV)/.installed
-	$(BIN)/pyrovae demo --run $(RUN)
+	$(BIN)/pyrovae fit --config examples/digits.yaml --run $(RUN) --overwrite
 
 test: $(ENV)/.installed
 	$(BIN)/ruff check .

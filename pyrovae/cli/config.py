@@ -14,8 +14,8 @@ import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from ..data import Dataset
-from ..errors import ConfigError
-from .names import Maker, find_data, find_model, find_objective, full_path
+from ..errors import ConfigError, PyrovaeError
+from .names import find_data, find_model, find_objective, full_path
 
 SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
 """The parts that are named, each with keyword arguments of its own, and their defaults."""
@@ -40,11 +40,7 @@ class Parser(ArgumentParser):
     """Raises ConfigError in one sentence where argparse would print the usage and exit."""
 
     def error(self, message: str, ex: Exception | None = None) -> None:  # type: ignore[override]
-        lines = [line.strip() for line in message.splitlines() if line.strip()]
-        raise ConfigError(
-            f"{'; '.join(lines)}; see `{self.prog} --help`, which lists the options of what "
-            "--data, --model and --objective name"
-        )
+        raise ConfigError(f"{_sentence(message)}; see `{self.prog} --help`")
 
 
 def make_parser(command: str, description: str) -> Parser:
@@ -90,7 +86,7 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
     """
     if config.data_root:
         os.environ["PYROVAE_DATA"] = str(config.data_root)
-    made = parser.instantiate(config, instantiate_groups=False)
+    made = _instantiate(parser, config)
     makers = _makers({section: {"name": config[section]["name"]} for section in SECTIONS})
     data = makers["data"](**_arguments(made, "data"))
     if not isinstance(data, Dataset):
@@ -104,7 +100,7 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
     if inspect.ismodule(maker):
         pair: Any = maker
     else:
-        shape = {name: tuple(data.shape) for name in _supplied(maker)}
+        shape: Any = {name: tuple(data.shape) for name in _supplied(maker)}
         pair = maker(**shape, **_arguments(made, "model"))
     for program in ("model", "guide"):
         if not callable(getattr(pair, program, None)):
@@ -115,8 +111,34 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
     return Setup(data, pair, makers["objective"](**_arguments(made, "objective")))
 
 
-def _makers(config: dict[str, Any]) -> dict[str, Maker]:
-    finders = {"data": find_data, "model": find_model, "objective": find_objective}
+def _instantiate(parser: Parser, config: Namespace) -> Namespace:
+    try:
+        return parser.instantiate(config, instantiate_groups=False)
+    except (ValueError, TypeError) as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, PyrovaeError):
+            cause = cause.__cause__ or cause.__context__
+        raise cause or ConfigError(_sentence(str(error))) from error
+
+
+def _sentence(message: str) -> str:
+    """What jsonargparse says over several lines, in one."""
+    key = re.search(r'Parser key "([^"]+)"', message)
+    value = re.search(r"(?:Given|Got) value: (.*)", message)
+    if key and value:
+        nested = re.match(r"NestedArg\(key='(.*)', val='(.*)'\)", value[1])
+        what = f"--{key[1]}.{nested[1]} {nested[2]}" if nested else f"--{key[1]} {value[1]}"
+        if "import path" in message:
+            return f"{what}: there is no such class; name one by itself or by its import path"
+        wanted = re.findall(r"Expected (?:an? )?(.+)", message)
+        kinds = [re.sub(r"<class '(.*?)'>|typing\.", r"\1", w.split(". Got")[0]) for w in wanted]
+        needs = " or ".join(dict.fromkeys(k for k in kinds if k != "NoneType"))
+        return f"{what}: the value does not fit{f', it needs {needs}' if needs else ''}"
+    return "; ".join(line.strip().rstrip(":") for line in message.splitlines() if line.strip())
+
+
+def _makers(config: dict[str, Any]) -> dict[str, Any]:
+    finders: dict[str, Any] = {"data": find_data, "model": find_model, "objective": find_objective}
     return {section: finders[section](config[section]["name"]) for section in SECTIONS}
 
 
@@ -124,9 +146,9 @@ def _arguments(made: Namespace, section: str) -> dict[str, Any]:
     return {k: v for k, v in vars(made[section]).items() if k != "name"}
 
 
-def _supplied(maker: Maker) -> set[str]:
+def _supplied(maker: Any) -> set[str | int]:  # noqa: ANN401
     """Arguments that come from the data, not from the user."""
-    return {"data_shape"} & inspect.signature(maker).parameters.keys()
+    return set({"data_shape"} & inspect.signature(maker).parameters.keys())
 
 
 def _split(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyro
+from jsonargparse import Namespace
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -61,12 +63,12 @@ def _parser(command: str, description: str) -> Parser:
     return parser
 
 
-def _restore(folder: str, config: object) -> tuple[Setup, Path]:
+def _restore(folder: str, config: Namespace) -> tuple[Setup, Path]:
     run = Path(folder)
-    if config.n < 1:  # type: ignore[attr-defined]
-        raise ConfigError(f"--n {config.n}: make at least one")  # type: ignore[attr-defined]
-    setup = restore(run, fit_parser(), config.checkpoint, config.device)  # type: ignore[attr-defined]
-    pyro.set_rng_seed(config.seed)  # type: ignore[attr-defined]
+    if config.n < 1:
+        raise ConfigError(f"--n {config.n}: make at least one")
+    setup = restore(run, fit_parser(), config.checkpoint, config.device)
+    pyro.set_rng_seed(config.seed)
     return setup, run
 
 
@@ -77,7 +79,8 @@ def _observed(sites: dict[str, Tensor], x: Tensor) -> Tensor:
 def _write(out: Path, draw: Callable[[], Figure], **arrays: Tensor) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".npz":
-        np.savez_compressed(out, **{k: v.cpu().numpy() for k, v in arrays.items()})
+        held: Any = {k: v.cpu().numpy() for k, v in arrays.items()}
+        np.savez_compressed(out, **held)
     elif out.suffix == ".png":
         draw().savefig(out)
     else:

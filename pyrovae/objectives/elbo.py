@@ -57,6 +57,8 @@ class ELBO(ParticleELBO):
         terms = self._per_particle(p)
         if p.num_particles > 1:
             terms = (terms - terms.mean(0)) * (p.num_particles / (p.num_particles - 1))
+        if not self.closed_form_kl:
+            terms = terms + 1  # takes out the gradient of -log q, which is noise of mean zero
         return terms / p.num_particles
 
     def _per_particle(self, p: Particles) -> Tensor:

@@ -214,6 +214,11 @@ class TestBadInput:
         assert "--epoch" in refused(capsys, "fit", *SMALL, "--epoch", "3")
         assert "epochs" in refused(capsys, "fit", *SMALL, "--epochs", "many")
         assert "latent_dim" in refused(capsys, "fit", "--epochs", "1")
+        words = ["fit", "--model.latent_dim", "2", "--model.likelihood"]
+        assert "Binomal: there is no such class" in refused(capsys, *words, "Binomal")
+        words += ["Binomial", "--model.likelihood.total_count"]
+        assert "total_count=0" in refused(capsys, *words, "0")
+        assert "--model.likelihood.total_count many" in refused(capsys, *words, "many")
         assert "batch" in refused(capsys, "fit", *SMALL, "--batch-size", "0", "--run", "r")
         assert "kl-warmup" in refused(capsys, "fit", *SMALL, "--kl-warmup", "1", "--run", "r")
 

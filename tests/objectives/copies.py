@@ -49,9 +49,9 @@ def gaussian_copies(pair: LinearGaussian, x: Tensor, n: int, *, reparameterised=
             pyro.sample("x", dist.Normal(loc, variance.sqrt()).to_event(1), obs=x)
 
     def guide(x):
-        q = dist.Normal(leaves["loc"], leaves["log_scale"].exp())
+        normal = dist.Normal if reparameterised else _NotReparameterised
         with pyro.plate("data", n):
-            pyro.sample("z", q.has_rsample_(reparameterised).to_event(1))
+            pyro.sample("z", normal(leaves["loc"], leaves["log_scale"].exp()).to_event(1))
 
     return Copies(model, guide, x.expand(n, -1), leaves)
 
@@ -73,6 +73,10 @@ def discrete_copies(pair: DiscreteLatent, x: Tensor, n: int, z: Tensor | None = 
             pyro.sample("z", q.to_event(1))
 
     return Copies(pair.model, guide, x.expand(n, -1), leaves)
+
+
+class _NotReparameterised(dist.Normal):
+    has_rsample = False
 
 
 class _Fixed(dist.Bernoulli):

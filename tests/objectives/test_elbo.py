@@ -205,8 +205,8 @@ def test_fitting_a_guide_reaches_the_optimum_of_its_family(full):
     start = {"q_scale_tril": eye} if full else {"q_scale": eye.diagonal()}
     sigma = float(variance) ** 0.5
     pair = LinearGaussian(weight, bias, sigma, q_loc=torch.zeros(2).double(), **start)
-    objective, copies, steps = ELBO(), x.expand(400, -1), 400
-    optimizer = torch.optim.Adam(pair.encoder.parameters(), lr=0.1)
+    objective, copies, steps = ELBO(), x.expand(500, -1), 600
+    optimizer = torch.optim.Adam(pair.encoder.parameters(), lr=0.05)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()

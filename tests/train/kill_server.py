@@ -116,11 +116,11 @@ def with_buffers():
 
 
 class Witness(Callback):
-    """Notes where each process started, and may kill its own at one step."""
+    """Notes where each process started, and may kill its own at one step or end of an epoch."""
 
-    def __init__(self, run_dir, kill_at):
+    def __init__(self, run_dir, kill_at, kill_at_epoch):
         self.file = Path(run_dir) / "starts.jsonl"
-        self.kill_at = kill_at
+        self.kill_at, self.kill_at_epoch = kill_at, kill_at_epoch
 
     def on_start(self, loop):
         with open(self.file, "a") as file:
@@ -128,6 +128,10 @@ class Witness(Callback):
 
     def on_step(self, loop):
         if loop.step == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def on_epoch(self, loop):
+        if loop.epoch == self.kill_at_epoch:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -149,7 +153,8 @@ def train(request):
     torch.manual_seed(5)
     model, guide, options = globals()[request["pair"]]()
     Path(request["run_dir"]).mkdir(parents=True, exist_ok=True)
-    witness = Witness(request["run_dir"], request.get("kill_at"))
+    moments = request.get("kill_at"), request.get("kill_at_epoch")
+    witness = Witness(request["run_dir"], *moments)
     if request.get("kill_in_write"):
         die_in_write(request["kill_in_write"])
     callbacks = [*options.pop("callbacks", []), witness]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -576,6 +577,28 @@ def test_load_best(kept, tmp_path):
     if kept:
         _, meta = read_checkpoint(tmp_path / "best.safetensors")
         assert meta["epoch"] == run.best["epoch"] and meta["best"] == run.best
+
+
+def test_every_random_stream_is_resumed(tmp_path):
+    class Draw(Callback):
+        def __init__(self):
+            self.drawn = []
+
+        def on_step(self, loop):
+            self.drawn.append((random.random(), np.random.randn(), torch.rand(()).item()))
+
+    def drawn(folder, stop_at=None, resume=False):
+        draw = Draw()
+        random.gauss(0, 1), np.random.randn()  # each keeps half of what it drew
+        fit(
+            *pair(*networks()), x_of(), objective=ELBO(), epochs=2, batch_size=10, run_dir=folder,
+            callbacks=[draw, Log(stop_at)], resume=resume, **QUIET,
+        )  # fmt: skip
+        return draw.drawn
+
+    expected = drawn(tmp_path / "whole")
+    assert drawn(tmp_path / "parts", stop_at=3) == expected[:3]
+    assert drawn(tmp_path / "parts", resume=True) == expected[3:]
 
 
 def test_patience_stops_the_run_and_it_stays_stopped(tmp_path):

@@ -123,12 +123,15 @@ def test_killed_in_the_middle_of_an_epoch(pair, server, whole, tmp_path):
     assert_same_run(folder, tmp_path)
 
 
-@pytest.mark.parametrize("kill_at", [1, 60, 61])
+@pytest.mark.parametrize(
+    "moment",
+    [{"kill_at": 1}, {"kill_at": 60}, {"kill_at": 61}, {"kill_at_epoch": 1}, {"kill_at_epoch": 3}],
+)
 def test_killed_before_the_first_checkpoint_and_around_the_end_of_an_epoch(
-    kill_at, server, whole, tmp_path
+    moment, server, whole, tmp_path
 ):
     folder, _ = whole("with_modules")
-    assert server.train("with_modules", tmp_path, kill_at=kill_at)[1]
+    assert server.train("with_modules", tmp_path, **moment)[1]
     server.train("with_modules", tmp_path)
     assert_same_run(folder, tmp_path)
 
