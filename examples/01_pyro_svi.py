@@ -53,7 +53,7 @@ def main(smoke):
     epochs = 2 if smoke else 60
     for loss in (
         Trace_ELBO(),
-        RenyiELBO(alpha=0, num_particles=5, vectorize_particles=True),
+        RenyiELBO(alpha=0, num_particles=5, vectorize_particles=True, max_plate_nesting=1),
     ):
         pyro.clear_param_store()
         pyro.set_rng_seed(0)

@@ -5,7 +5,6 @@ model in two lines, trained by `fit`, which adds validation, checkpoints and a r
 """
 
 import argparse
-import time
 from functools import partial
 
 import pyro
@@ -45,20 +44,19 @@ def losses_of(svi_class, train, epochs):
     pyro.clear_param_store()
     pyro.set_rng_seed(0)
     svi = svi_class(*make_pair(), pyro.optim.Adam({"lr": 2e-3}), Trace_ELBO())
-    start = time.perf_counter()
     found = []
     for _ in range(epochs):
         found += [svi.step(x) for x in train[torch.randperm(len(train))].split(100)]
-    return found, time.perf_counter() - start
+    return found
 
 
 def main(smoke):
     digits = data.digits()
     train = digits.train.x.flatten(1)
     epochs = 2 if smoke else 20
-    (theirs, slow), (ours, fast) = (losses_of(c, train, epochs) for c in (pyro.infer.SVI, SVI))
-    print(f"{len(ours)} steps, equal losses: {theirs == ours}; {slow:.2f} s with pyro.infer.SVI, "
-          f"{fast:.2f} s with pyrovae.SVI")  # fmt: skip
+    theirs, ours = (losses_of(svi_class, train, epochs) for svi_class in (pyro.infer.SVI, SVI))
+    print(f"{len(ours)} steps, last loss {theirs[-1]:.4f} with pyro.infer.SVI,")
+    print(f"{ours[-1]:.4f} with pyrovae.SVI; every loss equal: {theirs == ours}")
 
     network = partial(MLP, hidden=(HIDDEN,))
     vae = VAE((1, 8, 8), LATENT, encoder=network, decoder=network, likelihood=Binomial(LEVELS))

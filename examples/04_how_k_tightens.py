@@ -19,7 +19,7 @@ from pyrovae.objectives import IWAE
 
 
 def exact_curve(axes, smoke):
-    oracle = data.LinearGaussian.random(data_dim=5, latent_dim=2, seed=1)
+    oracle = data.LinearGaussian.random(data_dim=5, latent_dim=3, seed=0)
     x = oracle.sample(1, seed=0)
     many = x.expand(2_000 if smoke else 20_000, -1)  # one datum, many independent estimates
     ks = [1, 2, 5, 10, 20, 50]
@@ -37,6 +37,8 @@ def exact_curve(axes, smoke):
     axes.errorbar(ks, means, 3 * torch.tensor(errors), fmt="o", ms=4, color="C1",
                   label="estimate, 3 standard errors")  # fmt: skip
     axes.set(xscale="log", xlabel="K", ylabel="nats", title="a pair with a known answer")
+    axes.set_xticks(ks, ks)
+    axes.minorticks_off()
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
 
@@ -65,6 +67,8 @@ def trained_curve(axes, smoke):
         print(f"trained with K={k:3d}: test NLL {nlls[-1][0]:.2f} +- {nlls[-1][1]:.2f} nats")
     axes.errorbar(ks, *zip(*nlls, strict=True), fmt="o-", color="C0")
     axes.set(xscale="log", xlabel="K in training", ylabel="test NLL, nats", title="8x8 digits")
+    axes.set_xticks(ks, ks)
+    axes.minorticks_off()
     axes.grid(alpha=0.3)
 
 

@@ -124,7 +124,8 @@ class ParticleELBO(PyroELBO, ABC):
     def _nesting(
         self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> int | None:
-        if self.max_plate_nesting is not None or self.num_particles == 1:
+        one_pass = self.vectorize_particles and self.num_particles > 1
+        if self.max_plate_nesting is not None or not one_pass:
             return self.max_plate_nesting
         if self._known_nesting is None or self._known_nesting[0] != (model, guide):
             depth = plate_nesting(model, guide, *args, **kwargs)

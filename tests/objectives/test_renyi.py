@@ -161,8 +161,7 @@ def test_gradient_without_a_reparameterised_sampler():
     RenyiELBO(alpha=0, num_particles=2, vectorize_particles=True).loss_and_grads(
         pair.model, pair.guide, x
     )
-    # Only the direct gradient through q is left, which has mean zero: no signal at all.
-    assert pair.encoder.loc.grad is not None
+    assert pair.encoder.loc.grad is None or (pair.encoder.loc.grad == 0).all()
 
 
 @pytest.mark.parametrize("alpha", [-1.0, 0.0, 0.5, 2.0])
