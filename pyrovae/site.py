@@ -82,4 +82,12 @@ class Site:
             if frame.dim is not None:
                 sizes[frame.dim] = frame.size
         log_prob = log_prob.reshape(log_prob.shape[max(0, log_prob.dim() - rank) :])
+        for dim in range(-log_prob.dim(), 0):
+            # Pyro does not look between two plates, as particles and data are.
+            if sizes[dim] == 1 < log_prob.shape[dim]:
+                raise ShapeError(
+                    f"site '{self.name}' has a log-density of shape {list(log_prob.shape)} and is "
+                    f"in no plate at dim {dim}; declare it with `.to_event(n)` or enclose it in a "
+                    "`pyro.plate`"
+                )
         return log_prob.expand(torch.broadcast_shapes(log_prob.shape, torch.Size(sizes)))

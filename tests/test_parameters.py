@@ -184,9 +184,7 @@ class TestTrainable:
 class TestErrors:
     def test_a_network_that_is_not_declared(self):
         pair = _model(nn.Linear(2, 3), register=None), _guide(nn.Linear(3, 4))
-        with pytest.raises(
-            ParameterError, match=r"site 'x' depends on .*\[3(, 2)?\].*pyro\.module"
-        ):
+        with pytest.raises(ParameterError, match=r"site 'x' depends on .*\[3.*pyro\.module"):
             trainable(*pair, X)
         pair = _model(nn.Linear(2, 3)), _guide(nn.Linear(3, 4), register=None)
         with pytest.raises(ParameterError, match="site 'z' depends"):
@@ -238,13 +236,12 @@ class TestErrors:
         assert leaves["shared$$$weight"] is shared.weight
 
     def test_pyro_modules_with_equal_attributes(self):
-        pair = ModelModule("net"), GuideModule("net")
         with pytest.raises(ParameterError, match="two tensors as parameter 'net"):
-            IWAE(2).loss(*pair, X)
+            IWAE(1).loss(ModelModule("net"), GuideModule("net"), X)
         with _mode(True):
             pair = ModelModule("net"), GuideModule("net")
             # Sound where the modules' own parameters are optimised ...
-            IWAE(2)(*pair)(X).backward()
+            IWAE(1)(*pair)(X).backward()
             assert all(p.grad is not None for module in pair for p in module.parameters())
             # ... and not where parameters are collected by name.
             with pytest.raises(ParameterError, match="two tensors as parameter 'net"):

@@ -1,0 +1,389 @@
+"""The VAE: every likelihood and body, the user's own parts, errors, and its life in a process."""
+
+import copy
+import math
+from functools import partial
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro.infer import SVI, Trace_ELBO
+from torch import nn
+
+import pyrovae
+from pyrovae.data import LinearGaussian
+from pyrovae.errors import ConfigError, ParameterError, ShapeError, SupportError
+from pyrovae.models import VAE, DiagonalNormal, FullNormal, Prior, StandardNormal
+from pyrovae.nn import (
+    MLP,
+    Bernoulli,
+    Binomial,
+    Categorical,
+    ContinuousBernoulli,
+    ConvDecoder,
+    ConvEncoder,
+    DiscretizedLogistic,
+    LearnedNormal,
+    Likelihood,
+    Normal,
+    PredictedNormal,
+)
+from pyrovae.objectives import ELBO, IWAE, Beta
+from pyrovae.parameters import trainable
+from pyrovae.particles import draw
+from tests.oracles import z_scores
+
+SHAPE, BATCH, LATENT = (2, 4, 4), 3, 2
+
+
+def _levels(top):
+    return torch.randint(0, top + 1, (BATCH, *SHAPE)).float()
+
+
+# Each likelihood with data that fit it.
+FITTING = {
+    "Bernoulli": (lambda: Bernoulli(), lambda: _levels(1)),
+    "ContinuousBernoulli": (lambda: ContinuousBernoulli(), lambda: torch.rand(BATCH, *SHAPE)),
+    "Binomial": (lambda: Binomial(16), lambda: _levels(16)),
+    "Categorical": (lambda: Categorical(4), lambda: _levels(3)),
+    "DiscretizedLogistic": (lambda: DiscretizedLogistic(), lambda: _levels(255)),
+    "Normal": (lambda: Normal(0.5), lambda: torch.randn(BATCH, *SHAPE)),
+    "LearnedNormal": (lambda: LearnedNormal(SHAPE), lambda: torch.randn(BATCH, *SHAPE)),
+    "PredictedNormal": (lambda: PredictedNormal(), lambda: torch.randn(BATCH, *SHAPE)),
+}
+BODIES = {
+    "mlp": {"encoder": partial(MLP, hidden=(7,)), "decoder": partial(MLP, hidden=(7,))},
+    "conv": {
+        "encoder": partial(ConvEncoder, channels=(3,)),
+        "decoder": partial(ConvDecoder, channels=(3,)),
+    },
+}
+X = torch.randn(BATCH, 5, generator=torch.Generator().manual_seed(0))
+
+
+def _small(**options):
+    options = {"likelihood": Normal(0.7), "encoder": partial(MLP, hidden=(7,)), **options}
+    return VAE((5,), LATENT, decoder=partial(MLP, hidden=(7,)), **options)
+
+
+def test_every_likelihood_is_tried():
+    public = {name: getattr(pyrovae.nn, name) for name in pyrovae.nn.__all__}
+    kinds = {n for n, k in public.items() if isinstance(k, type) and issubclass(k, Likelihood)}
+    assert FITTING.keys() == kinds - {"Likelihood"}
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("name", FITTING)
+def test_every_likelihood_with_every_body(name, body):
+    torch.manual_seed(0)
+    make, data = FITTING[name]
+    vae, x = VAE(SHAPE, LATENT, likelihood=make(), **BODIES[body]), data()
+    before = {n: p.detach().clone() for n, p in vae.named_parameters()}
+    svi = SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 0.01}), IWAE(3))
+    assert math.isfinite(svi.step(x))
+    for key, parameter in vae.named_parameters():
+        assert parameter.isfinite().all(), key
+        assert (parameter != before[key]).any(), f"{key} did not train"
+
+    assert vae.generate(4).shape == (4, *SHAPE)
+    assert vae.reconstruct(x).shape == x.shape
+    assert vae.encode(x).event_shape == (LATENT,)
+    assert vae.decode(torch.zeros(4, 3, LATENT)).batch_shape == (4, 3)
+    for drawn in (vae.generate(4, mean=False), vae.reconstruct(x, mean=False)):
+        assert not drawn.requires_grad
+        vae.likelihood.check(drawn)  # draws are data again
+
+
+@pytest.mark.parametrize("data_shape", [(5,), (1, 8, 8), (3, 5, 7), (2, 3)])
+def test_every_shape_of_data(data_shape):
+    vae = VAE(data_shape, LATENT, likelihood=Normal())
+    x = torch.randn(BATCH, *data_shape)
+    assert IWAE(3).per_datum(vae.model, vae.guide, x).shape == (BATCH,)
+    assert vae.reconstruct(x).shape == x.shape
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("num_particles", [1, 4])
+def test_log_densities_by_hand(body, num_particles):
+    vae = VAE(SHAPE, LATENT, likelihood=Normal(0.5), **BODIES[body]).double()
+    x = torch.randn(BATCH, *SHAPE).double()
+    p = draw(vae.model, vae.guide, x, num_particles=num_particles)
+    z = p.latents["z"]
+    assert z.shape == (num_particles, BATCH, LATENT)
+    for k in range(num_particles):
+        loc, log_scale = vae.encoder(x).chunk(2, -1)
+        mean = vae.decoder(z[k]).reshape(x.shape)
+        torch.testing.assert_close(
+            p.log_q[k], dist.Normal(loc, log_scale.exp()).log_prob(z[k]).sum(-1)
+        )
+        torch.testing.assert_close(p.log_prior[k], dist.Normal(0.0, 1.0).log_prob(z[k]).sum(-1))
+        lik = dist.Normal(mean, 0.5).log_prob(x).flatten(1).sum(-1)
+        torch.testing.assert_close(p.log_lik[k], lik)
+
+
+def test_affine_networks_make_it_linear_gaussian():
+    """Then its evidence and bounds are known: the whole path from data to objective is right."""
+    vae = VAE(
+        (5,), LATENT, likelihood=Normal(0.6),
+        encoder=partial(MLP, hidden=()), decoder=partial(MLP, hidden=()),
+    ).double()  # fmt: skip
+    with torch.no_grad():
+        vae.encoder.layers[0].weight[LATENT:] = 0  # a scale that does not depend on the datum
+        exact = LinearGaussian(
+            vae.decoder.layers[0].weight, vae.decoder.layers[0].bias, 0.6,
+            q_weight=vae.encoder.layers[0].weight[:LATENT],
+            q_loc=vae.encoder.layers[0].bias[:LATENT],
+            q_scale=vae.encoder.layers[0].bias[LATENT:].exp(),
+        )  # fmt: skip
+    x = X.double()
+    many = x.repeat(20_000, 1)
+    for objective, truth in (
+        (ELBO(), exact.elbo(x)),
+        (ELBO(closed_form_kl=True), exact.elbo(x)),
+        (IWAE(5), exact.iwae(x, 5)),
+        (Beta(4.0), exact.reconstruction(x) - 4 * exact.kl(x)),
+    ):
+        bounds = objective.per_datum(vae.model, vae.guide, many).reshape(-1, BATCH)
+        assert (z_scores(bounds, truth).abs() < 4.5).all(), objective
+
+
+class TestOwnParts:
+    def test_networks_of_ones_own(self):
+        """Modules and factories; they see one batch axis whatever the number of particles."""
+
+        class Decoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.net = nn.Sequential(
+                    nn.Linear(LATENT, 8), nn.Unflatten(1, (2, 2, 2)),
+                    nn.ConvTranspose2d(2, 2, 2, stride=2),
+                )  # fmt: skip
+
+            def forward(self, z):
+                assert z.dim() == 2
+                return self.net(z)
+
+        class Encoder(nn.Module):
+            def __init__(self, in_shape, out_shape):
+                super().__init__()
+                self.net = nn.Sequential(
+                    nn.Conv2d(in_shape[0], 3, 2), nn.Flatten(), nn.Linear(27, *out_shape)
+                )
+
+            def forward(self, x):
+                assert x.dim() == 4
+                return self.net(x)
+
+        vae = VAE(SHAPE, LATENT, encoder=Encoder, decoder=Decoder(), likelihood=Normal())
+        x = torch.randn(BATCH, *SHAPE)
+        for vectorize in (True, False):
+            loss = IWAE(4, vectorize_particles=vectorize).loss_and_grads(vae.model, vae.guide, x)
+            assert loss.isfinite()
+        assert all(p.grad is not None for p in vae.parameters())
+        assert len(trainable(vae.model, vae.guide, x)) == len(list(vae.parameters()))
+
+    def test_likelihood_parameters_come_first(self):
+        """Of two parameters per element: all means, then all raw scales."""
+        vae = VAE((5,), LATENT, likelihood=PredictedNormal(min_scale=0.1))
+        z = torch.randn(3, LATENT)
+        loc, raw = vae.decoder(z).unbind(1)
+        p = vae.decode(z)
+        torch.testing.assert_close(p.mean, loc)
+        scale = 0.1 + nn.functional.softplus(raw)
+        torch.testing.assert_close(p.log_prob(X), dist.Normal(loc, scale).log_prob(X).sum(-1))
+
+    def test_a_prior_of_ones_own(self):
+        class Learned(Prior):
+            def __init__(self, latent_dim):
+                super().__init__(latent_dim)
+                self.loc = nn.Parameter(torch.zeros(latent_dim))
+
+            def forward(self):
+                return dist.Normal(self.loc, 1.0).to_event(1)
+
+        for prior in (Learned, Learned(LATENT)):
+            vae = _small(prior=prior)
+            IWAE(3).loss_and_grads(vae.model, vae.guide, X)
+            assert (vae.prior.loc.grad != 0).all()
+            assert "prior$$$loc" in trainable(vae.model, vae.guide, X)
+
+    def test_a_built_posterior(self):
+        vae = _small(posterior=FullNormal(LATENT))
+        assert vae.encode(X).covariance_matrix.shape == (BATCH, LATENT, LATENT)
+
+    def test_levels_are_rescaled_for_the_encoder(self):
+        seen = []
+
+        class Encoder(nn.Linear):
+            def forward(self, x):
+                seen.append(x)
+                return super().forward(x)
+
+        vae = VAE((5,), LATENT, likelihood=Binomial(16), encoder=Encoder(5, 2 * LATENT))
+        vae.encode(torch.full((1, 5), 8.0))
+        torch.testing.assert_close(seen[0], torch.full((1, 5), 0.5))
+
+
+class TestErrors:
+    @pytest.mark.parametrize("program", ["model", "guide", "reconstruct"])
+    @pytest.mark.parametrize("shape", [(3, 4), (3, 5, 1), (5,)])
+    def test_data_of_another_shape(self, program, shape):
+        vae = _small()
+        with pytest.raises(ShapeError, match=rf"VAE\.{program} was built for data of shape \[5\]"):
+            getattr(vae, program)(torch.zeros(shape))
+
+    @pytest.mark.parametrize(
+        ("likelihood", "x", "way_out"),
+        [
+            (Bernoulli(), [0.0, 0.5, 1.0, 0.2, 0.9], "ContinuousBernoulli()"),
+            (Bernoulli(), [0.0, 0.5, 1.0, 0.2, 0.9], 'binarize="dynamic"'),
+            (Bernoulli(), [0.0, 7.0, 16.0, 3.0, 1.0], "Binomial(total_count=16)"),
+            (Binomial(16), [0.0, 255.0, 16.0, 3.0, 1.0], "DiscretizedLogistic(levels=256)"),
+            (Categorical(4), [-1.3, 0.0, 2.2, 0.1, 1.0], "Normal()"),
+        ],
+    )
+    def test_data_outside_the_support_name_what_would_fit(self, likelihood, x, way_out):
+        vae = VAE((5,), LATENT, likelihood=likelihood)
+        with pytest.raises(SupportError) as caught:
+            IWAE(2).loss(vae.model, vae.guide, torch.tensor([x]))
+        assert way_out in str(caught.value)
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_data_that_are_not_finite(self, value):
+        vae, x = _small(), X.clone()
+        x[0, 0] = value
+        with pytest.raises(SupportError, match="infinite or not a number"):
+            vae.model(x)
+
+    @pytest.mark.parametrize("width", [LATENT, 2 * LATENT - 1, 2 * LATENT + 1])
+    def test_an_encoder_of_another_width(self, width):
+        """Three outputs for two latents would pass as one scale that both share."""
+        vae = _small(encoder=nn.Linear(5, width))
+        with pytest.raises(ShapeError, match=rf"encoder gave shape \[3, {width}\].*needs 4"):
+            vae.guide(X)
+
+    def test_a_decoder_of_another_width(self):
+        vae = VAE((5,), LATENT, likelihood=PredictedNormal(), decoder=nn.Linear(LATENT, 5))
+        with pytest.raises(ShapeError, match=r"the decoder gave shape \[3, 5\].*needs 10 values"):
+            vae.model(X)
+
+    @pytest.mark.parametrize("part", [{"prior": StandardNormal(1)}, {"posterior": FullNormal(3)}])
+    def test_parts_for_another_latent_dim(self, part):
+        with pytest.raises(ShapeError, match=f"the {next(iter(part))} has latent_dim=. and the"):
+            _small(**part)
+
+    def test_a_factory_that_gives_no_module(self):
+        with pytest.raises(ConfigError, match="must return a torch.nn.Module"):
+            _small(encoder=lambda in_shape, out_shape: torch.zeros)
+
+
+class TestPyro:
+    """Two VAEs in one process have the same names in Pyro's store."""
+
+    def test_two_train_side_by_side_under_pyros_svi(self):
+        torch.manual_seed(0)
+        vaes = [_small(), _small()]
+        alone = [copy.deepcopy(vae) for vae in vaes]
+
+        def train(some):
+            pyro.set_rng_seed(5)
+            svis = [
+                SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 0.02}), IWAE(2)) for vae in some
+            ]
+            return [[svi.step(X) for svi in svis] for _ in range(4)]
+
+        losses = train(vaes)
+        pyro.clear_param_store()
+        assert losses == train(alone)
+        for vae, other in zip(vaes, alone, strict=True):
+            for a, b in zip(vae.parameters(), other.parameters(), strict=True):
+                torch.testing.assert_close(a, b, rtol=0, atol=0)
+        assert not torch.equal(vaes[0].encoder.layers[0].weight, vaes[1].encoder.layers[0].weight)
+
+    def test_the_second_is_an_error_under_pyros_own_loss(self):
+        vaes = [_small(), _small()]
+        steps = [
+            SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 0.02}), Trace_ELBO()).step
+            for vae in vaes
+        ]
+        assert math.isfinite(steps[0](X))
+        with pytest.raises(ParameterError, match="another network's tensor.*clear_param_store"):
+            steps[1](X)
+        assert math.isfinite(steps[0](X))
+
+    def test_equals_a_script_in_pyro(self):
+        vae = _small()
+
+        def model(x):
+            pyro.module("dec", vae.decoder)
+            with pyro.plate("data", len(x)):
+                z = pyro.sample("z", dist.Normal(torch.zeros(len(x), LATENT), 1.0).to_event(1))
+                pyro.sample("x", dist.Normal(vae.decoder(z)[:, 0], 0.7).to_event(1), obs=x)
+
+        def guide(x):
+            pyro.module("enc", vae.encoder)
+            with pyro.plate("data", len(x)):
+                loc, log_scale = vae.encoder(x).chunk(2, -1)
+                pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
+
+        losses = []
+        for pair in ((vae.model, vae.guide), (model, guide)):
+            pyro.set_rng_seed(1)
+            losses.append(Trace_ELBO().loss(*pair, X))
+        assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+class TestLife:
+    def test_copies_after_training_are_apart(self):
+        vae = _small()
+        svi = SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 0.02}), IWAE(2))
+        svi.step(X)
+        twin = copy.deepcopy(vae)
+        before = {n: p.detach().clone() for n, p in vae.named_parameters()}
+        SVI(twin.model, twin.guide, pyro.optim.Adam({"lr": 0.02}), IWAE(2)).step(X)
+        for name, parameter in vae.named_parameters():
+            assert torch.equal(parameter, before[name])
+            assert not torch.equal(twin.get_parameter(name), before[name])
+
+    def test_state_goes_round(self, tmp_path):
+        torch.manual_seed(0)
+        vae, other = _small(posterior=FullNormal), _small(posterior=FullNormal)
+        IWAE(2).loss_and_grads(vae.model, vae.guide, X)
+        torch.save(vae.state_dict(), tmp_path / "vae.pt")
+        other.load_state_dict(torch.load(tmp_path / "vae.pt", weights_only=True))
+        values = []
+        for one in (vae, other):
+            pyro.set_rng_seed(1)
+            values.append(IWAE(3).per_datum(one.model, one.guide, X))
+        assert torch.equal(*values)
+
+    @pytest.mark.parametrize("posterior", [DiagonalNormal, FullNormal])
+    def test_double_precision(self, posterior):
+        vae = _small(posterior=posterior, likelihood=LearnedNormal()).double()
+        x = X.double()
+        assert IWAE(3).per_datum(vae.model, vae.guide, x).dtype == torch.float64
+        assert vae.generate(2).dtype == torch.float64
+        assert vae.reconstruct(x).dtype == torch.float64
+
+    def test_using_it_leaves_no_graph_and_no_store(self):
+        vae = _small()
+        assert not vae.generate(2).requires_grad
+        assert not vae.reconstruct(X).requires_grad
+        assert not list(pyro.get_param_store().keys())
+        with torch.no_grad():
+            assert not vae.encode(X).mean.requires_grad
+        assert vae.encode(X).mean.requires_grad
+
+    def test_generates_and_reconstructs_draws(self):
+        """One datum many times over: means vary by z alone, draws by the likelihood too."""
+        vae = VAE((5,), LATENT, likelihood=Normal(0.5), decoder=_Constant()).double()
+        means, draws = vae.generate(20_000), vae.generate(20_000, mean=False)
+        torch.testing.assert_close(means, torch.full_like(means, 2.0))
+        assert (z_scores(draws, 2.0).abs() < 4.5).all()
+        torch.testing.assert_close(draws.std(0), torch.full((5,), 0.5).double(), rtol=0.05, atol=0)
+
+
+class _Constant(nn.Module):
+    def forward(self, z):
+        return torch.full((len(z), 1, 5), 2.0, dtype=z.dtype)
