@@ -1,86 +1,26 @@
-"""A (model, guide) pair and a batch become particles: log-densities [K, B], site by site."""
+"""A (model, guide) pair and a batch become particles, by tracing Pyro: the one way to draw."""
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, cast
 
 import pyro
 import torch
 from pyro import poutine
-from pyro.distributions import Unit
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 
-from .errors import ParameterError, PlateError, PyrovaeError, ShapeError, SiteError
-from .layout import PARTICLE_PLATE, Layout, batch_axis, common_scale, nesting
-from .site import Site
+from .assembly import Particles, Recording, assemble
+from .errors import ParameterError, PyrovaeError, ShapeError
+from .layout import PARTICLE_PLATE, nesting
 
 Program = Callable[..., Any]
 """A Pyro model or guide: a function, a bound method, a `PyroModule`."""
-
-
-@dataclass(frozen=True)
-class Particles:
-    """K weighted draws from a guide for each of B data, with the log-densities of every site.
-
-    Attributes:
-        model_sites: Sample sites of the model by name, in the order of its program.
-        guide_sites: Sample sites of the guide likewise.
-        model_parameters: Unconstrained leaves that the model declared, by Pyro's name.
-        guide_parameters: Likewise for the guide.
-        scale: Common factor of the whole pair (N/B of a subsampled plate, `poutine.scale`);
-            a number, a scalar tensor or one weight per datum [B]. No log-density here has it.
-        num_particles: K.
-        batch_size: B; 1 for a joint bound.
-    """
-
-    model_sites: Mapping[str, Site]
-    guide_sites: Mapping[str, Site]
-    model_parameters: Mapping[str, Tensor]
-    guide_parameters: Mapping[str, Tensor]
-    scale: float | Tensor
-    num_particles: int
-    batch_size: int
-
-    @cached_property
-    def log_lik(self) -> Tensor:
-        """log p(x|z) [K, B]: the observed sites and factors of the model."""
-        return self._sum(s for s in self.model_sites.values() if s.is_observed)
-
-    @cached_property
-    def log_prior(self) -> Tensor:
-        """log p(z) [K, B]: the latent sites of the model."""
-        return self._sum(s for s in self.model_sites.values() if not s.is_observed)
-
-    @cached_property
-    def log_q(self) -> Tensor:
-        """log q(z|x) [K, B]."""
-        return self._sum(self.guide_sites.values())
-
-    @cached_property
-    def log_w(self) -> Tensor:
-        """Log importance weights log p(x, z) - log q(z|x) [K, B]."""
-        return self.log_lik + self.log_prior - self.log_q
-
-    @property
-    def latents(self) -> dict[str, Tensor]:
-        """What the guide drew, by site [K, B, ...]."""
-        return {name: site.value for name, site in self.guide_sites.items()}
-
-    def _sum(self, sites: Iterable[Site]) -> Tensor:
-        total: Tensor | None = None
-        for site in sites:
-            total = site.log_prob if total is None else total + site.log_prob
-        if total is None:
-            some = next(iter({**self.model_sites, **self.guide_sites}.values()))
-            total = torch.zeros_like(some.log_prob)
-        return total
 
 
 def draw(
@@ -128,10 +68,10 @@ def draw(
         traces = [pair.trace()]
         first = _only_subsample_sites(traces[0])
         traces += [pair.trace(replay=first) for _ in range(num_particles - 1)]
-        return _assemble(traces, num_particles, None, batch_plate)
+        return assemble([_recordings(t) for t in traces], num_particles, None, batch_plate)
     depth = pair.plate_nesting() if max_plate_nesting is None else max_plate_nesting
     try:
-        traces = [pair.trace(num_particles, depth)]
+        recordings = [_recordings(pair.trace(num_particles, depth))]
     except PyrovaeError:
         raise
     except (RuntimeError, ValueError, IndexError) as error:
@@ -141,7 +81,7 @@ def draw(
             "axes, wrap its networks in pyrovae.nn.OneBatchAxis, or draw with "
             "vectorize_particles=False"
         ) from error
-    return _assemble(traces, num_particles, -depth - 1, batch_plate)
+    return assemble(recordings, num_particles, -depth - 1, batch_plate)
 
 
 @torch.no_grad()
@@ -281,57 +221,6 @@ def captured_parameters() -> Iterator[dict[str, Tensor]]:
     leaves.update(leaves_of(recorder.trace))
 
 
-def _assemble(
-    traces: list[tuple[Trace, Trace]],
-    num_particles: int,
-    particle_dim: int | None,
-    batch_plate: str | None,
-) -> Particles:
-    guide_sites, model_sites = ([sample_sites(t[i]) for t in traces] for i in (0, 1))
-    _check_match(model_sites[0], guide_sites[0])
-    for one, *others in (guide_sites, model_sites):
-        for other in others:
-            if other.keys() != one.keys():
-                raise SiteError(
-                    f"one particle visits the sites {sorted(one)} and another {sorted(other)}; "
-                    "estimators per datum need the same sites in every particle"
-                )
-    every = [("guide", n, s) for n, s in guide_sites[0].items()]
-    every += [("model", n, s) for n, s in model_sites[0].items()]
-    batch_dim, batch_size = batch_axis(every, batch_plate)
-    rank = nesting(_messages(traces[0])) if particle_dim is None else -particle_dim
-    if rank < nesting(m for _, _, m in every):
-        raise PlateError(
-            f"the plates of the pair occupy {nesting(m for _, _, m in every)} batch dims, and "
-            f"max_plate_nesting leaves room for {rank - 1}; leave it out, or raise it"
-        )
-    layout = Layout(particle_dim, batch_dim, rank, batch_size)
-    guide_trace, model_trace = traces[0]
-    return Particles(
-        model_sites={n: _site(n, [t[n] for t in model_sites], layout) for n in model_sites[0]},
-        guide_sites={n: _site(n, [t[n] for t in guide_sites], layout) for n in guide_sites[0]},
-        model_parameters=leaves_of(model_trace),
-        guide_parameters=leaves_of(guide_trace),
-        scale=common_scale(every, layout),
-        num_particles=num_particles,
-        batch_size=batch_size,
-    )
-
-
-def _site(name: str, messages: list[dict[str, Any]], layout: Layout) -> Site:
-    first = messages[0]
-    return Site(
-        name=name,
-        distributions=tuple(m["fn"] for m in messages),
-        is_observed=first["is_observed"],
-        is_auxiliary=bool((first["infer"] or {}).get("is_auxiliary")),
-        layout=layout,
-        _values=tuple(m["value"] for m in messages),
-        masks=tuple(m["mask"] for m in messages),
-        _messages=tuple(messages),
-    )
-
-
 def sample_sites(trace: Trace) -> dict[str, dict[str, Any]]:
     """Sites that carry density: no subsample indices, no `pyro.deterministic`."""
     return {
@@ -343,8 +232,9 @@ def sample_sites(trace: Trace) -> dict[str, dict[str, Any]]:
     }
 
 
-def _messages(traces: tuple[Trace, Trace]) -> list[dict[str, Any]]:
-    return [message for trace in traces for message in sample_sites(trace).values()]
+def _recordings(traces: tuple[Trace, Trace]) -> tuple[Recording, Recording]:
+    guide, model = (Recording(sample_sites(trace), leaves_of(trace)) for trace in traces)
+    return guide, model
 
 
 def _only_subsample_sites(traces: tuple[Trace, Trace]) -> Trace:
@@ -366,35 +256,6 @@ def leaves_of(trace: Trace) -> dict[str, Tensor]:
             if leaf.requires_grad:
                 found[name] = leaf
     return found
-
-
-def _check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> None:
-    for name, site in model_sites.items():
-        if not site["is_observed"] and name not in guide_sites:
-            raise SiteError(
-                f"the model samples '{name}', and the guide does not; sample it in the guide too, "
-                "or observe it with obs="
-            )
-    for name, site in guide_sites.items():
-        if isinstance(site["fn"], Unit) and "has_rsample" not in vars(site["fn"]):
-            raise SiteError(
-                f"the guide has `pyro.factor('{name}', ...)` and does not say how it was drawn; "
-                "pass has_rsample=True if by a reparameterised sampler, else has_rsample=False"
-            )
-        partner = model_sites.get(name)
-        if site["is_observed"] and partner is not None:
-            raise SiteError(
-                f"the guide observes '{name}', which is a site of the model too, and its density "
-                "would cancel out; observe it in the model only (a messenger guide such as "
-                "AutoNormalMessenger runs the model inside itself: use AutoNormal and the like)"
-            )
-        if site["is_observed"] or site["infer"].get("is_auxiliary"):
-            continue
-        if partner is None or partner["is_observed"]:
-            raise SiteError(
-                f"the guide samples '{name}', and the model does not; sample it in the model too, "
-                "or mark it infer={'is_auxiliary': True} in the guide"
-            )
 
 
 def _first_line(error: Exception) -> str:

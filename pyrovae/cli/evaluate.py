@@ -1,5 +1,6 @@
 """`pyrovae evaluate RUN`: the table of a trained run, with as many particles as asked for."""
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ def run_evaluate(words: Sequence[str]) -> None:
         num_particles=config.num_particles,
         chunk=config.chunk,
         seed=config.seed,
-        progress=True,
+        progress=sys.stderr.isatty(),
     )
     print(found)
     found.save(run / f"report-{config.split}-{config.num_particles}.json")

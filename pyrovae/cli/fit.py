@@ -1,6 +1,7 @@
 """`pyrovae fit`: train a pair, measure it, and leave a run folder."""
 
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,7 +122,9 @@ def measure(
     """Print the table, and leave it and the pictures in the run folder."""
     held_out = test.to(pick_device(config.device))
     model, guide = setup.pair.model, setup.pair.guide
-    found = report(model, guide, held_out, num_particles=config.test_particles, progress=True)
+    found = report(
+        model, guide, held_out, num_particles=config.test_particles, progress=sys.stderr.isatty()
+    )
     print(found)
     found.save(run_dir / "report.json")
     saved = save_pictures(pictures(model, guide, held_out, history=history), run_dir)

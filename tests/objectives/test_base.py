@@ -158,10 +158,12 @@ class TestNesting:
         for _ in range(4):
             objective.loss(model, pair.guide, *pair.args)
         assert model.runs == 5
-        one_plate = STYLES["module_functions"](torch.float64)
-        loss = objective.loss(one_plate.model, one_plate.guide, *one_plate.args)
-        assert loss.isfinite()
-        assert objective.loss(model, pair.guide, *pair.args).isfinite()
+
+    def test_one_objective_serves_pairs_of_different_depth(self):
+        flat, deep = (STYLES[n](torch.float64) for n in ("module_functions", "nested_plate"))
+        objective = IWAE(3)
+        for pair in (flat, deep, flat):
+            assert objective.loss(pair.model, pair.guide, *pair.args).isfinite()
 
     @pytest.mark.parametrize(
         "objective", [IWAE(3, max_plate_nesting=2), IWAE(1), IWAE(3, vectorize_particles=False)]

@@ -172,7 +172,7 @@ def test_a_factor_in_the_guide_says_how_it_was_drawn():
     """`has_rsample=False` calls for the score function, whoever drew the value."""
     n = 100_000
     logits = torch.full((n,), 0.3).double().requires_grad_()
-    x = torch.tensor(0.8).double()
+    x = torch.tensor(2.0).double()
 
     def model(_):
         with pyro.plate("data", n):

@@ -1,0 +1,168 @@
+"""What a guide and a model recorded becomes particles: the arrays [K, B] that estimators see."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from pyro.distributions import Unit
+from torch import Tensor
+
+from .errors import PlateError, SiteError
+from .layout import Layout, batch_axis, common_scale, nesting
+from .site import Site
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One run of a program: the messages of its sample sites, and its parameters, by name."""
+
+    sites: dict[str, dict[str, Any]]
+    leaves: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Particles:
+    """K weighted draws from a guide for each of B data, with the log-densities of every site.
+
+    Attributes:
+        model_sites: Sample sites of the model by name, in the order of its program.
+        guide_sites: Sample sites of the guide likewise.
+        model_parameters: Unconstrained leaves that the model declared, by Pyro's name.
+        guide_parameters: Likewise for the guide.
+        scale: Common factor of the whole pair (N/B of a subsampled plate, `poutine.scale`);
+            a number, a scalar tensor or one weight per datum [B]. No log-density here has it.
+        num_particles: K.
+        batch_size: B; 1 for a joint bound.
+    """
+
+    model_sites: Mapping[str, Site]
+    guide_sites: Mapping[str, Site]
+    model_parameters: Mapping[str, Tensor]
+    guide_parameters: Mapping[str, Tensor]
+    scale: float | Tensor
+    num_particles: int
+    batch_size: int
+
+    @cached_property
+    def log_lik(self) -> Tensor:
+        """log p(x|z) [K, B]: the observed sites and factors of the model."""
+        return self._sum(s for s in self.model_sites.values() if s.is_observed)
+
+    @cached_property
+    def log_prior(self) -> Tensor:
+        """log p(z) [K, B]: the latent sites of the model."""
+        return self._sum(s for s in self.model_sites.values() if not s.is_observed)
+
+    @cached_property
+    def log_q(self) -> Tensor:
+        """log q(z|x) [K, B]."""
+        return self._sum(self.guide_sites.values())
+
+    @cached_property
+    def log_w(self) -> Tensor:
+        """Log importance weights log p(x, z) - log q(z|x) [K, B]."""
+        return self.log_lik + self.log_prior - self.log_q
+
+    @property
+    def latents(self) -> dict[str, Tensor]:
+        """What the guide drew, by site [K, B, ...]."""
+        return {name: site.value for name, site in self.guide_sites.items()}
+
+    def _sum(self, sites: Iterable[Site]) -> Tensor:
+        total: Tensor | None = None
+        for site in sites:
+            total = site.log_prob if total is None else total + site.log_prob
+        if total is None:
+            some = next(iter({**self.model_sites, **self.guide_sites}.values()))
+            total = torch.zeros_like(some.log_prob)
+        return total
+
+
+def assemble(
+    recordings: list[tuple[Recording, Recording]],
+    num_particles: int,
+    particle_dim: int | None,
+    batch_plate: str | None,
+) -> Particles:
+    """Check that a guide and a model fit together, and lay out what they recorded.
+
+    Args:
+        recordings: Of guide and model: one for all particles, or one per particle.
+        num_particles: K.
+        particle_dim: The particle plate's dim; None where each particle was recorded alone.
+        batch_plate: See `draw`.
+    """
+    guide_sites, model_sites = ([r[i].sites for r in recordings] for i in (0, 1))
+    _check_match(model_sites[0], guide_sites[0])
+    for one, *others in (guide_sites, model_sites):
+        for other in others:
+            if other.keys() != one.keys():
+                raise SiteError(
+                    f"one particle visits the sites {sorted(one)} and another {sorted(other)}; "
+                    "estimators per datum need the same sites in every particle"
+                )
+    every = [("guide", n, s) for n, s in guide_sites[0].items()]
+    every += [("model", n, s) for n, s in model_sites[0].items()]
+    batch_dim, batch_size = batch_axis(every, batch_plate)
+    rank = nesting(m for _, _, m in every) if particle_dim is None else -particle_dim
+    if rank < nesting(m for _, _, m in every):
+        raise PlateError(
+            f"the plates of the pair occupy {nesting(m for _, _, m in every)} batch dims, and "
+            f"max_plate_nesting leaves room for {rank - 1}; leave it out, or raise it"
+        )
+    layout = Layout(particle_dim, batch_dim, rank, batch_size)
+    guide_recording, model_recording = recordings[0]
+    return Particles(
+        model_sites={n: _site(n, [t[n] for t in model_sites], layout) for n in model_sites[0]},
+        guide_sites={n: _site(n, [t[n] for t in guide_sites], layout) for n in guide_sites[0]},
+        model_parameters=model_recording.leaves,
+        guide_parameters=guide_recording.leaves,
+        scale=common_scale(every, layout),
+        num_particles=num_particles,
+        batch_size=batch_size,
+    )
+
+
+def _site(name: str, messages: list[dict[str, Any]], layout: Layout) -> Site:
+    first = messages[0]
+    return Site(
+        name=name,
+        distributions=tuple(m["fn"] for m in messages),
+        is_observed=first["is_observed"],
+        is_auxiliary=bool((first["infer"] or {}).get("is_auxiliary")),
+        layout=layout,
+        _values=tuple(m["value"] for m in messages),
+        masks=tuple(m["mask"] for m in messages),
+        _messages=tuple(messages),
+    )
+
+
+def _check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> None:
+    for name, site in model_sites.items():
+        if not site["is_observed"] and name not in guide_sites:
+            raise SiteError(
+                f"the model samples '{name}', and the guide does not; sample it in the guide too, "
+                "or observe it with obs="
+            )
+    for name, site in guide_sites.items():
+        if isinstance(site["fn"], Unit) and "has_rsample" not in vars(site["fn"]):
+            raise SiteError(
+                f"the guide has `pyro.factor('{name}', ...)` and does not say how it was drawn; "
+                "pass has_rsample=True if by a reparameterised sampler, else has_rsample=False"
+            )
+        partner = model_sites.get(name)
+        if site["is_observed"] and partner is not None:
+            raise SiteError(
+                f"the guide observes '{name}', which is a site of the model too, and its density "
+                "would cancel out; observe it in the model only (a messenger guide such as "
+                "AutoNormalMessenger runs the model inside itself: use AutoNormal and the like)"
+            )
+        if site["is_observed"] or site["infer"].get("is_auxiliary"):
+            continue
+        if partner is None or partner["is_observed"]:
+            raise SiteError(
+                f"the guide samples '{name}', and the model does not; sample it in the model too, "
+                "or mark it infer={'is_auxiliary': True} in the guide"
+            )
