@@ -192,9 +192,7 @@ class Sweep:
         return tensors
 
     def _bar(self) -> tqdm:
-        return tqdm(
-            total=self.num_data, unit=" data", disable=None if self.progress else True, leave=False
-        )
+        return tqdm(total=self.num_data, unit=" data", disable=not self.progress, leave=False)
 
 
 def mean_error(per_datum: Tensor) -> float:
