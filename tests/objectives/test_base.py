@@ -8,10 +8,10 @@ import pytest
 import torch
 from pyro import poutine
 from pyro.infer import SVI
-from pyro.infer.autoguide import AutoMultivariateNormal, AutoNormal
+from pyro.infer.autoguide import AutoMultivariateNormal, AutoNormal, AutoNormalMessenger
 
 from pyrovae.data import LinearGaussian
-from pyrovae.errors import PlateError, ScaleError, ShapeError
+from pyrovae.errors import PlateError, ScaleError, ShapeError, SiteError
 from pyrovae.math import log_mean_exp
 from pyrovae.objectives import ELBO, IWAE, Beta, ParticleELBO, Renyi
 from tests.objectives.copies import discrete_copies, gaussian_copies, gaussian_truth
@@ -303,6 +303,14 @@ def test_automatic_guides():
         pyro.set_rng_seed(1)
         losses.append(float(objective.loss(model, joint, x)))
     assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+
+
+def test_a_guide_that_observes_the_data_is_refused():
+    """Pyro's messenger guides run the model inside themselves: log p(x|z) would cancel out."""
+    model = STYLES["module_functions"](torch.float32).model
+    x = torch.zeros(4, 6)
+    with pytest.raises(SiteError, match="guide observes 'x'.*AutoNormalMessenger"):
+        ELBO().loss(model, AutoNormalMessenger(model), x)
 
 
 @pytest.mark.parametrize("num_particles", [1, 3])
