@@ -1,5 +1,6 @@
 """`pyrovae fit`: train a pair, measure it, and leave a run folder."""
 
+import argparse
 import shutil
 import sys
 import time
@@ -16,7 +17,7 @@ from ..objectives import Beta
 from ..report import pictures, report, save_pictures
 from ..train import Anneal, Callback, TensorBoard, fit, schedules
 from .config import Parser, build, make_parser, parse
-from .run_folder import check_folder, write_config
+from .run_folder import CONFIG, check_folder, write_config
 
 SCHEDULES = {
     "constant": schedules.constant,
@@ -62,7 +63,7 @@ def run_fit(words: Sequence[str]) -> None:
     """Train, measure, draw, and print a table."""
     started = time.perf_counter()
     parser = fit_parser()
-    config = parse(parser, words)
+    config = parse(parser, _with_its_configuration(words))
     run_dir = Path(config.run or _default_folder(config))
     check_folder(run_dir, resume=config.resume, overwrite=config.overwrite)
     setup = build(parser, config, config.seed)
@@ -129,6 +130,19 @@ def measure(
     found.save(run_dir / "report.json")
     saved = save_pictures(pictures(model, guide, held_out, history=history), run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
+
+
+def _with_its_configuration(words: Sequence[str]) -> list[str]:
+    """A run that is resumed says by itself what it is; words go over that."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("--run", "--config"):
+        early.add_argument(name)
+    early.add_argument("--resume", action="store_true")
+    known, _ = early.parse_known_args(list(words))
+    kept = Path(known.run or "") / CONFIG
+    if known.resume and known.run and not known.config and kept.is_file():
+        return ["--config", str(kept), *words]
+    return list(words)
 
 
 def _callbacks(

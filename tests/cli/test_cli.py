@@ -146,6 +146,8 @@ def test_yaml_holds_the_configuration_and_words_go_over_it(tmp_path, monkeypatch
     assert len(Path("r/history.jsonl").read_text().splitlines()) == 1
     assert fit_here("--config", "r/config.yaml", "--epochs", 2, "--run", "r", "--resume") == 0
     assert len(Path("r/history.jsonl").read_text().splitlines()) == 2
+    assert fit_here("--epochs", 3, "--run", "r", "--resume") == 0, "it knows its configuration"
+    assert len(Path("r/history.jsonl").read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize(
