@@ -5,7 +5,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, kl_divergence
+from torch.distributions import (
+    Distribution,
+    Independent,
+    MultivariateNormal,
+    Normal,
+    kl_divergence,
+)
 
 from .particles import Particles, Program, draw, undisturbed
 from .site import Site
@@ -68,7 +74,18 @@ def divergence(q: Distribution, prior: Distribution) -> Tensor:
     """KL(q || prior) where batch shapes only broadcast; some of torch's forms need equal ones."""
     shape = torch.broadcast_shapes(q.batch_shape, prior.batch_shape)
     q, prior = (fn if fn.batch_shape == shape else fn.expand(shape) for fn in (q, prior))
+    if isinstance(q, MultivariateNormal) and _is_diagonal_normal(prior):
+        scale_tril = torch.diag_embed(prior.stddev)  # torch knows the pair of full normals only
+        prior = MultivariateNormal(prior.mean, scale_tril=scale_tril, validate_args=False)
     return kl_divergence(q, prior)
+
+
+def _is_diagonal_normal(fn: Distribution) -> bool:
+    return (
+        isinstance(fn, Independent)
+        and isinstance(fn.base_dist, Normal)
+        and fn.reinterpreted_batch_ndims == 1
+    )
 
 
 def _obstacle(p: Particles, name: str) -> str | None:

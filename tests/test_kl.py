@@ -10,7 +10,7 @@ from pyro.infer import TraceMeanField_ELBO
 from pyro.infer.autoguide import AutoNormal
 
 from pyrovae.data import DiscreteLatent, LinearGaussian
-from pyrovae.kl import kl_routes, site_kl
+from pyrovae.kl import divergence, kl_routes, site_kl
 from pyrovae.objectives import ELBO
 from pyrovae.particles import draw
 from tests.oracles import lg2, t15, z_scores
@@ -233,3 +233,14 @@ def test_top_down_hierarchy_is_closed_form_throughout():
         ELBO(closed_form_kl=flag).per_datum(model, guide, x) for flag in (True, False)
     )
     assert (z_scores(sampled - closed, 0.0)).abs() < 4.5
+
+
+def test_full_covariance_guide_against_a_diagonal_prior():
+    """The closed form of VAE(posterior=FullNormal), against torch's between two full normals."""
+    q = dist.MultivariateNormal(torch.tensor([0.3, -1.0]), torch.tensor([[1.0, 0.4], [0.4, 0.5]]))
+    prior = dist.Normal(torch.tensor([0.1, 0.2]), torch.tensor([0.7, 1.5])).to_event(1)
+    full = dist.MultivariateNormal(prior.mean, torch.diag(prior.variance))
+    expected = torch.distributions.kl_divergence(q, full)
+    torch.testing.assert_close(divergence(q, prior), expected)
+    pair = STYLES["family"](torch.float64)
+    assert kl_routes(pair.model, pair.guide, *pair.args) == {"z": "closed form"}

@@ -8,7 +8,7 @@ from pyro.infer import ELBO as PyroELBO
 from pyro.infer.enum import get_importance_trace
 from torch import Tensor
 
-from ..errors import ShapeError
+from ..errors import PlateError, ShapeError
 from ..particles import Particles, Program, draw, plate_nesting
 
 
@@ -72,16 +72,16 @@ class ParticleELBO(PyroELBO, ABC):
 
     def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
         """Particles as this objective draws them."""
-        return draw(
-            model,
-            guide,
-            *args,
-            num_particles=self.num_particles,
-            vectorize_particles=self.vectorize_particles,
-            batch_plate=self.batch_plate,
-            max_plate_nesting=self._nesting(model, guide, args, kwargs),
-            **kwargs,
-        )
+        known = self._known_nesting
+        depth = self._nesting(model, guide, args, kwargs)
+        try:
+            return self._draw(depth, model, guide, args, kwargs)
+        except (PlateError, ShapeError):
+            self._known_nesting = None
+            again = self._nesting(model, guide, args, kwargs)
+            if known is None or again == depth:
+                raise
+        return self._draw(again, model, guide, args, kwargs)  # the pair has grown deeper
 
     def per_datum(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """The bound for each datum, in nats, unscaled, without gradient [B]."""
@@ -120,6 +120,25 @@ class ParticleELBO(PyroELBO, ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(num_particles={self.num_particles})"
+
+    def _draw(
+        self,
+        depth: int | None,
+        model: Program,
+        guide: Program,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Particles:
+        return draw(
+            model,
+            guide,
+            *args,
+            num_particles=self.num_particles,
+            vectorize_particles=self.vectorize_particles,
+            batch_plate=self.batch_plate,
+            max_plate_nesting=depth,
+            **kwargs,
+        )
 
     def _nesting(
         self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]

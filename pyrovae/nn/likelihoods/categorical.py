@@ -39,7 +39,7 @@ class Categorical(Likelihood):
         return values.whole and values.low >= 0 and values.high < self.num_parameters
 
     def rescale(self, x: Tensor) -> Tensor:
-        return 2 * x / (self.num_parameters - 1) - 1
+        return x / ((self.num_parameters - 1) / 2) - 1  # no 2 * x, which wraps around for bytes
 
     @classmethod
     def suggest(cls, values: Values) -> str | None:

@@ -59,7 +59,7 @@ class DiscretizedLogistic(Likelihood):
         return values.whole and values.low >= 0 and values.high <= self.levels - 1
 
     def rescale(self, x: Tensor) -> Tensor:
-        return 2 * x / (self.levels - 1) - 1
+        return x / ((self.levels - 1) / 2) - 1  # no 2 * x, which wraps around for bytes
 
     @classmethod
     def suggest(cls, values: Values) -> str | None:

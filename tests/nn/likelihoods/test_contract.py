@@ -168,3 +168,11 @@ def test_refuses_the_wrong_number_of_parameters(head, data):
         head(params, event_dim=2)
     with pytest.raises(ShapeError, match=needed):
         head(torch.zeros(DATA), event_dim=2)
+
+
+@pytest.mark.parametrize("head", [Categorical(256), DiscretizedLogistic(256)], ids=repr)
+def test_bytes_are_rescaled_as_numbers_are(head):
+    levels = torch.arange(256)
+    expected = torch.linspace(-1, 1, 256)
+    torch.testing.assert_close(head.rescale(levels.to(torch.uint8)), expected)
+    torch.testing.assert_close(head.rescale(levels.float()), expected)
