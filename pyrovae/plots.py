@@ -125,7 +125,7 @@ def _as_images(images: Tensor) -> np.ndarray:
     if x.dim() != 4 or x.shape[1] not in (1, 3):
         raise ShapeError(
             f"a picture needs images [N, C, H, W] with one or three channels, got "
-            f"{list(images.shape)}; reshape the data first"
+            f"{list(images.shape)}; reshape the data, or write arrays (--out FILE.npz)"
         )
     low, high = x.min(), x.max()
     scaled = (x - low) / (high - low).clamp_min(1e-12)

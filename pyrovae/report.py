@@ -12,6 +12,7 @@ from torch import Tensor
 
 from . import plots
 from .data import Split
+from .errors import ShapeError
 from .evaluate import active_units, elbo_parts, log_evidence, posterior_means
 from .math import nats_to_bits_per_dim
 from .particles import Program, draw, simulate, undisturbed
@@ -90,8 +91,7 @@ def report(
         ("active units", f"{units.count} of {latents}", "",
          f"variance of E_q[z] above {units.threshold:g}"),
         ("ESS", f"{found['ess_median']:.0f}", "", f"median; worst {found['ess_min']:.1f}"),
-        ("Pareto k-hat", f"{found['k_hat_median']:.2f}", "",
-         f"median; worst {found['k_hat_max']:.2f}; above 0.7: {found['k_hat_above_0.7']:.1%}"),
+        ("Pareto k-hat", *_k_hat(found)),
     ]  # fmt: skip
     facts = {
         **{f"{name}": value for name, value in means.items()},
@@ -104,6 +104,17 @@ def report(
         **{k: v for k, v in found.items() if k not in ("log_px", "standard_error")},
     }
     return Report(tuple(rows), facts)
+
+
+def _k_hat(found: dict[str, float]) -> tuple[str, str, str]:
+    """Value, error and remark of the k-hat row."""
+    if math.isnan(found["k_hat_median"]):
+        return "n/a", "", "needs 25 particles or more"
+    share = found["k_hat_above_0.7"]
+    remark = f"median; worst {found['k_hat_max']:.2f}; above 0.7: {share:.1%}"
+    if share > 0.05:
+        remark += "; there the NLL is probably lower than estimated"
+    return f"{found['k_hat_median']:.2f}", "", remark
 
 
 def pictures(
@@ -123,15 +134,15 @@ def pictures(
         found["curves"] = plots.training_curves(history)
     with undisturbed():
         torch.manual_seed(seed)
-        if _are_images(test.x):
+        if _are_images(test.x) and _observes_the_data(model, test):
             batch = (test.x[:32],) if not test.with_labels or test.y is None else (
                 test.x[:32], test.y[:32])  # fmt: skip
-            rebuilt = _observed(simulate(model, *batch, guide=guide, mean=True), test.x[:32])
+            rebuilt = as_data(simulate(model, *batch, guide=guide, mean=True), test.x[:32])
             found["reconstructions"] = plots.reconstructions(
                 test.x[:32], rebuilt, title="originals over reconstructions"
             )
             blank = tuple(torch.zeros_like(t[:1]).expand(64, *t.shape[1:]) for t in batch)
-            made = _observed(simulate(model, *blank, mean=True), blank[0])
+            made = as_data(simulate(model, *blank, mean=True), blank[0])
             found["samples"] = plots.image_grid(made, title="samples from the prior")
         first = test[:2000]
         site = _vector_site(model, guide, first)
@@ -151,13 +162,35 @@ def save_pictures(found: dict[str, Figure], folder: Path) -> list[Path]:
     return paths
 
 
+def _observes_the_data(model: Program, split: Split) -> bool:
+    args = (
+        (split.x[:2],) if not split.with_labels or split.y is None else (split.x[:2], split.y[:2])
+    )
+    try:
+        as_data(simulate(model, *args), split.x[:2])
+    except ShapeError:
+        return False
+    return True
+
+
 def _are_images(x: Tensor) -> bool:
     return x.dim() == 4 and x.shape[1] in (1, 3)
 
 
-def _observed(sites: dict[str, Tensor], x: Tensor) -> Tensor:
-    """The observed site that has the shape of the data."""
-    return next(value for value in sites.values() if value.shape == x.shape)
+def as_data(sites: dict[str, Tensor], x: Tensor) -> Tensor:
+    """What a model would have observed in place of the data x [N, ...], in the shape of x.
+
+    Raises:
+        ShapeError: No observed site holds as many values as the data.
+    """
+    for value in sites.values():
+        if value.numel() == x.numel() and len(value) == len(x):
+            return value.reshape(x.shape)
+    shapes = {name: list(value.shape) for name, value in sites.items()}
+    raise ShapeError(
+        f"the model observes {shapes}, and the data are {list(x.shape)}: none of its sites holds "
+        "the data row by row, so there is nothing to draw"
+    )
 
 
 def _vector_site(model: Program, guide: Program, split: Split) -> str | None:

@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from ..data import Dataset
 from ..errors import ConfigError, PyrovaeError
-from .names import find_data, find_model, find_objective, full_path
+from .names import find_data, find_model, find_objective, full_path, known_names
 
 SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
 """The parts that are named, each with keyword arguments of its own, and their defaults."""
@@ -53,22 +53,35 @@ def make_parser(command: str, description: str) -> Parser:
     )
 
 
-def parse(parser: Parser, words: Sequence[str]) -> Namespace:
+def parse(parser: Parser, words: Sequence[str], base: dict[str, Any] | None = None) -> Namespace:
     """Parse `--config FILE` and words over it; adds the sections that these name to the parser.
+
+    Args:
+        parser: One that has not parsed before.
+        words: Of the command line.
+        base: What a file would hold, where there is no `--config`.
 
     Raises:
         ConfigError: An option or a name is unknown, a value does not fit, a file is no YAML.
     """
     given, rest = _split(words)
-    config = _read_yaml(given.pop("config", None))
+    path = given.pop("config", None)
+    config = dict(base or {}) if path is None else _read_yaml(path)
     for section, default in SECTIONS.items():
         part = config.get(section) or {}
         part = {"name": part} if isinstance(part, str) else dict(part)
-        part["name"] = given.get(section) or part.get("name") or default
+        named = given.get(section) or part.get("name") or default
+        if named != part.get("name", named):
+            part = {}  # the options in the file are those of something else
+        part["name"] = named
         config[section] = {k: v if k == "name" else _spell_out(v) for k, v in part.items()}
     for section, maker in _makers(config).items():
+        names = ", ".join(known_names()[section])
         parser.add_argument(
-            f"--{section}.name", type=str, metavar="NAME", help=f"Short for it: --{section} NAME."
+            f"--{section}.name",
+            type=str,
+            metavar="NAME",
+            help=f"Written --{section} NAME: {names}, or your own.",
         )
         if inspect.isclass(maker):
             parser.add_class_arguments(maker, section, skip=_supplied(maker))
@@ -125,6 +138,9 @@ def _sentence(message: str) -> str:
     """What jsonargparse says over several lines, in one."""
     key = re.search(r'Parser key "([^"]+)"', message)
     value = re.search(r"(?:Given|Got) value: (.*)", message)
+    limit = re.search(r"Not of type \w+: (.*?) does not conform to restriction (.*)", message)
+    if key and limit:
+        return f"--{key[1].replace('_', '-')} {limit[1]}: it needs a value {limit[2]}"
     if key and value:
         nested = re.match(r"NestedArg\(key='(.*)', val='(.*)'\)", value[1])
         what = f"--{key[1]}.{nested[1]} {nested[2]}" if nested else f"--{key[1]} {value[1]}"
@@ -176,9 +192,7 @@ def _spell_out(value: Any) -> Any:  # noqa: ANN401
     return full_path(value) if isinstance(value, str) else value
 
 
-def _read_yaml(path: str | None) -> dict[str, Any]:
-    if path is None:
-        return {}
+def _read_yaml(path: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(Path(path).read_text())
     except OSError as error:

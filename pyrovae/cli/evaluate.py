@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from jsonargparse.typing import NonNegativeInt, PositiveInt
+
 from ..data.base import pick_device
 from ..report import report
 from .config import make_parser
@@ -17,13 +19,13 @@ def run_evaluate(words: Sequence[str]) -> None:
     parser = make_parser("evaluate", "Measure a trained run on held-out data.")
     add = parser.add_argument
     add("run_folder", metavar="RUN", type=str, help="A folder that `pyrovae fit` left.")
-    add("--num-particles", type=int, default=5000, help="Particles per datum of the NLL.")
+    add("--num-particles", type=PositiveInt, default=5000, help="Particles per datum of the NLL.")
     add("--split", choices=["test", "val"], default="test", help="Which data.")
-    add("--limit", type=int, help="Only the first so many data.")
+    add("--limit", type=PositiveInt, help="Only the first so many data.")
     add("--checkpoint", choices=["auto", "best", "last"], default="auto",
         help="auto: the best by validation where there is one.")  # fmt: skip
-    add("--chunk", type=int, help="Particles times data at once; default: by memory.")
-    add("--seed", type=int, default=0, help="Of the draws.")
+    add("--chunk", type=PositiveInt, help="Particles times data at once; default: by memory.")
+    add("--seed", type=NonNegativeInt, default=0, help="Of the draws.")
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
     config = parser.parse_args(list(words))
     started = time.perf_counter()

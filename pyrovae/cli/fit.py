@@ -1,7 +1,6 @@
 """`pyrovae fit`: train a pair, measure it, and leave a run folder."""
 
 import argparse
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 from jsonargparse import Namespace
+from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ..data.base import pick_device
 from ..errors import ConfigError
@@ -17,7 +17,7 @@ from ..objectives import Beta
 from ..report import pictures, report, save_pictures
 from ..train import Anneal, Callback, TensorBoard, fit, schedules
 from .config import Parser, build, make_parser, parse
-from .run_folder import CONFIG, check_folder, write_config
+from .run_folder import CONFIG, WriteConfig, check_folder, settings_of
 
 SCHEDULES = {
     "constant": schedules.constant,
@@ -34,26 +34,35 @@ def fit_parser() -> Parser:
         "Train a model and guide on data, measure the result on test data, and leave a run "
         "folder. --data, --model and --objective name what to use; each has options of its own, "
         "listed below for those that are named (so `pyrovae fit --data mnist --help` lists the "
-        "options of mnist).",
+        "options of mnist). An option may also stand in a YAML file.",
     )
     add = parser.add_argument
     add("--data-root", type=str, help="Folder of downloaded data; else $PYROVAE_DATA.")
     add("--labels", type=bool, default=False, help="Call the pair with (x, y) instead of (x).")
-    add("--epochs", type=int, default=100, help="Passes over the training data.")
-    add("--batch-size", type=int, default=100, help="Data per step.")
-    add("--lr", type=float, default=1e-3, help="Learning rate of Adam.")
-    add("--adam-eps", type=float, default=1e-8, help="Adam's epsilon (1e-4 in the IWAE paper).")
+    add("--epochs", type=PositiveInt, default=100, help="Passes over the training data.")
+    add("--batch-size", type=PositiveInt, default=100, help="Data per step.")
+    add("--lr", type=PositiveFloat, default=1e-3, help="Learning rate of Adam.")
+    add(
+        "--adam-eps",
+        type=NonNegativeFloat,
+        default=1e-8,
+        help="Adam's epsilon (1e-4 in the IWAE paper).",
+    )
     add("--schedule", choices=list(SCHEDULES), default="constant", help="Of the learning rate.")
-    add("--clip-norm", type=float, help="Largest gradient norm over all parameters.")
-    add("--patience", type=int, help="Stop after so many epochs without a better validation.")
-    add("--kl-warmup", type=float, default=0.0,
+    add("--clip-norm", type=PositiveFloat, help="Largest gradient norm over all parameters.")
+    add(
+        "--patience",
+        type=PositiveInt,
+        help="Stop after so many epochs without a better validation.",
+    )
+    add("--kl-warmup", type=NonNegativeFloat, default=0.0,
         help="Epochs over which the KL weight of --objective Beta rises from 0.")  # fmt: skip
-    add("--seed", type=int, default=0, help="Of initial weights, batches and noise.")
+    add("--seed", type=NonNegativeInt, default=0, help="Of initial weights, batches and noise.")
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
     add("--run", type=str, help="Run folder; default: runs/DATA-MODEL-OBJECTIVE-SEED.")
     add("--resume", action="store_true", help="Continue the run in that folder.")
     add("--overwrite", action="store_true", help="Replace the run in that folder.")
-    add("--test-particles", type=int, default=1000,
+    add("--test-particles", type=NonNegativeInt, default=1000,
         help="Particles per datum of the closing NLL; 0 skips the measuring.")  # fmt: skip
     add("--tensorboard", action="store_true", help="Also log to TensorBoard, in the run folder.")
     return parser
@@ -65,15 +74,14 @@ def run_fit(words: Sequence[str]) -> None:
     parser = fit_parser()
     config = parse(parser, _with_its_configuration(words))
     run_dir = Path(config.run or _default_folder(config))
-    check_folder(run_dir, resume=config.resume, overwrite=config.overwrite)
+    settings = _spelled_out(settings_of(parser, config))
+    check_folder(run_dir, settings, resume=config.resume, overwrite=config.overwrite)
     setup = build(parser, config, config.seed)
-    if config.overwrite and run_dir.exists():
-        shutil.rmtree(run_dir)
-    write_config(run_dir, parser, config)
     data, model, guide = setup.data, setup.pair.model, setup.pair.guide
     splits = [data.train, data.val, data.test]
     train, val, test = [s.labelled() for s in splits] if config.labels else splits
     callbacks, val_objective = _callbacks(config, setup.objective, run_dir)
+    callbacks.append(WriteConfig(run_dir, settings, fresh=not config.resume))
     print(
         f"{data.name} ({len(train)} train, {len(val)} validation, {len(test)} test, binarised: "
         f"{data.info.get('binarize', 'none')}), {config.model.name}, {setup.objective!r}, "
@@ -130,6 +138,12 @@ def measure(
     found.save(run_dir / "report.json")
     saved = save_pictures(pictures(model, guide, held_out, history=history), run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
+
+
+def _spelled_out(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same with the defaults of defaults written out, as the next reading would have them."""
+    again = fit_parser()
+    return settings_of(again, parse(again, [], settings))
 
 
 def _with_its_configuration(words: Sequence[str]) -> list[str]:

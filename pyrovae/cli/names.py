@@ -18,6 +18,12 @@ from ..errors import ConfigError
 Maker = Callable[..., Any]
 
 
+def known_names() -> dict[str, list[str]]:
+    """What --data, --model and --objective may name besides one's own."""
+    return {"data": sorted(_known_data()), "model": sorted(_concrete(models, models.Family)),
+            "objective": sorted(_known_objectives())}  # fmt: skip
+
+
 def find_data(name: str) -> Maker:
     """The function that gives a `Dataset`.
 
@@ -28,8 +34,7 @@ def find_data(name: str) -> Maker:
     Raises:
         ConfigError: There is no such thing.
     """
-    known = {n: f for n in data.__all__ if inspect.isfunction(f := getattr(data, n))}
-    return _find("data", name, {n: f for n, f in known.items() if n != "batches"})
+    return _find("data", name, _known_data())
 
 
 def find_model(name: str) -> Maker | ModuleType:
@@ -49,9 +54,18 @@ def find_objective(name: str) -> Maker:
     Raises:
         ConfigError: There is no such thing.
     """
+    return _find("objective", name, _known_objectives())
+
+
+def _known_data() -> dict[str, Any]:
+    known = {n: f for n in data.__all__ if inspect.isfunction(f := getattr(data, n))}
+    return {n: f for n, f in known.items() if n != "batches"}
+
+
+def _known_objectives() -> dict[str, Any]:
     known = _concrete(objectives, objectives.ParticleELBO)
     pyros = ("Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO", "RenyiELBO")
-    return _find("objective", name, known | {n: getattr(pyro.infer, n) for n in pyros})
+    return known | {n: getattr(pyro.infer, n) for n in pyros}
 
 
 def full_path(name: Any) -> Any:  # noqa: ANN401
@@ -87,6 +101,8 @@ def _find(kind: str, name: str, known: dict[str, Any]) -> Any:  # noqa: ANN401
     if ":" in name:
         path, _, attribute = name.rpartition(":")
         module = _load_file(kind, Path(path))
+    elif name.endswith(".py"):
+        raise ConfigError(f"--{kind} {name}: name what to take from the file, {name}:NAME")
     elif "." in name:
         path, _, attribute = name.rpartition(".")
         if "" not in sys.path:
@@ -117,5 +133,9 @@ def _load_file(kind: str, path: Path) -> ModuleType:
         raise ConfigError(f"--{kind} {path}: this is not a Python file; name one that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, ImportError) as error:
+        del sys.modules[name]
+        raise ConfigError(f"--{kind} {path} cannot be run ({error}); mend the file") from error
     return module

@@ -1,6 +1,7 @@
 """A run folder: its configuration, its checkpoints, and the pair they belong to."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -9,11 +10,13 @@ from jsonargparse import Namespace
 from ..data import Split
 from ..data.base import pick_device
 from ..errors import CheckpointError, ConfigError
-from ..train import load_checkpoint
+from ..train import Callback, Loop, load_checkpoint
 from ..train.placement import place
 from .config import Parser, Setup, build, parse
 
 CONFIG = "config.yaml"
+MADE = ("report.json", "curves.png", "reconstructions.png", "samples.png", "latents.png")
+_MAY_CHANGE = {"epochs", "patience", "device", "data_root", "test_particles", "tensorboard"}
 
 
 def restore(run: Path, parser: Parser, checkpoint: str, device: str | None) -> Setup:
@@ -53,20 +56,69 @@ def first_batch(split: Split, size: int = 2) -> tuple[torch.Tensor, ...]:
     return (few.x, few.y) if few.with_labels and few.y is not None else (few.x,)
 
 
-def write_config(run: Path, parser: Parser, config: Namespace) -> None:
-    """Write the whole configuration, defaults included, for `restore`."""
-    run.mkdir(parents=True, exist_ok=True)
-    content = yaml.safe_load(parser.dump(config))
-    for key in ("config", "resume", "overwrite", "run"):
-        content.pop(key, None)
-    (run / CONFIG).write_text(yaml.safe_dump(content, sort_keys=False))
+def check_folder(run: Path, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that is no run folder, or that holds a run which this would damage.
 
+    Nothing is ever removed but the files that `fit` writes, and those only once the new run has
+    begun.
 
-def check_folder(run: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuse to train over an earlier run without being told to."""
-    if resume or overwrite or not (run / "last.safetensors").exists():
+    Raises:
+        ConfigError: The folder holds something else, or a run, or a run of other settings.
+    """
+    if run.exists() and not run.is_dir():
+        raise ConfigError(f"{run} is a file; name a folder with --run")
+    path = run / CONFIG
+    if not path.is_file():
+        if run.is_dir() and any(run.iterdir()):
+            raise ConfigError(
+                f"{run} holds files and no run; name a new or an empty folder with --run"
+            )
         return
-    raise ConfigError(
-        f"{run} already holds a run; pass --resume to continue it, --overwrite to replace it, or "
-        "--run with another folder"
-    )
+    if resume:
+        _check_settings(path, settings)
+    elif not overwrite and (run / "last.safetensors").exists():
+        raise ConfigError(
+            f"{run} already holds a run; pass --resume to continue it, --overwrite to replace it, "
+            "or --run with another folder"
+        )
+
+
+def settings_of(parser: Parser, config: Namespace) -> dict[str, Any]:
+    """The whole configuration, defaults included, as plain values."""
+    content = yaml.safe_load(parser.dump(config))
+    return {k: v for k, v in content.items() if k not in ("config", "resume", "overwrite", "run")}
+
+
+class WriteConfig(Callback):
+    """Writes the configuration when training begins, in place of what an earlier run left.
+
+    Args:
+        run: The run folder.
+        settings: What to write.
+        fresh: Remove the table and the pictures of the run that this one replaces.
+    """
+
+    def __init__(self, run: Path, settings: dict[str, Any], *, fresh: bool) -> None:
+        self.run, self.settings, self.fresh = run, settings, fresh
+
+    def on_start(self, loop: Loop) -> None:
+        for name in MADE if self.fresh else ():
+            (self.run / name).unlink(missing_ok=True)
+        (self.run / CONFIG).write_text(yaml.safe_dump(self.settings, sort_keys=False))
+
+
+def _check_settings(path: Path, settings: dict[str, Any]) -> None:
+    try:
+        kept = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise CheckpointError(f"{path} is damaged ({str(error).splitlines()[0]})") from error
+    changed = [
+        f"{name} (was {kept.get(name)})"
+        for name, value in settings.items()
+        if name not in _MAY_CHANGE and kept.get(name) != value
+    ]
+    if changed:
+        raise ConfigError(
+            f"--resume continues the run in {path.parent}, whose settings differ in "
+            f"{', '.join(changed)}; leave these options out, or start a run in another folder"
+        )

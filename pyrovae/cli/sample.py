@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyro
 from jsonargparse import Namespace
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from .. import plots
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..particles import simulate
+from ..report import as_data
 from .config import Parser, Setup, make_parser
 from .fit import fit_parser
 from .run_folder import first_batch, restore
@@ -27,7 +29,7 @@ def run_sample(words: Sequence[str]) -> None:
     device = pick_device(config.device)
     blank = [t[:1].expand(config.n, *t.shape[1:]) for t in first_batch(setup.data.train)]
     made = simulate(setup.pair.model, *(t.to(device) for t in blank), mean=not config.draw)
-    x = _observed(made, blank[0])
+    x = as_data(made, blank[0]).cpu()
     out = Path(config.out or run / "sample.png")
     _write(out, lambda: plots.image_grid(x, title="samples from the prior"), x=x)
 
@@ -40,7 +42,7 @@ def run_reconstruct(words: Sequence[str]) -> None:
     batch = first_batch(setup.data.test, config.n)
     moved = [t.to(pick_device(config.device)) for t in batch]
     made = simulate(setup.pair.model, *moved, guide=setup.pair.guide, mean=not config.draw)
-    rebuilt = _observed(made, batch[0])
+    rebuilt = as_data(made, batch[0]).cpu()
     out = Path(config.out or run / "reconstruct.png")
     title = "originals over reconstructions"
     _write(
@@ -53,27 +55,21 @@ def _parser(command: str, description: str) -> Parser:
     parser = make_parser(command, description)
     add = parser.add_argument
     add("run_folder", metavar="RUN", type=str, help="A folder that `pyrovae fit` left.")
-    add("--n", type=int, default=64, help="How many.")
+    add("--n", type=PositiveInt, default=64, help="How many.")
     add("--out", type=str, help="A .png picture or an .npz of arrays; default: in the run folder.")
     add("--draw", action="store_true", help="Draw from p(x|z) instead of taking its mean.")
     add("--checkpoint", choices=["auto", "best", "last"], default="auto",
         help="auto: the best by validation where there is one.")  # fmt: skip
-    add("--seed", type=int, default=0, help="Of the draws.")
+    add("--seed", type=NonNegativeInt, default=0, help="Of the draws.")
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
     return parser
 
 
 def _restore(folder: str, config: Namespace) -> tuple[Setup, Path]:
     run = Path(folder)
-    if config.n < 1:
-        raise ConfigError(f"--n {config.n}: make at least one")
     setup = restore(run, fit_parser(), config.checkpoint, config.device)
     pyro.set_rng_seed(config.seed)
     return setup, run
-
-
-def _observed(sites: dict[str, Tensor], x: Tensor) -> Tensor:
-    return next(v for v in sites.values() if v.shape == x.shape).cpu()
 
 
 def _write(out: Path, draw: Callable[[], Figure], **arrays: Tensor) -> None:

@@ -202,7 +202,14 @@ def pick_device(device: torch.device | str | None) -> torch.device:
     """`device`, or for None CUDA when present and else the CPU."""
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"device {device!s} is not to be had here ({reason}); use cpu, or leave it out to "
+            "take CUDA where there is one"
+        ) from error
 
 
 def _check(name: str, tensor: Tensor) -> None:

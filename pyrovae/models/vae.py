@@ -8,7 +8,7 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..errors import ShapeError
+from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
 from .base import Family, check_data
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
@@ -64,6 +64,8 @@ class VAE(Family):
     ) -> None:
         super().__init__()
         self.data_shape = tuple(data_shape)
+        if latent_dim < 1:
+            raise ConfigError(f"VAE got latent_dim={latent_dim}; it needs at least 1")
         self.latent_dim = latent_dim
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)

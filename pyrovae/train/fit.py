@@ -14,7 +14,7 @@ from pyro.infer import ELBO as PyroELBO
 from ..data import Batchable, BatchSource, Dataset, batches
 from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
-from ..particles import Program
+from ..particles import Program, undisturbed
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
 from .keeper import Keeper
@@ -118,7 +118,8 @@ def fit(
     # Where the run stands, what is kept of it, how it is measured.
     folder = None if run_dir is None else Path(run_dir)
     loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device)
-    facts = {"seed": seed, "num_data": source.num_data, "batches_per_epoch": len(source)}
+    facts = {"seed": seed, "num_data": source.num_data, "batches_per_epoch": len(source),
+             "objective": type(objective).__name__}  # fmt: skip
     keeper = Keeper(loop, placed, facts, checkpoint_seconds)
     share = Share(model, guide, batch_plate_of(objective))
     validate = None
@@ -134,6 +135,9 @@ def fit(
     if resume and keeper.last is not None:
         resumed = keeper.resume()
     else:
+        if keeper.last is not None:  # an earlier run gives way only to one that can take a step
+            with undisturbed():
+                svi.evaluate_loss(*(tensor.to(device) for tensor in first))
         keeper.start_over()
 
     try:

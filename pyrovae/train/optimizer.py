@@ -83,13 +83,20 @@ class JointOptimizer:
         grads = [leaf.grad for leaf in self.leaves.values() if leaf.grad is not None]
         return torch.nn.utils.get_total_norm(grads)
 
-    def step(self, norm: Tensor | None = None) -> None:
-        """Clip, update every leaf, and clear the gradients."""
+    def step(self, norm: Tensor | None = None, only: Mapping[str, Tensor] | None = None) -> None:
+        """Clip, update every leaf, and clear the gradients.
+
+        Args:
+            norm: The gradient norm, where it is known already.
+            only: As Pyro steps: these leaves move (by momentum also where the gradient is zero,
+                for their gradients are zeroed, not dropped), all others stay.
+        """
         if self.torch is None:
             raise ParameterError(
                 "the pair declares no parameters, so nothing would train; use `pyro.param`, call "
                 "`pyro.module('name', network)` in the pair, or use a PyroModule"
             )
+        others = {} if only is None else self._set_aside(only)
         tensors = list(self.leaves.values())
         if self.clip_norm is not None:
             norm = self.gradient_norm() if norm is None else norm
@@ -97,7 +104,24 @@ class JointOptimizer:
         if self.clip_value is not None:
             torch.nn.utils.clip_grad_value_(tensors, self.clip_value)
         self.torch.step()
-        self.zero_grad()
+        if only is None or isinstance(self.source, Optimizer):
+            self.zero_grad()
+        else:
+            for leaf in tensors:
+                if leaf.grad is not None:
+                    leaf.grad.zero_()
+        for leaf, grad in others.items():
+            leaf.grad = grad
+
+    def _set_aside(self, only: Mapping[str, Tensor]) -> dict[Tensor, Tensor]:
+        """Take away the gradients of all leaves but these."""
+        chosen = {id(leaf) for leaf in only.values()}
+        groups = self.torch.param_groups if self.torch is not None else []
+        held = [leaf for group in groups for leaf in group["params"] if id(leaf) not in chosen]
+        others = {leaf: leaf.grad for leaf in held if leaf.grad is not None}
+        for leaf in others:
+            leaf.grad = None
+        return others
 
     def zero_grad(self) -> None:
         """Clear the gradients of all leaves."""
@@ -116,8 +140,16 @@ class JointOptimizer:
                 )
             self.leaves.update(new)
             return
-        groups = _groups(self.source, new)
         self.leaves.update(new)
+        if self.torch is None and len(self.source.optim_objs) == 1:  # another SVI has made it
+            made = next(iter(self.source.optim_objs.values()))
+            self.torch = made.optimizer if isinstance(made, Scheduler) else made
+        if self.torch is not None:
+            held = {id(t) for group in self.torch.param_groups for t in group["params"]}
+            new = {name: leaf for name, leaf in new.items() if id(leaf) not in held}
+            if not new:
+                return
+        groups = _groups(self.source, new)
         if self.torch is not None:
             if any(isinstance(o, Scheduler) for o in self.source.optim_objs.values()):
                 raise ParameterError(

@@ -31,6 +31,8 @@ class SVI(pyro.infer.SVI):
         loss: Any `pyro.infer.ELBO` (Pyro's or `pyrovae.objectives`), or a function of model,
             guide and arguments.
         loss_and_grads: As in Pyro, for a `loss` that is a function.
+        num_samples: Deprecated in Pyro, as `num_steps`.
+        num_steps: Deprecated in Pyro.
         clip_norm: Largest gradient norm over all parameters; None does not clip.
 
     Raises:
@@ -53,19 +55,22 @@ class SVI(pyro.infer.SVI):
         optim: PyroOptim | Optimizer,
         loss: PyroELBO | Callable[..., Any],
         loss_and_grads: Callable[..., Any] | None = None,
+        num_samples: int = 0,
+        num_steps: int = 0,
         *,
         clip_norm: float | None = None,
     ) -> None:
         self.optimizer = JointOptimizer(optim, clip_norm)
         wrapper = optim if isinstance(optim, PyroOptim) else PyroOptim(type(optim), {})
-        super().__init__(model, guide, wrapper, loss, loss_and_grads)
+        super().__init__(model, guide, wrapper, loss, loss_and_grads, num_samples, num_steps)
         self.optim = optim
+        self._captured: dict[str, Tensor] = {}
         self._checked = False
 
     def step(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Take one gradient step; returns the loss as a float (a tuple for losses with two)."""
         loss = self.backward(*args, **kwargs)
-        self.optimizer.step()
+        self.optimizer.step(only=self._captured)
         return _to_numbers(loss)
 
     def evaluate_loss(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -84,6 +89,7 @@ class SVI(pyro.infer.SVI):
             _check_declared(without_grad, leaves)
             self._checked = True
         self.optimizer.cover(leaves)
+        self._captured = leaves
         return loss
 
 

@@ -290,3 +290,52 @@ class TestBadInput:
             (folder / "config.yaml").read_text().replace("latent_dim: 2", "latent_dim: 3")
         )
         assert "does not fit" in refused(capsys, "evaluate", copy)
+
+    def test_a_folder_that_is_no_run_is_left_alone(self, capsys, here):
+        folder = here / "mine"
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("years of work")
+        for extra in ([], ["--overwrite"], ["--resume"]):
+            error = refused(capsys, "fit", *SMALL, "--run", folder, *extra)
+            assert "holds files and no run" in error
+        assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
+        assert "is a file" in refused(capsys, "fit", *SMALL, "--run", folder / "thesis.txt")
+
+    def test_a_refused_run_leaves_the_earlier_one_whole(self, capsys, here, trained):
+        folder, _ = trained
+        kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+        words = ["fit", "--model.latent_dim", 2, "--epochs", 1, "--run", folder]
+        assert "Bernoulli" in refused(capsys, *words, "--overwrite")
+        error = refused(
+            capsys, "fit", *SMALL, "--model.latent_dim", 5, "--run", folder, "--resume"
+        )
+        assert "settings differ in model" in error
+        error = refused(capsys, "fit", "--objective", "IWAE", "--run", folder, "--resume")
+        assert "settings differ in objective" in error
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
+
+    def test_values_out_of_range(self, capsys, here):
+        assert "latent_dim" in refused(capsys, "fit", *SMALL[2:], "--model.latent_dim", "-4")
+        for option, value in (("lr", "-1"), ("seed", "-1"), ("epochs", "0")):
+            assert f"--{option}" in refused(capsys, "fit", *SMALL, f"--{option}={value}")
+        error = refused(capsys, "fit", *SMALL, "--run", "r", "--device", "gpu7")
+        assert "device gpu7" in error
+
+    def test_own_files_that_do_not_run(self, capsys, here):
+        Path("bad.py").write_text("def model(:\n")
+        assert "bad.py cannot be run" in refused(capsys, "fit", "--model", "bad.py")
+        Path("lost.py").write_text("import nowhere_to_be_found\n")
+        assert "nowhere_to_be_found" in refused(capsys, "fit", "--model", "lost.py")
+        assert "lost.py:NAME" in refused(capsys, "fit", "--data", "lost.py", *SMALL)
+
+
+def test_a_model_may_observe_flattened_data(here):
+    Path("flat.py").write_text(
+        OWN.replace(".reshape(*z.shape[:-1], 1, 8, 8)", "").replace(
+            "logits=logits).to_event(3), obs=x", "logits=logits).to_event(1), obs=x.flatten(1)"
+        )
+    )
+    words = ["--model", "flat.py", "--epochs", 1, "--test-particles", 10, "--run", "r"]
+    assert fit_here(*words) == 0
+    assert is_png(Path("r/reconstructions.png"))
+    assert main(["reconstruct", "r", "--n", "4"]) == 0

@@ -184,3 +184,59 @@ def test_every_style_takes_steps(style):
         svi.step(*pair.args)
     for name, leaf in svi.optimizer.leaves.items():
         assert not torch.equal(before[name], leaf), name
+
+
+class TestPyroSteps:
+    """What a script may rely on: who moves in a step, and what two SVIs share."""
+
+    @staticmethod
+    def _programs():
+        def model(x, both):
+            p = pyro.param("p", torch.tensor(1.0))
+            q = pyro.param("q", torch.tensor(1.0))
+            with pyro.plate("data", len(x)):
+                pyro.sample("x", dist.Normal(p + q if both else p + 0 * q.detach(), 1.0), obs=x)
+
+        def guide(x, both):
+            pass
+
+        return model, guide
+
+    @pytest.mark.parametrize("make", [pyro.optim.Adam, pyro.optim.ClippedAdam])
+    def test_a_parameter_without_gradient_moves_by_its_momentum(self, make):
+        x, found = torch.tensor([0.0, 3.0]), []
+        for svi_class in (pyro.infer.SVI, SVI):
+            pyro.clear_param_store()
+            svi = svi_class(*self._programs(), make({"lr": 0.1}), Trace_ELBO())
+            losses = [svi.step(x, step % 2 == 0) for step in range(9)]
+            found.append((losses, pyro.param("p").item(), pyro.param("q").item()))
+        assert found[0] == found[1]
+
+    def test_two_svis_share_the_state_of_one_optimiser(self):
+        x, found = torch.tensor([0.0, 3.0]), []
+        for svi_class in (pyro.infer.SVI, SVI):
+            pyro.clear_param_store()
+            adam = pyro.optim.Adam({"lr": 0.1})
+            svis = [svi_class(*self._programs(), adam, Trace_ELBO()) for _ in range(2)]
+            for step in range(8):
+                svis[step % 2].step(x, True)
+            found.append((pyro.param("p").item(), pyro.param("q").item()))
+        assert found[0] == found[1]
+
+    def test_a_parameter_that_a_step_does_not_declare_stays(self):
+        def model(x, name):
+            p = pyro.param(name, torch.tensor(1.0))
+            with pyro.plate("data", len(x)):
+                pyro.sample("x", dist.Normal(p, 1.0), obs=x)
+
+        def guide(x, name):
+            pass
+
+        x, found = torch.tensor([0.0, 3.0]), []
+        for svi_class in (pyro.infer.SVI, SVI):
+            pyro.clear_param_store()
+            svi = svi_class(model, guide, pyro.optim.Adam({"lr": 0.1}), Trace_ELBO())
+            for name in ("a", "b", "a", "a", "b"):
+                svi.step(x, name)
+            found.append((pyro.param("a").item(), pyro.param("b").item()))
+        assert found[0] == found[1]
