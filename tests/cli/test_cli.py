@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import signal
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -339,3 +341,19 @@ def test_a_model_may_observe_flattened_data(here):
     assert fit_here(*words) == 0
     assert is_png(Path("r/reconstructions.png"))
     assert main(["reconstruct", "r", "--n", "4"]) == 0
+
+
+def test_an_interrupted_run_can_be_resumed(here):
+    words = ["fit", "--data", "digits", *SMALL, "--epochs", "100000", "--run", "r"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pyrovae", *words], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not Path("r/last.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in error and "Traceback" not in error
+    done = len(Path("r/history.jsonl").read_text().splitlines())
+    assert fit_here("--run", "r", "--resume", "--epochs", done + 1) == 0

@@ -1,0 +1,55 @@
+"""The README's code runs as it stands, at a smaller budget, and names what there is."""
+
+import re
+from pathlib import Path
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from torch import nn
+
+from pyrovae import data, fit, models, objectives
+from pyrovae import nn as heads
+from pyrovae.objectives import IWAE
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def _small(block):
+    return block.replace("epochs=50", "epochs=1").replace("num_particles=1000", "num_particles=30")
+
+
+def test_the_first_fit(capsys):
+    block = _small(BLOCKS[0])
+    assert len([line for line in block.splitlines() if line.strip()]) <= 15
+    names: dict[str, object] = {}
+    exec(block, names)
+    assert names["images"].shape == (64, 1, 8, 8)
+    assert "log p(x)" in capsys.readouterr().out
+
+
+def test_the_pair_of_one_s_own():
+    x = data.digits(binarize="static").train.x.flatten(1)
+    encoder, decoder = nn.Linear(64, 16), nn.Linear(8, 64)
+    names = dict(pyro=pyro, dist=dist, fit=fit, IWAE=IWAE, x=x, encoder=encoder, decoder=decoder)
+    before = decoder.weight.detach().clone()
+    exec(_small(BLOCKS[1]), names)
+    assert not torch.equal(before, decoder.weight)
+
+
+@pytest.mark.parametrize(("room", "base"), [
+    (objectives, objectives.ParticleELBO), (heads, heads.Likelihood), (models, models.Family),
+])  # fmt: skip
+def test_the_tables_are_complete(room, base):
+    for name in room.__all__:
+        found = getattr(room, name)
+        if isinstance(found, type) and issubclass(found, base) and found is not base:
+            assert f"`{name}`" in README, f"the README does not name {name}"
+
+
+def test_its_pictures_and_files_are_there():
+    root = Path(__file__).parent.parent
+    for path in re.findall(r"\]\((?!http)([^)]+)\)|--config (\S+)", README):
+        assert (root / "".join(path)).is_file(), path
