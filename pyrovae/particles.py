@@ -325,8 +325,8 @@ def _in_its_place(batch: Any, name: str, node: dict[str, Any]) -> Any:  # noqa: 
             return pytree.tree_unflatten([*leaves[:i], fresh, *leaves[i + 1 :]], tree)
     raise SiteError(
         f"the model observes at '{name}' a tensor that is neither an argument nor a view of one, "
-        "so that a dream cannot take its place; pass the data to the pair as it observes them, "
-        "without a subsample"
+        "so that a dream cannot take its place; pass the data to the pair as it observes them: "
+        "`obs=x`, not `obs=x[rows]` or `obs=2 * x`"
     )
 
 

@@ -177,12 +177,13 @@ class FixedDrawsELBO(ParticleELBO):
         """
 
     def surrogate(self, p: Particles) -> Tensor:
+        log_joint, log_q = p.log_lik + p.log_prior, p.log_q  # before the gradient is off
         with torch.no_grad():
             bound = self.bound(p)
             of_model, of_guide = self.weights(p)
-        terms = of_guide * p.log_q
+        terms = of_guide * log_q
         if of_model is not None:
-            terms = terms + of_model * (p.log_lik + p.log_prior)
+            terms = terms + of_model * log_joint
         total = terms.sum(0)
         return bound + (total - total.detach())
 

@@ -64,7 +64,9 @@ def test_order_of_the_bias():
         1: [_gamma(k, 1) for k in sizes],
         2: [_gamma(k, 2) for k in sizes[1:]],
     }
-    slopes = {o: np.polyfit(np.log(sizes[-len(r) :]), np.log(np.abs(r)), 1)[0] for o, r in rows.items()}
+    slopes = {
+        o: np.polyfit(np.log(sizes[-len(r) :]), np.log(np.abs(r)), 1)[0] for o, r in rows.items()
+    }
     assert slopes[0] == pytest.approx(-1, abs=0.1)
     assert slopes[1] == pytest.approx(-2, abs=0.1)
     assert slopes[2] < -2.8
@@ -72,8 +74,8 @@ def test_order_of_the_bias():
 
 def test_order_of_the_bias_through_the_code():
     """Weights that take two values: the expectation over all draws is a sum of K + 1 terms."""
-    sizes, biases = np.array([4, 8, 16, 32, 64]), {1: [], 2: []}
-    values = torch.tensor([1.2, 0.8]).double().log()
+    sizes, biases = np.array([32, 64, 128]), {1: [], 2: []}
+    values = torch.tensor([1.2, 0.8], dtype=torch.float64).log()
     for k in map(int, sizes):
         ones = torch.arange(k + 1)
         log_w = torch.where(torch.arange(k)[:, None] < ones, values[0], values[1])  # [K, K + 1]
@@ -84,7 +86,7 @@ def test_order_of_the_bias_through_the_code():
             found.append(abs((mass @ _bound(log_w, order)).item()))
     for order, found in biases.items():
         slope = np.polyfit(np.log(sizes), np.log(found), 1)[0]
-        assert slope == pytest.approx(-1 - order, abs=0.15), (order, slope)
+        assert slope == pytest.approx(-1 - order, abs=0.1), (order, slope)
 
 
 def test_closer_to_the_evidence_than_the_bound():
