@@ -218,8 +218,8 @@ class TestDream:
             dream(pair.model, automatic, x)
 
         def with_factor(x):
-            pair.model(x)
             with pyro.plate("data", len(x)):
+                pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
                 pyro.factor("extra", x.sum(1))
 
         with pytest.raises(SiteError, match="factor..extra.*cannot be drawn from"):
