@@ -32,7 +32,7 @@ class CUBO(FixedDrawsELBO):
         ConfigError: `order` is not above one.
 
     Source:
-        Variational Inference via chi Upper Bound Minimization (Dieng et al., 2017), eq. 2,
+        Variational Inference via chi Upper Bound Minimization (Dieng et al., 2017),
         https://arxiv.org/abs/1611.00328
 
     Example:

@@ -24,7 +24,7 @@ class EUBO(FixedDrawsELBO):
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Source:
-        Thermodynamic integration and its bounds: Masrani et al. (2019), sec. 4,
+        As the right end of the thermodynamic integral: Masrani et al. (2019),
         https://arxiv.org/abs/1907.00031; as a measure of samplers: Blessing et al. (2024),
         https://arxiv.org/abs/2406.07423
 

@@ -36,7 +36,7 @@ class JVI(ParticleELBO):
         ShapeError: There are not more particles than `order`.
 
     Source:
-        Debiasing Evidence Approximations (Nowozin, 2018), eqs. 12 and 14,
+        Debiasing Evidence Approximations (Nowozin, 2018),
         https://openreview.net/forum?id=HyZoi-WRb
 
     Example:

@@ -33,7 +33,7 @@ class REINFORCE(ParticleELBO):
 
     Source:
         Williams (1992), Simple statistical gradient-following algorithms; as an estimator of the
-        evidence lower bound: Mnih & Gregor (2014), sec. 2.3, https://arxiv.org/abs/1402.0030;
+        evidence lower bound: Mnih & Gregor (2014), https://arxiv.org/abs/1402.0030;
         leave-one-out: Kool et al. (2019), https://openreview.net/forum?id=r1lgTGL5DE
 
     Example:

@@ -35,9 +35,9 @@ class RWS(FixedDrawsELBO):
             with `sleep`, the model's data are not found among the arguments.
 
     Source:
-        Reweighted Wake-Sleep (Bornschein & Bengio, 2015), sec. 2,
+        Reweighted Wake-Sleep (Bornschein & Bengio, 2015),
         https://arxiv.org/abs/1406.2751; Revisiting Reweighted Wake-Sleep (Le et al., 2019),
-        sec. 3, https://arxiv.org/abs/1805.10469
+        https://arxiv.org/abs/1805.10469
 
     Example:
         >>> from pyrovae.data import DiscreteLatent

@@ -45,9 +45,9 @@ class TVO(FixedDrawsELBO):
         SiteError: The guide cannot score given values (a flow without an inverse).
 
     Source:
-        The Thermodynamic Variational Objective (Masrani et al., 2019), eqs. 10, 11 and 16,
-        https://arxiv.org/abs/1907.00031; equal rises: Brekelmans et al. (2020), sec. 5,
-        https://arxiv.org/abs/2007.00642
+        The Thermodynamic Variational Objective (Masrani et al., 2019),
+        https://arxiv.org/abs/1907.00031; equal rises: Brekelmans et al. (2020), "moments"
+        schedule, https://arxiv.org/abs/2007.00642
 
     Example:
         >>> from pyrovae.data import LinearGaussian

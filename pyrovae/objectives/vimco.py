@@ -30,7 +30,7 @@ class VIMCO(ParticleELBO):
         ShapeError: `num_particles` is below two.
 
     Source:
-        Variational Inference for Monte Carlo Objectives (Mnih & Rezende, 2016), eqs. 8-10,
+        Variational Inference for Monte Carlo Objectives (Mnih & Rezende, 2016),
         https://arxiv.org/abs/1602.06725
 
     Example:
