@@ -18,6 +18,22 @@ def log_mean_exp(x: Tensor, dim: int = 0) -> Tensor:
     return torch.logsumexp(x, dim) - math.log(x.shape[dim])
 
 
+def log_sum_exp_of_others(x: Tensor, dim: int = 0) -> Tensor:
+    r"""Stable :math:`\log \sum_{j \ne k} e^{x_j}` for each k along `dim`, of size two or more.
+
+    Sums from both ends, so that no term is ever subtracted; linear in time and memory.
+
+    Example:
+        >>> log_sum_exp_of_others(torch.tensor([0.0, 1.0]))
+        tensor([1., 0.])
+    """
+    size = x.shape[dim]
+    before = torch.logcumsumexp(x.narrow(dim, 0, size - 1), dim)
+    after = torch.logcumsumexp(x.narrow(dim, 1, size - 1).flip(dim), dim).flip(dim)
+    middle = torch.logaddexp(before.narrow(dim, 0, size - 2), after.narrow(dim, 1, size - 2))
+    return torch.cat([after.narrow(dim, 0, 1), middle, before.narrow(dim, size - 2, 1)], dim)
+
+
 def effective_sample_size(log_w: Tensor) -> Tensor:
     r"""Effective number of particles :math:`(\sum_k w_k)^2 / \sum_k w_k^2`, between 1 and K.
 

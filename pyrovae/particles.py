@@ -3,20 +3,22 @@
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pyro
 import torch
 from pyro import poutine
+from pyro.distributions import Unit
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from .assembly import Particles, Recording, assemble
-from .errors import ParameterError, PyrovaeError, ShapeError
+from .errors import ParameterError, PyrovaeError, ShapeError, SiteError
 from .layout import PARTICLE_PLATE, nesting
 
 Program = Callable[..., Any]
@@ -31,6 +33,7 @@ def draw(
     vectorize_particles: bool = True,
     batch_plate: str | None = "auto",
     max_plate_nesting: int | None = None,
+    fixed_latents: bool = False,
     **kwargs: Any,  # noqa: ANN401
 ) -> Particles:
     """Draw K particles per datum from the guide and score them under model and guide.
@@ -46,6 +49,7 @@ def draw(
             site; None asks for one joint bound over all data (B = 1).
         max_plate_nesting: Number of batch dims that plates occupy, where it is known already.
             By default one extra pass, without side effects, finds it when K > 1.
+        fixed_latents: Hand every draw on as a constant, through which no gradient flows.
 
     Raises:
         PlateError: No plate, or more than one, encloses every site.
@@ -63,7 +67,7 @@ def draw(
     """
     if num_particles < 1:
         raise ShapeError(f"draw got num_particles={num_particles}, and needs at least 1")
-    pair = Pair(model, guide, args, kwargs)
+    pair = Pair(model, guide, args, kwargs, fixed_latents)
     if num_particles == 1 or not vectorize_particles:
         traces = [pair.trace()]
         first = _only_subsample_sites(traces[0])
@@ -82,6 +86,29 @@ def draw(
             "vectorize_particles=False"
         ) from error
     return assemble(recordings, num_particles, -depth - 1, batch_plate)
+
+
+def dream(
+    model: Program,
+    guide: Program,
+    *args: Any,  # noqa: ANN401
+    batch_plate: str | None = "auto",
+    **kwargs: Any,  # noqa: ANN401
+) -> Particles:
+    """Draw latents and data from the model, and score the latents under the guide.
+
+    The data of the arguments say how many to make. What the model dreams stands in their place
+    when the guide is called. No gradient flows into the dream, and none reaches the model.
+
+    Returns:
+        One particle for each datum.
+
+    Raises:
+        SiteError: The model cannot be drawn from, the guide has latents of its own, or what the
+            model observes is not one of the tensors in the arguments (nor a view of one).
+    """
+    traces = Pair(model, guide, args, kwargs).dream()
+    return assemble([_recordings(traces)], 1, None, batch_plate)
 
 
 @torch.no_grad()
@@ -124,6 +151,7 @@ class Pair:
     guide: Program
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    fixed_latents: bool = False
 
     def trace(
         self, num_particles: int = 1, depth: int = 0, replay: Trace | None = None
@@ -132,6 +160,26 @@ class Pair:
         own = _OwnParameters(strict=not pyro.settings.get("module_local_params"))
         guide_trace = self._run(self.guide, num_particles, depth, replay, own)
         return guide_trace, self._run(self.model, num_particles, depth, guide_trace, own)
+
+    def dream(self) -> tuple[Trace, Trace]:
+        """Trace the model with its observations removed, then the guide on what it made."""
+        own = _OwnParameters(strict=not pyro.settings.get("module_local_params"))
+        with torch.no_grad():
+            model_trace = self._run(poutine.uncondition(self.model), 1, 0, None, own)
+        batch = (self.args, self.kwargs)
+        for name, node in sample_sites(model_trace).items():
+            if node["infer"].get("was_observed"):
+                node["is_observed"] = True
+                batch = _in_its_place(batch, name, node)
+        dreamt = replace(self, args=batch[0], kwargs=batch[1])
+        guide_trace = dreamt._run(self.guide, 1, 0, model_trace, own)
+        for name in sample_sites(guide_trace):
+            if name not in model_trace.nodes:
+                raise SiteError(
+                    f"the guide samples '{name}', of which a dream of the model has no value; "
+                    "leave the sleep phase out, or write a guide without auxiliary sites"
+                )
+        return guide_trace, model_trace
 
     def plate_nesting(self) -> int:
         """Batch dims that the plates occupy, found by one pass without side effects."""
@@ -150,6 +198,8 @@ class Pair:
         own: "_OwnParameters",
     ) -> Trace:
         with ExitStack() as stack:
+            if self.fixed_latents:
+                stack.enter_context(_FixedLatents())  # outside the recorder, to come before it
             if num_particles > 1:
                 stack.enter_context(pyro.plate(PARTICLE_PLATE, num_particles, dim=-depth - 1))
             recorder = stack.enter_context(poutine.trace())
@@ -258,8 +308,48 @@ def leaves_of(trace: Trace) -> dict[str, Tensor]:
     return found
 
 
+def _in_its_place(batch: Any, name: str, node: dict[str, Any]) -> Any:  # noqa: ANN401
+    """The arguments with a drawn value in the tensor that held the observed one."""
+    if isinstance(node["fn"], Unit):
+        raise SiteError(f"the model has `pyro.factor('{name}', ...)`, and cannot be drawn from")
+    observed, value = node["infer"]["obs"], node["value"]
+    leaves, tree = pytree.tree_flatten(batch)
+    for i, leaf in enumerate(leaves):
+        if leaf is observed and value.shape == leaf.shape:
+            return pytree.tree_unflatten([*leaves[:i], value, *leaves[i + 1 :]], tree)
+    for i, leaf in enumerate(leaves):
+        if isinstance(leaf, Tensor) and _holds(leaf, observed) and value.shape == observed.shape:
+            fresh = leaf.clone()
+            start = observed.storage_offset() - leaf.storage_offset()
+            fresh.as_strided(observed.shape, observed.stride(), start).copy_(value)
+            return pytree.tree_unflatten([*leaves[:i], fresh, *leaves[i + 1 :]], tree)
+    raise SiteError(
+        f"the model observes at '{name}' a tensor that is neither an argument nor a view of one, "
+        "so that a dream cannot take its place; pass the data to the pair as it observes them: "
+        "`obs=x`, not `obs=x[rows]` or `obs=2 * x`"
+    )
+
+
+def _holds(whole: Tensor, part: Any) -> bool:  # noqa: ANN401
+    if not isinstance(part, Tensor) or not whole.is_contiguous() or whole.dtype != part.dtype:
+        return False
+    first = part.storage_offset() - whole.storage_offset()
+    last = first + sum((n - 1) * step for n, step in zip(part.shape, part.stride(), strict=True))
+    if whole.untyped_storage().data_ptr() != part.untyped_storage().data_ptr():
+        return False
+    return bool(part.numel() > 0 and first >= 0 and last < whole.numel())
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+class _FixedLatents(Messenger):
+    """Hand every draw on as a constant."""
+
+    def _pyro_post_sample(self, msg: Message) -> None:
+        if not msg["is_observed"] and isinstance(msg["value"], Tensor):
+            msg["value"] = msg["value"].detach()
 
 
 class _OwnParameters(Messenger):

@@ -8,7 +8,13 @@ from pyro.ops.stats import fit_generalized_pareto
 from torch.distributions import Normal
 
 from pyrovae.errors import ShapeError
-from pyrovae.math import effective_sample_size, log_mean_exp, nats_to_bits_per_dim, pareto_k
+from pyrovae.math import (
+    effective_sample_size,
+    log_mean_exp,
+    log_sum_exp_of_others,
+    nats_to_bits_per_dim,
+    pareto_k,
+)
 
 
 @pytest.fixture
@@ -25,6 +31,22 @@ def test_log_mean_exp_neither_overflows_nor_underflows():
     x = torch.tensor([[1000.0, -1000.0], [1000.0, -1000.0]])
     assert log_mean_exp(x).tolist() == [1000.0, -1000.0]
     assert log_mean_exp(torch.full((3,), -math.inf)) == -math.inf
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_log_sum_exp_of_others_is_what_its_name_says(log_w, dim):
+    for x in (log_w, log_w[:2, :2], log_w[:3, :3]):
+        others = (x.exp().sum(dim, keepdim=True) - x.exp()).log()
+        torch.testing.assert_close(log_sum_exp_of_others(x, dim), others)
+
+
+def test_log_sum_exp_of_others_never_subtracts():
+    x = torch.tensor([-1000.0, 1000.0, -math.inf, -1001.0], requires_grad=True)
+    found = log_sum_exp_of_others(x)
+    expected = [1000.0, -1000 + math.log1p(math.exp(-1)), 1000.0, 1000.0]
+    assert found.tolist() == pytest.approx(expected, rel=1e-6)
+    found.sum().backward()
+    assert x.grad.isfinite().all()
 
 
 def test_ess_by_the_formula_and_at_its_ends(log_w):

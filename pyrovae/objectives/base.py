@@ -8,7 +8,7 @@ from pyro.infer import ELBO as PyroELBO
 from pyro.infer.enum import get_importance_trace
 from torch import Tensor
 
-from ..errors import PlateError, ShapeError
+from ..errors import PlateError, ShapeError, SiteError
 from ..particles import Particles, Program, draw, plate_nesting
 
 
@@ -16,8 +16,9 @@ class ParticleELBO(PyroELBO, ABC):
     """Base of the estimators: a function of `Particles`, usable wherever a Pyro ELBO is.
 
     A subclass implements `bound`, in nats per datum; where the gradient that it wants is not the
-    gradient of that bound, it also implements `surrogate`. Losses are minus the bound, times the
-    scale of the pair, summed over the batch, as in Pyro; all are tensors.
+    gradient of that bound, it also implements `surrogate`. Losses are minus the bound (plus an
+    upper bound: every loss is minimised), times the scale of the pair, summed over the batch, as
+    in Pyro; all are tensors.
 
     Args:
         num_particles: Particles per datum, K >= 1.
@@ -30,6 +31,11 @@ class ParticleELBO(PyroELBO, ABC):
     Raises:
         ShapeError: `num_particles` is below one.
     """
+
+    is_upper_bound: bool = False
+    """Whether training makes the bound smaller: then the loss is plus the bound."""
+
+    _fixed_latents = False
 
     def __init__(
         self,
@@ -97,13 +103,13 @@ class ParticleELBO(PyroELBO, ABC):
     ) -> Tensor:
         """Scalar loss in nats whose `backward()` gives the estimator's gradient."""
         p = self.draw(model, guide, *args, **kwargs)
-        return -(p.scale * self.surrogate(p)).sum()
+        return self._as_loss(p, self.surrogate(p))
 
     def loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """Scalar loss in nats, without gradient."""
         with torch.no_grad():
             p = self.draw(model, guide, *args, **kwargs)
-            return -(p.scale * self.bound(p)).sum()
+            return self._as_loss(p, self.bound(p))
 
     def loss_and_grads(
         self,
@@ -137,6 +143,7 @@ class ParticleELBO(PyroELBO, ABC):
             vectorize_particles=self.vectorize_particles,
             batch_plate=self.batch_plate,
             max_plate_nesting=depth,
+            fixed_latents=self._fixed_latents,
             **kwargs,
         )
 
@@ -150,6 +157,10 @@ class ParticleELBO(PyroELBO, ABC):
             depth = plate_nesting(model, guide, *args, **kwargs)
             self._known_nesting = ((model, guide), depth)
         return self._known_nesting[1]
+
+    def _as_loss(self, p: Particles, bound: Tensor) -> Tensor:
+        total = (p.scale * bound).sum()
+        return total if self.is_upper_bound else -total
 
     def _score(self, p: Particles) -> Tensor | None:
         """log q of the sites without a reparameterised sampler [K, B]."""
@@ -165,3 +176,51 @@ class ParticleELBO(PyroELBO, ABC):
         self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:  # noqa: ANN401
         return get_importance_trace("flat", float("inf"), model, guide, args, kwargs)
+
+
+class FixedDrawsELBO(ParticleELBO):
+    """Base of the estimators whose gradient moves densities, and takes the draws as they are.
+
+    No gradient flows along a draw, so that sites with and without a reparameterised sampler are
+    treated alike. A subclass implements `bound` and `weights`. The guide must be able to score
+    any value of its latents.
+    """
+
+    _fixed_latents = True
+
+    @abstractmethod
+    def weights(self, p: Particles) -> tuple[Tensor | None, Tensor]:
+        """Factors of the gradients of log p(x, z) and of log q(z|x), each [K, B].
+
+        Need not be differentiable. None leaves the model as it is.
+        """
+
+    def surrogate(self, p: Particles) -> Tensor:
+        log_joint, log_q = p.log_lik + p.log_prior, p.log_q  # before the gradient is off
+        with torch.no_grad():
+            bound = self.bound(p)
+            of_model, of_guide = self.weights(p)
+        terms = of_guide * log_q
+        if of_model is not None:
+            terms = terms + of_model * log_joint
+        total = terms.sum(0)
+        return bound + (total - total.detach())
+
+    def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
+        p = super().draw(model, guide, *args, **kwargs)
+        for name, site in p.guide_sites.items():
+            try:
+                _ = site.log_prob
+            except (KeyError, NotImplementedError) as error:
+                raise SiteError(
+                    f"{type(self).__name__} scores given values under the guide, and site "
+                    f"'{name}' cannot score any but its own draws ({error}); use a flow with an "
+                    "inverse, or objectives.IWAE"
+                ) from error
+        return p
+
+
+def against_the_others(terms: Tensor) -> Tensor:
+    """Each particle's term minus the mean of the others' [K, B]; K >= 2."""
+    num_particles = terms.shape[0]
+    return (terms - terms.mean(0)) * (num_particles / (num_particles - 1))

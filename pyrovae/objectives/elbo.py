@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..kl import site_kl
 from ..particles import Particles
-from .base import ParticleELBO
+from .base import ParticleELBO, against_the_others
 
 
 class ELBO(ParticleELBO):
@@ -56,7 +56,7 @@ class ELBO(ParticleELBO):
         """Each particle's own term, against the mean of the others as a baseline."""
         terms = self._per_particle(p)
         if p.num_particles > 1:
-            terms = (terms - terms.mean(0)) * (p.num_particles / (p.num_particles - 1))
+            terms = against_the_others(terms)
         if not self.closed_form_kl:
             terms = terms + 1  # takes out the gradient of -log q, which is noise of mean zero
         return terms / p.num_particles

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import pyro
@@ -73,6 +74,17 @@ def discrete_copies(pair: DiscreteLatent, x: Tensor, n: int, z: Tensor | None = 
             pyro.sample("z", q.to_event(1))
 
     return Copies(pair.model, guide, x.expand(n, -1), leaves)
+
+
+def moments_by_enumeration(objective, pair: DiscreteLatent, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of the gradient in the logits over all draws, by their probability [L]."""
+    draws = list(product(pair.states, repeat=objective.num_particles))
+    z = torch.stack([torch.stack(d) for d in draws], 1)  # [K, 8^K, L]
+    copies = discrete_copies(pair, x, len(draws), z)
+    mass = dist.Bernoulli(logits=copies.leaves["logits"]).log_prob(z).sum((0, -1)).exp().detach()
+    gradients = copies.gradients(objective)
+    mean = mass @ gradients
+    return mean, mass @ gradients**2 - mean**2
 
 
 class _NotReparameterised(dist.Normal):
