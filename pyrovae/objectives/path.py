@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
+from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import GradientWarning, ReparamError
@@ -23,9 +24,9 @@ class PathELBO(ParticleELBO, ABC):
     :math:`h_k = w_k - \partial w_k / \partial \log w_k` and the score is left out. The model's
     parameters keep their gradient.
 
-    The guide runs a second time at the latents that it drew, and must be the same both times (no
-    dropout). A flow without an inverse cannot score what it did not draw just now: then
-    the plain gradient of the same bound is followed, and a `GradientWarning` says so once.
+    The guide runs a second time, at the latents that it drew. Where it cannot score them (a flow
+    without an inverse knows only what it drew last) or scores them differently (dropout), the
+    plain gradient of the same bound is followed, and a `GradientWarning` says so once.
 
     Raises:
         ReparamError: A site of the guide has no reparameterised sampler.
@@ -35,7 +36,8 @@ class PathELBO(ParticleELBO, ABC):
         2019), eqs. 6-8, https://arxiv.org/abs/1810.04152
     """
 
-    _known: tuple[tuple[Program, Program], bool] | None = None  # whether a pair can be rescored
+    _known_pair: tuple[Program, Program] | None = None
+    _can_rescore = True  # the known pair
     _has_warned = False
 
     @abstractmethod
@@ -65,28 +67,36 @@ class PathELBO(ParticleELBO, ABC):
         return weighted_loss(paths, p, value, w, h)
 
     def _rescored(self, paths: Paths, pair: tuple[Program, Program]) -> Particles | None:
-        if self._known is None or self._known[0] != pair:
+        is_new = self._known_pair != pair
+        if is_new:
+            self._known_pair, self._can_rescore = pair, True
             _ = paths.particles.log_q  # a flow may score what it drew now, and not after a failure
-            self._known = (pair, True)
-        if not self._known[1]:
+        if not self._can_rescore:
             return None
         try:
-            return paths.rescored()
+            p = paths.rescored()
         except (KeyError, NotImplementedError) as error:
-            self._known = (pair, False)
-            self._warn(error)
+            self._give_up(
+                f"the guide cannot score a latent again ({type(error).__name__}: {error}); use "
+                "flows with an inverse, such as AffineCoupling or AffineAutoregressive"
+            )
             return None
+        if is_new and is_validation_enabled():
+            first, again = paths.particles.log_q, p.log_q
+            if not torch.allclose(again, first, rtol=1e-2, atol=1e-2, equal_nan=True):
+                self._give_up(
+                    "the guide scores a latent differently the second time; take dropout and "
+                    "other noise out of its networks"
+                )
+                return None
+        return p
 
-    def _warn(self, error: Exception) -> None:
+    def _give_up(self, why: str) -> None:
+        self._can_rescore = False
         if not self._has_warned:
             self._has_warned = True
-            warnings.warn(
-                f"{self} follows the plain gradient of its bound: the guide cannot score a latent "
-                f"again ({type(error).__name__}: {error}); use flows with an inverse, such as "
-                "AffineCoupling or AffineAutoregressive, to leave out the score",
-                GradientWarning,
-                stacklevel=4,
-            )
+            text = f"{self} follows the plain gradient of its bound, because {why}"
+            warnings.warn(text, GradientWarning, stacklevel=4)
 
     def _demand_samplers(self, p: Particles) -> None:
         for site in p.guide_sites.values():

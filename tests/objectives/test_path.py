@@ -267,3 +267,23 @@ def test_after_a_flow_without_inverse_another_pair_is_scored_again():
     ours, plain = (repeated_gradients(o, other, 60) for o in (objective, IWAE(3)))
     assert (two_sample_z(ours, plain).abs() < 4.5).all()
     assert ours.var(0).sum() < 0.8 * plain.var(0).sum()
+
+
+def test_dropout_in_the_guide_gets_the_plain_gradient():
+    """Another mask is another guide, whose path is not the one that was taken."""
+    encoder = nn.Sequential(nn.Dropout(0.5), nn.Linear(6, 2 * LATENT)).double()
+
+    def made(x):
+        return (None if x is None else _base(encoder, x)), [], {"encoder": encoder}
+
+    pair = _pair(made)
+    objective, call = DReG(3), (pair.model, pair.guide, *pair.args)
+    with pytest.warns(GradientWarning, match="differently the second time"):
+        objective.loss_and_grads(*call)
+    losses = []
+    for each in (objective, IWAE(3)):
+        pyro.set_rng_seed(4)
+        losses.append(torch.autograd.grad(each.differentiable_loss(*call), encoder[1].weight)[0])
+    torch.testing.assert_close(*losses)
+    encoder.eval()
+    assert DReG(3).loss_and_grads(*call).isfinite()
