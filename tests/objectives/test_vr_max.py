@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from pyrovae.data import DiscreteLatent, LinearGaussian
-from pyrovae.objectives import IWAE, Renyi, VRMax
-from tests.objectives.copies import gaussian_copies
+from pyrovae.objectives import IWAE, PathELBO, Renyi, VRMax
+from tests.objectives.copies import gaussian_copies, two_sample_z
 from tests.oracles import lg2, phi_gradient, z_scores
 
 
@@ -51,6 +51,24 @@ def test_only_the_best_particle_moves():
     (gradient,) = torch.autograd.grad(VRMax(6).surrogate(p).sum(), p.log_w)
     one_hot = torch.nn.functional.one_hot(p.log_w.argmax(0), 6).T
     torch.testing.assert_close(gradient, one_hot.double())
+
+
+class _PathOnly(PathELBO):
+    def bound(self, p):
+        return p.log_w.amax(0)
+
+    def weights(self, p):
+        best = (p.log_w == p.log_w.amax(0)).to(p.log_w.dtype)
+        return best, best
+
+
+def test_leaving_out_the_score_would_point_the_other_way():
+    pair, x = lg2()
+    gradients = [
+        gaussian_copies(pair, x, 20_000).gradients(made(5))[:, :2] for made in (VRMax, _PathOnly)
+    ]
+    assert (two_sample_z(*gradients).abs() > 20).all()
+    assert (gradients[0].mean(0) * gradients[1].mean(0) < 0).all()
 
 
 def test_discrete_latents():
