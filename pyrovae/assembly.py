@@ -1,7 +1,7 @@
 """What a guide and a model recorded becomes particles: the arrays [K, B] that estimators see."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -123,6 +123,13 @@ def assemble(
         num_particles=num_particles,
         batch_size=batch_size,
     )
+
+
+def with_guide(p: Particles, recordings: list[Recording]) -> Particles:
+    """The same particles, with the guide as it was recorded anew at their values."""
+    sites = [r.sites for r in recordings]
+    again = {n: _site(n, [t[n] for t in sites], s.layout) for n, s in p.guide_sites.items()}
+    return replace(p, guide_sites=again)
 
 
 def _site(name: str, messages: list[dict[str, Any]], layout: Layout) -> Site:

@@ -47,3 +47,7 @@ class CheckpointError(PyrovaeError, ValueError):
 
 class ConfigError(PyrovaeError, ValueError):
     """A configuration names something that does not exist or does not fit."""
+
+
+class GradientWarning(UserWarning):
+    """An estimator follows another gradient than the one that it is named for."""

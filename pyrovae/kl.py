@@ -14,7 +14,6 @@ from torch.distributions import (
 )
 
 from .particles import Particles, Program, draw, undisturbed
-from .site import Site
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,7 @@ def site_kl(p: Particles, name: str, *, closed_form: bool = True) -> SiteKL:
                 value = guide_site.collect([divergence(q, prior) for q, prior in pairs])
                 return SiteKL(value, "closed form")
             except NotImplementedError:
-                kinds = (_kind(guide_site), _kind(model_site))
-                why = f"no closed form between {kinds[0]} and {kinds[1]}"
+                why = f"no closed form between {guide_site.kind} and {model_site.kind}"
     else:
         why = "asked for"
     value = guide_site.log_prob
@@ -92,7 +90,7 @@ def _obstacle(p: Particles, name: str) -> str | None:
     guide_site, model_site = p.guide_sites[name], p.model_sites.get(name)
     if model_site is None or model_site.is_observed or guide_site.is_observed:
         return "it has no partner among the latents of the model"
-    if _kind(guide_site) == "Delta":
+    if guide_site.kind == "Delta":
         return "a point mass may carry a density of its own, which a closed form would drop"
     if any(a is not b for a, b in zip(guide_site.masks, model_site.masks, strict=True)):
         return "model and guide mask it differently"
@@ -104,10 +102,3 @@ def _obstacle(p: Particles, name: str) -> str | None:
         if not site.is_observed and other not in earlier_in_guide:
             return f"the model draws '{other}' before it and the guide after it"
     return None
-
-
-def _kind(site: Site) -> str:
-    fn = site.distributions[0]
-    while type(fn).__name__ in ("Independent", "MaskedDistribution", "ExpandedDistribution"):
-        fn = fn.base_dist
-    return type(fn).__name__

@@ -49,6 +49,19 @@ class Layout:
             return full.movedim(batch_dim, 0).unsqueeze(0)
         return full.movedim((self.particle_dim - event_dim - shift, batch_dim), (0, 1))
 
+    def spread(self, per_particle: Tensor, value: Tensor, event_dim: int) -> Tensor:
+        """Lay one number per particle and datum along a value's own axes, undoing `arrange`.
+
+        [K, B] -> [(K), ..., B, ..., 1 per event dim], which broadcasts against the value.
+        """
+        sizes = [1] * self.rank
+        if self.batch_dim is not None:
+            sizes[self.batch_dim] = per_particle.shape[1]
+        if self.particle_dim is not None:  # left of all plates, so that no axes change places
+            sizes[self.particle_dim] = per_particle.shape[0]
+        absent = max(0, self.rank - (value.dim() - event_dim))
+        return per_particle.reshape(sizes[absent:] + [1] * event_dim)
+
 
 def nesting(messages: Iterable[dict[str, Any]]) -> int:
     """Number of batch dims that the plates of these sites occupy."""

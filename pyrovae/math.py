@@ -34,6 +34,42 @@ def log_sum_exp_of_others(x: Tensor, dim: int = 0) -> Tensor:
     return torch.cat([after.narrow(dim, 0, 1), middle, before.narrow(dim, size - 2, 1)], dim)
 
 
+def log_power_mean(log_w: Tensor, order: float) -> Tensor:
+    r"""Stable :math:`\frac1r \log \frac1K \sum_k w_k^r` of order r; at zero the mean of log w.
+
+    Args:
+        log_w: Logarithms of K numbers [K, B].
+        order: r, any real number.
+
+    Returns:
+        [B], which keeps its digits however close to zero the order is.
+
+    Example:
+        >>> log_power_mean(torch.tensor([[0.0], [0.0]]), order=0.5)
+        tensor([0.])
+    """
+    mean = log_w.mean(0)
+    if order == 0:
+        return mean
+    centre = torch.where(mean.isfinite(), mean, 0.0)  # a weight of zero has no finite log
+    spread = order * (log_w - centre)
+    # Close to order zero the log-mean-exp is a small number that must keep its digits.
+    is_small = spread.detach().abs().amax(0) < 1
+    small = torch.log1p(torch.expm1(torch.where(is_small, spread, 0)).mean(0))
+    return centre + torch.where(is_small, small, log_mean_exp(spread)) / order
+
+
+def power_weights(log_w: Tensor, order: float) -> Tensor:
+    r"""Shares :math:`w_k^r / \sum_j w_j^r`: the gradient of `log_power_mean` in log w [K, B].
+
+    Example:
+        >>> power_weights(torch.tensor([[0.0], [5.0]]), order=0.0)
+        tensor([[0.5000],
+                [0.5000]])
+    """
+    return torch.softmax(order * log_w, 0) if order else torch.full_like(log_w, 1 / len(log_w))
+
+
 def effective_sample_size(log_w: Tensor) -> Tensor:
     r"""Effective number of particles :math:`(\sum_k w_k)^2 / \sum_k w_k^2`, between 1 and K.
 

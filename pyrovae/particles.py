@@ -1,7 +1,7 @@
 """A (model, guide) pair and a batch become particles, by tracing Pyro: the one way to draw."""
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -23,6 +23,9 @@ from .layout import PARTICLE_PLATE, nesting
 
 Program = Callable[..., Any]
 """A Pyro model or guide: a function, a bound method, a `PyroModule`."""
+
+Alias = Callable[[Trace], Trace]
+"""What stands for the guide's trace where the model is replayed."""
 
 
 def draw(
@@ -65,27 +68,9 @@ def draw(
         >>> draw(oracle.model, oracle.guide, x, num_particles=4).log_w.shape
         torch.Size([4, 3])
     """
-    if num_particles < 1:
-        raise ShapeError(f"draw got num_particles={num_particles}, and needs at least 1")
     pair = Pair(model, guide, args, kwargs, fixed_latents)
-    if num_particles == 1 or not vectorize_particles:
-        traces = [pair.trace()]
-        first = _only_subsample_sites(traces[0])
-        traces += [pair.trace(replay=first) for _ in range(num_particles - 1)]
-        return assemble([_recordings(t) for t in traces], num_particles, None, batch_plate)
-    depth = pair.plate_nesting() if max_plate_nesting is None else max_plate_nesting
-    try:
-        recordings = [_recordings(pair.trace(num_particles, depth))]
-    except PyrovaeError:
-        raise
-    except (RuntimeError, ValueError, IndexError) as error:
-        raise ShapeError(
-            f"the pair could not take {num_particles} particles in one pass, where latents have "
-            f"the shape [{num_particles}, B, ...] ({_first_line(error)}); write it for leading "
-            "axes, wrap its networks in pyrovae.nn.OneBatchAxis, or draw with "
-            "vectorize_particles=False"
-        ) from error
-    return assemble(recordings, num_particles, -depth - 1, batch_plate)
+    traces, particle_dim = pair.traces(num_particles, vectorize_particles, max_plate_nesting)
+    return assemble([recordings(t) for t in traces], num_particles, particle_dim, batch_plate)
 
 
 def dream(
@@ -108,7 +93,7 @@ def dream(
             model observes is not one of the tensors in the arguments (nor a view of one).
     """
     traces = Pair(model, guide, args, kwargs).dream()
-    return assemble([_recordings(traces)], 1, None, batch_plate)
+    return assemble([recordings(traces)], 1, None, batch_plate)
 
 
 @torch.no_grad()
@@ -154,12 +139,59 @@ class Pair:
     fixed_latents: bool = False
 
     def trace(
-        self, num_particles: int = 1, depth: int = 0, replay: Trace | None = None
+        self,
+        num_particles: int = 1,
+        depth: int = 0,
+        replay: Trace | None = None,
+        alias: Alias | None = None,
     ) -> tuple[Trace, Trace]:
-        """Trace the guide, then the model replayed against it."""
+        """Trace the guide, then the model replayed against it, or against an alias of it."""
         own = _OwnParameters(strict=not pyro.settings.get("module_local_params"))
         guide_trace = self._run(self.guide, num_particles, depth, replay, own)
-        return guide_trace, self._run(self.model, num_particles, depth, guide_trace, own)
+        seen = guide_trace if alias is None else alias(guide_trace)
+        return guide_trace, self._run(self.model, num_particles, depth, seen, own)
+
+    def traces(
+        self,
+        num_particles: int,
+        vectorize_particles: bool,
+        max_plate_nesting: int | None = None,
+        alias: Alias | None = None,
+    ) -> tuple[list[tuple[Trace, Trace]], int | None]:
+        """Of guide and model: one of all particles and the particle plate's dim, or one of each.
+
+        Raises:
+            ShapeError: The pair cannot take the particle axis, or `num_particles` is below one.
+        """
+        if num_particles < 1:
+            raise ShapeError(f"draw got num_particles={num_particles}, and needs at least 1")
+        if num_particles == 1 or not vectorize_particles:
+            traces = [self.trace(alias=alias)]
+            first = _only_subsample_sites(traces[0])
+            for _ in range(num_particles - 1):
+                traces.append(self.trace(replay=first, alias=alias))
+            return traces, None
+        depth = self.plate_nesting() if max_plate_nesting is None else max_plate_nesting
+        try:
+            return [self.trace(num_particles, depth, alias=alias)], -depth - 1
+        except PyrovaeError:
+            raise
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise ShapeError(
+                f"the pair could not take {num_particles} particles in one pass, where latents "
+                f"have the shape [{num_particles}, B, ...] ({_first_line(error)}); write it for "
+                "leading axes, wrap its networks in pyrovae.nn.OneBatchAxis, or draw with "
+                "vectorize_particles=False"
+            ) from error
+
+    def record_guide(
+        self, num_particles: int, particle_dim: int | None, replays: Iterable[Trace]
+    ) -> list[Recording]:
+        """Record the guide again, at the values of the given traces of it."""
+        count, depth = (1, 0) if particle_dim is None else (num_particles, -particle_dim - 1)
+        own = _OwnParameters(strict=not pyro.settings.get("module_local_params"))
+        again = [self._run(self.guide, count, depth, replay, own) for replay in replays]
+        return [Recording(sample_sites(trace), leaves_of(trace)) for trace in again]
 
     def dream(self) -> tuple[Trace, Trace]:
         """Trace the model with its observations removed, then the guide on what it made."""
@@ -282,7 +314,8 @@ def sample_sites(trace: Trace) -> dict[str, dict[str, Any]]:
     }
 
 
-def _recordings(traces: tuple[Trace, Trace]) -> tuple[Recording, Recording]:
+def recordings(traces: tuple[Trace, Trace]) -> tuple[Recording, Recording]:
+    """What the traces of guide and model hold."""
     guide, model = (Recording(sample_sites(trace), leaves_of(trace)) for trace in traces)
     return guide, model
 

@@ -42,6 +42,14 @@ class Site:
         """Whether the site has a reparameterised sampler."""
         return all(fn.has_rsample for fn in self.distributions)
 
+    @property
+    def kind(self) -> str:
+        """Name of the distribution's class, under what only reshapes or masks it."""
+        fn = self.distributions[0]
+        while type(fn).__name__ in ("Independent", "MaskedDistribution", "ExpandedDistribution"):
+            fn = fn.base_dist
+        return type(fn).__name__
+
     @cached_property
     def value(self) -> Tensor:
         """What was drawn or observed [K, B, ..., *event]."""

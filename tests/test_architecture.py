@@ -19,7 +19,7 @@ ORDER = [
     {"site"},
     {"assembly"},
     {"particles"},
-    {"parameters", "kl"},
+    {"parameters", "kl", "paths"},
     {"models"},
     {"objectives"},
     {"train"},
@@ -37,7 +37,7 @@ STRANGERS = {
     # Particles, and what is built on them alone, know neither data nor networks.
     **{
         room: {"data", "nn"}
-        for room in ("layout", "site", "assembly", "particles", "parameters", "kl")
+        for room in ("layout", "site", "assembly", "particles", "parameters", "kl", "paths")
     },
     # Any pair is estimated, trained and measured: the families are not known there.
     **{room: {"models"} for room in ("objectives", "train", "evaluate")},
@@ -46,6 +46,8 @@ STRANGERS = {
 # In a folder, files import only its base.py, and `__init__` all of them. Further siblings:
 SHARED = {
     "models": {"priors", "posteriors"},
+    # Abstract classes between the base and some of the estimators.
+    "objectives": {"path", "groups"},
     # Whole programs, whose parts build on each other; circles are refused there like elsewhere.
     "train": {"*"},
     "cli": {"*"},
@@ -259,7 +261,8 @@ def _build(root: Path, files: dict[str, str]) -> None:
     empty = [
         "__init__.py", "errors.py", "math.py", "layout.py", "site.py", "assembly.py",
         "particles.py", "kl.py",
-        "parameters.py", "plots.py", "report.py", "cli/__init__.py", "data/__init__.py",
+        "parameters.py", "paths.py", "plots.py", "report.py", "cli/__init__.py",
+        "data/__init__.py",
         "data/base.py", "data/images/__init__.py", "data/images/base.py", "nn/__init__.py",
         "nn/base.py", "nn/mlp.py", "nn/likelihoods/__init__.py", "nn/likelihoods/base.py",
         "nn/likelihoods/normal.py", "models/__init__.py", "models/base.py", "models/priors.py",

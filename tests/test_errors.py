@@ -9,7 +9,9 @@ from pyrovae import errors
 KINDS = [
     kind
     for _, kind in inspect.getmembers(errors, inspect.isclass)
-    if kind.__module__ == errors.__name__ and kind is not errors.PyrovaeError
+    if kind.__module__ == errors.__name__
+    and kind is not errors.PyrovaeError
+    and not issubclass(kind, Warning)
 ]
 
 

@@ -186,3 +186,27 @@ class TestCommonScale:
     def test_equal_up_to_rounding(self):
         both = self._scaled(1 / 3, "guide") + self._scaled(torch.tensor(1 / 3))
         assert common_scale(both, self.layout) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape", "event_dim", "spread"),
+    [
+        (Layout(None, -1, 1, 3), (3, 7), 1, (3, 1)),
+        (Layout(-2, -1, 2, 3), (5, 3, 7, 2), 2, (5, 3, 1, 1)),
+        (Layout(-3, -1, 3, 3), (5, 4, 3, 7), 1, (5, 1, 3, 1)),
+        (Layout(-3, -2, 3, 3), (5, 3, 4), 0, (5, 3, 1)),
+        (Layout(None, -2, 3, 3), (3, 1, 7), 1, (3, 1, 1)),
+        (Layout(-2, None, 2, 1), (5, 1, 7), 1, (5, 1, 1)),
+        (Layout(None, None, 0, 1), (7,), 1, (1,)),
+    ],
+)
+def test_spread_lays_weights_along_a_value(layout, shape, event_dim, spread):
+    num_particles = 5 if layout.particle_dim is not None else 1
+    weights = torch.rand(num_particles, layout.batch_size)
+    value = torch.randn(shape)
+    laid = layout.spread(weights, value, event_dim)
+    assert laid.shape == spread
+    arranged = layout.arrange(laid * value, event_dim)
+    flat = arranged.flatten(2) if arranged.dim() > 2 else arranged.unsqueeze(-1)
+    expected = layout.arrange(value, event_dim).reshape(flat.shape) * weights.unsqueeze(-1)
+    torch.testing.assert_close(flat, expected)

@@ -11,9 +11,11 @@ from pyrovae.errors import ShapeError
 from pyrovae.math import (
     effective_sample_size,
     log_mean_exp,
+    log_power_mean,
     log_sum_exp_of_others,
     nats_to_bits_per_dim,
     pareto_k,
+    power_weights,
 )
 
 
@@ -47,6 +49,16 @@ def test_log_sum_exp_of_others_never_subtracts():
     assert found.tolist() == pytest.approx(expected, rel=1e-6)
     found.sum().backward()
     assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("order", [-1.0, -1e-7, 0.0, 0.5, 1.0, 3.0])
+def test_power_mean_and_its_weights(log_w, order):
+    leaf = log_w.requires_grad_()
+    mean = log_power_mean(leaf, order)
+    expected = (order * leaf).exp().mean(0).log() / order if abs(order) > 0.1 else leaf.mean(0)
+    torch.testing.assert_close(mean, expected, rtol=0, atol=1e-5 if order else 1e-12)
+    (gradient,) = torch.autograd.grad(mean.sum(), leaf)
+    torch.testing.assert_close(power_weights(leaf, order), gradient)
 
 
 def test_ess_by_the_formula_and_at_its_ends(log_w):

@@ -2,28 +2,47 @@
 
 from .base import ParticleELBO
 from .beta import Beta
+from .ciwae import CIWAE, DReGCIWAE
 from .cubo import CUBO
+from .dreg import DReG
 from .elbo import ELBO
 from .eubo import EUBO
+from .groups import GroupedELBO
 from .iwae import IWAE
 from .jvi import JVI
+from .miwae import MIWAE, DReGMIWAE
+from .path import PathELBO
+from .piwae import PIWAE, DReGPIWAE
 from .reinforce import REINFORCE
 from .renyi import Renyi
 from .rws import RWS
+from .stl import STL
 from .tvo import TVO
 from .vimco import VIMCO
+from .vr_max import VRMax
 
 __all__ = [
+    "Beta",
+    "CIWAE",
     "CUBO",
+    "DReG",
+    "DReGCIWAE",
+    "DReGMIWAE",
+    "DReGPIWAE",
     "ELBO",
     "EUBO",
+    "GroupedELBO",
     "IWAE",
     "JVI",
+    "MIWAE",
+    "PIWAE",
+    "ParticleELBO",
+    "PathELBO",
     "REINFORCE",
     "RWS",
+    "Renyi",
+    "STL",
     "TVO",
     "VIMCO",
-    "Beta",
-    "ParticleELBO",
-    "Renyi",
+    "VRMax",
 ]

@@ -1,9 +1,8 @@
 """Variational Renyi bound."""
 
-import torch
 from torch import Tensor
 
-from ..math import log_mean_exp
+from ..math import log_power_mean
 from ..particles import Particles
 from .base import ParticleELBO
 
@@ -49,16 +48,7 @@ class Renyi(ParticleELBO):
         self.alpha = alpha
 
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
-        order = 1 - self.alpha
-        mean = p.log_w.mean(0)
-        if order == 0:
-            return mean
-        centre = torch.where(mean.isfinite(), mean, 0.0)  # a weight of zero has no finite log
-        spread = order * (p.log_w - centre)
-        # Close to alpha = 1 the log-mean-exp is a small number that must keep its digits.
-        is_small = spread.detach().abs().amax(0) < 1
-        small = torch.log1p(torch.expm1(torch.where(is_small, spread, 0)).mean(0))
-        return centre + torch.where(is_small, small, log_mean_exp(spread)) / order
+        return log_power_mean(p.log_w, 1 - self.alpha)
 
     def __repr__(self) -> str:
         return f"Renyi(alpha={self.alpha}, num_particles={self.num_particles})"

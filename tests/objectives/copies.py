@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pyrovae.data.synthetic import DiscreteLatent, LinearGaussian
+from pyrovae.parameters import trainable
 from tests.oracles import phi_gradient
 
 LOG_2PI = 1.8378770664093453
@@ -103,3 +104,29 @@ class _Fixed(dist.Bernoulli):
 
     def sample(self, sample_shape=()):
         return self.draws if len(self.batch_shape) == self.draws.dim() else self.draws[0]
+
+
+def repeated_gradients(objective, pair, repeats: int, *, copies: int = 100) -> Tensor:
+    """Independent gradients of the bound of any pair, each a mean over copies of its data [R, P].
+
+    All leaves of model and guide, flattened; what a leaf does not receive is zero.
+    """
+    call = (pair.model, pair.guide, pair.args[0].repeat(copies, *[1] * (pair.args[0].dim() - 1)))
+    leaves = list(trainable(*call).values())
+    rows = []
+    for _ in range(repeats):
+        loss = objective.differentiable_loss(*call) / -copies
+        grads = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
+        rows.append(torch.cat([grad.flatten() for grad in grads]))
+    return torch.stack(rows)
+
+
+def two_sample_z(a: Tensor, b: Tensor) -> Tensor:
+    """Difference of means in standard errors, coordinate by coordinate; samples [N, P] each.
+
+    Coordinates that depend on nothing random must agree to rounding, and count as zero.
+    """
+    difference = a.mean(0) - b.mean(0)
+    error = (a.var(0) / len(a) + b.var(0) / len(b)).sqrt()
+    rounding = 1e-10 * (1 + a.mean(0).abs())
+    return torch.where(difference.abs() < rounding, 0.0, difference / error.clamp_min(1e-30))

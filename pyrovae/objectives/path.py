@@ -1,0 +1,160 @@
+"""Estimators whose gradient to the guide runs along the latents' paths, without its score."""
+
+import warnings
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor
+
+from ..errors import GradientWarning, ReparamError
+from ..particles import Particles, Program
+from ..paths import Paths, draw_paths
+from .base import ParticleELBO
+
+
+class PathELBO(ParticleELBO, ABC):
+    r"""Base of the estimators that replace the guide's score by a weight on the latents' paths.
+
+    Of a bound with weights :math:`w_k = \partial\,\mathrm{bound} / \partial \log w_k`, the term
+    :math:`-w_k\,\partial_\varphi \log q(z_k)` of its gradient is mostly noise. In expectation it
+    equals :math:`-\partial w_k / \partial \log w_k` times the gradient along the path
+    :math:`\varphi \to z_k`, so that the path weighs
+    :math:`h_k = w_k - \partial w_k / \partial \log w_k` and the score is left out. The model's
+    parameters keep their gradient.
+
+    The guide runs a second time, at the latents that it drew. Where it cannot score them (a flow
+    without an inverse knows only what it drew last) or scores them differently (dropout), the
+    plain gradient of the same bound is followed, and a `GradientWarning` says so once.
+
+    Raises:
+        ReparamError: A site of the guide has no reparameterised sampler.
+
+    Source:
+        Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives (Tucker et al.,
+        2019), eqs. 6-8, https://arxiv.org/abs/1810.04152
+    """
+
+    _known_pair: tuple[Program, Program] | None = None
+    _can_rescore = True  # the known pair
+    _has_warned = False
+
+    @abstractmethod
+    def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
+        """(w, h) [K, B]: what each particle weighs for the model's parameters and on its path."""
+
+    def plain_loss(self, paths: Paths) -> Tensor:
+        """Scalar loss with the gradient to follow where the guide cannot be scored again."""
+        p = paths.particles
+        return -(p.scale * self.bound(p)).sum()
+
+    def differentiable_loss(
+        self,
+        model: Program,
+        guide: Program,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Tensor:
+        paths = paths_of(self, model, guide, *args, **kwargs)
+        self._demand_samplers(paths.particles)
+        p = self._rescored(paths, (model, guide))
+        if p is None:
+            return self.plain_loss(paths)
+        _ = p.log_w  # kept by `p`, with its graph
+        with torch.no_grad():
+            value, (w, h) = self.bound(p), self.weights(p)
+        return weighted_loss(paths, p, value, w, h)
+
+    def _rescored(self, paths: Paths, pair: tuple[Program, Program]) -> Particles | None:
+        is_new = self._known_pair != pair
+        if is_new:
+            self._known_pair, self._can_rescore = pair, True
+            _ = paths.particles.log_q  # a flow may score what it drew now, and not after a failure
+        if not self._can_rescore:
+            return None
+        try:
+            p = paths.rescored()
+        except (KeyError, NotImplementedError) as error:
+            self._give_up(
+                f"the guide cannot score a latent again ({type(error).__name__}: {error}); use "
+                "flows with an inverse, such as AffineCoupling or AffineAutoregressive"
+            )
+            return None
+        if is_new and is_validation_enabled():
+            first, again = paths.particles.log_q, p.log_q
+            if not torch.allclose(again, first, rtol=1e-2, atol=1e-2, equal_nan=True):
+                self._give_up(
+                    "the guide scores a latent differently the second time; take dropout and "
+                    "other noise out of its networks"
+                )
+                return None
+        return p
+
+    def _give_up(self, why: str) -> None:
+        self._can_rescore = False
+        if not self._has_warned:
+            self._has_warned = True
+            text = f"{self} follows the plain gradient of its bound, because {why}"
+            warnings.warn(text, GradientWarning, stacklevel=4)
+
+    def _demand_samplers(self, p: Particles) -> None:
+        for site in p.guide_sites.values():
+            if not site.has_rsample and (site.is_auxiliary or not site.is_observed):
+                raise ReparamError(
+                    f"site '{site.name}' ({site.kind}) has no reparameterised sampler, which "
+                    f"{self} needs; relax it (RelaxedOneHotCategorical and the like), enumerate "
+                    "it with pyro.infer.TraceEnum_ELBO, or use objectives.ELBO or "
+                    "objectives.IWAE, which fall back on its score"
+                )
+
+
+def paths_of(
+    objective: ParticleELBO,
+    model: Program,
+    guide: Program,
+    *args: Any,  # noqa: ANN401
+    **kwargs: Any,  # noqa: ANN401
+) -> Paths:
+    """Particles as the objective draws them, on aliases."""
+    return draw_paths(
+        model,
+        guide,
+        *args,
+        num_particles=objective.num_particles,
+        vectorize_particles=objective.vectorize_particles,
+        batch_plate=objective.batch_plate,
+        max_plate_nesting=objective._nesting(model, guide, args, kwargs),
+        **kwargs,
+    )
+
+
+def weighted_loss(paths: Paths, p: Particles, value: Tensor, w: Tensor, h: Tensor) -> Tensor:
+    """Scalar loss with the gradient of sum_k w_k log w_k, but h_k along the latents' paths.
+
+    Args:
+        paths: Where `p` comes from.
+        p: Rescored, and then the guide's score is left out; or as drawn, and then it weighs h.
+        value: The bound [B].
+        w: What each particle weighs for the model's parameters [K, B].
+        h: What it weighs along its path [K, B].
+    """
+    share = w
+    if h is not w:
+        # A weight may vanish where its path counts. What this adds is below w's rounding, as all
+        # weights sum to one, and keeps the quotient finite.
+        share = torch.maximum(w, torch.finfo(w.dtype).eps * h.abs())
+    terms = _weigh(share, p.log_lik + p.log_prior)
+    if p is paths.particles:
+        terms = terms - _weigh(h, p.log_q)
+        path_only = torch.zeros_like(value).sum()
+    else:
+        path_only = paths.along((p.scale * _weigh(share, p.log_q)).sum())
+    if h is not w:  # last: from here on the gradient that reaches the latents is multiplied
+        paths.weigh(h / share.clamp_min(torch.finfo(w.dtype).tiny))
+    return path_only - (p.scale * (value + terms - terms.detach())).sum()
+
+
+def _weigh(share: Tensor, log_prob: Tensor) -> Tensor:  # [K, B] -> [B]
+    # A particle of weight zero may have an infinite log-density.
+    return (share * torch.where(share == 0, 0.0, log_prob)).sum(0)
