@@ -42,6 +42,23 @@ def effective_sample_size(log_w: Tensor) -> Tensor:
     return torch.exp(2 * torch.logsumexp(log_w, 0) - torch.logsumexp(2 * log_w, 0))
 
 
+def log_mean_exp_error(log_w: Tensor) -> Tensor:
+    """Standard error of `log_mean_exp` over K independent weights, by the delta method.
+
+    Args:
+        log_w: Log weights [K, B].
+
+    Returns:
+        Nats [B]; NaN at K = 1.
+    """
+    num_particles = log_w.shape[0]
+    if num_particles == 1:
+        return math.nan * log_w[0]
+    # Var(mean w) / (mean w)^2, where K / ESS is the mean square over the squared mean.
+    excess = (num_particles / effective_sample_size(log_w) - 1).clamp_min(0)
+    return (excess / (num_particles - 1)).sqrt()
+
+
 def pareto_k(log_w: Tensor) -> Tensor:
     r"""Shape k-hat of a generalised Pareto distribution fitted to the largest weights.
 

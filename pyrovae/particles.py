@@ -182,10 +182,11 @@ def score(
     if like is None:
         with undisturbed(), torch.no_grad():
             like = draw(model, guide, *args, batch_plate=batch_plate, **kwargs)
-    if not latents or latents.keys() != like.guide_sites.keys():
+    needed = {name for name, site in like.guide_sites.items() if not site.is_observed}
+    if not needed or not needed <= latents.keys() <= like.guide_sites.keys():
         raise SiteError(
-            f"score got values of {sorted(latents)}, and the guide samples "
-            f"{sorted(like.guide_sites)}; give a value of each"
+            f"score got values of {sorted(latents)}, and the guide samples {sorted(needed)}; give "
+            "a value of each"
         )
     num_particles = next(iter(latents.values())).shape[0]
     known = next(iter(like.guide_sites.values())).layout

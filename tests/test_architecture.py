@@ -46,6 +46,7 @@ STRANGERS = {
 # In a folder, files import only its base.py, and `__init__` all of them. Further siblings:
 SHARED = {
     "models": {"priors", "posteriors"},
+    "evaluate/annealing": {"tempered_path", "hmc"},
     # Whole programs, whose parts build on each other; circles are refused there like elsewhere.
     "train": {"*"},
     "cli": {"*"},

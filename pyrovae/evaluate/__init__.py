@@ -1,14 +1,19 @@
 """Measurements of a trained pair: evidence, the parts of the ELBO, the use of its latents."""
 
+from .annealing import Annealed, Bracket, ais, bdmc
 from .evidence import Evidence, log_evidence
 from .latents import ActiveUnits, active_units, posterior_means
 from .parts import ELBOParts, elbo_parts
 
 __all__ = [
     "ActiveUnits",
+    "Annealed",
+    "Bracket",
     "ELBOParts",
     "Evidence",
     "active_units",
+    "ais",
+    "bdmc",
     "elbo_parts",
     "log_evidence",
     "posterior_means",

@@ -11,6 +11,7 @@ from ..math import (
     MIN_PARTICLES_PARETO,
     effective_sample_size,
     log_mean_exp,
+    log_mean_exp_error,
     pareto_smooth,
 )
 from ..particles import Program
@@ -185,12 +186,9 @@ def log_evidence(
 
 def _statistics(log_w: Tensor) -> tuple[Tensor, ...]:  # [K, b] -> 5 x [b]
     log_w = log_w.double()
-    num_particles = log_w.shape[0]
     ess = effective_sample_size(log_w)
-    # Var(mean w) / (mean w)^2, where K / ESS is the mean square over the squared mean.
-    excess = (num_particles / ess - 1).clamp_min(0)
-    error = (excess / (num_particles - 1)).sqrt() if num_particles > 1 else math.nan * ess
     smooth, k_hat = math.nan * log_w, math.nan * ess
-    if num_particles >= MIN_PARTICLES_PARETO:
+    if len(log_w) >= MIN_PARTICLES_PARETO:
         smooth, k_hat = pareto_smooth(log_w)
+    error = log_mean_exp_error(log_w)
     return log_mean_exp(log_w), error, ess, k_hat, log_mean_exp(smooth)
