@@ -2,6 +2,7 @@
 
 from .annealing import Annealed, Bracket, ais, bdmc
 from .evidence import Evidence, log_evidence
+from .gaps import InferenceGaps, inference_gaps
 from .latents import ActiveUnits, active_units, posterior_means
 from .parts import ELBOParts, elbo_parts
 
@@ -11,10 +12,12 @@ __all__ = [
     "Bracket",
     "ELBOParts",
     "Evidence",
+    "InferenceGaps",
     "active_units",
     "ais",
     "bdmc",
     "elbo_parts",
+    "inference_gaps",
     "log_evidence",
     "posterior_means",
 ]

@@ -169,4 +169,3 @@ def _gathered(log_w: Tensor, chances: list[Tensor], steps: Tensor) -> Ascent:
     if not chances:
         return Ascent(log_w, math.nan * last, math.nan * last)
     return Ascent(log_w, torch.stack(chances).mean(0), last)
-
