@@ -181,7 +181,8 @@ def log_evidence(
         progress=progress,
     )
     blocks = sweep.collect(lambda p: p.log_w, lambda chunks: _statistics(torch.cat(chunks)))
-    return Evidence(*map(to_host, zip(*blocks, strict=True)), num_particles=num_particles)
+    log_px, error, ess, k_hat, smoothed = map(to_host, zip(*blocks, strict=True))
+    return Evidence(log_px, error, ess, k_hat, smoothed, num_particles)
 
 
 def _statistics(log_w: Tensor) -> tuple[Tensor, ...]:  # [K, b] -> 5 x [b]

@@ -165,7 +165,14 @@ def ais(
         statistics = log_mean_exp(log_w), log_mean_exp_error(log_w), effective_sample_size(log_w)
         return *statistics, way.acceptance, way.step_size
 
-    columns = map(to_host, zip(*sweep.each(run), strict=True))
+    log_px, error, ess, acceptance, step_size = map(to_host, zip(*sweep.each(run), strict=True))
     return Annealed(
-        *columns, num_particles=num_particles, num_temperatures=num_temperatures, start=start
+        log_px=log_px,
+        standard_error=error,
+        ess=ess,
+        acceptance=acceptance,
+        step_size=step_size,
+        num_particles=num_particles,
+        num_temperatures=num_temperatures,
+        start=start,
     )

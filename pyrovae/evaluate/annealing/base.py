@@ -19,7 +19,7 @@ Start = Literal["guide", "prior"]
 Schedule = Literal["sigmoid", "linear"]
 
 Transition = Callable[..., dict[str, Tensor]]
-"""`transition(latents, beta, *args) -> latents` [K, B, ...]: moves that leave pi_beta invariant."""
+"""`transition(latents, beta, *args) -> latents` [K, B, ...]: moves that keep pi_beta."""
 
 _SCOUTS = 32  # draws by which each coordinate's scale is told
 _ADAPTATIONS = 100  # temperatures at which the step size is told, at most

@@ -158,9 +158,14 @@ def bdmc(
 
     blocks = sweep.each(run)
     columns = map(to_host, zip(*(numbers for numbers, _ in blocks), strict=True))
+    lower, upper, lower_error, upper_error, acceptance = columns
     data = tuple(torch.cat(parts) for parts in zip(*(made for _, made in blocks), strict=True))
     return Bracket(
-        *columns,
+        lower=lower,
+        upper=upper,
+        lower_error=lower_error,
+        upper_error=upper_error,
+        acceptance=acceptance,
         data=data,
         num_particles=num_particles,
         num_temperatures=num_temperatures,
