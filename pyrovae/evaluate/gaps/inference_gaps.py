@@ -14,6 +14,7 @@ from ...math import log_mean_exp, log_mean_exp_error
 from ...parameters import frozen
 from ...particles import Particles, Program, score, with_distributions
 from ..base import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
+from .base import Shifts
 
 
 @dataclass(frozen=True, eq=False)
