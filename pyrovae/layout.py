@@ -62,6 +62,17 @@ class Layout:
         absent = max(0, self.rank - (value.dim() - event_dim))
         return per_particle.reshape(sizes[absent:] + [1] * event_dim)
 
+    def restore(self, value: Tensor, event_dim: int) -> Tensor:
+        """Undo `arrange`. [K, B, ..., *event] -> [(K), ..., B, ..., *event]."""
+        if self.batch_dim is None:
+            if self.particle_dim is None:
+                return value.squeeze(1).squeeze(0)
+            return value.squeeze(1).movedim(0, self.particle_dim - event_dim)
+        batch_dim = self.batch_dim - event_dim
+        if self.particle_dim is None:
+            return value.squeeze(0).movedim(0, batch_dim)
+        return value.movedim((0, 1), (self.particle_dim - event_dim, batch_dim))
+
 
 def nesting(messages: Iterable[dict[str, Any]]) -> int:
     """Number of batch dims that the plates of these sites occupy."""

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from .errors import ShapeError
 
+MIN_PARTICLES_PARETO = 25
+"""Below it the tail of the weights would hold fewer than five."""
+
 
 def log_mean_exp(x: Tensor, dim: int = 0) -> Tensor:
     r"""Stable :math:`\log \frac1K \sum_k e^{x_k}` over `dim`.
@@ -91,6 +94,23 @@ def effective_sample_size(log_w: Tensor) -> Tensor:
     return torch.exp(2 * torch.logsumexp(log_w, 0) - torch.logsumexp(2 * log_w, 0))
 
 
+def log_mean_exp_error(log_w: Tensor) -> Tensor:
+    """Standard error of `log_mean_exp` over K independent weights, by the delta method.
+
+    Args:
+        log_w: Log weights [K, B].
+
+    Returns:
+        Nats [B]; NaN at K = 1.
+    """
+    num_particles = log_w.shape[0]
+    if num_particles == 1:
+        return math.nan * log_w[0]
+    # Var(mean w) / (mean w)^2, where K / ESS is the mean square over the squared mean.
+    excess = (num_particles / effective_sample_size(log_w) - 1).clamp_min(0)
+    return (excess / (num_particles - 1)).sqrt()
+
+
 def pareto_k(log_w: Tensor) -> Tensor:
     r"""Shape k-hat of a generalised Pareto distribution fitted to the largest weights.
 
@@ -113,19 +133,73 @@ def pareto_k(log_w: Tensor) -> Tensor:
         distribution; tail size and prior of Vehtari et al. (2024), Pareto smoothed importance
         sampling, https://arxiv.org/abs/1507.02646
     """
+    top = _tail(log_w)[0]
+    fitted = [_fit_tail(x)[0] for x in _excess(top).split(4096, dim=1)]
+    return torch.cat(fitted).to(log_w.dtype)
+
+
+def pareto_smooth(log_w: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Pareto-smoothed importance weights, and `pareto_k` of the raw ones.
+
+    The M largest weights give way to the expected order statistics of the generalised Pareto
+    distribution that was fitted to them, none above the largest raw weight. Their mean has less
+    variance than that of the raw weights and, unlike it, some bias: its logarithm is no longer a
+    lower bound in expectation. Where k-hat is 1 or more it only looks better.
+
+    Args:
+        log_w: Log importance weights [K, B], K >= 25.
+
+    Returns:
+        Log weights [K, B], not normalised, in the places of the raw ones, and k-hat [B]. Where
+        nothing can be fitted (k-hat is infinite or NaN) the weights are the raw ones.
+
+    Raises:
+        ShapeError: Fewer than 25 particles.
+
+    Source:
+        Pareto smoothed importance sampling (Vehtari et al., 2024), sec. 2.3,
+        https://arxiv.org/abs/1507.02646
+
+    Example:
+        >>> log_w = torch.randn(1000, 2)
+        >>> smooth, k_hat = pareto_smooth(log_w)
+        >>> bool((smooth <= log_w.max(0).values).all()), k_hat.shape
+        (True, torch.Size([2]))
+    """
+    top, places = _tail(log_w)
+    pairs = [_fit_tail(x) for x in _excess(top).split(4096, dim=1)]
+    shape, scale = (torch.cat(values) for values in zip(*pairs, strict=True))
+    size = len(top) - 1
+    ranks = torch.arange(size, 0, -1, dtype=top.dtype, device=top.device) - 0.5
+    log_survival = torch.log1p(-ranks / size).unsqueeze(1)  # descending quantiles, as `top`
+    nearly_zero = shape.abs() < 1e-8
+    k = torch.where(nearly_zero, torch.ones_like(shape), shape)
+    quantiles = torch.where(nearly_zero, -log_survival, torch.expm1(-k * log_survival) / k)
+    smooth = torch.log(torch.exp(top[-1] - top[0]) + scale * quantiles).clamp_max(0) + top[0]
+    fitted = shape.isfinite() & scale.isfinite()
+    smooth = torch.where(fitted, smooth, top[:-1])
+    return log_w.scatter(0, places[:-1], smooth.to(log_w.dtype)), shape.to(log_w.dtype)
+
+
+def _tail(log_w: Tensor) -> tuple[Tensor, Tensor]:
+    """The M largest log weights and the next one, descending, with their places [M + 1, B]."""
     num_particles = log_w.shape[0]
-    if num_particles < 25:
-        raise ShapeError(f"pareto_k got {num_particles} particles, and needs at least 25")
+    if num_particles < MIN_PARTICLES_PARETO:
+        raise ShapeError(
+            f"pareto_k got {num_particles} particles, and needs at least {MIN_PARTICLES_PARETO}"
+        )
     tail_size = min(num_particles // 5, math.ceil(3 * math.sqrt(num_particles)))
-    top = torch.topk(log_w.double(), tail_size + 1, dim=0).values  # descending
+    return torch.topk(log_w.double(), tail_size + 1, dim=0)
+
+
+def _excess(top: Tensor) -> Tensor:
+    """By how much the tail weights exceed the next one, in units of the largest, ascending."""
     scaled = torch.exp(top - top[0])
-    excess = (scaled[:-1] - scaled[-1]).flip(0)  # [M, B], ascending
-    fitted = torch.cat([_shape_of_tail(x) for x in excess.split(4096, dim=1)])
-    return torch.where(excess[-1] == 0, -math.inf, fitted).to(log_w.dtype)
+    return (scaled[:-1] - scaled[-1]).flip(0)  # [M, B]
 
 
-def _shape_of_tail(excess: Tensor) -> Tensor:
-    """Profile-posterior mean of the shape, weakly drawn to 1/2. [M, B] -> [B]."""
+def _fit_tail(excess: Tensor) -> tuple[Tensor, Tensor]:
+    """Shape, weakly drawn to 1/2, and scale at their profile-posterior mean. [M, B] -> 2 x [B]."""
     size = excess.shape[0]
     grid_size = 30 + int(math.sqrt(size))
     largest = excess[-1].clamp_min(torch.finfo(excess.dtype).tiny)
@@ -137,7 +211,8 @@ def _shape_of_tail(excess: Tensor) -> Tensor:
     weights = torch.softmax(log_profile.nan_to_num(-math.inf), 0)
     best = (weights * theta).sum(0)
     shape = torch.log1p(-best * excess).mean(0)
-    return (shape * size + 0.5 * 10) / (size + 10)
+    drawn = (shape * size + 0.5 * 10) / (size + 10)
+    return torch.where(excess[-1] == 0, -math.inf, drawn), -shape / best
 
 
 def nats_to_bits_per_dim(nats: Tensor, num_dims: int) -> Tensor:

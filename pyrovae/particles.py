@@ -1,7 +1,7 @@
 """A (model, guide) pair and a batch become particles, by tracing Pyro: the one way to draw."""
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -19,7 +19,7 @@ from torch.utils import _pytree as pytree
 
 from .assembly import Particles, Recording, assemble
 from .errors import ParameterError, PyrovaeError, ShapeError, SiteError
-from .layout import PARTICLE_PLATE, nesting
+from .layout import PARTICLE_PLATE, Layout, batch_axis, nesting
 
 Program = Callable[..., Any]
 """A Pyro model or guide: a function, a bound method, a `PyroModule`."""
@@ -126,6 +126,109 @@ def simulate(
         for name, node in sample_sites(recorder.trace).items()
         if node["infer"].get("was_observed")
     }
+
+
+@torch.no_grad()
+def simulate_joint(
+    model: Program,
+    *args: Any,  # noqa: ANN401
+    batch_plate: str | None = "auto",
+    **kwargs: Any,  # noqa: ANN401
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Run a model with its observations removed: (z, x) ~ p(z, x), so that z ~ p(z|x) exactly.
+
+    Returns:
+        Latents by site, arranged as `Particles.latents` [1, B, ...], and what each observed site
+        would have held, by name, as in `simulate`.
+
+    Raises:
+        PlateError: See `draw`.
+    """
+    with poutine.trace() as recorder, _OwnParameters():
+        poutine.uncondition(model)(*args, **kwargs)
+    sites = sample_sites(recorder.trace)
+    batch_dim, size = batch_axis([("model", n, s) for n, s in sites.items()], batch_plate)
+    layout = Layout(None, batch_dim, nesting(sites.values()), size)
+    latents, observed = {}, {}
+    for name, site in sites.items():
+        if site["infer"].get("was_observed"):
+            observed[name] = site["value"]
+        else:
+            latents[name] = layout.arrange(site["value"], site["fn"].event_dim)
+    return latents, observed
+
+
+def score(
+    model: Program,
+    guide: Program,
+    *args: Any,  # noqa: ANN401
+    latents: Mapping[str, Tensor],
+    like: Particles | None = None,
+    vectorize_particles: bool = True,
+    batch_plate: str | None = "auto",
+    **kwargs: Any,  # noqa: ANN401
+) -> Particles:
+    """Score given latents under model and guide; differentiable in them.
+
+    Args:
+        model: See `draw`, as for the guide and the arguments of the batch.
+        latents: Values of all latents of the guide, as `Particles.latents` holds them
+            [K, B, ...].
+        like: Particles of the same pair and batch, which save the extra pass that finds where
+            particles and data lie.
+        vectorize_particles: See `draw`.
+        batch_plate: See `draw`.
+
+    Raises:
+        SiteError: A latent of the guide is missing, or a given one is not there.
+
+    Example:
+        >>> from pyrovae.data import LinearGaussian
+        >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> x = oracle.sample(3, seed=1)
+        >>> p = draw(oracle.model, oracle.guide, x, num_particles=4)
+        >>> again = score(oracle.model, oracle.guide, x, latents=p.latents)
+        >>> torch.equal(again.log_w, p.log_w)
+        True
+    """
+    if like is None:
+        with undisturbed(), torch.no_grad():
+            like = draw(model, guide, *args, batch_plate=batch_plate, **kwargs)
+    needed = {name for name, site in like.guide_sites.items() if not site.is_observed}
+    if not needed or not needed <= latents.keys() <= like.guide_sites.keys():
+        raise SiteError(
+            f"score got values of {sorted(latents)}, and the guide samples {sorted(needed)}; give "
+            "a value of each"
+        )
+    num_particles = next(iter(latents.values())).shape[0]
+    known = next(iter(like.guide_sites.values())).layout
+    depth = known.rank - (known.particle_dim is not None)
+    if num_particles > 1 and vectorize_particles:
+        groups, layout = [dict(latents)], replace(known, particle_dim=-depth - 1, rank=depth + 1)
+    else:
+        groups = [{n: v[k : k + 1] for n, v in latents.items()} for k in range(num_particles)]
+        layout = replace(known, particle_dim=None, rank=depth)
+    traces: list[tuple[Trace, Trace]] = []
+    for group in groups:
+        pair = Pair(model, _Given(group, layout)(guide), args, kwargs)
+        same = _only_subsample_sites(traces[0]) if traces else None
+        traces.append(pair.trace(num_particles // len(groups), depth, replay=same))
+    recordings = [_recordings(trace) for trace in traces]
+    return assemble(recordings, num_particles, layout.particle_dim, batch_plate)
+
+
+def prior_of(model: Program) -> Program:
+    """The model's prior as a guide: what it draws before it meets the data."""
+    return cast(Program, poutine.block(model, hide_types=["observe"]))
+
+
+def with_distributions(program: Program, change: Callable[[str, Any], Any]) -> Program:
+    """The program with the distribution of each latent exchanged: `change(name, fn) -> fn`.
+
+    `change` sees distributions that the program's own plates have expanded, and neither those of
+    observed sites nor those of subsamples.
+    """
+    return cast(Program, _Changed(change)(program))
 
 
 @dataclass(frozen=True)
@@ -383,6 +486,38 @@ class _FixedLatents(Messenger):
     def _pyro_post_sample(self, msg: Message) -> None:
         if not msg["is_observed"] and isinstance(msg["value"], Tensor):
             msg["value"] = msg["value"].detach()
+
+
+class _Given(Messenger):
+    """Put given values in the place of draws."""
+
+    def __init__(self, latents: Mapping[str, Tensor], layout: Layout) -> None:
+        super().__init__()
+        self._latents, self._layout = latents, layout
+
+    def _pyro_sample(self, msg: Message) -> None:
+        given = self._latents.get(cast(str, msg["name"]))
+        if given is None or msg["is_observed"]:
+            return
+        event_dim = cast(Any, msg["fn"]).event_dim
+        value = self._layout.restore(given, event_dim)
+        if self._layout.particle_dim is None:  # no more batch dims than the site's own plates
+            own_rank = nesting([cast(dict[str, Any], msg)])
+            while value.dim() > own_rank + event_dim and value.shape[0] == 1:
+                value = value.squeeze(0)
+        msg["value"], msg["done"] = value, True
+
+
+class _Changed(Messenger):
+    """Exchange the distributions of latent sites."""
+
+    def __init__(self, change: Callable[[str, Any], Any]) -> None:
+        super().__init__()
+        self._change = change
+
+    def _pyro_sample(self, msg: Message) -> None:
+        if not (msg["is_observed"] or msg["done"] or site_is_subsample(msg)):
+            msg["fn"] = self._change(cast(str, msg["name"]), msg["fn"])
 
 
 class _OwnParameters(Messenger):

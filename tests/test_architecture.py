@@ -48,6 +48,7 @@ SHARED = {
     "models": {"priors", "posteriors"},
     # Abstract classes between the base and some of the estimators.
     "objectives": {"path", "groups"},
+    "evaluate/annealing": {"tempered_path", "hmc"},
     # Whole programs, whose parts build on each other; circles are refused there like elsewhere.
     "train": {"*"},
     "cli": {"*"},

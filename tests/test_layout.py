@@ -69,6 +69,27 @@ def test_arrange_brings_particles_and_data_to_the_front(layout, shape, event_dim
     assert sorted(out.flatten().tolist()) == sorted(tensor.flatten().tolist())
 
 
+@pytest.mark.parametrize(
+    ("layout", "shape"),
+    [
+        (Layout(None, -1, 1, 3), (1, 3)),
+        (Layout(-2, -1, 2, 3), (5, 3)),
+        (Layout(-3, -1, 3, 3), (5, 3, 4)),
+        (Layout(-3, -2, 3, 3), (5, 3, 4)),
+        (Layout(None, -2, 2, 3), (1, 3, 4)),
+        (Layout(-4, -2, 4, 3), (5, 3, 4, 2)),
+        (Layout(-2, None, 2, 1), (5, 1, 3)),
+        (Layout(None, None, 1, 1), (1, 1, 3)),
+    ],
+)
+@pytest.mark.parametrize("event", [(), (7,), (7, 2)])
+def test_restore_undoes_arrange(layout, shape, event):
+    value = torch.randn(*shape, *event)
+    native = layout.restore(value, len(event))
+    assert native.dim() == layout.rank + len(event)
+    assert torch.equal(layout.arrange(native, len(event)), value)
+
+
 def test_arrange_moves_axes_and_does_not_mix_them():
     value = torch.arange(5 * 4 * 3 * 2).reshape(5, 4, 3, 2)
     out = Layout(-3, -1, 3, 3).arrange(value, 1)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from pyro.ops.stats import fit_generalized_pareto
@@ -11,10 +12,12 @@ from pyrovae.errors import ShapeError
 from pyrovae.math import (
     effective_sample_size,
     log_mean_exp,
+    log_mean_exp_error,
     log_power_mean,
     log_sum_exp_of_others,
     nats_to_bits_per_dim,
     pareto_k,
+    pareto_smooth,
     power_weights,
 )
 
@@ -117,6 +120,72 @@ def test_pareto_k_where_nothing_can_be_fitted():
     assert pareto_k(one_alive) > 1
     with pytest.raises(ShapeError, match="24 particles"):
         pareto_k(torch.zeros(24, 2))
+
+
+def smoothed_by_hand(log_w):
+    """Pareto smoothing of one column, in plain numpy, by the fit that Pyro ships."""
+    order = np.argsort(log_w)
+    size = min(len(log_w) // 5, math.ceil(3 * len(log_w) ** 0.5))
+    w = np.exp(log_w - log_w.max())
+    threshold = w[order[-size - 1]]
+    excess = torch.as_tensor(w[order[-size:]] - threshold)
+    k, sigma = fit_generalized_pareto(excess)
+    quantile = 1 - (np.arange(1, size + 1) - 0.5) / size
+    values = threshold + sigma * (quantile**-k - 1) / k
+    out = log_w.copy()
+    out[order[-size:]] = np.minimum(np.log(values) + log_w.max(), log_w.max())
+    return out
+
+
+@pytest.mark.parametrize("num_particles", [25, 100, 1000, 4999])
+@pytest.mark.parametrize("spread", [0.1, 1.0, 2.0, 5.0])
+def test_smoothed_weights_by_another_implementation(num_particles, spread):
+    log_w = spread * torch.randn(num_particles, 4, dtype=torch.float64)
+    smooth, k = pareto_smooth(log_w)
+    torch.testing.assert_close(k, pareto_k(log_w), rtol=0, atol=0)
+    for column, found in zip(log_w.T.numpy(), smooth.T.numpy(), strict=True):
+        np.testing.assert_allclose(found, smoothed_by_hand(column), rtol=0, atol=1e-9)
+
+
+def test_smoothing_keeps_order_places_and_the_bulk():
+    log_w = 2 * torch.randn(1000, 5000)
+    smooth, _ = pareto_smooth(log_w)
+    tail = math.ceil(3 * 1000**0.5)
+    assert smooth.dtype == torch.float32
+    assert ((smooth != log_w).sum(0) <= tail).all()
+    assert (smooth <= log_w.max(0).values).all()
+    order = log_w.argsort(0)
+    assert (smooth.gather(0, order).diff(dim=0) >= 0).all()
+    torch.testing.assert_close(pareto_smooth(log_w[:, 4999:])[0], smooth[:, 4999:])
+
+
+def test_smoothing_takes_variance_away():
+    # p = N(0, 1), q = N(0, 0.6^2): infinite variance, k = 0.64, and the mean weight is one.
+    q = Normal(torch.zeros((), dtype=torch.float64), 0.6)
+    z = q.sample((1000, 2000))
+    log_w = Normal(0.0, 1.0).log_prob(z) - q.log_prob(z)
+    raw, smooth = (log_mean_exp(w).exp() for w in (log_w, pareto_smooth(log_w)[0]))
+    error = [float((mean - 1).square().mean()) for mean in (raw, smooth)]
+    assert error[1] < 0.9 * error[0]
+
+
+def test_smoothing_leaves_alone_what_cannot_be_fitted():
+    for log_w in (torch.zeros(100, 2), torch.full((100, 2), -math.inf)):
+        assert torch.equal(pareto_smooth(log_w)[0], log_w)
+    broken = torch.randn(100, 2)
+    broken[5, 0] = math.nan
+    smooth, k = pareto_smooth(broken)
+    assert smooth[:, 1].isfinite().all() and k.isnan().tolist() == [True, False]
+    with pytest.raises(ShapeError, match="24 particles"):
+        pareto_smooth(torch.zeros(24, 2))
+
+
+def test_error_of_a_log_mean(log_w):
+    w = log_w.exp()
+    expected = w.std(0) / w.mean(0) / 50**0.5
+    torch.testing.assert_close(log_mean_exp_error(log_w), expected)
+    assert log_mean_exp_error(log_w[:1]).isnan().all()
+    assert (log_mean_exp_error(torch.zeros(50, 2)) == 0).all()
 
 
 def test_bits_per_dim():

@@ -8,7 +8,14 @@ from pyro import poutine
 from torch import nn
 
 from pyrovae.errors import PlateError, ScaleError, ShapeError, SiteError
-from pyrovae.particles import draw, plate_nesting
+from pyrovae.particles import (
+    draw,
+    plate_nesting,
+    prior_of,
+    score,
+    simulate_joint,
+    with_distributions,
+)
 from tests.pairs import BATCH, LATENT, STYLES
 
 
@@ -291,3 +298,96 @@ class TestErrors:
         pair = _pair("nested_plate")
         with pytest.raises((PlateError, ShapeError)):
             draw(pair.model, pair.guide, *pair.args, num_particles=2, max_plate_nesting=1)
+
+
+@pytest.mark.parametrize("style", sorted(STYLES.keys() - {"subsampled_plate"}))
+@pytest.mark.parametrize("vectorize", [True, False])
+@pytest.mark.parametrize("num_particles", [1, 3])
+def test_what_was_drawn_scores_as_it_did(style, vectorize, num_particles):
+    with pyro.settings.context(module_local_params=style == "pyro_module_local"):
+        pair = _pair(style)
+        for plate in ("auto", None):
+            options = {"vectorize_particles": vectorize, "batch_plate": plate}
+            p = draw(pair.model, pair.guide, *pair.args, num_particles=num_particles, **options)
+            for like in (None, p):
+                again = score(
+                    pair.model, pair.guide, *pair.args, latents=p.latents, like=like, **options
+                )
+                assert again.num_particles == num_particles
+                torch.testing.assert_close(again.log_lik, p.log_lik)
+                torch.testing.assert_close(again.log_prior, p.log_prior)
+                torch.testing.assert_close(again.log_q, p.log_q)
+                assert all(torch.equal(again.latents[n], v) for n, v in p.latents.items())
+
+
+def test_scoring_sees_the_given_values_and_their_gradient():
+    pair = _pair("hierarchy")
+    p = draw(pair.model, pair.guide, *pair.args, num_particles=3)
+    given = {n: (v + 0.1).detach().requires_grad_() for n, v in p.latents.items()}
+    again = score(pair.model, pair.guide, *pair.args, latents=given)
+    trace = poutine.trace(
+        poutine.condition(pair.guide, data={n: v[1] for n, v in given.items()})
+    ).get_trace(*pair.args)
+    torch.testing.assert_close(trace.log_prob_sum(), again.log_q[1].sum())
+    gradients = torch.autograd.grad(again.log_w.sum(), list(given.values()))
+    assert all(g.abs().sum() > 0 for g in gradients)
+
+
+def test_scoring_needs_a_value_of_every_latent():
+    pair = _pair("hierarchy")
+    z = draw(pair.model, pair.guide, *pair.args).latents
+    for latents in ({}, {"z1": z["z1"]}, {**z, "more": z["z1"]}):
+        with pytest.raises(SiteError, match="the guide samples .'z1', 'z2'.; give a value of"):
+            score(pair.model, pair.guide, *pair.args, latents=latents)
+
+
+def test_scoring_leaves_the_streams_alone():
+    pair = _pair()
+    z = draw(pair.model, pair.guide, *pair.args, num_particles=2).latents
+    state = torch.get_rng_state()
+    score(pair.model, pair.guide, *pair.args, latents=z)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("style", ["module_functions", "nested_plate", "hierarchy", "family"])
+def test_simulated_latents_made_the_simulated_data(style):
+    pair = _pair(style)
+    latents, observed = simulate_joint(pair.model, *pair.args)
+    x = observed["x"].T if style == "nested_plate" else observed["x"]
+    assert x.shape == pair.args[0].shape and not torch.equal(x, pair.args[0])
+    p = score(pair.model, pair.guide, x, latents=latents)
+    with poutine.trace() as recorder:
+        native = {n: v[0].movedim(0, -1) if style == "nested_plate" and v.dim() > 2 else v[0]
+                  for n, v in latents.items()}  # fmt: skip
+        poutine.condition(pair.model, data=native)(x)
+    torch.testing.assert_close(recorder.trace.log_prob_sum(), (p.log_lik + p.log_prior).sum())
+
+
+def test_simulated_moments():
+    model, _ = _normal_pair()
+    latents, observed = simulate_joint(model, torch.zeros(50_000))
+    z, x = latents["z"][0], observed["x"]
+    covariance = torch.cov(torch.stack([z, x]))
+    torch.testing.assert_close(covariance, torch.tensor([[1.0, 1], [1, 2]]), atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("style", ["module_functions", "nested_plate", "hierarchy", "family"])
+def test_the_prior_as_a_guide(style):
+    pair = _pair(style)
+    p = draw(pair.model, prior_of(pair.model), *pair.args, num_particles=4)
+    torch.testing.assert_close(p.log_q, p.log_prior)
+    torch.testing.assert_close(p.log_w, p.log_lik)
+    assert p.latents.keys() == draw(pair.model, pair.guide, *pair.args).latents.keys()
+
+
+def test_distributions_exchanged():
+    model, guide = _normal_pair()
+    seen = []
+
+    def wider(name, fn):
+        seen.append((name, fn.batch_shape))
+        return dist.Normal(fn.loc + 1, 2 * fn.scale)
+
+    p = draw(model, with_distributions(guide, wider), X, num_particles=5)
+    assert seen[-1] == ("z", (3,))
+    torch.testing.assert_close(p.log_q, dist.Normal(X + 1, 2.0).log_prob(p.latents["z"]))

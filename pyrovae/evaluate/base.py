@@ -1,7 +1,7 @@
 """What the measurements share: a sweep over the data in blocks, over particles in chunks."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -54,6 +54,7 @@ class Sweep:
             measures all data jointly, in one block.
         vectorize_particles: False traces the pair once per particle.
         progress: Show a bar.
+        together: Draw all K particles of a row at once: `chunk` then cuts the rows alone.
 
     Raises:
         ConfigError: `chunk`, `rows` or `memory` is not positive.
@@ -75,6 +76,7 @@ class Sweep:
     batch_plate: str | None = "auto"
     vectorize_particles: bool = True
     progress: bool = False
+    together: bool = False
 
     def __post_init__(self) -> None:
         if self.num_particles < 1:
@@ -101,6 +103,10 @@ class Sweep:
         Returns:
             One result per block, in the order of the data.
         """
+        return self.each(lambda block: combine([measure(p) for p in block.draws()]))
+
+    def each(self, run: Callable[["Block"], R]) -> list[R]:
+        """`run` every block of rows, in the order of the data, without gradient."""
         seed = int(torch.randint(2**31, ())) if self.seed is None else self.seed
         rows, size = self._shape()
         args = (*self._tensors(), *self.args)
@@ -110,14 +116,9 @@ class Sweep:
             pyro.set_rng_seed(seed)
             depth = self._nesting(self._cut(args, slice(0, rows)))
             for start in range(0, self.num_data, rows):
-                block = self._cut(args, slice(start, start + rows))
-                drawn = []
-                for first in range(0, self.num_particles, size):
-                    particles = min(size, self.num_particles - first)
-                    with pyro.validation_enabled(False) if first else nullcontext():
-                        drawn.append(measure(self._draw(block, particles, depth)))
-                results.append(combine(drawn))
-                bar.update(len(block[0]))
+                block = Block(self, self._cut(args, slice(start, start + rows)), size, depth)
+                results.append(run(block))
+                bar.update(len(block.args[0]))
         return results
 
     def _shape(self) -> tuple[int, int]:
@@ -130,29 +131,14 @@ class Sweep:
             widest = max(t[0].numel() * max(4, t.element_size()) for t in tensors)
             chunk = max(1, memory // (_LIVE * max(widest, 4 * _WIDTH)))
         fixed = self.num_data if self.batch_plate is None else self.rows
+        if self.together:
+            most = max(1, chunk // self.num_particles)
+            return _evenly(self.num_data, most) if fixed is None else fixed, self.num_particles
         rows = min(self.num_data, _ROWS if fixed is None else fixed)
         particles = _evenly(self.num_particles, max(1, chunk // rows))
         if fixed is None:
             rows = _evenly(self.num_data, max(1, chunk // particles))
         return rows, particles
-
-    def _draw(self, block: tuple[Any, ...], num_particles: int, depth: int) -> Particles:
-        p = draw(
-            self.model,
-            self.guide,
-            *block,
-            num_particles=num_particles,
-            vectorize_particles=self.vectorize_particles,
-            batch_plate=self.batch_plate,
-            max_plate_nesting=depth,
-        )
-        if self.batch_plate is not None and p.batch_size != len(block[0]):
-            raise PlateError(
-                f"the pair was given {len(block[0])} rows, and its plate over data holds "
-                f"{p.batch_size}: it draws its own subsample, and which row a density belongs to "
-                "is lost; for measuring, give it a plate of as many data as it is called with"
-            )
-        return p
 
     def _nesting(self, block: tuple[Any, ...]) -> int:
         try:
@@ -193,6 +179,49 @@ class Sweep:
 
     def _bar(self) -> tqdm:
         return tqdm(total=self.num_data, unit=" data", disable=not self.progress, leave=False)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of a sweep.
+
+    Attributes:
+        sweep: What it is a part of.
+        args: The arguments that the pair takes for these rows.
+        chunk: Particles drawn at once.
+        depth: Batch dims that the pair's plates occupy.
+    """
+
+    sweep: Sweep
+    args: tuple[Any, ...]
+    chunk: int
+    depth: int
+
+    def draws(self, guide: Program | None = None) -> Iterator[Particles]:
+        """The sweep's K particles, in chunks."""
+        total = self.sweep.num_particles
+        for first in range(0, total, self.chunk):
+            with pyro.validation_enabled(False) if first else nullcontext():
+                yield self.draw(min(self.chunk, total - first), guide)
+
+    def draw(self, num_particles: int, guide: Program | None = None) -> Particles:
+        """Particles of these rows, from the sweep's guide or another."""
+        p = draw(
+            self.sweep.model,
+            self.sweep.guide if guide is None else guide,
+            *self.args,
+            num_particles=num_particles,
+            vectorize_particles=self.sweep.vectorize_particles,
+            batch_plate=self.sweep.batch_plate,
+            max_plate_nesting=self.depth,
+        )
+        if self.sweep.batch_plate is not None and p.batch_size != len(self.args[0]):
+            raise PlateError(
+                f"the pair was given {len(self.args[0])} rows, and its plate over data holds "
+                f"{p.batch_size}: it draws its own subsample, and which row a density belongs to "
+                "is lost; for measuring, give it a plate of as many data as it is called with"
+            )
+        return p
 
 
 def mean_error(per_datum: Tensor) -> float:

@@ -7,11 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..math import effective_sample_size, log_mean_exp, pareto_k
+from ..math import (
+    MIN_PARTICLES_PARETO,
+    effective_sample_size,
+    log_mean_exp,
+    log_mean_exp_error,
+    pareto_smooth,
+)
 from ..particles import Program
 from .base import Data, Sweep, mean_error, monte_carlo_error, to_host
-
-MIN_PARTICLES_K_HAT = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +29,10 @@ class Evidence:
         log_px: Log of the mean weight [N].
         standard_error: Monte-Carlo standard error of each, by the delta method [N]; NaN at K = 1.
         ess: Effective number of particles, between 1 and K [N].
-        k_hat: Shape of the weights' tail [N]: above about 0.7 an estimate should not be trusted.
-            NaN below 25 particles.
+        k_hat: Shape of the weights' tail [N]: above `threshold` an estimate should not be
+            trusted. NaN below 25 particles.
+        log_px_psis: Log of the mean Pareto-smoothed weight [N]: of less variance, and no longer a
+            lower bound in expectation. NaN below 25 particles.
         num_particles: K.
     """
 
@@ -34,7 +40,22 @@ class Evidence:
     standard_error: Tensor
     ess: Tensor
     k_hat: Tensor
+    log_px_psis: Tensor
     num_particles: int
+
+    @property
+    def threshold(self) -> float:
+        """Largest k-hat at which K particles suffice: min(1 - 1 / log10 K, 0.7)."""
+        k = self.num_particles
+        return min(1 - 1 / math.log10(k), 0.7) if k > 1 else -math.inf
+
+    @property
+    def trusted(self) -> Tensor:
+        """Whether k-hat is known and below `threshold` [N]; it may be too optimistic, never proof.
+
+        In many dimensions the tail may never have been visited.
+        """
+        return self.k_hat < self.threshold
 
     def mean(self) -> float:
         """Mean of log p(x) over the data."""
@@ -62,6 +83,9 @@ class Evidence:
             "k_hat_median": float(self.k_hat.median()),
             "k_hat_max": float(self.k_hat.max()),
             "k_hat_above_0.7": float((self.k_hat > 0.7).double().mean()),
+            "log_px_psis": float(self.log_px_psis.mean()),
+            "k_hat_threshold": self.threshold,
+            "trusted": float(self.trusted.double().mean()),
             "num_data": self.log_px.numel(),
             "num_particles": self.num_particles,
         }
@@ -73,7 +97,22 @@ class Evidence:
             f"(Monte Carlo {s['monte_carlo_error']:.3f}) over {s['num_data']} data, "
             f"K = {s['num_particles']}; ESS median {s['ess_median']:.1f}, worst "
             f"{s['ess_min']:.1f}; k-hat median {s['k_hat_median']:.2f}, worst "
-            f"{s['k_hat_max']:.2f}"
+            f"{s['k_hat_max']:.2f}; {self._verdict()}"
+        )
+
+    def _verdict(self) -> str:
+        total, trusted = self.trusted.numel(), int(self.trusted.sum())
+        if bool(self.k_hat.isnan().all()):
+            return (
+                f"whether to trust it is not known: k-hat needs K >= {MIN_PARTICLES_PARETO} and "
+                "weights above zero"
+            )
+        limit = f"k-hat {self.threshold:.2f}, the limit at K = {self.num_particles}"
+        if trusted == total:
+            return f"every datum is below {limit}"
+        return (
+            f"do not trust {total - trusted} of {total} data, which are not below {limit}: raise "
+            "K, improve the guide, or anneal with `ais`"
         )
 
 
@@ -115,7 +154,8 @@ def log_evidence(
 
     Source:
         Importance Weighted Autoencoders (Burda et al., 2016), sec. 5,
-        https://arxiv.org/abs/1509.00519; ESS and k-hat: see `pyrovae.math`.
+        https://arxiv.org/abs/1509.00519; ESS, k-hat and smoothing: see `pyrovae.math`; the limit
+        of k-hat: Vehtari et al. (2024), sec. 3.2, https://arxiv.org/abs/1507.02646
 
     Example:
         >>> from pyrovae.data.synthetic import LinearGaussian
@@ -141,16 +181,15 @@ def log_evidence(
         progress=progress,
     )
     blocks = sweep.collect(lambda p: p.log_w, lambda chunks: _statistics(torch.cat(chunks)))
-    log_px, standard_error, ess, k_hat = map(to_host, zip(*blocks, strict=True))
-    return Evidence(log_px, standard_error, ess, k_hat, num_particles)
+    log_px, error, ess, k_hat, smoothed = map(to_host, zip(*blocks, strict=True))
+    return Evidence(log_px, error, ess, k_hat, smoothed, num_particles)
 
 
-def _statistics(log_w: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # [K, b] -> 4 x [b]
+def _statistics(log_w: Tensor) -> tuple[Tensor, ...]:  # [K, b] -> 5 x [b]
     log_w = log_w.double()
-    num_particles = log_w.shape[0]
     ess = effective_sample_size(log_w)
-    # Var(mean w) / (mean w)^2, where K / ESS is the mean square over the squared mean.
-    excess = (num_particles / ess - 1).clamp_min(0)
-    error = (excess / (num_particles - 1)).sqrt() if num_particles > 1 else math.nan * ess
-    enough = num_particles >= MIN_PARTICLES_K_HAT
-    return log_mean_exp(log_w), error, ess, pareto_k(log_w) if enough else math.nan * ess
+    smooth, k_hat = math.nan * log_w, math.nan * ess
+    if len(log_w) >= MIN_PARTICLES_PARETO:
+        smooth, k_hat = pareto_smooth(log_w)
+    error = log_mean_exp_error(log_w)
+    return log_mean_exp(log_w), error, ess, k_hat, log_mean_exp(smooth)

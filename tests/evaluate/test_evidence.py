@@ -278,6 +278,41 @@ def test_what_cannot_be_measured_is_refused(gaussian, kind, change, words):
         log_evidence(oracle.model, oracle.guide, call.pop("x"), **call)
 
 
+def test_smoothed_evidence_is_close_and_less_noisy():
+    oracle, x = underdispersed(0.6)
+    found = log_evidence(oracle.model, oracle.guide, x.expand(2000, -1), num_particles=500, seed=0)
+    exact = oracle.log_px(x).item()
+    raw, smooth = ((f - exact).square().mean() for f in (found.log_px, found.log_px_psis))
+    assert smooth < raw
+    assert (found.log_px_psis.mean() - exact).abs() < 0.05
+    assert log_evidence(oracle.model, oracle.guide, x, num_particles=24).log_px_psis.isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("num_particles", "limit"), [(1, -np.inf), (10, 0), (100, 0.5), (1000, 2 / 3), (5000, 0.7)]
+)
+def test_the_limit_of_k_hat_grows_with_k(gaussian, num_particles, limit):
+    oracle, x = gaussian
+    found = log_evidence(oracle.model, oracle.guide, x[:2], num_particles=num_particles)
+    assert found.threshold == pytest.approx(limit)
+
+
+def test_it_says_what_should_not_be_trusted(gaussian):
+    oracle, x = gaussian
+    good = log_evidence(oracle.model, oracle.guide, x, num_particles=2000, seed=0)
+    assert good.trusted.all()
+    assert "every datum is below k-hat 0.70, the limit at K = 2000" in str(good)
+    assert good.summary()["trusted"] == 1
+    assert good.summary()["k_hat_threshold"] == good.threshold
+    narrow, one = underdispersed(0.05)
+    bad = log_evidence(narrow.model, narrow.guide, one.expand(8, -1), num_particles=1000, seed=0)
+    left = 8 - int(bad.trusted.sum())
+    assert left >= 5 and bad.summary()["trusted"] == 1 - left / 8, "no proof, a warning"
+    assert f"do not trust {left} of 8 data, which are not below k-hat 0.67" in str(bad)
+    few = log_evidence(oracle.model, oracle.guide, x, num_particles=20)
+    assert not few.trusted.any() and "not known: k-hat needs K >= 25" in str(few)
+
+
 def test_summary_and_text(gaussian):
     oracle, x = gaussian
     found = log_evidence(oracle.model, oracle.guide, x, num_particles=100, seed=0)

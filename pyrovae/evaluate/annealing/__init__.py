@@ -1,0 +1,6 @@
+"""Annealed importance sampling: from the guide or the prior to the posterior, and back."""
+
+from .ais import Annealed, ais
+from .bdmc import Bracket, bdmc
+
+__all__ = ["Annealed", "Bracket", "ais", "bdmc"]

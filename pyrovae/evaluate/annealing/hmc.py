@@ -1,0 +1,72 @@
+"""Hamiltonian Monte Carlo, for K chains of each of B data at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .tempered_path import State
+
+Density = Callable[[Tensor], State]
+"""Scores chains at u [K, B, D], differentiably."""
+
+
+@dataclass(frozen=True)
+class HMC:
+    r"""One trajectory of leapfrog steps and a Metropolis correction: it leaves pi_beta invariant.
+
+    Args:
+        density: Scores chains.
+        scale: What the step size is a multiple of, per datum and coordinate [B, D].
+        num_leapfrog: Steps of a trajectory. Their size is drawn anew, up to a fifth more or
+            less, for each chain, so that no trajectory closes upon itself.
+
+    Source:
+        MCMC using Hamiltonian dynamics (Neal, 2011), sec. 5.3, https://arxiv.org/abs/1206.1901
+    """
+
+    density: Density
+    scale: Tensor
+    num_leapfrog: int
+
+    def __call__(self, state: State, beta: float, step: Tensor) -> tuple[State, Tensor]:
+        """Move every chain once.
+
+        Args:
+            state: Where the chains are.
+            beta: Inverse temperature.
+            step: Step size of each datum [B].
+
+        Returns:
+            The new state and the acceptance probability of each chain [K, B].
+        """
+        jitter = 0.8 + 0.4 * torch.rand_like(state.log_w)
+        reach = (step * jitter).unsqueeze(-1) * self.scale  # [K, B, D]
+        momentum = start = torch.randn_like(state.u)
+        here, force = self._force(state.u, beta)
+        for _ in range(self.num_leapfrog):
+            momentum = momentum + 0.5 * reach * force
+            here, force = self._force(here.u + reach * momentum, beta)
+            momentum = momentum + 0.5 * reach * force
+        gain = _log_density(here, beta) - _log_density(state, beta)
+        gain = gain + 0.5 * (start.square() - momentum.square()).sum(-1)
+        chance = gain.clamp_max(0).exp().nan_to_num(0.0)  # a trajectory that diverged is refused
+        taken = torch.rand_like(chance) < chance
+        moved = State(
+            torch.where(taken.unsqueeze(-1), here.u, state.u),
+            torch.where(taken, here.log_start, state.log_start),
+            torch.where(taken, here.log_w, state.log_w),
+        )
+        return moved, chance
+
+    def _force(self, u: Tensor, beta: float) -> tuple[State, Tensor]:
+        with torch.enable_grad():
+            u = u.detach().requires_grad_()
+            state = self.density(u)
+            (force,) = torch.autograd.grad(_log_density(state, beta).sum(), u)
+        return State(u.detach(), state.log_start.detach(), state.log_w.detach()), force
+
+
+def _log_density(state: State, beta: float) -> Tensor:
+    return state.log_start + beta * state.log_w
