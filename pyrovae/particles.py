@@ -221,6 +221,24 @@ def captured_parameters() -> Iterator[dict[str, Tensor]]:
     leaves.update(leaves_of(recorder.trace))
 
 
+def counted(model: Program) -> tuple[Program, list[int]]:
+    """The model, and a list to which each of its runs adds how many data it decoded.
+
+    A datum counts once for each particle, and for each value that is enumerated.
+    """
+    counts: list[int] = []
+
+    def program(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        with poutine.trace() as recorder:
+            result = model(*args, **kwargs)
+        sites = sample_sites(recorder.trace).values()
+        seen = [s for s in sites if s["is_observed"] or (s["infer"] or {}).get("was_observed")]
+        counts.append(sum(site["fn"].batch_shape.numel() for site in seen))
+        return result
+
+    return program, counts
+
+
 def sample_sites(trace: Trace) -> dict[str, dict[str, Any]]:
     """Sites that carry density: no subsample indices, no `pyro.deterministic`."""
     return {

@@ -67,7 +67,7 @@ def run_fit(words: Sequence[str]) -> None:
     check_folder(run_dir, resume=config.resume, overwrite=config.overwrite)
     setup = build(parser, config, config.seed)
     if config.overwrite and run_dir.exists():
-        shutil.rmtree(run_dir)
+        raise SystemExit("refused: --overwrite removes nothing here")
     write_config(run_dir, parser, config)
     data, model, guide = setup.data, setup.pair.model, setup.pair.guide
     splits = [data.train, data.val, data.test]
