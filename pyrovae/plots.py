@@ -1,4 +1,4 @@
-"""Pictures: training curves, image grids, the latent space. Each function gives a Figure."""
+"""Pictures: curves, image grids, the latent space, comparisons. Each function gives a Figure."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from .errors import ShapeError
+from .evaluate import Comparison
 
 _WIDTH = 7.0  # inches
 _DPI = 150
@@ -109,6 +110,51 @@ def latent_space(z: Tensor, y: Tensor | None = None, *, title: str = "") -> Figu
     axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
     axes.set_aspect("equal", adjustable="datalim")
     axes.grid(alpha=0.3)
+    return figure
+
+
+def comparison(found: Comparison, *, title: str = "") -> Figure:
+    """Objectives side by side: bound, signal-to-noise of the gradients, what a step costs.
+
+    Args:
+        found: What `pyrovae.compare` gives.
+        title: Above the axes.
+    """
+    rows = list(found.rows)[::-1]  # the first on top
+    names = [row["objective"] for row in rows]
+    height = 1.7 + 0.34 * len(rows)
+    figure = Figure(figsize=(1.6 * _WIDTH, height), dpi=_DPI, layout="constrained")
+    bound, snr, cost, product = figure.subplots(1, 4, sharey=True)
+    places = np.arange(len(rows))
+    errors = [3 * row["bound_monte_carlo_error"] for row in rows]
+    bound.errorbar([row["bound"] for row in rows], places, xerr=errors, fmt="o", ms=4, color="C0")
+    if math.isfinite(found.facts["log_px"]):
+        bound.axvline(found.facts["log_px"], color="black", linewidth=1, label="log p(x)")
+    bound.set(xlabel="bound, nats per datum", yticks=places, yticklabels=names)
+    for i, group in enumerate(found.groups):
+        look = {"fmt": "os^"[i], "ms": 4, "color": f"C{i + 1}", "label": group}
+        snr.errorbar([row[f"{group}_snr"] for row in rows], places, **look)
+        product.errorbar([row[f"{group}_variance_x_ms"] for row in rows], places, **look)
+    if found.facts["snr_floor"] > 0:
+        snr.axvspan(0, found.facts["snr_floor"], color="0.9", zorder=0)
+    snr.set(xlabel="median SNR (grey: not seen)", xscale="log")
+    milliseconds = [row["milliseconds"] for row in rows]
+    spread = [
+        [max(0.0, row["milliseconds"] - row["milliseconds_low"]) for row in rows],
+        [max(0.0, row["milliseconds_high"] - row["milliseconds"]) for row in rows],
+    ]
+    cost.errorbar(milliseconds, places, xerr=spread, fmt="o", ms=4, color="C0")
+    cost.set(xlabel="ms per step")
+    cost.set_xlim(left=0)
+    product.set(xlabel="variance x ms", xscale="log")
+    for axes in (bound, snr, cost, product):
+        axes.grid(alpha=0.3)
+        axes.margins(y=0.6 / len(rows))
+    figure.legend(
+        *(sum(both, []) for both in zip(*(a.get_legend_handles_labels() for a in (bound, snr)))),
+        loc="outside lower center", ncols=4, frameon=False, fontsize=8,
+    )  # fmt: skip
+    figure.suptitle(title or f"rows at {found.facts['rows_at']}", fontsize=9)
     return figure
 
 

@@ -1,6 +1,5 @@
 """`pyrovae fit`: train a pair, measure it, and leave a run folder."""
 
-import shutil
 import sys
 import time
 from collections.abc import Sequence

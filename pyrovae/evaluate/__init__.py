@@ -1,6 +1,7 @@
 """Measurements of a trained pair: evidence, the parts of the ELBO, the use of its latents."""
 
 from .compare import compare
+from .compare_training import TrainingComparison, compare_training
 from .comparison import Comparison
 from .evidence import Evidence, log_evidence
 from .gradient_statistics import GradientStatistics
@@ -14,8 +15,10 @@ __all__ = [
     "ELBOParts",
     "Evidence",
     "GradientStatistics",
+    "TrainingComparison",
     "active_units",
     "compare",
+    "compare_training",
     "elbo_parts",
     "gradients",
     "log_evidence",
