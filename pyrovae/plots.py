@@ -150,10 +150,10 @@ def comparison(found: Comparison, *, title: str = "") -> Figure:
     for axes in (bound, snr, cost, product):
         axes.grid(alpha=0.3)
         axes.margins(y=0.6 / len(rows))
+    (lines, words), (marks, groups) = (a.get_legend_handles_labels() for a in (bound, snr))
     figure.legend(
-        *(sum(both, []) for both in zip(*(a.get_legend_handles_labels() for a in (bound, snr)))),
-        loc="outside lower center", ncols=4, frameon=False, fontsize=8,
-    )  # fmt: skip
+        lines + marks, words + groups, loc="outside lower center", ncols=4, frameon=False
+    )
     figure.suptitle(title or f"rows at {found.facts['rows_at']}", fontsize=9)
     return figure
 

@@ -46,8 +46,15 @@ STRANGERS = {
 # In a folder, files import only its base.py, and `__init__` all of them. Further siblings:
 SHARED = {
     "evaluate": {
-        "bounds", "comparable", "comparison", "cost", "evidence", "gradient_draws", "gradient_statistics",
-        "gradients", "table",
+        "bounds",
+        "comparable",
+        "comparison",
+        "cost",
+        "evidence",
+        "gradient_draws",
+        "gradient_statistics",
+        "gradients",
+        "table",
     },
     "models": {"priors", "posteriors"},
     # Whole programs, whose parts build on each other; circles are refused there like elsewhere.

@@ -85,6 +85,7 @@ def truth_of(subject: Subject, given: Tensor | None, source: str, particles: int
         return Truth(nan, nan, f"unknown: {error}")
     worst = found.summary()["k_hat_median"]
     words = f"importance sampling, K = {particles}, median k-hat {worst:.2f}"
+    words += ": not to be trusted" if worst > 0.7 else ""
     return Truth(found.mean(), found.monte_carlo_error(), words)
 
 

@@ -5,12 +5,10 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from pyro.infer import ELBO as PyroELBO
 
 from ..errors import ConfigError, PyrovaeError
 from ..parameters import trainable
-from ..particles import own_parameters
 from .base import name_of
 from .cost import decoder_evaluations
 from .gradient_draws import Leaves
@@ -58,10 +56,8 @@ def fit_particles(
         raise ConfigError("compare: there are no objectives; give one or more")
     if wanted is not None and wanted < 1:
         raise ConfigError(f"compare: num_particles={wanted}, needs one or more")
-    with own_parameters(), torch.enable_grad():
-        leaves = Leaves(list(trainable(*call).values()))
-        with leaves.kept_grads():
-            fitted = [_fit(objective, call, wanted, equal) for objective in every]
+    with Leaves(list(trainable(*call).values())).kept_grads():
+        fitted = [_fit(objective, call, wanted, equal) for objective in every]
     names = list(objectives) if isinstance(objectives, Mapping) else _own_names(fitted)
     found = dict(zip(names, fitted, strict=True))
     first = next(iter(found.values()))

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..particles import Pair, Program, counted, undisturbed
+from ..particles import Pair, Program, counted, own_parameters, undisturbed
 
 
 def decoder_evaluations(
@@ -25,7 +25,7 @@ def decoder_evaluations(
     It is counted, not taken from the objective's word: what is enumerated or run twice counts.
     """
     watched, counts = counted(model)
-    with undisturbed():
+    with undisturbed(), own_parameters(), torch.enable_grad():
         with torch.no_grad():
             Pair(watched, guide, args, {}).trace()
         once = sum(counts)

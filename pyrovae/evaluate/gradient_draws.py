@@ -45,7 +45,8 @@ class Leaves:
     ) -> Iterator[tuple[Tensor, float]]:
         """Gradients in float64, one by one, and the milliseconds that each took."""
         with self.kept_grads():
-            for index in tqdm(range(count), disable=not progress, leave=False, unit=" gradients"):
+            hidden = None if progress else True  # None: where stderr is no terminal
+            for index in tqdm(range(count), disable=hidden, leave=False, unit=" gradients"):
                 pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
                 for leaf in self.leaves:
                     leaf.grad = None

@@ -63,7 +63,7 @@ def gradients(
             four times `num_draws`. They set the floor below which no ratio can be seen.
         seed: Of the draws.
         keep_draws: Also return every draw: memory grows with `num_draws`.
-        progress: Show a bar.
+        progress: Show a bar, where stderr is a terminal.
 
     Raises:
         ConfigError: There are fewer than two draws.
