@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from sklearn.decomposition import PCA
 from torch import Tensor
 
@@ -147,6 +148,8 @@ def comparison(found: Comparison, *, title: str = "") -> Figure:
     cost.set(xlabel="ms per step")
     cost.set_xlim(left=0)
     product.set(xlabel="variance x ms", xscale="log")
+    for axes, column in ((snr, "snr"), (product, "variance_x_ms")):
+        _whole_decades(axes, [row[f"{group}_{column}"] for row in rows for group in found.groups])
     for axes in (bound, snr, cost, product):
         axes.grid(alpha=0.3)
         axes.margins(y=0.6 / len(rows))
@@ -161,6 +164,15 @@ def comparison(found: Comparison, *, title: str = "") -> Figure:
 def _figure(aspect: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(_WIDTH, max(0.8, _WIDTH * aspect)), dpi=_DPI, layout="constrained")
     return figure, figure.subplots()
+
+
+def _whole_decades(axes: Axes, values: Sequence[float]) -> None:
+    """A logarithmic axis with a label at either end."""
+    known = [math.log10(v) for v in values if 0 < v < math.inf]
+    if known:
+        low, high = math.floor(min(known)), math.ceil(max(known))
+        axes.set_xlim(0.8 * 10.0**low, 1.25 * 10.0 ** max(high, low + 1))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _as_images(images: Tensor) -> np.ndarray:

@@ -72,7 +72,7 @@ def compare(
         progress: Show bars.
 
     Raises:
-        ConfigError: There are no objectives, two of one name, or a name that is not among them.
+        ConfigError: There are no objectives, too few draws, or a reference for none of them.
         ShapeError: `log_px` is not [B].
 
     Source:
@@ -95,6 +95,11 @@ def compare(
     """
     if equal not in ("K", "decoder evaluations"):
         raise ConfigError(f"compare: equal={equal!r}; choose 'K' or 'decoder evaluations'")
+    if num_draws < 2 or repeats < 1:
+        raise ConfigError(
+            f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
+            "and times one repeat"
+        )
     subject = Subject(model, guide, as_tensors(x), args, num_draws, seed)
     fitted = fit_particles(objectives, subject.call, num_particles, equal)
     unknown = sorted((references or {}).keys() - fitted.keys())

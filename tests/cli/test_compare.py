@@ -82,6 +82,6 @@ def test_bad_input(run, capsys):
     assert "num_particles=0" in refused(capsys, run, "--num-particles", 0)
     assert "--out x.png" in refused(capsys, run, "--out", "x.png")
     assert "--limit 0" in refused(capsys, run, "--limit", 0)
-    assert "two or more" in refused(capsys, run, *QUICK, "--draws", 1)
+    assert "two draws or more" in refused(capsys, run, *QUICK, "--draws", 1)
     assert "no run folder" in refused(capsys, "nowhere")
     assert "equal" in refused(capsys, run, "--equal", "time")
