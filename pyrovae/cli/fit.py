@@ -1,5 +1,6 @@
 """`pyrovae fit`: train a pair, measure it, and leave a run folder."""
 
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ def run_fit(words: Sequence[str]) -> None:
     check_folder(run_dir, resume=config.resume, overwrite=config.overwrite)
     setup = build(parser, config, config.seed)
     if config.overwrite and run_dir.exists():
-        raise SystemExit("refused: --overwrite removes nothing here")
+        shutil.rmtree(run_dir)
     write_config(run_dir, parser, config)
     data, model, guide = setup.data, setup.pair.model, setup.pair.guide
     splits = [data.train, data.val, data.test]
