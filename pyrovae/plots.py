@@ -136,9 +136,7 @@ def comparison(found: Comparison, *, title: str = "") -> Figure:
         look = {"fmt": "os^"[i], "ms": 4, "color": f"C{i + 1}", "label": group}
         snr.errorbar([row[f"{group}_snr"] for row in rows], places, **look)
         product.errorbar([row[f"{group}_variance_x_ms"] for row in rows], places, **look)
-    if found.facts["snr_floor"] > 0:
-        snr.axvspan(0, found.facts["snr_floor"], color="0.9", zorder=0)
-    snr.set(xlabel="median SNR (grey: not seen)", xscale="log")
+    snr.set(xlabel="median SNR of the gradient", xscale="log")
     milliseconds = [row["milliseconds"] for row in rows]
     spread = [
         [max(0.0, row["milliseconds"] - row["milliseconds_low"]) for row in rows],

@@ -64,7 +64,7 @@ def test_comparison_shows_every_row(log_px):
         "guide_snr": 0.5, "guide_variance_x_ms": 3.0,
     }  # fmt: skip
     rows = [{"objective": name, **row, "bound": -i} for i, name in enumerate("abc")]
-    facts = {"log_px": log_px, "snr_floor": 0.01, "rows_at": "equal K (4)"}
+    facts = {"log_px": log_px, "rows_at": "equal K (4)"}
     bound, snr, cost, product = plots.comparison(Comparison(rows, facts)).axes
     assert [label.get_text() for label in bound.get_yticklabels()] == ["c", "b", "a"]
     np.testing.assert_allclose(bound.lines[0].get_xdata(orig=False), [-2, -1, 0])

@@ -76,11 +76,14 @@ def _fit(objective: PyroELBO, call: tuple[Any, ...], wanted: int | None, equal: 
     particles = wanted
     if own_evaluations is not None:
         particles = max(1, round(wanted * own.num_particles / own_evaluations))
+    if particles == own.num_particles:
+        return Fitted(own, own_evaluations or _evaluations(own, call), True, "")
     other = copy(objective)
     try:
         other.num_particles = particles
         return Fitted(other, _evaluations(other, call), True, "")
-    except (PyrovaeError, AttributeError, ValueError) as error:
+    except (PyrovaeError, AttributeError, ValueError, RuntimeError) as error:
+        # Its particles may be the product of other numbers, which a copy keeps.
         why = f"it cannot have {particles} particles ({str(error).splitlines()[0]})"
         return Fitted(own, own_evaluations or _evaluations(own, call), False, why)
 

@@ -14,7 +14,7 @@ from ..particles import Program, own_parameters, undisturbed
 from .base import Data, as_tensors
 from .bounds import Subject, bound_of, truth_of, weights_of
 from .comparable import Fitted, fit_particles
-from .comparison import GROUPS, Comparison
+from .comparison import Comparison
 from .cost import interleaved_ms, peak_bytes
 from .gradient_draws import Leaves
 from .gradients import Reference, gradients
@@ -140,7 +140,6 @@ def compare(
                 "reference": found.reference_name,
             }
         )
-    floors = [row[f"{g}_snr_floor"] for row in rows for g in GROUPS if f"{g}_snr_floor" in row]
     particles = "the particles they came with" if num_particles is None else str(num_particles)
     facts = {
         "num_data": len(subject.data[0]),
@@ -150,7 +149,6 @@ def compare(
         "log_px": truth.value,
         "log_px_error": truth.error,
         "log_px_source": truth.source,
-        "snr_floor": max((f for f in floors if f == f), default=0.0),
         "device": _machine(subject.device),
         "seed": seed,
     }

@@ -46,8 +46,11 @@ class Comparison(Table):
         ]
         if any(row.get(f"{g}_is_biased") for row in self.rows for g in self.groups):
             lines.append("b: the mean of these gradients differs from their reference")
-        if facts["snr_floor"] > 0:
-            lines.append(f"a reference of noise would show an SNR of {facts['snr_floor']:.2g}")
+        if any(_is_unseen(row, group) for row in self.rows for group in self.groups):
+            lines.append(
+                "~: within twice what noise in the reference would show; raise reference_draws, "
+                "or give a reference of less noise"
+            )
         return "\n".join(lines)
 
     def _marks(self) -> list[str]:
@@ -90,10 +93,16 @@ class Comparison(Table):
         return "\n\n".join(blocks)
 
 
+def _is_unseen(row: Mapping[str, Any], group: str) -> bool:
+    return bool(row[f"{group}_snr"] < 2 * row[f"{group}_snr_floor"])
+
+
 def _cells(row: Mapping[str, Any], group: str) -> list[str]:
     return [
         figure(row[f"{group}_variance"]),
-        figure(row[f"{group}_snr"]) + ("b" if row[f"{group}_is_biased"] else ""),
+        ("~" if _is_unseen(row, group) else "")
+        + figure(row[f"{group}_snr"])
+        + ("b" if row[f"{group}_is_biased"] else ""),
         figure(row[f"{group}_directional_snr"]),
         figure(row[f"{group}_variance_x_ms"]),
     ]
