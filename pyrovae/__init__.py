@@ -5,7 +5,7 @@ A (model, guide) pair and a batch become `Particles`; an objective is a function
 
 from . import data, models, nn, objectives
 from .errors import PyrovaeError
-from .evaluate import active_units, elbo_parts, log_evidence
+from .evaluate import active_units, compare, elbo_parts, gradients, log_evidence
 from .kl import kl_routes
 from .parameters import buffers, declare, frozen, trainable
 from .particles import Particles, draw
@@ -19,12 +19,14 @@ __all__ = [
     "PyrovaeError",
     "active_units",
     "buffers",
+    "compare",
     "data",
     "declare",
     "draw",
     "elbo_parts",
     "fit",
     "frozen",
+    "gradients",
     "kl_routes",
     "log_evidence",
     "models",

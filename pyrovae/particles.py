@@ -213,8 +213,8 @@ def score(
         pair = Pair(model, _Given(group, layout)(guide), args, kwargs)
         same = _only_subsample_sites(traces[0]) if traces else None
         traces.append(pair.trace(num_particles // len(groups), depth, replay=same))
-    recordings = [_recordings(trace) for trace in traces]
-    return assemble(recordings, num_particles, layout.particle_dim, batch_plate)
+    each = [recordings(trace) for trace in traces]
+    return assemble(each, num_particles, layout.particle_dim, batch_plate)
 
 
 def prior_of(model: Program) -> Program:
@@ -404,6 +404,24 @@ def captured_parameters() -> Iterator[dict[str, Tensor]]:
     with poutine.trace(param_only=True) as recorder, _OwnParameters(strict=True):
         yield leaves
     leaves.update(leaves_of(recorder.trace))
+
+
+def counted(model: Program) -> tuple[Program, list[int]]:
+    """The model, and a list to which each of its runs adds how many data it decoded.
+
+    A datum counts once for each particle, and for each value that is enumerated.
+    """
+    counts: list[int] = []
+
+    def program(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        with poutine.trace() as recorder:
+            result = model(*args, **kwargs)
+        sites = sample_sites(recorder.trace).values()
+        seen = [s for s in sites if s["is_observed"] or (s["infer"] or {}).get("was_observed")]
+        counts.append(sum(site["fn"].batch_shape.numel() for site in seen))
+        return result
+
+    return program, counts
 
 
 def sample_sites(trace: Trace) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Pictures: training curves, image grids, the latent space. Each function gives a Figure."""
+"""Pictures: curves, image grids, the latent space, comparisons. Each function gives a Figure."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from sklearn.decomposition import PCA
 from torch import Tensor
 
 from .errors import ShapeError
+from .evaluate import Comparison
 
 _WIDTH = 7.0  # inches
 _DPI = 150
@@ -112,9 +114,63 @@ def latent_space(z: Tensor, y: Tensor | None = None, *, title: str = "") -> Figu
     return figure
 
 
+def comparison(found: Comparison, *, title: str = "") -> Figure:
+    """Objectives side by side: bound, signal-to-noise of the gradients, what a step costs.
+
+    Args:
+        found: What `pyrovae.compare` gives.
+        title: Above the axes.
+    """
+    rows = list(found.rows)[::-1]  # the first on top
+    names = [row["objective"] for row in rows]
+    height = 1.7 + 0.34 * len(rows)
+    figure = Figure(figsize=(1.6 * _WIDTH, height), dpi=_DPI, layout="constrained")
+    bound, snr, cost, product = figure.subplots(1, 4, sharey=True)
+    places = np.arange(len(rows))
+    errors = [3 * row["bound_monte_carlo_error"] for row in rows]
+    bound.errorbar([row["bound"] for row in rows], places, xerr=errors, fmt="o", ms=4, color="C0")
+    if math.isfinite(found.facts["log_px"]):
+        bound.axvline(found.facts["log_px"], color="black", linewidth=1, label="log p(x)")
+    bound.set(xlabel="bound, nats per datum", yticks=places, yticklabels=names)
+    for i, group in enumerate(found.groups):
+        look = {"fmt": "os^"[i], "ms": 4, "color": f"C{i + 1}", "label": group}
+        snr.errorbar([row[f"{group}_snr"] for row in rows], places, **look)
+        product.errorbar([row[f"{group}_variance_x_ms"] for row in rows], places, **look)
+    snr.set(xlabel="median SNR of the gradient", xscale="log")
+    milliseconds = [row["milliseconds"] for row in rows]
+    spread = [
+        [max(0.0, row["milliseconds"] - row["milliseconds_low"]) for row in rows],
+        [max(0.0, row["milliseconds_high"] - row["milliseconds"]) for row in rows],
+    ]
+    cost.errorbar(milliseconds, places, xerr=spread, fmt="o", ms=4, color="C0")
+    cost.set(xlabel="ms per step")
+    cost.set_xlim(left=0)
+    product.set(xlabel="variance x ms", xscale="log")
+    for axes, column in ((snr, "snr"), (product, "variance_x_ms")):
+        _whole_decades(axes, [row[f"{group}_{column}"] for row in rows for group in found.groups])
+    for axes in (bound, snr, cost, product):
+        axes.grid(alpha=0.3)
+        axes.margins(y=0.6 / len(rows))
+    (lines, words), (marks, groups) = (a.get_legend_handles_labels() for a in (bound, snr))
+    figure.legend(
+        lines + marks, words + groups, loc="outside lower center", ncols=4, frameon=False
+    )
+    figure.suptitle(title or f"rows at {found.facts['rows_at']}", fontsize=9)
+    return figure
+
+
 def _figure(aspect: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(_WIDTH, max(0.8, _WIDTH * aspect)), dpi=_DPI, layout="constrained")
     return figure, figure.subplots()
+
+
+def _whole_decades(axes: Axes, values: Sequence[float]) -> None:
+    """A logarithmic axis with a label at either end."""
+    known = [math.log10(v) for v in values if 0 < v < math.inf]
+    if known:
+        low, high = math.floor(min(known)), math.ceil(max(known))
+        axes.set_xlim(0.8 * 10.0**low, 1.25 * 10.0 ** max(high, low + 1))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _as_images(images: Tensor) -> np.ndarray:

@@ -45,6 +45,17 @@ STRANGERS = {
 
 # In a folder, files import only its base.py, and `__init__` all of them. Further siblings:
 SHARED = {
+    "evaluate": {
+        "bounds",
+        "comparable",
+        "comparison",
+        "cost",
+        "evidence",
+        "gradient_draws",
+        "gradient_statistics",
+        "gradients",
+        "table",
+    },
     "models": {"priors", "posteriors"},
     # Abstract classes between the base and some of the estimators.
     "objectives": {"path", "groups"},

@@ -6,6 +6,7 @@ import torch
 
 from pyrovae import plots
 from pyrovae.errors import ShapeError
+from pyrovae.evaluate import Comparison
 
 
 def canvas_of(figure):
@@ -53,3 +54,21 @@ def test_latents_of_any_dimension(dims):
         by_class = torch.cat([z[y == c] for c in range(3)])
         np.testing.assert_allclose(points, by_class.numpy(), rtol=1e-6)
     assert plots.latent_space(z).axes[0].collections
+
+
+@pytest.mark.parametrize("log_px", [-1.0, float("nan")])
+def test_comparison_shows_every_row(log_px):
+    row = {
+        "bound": -2.0, "bound_monte_carlo_error": 0.1, "milliseconds": 3.0,
+        "milliseconds_low": 2.0, "milliseconds_high": 5.0, "guide_variance": 1.0,
+        "guide_snr": 0.5, "guide_variance_x_ms": 3.0,
+    }  # fmt: skip
+    rows = [{"objective": name, **row, "bound": -i} for i, name in enumerate("abc")]
+    facts = {"log_px": log_px, "rows_at": "equal K (4)"}
+    bound, snr, cost, product = plots.comparison(Comparison(rows, facts)).axes
+    assert [label.get_text() for label in bound.get_yticklabels()] == ["c", "b", "a"]
+    np.testing.assert_allclose(bound.lines[0].get_xdata(orig=False), [-2, -1, 0])
+    np.testing.assert_allclose(snr.lines[0].get_xdata(orig=False), [0.5] * 3)
+    np.testing.assert_allclose(cost.lines[0].get_xdata(orig=False), [3.0] * 3)
+    np.testing.assert_allclose(product.lines[0].get_xdata(orig=False), [3.0] * 3)
+    assert len(bound.lines) == (2 if log_px == log_px else 1)

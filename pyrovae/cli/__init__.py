@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from .. import __version__
 from ..errors import PyrovaeError
+from .compare import run_compare
 from .evaluate import run_evaluate
 from .fit import run_fit
 from .sample import run_reconstruct, run_sample
@@ -12,6 +13,7 @@ from .sample import run_reconstruct, run_sample
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], None], str]] = {
     "fit": (run_fit, "train a model and guide, measure them, leave a run folder"),
     "evaluate": (run_evaluate, "measure a trained run on held-out data"),
+    "compare": (run_compare, "put objectives side by side on a trained run"),
     "sample": (run_sample, "make data from the prior of a trained run"),
     "reconstruct": (run_reconstruct, "encode test data and decode them again"),
 }

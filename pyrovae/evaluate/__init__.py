@@ -1,8 +1,13 @@
-"""Measurements of a trained pair: evidence, the parts of the ELBO, the use of its latents."""
+"""Measurements of a trained pair: evidence, bounds and their gradients, the use of latents."""
 
 from .annealing import Annealed, Bracket, ais, bdmc
+from .compare import compare
+from .compare_training import TrainingComparison, compare_training
+from .comparison import Comparison
 from .evidence import Evidence, log_evidence
 from .gaps import InferenceGaps, inference_gaps
+from .gradient_statistics import GradientStatistics
+from .gradients import gradients
 from .latents import ActiveUnits, active_units, posterior_means
 from .parts import ELBOParts, elbo_parts
 
@@ -10,13 +15,19 @@ __all__ = [
     "ActiveUnits",
     "Annealed",
     "Bracket",
+    "Comparison",
     "ELBOParts",
     "Evidence",
+    "GradientStatistics",
     "InferenceGaps",
+    "TrainingComparison",
     "active_units",
     "ais",
     "bdmc",
+    "compare",
+    "compare_training",
     "elbo_parts",
+    "gradients",
     "inference_gaps",
     "log_evidence",
     "posterior_means",

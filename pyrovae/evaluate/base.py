@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pyro
 import torch
+from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 from tqdm import tqdm
 
@@ -161,21 +162,7 @@ class Sweep:
         )
 
     def _tensors(self) -> tuple[Tensor, ...]:
-        if isinstance(self.data, Split):
-            if self.data.dynamic:
-                raise DataError(
-                    "the split holds probabilities that every pass draws afresh; measure one "
-                    "draw, `split.binarized(seed)`"
-                )
-            labels = self.data.y if self.data.with_labels else None
-            return (self.data.x,) if labels is None else (self.data.x, labels)
-        tensors = self.data if isinstance(self.data, tuple) else (self.data,)
-        if not tensors or not all(isinstance(t, Tensor) and t.ndim > 0 for t in tensors):
-            raise DataError(
-                f"the data are of type {type(self.data).__name__}, and must be a tensor [N, ...], "
-                "a tuple of tensors or a split; of a dataset give `.test`"
-            )
-        return tensors
+        return as_tensors(self.data)
 
     def _bar(self) -> tqdm:
         return tqdm(total=self.num_data, unit=" data", disable=not self.progress, leave=False)
@@ -222,6 +209,36 @@ class Block:
                 "is lost; for measuring, give it a plate of as many data as it is called with"
             )
         return p
+
+
+def as_tensors(data: Data) -> tuple[Tensor, ...]:
+    """What a pair is called with: the data, and the labels of a labelled split.
+
+    Raises:
+        DataError: The data are probabilities that every pass draws afresh, or no tensors.
+    """
+    if isinstance(data, Split):
+        if data.dynamic:
+            raise DataError(
+                "the split holds probabilities that every pass draws afresh; measure one "
+                "draw, `split.binarized(seed)`"
+            )
+        labels = data.y if data.with_labels else None
+        return (data.x,) if labels is None else (data.x, labels)
+    tensors = data if isinstance(data, tuple) else (data,)
+    if not tensors or not all(isinstance(t, Tensor) and t.ndim > 0 for t in tensors):
+        raise DataError(
+            f"the data are of type {type(data).__name__}, and must be a tensor [N, ...], "
+            "a tuple of tensors or a split; of a dataset give `.test`"
+        )
+    return tensors
+
+
+def name_of(objective: PyroELBO) -> str:
+    """How a table calls an objective: its own words, or class and particles."""
+    if type(objective).__repr__ is not object.__repr__:
+        return repr(objective)
+    return f"{type(objective).__name__}(num_particles={objective.num_particles})"
 
 
 def mean_error(per_datum: Tensor) -> float:

@@ -1,0 +1,109 @@
+"""`pyrovae compare RUN`: several objectives on what a run trained."""
+
+import ast
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pyro.infer import ELBO as PyroELBO
+
+from .. import plots
+from ..data.base import pick_device
+from ..errors import ConfigError
+from ..evaluate import compare
+from .config import make_parser
+from .fit import fit_parser
+from .names import find_objective
+from .run_folder import restore
+
+EQUAL = {"K": "K", "evaluations": "decoder evaluations"}
+
+
+def run_compare(words: Sequence[str]) -> None:
+    """Print the table, and leave it in the run folder as CSV, JSON and a picture."""
+    parser = make_parser(
+        "compare", "Compare objectives on a trained run: bounds, gradients, cost."
+    )
+    add = parser.add_argument
+    add("run_folder", metavar="RUN", type=str, help="A folder that `pyrovae fit` left.")
+    add("--objectives", nargs="+", type=str, default=["ELBO", "IWAE"], metavar="NAME",
+        help="Names, with arguments if any: ELBO 'Renyi(alpha=0.5)' file.py:Mine.")  # fmt: skip
+    add("--num-particles", type=int, default=8, help="Of each row: its K, or its evaluations.")
+    add("--equal", choices=list(EQUAL), default="K",
+        help="Rows of equal K, or of equal decoder evaluations per datum.")  # fmt: skip
+    add("--draws", type=int, default=200, help="Of bounds and gradients.")
+    add("--limit", type=int, default=100, help="The first so many data are the batch.")
+    add("--split", choices=["test", "val"], default="test", help="Which data.")
+    add("--evidence-particles", type=int, default=5000, help="Of the estimate of log p(x).")
+    add("--out", type=str, default="compare.csv", help="CSV file; .json and .png beside it.")
+    add("--checkpoint", choices=["auto", "best", "last"], default="auto",
+        help="auto: the best by validation where there is one.")  # fmt: skip
+    add("--seed", type=int, default=0, help="Of the draws.")
+    add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
+    config = parser.parse_args(list(words))
+    objectives = {name: make_objective(name, config.num_particles) for name in config.objectives}
+    run = Path(config.run_folder)
+    out = run / config.out
+    if out.suffix != ".csv":
+        raise ConfigError(f"--out {config.out}: name a .csv file; .json and .png go beside it")
+    if config.limit < 1:
+        raise ConfigError(f"--limit {config.limit}: a batch has at least one datum")
+    setup = restore(run, fit_parser(), config.checkpoint, config.device)
+    split = getattr(setup.data, config.split).subset(config.limit)
+    found = compare(
+        setup.pair.model,
+        setup.pair.guide,
+        split.to(pick_device(config.device)),
+        objectives,
+        num_particles=config.num_particles,
+        equal=EQUAL[config.equal],  # type: ignore[arg-type]
+        evidence_particles=config.evidence_particles,
+        num_draws=config.draws,
+        seed=config.seed,
+        progress=sys.stderr.isatty(),
+    )
+    print(found)
+    found.to_csv(out)
+    found.to_json(out.with_suffix(".json"))
+    plots.comparison(found).savefig(out.with_suffix(".png"))
+    print(*(out.with_suffix(suffix) for suffix in (".csv", ".json", ".png")))
+
+
+def make_objective(words: str, num_particles: int) -> PyroELBO:
+    """An objective from "Name" or "Name(option=value, ...)", with so many particles.
+
+    Raises:
+        ConfigError: There is no such objective, or its arguments do not fit.
+    """
+    name, _, rest = words.partition("(")
+    maker = find_objective(name)
+    options = _options(words, f"f({rest}") if rest else {}
+    if "num_particles" in inspect.signature(maker).parameters:
+        options.setdefault("num_particles", num_particles)
+    try:
+        made = maker(**options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"--objectives {words}: {error}; write its arguments as 'Renyi(alpha=0.5)'"
+        ) from error
+    if not isinstance(made, PyroELBO):
+        raise ConfigError(
+            f"--objectives {words} gave a {type(made).__name__}; name a class of pyro.infer.ELBO"
+        )
+    return made
+
+
+def _options(words: str, call: str) -> dict[str, Any]:
+    """Keyword arguments, literals only, of what reads like a call."""
+    try:
+        node = ast.parse(call, mode="eval").body
+        if isinstance(node, ast.Call) and not node.args:
+            found = {option.arg: ast.literal_eval(option.value) for option in node.keywords}
+            return {name: value for name, value in found.items() if name is not None}
+    except (SyntaxError, ValueError):
+        pass
+    raise ConfigError(
+        f"--objectives {words}: cannot read its arguments; write them as 'Renyi(alpha=0.5)'"
+    )

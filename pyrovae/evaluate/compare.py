@@ -1,0 +1,198 @@
+"""Several objectives on one pair: bounds, gradients and cost in one table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, cast
+
+import torch
+from pyro.infer import ELBO as PyroELBO
+from torch import Tensor
+
+from ..data.base import mix_seed
+from ..errors import ConfigError
+from ..parameters import trainable
+from ..particles import Program, own_parameters, undisturbed
+from .base import Data, as_tensors
+from .bounds import Subject, bound_of, truth_of, weights_of
+from .comparable import Fitted, fit_particles
+from .comparison import Comparison
+from .cost import interleaved_ms, peak_bytes
+from .gradient_draws import Leaves
+from .gradients import Reference, gradients
+
+_GRADIENTS = 2  # stream of the seed; the bounds have others
+
+
+def compare(
+    model: Program,
+    guide: Program,
+    x: Data,
+    objectives: Sequence[PyroELBO] | Mapping[str, PyroELBO],
+    *,
+    args: tuple[Any, ...] = (),
+    num_particles: int | None = None,
+    equal: Literal["K", "decoder evaluations"] = "K",
+    log_px: Tensor | None = None,
+    log_px_source: str = "exact, as given",
+    evidence_particles: int = 5000,
+    num_draws: int = 200,
+    references: Mapping[str, Reference] | None = None,
+    reference_draws: int | None = None,
+    repeats: int = 20,
+    seed: int = 0,
+    progress: bool = False,
+) -> Comparison:
+    """Put objectives side by side on one pair, at its parameters, on one batch.
+
+    Every objective sees the same random numbers, draw by draw. Users' own objectives and Pyro's
+    classes take part as they are: an objective that is no `ParticleELBO` has a bound over the
+    whole batch only, and so no error over data. Nothing of the pair is changed.
+
+    Args:
+        model: Pyro model, called as `model(x, *args)`.
+        guide: Pyro guide, called likewise.
+        x: One batch [B, ...]: a tensor, several with equal B, or a split.
+        objectives: As they should be named, or in order, under their own names.
+        args: What the pair takes after the data.
+        num_particles: What makes rows comparable: all objectives are copied with so many
+            particles, or with so many decoder evaluations per datum. None leaves them as they
+            are, and marks those that differ from the first.
+        equal: "K" for equal numbers of particles, "decoder evaluations" for equal cost: what an
+            objective of M times K particles needs beside one of K. A row that cannot be made
+            equal is marked, and says why.
+        log_px: log p(x) [B] where it is known, for the gap; else importance sampling estimates
+            it.
+        log_px_source: What `log_px` is, for the table ("AIS, 1000 temperatures").
+        evidence_particles: Particles of that estimate.
+        num_draws: Draws of bounds and gradients.
+        references: What the signal of an objective's gradient is, by its name; by default the
+            plain gradient of its bound (see `gradients`).
+        reference_draws: See `gradients`.
+        repeats: Timed steps of each objective, taken in turn after a warm-up.
+        seed: Of all draws.
+        progress: Show bars.
+
+    Raises:
+        ConfigError: There are no objectives, too few draws, or a reference for none of them.
+        ShapeError: `log_px` is not [B].
+
+    Source:
+        Mohamed et al. (2020), Monte Carlo Gradient Estimation in Machine Learning, sec. 3,
+        https://arxiv.org/abs/1906.10652
+
+    Example:
+        >>> from pyrovae.data import LinearGaussian
+        >>> from pyrovae.objectives import ELBO, IWAE
+        >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> x = oracle.sample(20, seed=1)
+        >>> table = compare(
+        ...     oracle.model, oracle.guide, x, [ELBO(), IWAE()],
+        ...     num_particles=4, log_px=oracle.log_px(x), num_draws=20, repeats=3,
+        ... )
+        >>> [row["decoder_evaluations"] for row in table.rows]
+        [4.0, 4.0]
+        >>> table.rows[0]["gap"] > table.rows[1]["gap"]
+        True
+    """
+    if equal not in ("K", "decoder evaluations"):
+        raise ConfigError(f"compare: equal={equal!r}; choose 'K' or 'decoder evaluations'")
+    if num_draws < 2 or repeats < 1:
+        raise ConfigError(
+            f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
+            "and times one repeat"
+        )
+    subject = Subject(model, guide, as_tensors(x), args, num_draws, seed)
+    fitted = fit_particles(objectives, subject.call, num_particles, equal)
+    unknown = sorted((references or {}).keys() - fitted.keys())
+    if unknown:
+        raise ConfigError(
+            f"compare: references for {unknown}, and the objectives are {list(fitted)}; name them"
+        )
+    truth = truth_of(subject, log_px, log_px_source, evidence_particles)
+    costs = _costs(fitted, subject, repeats)
+    rows = []
+    for name, one in fitted.items():
+        bound = bound_of(one.objective, subject)
+        found = gradients(
+            model,
+            guide,
+            x,
+            one.objective,
+            args=args,
+            num_draws=num_draws,
+            reference=(references or {}).get(name),
+            reference_draws=reference_draws,
+            seed=mix_seed(seed, _GRADIENTS),
+            progress=progress,
+        )
+        rows.append(
+            {
+                "objective": name,
+                "num_particles": one.objective.num_particles,
+                "decoder_evaluations": one.evaluations,
+                "comparable": one.comparable,
+                "note": one.note,
+                **bound,
+                "gap": truth.value - bound["bound"],
+                "gap_error": (bound["bound_monte_carlo_error"] ** 2 + truth.error**2) ** 0.5,
+                **weights_of(one.objective, subject),
+                **costs[name],
+                **_by_group(found.summary(), costs[name]["milliseconds"]),
+                "reference": found.reference_name,
+            }
+        )
+    particles = "the particles they came with" if num_particles is None else str(num_particles)
+    facts = {
+        "num_data": len(subject.data[0]),
+        "equal": equal,
+        "rows_at": f"equal {equal} ({particles})",
+        "num_draws": num_draws,
+        "log_px": truth.value,
+        "log_px_error": truth.error,
+        "log_px_source": truth.source,
+        "device": _machine(subject.device),
+        "seed": seed,
+    }
+    return Comparison(rows, facts)
+
+
+def _costs(
+    fitted: Mapping[str, Fitted], subject: Subject, repeats: int
+) -> dict[str, dict[str, float]]:
+    leaves = Leaves(list(trainable(*subject.call).values()))
+
+    def step_of(objective: PyroELBO) -> Callable[[], None]:
+        def step() -> None:
+            for leaf in leaves.leaves:
+                leaf.grad = None
+            cast(Any, objective).loss_and_grads(*subject.call)
+
+        return step
+
+    steps = {name: step_of(one.objective) for name, one in fitted.items()}
+    with undisturbed(), own_parameters(), leaves.kept_grads():
+        times = interleaved_ms(steps, device=subject.device, repeats=repeats)
+        memory = {name: peak_bytes(step, subject.device) for name, step in steps.items()}
+    costs = {}
+    for name, values in times.items():
+        low, middle, high = torch.tensor(values).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist()
+        costs[name] = {
+            "milliseconds": middle,
+            "milliseconds_low": low,
+            "milliseconds_high": high,
+            "peak_bytes": memory[name],
+        }
+    return costs
+
+
+def _by_group(summary: Mapping[str, Mapping[str, Any]], milliseconds: float) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for group, figures in summary.items():
+        flat |= {f"{group}_{key}": value for key, value in figures.items()}
+        flat[f"{group}_variance_x_ms"] = figures["variance"] * milliseconds
+    return flat
+
+
+def _machine(device: torch.device) -> str:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    name = name or f"{torch.get_num_threads()} CPU thread(s)"
+    return f"{name}, torch {torch.__version__}"

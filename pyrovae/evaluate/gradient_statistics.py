@@ -1,0 +1,119 @@
+"""What many draws of a gradient say, by parameter and by group of parameters."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import t as student
+from torch import Tensor
+
+_FALSE_ALARM = 1e-3  # how often an unbiased gradient is called biased, at most
+
+
+@dataclass(frozen=True, eq=False)
+class GradientStatistics:
+    """Moments of an objective's gradient at fixed parameters, float64 on the CPU.
+
+    Attributes:
+        mean: Mean of the draws, by the name of the leaf and in its shape.
+        variance: Variance of a draw, by coordinate.
+        reference: The gradient that the objective should follow; NaN where none was given.
+        reference_error: Its standard error, zero where it is exact.
+        reference_name: What it is.
+        directional_snr: By group, the mean over draws of the ratio of a gradient's lengths along
+            the reference and across it; of no use for a single coordinate.
+        groups: Names of the leaves that the "guide" declares, the "model", or both ("shared").
+        num_draws: How many.
+        milliseconds: Median time of a draw, forward and backward.
+        draws: Every draw [num_draws, *leaf], if they were kept.
+    """
+
+    mean: Mapping[str, Tensor]
+    variance: Mapping[str, Tensor]
+    reference: Mapping[str, Tensor]
+    reference_error: Mapping[str, Tensor]
+    reference_name: str
+    directional_snr: Mapping[str, float]
+    groups: Mapping[str, tuple[str, ...]]
+    num_draws: int
+    milliseconds: float
+    draws: Mapping[str, Tensor] | None = None
+
+    @property
+    def snr(self) -> dict[str, Tensor]:
+        """|reference| / standard deviation by coordinate; NaN where a gradient is always zero."""
+        return {n: g.abs() / self.variance[n].sqrt() for n, g in self.reference.items()}
+
+    @property
+    def bias(self) -> dict[str, Tensor]:
+        """Mean minus reference by coordinate."""
+        return {name: mean - self.reference[name] for name, mean in self.mean.items()}
+
+    @property
+    def z_scores(self) -> dict[str, Tensor]:
+        """`bias` in its standard errors; zero where both gradients are always zero."""
+        return {name: self._z_score(name, bias) for name, bias in self.bias.items()}
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """By group: the figures of a table.
+
+        "parameters"; "variance", the sum over coordinates; "variance_median"; "snr", the median
+        over coordinates that are not always zero; "directional_snr"; "snr_floor", the median
+        ratio that a reference of pure noise would show, so that one near it is an upper bound;
+        "max_z", the largest |z-score|; "is_biased", whether that is beyond chance, among so many.
+        """
+        snr, z_scores, found = self.snr, self.z_scores, {}
+        for group, names in self.groups.items():
+            variance = _flat(self.variance[n] for n in names)
+            noise = _flat(self.reference_error[n] for n in names) / np.sqrt(_positive(variance))
+            z = np.abs(_flat(z_scores[n] for n in names))
+            known = int(np.isfinite(z).sum() + np.isinf(z).sum())
+            max_z = float(np.nanmax(z)) if known else math.nan
+            chance = known * 2 * float(student.sf(max_z, self.num_draws - 1)) if known else 1.0
+            found[group] = {
+                "parameters": variance.size,
+                "variance": float(variance.sum()),
+                "variance_median": _median(variance),
+                "snr": _median(_flat(snr[n] for n in names)),
+                "snr_floor": 0.6745 * _median(noise),  # the median of |N(0, 1)|
+                "directional_snr": self.directional_snr[group],
+                "max_z": max_z,
+                "is_biased": chance < _FALSE_ALARM,
+            }
+        return found
+
+    def __str__(self) -> str:
+        lines = [f"{'group':<7}{'parameters':>11}{'variance':>12}{'SNR':>11}{'floor':>11}"
+                 f"{'directional':>13}{'max |z|':>9}"]  # fmt: skip
+        for group, row in self.summary().items():
+            lines.append(
+                f"{group:<7}{row['parameters']:>11}{row['variance']:>12.4g}{row['snr']:>11.4g}"
+                f"{row['snr_floor']:>11.3g}{row['directional_snr']:>13.4g}{row['max_z']:>9.1f}"
+                f"{'  biased' if row['is_biased'] else ''}"
+            )
+        return "\n".join(
+            [*lines, f"{self.num_draws} draws, {self.milliseconds:.2f} ms each; reference: "
+             f"{self.reference_name}"]
+        )  # fmt: skip
+
+    def _z_score(self, name: str, bias: Tensor) -> Tensor:
+        error = (self.variance[name] / self.num_draws + self.reference_error[name].square()).sqrt()
+        size = max(self.mean[name].abs().max(), self.reference[name].abs().nan_to_num().max())
+        bias = torch.where(bias.abs() <= 1e-12 * size, 0.0, bias)  # rounding is no bias
+        return torch.where((bias == 0) & (error == 0), 0.0, bias / error)
+
+
+def _flat(tensors: Iterable[Tensor]) -> np.ndarray:
+    return torch.cat([tensor.reshape(-1) for tensor in tensors]).numpy()
+
+
+def _positive(values: np.ndarray) -> np.ndarray:
+    return np.where(values > 0, values, np.nan)
+
+
+def _median(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if known.size else math.nan

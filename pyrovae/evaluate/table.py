@@ -1,0 +1,62 @@
+"""Rows of figures: printed, and written as CSV and JSON."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Measurements, a row each, and what holds for all of them.
+
+    Attributes:
+        rows: Figures by name; those that do not exist are NaN or None.
+        facts: What was measured, and how.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    facts: Mapping[str, Any]
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write the rows; a column that a row lacks stays empty."""
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        with Path(path).open("w", newline="") as file:
+            writer = csv.DictWriter(file, names, restval="")
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+    def to_json(self, path: str | PathLike[str]) -> None:
+        """Write facts and rows; numbers that do not exist are null."""
+        content = {**self.facts, "rows": list(self.rows)}
+        Path(path).write_text(json.dumps(_without_nan(content), indent=2) + "\n")
+
+
+def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Columns of one width each: the first to the left, the others to the right."""
+    every = [header, *lines]
+    widths = [max(len(line[i]) for line in every) for i in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in every
+    )
+
+
+def figure(value: float | None, pattern: str = ".3g") -> str:
+    """A number as text; "-" where there is none."""
+    return "-" if value is None or math.isnan(value) else format(value, pattern)
+
+
+def _without_nan(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, Mapping):
+        return {k: _without_nan(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,198 @@
+"""One table on one pair: figures against exact ones, equal rows, no trace left."""
+
+import csv
+import json
+
+import pytest
+import torch
+from pyro.infer import RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
+
+from pyrovae import compare
+from pyrovae.data import LinearGaussian
+from pyrovae.errors import ConfigError, ShapeError
+from pyrovae.evaluate import Comparison
+from pyrovae.objectives import ELBO, IWAE, ParticleELBO, Renyi
+from tests.pairs import STYLES
+
+QUICK = {"num_draws": 20, "reference_draws": 20, "repeats": 2, "evidence_particles": 50}
+
+
+class Twice(ParticleELBO):
+    """Takes the best of two sets of particles: a user's own, at twice the cost."""
+
+    def differentiable_loss(self, model, guide, *args, **kwargs):
+        both = [self.bound(self.draw(model, guide, *args, **kwargs)) for _ in range(2)]
+        return -torch.maximum(*both).sum()
+
+    def bound(self, p):
+        return p.log_w.logsumexp(0) - torch.tensor(float(p.num_particles)).log()
+
+
+class Fixed(ParticleELBO):
+    """Cannot have other particles than it was made with."""
+
+    def __init__(self):
+        super().__init__(3)
+
+    def bound(self, p):
+        return p.log_w.unflatten(0, (3, 1)).mean((0, 1))
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+    return pair, pair.sample(30, seed=1)
+
+
+@pytest.fixture(scope="module")
+def table(oracle):
+    pair, x = oracle
+    objectives = {
+        "elbo": ELBO(),
+        "iwae": IWAE(),
+        "renyi": Renyi(0.5),
+        "trace": Trace_ELBO(),
+        "mean field": TraceMeanField_ELBO(),
+        "pyro renyi": RenyiELBO(0.0, 2, vectorize_particles=True, max_plate_nesting=1),
+    }
+    return compare(
+        pair.model,
+        pair.guide,
+        x,
+        objectives,
+        num_particles=3,
+        log_px=pair.log_px(x).detach(),
+        num_draws=40,
+        reference_draws=40,
+        repeats=2,
+    )
+
+
+def test_bounds_and_gaps_are_the_exact_ones(oracle, table):
+    pair, x = oracle
+    with torch.no_grad():
+        _check_bounds(pair, x, table)
+
+
+def _check_bounds(pair, x, table):
+    elbo, iwae = pair.elbo(x).mean(), pair.iwae(x, 3).mean()
+    truth = [elbo, iwae, pair.renyi(x, 0.5, 3).mean(), elbo, elbo, iwae]
+    log_px = pair.log_px(x).mean()
+    for row, bound in zip(table.rows, truth, strict=True):
+        z = (row["bound"] - bound) / row["bound_monte_carlo_error"]
+        assert abs(z) < 4.5, f"{row['objective']}: z-score {z:.2f}"
+        assert row["gap"] == pytest.approx(float(log_px - row["bound"]))
+        assert row["decoder_evaluations"] == 3 and row["comparable"]
+        assert row["milliseconds"] > 0 and row["peak_bytes"] > 0
+        assert not row["guide_is_biased"] and not row["model_is_biased"]
+        assert row["guide_variance_x_ms"] == row["guide_variance"] * row["milliseconds"]
+        assert 1 < row["ess"] <= 3
+    over_data = pair.iwae(x, 3).std() / len(x) ** 0.5
+    assert table.rows[1]["bound_error"] == pytest.approx(over_data.item(), rel=0.05)
+    assert table.rows[3]["bound_error"] != table.rows[3]["bound_error"]  # Pyro's: NaN
+    assert table.facts["log_px"] == pytest.approx(log_px.item())
+
+
+def test_common_random_numbers(table):
+    by_name = {row["objective"]: row for row in table.rows}
+    assert by_name["iwae"]["bound"] == pytest.approx(by_name["pyro renyi"]["bound"])
+    assert by_name["iwae"]["guide_variance"] == pytest.approx(
+        by_name["pyro renyi"]["guide_variance"]
+    )
+    assert by_name["iwae"]["model_variance"] > by_name["elbo"]["model_variance"]
+    assert by_name["iwae"]["guide_snr"] < by_name["elbo"]["guide_snr"]
+
+
+def test_is_printed_and_written(table, tmp_path):
+    printed = str(table)
+    assert max(map(len, printed.splitlines())) < 130
+    for word in ("exact, as given", "equal K (3)", "pyro renyi", "var x ms", "k-hat"):
+        assert word in printed
+    table.to_csv(tmp_path / "t.csv")
+    table.to_json(tmp_path / "t.json")
+    with (tmp_path / "t.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["objective"] for row in rows] == [row["objective"] for row in table.rows]
+    assert float(rows[1]["bound"]) == table.rows[1]["bound"]
+    content = json.loads((tmp_path / "t.json").read_text())
+    assert content["rows"][3]["bound_error"] is None
+    assert content["num_draws"] == 40
+
+
+def test_equal_particles_or_equal_evaluations(oracle):
+    pair, x = oracle
+    call = (pair.model, pair.guide, x[:3])
+    at_k = compare(*call, [IWAE(), Twice(), Fixed()], num_particles=4, **QUICK)
+    assert [row["num_particles"] for row in at_k.rows] == [4, 4, 3]
+    assert [row["decoder_evaluations"] for row in at_k.rows] == [4, 8, 3]
+    assert [row["comparable"] for row in at_k.rows] == [True, True, False]
+    assert "cannot have 4" in at_k.rows[2]["note"] and "cannot have 4" in str(at_k)
+
+    kwargs = {"equal": "decoder evaluations", **QUICK}
+    at_cost = compare(*call, [IWAE(), Twice(5)], num_particles=8, **kwargs)
+    assert [row["num_particles"] for row in at_cost.rows] == [8, 4]
+    assert [row["decoder_evaluations"] for row in at_cost.rows] == [8, 8]
+    odd = compare(*call, [Twice(2)], num_particles=7, **kwargs)
+    assert not odd.rows[0]["comparable"] and "not 7" in odd.rows[0]["note"]
+    as_they_are = compare(*call, [IWAE(2), IWAE(2), IWAE(3)], **QUICK)
+    assert [row["comparable"] for row in as_they_are.rows] == [True, True, False]
+    names = [row["objective"] for row in as_they_are.rows]
+    assert names[1] == "IWAE(num_particles=2) #2" and len(set(names)) == 3
+
+
+def test_a_bias_is_marked_and_a_reference_taken(oracle):
+    pair, x = oracle
+    found = compare(
+        pair.model,
+        pair.guide,
+        x[:3],
+        {"a": IWAE(8), "b": IWAE(8)},
+        references={"a": ELBO()},
+        **(QUICK | {"num_draws": 60, "reference_draws": 60}),
+    )
+    assert found.rows[0]["guide_is_biased"] and not found.rows[1]["guide_is_biased"]
+    assert found.rows[0]["reference"].endswith("ELBO(num_particles=1)")
+    assert "differs from their reference" in str(found)
+    unseen = {**found.rows[1], "guide_snr_floor": found.rows[1]["guide_snr"]}
+    assert "~" in str(Comparison([unseen], found.facts)) and "~" not in str(found)
+    assert "importance sampling, K = 50" in found.facts["log_px_source"]
+
+
+def test_k_hat_from_enough_particles(oracle):
+    pair, x = oracle
+    found = compare(pair.model, pair.guide, x[:3], [IWAE(5), IWAE(40)], **QUICK)
+    assert found.rows[0]["k_hat"] != found.rows[0]["k_hat"]
+    assert found.rows[1]["k_hat"] < 1
+
+
+@pytest.mark.parametrize("style", ["param_functions", "subsampled_plate", "scaled_pair"])
+def test_styles_and_nothing_is_changed(style):
+    pair = STYLES[style](torch.float32)
+    objectives = [ELBO(2), Trace_ELBO(2)]
+    memory = [dict(vars(objective)) for objective in objectives]
+    state = torch.get_rng_state()
+    found = compare(pair.model, pair.guide, pair.args, objectives, **QUICK)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert [vars(objective) for objective in objectives] == memory
+    bounds = [row["bound"] for row in found.rows]
+    assert bounds[0] == pytest.approx(bounds[1], rel=0.1)  # per datum, whatever the scale
+    if style == "subsampled_plate":
+        assert "unknown" in found.facts["log_px_source"]
+        assert found.rows[0]["gap"] != found.rows[0]["gap"]
+
+
+def test_refusals(oracle):
+    pair, x = oracle
+    call = (pair.model, pair.guide, x)
+    with pytest.raises(ConfigError, match="no objectives"):
+        compare(*call, [])
+    with pytest.raises(ConfigError, match="is no objective"):
+        compare(*call, [IWAE])
+    with pytest.raises(ConfigError, match="num_particles=0"):
+        compare(*call, [IWAE()], num_particles=0)
+    with pytest.raises(ConfigError, match="equal='cost'"):
+        compare(*call, [IWAE()], equal="cost")
+    with pytest.raises(ConfigError, match="references for \\['other'\\]"):
+        compare(*call, [IWAE()], references={"other": ELBO()})
+    with pytest.raises(ShapeError, match="one value per datum"):
+        compare(*call, [IWAE()], log_px=torch.zeros(3), **QUICK)
