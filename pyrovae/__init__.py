@@ -5,7 +5,16 @@ A (model, guide) pair and a batch become `Particles`; an objective is a function
 
 from . import data, models, nn, objectives
 from .errors import PyrovaeError
-from .evaluate import active_units, compare, elbo_parts, gradients, log_evidence
+from .evaluate import (
+    active_units,
+    ais,
+    bdmc,
+    compare,
+    elbo_parts,
+    gradients,
+    inference_gaps,
+    log_evidence,
+)
 from .kl import kl_routes
 from .parameters import buffers, declare, frozen, trainable
 from .particles import Particles, draw
@@ -18,6 +27,8 @@ __all__ = [
     "Particles",
     "PyrovaeError",
     "active_units",
+    "ais",
+    "bdmc",
     "buffers",
     "compare",
     "data",
@@ -27,6 +38,7 @@ __all__ = [
     "fit",
     "frozen",
     "gradients",
+    "inference_gaps",
     "kl_routes",
     "log_evidence",
     "models",

@@ -11,11 +11,11 @@ from torch import Tensor, nan
 
 from ..data.base import mix_seed
 from ..errors import PlateError, PyrovaeError, ShapeError
-from ..math import effective_sample_size, pareto_k
+from ..math import MIN_PARTICLES_PARETO, effective_sample_size, pareto_k
 from ..objectives import ParticleELBO
 from ..particles import Program, draw, own_parameters, undisturbed
 from ..train.measure import Share, batch_plate_of, first_loss
-from .evidence import MIN_PARTICLES_K_HAT, log_evidence
+from .evidence import log_evidence
 
 _WEIGHT_DRAWS = 10  # of K particles each, for ESS and k-hat
 _BOUNDS, _WEIGHTS = 0, 1  # streams of one seed
@@ -130,6 +130,6 @@ def weights_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
     except PyrovaeError:
         return {"ess": nan, "k_hat": nan}
     ess = torch.stack([effective_sample_size(w) for w in weights]).mean(0).median()
-    enough = weights[0].shape[0] >= MIN_PARTICLES_K_HAT
+    enough = weights[0].shape[0] >= MIN_PARTICLES_PARETO
     k_hat = torch.stack([pareto_k(w) for w in weights]).mean(0).median() if enough else nan
     return {"ess": float(ess), "k_hat": float(k_hat)}
