@@ -36,14 +36,26 @@ class GroupedELBO(ParticleELBO, ABC):
                 f"{type(self).__name__} got num_groups={num_groups} and group_size={group_size}, "
                 "needs >= 1 each"
             )
+        self.num_groups, self.group_size = num_groups, group_size
         super().__init__(
             num_groups * group_size,
             vectorize_particles=vectorize_particles,
             batch_plate=batch_plate,
             max_plate_nesting=max_plate_nesting,
         )
-        self.num_groups = num_groups
-        self.group_size = group_size
+
+    @property
+    def num_particles(self) -> int:
+        """M K; to set it changes the size of the groups, not their number."""
+        return self.num_groups * self.group_size
+
+    @num_particles.setter
+    def num_particles(self, number: int) -> None:
+        if number < self.num_groups or number % self.num_groups:
+            raise ShapeError(
+                f"{number} particles do not fill {self.num_groups} groups evenly; take a multiple"
+            )
+        self.group_size = number // self.num_groups
 
     def groups(self, per_particle: Tensor) -> Tensor:
         """[M K, B] -> [M, K, B]."""

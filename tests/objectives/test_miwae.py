@@ -62,3 +62,12 @@ def test_sizes_below_one_are_refused(sizes):
 
 def test_repr():
     assert repr(MIWAE(3, 4)) == "MIWAE(num_groups=3, group_size=4)"
+
+
+def test_its_particles_can_be_set_for_a_comparison():
+    objective = MIWAE(2, 3)
+    assert objective.num_particles == 6
+    objective.num_particles = 8
+    assert (objective.num_groups, objective.group_size) == (2, 4)
+    with pytest.raises(ShapeError, match="7 particles do not fill 2 groups"):
+        objective.num_particles = 7
