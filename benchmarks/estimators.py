@@ -14,15 +14,23 @@ from timing import interleaved_ms, table, where
 from torch import nn
 
 from pyrovae import trainable
+from pyrovae.evaluate.cost import peak_bytes
 from pyrovae.models import VAE
 from pyrovae.nn import MLP
 from pyrovae.objectives import (
     CIWAE,
+    CUBO,
     ELBO,
+    EUBO,
     IWAE,
+    JVI,
     MIWAE,
     PIWAE,
+    REINFORCE,
+    RWS,
     STL,
+    TVO,
+    VIMCO,
     DReG,
     DReGCIWAE,
     DReGMIWAE,
@@ -49,6 +57,13 @@ def estimators(k):
         DReGCIWAE(0.5, k),
         DReGMIWAE(groups, k // groups),
         DReGPIWAE(groups, k // groups),
+        VIMCO(k),
+        REINFORCE(k),
+        RWS(k),
+        TVO(k),
+        JVI(k),
+        CUBO(k),
+        EUBO(k),
     ]
 
 
@@ -84,3 +99,16 @@ if __name__ == "__main__":
     first = median(times[next(iter(times))])
     slowest = max(median(values) for values in times.values()) / first
     print(f"slowest: {slowest:.2f} times IWAE")
+
+    print("\npeak memory of a step in MB, by K; linear where the last column is about 1")
+    ks = [k * words.num_particles for k in (1, 2, 4)]
+    rows = {}
+    for k in ks:
+        for objective in estimators(k):
+            step(objective)  # finds the plates first
+            found = peak_bytes(partial(step, objective), words.device) / 1e6
+            rows.setdefault(type(objective).__name__, {})[k] = found
+    print(f"{'':<12}" + "".join(f"{k:>8d}" for k in ks))
+    for name, found in rows.items():
+        growth = (found[ks[2]] - found[ks[1]]) / (2 * (found[ks[1]] - found[ks[0]]))
+        print(f"{name:<12}" + "".join(f"{found[k]:8.1f}" for k in ks) + f"{growth:8.2f}")
