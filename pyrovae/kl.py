@@ -13,7 +13,8 @@ from torch.distributions import (
     kl_divergence,
 )
 
-from .particles import Particles, Program, draw, undisturbed
+from .particles import Particles, draw
+from .tracing import Program, undisturbed
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from .errors import ParameterError
-from .particles import Pair, Program, leaves_of, own_parameters, sample_sites, undisturbed
+from .tracing import Pair, Program, leaves_of, own_parameters, sample_sites, undisturbed
 
 
 def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401

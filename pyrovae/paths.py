@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from .assembly import Particles, assemble, with_guide
-from .particles import Pair, Program, Trace, recordings, sample_sites
 from .site import Site
+from .tracing import Pair, Program, Trace, recordings, sample_sites
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from .data import Split
 from .errors import ShapeError
 from .evaluate import active_units, elbo_parts, log_evidence, posterior_means
 from .math import nats_to_bits_per_dim
-from .particles import Program, draw, simulate, undisturbed
+from .particles import draw, simulate
+from .tracing import Program, undisturbed
 
 
 @dataclass(frozen=True)

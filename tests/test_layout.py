@@ -8,7 +8,7 @@ from pyro import poutine
 
 from pyrovae.errors import PlateError, ScaleError
 from pyrovae.layout import Layout, batch_axis, common_scale, nesting
-from pyrovae.particles import sample_sites
+from pyrovae.tracing import sample_sites
 
 
 def _sites(program, side="model"):

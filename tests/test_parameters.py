@@ -18,7 +18,8 @@ from pyrovae.models import VAE
 from pyrovae.nn import Normal
 from pyrovae.objectives import ELBO, IWAE
 from pyrovae.parameters import buffers, declare, frozen, trainable
-from pyrovae.particles import draw, plate_nesting, undisturbed
+from pyrovae.particles import draw, plate_nesting
+from pyrovae.tracing import undisturbed
 from tests.pairs import STYLES
 
 X = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))

@@ -8,14 +8,8 @@ from pyro import poutine
 from torch import nn
 
 from pyrovae.errors import PlateError, ScaleError, ShapeError, SiteError
-from pyrovae.particles import (
-    draw,
-    plate_nesting,
-    prior_of,
-    score,
-    simulate_joint,
-    with_distributions,
-)
+from pyrovae.particles import draw, plate_nesting, score, simulate_joint
+from pyrovae.tracing import prior_of, with_distributions
 from tests.pairs import BATCH, LATENT, STYLES
 
 

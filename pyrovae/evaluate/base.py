@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from ..data.base import Split
 from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
-from ..particles import Particles, Program, draw, plate_nesting, undisturbed
+from ..particles import Particles, draw, plate_nesting
+from ..tracing import Program, undisturbed
 
 Data = Tensor | tuple[Tensor, ...] | Split
 """A tensor [N, ...], several with equal N, or a split (with labels where it is `labelled`)."""

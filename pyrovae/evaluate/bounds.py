@@ -13,7 +13,8 @@ from ..data.base import mix_seed
 from ..errors import PlateError, PyrovaeError, ShapeError
 from ..math import MIN_PARTICLES_PARETO, effective_sample_size, pareto_k
 from ..objectives import ParticleELBO
-from ..particles import Program, draw, own_parameters, undisturbed
+from ..particles import draw
+from ..tracing import Program, own_parameters, undisturbed
 from ..train.measure import Share, batch_plate_of, first_loss
 from .evidence import log_evidence
 

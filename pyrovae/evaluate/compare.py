@@ -10,7 +10,7 @@ from torch import Tensor
 from ..data.base import mix_seed
 from ..errors import ConfigError
 from ..parameters import trainable
-from ..particles import Program, own_parameters, undisturbed
+from ..tracing import Program, own_parameters, undisturbed
 from .base import Data, as_tensors
 from .bounds import Subject, bound_of, truth_of, weights_of
 from .comparable import Fitted, fit_particles

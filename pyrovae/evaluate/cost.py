@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..particles import Pair, Program, counted, own_parameters, undisturbed
+from ..tracing import Pair, Program, counted, own_parameters, undisturbed
 
 
 def decoder_evaluations(

@@ -14,7 +14,7 @@ from ..math import (
     log_mean_exp_error,
     pareto_smooth,
 )
-from ..particles import Program
+from ..tracing import Program
 from .base import Data, Sweep, mean_error, monte_carlo_error, to_host
 
 

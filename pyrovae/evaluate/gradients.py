@@ -12,7 +12,7 @@ from torch import Tensor
 from ..data.base import mix_seed
 from ..errors import ConfigError, ParameterError, ShapeError
 from ..objectives import ParticleELBO
-from ..particles import Pair, Program, leaves_of, own_parameters, undisturbed
+from ..tracing import Pair, Program, leaves_of, own_parameters, undisturbed
 from .base import Data, as_tensors, name_of
 from .gradient_draws import Leaves, Welford
 from .gradient_statistics import GradientStatistics

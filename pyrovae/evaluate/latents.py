@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, PlateError, ShapeError, SiteError
-from ..particles import Particles, Program
+from ..particles import Particles
 from ..site import Site
+from ..tracing import Program
 from .base import Data, Sweep, to_host
 
 

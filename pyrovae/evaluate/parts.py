@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from ..kl import divergence, site_kl
-from ..particles import Particles, Program
+from ..particles import Particles
+from ..tracing import Program
 from .base import Data, Sweep, mean_error, monte_carlo_error, to_host
 
 

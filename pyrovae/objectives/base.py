@@ -9,7 +9,8 @@ from pyro.infer.enum import get_importance_trace
 from torch import Tensor
 
 from ..errors import PlateError, ShapeError, SiteError
-from ..particles import Particles, Program, draw, plate_nesting
+from ..particles import Particles, draw, plate_nesting
+from ..tracing import Program
 
 
 class ParticleELBO(PyroELBO, ABC):

@@ -9,8 +9,9 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import GradientWarning, ReparamError
-from ..particles import Particles, Program
+from ..particles import Particles
 from ..paths import Paths, draw_paths
+from ..tracing import Program
 from .base import ParticleELBO
 
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from ..math import log_mean_exp
-from ..particles import Particles, Program
+from ..particles import Particles
 from ..paths import Paths
+from ..tracing import Program
 from .groups import GroupedELBO
 from .path import PathELBO, paths_of, weighted_loss
 

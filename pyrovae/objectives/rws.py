@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from ..math import log_mean_exp
-from ..particles import Particles, Program, dream
+from ..particles import Particles, dream
+from ..tracing import Program
 from .base import FixedDrawsELBO
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from ..parameters import buffers, trainable
-from ..particles import Program
+from ..tracing import Program
 
 FORMAT, VERSION = "pyrovae-checkpoint", 1
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..errors import PyrovaeError
 from ..objectives import ParticleELBO
-from ..particles import Particles, Program, draw, own_parameters
+from ..particles import Particles, draw
+from ..tracing import Program, own_parameters
 from .streams import kept_streams, restore_torch_streams
 
 

@@ -14,7 +14,7 @@ from pyro.infer import ELBO as PyroELBO
 from ..data import Batchable, BatchSource, Dataset, batches
 from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
-from ..particles import Program, undisturbed
+from ..tracing import Program, undisturbed
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
 from .keeper import Keeper

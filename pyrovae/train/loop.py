@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..particles import Program
+from ..tracing import Program
 from .optimizer import JointOptimizer
 
 

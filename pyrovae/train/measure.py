@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ..data import BatchSource
 from ..errors import PyrovaeError
 from ..objectives import ParticleELBO
-from ..particles import Program, draw, own_parameters, undisturbed
+from ..particles import draw
+from ..tracing import Program, own_parameters, undisturbed
 from .placement import evaluating
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..parameters import buffers, trainable
-from ..particles import Pair, Program, undisturbed
+from ..tracing import Pair, Program, undisturbed
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..errors import ParameterError
-from ..particles import Program, captured_parameters, own_parameters
+from ..tracing import Program, captured_parameters, own_parameters
 from .optimizer import JointOptimizer
 
 

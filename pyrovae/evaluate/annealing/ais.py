@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from ...math import effective_sample_size, log_mean_exp, log_mean_exp_error
-from ...particles import Program
+from ...tracing import Program
 from ..base import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
 from .base import Annealer, Schedule, Start, Transition
 

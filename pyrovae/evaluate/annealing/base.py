@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...errors import ConfigError
 from ...parameters import frozen
-from ...particles import prior_of
+from ...tracing import prior_of
 from ..base import Block, Sweep
 from .hmc import HMC
 from .tempered_path import State, TemperedPath

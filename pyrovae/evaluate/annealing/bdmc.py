@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ...errors import DataError
 from ...math import log_mean_exp, log_mean_exp_error
-from ...particles import Program, simulate_joint
+from ...particles import simulate_joint
+from ...tracing import Program
 from ..base import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
 from .base import Annealer, Schedule, Start, Transition
 

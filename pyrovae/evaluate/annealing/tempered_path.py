@@ -12,8 +12,9 @@ from torch.distributions import biject_to, constraints
 
 from ...errors import ReparamError, SiteError, SupportError
 from ...layout import Layout
-from ...particles import Particles, Program, score
+from ...particles import Particles, score
 from ...site import Site
+from ...tracing import Program
 from ..base import Block
 
 _POINT_MASSES = ("Delta", "_DeltaDistribution")

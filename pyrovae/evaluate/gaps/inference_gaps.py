@@ -12,7 +12,8 @@ from torch import Tensor
 from ...errors import ConfigError, DataError, ParameterError
 from ...math import log_mean_exp, log_mean_exp_error
 from ...parameters import frozen
-from ...particles import Particles, Program, score, with_distributions
+from ...particles import Particles, score
+from ...tracing import Program, with_distributions
 from ..base import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
 from .base import Shifts
 

@@ -1,0 +1,365 @@
+"""Runs of a Pyro pair, recorded: the only file that touches Pyro's effect handlers."""
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.runtime import Message
+from pyro.poutine.trace_struct import Trace
+from pyro.poutine.util import site_is_subsample
+from torch import Tensor, nn
+
+from .assembly import Recording
+from .errors import ParameterError, PyrovaeError, ShapeError, SiteError
+from .layout import PARTICLE_PLATE, Layout, nesting
+from .substitution import in_its_place
+
+Program = Callable[..., Any]
+"""A Pyro model or guide: a function, a bound method, a `PyroModule`."""
+
+Alias = Callable[[Trace], Trace]
+"""What stands for the guide's trace where the model is replayed."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model and a guide with the arguments of one batch."""
+
+    model: Program
+    guide: Program
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    fixed_latents: bool = False
+
+    def trace(
+        self,
+        num_particles: int = 1,
+        depth: int = 0,
+        replay: Trace | None = None,
+        alias: Alias | None = None,
+    ) -> tuple[Trace, Trace]:
+        """Trace the guide, then the model replayed against it, or against an alias of it."""
+        own = _OwnParameters(strict=not pyro.settings.get("module_local_params"))
+        guide_trace = self._run(self.guide, num_particles, depth, replay, own)
+        seen = guide_trace if alias is None else alias(guide_trace)
+        return guide_trace, self._run(self.model, num_particles, depth, seen, own)
+
+    def traces(
+        self,
+        num_particles: int,
+        vectorize_particles: bool,
+        max_plate_nesting: int | None = None,
+        alias: Alias | None = None,
+    ) -> tuple[list[tuple[Trace, Trace]], int | None]:
+        """Of guide and model: one of all particles and the particle plate's dim, or one of each.
+
+        Raises:
+            ShapeError: The pair cannot take the particle axis, or `num_particles` is below one.
+        """
+        if num_particles < 1:
+            raise ShapeError(f"draw got num_particles={num_particles}, and needs at least 1")
+        if num_particles == 1 or not vectorize_particles:
+            traces = [self.trace(alias=alias)]
+            first = only_subsample_sites(traces[0])
+            for _ in range(num_particles - 1):
+                traces.append(self.trace(replay=first, alias=alias))
+            return traces, None
+        depth = self.plate_nesting() if max_plate_nesting is None else max_plate_nesting
+        try:
+            return [self.trace(num_particles, depth, alias=alias)], -depth - 1
+        except PyrovaeError:
+            raise
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise ShapeError(
+                f"the pair could not take {num_particles} particles in one pass, where latents "
+                f"have the shape [{num_particles}, B, ...] ({_first_line(error)}); write it for "
+                "leading axes, wrap its networks in pyrovae.nn.OneBatchAxis, or draw with "
+                "vectorize_particles=False"
+            ) from error
+
+    def record_guide(
+        self, num_particles: int, particle_dim: int | None, replays: Iterable[Trace]
+    ) -> list[Recording]:
+        """Record the guide again, at the values of the given traces of it."""
+        count, depth = (1, 0) if particle_dim is None else (num_particles, -particle_dim - 1)
+        own = _OwnParameters(strict=not pyro.settings.get("module_local_params"))
+        again = [self._run(self.guide, count, depth, replay, own) for replay in replays]
+        return [Recording(sample_sites(trace), leaves_of(trace)) for trace in again]
+
+    def dream(self) -> tuple[Trace, Trace]:
+        """Trace the model with its observations removed, then the guide on what it made."""
+        own = _OwnParameters(strict=not pyro.settings.get("module_local_params"))
+        with torch.no_grad():
+            model_trace = self._run(poutine.uncondition(self.model), 1, 0, None, own)
+        batch = (self.args, self.kwargs)
+        for name, node in sample_sites(model_trace).items():
+            if node["infer"].get("was_observed"):
+                node["is_observed"] = True
+                batch = in_its_place(batch, name, node)
+        dreamt = replace(self, args=batch[0], kwargs=batch[1])
+        guide_trace = dreamt._run(self.guide, 1, 0, model_trace, own)
+        for name in sample_sites(guide_trace):
+            if name not in model_trace.nodes:
+                raise SiteError(
+                    f"the guide samples '{name}', of which a dream of the model has no value; "
+                    "leave the sleep phase out, or write a guide without auxiliary sites"
+                )
+        return guide_trace, model_trace
+
+    def plate_nesting(self) -> int:
+        """Batch dims that the plates occupy, found by one pass without side effects."""
+        with undisturbed(), torch.no_grad():
+            traces = self.trace()
+        # `pyro.deterministic` carries no density, and its plates occupy dims all the same.
+        nodes = [node for trace in traces for node in trace.nodes.values()]
+        return nesting(cast(Any, node) for node in nodes if node["type"] == "sample")
+
+    def _run(
+        self,
+        program: Program,
+        num_particles: int,
+        depth: int,
+        replay: Trace | None,
+        own: "_OwnParameters",
+    ) -> Trace:
+        with ExitStack() as stack:
+            if self.fixed_latents:
+                stack.enter_context(_FixedLatents())  # outside the recorder, to come before it
+            if num_particles > 1:
+                stack.enter_context(pyro.plate(PARTICLE_PLATE, num_particles, dim=-depth - 1))
+            recorder = stack.enter_context(poutine.trace())
+            if replay is not None:
+                stack.enter_context(poutine.replay(trace=replay))
+            stack.enter_context(own)
+            program(*self.args, **self.kwargs)
+            return recorder.trace
+
+
+def record(
+    program: Program, args: tuple[Any, ...], kwargs: dict[str, Any], replay: Trace | None = None
+) -> Trace:
+    """One run of a program by itself, at the values of another trace where it has them."""
+    with ExitStack() as stack:
+        recorder = stack.enter_context(poutine.trace())
+        if replay is not None:
+            stack.enter_context(poutine.replay(trace=replay))
+        stack.enter_context(_OwnParameters())
+        program(*args, **kwargs)
+        return recorder.trace
+
+
+def without_observations(model: Program) -> Program:
+    """The model as a sampler: what it would observe is drawn."""
+    return cast(Program, poutine.uncondition(model))
+
+
+def at_values(program: Program, latents: Mapping[str, Tensor], layout: Layout) -> Program:
+    """The program with given values [K, B, ...] in the place of its draws."""
+    return cast(Program, _Given(latents, layout)(program))
+
+
+def prior_of(model: Program) -> Program:
+    """The model's prior as a guide: what it draws before it meets the data."""
+    return cast(Program, poutine.block(model, hide_types=["observe"]))
+
+
+def with_distributions(program: Program, change: Callable[[str, Any], Any]) -> Program:
+    """The program with the distribution of each latent exchanged: `change(name, fn) -> fn`.
+
+    `change` sees distributions that the program's own plates have expanded, and neither those of
+    observed sites nor those of subsamples.
+    """
+    return cast(Program, _Changed(change)(program))
+
+
+@contextmanager
+def undisturbed() -> Iterator[list[nn.Module]]:
+    """Hide what runs here from outer handlers; restore random streams and networks' buffers.
+
+    Yields:
+        The outermost networks that ran, in order, once the context is left.
+    """
+    before: dict[nn.Module, list[tuple[str, Tensor, Tensor]]] = {}
+
+    def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
+        if module not in before:
+            own = module.named_buffers(recurse=False)
+            before[module] = [(name, buffer, buffer.clone()) for name, buffer in own]
+
+    state = pyro.util.get_rng_state()
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    hook = nn.modules.module.register_module_forward_pre_hook(remember)
+    outermost: list[nn.Module] = []
+    try:
+        with poutine.block():
+            yield outermost
+    finally:
+        hook.remove()
+        pyro.util.set_rng_state(state)
+        if devices:
+            torch.cuda.set_rng_state_all(devices)
+        with torch.no_grad():
+            for module, saved in before.items():
+                for name, buffer, old in saved:
+                    buffer.copy_(old)
+                    setattr(module, name, buffer)  # the network may have put another in its place
+        inner = {child for module in before for child in module.modules() if child is not module}
+        outermost.extend(module for module in before if module not in inner)
+
+
+@contextmanager
+def own_parameters() -> Iterator[None]:
+    """Within this context a pair trains the tensors of its own networks.
+
+    Pyro's store keeps the first tensor that was registered under a name. A second network of
+    that name, or one whose weights are not contiguous, would compute with tensors that no
+    optimiser sees.
+    """
+    with _OwnParameters(strict=True):
+        yield
+
+
+@contextmanager
+def captured_parameters() -> Iterator[dict[str, Tensor]]:
+    """Collect the unconstrained leaves that are declared within this context, by name."""
+    leaves: dict[str, Tensor] = {}
+    with poutine.trace(param_only=True) as recorder, _OwnParameters(strict=True):
+        yield leaves
+    leaves.update(leaves_of(recorder.trace))
+
+
+def counted(model: Program) -> tuple[Program, list[int]]:
+    """The model, and a list to which each of its runs adds how many data it decoded.
+
+    A datum counts once for each particle, and for each value that is enumerated.
+    """
+    counts: list[int] = []
+
+    def program(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        with poutine.trace() as recorder:
+            result = model(*args, **kwargs)
+        sites = sample_sites(recorder.trace).values()
+        seen = [s for s in sites if s["is_observed"] or (s["infer"] or {}).get("was_observed")]
+        counts.append(sum(site["fn"].batch_shape.numel() for site in seen))
+        return result
+
+    return program, counts
+
+
+def sample_sites(trace: Trace) -> dict[str, dict[str, Any]]:
+    """Sites that carry density: no subsample indices, no `pyro.deterministic`."""
+    return {
+        name: cast(dict[str, Any], node)
+        for name, node in trace.nodes.items()
+        if node["type"] == "sample"
+        and not site_is_subsample(node)
+        and not (node["infer"] or {}).get("_deterministic")
+    }
+
+
+def recordings(traces: tuple[Trace, Trace]) -> tuple[Recording, Recording]:
+    """What the traces of guide and model hold."""
+    guide, model = (Recording(sample_sites(trace), leaves_of(trace)) for trace in traces)
+    return guide, model
+
+
+def only_subsample_sites(traces: tuple[Trace, Trace]) -> Trace:
+    only = Trace()
+    for trace in traces:
+        for name, node in trace.nodes.items():
+            if node["type"] == "sample" and site_is_subsample(node) and name not in only:
+                only.add_node(name, **node.copy())
+    return only
+
+
+def leaves_of(trace: Trace) -> dict[str, Tensor]:
+    """Unconstrained tensors behind the param statements of a trace, by name."""
+    found = {}
+    for name, node in trace.nodes.items():
+        if node["type"] == "param":
+            value = node["value"]
+            leaf = value if isinstance(value, nn.Parameter) else cast(Any, value).unconstrained()
+            if leaf.requires_grad:
+                found[name] = leaf
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+class _FixedLatents(Messenger):
+    """Hand every draw on as a constant."""
+
+    def _pyro_post_sample(self, msg: Message) -> None:
+        if not msg["is_observed"] and isinstance(msg["value"], Tensor):
+            msg["value"] = msg["value"].detach()
+
+
+class _Given(Messenger):
+    """Put given values in the place of draws."""
+
+    def __init__(self, latents: Mapping[str, Tensor], layout: Layout) -> None:
+        super().__init__()
+        self._latents, self._layout = latents, layout
+
+    def _pyro_sample(self, msg: Message) -> None:
+        given = self._latents.get(cast(str, msg["name"]))
+        if given is None or msg["is_observed"]:
+            return
+        event_dim = cast(Any, msg["fn"]).event_dim
+        value = self._layout.restore(given, event_dim)
+        if self._layout.particle_dim is None:  # no more batch dims than the site's own plates
+            own_rank = nesting([cast(dict[str, Any], msg)])
+            while value.dim() > own_rank + event_dim and value.shape[0] == 1:
+                value = value.squeeze(0)
+        msg["value"], msg["done"] = value, True
+
+
+class _Changed(Messenger):
+    """Exchange the distributions of latent sites."""
+
+    def __init__(self, change: Callable[[str, Any], Any]) -> None:
+        super().__init__()
+        self._change = change
+
+    def _pyro_sample(self, msg: Message) -> None:
+        if not (msg["is_observed"] or msg["done"] or site_is_subsample(msg)):
+            msg["fn"] = self._change(cast(str, msg["name"]), msg["fn"])
+
+
+class _OwnParameters(Messenger):
+    """Answer `pyro.module`'s param statements with the network's own tensor.
+
+    Args:
+        strict: Refuse a second tensor under a name, which no optimiser would see. With Pyro's
+            `module_local_params` such a pair is sound where its networks' own parameters are
+            optimised, and not where parameters are collected by name.
+    """
+
+    def __init__(self, *, strict: bool = False) -> None:
+        super().__init__()
+        self._strict = strict
+        self._seen: dict[str, nn.Parameter] = {}
+
+    def _pyro_param(self, msg: Message) -> None:
+        name, *init = msg["args"]
+        if not init or not isinstance(init[0], nn.Parameter):
+            return
+        own, store = init[0], pyro.get_param_store()
+        if self._seen.setdefault(name, own) is not own and self._strict:
+            raise ParameterError(
+                f"the pair declares two tensors as parameter '{name}', of which one would never "
+                "train; give two networks two names (in a PyroModule: its attributes), and give "
+                "`pyro.param` a plain tensor to start from, made once"
+            )
+        stale = name in store and cast(Any, store[name]).unconstrained() is not own
+        if stale or not own.is_contiguous():
+            own.unconstrained = weakref.ref(own)  # type: ignore[attr-defined]
+            msg["value"], msg["done"] = own, True
