@@ -123,7 +123,7 @@ def pareto_k(log_w: Tensor) -> Tensor:
 
     Returns:
         k-hat [B]; minus infinity where all tail weights are equal, NaN where no weight is above
-        zero or one is NaN.
+        zero, one is NaN, or the tail stands on weights that repeat (discrete latents).
 
     Raises:
         ShapeError: Fewer than 25 particles: the tail would hold fewer than five.
@@ -135,7 +135,7 @@ def pareto_k(log_w: Tensor) -> Tensor:
     """
     top = _tail(log_w)[0]
     fitted = [_fit_tail(x)[0] for x in _excess(top).split(4096, dim=1)]
-    return torch.cat(fitted).to(log_w.dtype)
+    return torch.where(_is_tied(top), math.nan, torch.cat(fitted)).to(log_w.dtype)
 
 
 def pareto_smooth(log_w: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,6 +169,7 @@ def pareto_smooth(log_w: Tensor) -> tuple[Tensor, Tensor]:
     top, places = _tail(log_w)
     pairs = [_fit_tail(x) for x in _excess(top).split(4096, dim=1)]
     shape, scale = (torch.cat(values) for values in zip(*pairs, strict=True))
+    shape = torch.where(_is_tied(top), math.nan, shape)
     size = len(top) - 1
     ranks = torch.arange(size, 0, -1, dtype=top.dtype, device=top.device) - 0.5
     log_survival = torch.log1p(-ranks / size).unsqueeze(1)  # descending quantiles, as `top`
@@ -190,6 +191,12 @@ def _tail(log_w: Tensor) -> tuple[Tensor, Tensor]:
         )
     tail_size = min(num_particles // 5, math.ceil(3 * math.sqrt(num_particles)))
     return torch.topk(log_w.double(), tail_size + 1, dim=0)
+
+
+def _is_tied(top: Tensor) -> Tensor:
+    """Whether the tail stands on weights that repeat, as those of discrete latents do [B]."""
+    lowest = top[len(top) - 1 - max(1, (len(top) - 1) // 4)]  # a quarter of the tail up
+    return (lowest == top[-1]) & (top[0] > top[-1]) & (top[-1] > -math.inf)
 
 
 def _excess(top: Tensor) -> Tensor:

@@ -110,7 +110,7 @@ def report(
 def _k_hat(found: dict[str, float]) -> tuple[str, str, str]:
     """Value, error and remark of the k-hat row."""
     if math.isnan(found["k_hat_median"]):
-        return "n/a", "", "needs 25 particles or more"
+        return "n/a", "", "not defined: fewer than 25 particles, or weights that repeat"
     share = found["k_hat_above_0.7"]
     remark = f"median; worst {found['k_hat_max']:.2f}; above 0.7: {share:.1%}"
     if share > 0.05:

@@ -191,3 +191,14 @@ def test_error_of_a_log_mean(log_w):
 def test_bits_per_dim():
     nats = torch.tensor([784 * math.log(2), 0.0])
     torch.testing.assert_close(nats_to_bits_per_dim(nats, 784), torch.tensor([1.0, 0.0]))
+
+
+def test_k_hat_is_not_defined_for_weights_that_repeat():
+    """Eight states of a discrete latent: the tail stands on a tie, no sample of a density."""
+    states = torch.tensor([-3.0, -2.0, -1.0, 0.0, 0.5, 1.0, 1.1, 1.2], dtype=torch.float64)
+    rng = torch.Generator().manual_seed(0)
+    chance = torch.tensor([0.3, 0.3, 0.2, 0.1, 0.05, 0.03, 0.019, 0.001], dtype=torch.float64)
+    drawn = torch.multinomial(chance.expand(5, -1), 2000, replacement=True, generator=rng)
+    k_hat = pareto_k(states[drawn].T)
+    assert (k_hat.isnan() | (k_hat < 2)).all(), k_hat
+    assert k_hat.isnan().any()

@@ -242,6 +242,16 @@ def name_of(objective: PyroELBO) -> str:
     return f"{type(objective).__name__}(num_particles={objective.num_particles})"
 
 
+def own_names(objectives: Iterable[PyroELBO]) -> list[str]:
+    """A name for each, told apart by number where two would be called the same."""
+    names: list[str] = []
+    for objective in objectives:
+        own = name_of(objective)
+        count = sum(name == own or name.startswith(f"{own} #") for name in names)
+        names.append(f"{own} #{count + 1}" if count else own)
+    return names
+
+
 def mean_error(per_datum: Tensor) -> float:
     """Standard error of the mean over data, from their spread; NaN for a single datum. [N]."""
     size = per_datum.numel()

@@ -9,7 +9,7 @@ from pyro.infer import ELBO as PyroELBO
 
 from ..errors import ConfigError, PyrovaeError
 from ..parameters import trainable
-from .base import name_of
+from .base import own_names
 from .cost import decoder_evaluations
 from .gradient_draws import Leaves
 
@@ -58,7 +58,11 @@ def fit_particles(
         raise ConfigError(f"compare: num_particles={wanted}, needs one or more")
     with Leaves(list(trainable(*call).values())).kept_grads():
         fitted = [_fit(objective, call, wanted, equal) for objective in every]
-    names = list(objectives) if isinstance(objectives, Mapping) else _own_names(fitted)
+    names = (
+        list(objectives)
+        if isinstance(objectives, Mapping)
+        else own_names([one.objective for one in fitted])
+    )
     found = dict(zip(names, fitted, strict=True))
     first = next(iter(found.values()))
     goal = wanted or (first.objective.num_particles if equal == "K" else first.evaluations)
@@ -98,12 +102,3 @@ def _judged(one: Fitted, goal: float, equal: str) -> Fitted:
 
 def _evaluations(objective: PyroELBO, call: tuple[Any, ...]) -> float:
     return decoder_evaluations(copy(objective), *call)
-
-
-def _own_names(fitted: Sequence[Fitted]) -> list[str]:
-    names: list[str] = []
-    for one in fitted:
-        own = name_of(one.objective)
-        count = sum(name == own or name.startswith(f"{own} #") for name in names)
-        names.append(f"{own} #{count + 1}" if count else own)
-    return names

@@ -19,7 +19,7 @@ from ..parameters import trainable
 from ..train import fit
 from ..train.make_optimizer import OptimizerLike
 from ..train.schedules import Schedule
-from .base import Data, as_tensors, name_of
+from .base import Data, as_tensors, own_names
 from .evidence import log_evidence
 from .table import Table, aligned, figure
 
@@ -115,7 +115,9 @@ def compare_training(
         (['ELBO(num_particles=1)', 'IWAE(num_particles=4)'], 0.0)
     """
     if not isinstance(objectives, Mapping):
-        objectives = {name_of(objective): objective for objective in objectives}
+        objectives = {
+            name: one for name, one in zip(own_names(objectives), objectives, strict=True)
+        }
     if not objectives or not seeds:
         raise ConfigError(
             f"compare_training got {len(objectives)} objectives and {len(seeds)} seeds, needs one "

@@ -57,7 +57,8 @@ def gradients(
         reference: The exact gradient of the loss, by the names of `pyrovae.trainable` (leaves
             that it leaves out get NaN), or an objective whose mean gradient estimates it (for
             `DReG(K)` and `STL(K)`: `IWAE(K)`). By default the plain gradient of the objective's
-            own bound, which is unbiased; for a class of Pyro, whose bound is out of reach,
+            own bound, which is unbiased; for a class of Pyro, whose bound is out of reach, and
+            for one that follows another gradient on purpose (wake-sleep, upper bounds, PIWAE),
             further draws of its own, which cannot show a bias.
         reference_draws: Gradients whose mean is the reference, where it is not exact; by default
             four times `num_draws`. They set the floor below which no ratio can be seen.
@@ -174,7 +175,7 @@ def _reference(
     """What draws a gradient whose mean is the target, and its name."""
     if given is not None:
         return lambda: _loss_and_grads(copy(given), call), name_of(given)
-    if not isinstance(objective, ParticleELBO):
+    if not (isinstance(objective, ParticleELBO) and objective.follows_bound):
         return lambda: _loss_and_grads(objective, call), "the objective itself"
 
     def plain() -> None:

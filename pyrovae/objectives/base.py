@@ -36,6 +36,9 @@ class ParticleELBO(PyroELBO, ABC):
     is_upper_bound: bool = False
     """Whether training makes the bound smaller: then the loss is plus the bound."""
 
+    follows_bound: bool = True
+    """Whether its gradient is meant to be that of its bound, so that one can check the other."""
+
     _fixed_latents = False
 
     def __init__(
@@ -93,7 +96,8 @@ class ParticleELBO(PyroELBO, ABC):
     def per_datum(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """The bound for each datum, in nats, unscaled, without gradient [B]."""
         with torch.no_grad():
-            return self.bound(self.draw(model, guide, *args, **kwargs))
+            p = self.draw(model, guide, *args, **kwargs)
+            return self._checked(p, self.bound(p))
 
     def differentiable_loss(
         self,
@@ -160,8 +164,17 @@ class ParticleELBO(PyroELBO, ABC):
         return self._known_nesting[1]
 
     def _as_loss(self, p: Particles, bound: Tensor) -> Tensor:
-        total = (p.scale * bound).sum()
+        total = (p.scale * self._checked(p, bound)).sum()
         return total if self.is_upper_bound else -total
+
+    def _checked(self, p: Particles, bound: Tensor) -> Tensor:
+        if bound.shape != (p.batch_size,):
+            raise ShapeError(
+                f"{type(self).__name__}.bound gave shape {list(bound.shape)} for {p.batch_size} "
+                f"data and {p.num_particles} particles; it must give one number per datum, "
+                f"[{p.batch_size}]: reduce over the particles, dim 0"
+            )
+        return bound
 
     def _score(self, p: Particles) -> Tensor | None:
         """log q of the sites without a reparameterised sampler [K, B]."""
@@ -187,6 +200,7 @@ class FixedDrawsELBO(ParticleELBO):
     any value of its latents.
     """
 
+    follows_bound = False
     _fixed_latents = True
 
     @abstractmethod

@@ -36,6 +36,8 @@ class PIWAE(GroupedELBO):
         >>> PIWAE(num_groups=2, group_size=4)(oracle.model, oracle.guide)(x).backward()
     """
 
+    follows_bound = False  # the guide follows MIWAE
+
     def bound(self, p: Particles) -> Tensor:  # [M K, B] -> [B]
         return log_mean_exp(p.log_w)
 
@@ -78,6 +80,8 @@ class DReGPIWAE(PathELBO, GroupedELBO):
         >>> x = oracle.sample(3, seed=1)
         >>> DReGPIWAE(num_groups=2, group_size=4)(oracle.model, oracle.guide)(x).backward()
     """
+
+    follows_bound = False  # the guide follows MIWAE
 
     def bound(self, p: Particles) -> Tensor:  # [M K, B] -> [B]
         return log_mean_exp(p.log_w)

@@ -1,6 +1,6 @@
 """Evidence lower bound with a baseline for latents that are not reparameterised."""
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -95,6 +95,13 @@ class REINFORCE(ParticleELBO):
         mean = terms.mean()
         self._past.mul_(self.decay).add_((1 - self.decay) * torch.stack([mean, mean.new_ones(())]))
         return average
+
+    def __copy__(self) -> Self:
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        if self._past is not None:  # it is written in place: a copy gets one of its own
+            other._past = self._past.clone()
+        return other
 
     def __repr__(self) -> str:
         return f"REINFORCE(num_particles={self.num_particles}, baseline={self.baseline!r})"

@@ -8,8 +8,9 @@ import torch
 from pyro.infer import RenyiELBO, Trace_ELBO
 
 from pyrovae import gradients, trainable
+from pyrovae.data import LinearGaussian
 from pyrovae.errors import ConfigError, ParameterError, ShapeError
-from pyrovae.objectives import ELBO, IWAE, ParticleELBO
+from pyrovae.objectives import ELBO, IWAE, PIWAE, RWS, TVO, ParticleELBO
 from tests.oracles import LG2, LG2_ARRAYS, lg2
 from tests.pairs import STYLES
 
@@ -195,3 +196,10 @@ def test_refusals():
 
     with pytest.raises(ParameterError, match="no parameters"):
         gradients(empty, empty, x, ELBO(), num_draws=2)
+
+
+@pytest.mark.parametrize("make", [lambda: TVO(50), lambda: RWS(20), lambda: PIWAE(2, 4)])
+def test_who_follows_another_gradient_is_not_judged_by_that_of_its_bound(make):
+    oracle = LinearGaussian.random(data_dim=4, latent_dim=2, seed=0)
+    found = gradients(oracle.model, oracle.guide, oracle.sample(20, seed=1), make(), num_draws=60)
+    assert "the objective itself" in str(found)

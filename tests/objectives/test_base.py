@@ -340,3 +340,18 @@ def test_batch_plate_by_name():
         torch.testing.assert_close(objective.loss(model, guide, x), -per_datum.sum())
     with pytest.raises(PlateError, match="inner.*outer"):
         ELBO(4).loss(model, guide, x)
+
+
+@pytest.mark.parametrize("shape", ["[4, 5]", "[]"])
+def test_a_bound_of_the_wrong_shape_is_refused(shape):
+    """The first slip of who writes an estimator: not reduced, or reduced too far."""
+
+    class Slip(ParticleELBO):
+        def bound(self, p):
+            return p.log_w if shape == "[4, 5]" else p.log_w.mean()
+
+    oracle = LinearGaussian.random(data_dim=3, latent_dim=2, seed=0)
+    call = (oracle.model, oracle.guide, oracle.sample(5, seed=1))
+    for entry in (Slip(4).loss, Slip(4).per_datum, Slip(4).loss_and_grads):
+        with pytest.raises(ShapeError, match=r"Slip.bound gave shape .* \[5\]: reduce over"):
+            entry(*call)

@@ -1,5 +1,7 @@
 """REINFORCE by enumeration of all draws: one mean, and the variance of each baseline."""
 
+import copy
+
 import pyro
 import pytest
 import torch
@@ -116,3 +118,13 @@ def test_refusals():
     with pytest.raises(ConfigError, match="decay=1, needs"):
         REINFORCE(1, decay=1)
     assert repr(REINFORCE(2)) == "REINFORCE(num_particles=2, baseline='average')"
+
+
+def test_a_copy_keeps_a_past_of_its_own():
+    pair, x = t15()
+    objective = REINFORCE()
+    objective.loss_and_grads(pair.model, pair.guide, x)
+    past, other = objective._past.clone(), copy.copy(objective)
+    other.loss_and_grads(pair.model, pair.guide, x)
+    assert torch.equal(objective._past, past)
+    assert not torch.equal(other._past, past)
