@@ -1,5 +1,7 @@
 """Every test starts with a clean parameter store and a seed of its own."""
 
+import functools
+
 import matplotlib
 import pyro
 import pytest
@@ -15,3 +17,18 @@ def clean_slate():
     pyro.set_rng_seed(0)
     yield
     torch.set_num_threads(threads)
+
+
+@functools.cache
+def why_no_torchvision():
+    try:
+        import torchvision.datasets  # noqa: F401
+    except (ImportError, RuntimeError) as error:
+        return str(error)
+    return ""
+
+
+def pytest_runtest_setup(item):
+    """Skip what reads files through torchvision where its build is not that of torch."""
+    if item.get_closest_marker("torchvision") and why_no_torchvision():
+        pytest.skip(f"torchvision cannot be imported: {why_no_torchvision()}")

@@ -236,11 +236,15 @@ class TestBadInput:
     def test_missing_data(self, capsys, here, monkeypatch):
         monkeypatch.delenv("PYROVAE_DATA", raising=False)
         assert "PYROVAE_DATA" in refused(capsys, "fit", "--data", "mnist", *SMALL)
-        words = ["fit", "--data", "mnist", "--data-root", "nowhere", *SMALL]
-        assert "nowhere" in refused(capsys, *words)
         words = ["fit", "--data", "arrays", "--data.x", "none.npz", *SMALL]
         assert "none.npz" in refused(capsys, *words)
 
+    @pytest.mark.torchvision
+    def test_a_folder_without_the_files(self, capsys, here):
+        words = ["fit", "--data", "mnist", "--data-root", "nowhere", *SMALL]
+        assert "nowhere" in refused(capsys, *words)
+
+    @pytest.mark.torchvision
     def test_truncated_idx_file(self, capsys, here):
         raw = here / "MNIST" / "raw"
         raw.mkdir(parents=True)

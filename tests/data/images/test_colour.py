@@ -11,6 +11,8 @@ import torch
 from pyrovae.data import cifar10, svhn
 from pyrovae.errors import DataError
 
+pytestmark = pytest.mark.torchvision
+
 RNG = np.random.default_rng(0)
 
 

@@ -9,6 +9,8 @@ import torch
 from pyrovae.data import emnist, fashion_mnist, kmnist, mnist
 from pyrovae.errors import ConfigError, DataError
 
+pytestmark = pytest.mark.torchvision
+
 LOADERS = {"MNIST": mnist, "FashionMNIST": fashion_mnist, "KMNIST": kmnist, "EMNIST": emnist}
 TRAIN = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
 TEST = np.random.default_rng(1).integers(0, 256, (5, 28, 28), dtype=np.uint8)
