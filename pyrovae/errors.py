@@ -51,3 +51,11 @@ class ConfigError(PyrovaeError, ValueError):
 
 class GradientWarning(UserWarning):
     """An estimator follows another gradient than the one that it is named for."""
+
+
+class CaptureError(PyrovaeError, RuntimeError):
+    """A computation cannot be frozen into a graph."""
+
+
+class CaptureWarning(UserWarning):
+    """A computation runs eagerly although it was to be compiled."""

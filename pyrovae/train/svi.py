@@ -1,7 +1,7 @@
 """A drop-in for `pyro.infer.SVI`: one optimiser over all leaves, one gradient norm."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import pyro
@@ -12,9 +12,12 @@ from pyro.optim import PyroOptim
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ..capture import keeping_buffers
 from ..errors import ParameterError
-from ..tracing import Program, captured_parameters, own_parameters
+from ..tracing import Program, captured_parameters, own_parameters, undisturbed
+from .compiled import CompiledStep
 from .optimizer import JointOptimizer
+from .taken import Taken
 
 
 class SVI(pyro.infer.SVI):
@@ -34,6 +37,11 @@ class SVI(pyro.infer.SVI):
         num_samples: Deprecated in Pyro, as `num_steps`.
         num_steps: Deprecated in Pyro.
         clip_norm: Largest gradient norm over all parameters; None does not clip.
+        compile: Capture the whole step (Pyro's handlers, backward pass, clipping, optimiser) as
+            one tensor graph and run it compiled. The first steps, calls of another shape that come
+            alone, and pairs that cannot be frozen run eagerly, the last with a `CaptureWarning`
+            that says why. Changes of tensors in place and of learning rates take effect; Python
+            numbers in a function's closure are frozen. Costs seconds, once.
 
     Raises:
         ParameterError: At the first step, where the pair declares no parameters, or computes with
@@ -59,19 +67,59 @@ class SVI(pyro.infer.SVI):
         num_steps: int = 0,
         *,
         clip_norm: float | None = None,
+        compile: bool = False,
     ) -> None:
         self.optimizer = JointOptimizer(optim, clip_norm)
         wrapper = optim if isinstance(optim, PyroOptim) else PyroOptim(type(optim), {})
         super().__init__(model, guide, wrapper, loss, loss_and_grads, num_samples, num_steps)
         self.optim = optim
+        self._objective, self.compile = loss, compile
         self._captured: dict[str, Tensor] = {}
         self._checked = False
+        self._networks: list[nn.Module] = []
+        self._compiled: CompiledStep | None = None
 
     def step(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Take one gradient step; returns the loss as a float (a tuple for losses with two)."""
+        if self.compile and self._checked:
+            taken = self._compiled_step(only_finite=False)(args, kwargs)
+            if taken is not None:
+                return torch_item(taken.loss)
         loss = self.backward(*args, **kwargs)
         self.optimizer.step(only=self._captured)
         return _to_numbers(loss)
+
+    def step_if_finite(self, *args: Any, **kwargs: Any) -> Taken:  # noqa: ANN401
+        """Take one gradient step, unless the loss or a gradient is not finite.
+
+        Compiled, no later step is taken either, so that whoever looks at times only finds the
+        parameters of the last good step.
+        """
+        if self.compile and self._checked:
+            taken = self._compiled_step(only_finite=True)(args, kwargs)
+            if taken is not None:
+                return taken
+        loss = self.backward(*args, **kwargs)
+        norm = self.optimizer.gradient_norm()
+        finite = torch.isfinite(norm + (loss[0] if isinstance(loss, tuple) else loss))
+        if finite:
+            self.optimizer.step(norm)
+        else:
+            self.optimizer.zero_grad()
+        return Taken(loss, norm, finite)
+
+    def prepare(self, batch: Sequence[Tensor], fresh: Sequence[Tensor]) -> None:
+        """Compile `step_if_finite` before the first step: capture on a batch, check on another.
+
+        Nothing changes by it: neither parameters nor random streams.
+        """
+        if not self.compile:
+            return
+        with undisturbed():
+            self.backward(*batch)
+            step = self._compiled_step(only_finite=True)
+        self.optimizer.zero_grad()
+        step.prepare(batch, fresh)
 
     def evaluate_loss(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Estimate the loss, without a step."""
@@ -81,16 +129,35 @@ class SVI(pyro.infer.SVI):
     def backward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Loss of one batch, with gradients in the leaves of `self.optimizer`, not yet applied."""
         if self._checked:
-            with captured_parameters() as leaves:
+            with self._keeping_buffers(), captured_parameters() as leaves:
                 loss = self.loss_and_grads(self.model, self.guide, *args, **kwargs)
         else:
-            with _networks_run() as without_grad, captured_parameters() as leaves:
+            with (
+                _networks_run() as without_grad,
+                keeping_buffers() as networks,
+                captured_parameters() as leaves,
+            ):
                 loss = self.loss_and_grads(self.model, self.guide, *args, **kwargs)
             _check_declared(without_grad, leaves)
-            self._checked = True
+            self._networks, self._checked = list(networks), True
         self.optimizer.cover(leaves)
         self._captured = leaves
         return loss
+
+    def _keeping_buffers(self) -> AbstractContextManager[Any]:
+        return keeping_buffers() if self.compile else nullcontext()
+
+    def _compiled_step(self, *, only_finite: bool) -> CompiledStep:
+        if self._compiled is None:
+            self._compiled = CompiledStep(
+                self.model,
+                self.guide,
+                self._objective,
+                self.optimizer,
+                self._networks,
+                only_finite=only_finite,
+            )
+        return self._compiled
 
 
 def _to_numbers(loss: Any) -> Any:  # noqa: ANN401

@@ -1,0 +1,37 @@
+"""Why a computation cannot be a graph, and at which line."""
+
+import sysconfig
+import traceback
+from pathlib import Path
+
+import pyro
+import torch
+
+_OTHERS = [Path(path).parent for path in (torch.__file__, pyro.__file__)]
+_OTHERS += [Path(sysconfig.get_paths()["stdlib"]), Path(__file__).parent]
+_OURS = Path(__file__).parent.parent
+_READS_VALUE = ("tracing tensor", "data-dependent", "Boolean value of Tensor", "aten._local_scalar")
+
+
+def explained(error: Exception) -> str:
+    """`line: reason`; the line is the innermost of the user's program, else of a library."""
+    lines = str(error).strip().splitlines()
+    reason = lines[0] if lines else type(error).__name__
+    if any(words in str(error) for words in _READS_VALUE):
+        reason = (
+            "it reads the value of a tensor into Python (a branch, float(), .item()), which a "
+            "graph would freeze; write it with tensors, such as torch.where"
+        )
+    return f"{_line_of(error)}: {reason}"
+
+
+def _line_of(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    inner = [frame for frame in frames if not _lies_in(frame.filename, _OTHERS)]
+    users = [frame for frame in inner if not _lies_in(frame.filename, [_OURS])]
+    frame = (users or inner or list(frames))[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}, in {frame.name}, `{frame.line}`"
+
+
+def _lies_in(filename: str, folders: list[Path]) -> bool:
+    return any(Path(filename).is_relative_to(folder) for folder in folders)

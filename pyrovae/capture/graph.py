@@ -1,0 +1,86 @@
+"""One run of a computation as a graph over tensors, with everything that it reads as an input."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pyro
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from ..errors import CaptureError
+from .blame import explained
+from .survey import Survey
+
+Run = Callable[..., tuple[Tensor, ...]]
+"""A computation: tensors in, tensors out, and whatever it reads and writes besides."""
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A graph, and the tensors that it takes before its inputs.
+
+    Attributes:
+        graph: Takes `externals`, then the inputs; gives what the computation gives.
+        externals: Tensors that the computation reads and is not given.
+        changed: Those of them that it writes into, as the graph does.
+    """
+
+    graph: GraphModule
+    externals: list[Tensor]
+    changed: list[Tensor]
+
+
+def trace(run: Run, inputs: Sequence[Tensor]) -> Traced:
+    """Run the computation twice, without lasting effect on tensors and random streams.
+
+    Raises:
+        CaptureError: It cannot be a graph; the message says which line does what.
+    """
+    survey = Survey(inputs)
+    try:
+        with kept_randomness():
+            try:
+                with survey:
+                    run(*inputs)
+            finally:
+                survey.undo()
+        externals, changed = survey.externals, survey.changed
+        with kept_randomness(), kept_values(changed):
+            count = len(externals)
+            graph = make_fx(lambda *flat: run(*flat[count:]))(*externals, *inputs)
+    except (RuntimeError, ValueError, TypeError, NotImplementedError, LookupError) as error:
+        raise CaptureError(explained(error)) from error
+    return Traced(graph, externals, changed)
+
+
+@contextmanager
+def kept_values(tensors: Sequence[Tensor]) -> Iterator[None]:
+    """After this context the tensors hold what they held before it."""
+    copies = [tensor.detach().clone() for tensor in tensors]
+    try:
+        yield
+    finally:
+        put(tensors, copies)
+
+
+def put(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    """Write values into tensors."""
+    with torch.no_grad():
+        for tensor, value in zip(tensors, values, strict=True):
+            tensor.copy_(value)
+
+
+@contextmanager
+def kept_randomness() -> Iterator[None]:
+    """After this context every random stream is where it was before it."""
+    state = pyro.util.get_rng_state()
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    try:
+        yield
+    finally:
+        pyro.util.set_rng_state(state)
+        if devices:
+            torch.cuda.set_rng_state_all(devices)

@@ -1,0 +1,21 @@
+"""Graphs as machine code, by torch's inductor, called without dynamo and its guards."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import torch
+import torch._inductor.config as inductor_config
+from torch import Tensor
+from torch.fx import GraphModule
+
+Code = Callable[..., Sequence[Tensor]]
+
+
+def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
+    """Compile a graph for tensors of these shapes.
+
+    Random numbers come from torch's own generators, in the order of the graph: what is compiled
+    draws what the same computation draws when it runs eagerly.
+    """
+    with torch.no_grad(), inductor_config.patch(fallback_random=True):
+        return cast(Any, torch)._inductor.compile(graph, list(tensors))

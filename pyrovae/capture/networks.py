@@ -1,0 +1,37 @@
+"""Networks that put new tensors in the place of their buffers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, no_grad, nn
+
+
+@contextmanager
+def keeping_buffers() -> Iterator[dict[nn.Module, dict[str, Tensor]]]:
+    """Networks that run in this context keep the tensors of their buffers, with the new values.
+
+    A graph writes into the tensors that it was traced with; `self.average = new` in a network's
+    forward would leave them behind.
+
+    Yields:
+        The networks that have run so far, each with its own buffers by name.
+    """
+    before: dict[nn.Module, dict[str, Tensor]] = {}
+
+    def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
+        if module not in before:
+            before[module] = dict(module.named_buffers(recurse=False))
+
+    hook = nn.modules.module.register_module_forward_pre_hook(remember)
+    try:
+        yield before
+    finally:
+        hook.remove()
+        with no_grad():
+            for module, buffers in before.items():
+                for name, buffer in buffers.items():
+                    now = module._buffers.get(name)
+                    if now is not None and now is not buffer:
+                        buffer.copy_(now)
+                        module._buffers[name] = buffer

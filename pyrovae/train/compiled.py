@@ -1,0 +1,182 @@
+"""The whole training step as one compiled graph: Pyro's handlers, backward pass, optimiser."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, cast
+
+import pyro
+import torch
+from pyro.infer import ELBO as PyroELBO
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from ..capture import Captured
+from ..tracing import Program, captured_parameters
+from .equals import differentiable
+from .optimizer import JointOptimizer
+from .taken import Taken
+from .updates import start_state, update_of
+
+_PLAIN = (bool, int, float, str, type(None))
+
+
+class CompiledStep:
+    """One training step, captured whole; parameters, states and buffers are written in place.
+
+    What may change from step to step without a new graph: the batch, the learning rates, and
+    every tensor that is written into in place (the weight of `objectives.Beta`). Numbers that an
+    objective, an optimiser or a network holds belong to the key, and a change of them makes a new
+    graph. Numbers in the closure of a function are frozen.
+
+    Args:
+        model: Pyro model.
+        guide: Pyro guide.
+        loss: Of a pair and a batch; see `SVI`.
+        optimizer: Covers all leaves of the pair.
+        networks: Those that the pair runs.
+        only_finite: Leave everything as it is from the first step on whose loss or gradient is
+            not finite.
+    """
+
+    def __init__(
+        self,
+        model: Program,
+        guide: Program,
+        loss: PyroELBO | Callable[..., Any],
+        optimizer: JointOptimizer,
+        networks: Sequence[nn.Module],
+        *,
+        only_finite: bool = False,
+    ) -> None:
+        self._model, self._guide = model, guide
+        self._objective, self._loss = loss, differentiable(loss)
+        self._optimizer = optimizer
+        self._settings = [vars(module) for module in networks]
+        self._groups = cast(Any, optimizer.torch).param_groups
+        self._update = update_of(self._groups, optimizer.torch)
+        self._leaves = list(optimizer.leaves.values())
+        device = self._leaves[0].device
+        self._rates = [torch.zeros((), dtype=torch.float64, device=device) for _ in self._groups]
+        self._written: list[float | None] = [None] * len(self._rates)
+        self._alive = torch.tensor(True, device=device) if only_finite else None
+        self._batch: tuple[list[Any], Any] = [], None
+        self._moving: list[Tensor] = []
+        start_state(optimizer.torch, [leaf for leaf in self._leaves if leaf.grad is not None])
+        self.captured = Captured(self._run, "the training step", loose=self._loose)
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Taken | None:
+        """Take a step; None where it must be taken eagerly."""
+        key, tensors = self._enter(args, kwargs)
+        found = self.captured(key, *tensors)
+        if found is None:
+            return None
+        loss, norm, taken, *grads = found
+        if self._update is None and bool(taken):
+            for leaf, grad in zip(self._moving, grads, strict=True):
+                leaf.grad = grad
+            self._optimizer.step(norm)
+        return Taken(loss, norm, taken)
+
+    def prepare(self, batch: Sequence[Any], fresh: Sequence[Any]) -> None:
+        """Capture the step on one batch, check it on another, and leave everything as it was."""
+        key, tensors = self._enter(tuple(batch), {})
+        other_key, others = self._enter(tuple(fresh), {})
+        if key == other_key:
+            self.captured.prepare(key, tensors, others)
+
+    def _enter(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Hashable, list[Tensor]]:
+        """Key and tensors of a call; sets what the graph reads besides."""
+        leaves, tree = pytree.tree_flatten((args, kwargs))
+        self._batch = leaves, tree
+        for i, (group, rate) in enumerate(zip(self._groups, self._rates, strict=True)):
+            if isinstance(group["lr"], Tensor):
+                rate.copy_(group["lr"])
+            elif group["lr"] != self._written[i]:
+                rate.fill_(group["lr"])
+                self._written[i] = group["lr"]
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        return (repr(tree) if kwargs else len(args), *self._key(leaves)), tensors
+
+    def _key(self, leaves: Sequence[Any]) -> Hashable:
+        batch = tuple(
+            (leaf.shape, leaf.stride(), leaf.dtype, leaf.device)
+            if isinstance(leaf, Tensor)
+            else leaf if type(leaf) in _PLAIN else id(leaf)
+            for leaf in leaves
+        )  # fmt: skip
+        settings = tuple(
+            value
+            for names in (*self._settings, vars(self._objective))
+            for value in names.values()
+            if type(value) in _PLAIN
+        )
+        options = tuple(
+            value
+            for group in self._groups
+            for name, value in group.items()
+            if name not in ("params", "lr") and type(value) in (*_PLAIN, tuple)
+        )
+        frozen = tuple(leaf.requires_grad for leaf in self._leaves)
+        return batch, settings, options, frozen
+
+    def _run(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        leaves, tree = self._batch
+        given = iter(tensors)
+        leaves = [next(given) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        args, kwargs = pytree.tree_unflatten(leaves, tree)
+        with pyro.validation_enabled(False), torch.enable_grad(), captured_parameters():
+            loss = self._loss(self._model, self._guide, *args, **kwargs)
+        grads = self._gradients(loss)
+        with torch.no_grad():
+            norm = torch.stack([torch.linalg.vector_norm(g) for g in grads]).norm()
+            taken = torch.isfinite(norm + loss)
+            if self._alive is not None:
+                taken = self._alive & taken
+                self._alive.copy_(taken)
+            if self._update is not None:
+                self._move(self._clipped(grads, norm), taken)
+        return loss.detach(), norm, taken, *grads
+
+    def _gradients(self, loss: Tensor) -> list[Tensor]:
+        """Of the leaves that move, which `_moving` then holds."""
+        wanted = [leaf for leaf in self._leaves if leaf.requires_grad]
+        found = torch.autograd.grad(loss, wanted, allow_unused=True)
+        pairs = []
+        for leaf, grad in zip(wanted, found, strict=True):
+            if grad is not None:
+                pairs.append((leaf, grad))
+            elif leaf.grad is not None:  # Pyro zeroes gradients, and so momentum moves the leaf
+                pairs.append((leaf, torch.zeros_like(leaf)))
+        self._moving = [leaf for leaf, _ in pairs]
+        return [grad for _, grad in pairs]
+
+    def _clipped(self, grads: list[Tensor], norm: Tensor) -> list[Tensor]:
+        if self._optimizer.clip_norm is not None:
+            factor = (self._optimizer.clip_norm / (norm + 1e-6)).clamp(max=1.0)
+            grads = [grad * factor for grad in grads]
+        if self._optimizer.clip_value is not None:
+            limit = self._optimizer.clip_value
+            grads = [grad.clamp(-limit, limit) for grad in grads]
+        return grads
+
+    def _move(self, grads: list[Tensor], taken: Tensor) -> None:
+        states = cast(Any, self._optimizer.torch).state
+        update = cast(Any, self._update)
+        places = {
+            id(leaf): i for i, group in enumerate(self._groups) for leaf in group["params"]
+        }
+        for leaf, grad in zip(self._moving, grads, strict=True):
+            i = places[id(leaf)]
+            new = update(leaf, grad, states[leaf], self._groups[i], self._rates[i])
+            for name, value in new.items():
+                place = leaf if name == "parameter" else states[leaf][name]
+                if self._alive is not None:
+                    value = torch.where(taken, value, place)
+                place.copy_(value)
+
+    def _loose(self) -> list[Tensor]:
+        """What moves with the gradient, which is compared itself."""
+        states = cast(Any, self._optimizer.torch).state
+        kept = [t for leaf in self._leaves for t in states[leaf].values() if isinstance(t, Tensor)]
+        return [*self._leaves, *kept]

@@ -1,0 +1,58 @@
+"""A differentiable loss in tensors alone, for every objective that has one."""
+
+import math
+from collections.abc import Callable
+from typing import Any, cast
+
+from pyro.infer import ELBO as PyroELBO
+from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
+from torch import Tensor
+
+from ..errors import CaptureError
+from ..objectives import ELBO, ParticleELBO
+from ..particles import Particles
+
+Loss = Callable[..., Tensor]
+
+
+def differentiable(loss: PyroELBO | Callable[..., Any]) -> Loss:
+    """What gives the scalar whose gradient `loss.loss_and_grads` would leave in the parameters.
+
+    Pyro's `Trace_ELBO` and `TraceMeanField_ELBO` read scalars into Python; in their place comes
+    the objective that equals them in value and gradient, where every latent is reparameterised.
+    """
+    if isinstance(loss, ParticleELBO):
+        return loss.differentiable_loss
+    if type(loss) in (Trace_ELBO, TraceMeanField_ELBO):
+        nesting = cast(Any, loss).max_plate_nesting
+        return _PathwiseELBO(
+            cast(Any, loss).num_particles,
+            closed_form_kl=type(loss) is TraceMeanField_ELBO,
+            vectorize_particles=cast(Any, loss).vectorize_particles,
+            batch_plate=None,
+            max_plate_nesting=None if math.isinf(nesting) else int(nesting),
+        ).differentiable_loss
+    if isinstance(loss, PyroELBO):
+        found = getattr(loss, "differentiable_loss", None)
+        return found if found is not None else _no_loss(loss)
+    return loss
+
+
+class _PathwiseELBO(ELBO):
+    def surrogate(self, p: Particles) -> Tensor:
+        for site in p.guide_sites.values():
+            if not site.has_rsample and (site.is_auxiliary or not site.is_observed):
+                raise CaptureError(
+                    f"site '{site.name}' ({site.kind}) has no reparameterised sampler, and Pyro's "
+                    "own gradient for it has no equal here; use objectives.ELBO or VIMCO"
+                )
+        return super().surrogate(p)
+
+
+def _no_loss(loss: PyroELBO) -> Loss:
+    def refuse(*_: Any, **__: Any) -> Tensor:  # noqa: ANN401
+        raise CaptureError(
+            f"{type(loss).__name__} has no differentiable_loss; use one of pyrovae.objectives"
+        )
+
+    return refuse
