@@ -1,11 +1,12 @@
 """Train a pair: the visible loop around `SVI`."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import pyro
 import torch
@@ -28,6 +29,9 @@ from .streams import kept_streams, restore_streams, torch_streams
 from .svi import SVI
 
 
+_LONG = 2000  # steps; compiling costs some ten seconds
+
+
 def fit(
     model: Program,
     guide: Program,
@@ -48,6 +52,7 @@ def fit(
     resume: bool = False,
     checkpoint_seconds: float = 60.0,
     device: torch.device | str | None = None,
+    compile: bool | Literal["auto"] = False,
     seed: int | None = 0,
     progress: bool = True,
 ) -> Run:
@@ -80,6 +85,8 @@ def fit(
         checkpoint_seconds: Time between checkpoints within an epoch; one is written after every
             epoch anyway.
         device: Where pair and batches go; None is CUDA when present, else the CPU.
+        compile: Capture the whole step as one graph and run it compiled (see `SVI`); "auto" where
+            the run is long enough to win back what compiling costs.
         seed: Of all random streams, set before the first step; None leaves the streams as they
             are, and takes 0 for the order of the data.
         progress: Show a progress bar, where stderr is a terminal.
@@ -110,9 +117,9 @@ def fit(
     if seed is not None:
         pyro.set_rng_seed(seed)
     placed = place(model, guide, first, device)
-    svi = SVI(
-        model, guide, make_optimizer(optimizer, placed.leaves, lr), objective, clip_norm=clip_norm
-    )
+    worth_it = epochs * len(source) >= _LONG if compile == "auto" else compile
+    by_lr = make_optimizer(optimizer, placed.leaves, lr)
+    svi = SVI(model, guide, by_lr, objective, clip_norm=clip_norm, compile=worth_it)
     svi.optimizer.cover(placed.leaves)
 
     # Where the run stands, what is kept of it, how it is measured.
@@ -145,6 +152,10 @@ def fit(
             hook.on_start(loop)
         if resumed is not None:
             restore_streams(**resumed)  # last of all, so that nothing draws before the next step
+        if worth_it:
+            with kept_streams():
+                two = _two_batches(source, loop.epoch - 1, device)
+            svi.prepare(*two)
 
         while not loop.finished:
             started = perf_counter() - loop.seconds
@@ -156,7 +167,7 @@ def fit(
 
                 streams = torch_streams()
                 try:
-                    loss = svi.backward(*batch)
+                    step = svi.step_if_finite(*batch)
                 except ValueError as error:  # perhaps a distribution refused a NaN
                     site = None
                     if is_refusal(error):
@@ -164,17 +175,14 @@ def fit(
                     if site is None:
                         raise
                     raise _non_finite(f"{site} ({first_line(error)})", loop, keeper) from error
-                norm = svi.optimizer.gradient_norm()
                 # The one moment of a step that waits for the device: a bad step is never taken.
-                if not torch.isfinite(norm + first_loss(loss)):
+                if not step.taken:
                     site = non_finite_site(model, guide, objective, batch, streams)
                     cause = site or non_finite_parameter(svi.optimizer.leaves)
-                    svi.optimizer.zero_grad()
                     raise _non_finite(cause, loop, keeper)
-                svi.optimizer.step(norm)
 
                 scale, rows = share(batch)
-                loop.record(first_loss(loss) / scale, norm, rows)
+                loop.record(first_loss(step.loss) / scale, step.norm, rows)
                 for hook in hooks:
                     hook.on_step(loop)
                 if loop.batch < loop.steps_per_epoch:
@@ -202,6 +210,14 @@ def fit(
         for hook in hooks:
             hook.on_end(loop)
     return Run(loop.history, loop.best, loop.step, folder, keeper)
+
+
+def _two_batches(
+    source: BatchSource, epoch: int, device: torch.device
+) -> list[tuple[torch.Tensor, ...]]:
+    """Two whole batches, to trace a step with and to check it on."""
+    stream = itertools.chain(source.epoch(epoch), source.epoch(epoch + 1))
+    return [tuple(t.to(device) for t in batch) for batch in itertools.islice(stream, 2)]
 
 
 def _validation_data(
