@@ -46,6 +46,7 @@ def main(options):
         num_particles=options.test_particles,
         run_dir=options.run_dir,
         device=device,
+        compile=options.compile,
         progress=options.progress,
         on_run=lambda name, seed, nll: print(f"{name}, seed {seed}: NLL {nll:.3f}", flush=True),
     )
@@ -75,6 +76,7 @@ if __name__ == "__main__":
     add("--data-root", help="folder of the data; else $PYROVAE_DATA")
     add("--run-dir", type=Path, help="keep run folders here, and continue from them")
     add("--device")
+    add("--compile", action="store_true", help="capture and compile the training step")
     add("--progress", action="store_true")
     add("--out", type=Path, default=Path(__file__).parent / "results/estimators_training.csv")
     main(parser.parse_args())

@@ -5,7 +5,7 @@ from copy import copy
 from os import PathLike
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, Literal
 
 import pyro
 import torch
@@ -72,6 +72,7 @@ def compare_training(
     evaluation_seed: int = 0,
     run_dir: str | PathLike[str] | None = None,
     device: torch.device | str | None = None,
+    compile: bool | Literal["auto"] = False,
     on_run: Callable[[str, int, float], None] | None = None,
     progress: bool = True,
 ) -> TrainingComparison:
@@ -94,7 +95,7 @@ def compare_training(
         evaluation_seed: Of its draws, the same for all.
         run_dir: A folder that keeps a run folder each, so that a comparison that was stopped
             continues where it was.
-        device: See `fit`.
+        device: See `fit`, as for `compile`.
         on_run: Called with name, seed and NLL as each run ends.
         progress: Show a bar for each run.
 
@@ -147,6 +148,7 @@ def compare_training(
                     clip_norm=clip_norm,
                     seed=seed,
                     device=device,
+                    compile=compile,
                     run_dir=None if run_dir is None else Path(run_dir) / f"{name}-{seed}",
                     resume=run_dir is not None,
                     progress=progress,
