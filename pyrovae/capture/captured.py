@@ -69,7 +69,7 @@ class Captured:
             key: The same for calls that differ in values of tensors alone, their shapes, strides
                 and devices included.
         """
-        graph = self._graphs.get(key)
+        graph, last, self._last = self._graphs.get(key), self._last, key
         if graph is not None and graph.trusted:
             with torch.no_grad():
                 return graph.code(*graph.traced.externals, *inputs)
@@ -79,9 +79,8 @@ class Captured:
             return self._first_use(graph, inputs)
         # The first kind is captured at once, others when they come twice in a row: an epoch's
         # last batch may be smaller, and comes alone.
-        if not self._graphs or key == self._last:
+        if not self._graphs or key == last:
             self._capture(key, inputs)
-        self._last = key
         return None
 
     def prepare(

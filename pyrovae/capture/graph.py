@@ -1,9 +1,11 @@
 """One run of a computation as a graph over tensors, with everything that it reads as an input."""
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import pyro
 import torch
 from torch import Tensor
@@ -49,6 +51,10 @@ def trace(run: Run, inputs: Sequence[Tensor]) -> Traced:
                 survey.undo()
         externals, changed = survey.externals, survey.changed
         with kept_randomness(), kept_values(changed):
+            # Draws of Python's and numpy's would be frozen: they must not be those that come next,
+            # or the comparison would find them right.
+            random.random()
+            np.random.random()
             count = len(externals)
             graph = make_fx(lambda *flat: run(*flat[count:]))(*externals, *inputs)
     except (RuntimeError, ValueError, TypeError, NotImplementedError, LookupError) as error:

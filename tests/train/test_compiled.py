@@ -1,0 +1,386 @@
+"""The captured step is the eager step: every objective, every style of pair, every setting."""
+
+import math
+import warnings
+from functools import partial
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro.infer import RenyiELBO, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from torch import nn
+
+from pyrovae.capture import Captured
+from pyrovae.data import LinearGaussian
+from pyrovae.errors import CaptureWarning, NonFiniteError
+from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG
+from pyrovae.train import SVI, compiled, fit
+
+from ..objectives.test_contract import OBJECTIVES, _mode
+from ..pairs import STYLES
+
+
+@pytest.fixture
+def interpreted(monkeypatch):
+    """The graph as torch interprets it: the same operations, without the compiler's seconds."""
+    monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
+
+
+def run_of(style, objective, optim=None, steps=4, **options):
+    pyro.clear_param_store()
+    pair = STYLES[style](torch.float64)
+    optim = optim or pyro.optim.Adam({"lr": 1e-2})
+    with _mode(pair):
+        svi = SVI(pair.model, pair.guide, optim, objective, **options)
+        pyro.set_rng_seed(5)
+        losses = [svi.step(*pair.args) for _ in range(steps)]
+    return losses, list(svi.optimizer.leaves.values()), svi
+
+
+def assert_same_run(style, make, optim=None, steps=4, **options):
+    optim = optim or (lambda: pyro.optim.Adam({"lr": 1e-2}))
+    losses, leaves, _ = run_of(style, make(), optim(), steps, **options)
+    again, others, svi = run_of(style, make(), optim(), steps, compile=True, **options)
+    assert svi._compiled.captured.refusal == ""
+    torch.testing.assert_close(again, losses, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(others, leaves, rtol=1e-7, atol=1e-9)
+    return svi
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("make", OBJECTIVES)
+def test_every_objective_on_every_pair(interpreted, make, style):
+    # Plain gradient descent moves the leaves by the gradient itself.
+    assert_same_run(style, make, lambda: pyro.optim.SGD({"lr": 1e-3}), steps=3)
+
+
+@pytest.mark.parametrize("style", ["param_functions", "convolutions"])
+def test_sequential_particles(interpreted, style):
+    assert_same_run(style, lambda: IWAE(3, vectorize_particles=False))
+
+
+OPTIMIZERS = {
+    "Adam": lambda: pyro.optim.Adam({"lr": 1e-2, "weight_decay": 0.1}),
+    "AdamW": lambda: pyro.optim.AdamW({"lr": 1e-2}),
+    "SGD": lambda: pyro.optim.SGD({"lr": 1e-3, "momentum": 0.9}),
+    "one rate each": lambda: pyro.optim.Adam(lambda name: {"lr": 1e-2 if "w" in name else 1e-3}),
+    "not known": lambda: pyro.optim.RMSprop({"lr": 1e-3}),
+    "nor this": lambda: pyro.optim.ClippedAdam({"lr": 1e-2, "lrd": 0.9}),
+}
+
+
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 1.0}], ids=["free", "clipped"])
+@pytest.mark.parametrize("optim", OPTIMIZERS)
+def test_every_optimizer(interpreted, optim, options):
+    assert_same_run("module_functions", ELBO, OPTIMIZERS[optim], **options)
+
+
+def test_clipping_by_value(interpreted):
+    clip = {"clip_value": 0.05}
+    assert_same_run("param_functions", ELBO, lambda: pyro.optim.Adam({"lr": 1e-2}, clip))
+
+
+def test_compiled_for_real():
+    svi = assert_same_run("module_functions", lambda: DReG(3), steps=6)
+    assert svi._compiled.captured.seconds > 0
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Trace_ELBO,
+        lambda: Trace_ELBO(num_particles=3),
+        lambda: Trace_ELBO(num_particles=3, vectorize_particles=True, max_plate_nesting=1),
+        TraceMeanField_ELBO,
+        lambda: TraceMeanField_ELBO(num_particles=3, vectorize_particles=True),
+    ],
+)
+@pytest.mark.parametrize("style", ["module_functions", "subsampled_plate", "scaled_pair"])
+def test_losses_of_pyro_have_an_equal(interpreted, loss, style):
+    assert_same_run(style, loss)
+
+
+@pytest.mark.parametrize(
+    ("loss", "reason"),
+    [
+        (lambda: RenyiELBO(num_particles=2, vectorize_particles=True), "RenyiELBO has no diff"),
+        (TraceGraph_ELBO, "TraceGraph_ELBO|value of a tensor"),
+    ],
+)
+def test_others_of_pyro_run_eagerly_and_say_so(interpreted, loss, reason):
+    losses, _, _ = run_of("module_functions", loss())
+    with pytest.warns(CaptureWarning, match=reason) as caught:
+        again, _, _ = run_of("module_functions", loss(), compile=True)
+    assert again == losses and len(caught) == 1
+
+
+def test_a_latent_without_a_sampler_has_no_equal_under_trace_elbo(interpreted):
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Bernoulli(0.4))
+            pyro.sample("x", dist.Normal(z, 1.0), obs=x)
+
+    def guide(x):
+        logits = pyro.param("logits", torch.zeros(()))
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Bernoulli(logits=logits))
+
+    svi = SVI(model, guide, pyro.optim.Adam({"lr": 1e-2}), Trace_ELBO(), compile=True)
+    with pytest.warns(CaptureWarning, match="site 'z' .* objectives.ELBO or VIMCO"):
+        for _ in range(3):
+            svi.step(torch.randn(4))
+
+
+ORACLE = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0, dtype=torch.float64)
+
+
+def test_noise_is_new_at_every_step(interpreted):
+    x = ORACLE.sample(4, seed=1)
+    optim = pyro.optim.SGD({"lr": 0.0})
+    svi = SVI(ORACLE.model, ORACLE.guide, optim, ELBO(), compile=True)
+    losses = torch.tensor([svi.step(x) for _ in range(400)])
+    exact = -ORACLE.elbo(x).sum()
+    error = losses.std() / math.sqrt(len(losses))
+    assert abs(losses.mean() - exact) < 4 * error
+    assert len(losses.unique()) == 400
+
+
+def test_weights_and_rates_take_effect(interpreted):
+    weight = torch.tensor(0.0, dtype=torch.float64)
+    optim = pyro.optim.SGD({"lr": 0.0})
+    x = ORACLE.sample(4, seed=1)
+    svi = SVI(ORACLE.model, ORACLE.guide, optim, Beta(weight), compile=True)
+    for _ in range(3):
+        svi.step(x)
+    eager = SVI(ORACLE.model, ORACLE.guide, pyro.optim.SGD({"lr": 0.0}), Beta(weight))
+    for value in (0.5, 3.0):
+        weight.fill_(value)
+        pyro.set_rng_seed(1)
+        found = svi.step(x)
+        pyro.set_rng_seed(1)
+        assert found == pytest.approx(eager.step(x), rel=1e-12)
+    leaf = next(iter(svi.optimizer.leaves.values()))
+    before = leaf.detach().clone()
+    svi.step(x)
+    assert torch.equal(leaf, before)
+    svi.optimizer.torch.param_groups[0]["lr"] = 1e-3
+    svi.step(x)
+    assert not torch.equal(leaf, before)
+
+
+def test_a_number_that_changes_makes_another_graph(interpreted):
+    objective, x = Beta(1.0), ORACLE.sample(4, seed=1)
+    svi = SVI(ORACLE.model, ORACLE.guide, pyro.optim.SGD({"lr": 0.0}), objective, compile=True)
+    losses = []
+    for beta in (1.0, 5.0):
+        objective.beta = beta
+        for _ in range(4):
+            pyro.set_rng_seed(1)
+            losses.append(svi.step(x))
+    assert len(set(losses[:4])) == 1 and len(set(losses[4:])) == 1
+    assert losses[0] != pytest.approx(losses[4])
+
+
+class Normalised(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.lower, self.norm, self.upper = nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.upper(self.norm(self.lower(x)).tanh())
+
+
+def with_running_statistics():
+    network = Normalised().double()
+
+    def model(x):
+        weight = pyro.param("w", torch.ones(2, 5, dtype=torch.float64))
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(z @ weight, 1.0).to_event(1), obs=x)
+
+    def guide(x):
+        pyro.module("network", network)
+        loc, log_scale = network(x).chunk(2, -1)
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
+
+    return network, model, guide
+
+
+def test_running_statistics_are_kept(interpreted):
+    statistics = []
+    for compile in (False, True):
+        pyro.clear_param_store()
+        network, model, guide = with_running_statistics()
+        svi = SVI(model, guide, pyro.optim.Adam({"lr": 1e-2}), ELBO(), compile=compile)
+        pyro.set_rng_seed(2)
+        for seed in range(6):
+            svi.step(ORACLE.sample(8, seed=seed))
+        statistics.append([network.norm.running_mean, network.norm.running_var])
+        assert network.norm.num_batches_tracked == 6
+    torch.testing.assert_close(*statistics)
+
+
+def test_evaluation_mode_is_another_graph(interpreted):
+    network, model, guide = with_running_statistics()
+    svi = SVI(model, guide, pyro.optim.Adam({"lr": 1e-2}), ELBO(), compile=True)
+    x = ORACLE.sample(8, seed=0)
+    for _ in range(4):
+        svi.step(x)
+    network.eval()
+    before = network.norm.running_mean.clone()
+    for _ in range(4):
+        svi.step(x)
+    assert torch.equal(network.norm.running_mean, before)
+
+
+def test_a_branch_on_the_data_runs_eagerly_with_its_line(interpreted):
+    def model(x):
+        weight = pyro.param("w", torch.ones(2, 5))
+        scale = 1.0 if x.mean() > 0 else 2.0
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(z @ weight, scale).to_event(1), obs=x)
+
+    def guide(x):
+        loc = pyro.param("loc", torch.zeros(2))
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(loc, 1.0).to_event(1))
+
+    svi = SVI(model, guide, pyro.optim.Adam({"lr": 1e-2}), ELBO(), compile=True)
+    with pytest.warns(CaptureWarning, match=r"test_compiled.py:\d+, in model, `scale = 1.0 if"):
+        for seed in range(4):
+            svi.step(torch.randn(4, 5))
+
+
+def flow_pair(make_flow):
+    flow = make_flow()
+
+    def model(x):
+        weight = pyro.param("w", torch.ones(2, 5))
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(z @ weight, 1.0).to_event(1), obs=x)
+
+    def guide(x):
+        pyro.module("flow", flow)
+        with pyro.plate("data", len(x)):
+            base = dist.Normal(x.new_zeros(2), 1.0).expand([len(x), 2]).to_event(1)
+            pyro.sample("z", dist.TransformedDistribution(base, [flow]))
+
+    return model, guide
+
+
+def test_spline_flows_are_caught(interpreted):
+    pair = flow_pair(lambda: dist.transforms.spline(2, bound=2.0))
+    svi = SVI(*pair, pyro.optim.Adam({"lr": 1e-2}), ELBO(), compile=True)
+    with pytest.warns(CaptureWarning, match="spline.py:.*boolean mask"):
+        for _ in range(3):
+            svi.step(torch.randn(4, 5))
+
+
+@pytest.mark.parametrize("objective", [IWAE(3), DReG(3), STL(1)], ids=repr)
+@pytest.mark.parametrize("make_flow", [
+    lambda: dist.transforms.affine_coupling(2, [8]),
+    lambda: dist.transforms.planar(2),
+])  # fmt: skip
+def test_flows_that_can_be_captured(interpreted, make_flow, objective):
+    runs = []
+    for compile in (False, True):
+        pyro.clear_param_store()
+        pyro.set_rng_seed(1)
+        pair = flow_pair(make_flow)
+        svi = SVI(*pair, pyro.optim.SGD({"lr": 1e-3}), objective, compile=compile)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*follows the plain gradient.*")
+            runs.append([svi.step(torch.full((4, 5), 0.3)) for _ in range(5)])
+    assert svi._compiled.captured.refusal == ""
+    assert runs[0] == pytest.approx(runs[1], rel=1e-5)
+
+
+class TestFit:
+    def arguments(self, **options):
+        options = {"epochs": 3, "batch_size": 16, "lr": 1e-2, "progress": False, **options}
+        return {"objective": IWAE(2), "device": "cpu", **options}
+
+    def test_the_run_is_the_eager_run(self, interpreted):
+        x, leaves = ORACLE.sample(70, seed=3), []
+        for compile in (False, True):
+            pyro.clear_param_store()
+            run = fit(
+                *self.pair(), x, **self.arguments(compile=compile, schedule=lambda p: 1 - p / 2)
+            )
+            leaves.append([p.clone() for p in pyro.get_param_store().values()])
+            assert run.steps == 15
+        torch.testing.assert_close(leaves[0], leaves[1], rtol=1e-7, atol=1e-9)
+
+    def pair(self):
+        pair = STYLES["module_functions"](torch.float64)
+
+        def wide(program):
+            return lambda x: program(torch.nn.functional.pad(x, (0, 1)))
+
+        return wide(pair.model), wide(pair.guide)
+
+    @pytest.mark.parametrize("stop_after", [4, 5, 9])
+    def test_a_resumed_run_is_the_same_bit_for_bit(self, tmp_path, stop_after):
+        from pyrovae.train import Callback
+
+        class Stop(Callback):
+            def on_step(self, loop):
+                if loop.step == stop_after:
+                    loop.request_stop()
+
+        x, ends = ORACLE.sample(70, seed=3), []
+        for folder, stops in (("whole", []), ("cut", [Stop()])):
+            pyro.clear_param_store()
+            fit(*self.pair(), x, **self.arguments(
+                compile=True, run_dir=tmp_path / folder, callbacks=stops))  # fmt: skip
+            if stops:
+                pyro.clear_param_store()
+                fit(*self.pair(), x, **self.arguments(
+                    compile=True, run_dir=tmp_path / folder, resume=True))  # fmt: skip
+            ends.append([p.clone() for p in pyro.get_param_store().values()])
+        assert all(torch.equal(one, other) for one, other in zip(*ends, strict=True))
+
+    def test_a_step_that_is_not_finite_is_not_taken(self, interpreted):
+        x = ORACLE.sample(64, seed=3)
+        x[40] = float("nan")
+        kept = []
+
+        def model(x):
+            kept.append([p.detach().clone() for p in pyro.get_param_store().values()])
+            return pair[0](x)
+
+        pair = self.pair()
+        with pyro.validation_enabled(False), pytest.raises(NonFiniteError, match="not finite"):
+            fit(model, pair[1], x, **self.arguments(compile=True))
+        assert all(p.isfinite().all() for p in pyro.get_param_store().values())
+
+    def test_auto_goes_by_the_length_of_the_run(self, monkeypatch):
+        asked = []
+        monkeypatch.setattr(SVI, "prepare", lambda self, *_: asked.append(self.compile))
+        monkeypatch.setattr("pyrovae.train.fit._LONG", 6)
+        x = ORACLE.sample(32, seed=3)
+        fit(*self.pair(), x, **self.arguments(compile="auto", epochs=2))
+        assert asked == []
+        fit(*self.pair(), x, **self.arguments(compile="auto", epochs=3))
+        assert asked == [True]
+
+
+@pytest.mark.slow
+def test_ten_thousand_steps_take_no_more_memory():
+    import resource
+
+    x = ORACLE.sample(4, seed=1)
+    svi = SVI(ORACLE.model, ORACLE.guide, pyro.optim.Adam({"lr": 1e-4}), ELBO(), compile=True)
+    for _ in range(500):
+        svi.step(x)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(10_000):
+        svi.step(x)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert after - before < 4_000  # kilobytes
