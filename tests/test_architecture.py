@@ -56,6 +56,7 @@ STRANGERS = {
 # In a folder, files import only its base.py, and `__init__` all of them. Further siblings:
 SHARED = {
     "evaluate": {
+        "annealing",
         "bounds",
         "comparable",
         "comparison",
@@ -65,6 +66,8 @@ SHARED = {
         "gradient_statistics",
         "gradients",
         "table",
+        "truth",
+        "weights",
     },
     "models": {"priors", "posteriors"},
     # Abstract classes between the base and some of the estimators.
