@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
@@ -18,12 +19,13 @@ def make_objective(words: str, num_particles: int) -> PyroELBO:
     Raises:
         ConfigError: There is no such objective, or its arguments do not fit.
     """
-    name, _, rest = words.partition("(")
+    name, opened, rest = words.partition("(")
     maker = find_objective(name, option=OPTION)
-    options = _options(words, f"f({rest}") if rest else {}
-    parameters = inspect.signature(maker).parameters
+    if not callable(maker):
+        raise ConfigError(f"{OPTION} {words} is a {type(maker).__name__}; name a class")
+    options = _options(words, f"f({rest}") if opened else {}
     _check(words, maker, options)
-    if "num_particles" in parameters:
+    if "num_particles" in _parameters(maker):
         options.setdefault("num_particles", num_particles)
     try:
         made = maker(**options)
@@ -39,7 +41,7 @@ def make_objective(words: str, num_particles: int) -> PyroELBO:
 def _check(words: str, maker: Maker, options: dict[str, Any]) -> None:
     """Whether the names of arguments are those that it takes, and none is missing."""
     name = words.partition("(")[0]
-    parameters = inspect.signature(maker).parameters
+    parameters = _parameters(maker)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     unknown = [option for option in options if option not in parameters and not takes_any]
     missing = [option for option in _required(maker) if option not in options]
@@ -53,14 +55,21 @@ def _check(words: str, maker: Maker, options: dict[str, Any]) -> None:
                           f"{_example(name, maker)}")  # fmt: skip
 
 
+def _parameters(maker: Maker) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(maker).parameters
+    except (TypeError, ValueError):  # some that are written in C do not say
+        return {}
+
+
 def _required(maker: Maker) -> list[str]:
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = inspect.signature(maker).parameters
+    parameters = _parameters(maker)
     return [n for n, p in parameters.items() if p.default is p.empty and p.kind in kinds]
 
 
 def _example(name: str, maker: Maker) -> str:
-    parameters = inspect.signature(maker).parameters
+    parameters = _parameters(maker)
     values = {n: 4 if parameters[n].annotation is int else 0.5 for n in _required(maker)}
     inside = ", ".join(f"{n}={value}" for n, value in values.items())
     return f"write its arguments as '{name}({inside or 'num_particles=8'})'"

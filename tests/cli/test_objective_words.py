@@ -37,6 +37,7 @@ def test_names_and_arguments():
         ("Renyi(", "cannot read its arguments"),
         ("Renyi(0.5)", "cannot read its arguments"),
         ("collections.OrderedDict", "gave a OrderedDict"),
+        ("math.pi", "is a float; name a class"),
     ],
 )  # fmt: skip
 def test_refusals(words, sentence):

@@ -189,7 +189,7 @@ def test_kinds_and_what_an_upper_bound_leaves_to_the_model(oracle):
 
 def test_a_single_coordinate_has_no_direction():
     pair = LinearGaussian.random(data_dim=2, latent_dim=1, seed=0)
-    pair.requires_grad_(False)
+    pair.eval().requires_grad_(False)
     pair.encoder.loc.requires_grad_()
     pair.decoder.loc.requires_grad_()
     row = compare(pair.model, pair.guide, pair.sample(3, seed=1), [ELBO()], **QUICK).rows[0]
