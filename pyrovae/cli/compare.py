@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from jsonargparse.typing import PositiveInt
 
 from .. import plots
 from ..data.base import pick_device
 from ..errors import ConfigError
-from ..evaluate import Known, ais, compare
+from ..evaluate import Annealed, ais, compare
 from .config import make_parser
 from .fit import fit_parser
 from .objective_words import make_objective
@@ -54,7 +55,7 @@ def run_compare(words: Sequence[str]) -> None:
     setup = restore(run, fit_parser(), config.checkpoint, config.device)
     split = getattr(setup.data, config.split).subset(config.limit)
     call = setup.pair.model, setup.pair.guide, split.to(pick_device(config.device))
-    truth: Known = "evidence"
+    truth: Annealed | Literal["evidence"] = "evidence"
     if config.truth == "ais":
         truth = ais(
             *call,

@@ -10,7 +10,6 @@ from .gradient_statistics import GradientStatistics
 from .gradients import gradients
 from .latents import ActiveUnits, active_units, posterior_means
 from .parts import ELBOParts, elbo_parts
-from .truth import Known
 
 __all__ = [
     "ActiveUnits",
@@ -21,7 +20,6 @@ __all__ = [
     "Evidence",
     "GradientStatistics",
     "InferenceGaps",
-    "Known",
     "TrainingComparison",
     "active_units",
     "ais",
