@@ -8,12 +8,14 @@ from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
 
-from ..errors import ConfigError, PyrovaeError
+from ..errors import ConfigError, PyrovaeError, ShapeError
 from ..objectives import ParticleELBO
 from ..parameters import trainable
 from .base import own_names
 from .cost import decoder_evaluations
 from .gradient_draws import Leaves
+
+_REFUSALS = (PyrovaeError, AttributeError, ValueError, RuntimeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,8 @@ def rows_at(fitted: Mapping[str, Fitted], wanted: int | None, equal: str) -> str
 def _fit(objective: PyroELBO, call: tuple[Any, ...], wanted: int | None, equal: str) -> Fitted:
     """A copy with the particles that give what is wanted, or come closest to it."""
     if wanted is not None and equal == "K":
-        if wanted == objective.num_particles:
-            return _with(objective, wanted, call)
         return _resized(objective, wanted, call)
-    own = _with(objective, objective.num_particles, call)
+    own = _counted(copy(objective), call)
     if wanted is None or own.evaluations == wanted or not isfinite(own.evaluations):
         return own
     first = _resized(objective, round(wanted * own.particles / own.evaluations), call)
@@ -109,26 +109,32 @@ def _fit(objective: PyroELBO, call: tuple[Any, ...], wanted: int | None, equal: 
 
 
 def _resized(objective: PyroELBO, particles: int, call: tuple[Any, ...]) -> Fitted:
-    """A copy with so many particles; with the fewest that it takes, or its own, and why."""
+    """A copy with so many particles, or as close as it takes, or its own number, and why."""
     least = objective.min_particles if isinstance(objective, ParticleELBO) else 1
-    note = ""
+    name, why = type(objective).__name__, ""
     if particles < least:
-        note = f"{type(objective).__name__} takes {least} particles or more" if least > 1 else ""
-        particles = least
+        why = f"{name} takes {least} particles or more"
+    for number in range(max(particles, least), least - 1, -1):
+        other = copy(objective)
+        try:
+            if number != objective.num_particles:  # some cannot be told, and need not
+                other.num_particles = number
+            break
+        except _REFUSALS as error:  # they may be the product of other numbers, which a copy keeps
+            why = why or f"{name} cannot have {number} particles ({_first_line(error)})"
     try:
-        return _with(objective, particles, call, note)
-    except (PyrovaeError, AttributeError, ValueError, RuntimeError, ArithmeticError) as error:
-        # Its particles may be the product of other numbers, which a copy keeps.
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        why = f"{type(objective).__name__} cannot have {particles} particles ({first_line})"
-        return _with(objective, objective.num_particles, call, why)
+        return _counted(other, call, why)
+    except _REFUSALS as error:  # what is wrong with the pair shows once more, and is raised
+        why = f"{name} cannot have {other.num_particles} particles ({_first_line(error)})"
+        return _counted(copy(objective), call, why)
 
 
-def _with(objective: PyroELBO, particles: int, call: tuple[Any, ...], note: str = "") -> Fitted:
-    other = copy(objective)
-    if particles != objective.num_particles:
-        other.num_particles = particles
-    return Fitted(other, decoder_evaluations(copy(other), *call), not note, note)
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _counted(objective: PyroELBO, call: tuple[Any, ...], note: str = "") -> Fitted:
+    return Fitted(objective, decoder_evaluations(copy(objective), *call), not note, note)
 
 
 def _judged(one: Fitted, goal: float, equal: str, wanted: int | None) -> Fitted:
