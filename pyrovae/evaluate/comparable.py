@@ -8,7 +8,7 @@ from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
 
-from ..errors import ConfigError, PyrovaeError, ShapeError
+from ..errors import ConfigError, PyrovaeError
 from ..objectives import ParticleELBO
 from ..parameters import trainable
 from .base import own_names

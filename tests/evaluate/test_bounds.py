@@ -35,6 +35,7 @@ from pyrovae.objectives import (
     DReGCIWAE,
     DReGMIWAE,
     DReGPIWAE,
+    ParticleELBO,
     Renyi,
     VRMax,
 )
@@ -93,7 +94,17 @@ def test_no_estimator_of_the_library_is_left_out():
     assert own <= named
 
 
+class OnEitherSide(ParticleELBO):
+    """Of a user, who says so."""
+
+    is_lower_bound = False
+
+    def bound(self, p):
+        return p.log_w.amax(0)
+
+
 def test_what_is_not_known_is_not_claimed():
+    assert kind_of(OnEitherSide(3)) == "estimate"
     assert kind_of(TraceEnum_ELBO()) == "lower"
     assert kind_of(Pyros()) == "unknown"
     assert kind_of(ReweightedWakeSleep()) == "unknown"
