@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from .. import __version__
 from ..errors import PyrovaeError
 from .compare import run_compare
+from .compare_training import run_compare_training
 from .evaluate import run_evaluate
 from .fit import run_fit
 from .sample import run_reconstruct, run_sample
@@ -14,6 +15,7 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], None], str]] = {
     "fit": (run_fit, "train a model and guide, measure them, leave a run folder"),
     "evaluate": (run_evaluate, "measure a trained run on held-out data"),
     "compare": (run_compare, "put objectives side by side on a trained run"),
+    "compare-training": (run_compare_training, "train a run's pair anew under several objectives"),
     "sample": (run_sample, "make data from the prior of a trained run"),
     "reconstruct": (run_reconstruct, "encode test data and decode them again"),
 }
@@ -21,7 +23,7 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], None], str]] = {
 _USAGE = (
     "usage: pyrovae COMMAND [options]\n\n"
     "Variational autoencoders as Pyro programs.\n\n"
-    + "\n".join(f"  {name:<12} {what}" for name, (_, what) in COMMANDS.items())
+    + "\n".join(f"  {name:<18} {what}" for name, (_, what) in COMMANDS.items())
     + "\n\n`pyrovae COMMAND --help` lists the options of a command.\n"
 )
 

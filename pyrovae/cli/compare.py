@@ -1,21 +1,19 @@
 """`pyrovae compare RUN`: several objectives on what a run trained."""
 
-import ast
-import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from pyro.infer import ELBO as PyroELBO
+from jsonargparse.typing import PositiveInt
 
 from .. import plots
 from ..data.base import pick_device
 from ..errors import ConfigError
-from ..evaluate import compare
+from ..evaluate import Annealed, ais, compare
 from .config import make_parser
 from .fit import fit_parser
-from .names import find_objective
+from .objective_words import make_objective
 from .run_folder import restore
 
 EQUAL = {"K": "K", "evaluations": "decoder evaluations"}
@@ -33,10 +31,14 @@ def run_compare(words: Sequence[str]) -> None:
     add("--num-particles", type=int, default=8, help="Of each row: its K, or its evaluations.")
     add("--equal", choices=list(EQUAL), default="K",
         help="Rows of equal K, or of equal decoder evaluations per datum.")  # fmt: skip
+    add("--truth", choices=["evidence", "ais"], default="evidence",
+        help="What estimates log p(x): importance sampling, or annealed.")  # fmt: skip
     add("--draws", type=int, default=200, help="Of bounds and gradients.")
     add("--limit", type=int, default=100, help="The first so many data are the batch.")
     add("--split", choices=["test", "val"], default="test", help="Which data.")
-    add("--evidence-particles", type=int, default=5000, help="Of the estimate of log p(x).")
+    add("--evidence-particles", type=int, default=5000, help="Particles of --truth evidence.")
+    add("--temperatures", type=PositiveInt, default=100, help="Temperatures of --truth ais.")
+    add("--chains", type=PositiveInt, default=16, help="Chains of --truth ais.")
     add("--out", type=str, default="compare.csv", help="CSV file; .json and .png beside it.")
     add("--checkpoint", choices=["auto", "best", "last"], default="auto",
         help="auto: the best by validation where there is one.")  # fmt: skip
@@ -52,11 +54,20 @@ def run_compare(words: Sequence[str]) -> None:
         raise ConfigError(f"--limit {config.limit}: a batch has at least one datum")
     setup = restore(run, fit_parser(), config.checkpoint, config.device)
     split = getattr(setup.data, config.split).subset(config.limit)
+    call = setup.pair.model, setup.pair.guide, split.to(pick_device(config.device))
+    truth: Annealed | Literal["evidence"] = "evidence"
+    if config.truth == "ais":
+        truth = ais(
+            *call,
+            num_particles=config.chains,
+            num_temperatures=config.temperatures,
+            seed=config.seed,
+            progress=sys.stderr.isatty(),
+        )
     found = compare(
-        setup.pair.model,
-        setup.pair.guide,
-        split.to(pick_device(config.device)),
+        *call,
         objectives,
+        truth=truth,
         num_particles=config.num_particles,
         equal=EQUAL[config.equal],  # type: ignore[arg-type]
         evidence_particles=config.evidence_particles,
@@ -69,41 +80,3 @@ def run_compare(words: Sequence[str]) -> None:
     found.to_json(out.with_suffix(".json"))
     plots.comparison(found).savefig(out.with_suffix(".png"))
     print(*(out.with_suffix(suffix) for suffix in (".csv", ".json", ".png")))
-
-
-def make_objective(words: str, num_particles: int) -> PyroELBO:
-    """An objective from "Name" or "Name(option=value, ...)", with so many particles.
-
-    Raises:
-        ConfigError: There is no such objective, or its arguments do not fit.
-    """
-    name, _, rest = words.partition("(")
-    maker = find_objective(name)
-    options = _options(words, f"f({rest}") if rest else {}
-    if "num_particles" in inspect.signature(maker).parameters:
-        options.setdefault("num_particles", num_particles)
-    try:
-        made = maker(**options)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"--objectives {words}: {error}; write its arguments as 'Renyi(alpha=0.5)'"
-        ) from error
-    if not isinstance(made, PyroELBO):
-        raise ConfigError(
-            f"--objectives {words} gave a {type(made).__name__}; name a class of pyro.infer.ELBO"
-        )
-    return made
-
-
-def _options(words: str, call: str) -> dict[str, Any]:
-    """Keyword arguments, literals only, of what reads like a call."""
-    try:
-        node = ast.parse(call, mode="eval").body
-        if isinstance(node, ast.Call) and not node.args:
-            found = {option.arg: ast.literal_eval(option.value) for option in node.keywords}
-            return {name: value for name, value in found.items() if name is not None}
-    except (SyntaxError, ValueError):
-        pass
-    raise ConfigError(
-        f"--objectives {words}: cannot read its arguments; write them as 'Renyi(alpha=0.5)'"
-    )

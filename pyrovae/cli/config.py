@@ -15,7 +15,14 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from ..data import Dataset
 from ..errors import ConfigError, PyrovaeError
-from .names import find_data, find_model, find_objective, full_path, known_names
+from .names import (
+    find_data,
+    find_model,
+    find_objective,
+    forget_file,
+    full_path,
+    known_names,
+)
 
 SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
 """The parts that are named, each with keyword arguments of its own, and their defaults."""
@@ -109,19 +116,33 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
         )
     if seed is not None:
         pyro.set_rng_seed(seed)
-    maker = makers["model"]
-    if inspect.ismodule(maker):
-        pair: Any = maker
-    else:
-        shape: Any = {name: tuple(data.shape) for name in _supplied(maker)}
-        pair = maker(**shape, **_arguments(made, "model"))
+    return Setup(
+        data, _pair(config, made, data.shape), makers["objective"](**_arguments(made, "objective"))
+    )
+
+
+def build_pair(parser: Parser, config: Namespace, data_shape: Sequence[int]) -> Any:  # noqa: ANN401
+    """A new pair alone, from the streams as they are; a file that holds it is read again.
+
+    Raises:
+        ConfigError: The model named has no `model` and `guide`.
+    """
+    forget_file(config.model.name)
+    return _pair(config, _instantiate(parser, config), data_shape)
+
+
+def _pair(config: Namespace, made: Namespace, data_shape: Sequence[int]) -> Any:  # noqa: ANN401
+    pair: Any = find_model(config.model.name)
+    if not inspect.ismodule(pair):
+        shape: Any = {name: tuple(data_shape) for name in _supplied(pair)}
+        pair = pair(**shape, **_arguments(made, "model"))
     for program in ("model", "guide"):
         if not callable(getattr(pair, program, None)):
             raise ConfigError(
                 f"--model {config.model.name} has no callable '{program}'; it needs a `model` and "
                 "a `guide`: methods of a class, or functions in a file"
             )
-    return Setup(data, pair, makers["objective"](**_arguments(made, "objective")))
+    return pair
 
 
 def _instantiate(parser: Parser, config: Namespace) -> Namespace:

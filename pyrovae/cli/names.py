@@ -44,17 +44,24 @@ def find_model(name: str) -> Maker | ModuleType:
         ConfigError: There is no such thing.
     """
     if name.endswith(".py"):
-        return _load_file("model", Path(name))
+        return _load_file("--model", Path(name))
     return _find("model", name, _concrete(models, models.Family))
 
 
-def find_objective(name: str) -> Maker:
+def find_objective(name: str, option: str = "--objective") -> Maker:
     """The class of an estimator: of this library, of `pyro.infer`, or the user's own.
 
     Raises:
-        ConfigError: There is no such thing.
+        ConfigError: There is no such thing; the message names the option.
     """
-    return _find("objective", name, _known_objectives())
+    return _find("objective", name, _known_objectives(), option)
+
+
+def forget_file(name: str) -> None:
+    """Read the file of `file.py` or `file.py:Name` again when it is next asked for."""
+    path = Path(name.rpartition(":")[0] or name)
+    if path.suffix == ".py":
+        sys.modules.pop(_module_name(path), None)
 
 
 def _known_data() -> dict[str, Any]:
@@ -64,7 +71,7 @@ def _known_data() -> dict[str, Any]:
 
 def _known_objectives() -> dict[str, Any]:
     known = _concrete(objectives, objectives.ParticleELBO)
-    pyros = ("Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO", "RenyiELBO")
+    pyros = ("Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO", "TraceEnum_ELBO", "RenyiELBO")
     return known | {n: getattr(pyro.infer, n) for n in pyros}
 
 
@@ -91,7 +98,8 @@ def _concrete(room: ModuleType, base: type) -> dict[str, type]:
     }
 
 
-def _find(kind: str, name: str, known: dict[str, Any]) -> Any:  # noqa: ANN401
+def _find(kind: str, name: str, known: dict[str, Any], option: str = "") -> Any:  # noqa: ANN401
+    option = option or f"--{kind}"
     if name in known:
         return known[name]
     way_out = (
@@ -100,9 +108,9 @@ def _find(kind: str, name: str, known: dict[str, Any]) -> Any:  # noqa: ANN401
     )
     if ":" in name:
         path, _, attribute = name.rpartition(":")
-        module = _load_file(kind, Path(path))
+        module = _load_file(option, Path(path))
     elif name.endswith(".py"):
-        raise ConfigError(f"--{kind} {name}: name what to take from the file, {name}:NAME")
+        raise ConfigError(f"{option} {name}: name what to take from the file, {name}:NAME")
     elif "." in name:
         path, _, attribute = name.rpartition(".")
         if "" not in sys.path:
@@ -111,31 +119,35 @@ def _find(kind: str, name: str, known: dict[str, Any]) -> Any:  # noqa: ANN401
             module = importlib.import_module(path)
         except ModuleNotFoundError as error:
             raise ConfigError(
-                f"--{kind} {name}: cannot import {path} ({error}); {way_out}"
+                f"{option} {name}: cannot import {path} ({error}); {way_out}"
             ) from error
     else:
-        raise ConfigError(f"--{kind} {name}: there is no such {kind}; {way_out}")
+        raise ConfigError(f"{option} {name}: there is no such {kind}; {way_out}")
     if attribute not in vars(module):
-        raise ConfigError(f"--{kind} {name}: {path} defines no '{attribute}'; {way_out}")
+        raise ConfigError(f"{option} {name}: {path} defines no '{attribute}'; {way_out}")
     return vars(module)[attribute]
 
 
-def _load_file(kind: str, path: Path) -> ModuleType:
+def _load_file(option: str, path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError(
-            f"--{kind} {path}: there is no such file in {Path.cwd()}; correct the path"
+            f"{option} {path}: there is no such file in {Path.cwd()}; correct the path"
         )
-    name = f"pyrovae_user_{path.stem}"
+    name = _module_name(path)
     if name in sys.modules and sys.modules[name].__file__ == str(path.resolve()):
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
-        raise ConfigError(f"--{kind} {path}: this is not a Python file; name one that ends in .py")
+        raise ConfigError(f"{option} {path}: this is not a Python file; name one that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except (SyntaxError, ImportError) as error:
         del sys.modules[name]
-        raise ConfigError(f"--{kind} {path} cannot be run ({error}); mend the file") from error
+        raise ConfigError(f"{option} {path} cannot be run ({error}); mend the file") from error
     return module
+
+
+def _module_name(path: Path) -> str:
+    return f"pyrovae_user_{path.stem}"

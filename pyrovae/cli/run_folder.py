@@ -31,11 +31,7 @@ def restore(run: Path, parser: Parser, checkpoint: str, device: str | None) -> S
     Raises:
         CheckpointError: The folder holds no run, or a checkpoint that does not fit it.
     """
-    path = run / CONFIG
-    if not path.is_file():
-        raise CheckpointError(f"{run} is no run folder: it holds no {CONFIG}; name one that "
-                              "`pyrovae fit --run DIR` wrote")  # fmt: skip
-    config = parse(parser, ["--config", str(path)])
+    config = configuration(run, parser)
     setup = build(parser, config, config.seed)
     names = [checkpoint] if checkpoint != "auto" else ["best", "last"]
     found = [run / f"{name}.safetensors" for name in names]
@@ -48,6 +44,23 @@ def restore(run: Path, parser: Parser, checkpoint: str, device: str | None) -> S
     moved = [tensor.to(pick_device(device)) for tensor in batch]
     load_checkpoint(existing[0], setup.pair.model, setup.pair.guide, *moved)
     return setup
+
+
+def configuration(run: Path, parser: Parser) -> Namespace:
+    """What a run was told.
+
+    Args:
+        run: The run folder.
+        parser: The parser of `fit`, which wrote it; it gains the options of what the run names.
+
+    Raises:
+        CheckpointError: The folder holds no run.
+    """
+    path = run / CONFIG
+    if not path.is_file():
+        raise CheckpointError(f"{run} is no run folder: it holds no {CONFIG}; name one that "
+                              "`pyrovae fit --run DIR` wrote")  # fmt: skip
+    return parse(parser, ["--config", str(path)])
 
 
 def first_batch(split: Split, size: int = 2) -> tuple[torch.Tensor, ...]:

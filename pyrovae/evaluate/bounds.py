@@ -1,25 +1,24 @@
-"""Bounds of any objective on one batch, beside log p(x) and the weights behind them."""
+"""Bounds of any objective on one batch, and what each is to log p(x)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pyro
 import torch
 from pyro.infer import ELBO as PyroELBO
+from pyro.infer import RenyiELBO, Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 from torch import Tensor, nan
 
 from ..data.base import mix_seed
-from ..errors import PlateError, PyrovaeError, ShapeError
-from ..math import MIN_PARTICLES_PARETO, effective_sample_size, pareto_k
 from ..objectives import ParticleELBO
-from ..particles import draw
 from ..tracing import Program, own_parameters, undisturbed
 from ..train.measure import Share, batch_plate_of, first_loss
-from .evidence import log_evidence
 
-_WEIGHT_DRAWS = 10  # of K particles each, for ESS and k-hat
-_BOUNDS, _WEIGHTS = 0, 1  # streams of one seed
+Kind = Literal["lower", "upper", "estimate", "unknown"]
+
+_BOUNDS = 0  # stream of the seed
+_PYRO_LOWER = (Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)
 
 
 @dataclass(frozen=True)
@@ -55,43 +54,22 @@ class Subject:
         return found
 
 
-@dataclass(frozen=True)
-class Truth:
-    """log p(x), a mean over the data, with its standard error and where it comes from."""
+def kind_of(objective: PyroELBO) -> Kind:
+    """Which side of log p(x) its expectation is on; an "estimate" may be on either.
 
-    value: float
-    error: float
-    source: str
-
-
-def truth_of(subject: Subject, given: Tensor | None, source: str, particles: int) -> Truth:
-    """What is given, or an estimate by importance sampling, or neither, and why."""
-    if given is not None:
-        if given.shape != (len(subject.data[0]),):
-            raise ShapeError(
-                f"compare got log_px of shape {list(given.shape)} for {len(subject.data[0])} "
-                "data; give one value per datum"
-            )
-        return Truth(float(given.detach().double().mean()), 0.0, source)
-    try:
-        found = log_evidence(
-            subject.model,
-            subject.guide,
-            subject.data,
-            *subject.args,
-            num_particles=particles,
-            seed=subject.seed,
-        )
-    except PlateError as error:
-        return Truth(nan, nan, f"unknown: {error}")
-    worst = found.summary()["k_hat_median"]
-    words = f"importance sampling, K = {particles}, median k-hat {worst:.2f}"
-    words += ": not to be trusted" if worst > 0.7 else ""
-    return Truth(found.mean(), found.monte_carlo_error(), words)
+    Known of `ParticleELBO`, by its flags, and of Pyro's own classes; else "unknown".
+    """
+    if isinstance(objective, ParticleELBO):
+        if objective.is_upper_bound:
+            return "upper"
+        return "lower" if objective.is_lower_bound else "estimate"
+    if type(objective) is RenyiELBO:
+        return "lower" if objective.alpha >= 0 else "estimate"
+    return "lower" if type(objective) in _PYRO_LOWER else "unknown"
 
 
 def bound_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
-    """Mean over draws and data, and its two errors."""
+    """Mean over draws and data, its two errors, and in how many draws it is not finite."""
     if isinstance(objective, ParticleELBO):
         values = subject.repeat(
             _BOUNDS, subject.num_draws, lambda: objective.per_datum(*subject.call)
@@ -115,22 +93,5 @@ def bound_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
         "bound": float(means.mean()),
         "bound_error": over_data,
         "bound_monte_carlo_error": float(means.std()) / len(means) ** 0.5,
+        "not_finite": int((~means.isfinite()).sum()),
     }
-
-
-def weights_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
-    """Medians over data of ESS and k-hat; NaN where the pair gives no weights per datum."""
-
-    def log_w() -> Tensor:
-        if isinstance(objective, ParticleELBO):
-            return objective.draw(*subject.call).log_w.double()
-        return draw(*subject.call, num_particles=objective.num_particles).log_w.double()
-
-    try:
-        weights = subject.repeat(_WEIGHTS, _WEIGHT_DRAWS, log_w)
-    except PyrovaeError:
-        return {"ess": nan, "k_hat": nan}
-    ess = torch.stack([effective_sample_size(w) for w in weights]).mean(0).median()
-    enough = weights[0].shape[0] >= MIN_PARTICLES_PARETO
-    k_hat = torch.stack([pareto_k(w) for w in weights]).mean(0).median() if enough else nan
-    return {"ess": float(ess), "k_hat": float(k_hat)}

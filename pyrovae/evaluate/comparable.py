@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
 
 from ..errors import ConfigError, PyrovaeError
+from ..objectives import ParticleELBO
 from ..parameters import trainable
 from .base import own_names
 from .cost import decoder_evaluations
 from .gradient_draws import Leaves
+
+_REFUSALS = (PyrovaeError, AttributeError, ValueError, RuntimeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,11 @@ class Fitted:
     evaluations: float
     comparable: bool
     note: str
+
+    @property
+    def particles(self) -> int:
+        """K."""
+        return self.objective.num_particles
 
 
 def fit_particles(
@@ -65,40 +74,75 @@ def fit_particles(
     )
     found = dict(zip(names, fitted, strict=True))
     first = next(iter(found.values()))
-    goal = wanted or (first.objective.num_particles if equal == "K" else first.evaluations)
-    return {name: _judged(one, goal, equal) for name, one in found.items()}
+    goal = wanted or (first.particles if equal == "K" else first.evaluations)
+    return {name: _judged(one, goal, equal, wanted) for name, one in found.items()}
+
+
+def rows_at(fitted: Mapping[str, Fitted], wanted: int | None, equal: str) -> str:
+    """What the rows have in common, in words."""
+    if wanted is not None:
+        return f"equal {equal} ({wanted})"
+    if all(one.comparable for one in fitted.values()):
+        first = next(iter(fitted.values()))
+        return (
+            f"equal {equal} ({first.particles if equal == 'K' else first.evaluations:g}), as given"
+        )
+    return f"unequal {equal}, as given"
 
 
 def _fit(objective: PyroELBO, call: tuple[Any, ...], wanted: int | None, equal: str) -> Fitted:
-    """A copy with the particles that give what is wanted, if it can have them."""
-    own = copy(objective)
-    own_evaluations = None
-    if wanted is None or equal != "K":
-        own_evaluations = _evaluations(own, call)
-    if wanted is None:
-        return Fitted(own, own_evaluations or 0.0, True, "")
-    particles = wanted
-    if own_evaluations is not None:
-        particles = max(1, round(wanted * own.num_particles / own_evaluations))
-    if particles == own.num_particles:
-        return Fitted(own, own_evaluations or _evaluations(own, call), True, "")
-    other = copy(objective)
+    """A copy with the particles that give what is wanted, or come closest to it."""
+    if wanted is not None and equal == "K":
+        return _resized(objective, wanted, call)
+    own = _counted(copy(objective), call)
+    if wanted is None or own.evaluations == wanted or not isfinite(own.evaluations):
+        return own
+    first = _resized(objective, round(wanted * own.particles / own.evaluations), call)
+    tries = [first]
+    change = first.evaluations - own.evaluations
+    if first.comparable and first.evaluations != wanted and change:
+        # What a step evaluates besides its particles (a dream) shows between two sizes.
+        each = change / (first.particles - own.particles)
+        again = first.particles + round((wanted - first.evaluations) / each)
+        tries.append(_resized(objective, again, call))
+    return min(tries, key=lambda one: abs(one.evaluations - wanted))
+
+
+def _resized(objective: PyroELBO, particles: int, call: tuple[Any, ...]) -> Fitted:
+    """A copy with so many particles, or as close as it takes, or its own number, and why."""
+    least = objective.min_particles if isinstance(objective, ParticleELBO) else 1
+    name, why = type(objective).__name__, ""
+    if particles < least:
+        why = f"{name} takes {least} particles or more"
+    for number in range(max(particles, least), least - 1, -1):
+        other = copy(objective)
+        try:
+            if number != objective.num_particles:  # some cannot be told, and need not
+                other.num_particles = number
+            break
+        except _REFUSALS as error:  # they may be the product of other numbers, which a copy keeps
+            why = why or f"{name} cannot have {number} particles ({_first_line(error)})"
     try:
-        other.num_particles = particles
-        return Fitted(other, _evaluations(other, call), True, "")
-    except (PyrovaeError, AttributeError, ValueError, RuntimeError) as error:
-        # Its particles may be the product of other numbers, which a copy keeps.
-        why = f"it cannot have {particles} particles ({str(error).splitlines()[0]})"
-        return Fitted(own, own_evaluations or _evaluations(own, call), False, why)
+        return _counted(other, call, why)
+    except _REFUSALS as error:  # what is wrong with the pair shows once more, and is raised
+        why = f"{name} cannot have {other.num_particles} particles ({_first_line(error)})"
+        return _counted(copy(objective), call, why)
 
 
-def _judged(one: Fitted, goal: float, equal: str) -> Fitted:
-    has = one.objective.num_particles if equal == "K" else one.evaluations
-    if one.comparable and has != goal:
-        what = "particles" if equal == "K" else "decoder evaluations"
-        return Fitted(one.objective, one.evaluations, False, f"{has:g} {what}, not {goal:g}")
-    return one
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _evaluations(objective: PyroELBO, call: tuple[Any, ...]) -> float:
-    return decoder_evaluations(copy(objective), *call)
+def _counted(objective: PyroELBO, call: tuple[Any, ...], note: str = "") -> Fitted:
+    return Fitted(objective, decoder_evaluations(copy(objective), *call), not note, note)
+
+
+def _judged(one: Fitted, goal: float, equal: str, wanted: int | None) -> Fitted:
+    has = one.particles if equal == "K" else one.evaluations
+    if has == goal:
+        return replace(one, comparable=True, note="")
+    what = "particles" if equal == "K" else "decoder evaluations"
+    words = f"{has:g} {what}, not {goal:g}"
+    if wanted is None:
+        words = f"{has:g} {what}, and the first has {goal:g}"
+    return replace(one, comparable=False, note=f"{words}: {one.note}" if one.note else words)

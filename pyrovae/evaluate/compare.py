@@ -5,19 +5,20 @@ from typing import Any, Literal, cast
 
 import torch
 from pyro.infer import ELBO as PyroELBO
-from torch import Tensor
 
 from ..data.base import mix_seed
 from ..errors import ConfigError
 from ..parameters import trainable
 from ..tracing import Program, own_parameters, undisturbed
 from .base import Data, as_tensors
-from .bounds import Subject, bound_of, truth_of, weights_of
-from .comparable import Fitted, fit_particles
+from .bounds import Subject, bound_of, kind_of
+from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
 from .cost import interleaved_ms, peak_bytes
 from .gradient_draws import Leaves
 from .gradients import Reference, gradients
+from .truth import Known, truth_of
+from .weights import weights_of
 
 _GRADIENTS = 2  # stream of the seed; the bounds have others
 
@@ -31,8 +32,8 @@ def compare(
     args: tuple[Any, ...] = (),
     num_particles: int | None = None,
     equal: Literal["K", "decoder evaluations"] = "K",
-    log_px: Tensor | None = None,
-    log_px_source: str = "exact, as given",
+    truth: Known = "evidence",
+    truth_source: str | None = None,
     evidence_particles: int = 5000,
     num_draws: int = 200,
     references: Mapping[str, Reference] | None = None,
@@ -54,15 +55,17 @@ def compare(
         objectives: As they should be named, or in order, under their own names.
         args: What the pair takes after the data.
         num_particles: What makes rows comparable: all objectives are copied with so many
-            particles, or with so many decoder evaluations per datum. None leaves them as they
-            are, and marks those that differ from the first.
+            particles, or with so many decoder evaluations per datum. None equalises nothing, and
+            marks those that differ from the first.
         equal: "K" for equal numbers of particles, "decoder evaluations" for equal cost: what an
             objective of M times K particles needs beside one of K. A row that cannot be made
-            equal is marked, and says why.
-        log_px: log p(x) [B] where it is known, for the gap; else importance sampling estimates
-            it.
-        log_px_source: What `log_px` is, for the table ("AIS, 1000 temperatures").
-        evidence_particles: Particles of that estimate.
+            equal comes as close as it can, is marked, and says why.
+        truth: log p(x), for the gap: [B], its mean, or what `log_evidence` or `ais` found for
+            this batch, standard errors included; "evidence" and "ais" run these, with their
+            defaults. Estimates are low in expectation, so that a gap may be too small.
+        truth_source: What to call it in the table ("AIS, 1000 temperatures"); by default what is
+            known of it.
+        evidence_particles: Particles of "evidence".
         num_draws: Draws of bounds and gradients.
         references: What the signal of an objective's gradient is, by its name; by default the
             plain gradient of its bound (see `gradients`).
@@ -72,8 +75,9 @@ def compare(
         progress: Show bars.
 
     Raises:
-        ConfigError: There are no objectives, too few draws, or a reference for none of them.
-        ShapeError: `log_px` is not [B].
+        ConfigError: There are no objectives, too few draws, or a reference for none of them;
+            `truth` names no estimate.
+        ShapeError: `truth` is not [B].
 
     Source:
         Mohamed et al. (2020), Monte Carlo Gradient Estimation in Machine Learning, sec. 3,
@@ -86,7 +90,7 @@ def compare(
         >>> x = oracle.sample(20, seed=1)
         >>> table = compare(
         ...     oracle.model, oracle.guide, x, [ELBO(), IWAE()],
-        ...     num_particles=4, log_px=oracle.log_px(x), num_draws=20, repeats=3,
+        ...     num_particles=4, truth=oracle.log_px(x), num_draws=20, repeats=3,
         ... )
         >>> [row["decoder_evaluations"] for row in table.rows]
         [4.0, 4.0]
@@ -107,7 +111,7 @@ def compare(
         raise ConfigError(
             f"compare: references for {unknown}, and the objectives are {list(fitted)}; name them"
         )
-    truth = truth_of(subject, log_px, log_px_source, evidence_particles)
+    known = truth_of(subject, truth, truth_source, evidence_particles)
     costs = _costs(fitted, subject, repeats)
     rows = []
     for name, one in fitted.items():
@@ -131,24 +135,24 @@ def compare(
                 "decoder_evaluations": one.evaluations,
                 "comparable": one.comparable,
                 "note": one.note,
+                "kind": kind_of(one.objective),
                 **bound,
-                "gap": truth.value - bound["bound"],
-                "gap_error": (bound["bound_monte_carlo_error"] ** 2 + truth.error**2) ** 0.5,
+                "gap": known.value - bound["bound"],
+                "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
                 **weights_of(one.objective, subject),
                 **costs[name],
                 **_by_group(found.summary(), costs[name]["milliseconds"]),
                 "reference": found.reference_name,
             }
         )
-    particles = "the particles they came with" if num_particles is None else str(num_particles)
     facts = {
         "num_data": len(subject.data[0]),
         "equal": equal,
-        "rows_at": f"equal {equal} ({particles})",
+        "rows_at": rows_at(fitted, num_particles, equal),
         "num_draws": num_draws,
-        "log_px": truth.value,
-        "log_px_error": truth.error,
-        "log_px_source": truth.source,
+        "log_px": known.value,
+        "log_px_error": known.error,
+        "log_px_source": known.source,
         "device": _machine(subject.device),
         "seed": seed,
     }

@@ -1,5 +1,6 @@
 """The table of several objectives on one pair."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,19 +8,26 @@ from .table import Table, aligned, figure
 
 GROUPS = ("guide", "model", "shared")
 
+_NAME = 36  # characters
+_LARGEST = 1e6  # a ratio that gradients in single precision can show
+_DOUBT = 4.5  # Monte Carlo errors on the wrong side of log p(x)
+
 
 class Comparison(Table):
     """What `compare` found: a row per objective, and `facts` that hold for all.
 
-    Columns: "objective"; "num_particles", "decoder_evaluations" (per datum and step, counted),
-    "comparable" and, where it is not, "note"; "bound" in nats per datum with "bound_error"
-    (standard error over data; NaN where an objective gives no bound per datum) and
-    "bound_monte_carlo_error"; "gap" to log p(x) with "gap_error" (Monte Carlo, of both); "ess"
-    and "k_hat" (medians over data); "milliseconds", "milliseconds_low", "milliseconds_high"
-    (median and quartiles of a step, forward and backward), "peak_bytes"; and for each group of
-    parameters (guide, model, shared) "variance" (of the gradient of the loss, summed over
-    coordinates), "snr", "snr_floor", "directional_snr", "max_z", "is_biased" (see
-    `GradientStatistics`) and "variance_x_ms"; "reference", the gradient that the signal is.
+    Columns: "objective"; "kind", on which side of log p(x) its expectation is ("lower", "upper",
+    "estimate" on either, "unknown"); "num_particles", "decoder_evaluations" (per datum and step,
+    counted), "comparable" and, where it is not, "note"; "bound" in nats per datum with
+    "bound_error" (standard error over data; NaN where an objective gives no bound per datum),
+    "bound_monte_carlo_error" and "not_finite" (draws of the bound that are not); "gap" to log
+    p(x) with "gap_error" (Monte Carlo, of both), negative above; "ess" and "k_hat" (medians over
+    data; of "k_hat_weights" pooled weights, which bear k-hat up to "k_hat_limit");
+    "milliseconds", "milliseconds_low", "milliseconds_high" (median and quartiles of a step,
+    forward and backward), "peak_bytes"; and for each group of parameters (guide, model, shared)
+    "variance" (of the gradient of the loss, summed over coordinates), "snr", "snr_floor",
+    "directional_snr", "max_z", "is_biased" (see `GradientStatistics`) and "variance_x_ms";
+    "reference", the gradient that the signal is.
     """
 
     @property
@@ -30,55 +38,80 @@ class Comparison(Table):
     def __str__(self) -> str:
         facts = self.facts
         lines = [
-            f"{facts['num_data']} data, log p(x) {facts['log_px']:.3f} ({facts['log_px_source']})",
-            f"rows at {facts['rows_at']}; {facts['num_draws']} draws each, the same seeds for all",
+            f"{facts['num_data']} data, log p(x) {facts['log_px']:.3f} "
+            f"+- {facts['log_px_error']:.3f} ({facts['log_px_source']})",
+            f"rows: {facts['rows_at']}; {facts['num_draws']} draws each, the same seeds for all",
             facts["device"],
             "",
             self._bounds(),
+            *self._notes_on_bounds(),
             "",
             "gradients of the loss: variance summed over coordinates, median SNR, directional SNR",
             self._gradients(),
+            *self._notes_on_gradients(),
         ]
-        lines += [
-            f"{mark} {row['objective']}: {row['note']}"
-            for mark, row in zip(self._marks(), self.rows, strict=True)
-            if row["note"]
-        ]
-        if any(row.get(f"{g}_is_biased") for row in self.rows for g in self.groups):
-            lines.append("b: the mean of these gradients differs from their reference")
-        if any(_is_unseen(row, group) for row in self.rows for group in self.groups):
-            lines.append(
-                "~: within twice what noise in the reference would show; raise reference_draws, "
-                "or give a reference of less noise"
-            )
         return "\n".join(lines)
 
-    def _marks(self) -> list[str]:
-        return ["" if row["comparable"] else "!" for row in self.rows]
-
     def _bounds(self) -> str:
-        header = ["objective", "K", "evals", "bound", "+- data", "+- MC", "gap", "+-", "ESS",
-                  "k-hat", "ms", "MB"]  # fmt: skip
+        header = ["objective", "kind", "K", "evals", "bound", "+- data", "+- MC", "gap", "+-",
+                  "ESS", "k-hat", "ms", "MB"]  # fmt: skip
         return aligned(
             header,
             [
                 [
-                    row["objective"][:40],
-                    str(row["num_particles"]) + mark,
+                    _short(row["objective"]),
+                    row["kind"] + ("?" if self._is_contradicted(row) else ""),
+                    str(row["num_particles"]) + ("" if row["comparable"] else "!"),
                     figure(row["decoder_evaluations"], "g"),
-                    figure(row["bound"], ".3f"),
+                    format(row["bound"], ".3f"),
                     figure(row["bound_error"], ".3f"),
                     figure(row["bound_monte_carlo_error"], ".3f"),
                     figure(row["gap"], ".3f"),
                     figure(row["gap_error"], ".3f"),
                     figure(row["ess"], ".1f"),
-                    figure(row["k_hat"], ".2f"),
+                    figure(row["k_hat"], ".2f") + ("*" if _is_heavy(row) else ""),
                     figure(row["milliseconds"], ".2f"),
                     figure(row["peak_bytes"] / 1e6, ".1f"),
                 ]
-                for row, mark in zip(self.rows, self._marks(), strict=True)
+                for row in self.rows
             ],
         )
+
+    def _notes_on_bounds(self) -> list[str]:
+        rows = self.rows
+        lines = [f"! {row['objective']}: {row['note']}" for row in rows if not row["comparable"]]
+        lines += [
+            f"{row['objective']}: {row['not_finite']} of {self.facts['num_draws']} draws of its "
+            "value are not finite"
+            for row in rows
+            if row["not_finite"]
+        ]
+        if any(row["kind"] in ("upper", "estimate") for row in rows):
+            lines += [
+                "kind: a lower bound is below log p(x) in expectation, an upper one above it once "
+                "K is large,",
+                "  an estimate on either side, so that its small gap is no merit",
+            ]
+        if any(map(self._is_contradicted, rows)):
+            lines += [
+                f"?: on the other side of log p(x) by over {_DOUBT} Monte Carlo errors: it is not "
+                "what it says,",
+                "  K is too small for an upper bound, or log p(x) is estimated too low",
+            ]
+        pools = [row["k_hat_weights"] for row in rows if not math.isnan(row["k_hat_weights"])]
+        if pools:
+            lines.append(f"k-hat: of {_span(pools, 'g')} weights per datum, of all draws together")
+        limits = [row["k_hat_limit"] for row in rows if _is_heavy(row)]
+        if limits:
+            lines.append(
+                f"*: not below {_span(limits, '.2f')}, what so many weights bear: values and "
+                "their errors may miss a tail"
+            )
+        return lines
+
+    def _is_contradicted(self, row: Mapping[str, Any]) -> bool:
+        beyond = {"lower": row["gap"] < 0, "upper": row["gap"] > 0}
+        return bool(beyond.get(row["kind"], False) and abs(row["gap"]) > _DOUBT * row["gap_error"])
 
     def _gradients(self) -> str:
         blocks = []
@@ -86,23 +119,54 @@ class Comparison(Table):
             groups = self.groups[start : start + 2]
             titles = [t for g in groups for t in (f"{g}: variance", "SNR", "dSNR", "var x ms")]
             lines = [
-                [row["objective"][:40], *(cell for g in groups for cell in _cells(row, g))]
+                [_short(row["objective"]), *(cell for g in groups for cell in _cells(row, g))]
                 for row in self.rows
             ]
             blocks.append(aligned(["objective", *titles], lines))
         return "\n\n".join(blocks)
+
+    def _notes_on_gradients(self) -> list[str]:
+        cells = [(row, group) for row in self.rows for group in self.groups]
+        lines = []
+        if any(row[f"{group}_variance"] == 0 for row, group in cells):
+            lines.append("-: no ratio, as where a gradient is always zero")
+        if any(row[f"{group}_is_biased"] for row, group in cells):
+            lines.append("b: the mean of these gradients differs from their reference")
+        if any(_is_unseen(row, group) for row, group in cells):
+            lines.append(
+                "~: within twice what noise in the reference would show; raise reference_draws, "
+                "or give a reference of less noise"
+            )
+        return lines
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME else f"{name[: _NAME - 3]}..."
+
+
+def _span(values: list[float], pattern: str) -> str:
+    low, high = format(min(values), pattern), format(max(values), pattern)
+    return low if low == high else f"{low} to {high}"
+
+
+def _is_heavy(row: Mapping[str, Any]) -> bool:
+    return bool(row["k_hat"] >= row["k_hat_limit"])
 
 
 def _is_unseen(row: Mapping[str, Any], group: str) -> bool:
     return bool(row[f"{group}_snr"] < 2 * row[f"{group}_snr_floor"])
 
 
+def _ratio(value: float) -> str:
+    return f">{_LARGEST:.0e}".replace("e+0", "e") if value > _LARGEST else figure(value)
+
+
 def _cells(row: Mapping[str, Any], group: str) -> list[str]:
     return [
-        figure(row[f"{group}_variance"]),
+        format(row[f"{group}_variance"], ".3g"),
         ("~" if _is_unseen(row, group) else "")
-        + figure(row[f"{group}_snr"])
+        + _ratio(row[f"{group}_snr"])
         + ("b" if row[f"{group}_is_biased"] else ""),
-        figure(row[f"{group}_directional_snr"]),
+        _ratio(row[f"{group}_directional_snr"]),
         figure(row[f"{group}_variance_x_ms"]),
     ]

@@ -12,6 +12,7 @@ from ..math import (
     effective_sample_size,
     log_mean_exp,
     log_mean_exp_error,
+    pareto_k_limit,
     pareto_smooth,
 )
 from ..tracing import Program
@@ -46,8 +47,7 @@ class Evidence:
     @property
     def threshold(self) -> float:
         """Largest k-hat at which K particles suffice: min(1 - 1 / log10 K, 0.7)."""
-        k = self.num_particles
-        return min(1 - 1 / math.log10(k), 0.7) if k > 1 else -math.inf
+        return pareto_k_limit(self.num_particles)
 
     @property
     def trusted(self) -> Tensor:

@@ -24,7 +24,8 @@ class GradientStatistics:
         reference_error: Its standard error, zero where it is exact.
         reference_name: What it is.
         directional_snr: By group, the mean over draws of the ratio of a gradient's lengths along
-            the reference and across it; of no use for a single coordinate.
+            the reference and across it, where rounding allows no more than 1e7; NaN for a single
+            coordinate, which has nothing across, and where a gradient is always zero.
         groups: Names of the leaves that the "guide" declares, the "model", or both ("shared").
         num_draws: How many.
         milliseconds: Median time of a draw, forward and backward.
@@ -45,7 +46,7 @@ class GradientStatistics:
     @property
     def snr(self) -> dict[str, Tensor]:
         """|reference| / standard deviation by coordinate; NaN where a gradient is always zero."""
-        return {n: g.abs() / self.variance[n].sqrt() for n, g in self.reference.items()}
+        return {n: self._snr(n, reference) for n, reference in self.reference.items()}
 
     @property
     def bias(self) -> dict[str, Tensor]:
@@ -98,6 +99,10 @@ class GradientStatistics:
             [*lines, f"{self.num_draws} draws, {self.milliseconds:.2f} ms each; reference: "
              f"{self.reference_name}"]
         )  # fmt: skip
+
+    def _snr(self, name: str, reference: Tensor) -> Tensor:
+        is_zero = (self.mean[name] == 0) & (self.variance[name] == 0)
+        return torch.where(is_zero, math.nan, reference.abs() / self.variance[name].sqrt())
 
     def _z_score(self, name: str, bias: Tensor) -> Tensor:
         error = (self.variance[name] / self.num_draws + self.reference_error[name].square()).sqrt()

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from pyro.infer import ELBO as PyroELBO
-from torch import Tensor
+from torch import Tensor, nan
 
 from ..data.base import mix_seed
 from ..errors import ConfigError, ParameterError, ShapeError
@@ -20,6 +20,7 @@ from .gradient_statistics import GradientStatistics
 Reference = Mapping[str, Tensor] | PyroELBO
 """An exact gradient by name, or an objective whose mean gradient is the one to compare with."""
 
+_ROUNDING = 1e-7  # of a gradient in single precision
 _DRAWS, _REFERENCE = 0, 1  # two streams of one seed, so that the reference is independent
 
 
@@ -120,11 +121,16 @@ def gradients(
             near.add(gradient)
             times.append(milliseconds)
             for i, (part, unit) in enumerate(zip(parts, signal, strict=True)):
-                along = gradient[part] @ unit
-                across = gradient[part].square().sum() - along.square()
-                ratios[i] += along.abs() / across.clamp_min(0).sqrt()
+                along, square = gradient[part] @ unit, gradient[part].square().sum()
+                across = (square - along.square()).clamp_min(_ROUNDING**2 * square)
+                ratios[i] += torch.where(square == 0, 0.0, along.abs() / across.sqrt())
             if keep_draws:
                 kept.append(gradient.cpu())
+
+    # NaN counts as a move: `!= 0` is true of it.
+    moving = [
+        bool((near.mean[part] != 0).any()) or bool(near.variance[part].any()) for part in parts
+    ]
 
     def by_name(values: Tensor) -> dict[str, Tensor]:
         return dict(zip(names, flat.split(values.cpu()), strict=True))
@@ -135,7 +141,10 @@ def gradients(
         reference=by_name(target),
         reference_error=by_name(target_error.double()),
         reference_name=target_name,
-        directional_snr=dict(zip(groups, (ratios / num_draws).tolist(), strict=True)),
+        directional_snr={
+            group: float(ratio) / num_draws if part.stop - part.start > 1 and moves else nan
+            for group, part, ratio, moves in zip(groups, parts, ratios, moving, strict=True)
+        },
         groups={group: tuple(leaves) for group, leaves in groups.items()},
         num_draws=num_draws,
         milliseconds=median(times),

@@ -41,6 +41,19 @@ class ParticleELBO(PyroELBO, ABC):
 
     _fixed_latents = False
 
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether its expectation is at most log p(x), however few the particles.
+
+        An estimator that may lie on either side says `is_lower_bound = False`.
+        """
+        return not self.is_upper_bound
+
+    @property
+    def min_particles(self) -> int:
+        """The fewest particles that it takes."""
+        return 1
+
     def __init__(
         self,
         num_particles: int = 1,

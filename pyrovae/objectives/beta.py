@@ -64,6 +64,12 @@ class Beta(ParticleELBO):
         self.free_bits = free_bits
         self.closed_form_kl = closed_form_kl
 
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether no weight is below one, and no nats are free."""
+        weights = self.beta.values() if isinstance(self.beta, Mapping) else [self.beta]
+        return self.free_bits == 0 and all(float(weight) >= 1 for weight in weights)
+
     def bound(self, p: Particles) -> Tensor:
         return self._per_particle(p).mean(0)
 

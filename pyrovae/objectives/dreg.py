@@ -50,6 +50,11 @@ class DReG(PathELBO):
         )
         self.alpha = alpha
 
+    @property
+    def is_lower_bound(self) -> bool:
+        """From alpha = 0 on: below, weights count by a power above one."""
+        return self.alpha >= 0
+
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         return log_power_mean(p.log_w, 1 - self.alpha)
 

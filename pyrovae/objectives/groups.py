@@ -45,6 +45,11 @@ class GroupedELBO(ParticleELBO, ABC):
         )
 
     @property
+    def min_particles(self) -> int:
+        """One for each group."""
+        return self.num_groups
+
+    @property
     def num_particles(self) -> int:
         """M K; to set it changes the size of the groups, not their number."""
         return self.num_groups * self.group_size

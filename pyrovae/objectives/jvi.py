@@ -46,6 +46,8 @@ class JVI(ParticleELBO):
         >>> log_px = JVI(num_particles=50).per_datum(oracle.model, oracle.guide, x)  # [3]
     """
 
+    is_lower_bound = False
+
     def __init__(
         self,
         num_particles: int = 10,
@@ -68,6 +70,11 @@ class JVI(ParticleELBO):
                 f"JVI got num_particles={num_particles} at order {order}, needs >= {order + 1}"
             )
         self.order = order
+
+    @property
+    def min_particles(self) -> int:
+        """One more than are left out."""
+        return self.order + 1
 
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         size = p.log_w.shape[0]

@@ -74,6 +74,11 @@ class REINFORCE(ParticleELBO):
         self.decay = decay
         self._past: Tensor | None = None  # decaying sums of the bound and of one [2]
 
+    @property
+    def min_particles(self) -> int:
+        """Two where the other particles are the baseline."""
+        return 2 if self.baseline == "leave-one-out" else 1
+
     def bound(self, p: Particles) -> Tensor:
         return p.log_w.mean(0)
 

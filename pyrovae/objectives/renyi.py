@@ -47,6 +47,11 @@ class Renyi(ParticleELBO):
         )
         self.alpha = alpha
 
+    @property
+    def is_lower_bound(self) -> bool:
+        """From alpha = 0 on: below, weights count by a power above one."""
+        return self.alpha >= 0
+
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         return log_power_mean(p.log_w, 1 - self.alpha)
 

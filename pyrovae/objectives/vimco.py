@@ -60,6 +60,11 @@ class VIMCO(ParticleELBO):
             max_plate_nesting=max_plate_nesting,
         )
 
+    @property
+    def min_particles(self) -> int:
+        """Two: the others are each particle's baseline."""
+        return 2
+
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         return log_mean_exp(p.log_w)
 

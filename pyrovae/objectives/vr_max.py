@@ -29,5 +29,7 @@ class VRMax(ParticleELBO):
         >>> bound = VRMax(num_particles=8).per_datum(oracle.model, oracle.guide, x)
     """
 
+    is_lower_bound = False
+
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         return p.log_w.amax(0)

@@ -27,6 +27,28 @@ def not_one():
     return 3
 """
 
+DISCRETE = """
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer import config_enumerate
+
+
+def model(x):
+    weight = pyro.param("w", 0.1 * torch.ones(3, 64))
+    with pyro.plate("data", len(x)):
+        z = pyro.sample("z", dist.Categorical(x.new_ones(3) / 3))
+        logits = weight[z].reshape(z.shape + (1, 8, 8))
+        pyro.sample("x", dist.Binomial(16, logits=logits).to_event(3), obs=x)
+
+
+@config_enumerate
+def guide(x):
+    logits = pyro.param("q", torch.zeros(3))
+    with pyro.plate("data", len(x)):
+        pyro.sample("z", dist.Categorical(logits=logits))
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -72,10 +94,37 @@ def test_equal_evaluations(run, capsys):
         assert {row["decoder_evaluations"] for row in csv.DictReader(file)} == {"4.0"}
 
 
+def test_annealed_truth(run, capsys):
+    words = ["--truth", "ais", "--temperatures", "3", "--chains", "2", *QUICK, "--out", "a.csv"]
+    assert main(["compare", str(run), *words]) == 0
+    assert "(annealed importance sampling from the guide, 3 temperatures, 2 chains" in (
+        capsys.readouterr().out
+    )
+    facts = json.loads((run / "a.json").read_text())
+    assert facts["log_px_error"] > 0
+    assert facts["rows"][0]["gap"] == pytest.approx(facts["log_px"] - facts["rows"][0]["bound"])
+
+
+def test_enumerated_latents(run, capsys):
+    Path("discrete.py").write_text(DISCRETE)
+    fit = ["fit", "--data", "digits", "--model", "discrete.py", "--objective", "TraceEnum_ELBO",
+           "--epochs", "1", "--test-particles", "0", "--run", "discrete"]  # fmt: skip
+    assert main(fit) == 0
+    names = ["TraceEnum_ELBO", "ELBO", "VIMCO"]
+    capsys.readouterr()
+    assert main(["compare", "discrete", "--objectives", *names, *QUICK]) == 0
+    with Path("discrete/compare.csv").open() as file:
+        exact, elbo, _ = csv.DictReader(file)
+    assert float(exact["bound_monte_carlo_error"]) < 1e-3 and exact["kind"] == "lower"
+    off = float(elbo["bound"]) - float(exact["bound"])
+    assert abs(off) < 4.5 * float(elbo["bound_monte_carlo_error"]) + 1e-2
+
+
 def test_bad_input(run, capsys):
     assert "no such objective" in refused(capsys, run, "--objectives", "IWEA")
-    assert "order" in refused(capsys, run, "--objectives", "Renyi(order=2)")
-    assert "alpha" in refused(capsys, run, "--objectives", "Renyi")
+    assert "no argument order; Renyi takes alpha" in refused(
+        capsys, run, "--objectives", "Renyi(order=2)"
+    )
     assert "cannot read its arguments" in refused(capsys, run, "--objectives", "Renyi(0.5")
     assert "cannot read its arguments" in refused(capsys, run, "--objectives", "Renyi(alpha=x)")
     assert "gave a int" in refused(capsys, run, "--objectives", "own.py:not_one")
@@ -85,3 +134,7 @@ def test_bad_input(run, capsys):
     assert "two draws or more" in refused(capsys, run, *QUICK, "--draws", 1)
     assert "no run folder" in refused(capsys, "nowhere")
     assert "equal" in refused(capsys, run, "--equal", "time")
+    assert "--truth" in refused(capsys, run, "--truth", "exact")
+    assert "VIMCO got num_particles=1, needs >= 2" in refused(
+        capsys, run, "--objectives", "VIMCO", "--num-particles", 1
+    )

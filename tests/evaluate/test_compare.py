@@ -2,16 +2,17 @@
 
 import csv
 import json
+import math
 
 import pytest
 import torch
 from pyro.infer import RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
 
-from pyrovae import compare
+from pyrovae import compare, plots
 from pyrovae.data import LinearGaussian
 from pyrovae.errors import ConfigError, ShapeError
 from pyrovae.evaluate import Comparison
-from pyrovae.objectives import ELBO, IWAE, ParticleELBO, Renyi
+from pyrovae.objectives import ELBO, EUBO, IWAE, JVI, ParticleELBO, Renyi
 from tests.pairs import STYLES
 
 QUICK = {"num_draws": 20, "reference_draws": 20, "repeats": 2, "evidence_particles": 50}
@@ -26,6 +27,13 @@ class Twice(ParticleELBO):
 
     def bound(self, p):
         return p.log_w.logsumexp(0) - torch.tensor(float(p.num_particles)).log()
+
+
+class NoNumber(ParticleELBO):
+    """Is none."""
+
+    def bound(self, p):
+        return p.log_w.mean(0) * float("nan")
 
 
 class Fixed(ParticleELBO):
@@ -61,7 +69,7 @@ def table(oracle):
         x,
         objectives,
         num_particles=3,
-        log_px=pair.log_px(x).detach(),
+        truth=pair.log_px(x).detach(),
         num_draws=40,
         reference_draws=40,
         repeats=2,
@@ -106,7 +114,7 @@ def test_common_random_numbers(table):
 def test_is_printed_and_written(table, tmp_path):
     printed = str(table)
     assert max(map(len, printed.splitlines())) < 130
-    for word in ("exact, as given", "equal K (3)", "pyro renyi", "var x ms", "k-hat"):
+    for word in ("(as given)", "equal K (3)", "pyro renyi", "var x ms", "k-hat"):
         assert word in printed
     table.to_csv(tmp_path / "t.csv")
     table.to_json(tmp_path / "t.json")
@@ -134,8 +142,10 @@ def test_equal_particles_or_equal_evaluations(oracle):
     assert [row["decoder_evaluations"] for row in at_cost.rows] == [8, 8]
     odd = compare(*call, [Twice(2)], num_particles=7, **kwargs)
     assert not odd.rows[0]["comparable"] and "not 7" in odd.rows[0]["note"]
+    assert odd.facts["rows_at"] == "equal decoder evaluations (7)"
     as_they_are = compare(*call, [IWAE(2), IWAE(2), IWAE(3)], **QUICK)
     assert [row["comparable"] for row in as_they_are.rows] == [True, True, False]
+    assert "rows: unequal K, as given" in str(as_they_are)
     names = [row["objective"] for row in as_they_are.rows]
     assert names[1] == "IWAE(num_particles=2) #2" and len(set(names)) == 3
 
@@ -158,11 +168,63 @@ def test_a_bias_is_marked_and_a_reference_taken(oracle):
     assert "importance sampling, K = 50" in found.facts["log_px_source"]
 
 
-def test_k_hat_from_enough_particles(oracle):
+def test_kinds_and_what_an_upper_bound_leaves_to_the_model(oracle):
     pair, x = oracle
-    found = compare(pair.model, pair.guide, x[:3], [IWAE(5), IWAE(40)], **QUICK)
-    assert found.rows[0]["k_hat"] != found.rows[0]["k_hat"]
-    assert found.rows[1]["k_hat"] < 1
+    found = compare(
+        pair.model,
+        pair.guide,
+        x[:3],
+        {"elbo": ELBO(), "eubo": EUBO(), "jvi": JVI(), "own": Twice()},
+        num_particles=4,
+        references={"eubo": IWAE(4)},
+        **QUICK,
+    )
+    assert [row["kind"] for row in found.rows] == ["lower", "upper", "estimate", "lower"]
+    eubo = found.rows[1]
+    for ratio in ("snr", "directional_snr"):
+        assert math.isnan(eubo[f"model_{ratio}"]) and eubo[f"guide_{ratio}"] > 0
+    assert "kind: a lower bound" in str(found) and "-: no ratio" in str(found)
+    assert all(row["k_hat_weights"] == 80 and row["k_hat"] < 1 for row in found.rows)
+
+
+def test_a_single_coordinate_has_no_direction():
+    pair = LinearGaussian.random(data_dim=2, latent_dim=1, seed=0)
+    pair.eval().requires_grad_(False)
+    pair.encoder.loc.requires_grad_()
+    pair.decoder.loc.requires_grad_()
+    row = compare(pair.model, pair.guide, pair.sample(3, seed=1), [ELBO()], **QUICK).rows[0]
+    assert row["guide_parameters"] == 1 and math.isnan(row["guide_directional_snr"])
+    assert row["model_parameters"] == 2 and math.isfinite(row["model_directional_snr"])
+
+
+def test_a_gradient_without_noise_has_a_ratio_that_rounding_allows():
+    import pyro
+    import pyro.distributions as dist
+
+    def model(x):
+        w = pyro.param("w", torch.tensor([0.1, 0.7, 0.3]))
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(0.0, 1.0))
+            pyro.sample("x", dist.Normal(w, 1.0).to_event(1), obs=x)
+
+    def guide(x):
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(pyro.param("q", torch.tensor(0.2)), 1.0))
+
+    found = compare(model, guide, torch.randn(5, 3), [ELBO()], **QUICK)
+    assert 1e5 < found.rows[0]["model_directional_snr"] <= 1.01e7
+    assert found.rows[0]["model_snr"] > 1e5 and ">1e6" in str(found)
+
+
+def test_what_is_not_finite_is_shown(oracle, tmp_path):
+    pair, x = oracle
+    found = compare(pair.model, pair.guide, x[:3], [NoNumber(3), ELBO(3)], **QUICK)
+    assert [row["not_finite"] for row in found.rows] == [20, 0]
+    assert "NoNumber(num_particles=3): 20 of 20 draws of its value are not finite" in str(found)
+    found.to_json(tmp_path / "t.json")
+    assert json.loads((tmp_path / "t.json").read_text())["rows"][0]["bound"] is None
+    for rows in (found.rows, found.rows[:1]):
+        plots.comparison(Comparison(rows, found.facts)).savefig(tmp_path / "t.png")
 
 
 @pytest.mark.parametrize("style", ["param_functions", "subsampled_plate", "scaled_pair"])
@@ -194,5 +256,7 @@ def test_refusals(oracle):
         compare(*call, [IWAE()], equal="cost")
     with pytest.raises(ConfigError, match="references for \\['other'\\]"):
         compare(*call, [IWAE()], references={"other": ELBO()})
+    with pytest.raises(ConfigError, match="truth='exact'"):
+        compare(*call, [IWAE()], truth="exact", **QUICK)
     with pytest.raises(ShapeError, match="one value per datum"):
-        compare(*call, [IWAE()], log_px=torch.zeros(3), **QUICK)
+        compare(*call, [IWAE()], truth=torch.zeros(3), **QUICK)

@@ -1,0 +1,89 @@
+"""Objectives as words of a command line: "IWAE", "Renyi(alpha=0.5)", "file.py:Mine"."""
+
+import ast
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from pyro.infer import ELBO as PyroELBO
+
+from ..errors import ConfigError
+from .names import Maker, find_objective
+
+OPTION = "--objectives"
+
+
+def make_objective(words: str, num_particles: int) -> PyroELBO:
+    """An objective from "Name" or "Name(option=value, ...)", with so many particles.
+
+    Raises:
+        ConfigError: There is no such objective, or its arguments do not fit.
+    """
+    name, opened, rest = words.partition("(")
+    maker = find_objective(name, option=OPTION)
+    if not callable(maker):
+        raise ConfigError(f"{OPTION} {words} is a {type(maker).__name__}; name a class")
+    options = _options(words, f"f({rest}") if opened else {}
+    _check(words, maker, options)
+    if "num_particles" in _parameters(maker):
+        options.setdefault("num_particles", num_particles)
+    try:
+        made = maker(**options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{OPTION} {words}: {error}; {_example(name, maker)}") from error
+    if not isinstance(made, PyroELBO):
+        raise ConfigError(
+            f"{OPTION} {words} gave a {type(made).__name__}; name a class of pyro.infer.ELBO"
+        )
+    return made
+
+
+def _check(words: str, maker: Maker, options: dict[str, Any]) -> None:
+    """Whether the names of arguments are those that it takes, and none is missing."""
+    name = words.partition("(")[0]
+    parameters = _parameters(maker)
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    unknown = [option for option in options if option not in parameters and not takes_any]
+    missing = [option for option in _required(maker) if option not in options]
+    if unknown:
+        raise ConfigError(
+            f"{OPTION} {words}: there is no argument {', '.join(unknown)}; "
+            f"{name} takes {', '.join(parameters) or 'none'}"
+        )
+    if missing:
+        raise ConfigError(f"{OPTION} {words}: {' and '.join(missing)} must be given; "
+                          f"{_example(name, maker)}")  # fmt: skip
+
+
+def _parameters(maker: Maker) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(maker).parameters
+    except (TypeError, ValueError):  # some that are written in C do not say
+        return {}
+
+
+def _required(maker: Maker) -> list[str]:
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = _parameters(maker)
+    return [n for n, p in parameters.items() if p.default is p.empty and p.kind in kinds]
+
+
+def _example(name: str, maker: Maker) -> str:
+    parameters = _parameters(maker)
+    values = {n: 4 if parameters[n].annotation is int else 0.5 for n in _required(maker)}
+    inside = ", ".join(f"{n}={value}" for n, value in values.items())
+    return f"write its arguments as '{name}({inside or 'num_particles=8'})'"
+
+
+def _options(words: str, call: str) -> dict[str, Any]:
+    """Keyword arguments, literals only, of what reads like a call."""
+    try:
+        node = ast.parse(call, mode="eval").body
+        if isinstance(node, ast.Call) and not node.args:
+            found = {option.arg: ast.literal_eval(option.value) for option in node.keywords}
+            return {name: value for name, value in found.items() if name is not None}
+    except (SyntaxError, ValueError):
+        pass
+    raise ConfigError(
+        f"{OPTION} {words}: cannot read its arguments; write them as 'Renyi(alpha=0.5)'"
+    )
