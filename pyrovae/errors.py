@@ -51,3 +51,7 @@ class ConfigError(PyrovaeError, ValueError):
 
 class GradientWarning(UserWarning):
     """An estimator follows another gradient than the one that it is named for."""
+
+
+class VarianceWarning(UserWarning):
+    """An estimate may have infinite variance, so that neither it nor its error can be trusted."""

@@ -138,6 +138,20 @@ def pareto_k(log_w: Tensor) -> Tensor:
     return torch.where(_is_tied(top), math.nan, torch.cat(fitted)).to(log_w.dtype)
 
 
+def sufficient_k(num_particles: int) -> float:
+    """Largest k-hat at which K particles suffice: min(1 - 1 / log10 K, 0.7).
+
+    Source:
+        Pareto smoothed importance sampling (Vehtari et al., 2024), sec. 3.2.4,
+        https://arxiv.org/abs/1507.02646
+
+    Example:
+        >>> round(sufficient_k(100), 3), round(sufficient_k(5000), 3)
+        (0.5, 0.7)
+    """
+    return min(1 - 1 / math.log10(num_particles), 0.7) if num_particles > 1 else -math.inf
+
+
 def pareto_smooth(log_w: Tensor) -> tuple[Tensor, Tensor]:
     r"""Pareto-smoothed importance weights, and `pareto_k` of the raw ones.
 

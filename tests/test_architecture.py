@@ -68,7 +68,7 @@ SHARED = {
     },
     "models": {"priors", "posteriors"},
     # Abstract classes between the base and some of the estimators.
-    "objectives": {"path", "groups"},
+    "objectives": {"fixed_draws", "groups", "options", "path", "tail"},
     "evaluate/annealing": {"tempered_path", "hmc"},
     # Whole programs, whose parts build on each other; circles are refused there like elsewhere.
     "train": {"*"},

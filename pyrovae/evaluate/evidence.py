@@ -13,6 +13,7 @@ from ..math import (
     log_mean_exp,
     log_mean_exp_error,
     pareto_smooth,
+    sufficient_k,
 )
 from ..tracing import Program
 from .base import Data, Sweep, mean_error, monte_carlo_error, to_host
@@ -46,8 +47,7 @@ class Evidence:
     @property
     def threshold(self) -> float:
         """Largest k-hat at which K particles suffice: min(1 - 1 / log10 K, 0.7)."""
-        k = self.num_particles
-        return min(1 - 1 / math.log10(k), 0.7) if k > 1 else -math.inf
+        return sufficient_k(self.num_particles)
 
     @property
     def trusted(self) -> Tensor:
