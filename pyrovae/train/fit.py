@@ -120,7 +120,7 @@ def fit(
     loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device)
     facts = {"seed": seed, "num_data": source.num_data, "batches_per_epoch": len(source),
              "objective": type(objective).__name__}  # fmt: skip
-    keeper = Keeper(loop, placed, facts, checkpoint_seconds)
+    keeper = Keeper(loop, placed, objective, facts, checkpoint_seconds)
     share = Share(model, guide, batch_plate_of(objective))
     validate = None
     if val_source is not None:
