@@ -59,3 +59,7 @@ class CaptureError(PyrovaeError, RuntimeError):
 
 class CaptureWarning(UserWarning):
     """A computation runs eagerly although it was to be compiled."""
+
+
+class VarianceWarning(UserWarning):
+    """An estimate may have infinite variance, so that neither it nor its error can be trusted."""

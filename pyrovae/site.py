@@ -61,7 +61,9 @@ class Site:
     def log_prob(self) -> Tensor:
         """Log-density in nats, masked, unscaled, summed over nested plates [K, B]."""
         log_probs = [
-            fn.log_prob(message["value"], *message["args"], **message["kwargs"])
+            message["unscaled_log_prob"]  # of a draw that could only be scored at once
+            if "unscaled_log_prob" in message
+            else fn.log_prob(message["value"], *message["args"], **message["kwargs"])
             for fn, message in zip(self.distributions, self._messages, strict=True)
         ]
         return self.collect(log_probs)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pyro
 import torch
 from pyro import poutine
+from pyro.distributions import Independent, MaskedDistribution, TransformedDistribution
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
@@ -65,10 +66,12 @@ class Pair:
         if num_particles < 1:
             raise ShapeError(f"draw got num_particles={num_particles}, and needs at least 1")
         if num_particles == 1 or not vectorize_particles:
-            traces = [self.trace(alias=alias)]
-            first = only_subsample_sites(traces[0])
-            for _ in range(num_particles - 1):
-                traces.append(self.trace(replay=first, alias=alias))
+            traces: list[tuple[Trace, Trace]] = []
+            for _ in range(num_particles):
+                same = only_subsample_sites(traces[0]) if traces else None
+                traces.append(self.trace(replay=same, alias=alias))
+                if num_particles > 1:
+                    self._score_draws(traces[-1][0])
             return traces, None
         depth = self.plate_nesting() if max_plate_nesting is None else max_plate_nesting
         try:
@@ -119,6 +122,19 @@ class Pair:
         # `pyro.deterministic` carries no density, and its plates occupy dims all the same.
         nodes = [node for trace in traces for node in trace.nodes.values()]
         return nesting(cast(Any, node) for node in nodes if node["type"] == "sample")
+
+    def _score_draws(self, guide_trace: Trace) -> None:
+        """Score what flows drew, before they draw again: one without an inverse forgets.
+
+        The score is put where Pyro puts it.
+        """
+        if self.fixed_latents:  # those are not what the flows remember
+            return
+        for node in sample_sites(guide_trace).values():
+            fn = node["fn"]
+            if not node["is_observed"] and _is_transformed(fn):
+                score = fn.log_prob(node["value"], *node["args"], **node["kwargs"])
+                node["unscaled_log_prob"] = score
 
     def _run(
         self,
@@ -288,6 +304,14 @@ def leaves_of(trace: Trace) -> dict[str, Tensor]:
             if leaf.requires_grad:
                 found[name] = leaf
     return found
+
+
+def _is_transformed(fn: Any) -> bool:  # noqa: ANN401
+    while not isinstance(fn, TransformedDistribution):
+        if not isinstance(fn, Independent | MaskedDistribution):
+            return False
+        fn = fn.base_dist
+    return True
 
 
 def _first_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "pyrovae"
 # A room may import the rooms of the lines above its own; rooms of one line never each other.
 ORDER = [
     {"errors"},
-    {"math", "substitution"},
+    {"math", "substitution", "capture"},
     {"data", "nn", "layout"},
     {"site"},
     {"assembly"},
@@ -71,9 +71,10 @@ SHARED = {
     },
     "models": {"priors", "posteriors"},
     # Abstract classes between the base and some of the estimators.
-    "objectives": {"path", "groups"},
+    "objectives": {"fixed_draws", "groups", "options", "path", "tail"},
     "evaluate/annealing": {"tempered_path", "hmc"},
     # Whole programs, whose parts build on each other; circles are refused there like elsewhere.
+    "capture": {"*"},
     "train": {"*"},
     "cli": {"*"},
     # A folder inside a folder also sees the outer base.py and these files.

@@ -10,7 +10,12 @@ import torch
 _OTHERS = [Path(path).parent for path in (torch.__file__, pyro.__file__)]
 _OTHERS += [Path(sysconfig.get_paths()["stdlib"]), Path(__file__).parent]
 _OURS = Path(__file__).parent.parent
-_READS_VALUE = ("tracing tensor", "data-dependent", "Boolean value of Tensor", "aten._local_scalar")
+_READS_VALUE = (
+    "tracing tensor",
+    "data-dependent",
+    "Boolean value of Tensor",
+    "aten._local_scalar",
+)
 
 
 def explained(error: Exception) -> str:

@@ -83,9 +83,7 @@ class Captured:
             self._capture(key, inputs)
         return None
 
-    def prepare(
-        self, key: Hashable, inputs: Sequence[Tensor], fresh: Sequence[Tensor]
-    ) -> None:
+    def prepare(self, key: Hashable, inputs: Sequence[Tensor], fresh: Sequence[Tensor]) -> None:
         """Trace with `inputs` and compare on `fresh`, of the same kind, without lasting effect."""
         self._capture(key, inputs)
         graph = self._graphs.get(key)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor, no_grad, nn
+from torch import Tensor, nn, no_grad
 
 
 @contextmanager

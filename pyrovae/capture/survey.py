@@ -1,4 +1,4 @@
-"""What a computation reads without having made it, what of that it changes, what cannot be frozen."""
+"""What a computation reads and has not made, what of that it changes, what cannot be frozen."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +14,13 @@ from ..errors import CaptureError
 _FRESH = {torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default}
 _INDEX = {torch.ops.aten.index.Tensor}
 _PUT = {torch.ops.aten.index_put.default, torch.ops.aten.index_put_.default}
+# Batch normalisation writes into these, and the schemas of its kernels do not say so.
+_UPDATES_STATISTICS = {
+    torch.ops.aten.native_batch_norm.default,
+    torch.ops.aten.cudnn_batch_norm.default,
+    torch.ops.aten.miopen_batch_norm.default,
+}
+_STATISTICS = {"running_mean", "running_var"}
 
 
 class Survey(TorchDispatchMode):
@@ -68,7 +75,7 @@ class Survey(TorchDispatchMode):
                 if func not in _FRESH:  # a constant that Python has just made: `torch.tensor(1.0)`
                     self.externals.append(tensor)
                     self._storages.setdefault(_storage(tensor), []).append(tensor)
-        if func._schema.is_mutable:
+        if func._schema.is_mutable or func in _UPDATES_STATISTICS:
             for tensor in _written(func, args, kwargs):
                 for external in self._storages.get(_storage(tensor), ()):
                     if id(external) not in self._before:
@@ -83,7 +90,8 @@ class Survey(TorchDispatchMode):
 def _written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:  # noqa: ANN401
     values = []
     for position, argument in enumerate(func._schema.arguments):
-        if argument.alias_info is not None and argument.alias_info.is_write:
+        declared = argument.alias_info is not None and argument.alias_info.is_write
+        if declared or argument.name in _STATISTICS:
             named = kwargs.get(argument.name)
             values.append(args[position] if position < len(args) else named)
     return [tensor for tensor in tree_leaves(values) if isinstance(tensor, Tensor)]

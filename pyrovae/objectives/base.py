@@ -1,6 +1,7 @@
 """What every estimator shares: Pyro's entry points over one hook, `bound(p) -> [B]`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,9 +9,10 @@ from pyro.infer import ELBO as PyroELBO
 from pyro.infer.enum import get_importance_trace
 from torch import Tensor
 
-from ..errors import PlateError, ShapeError, SiteError
+from ..errors import CheckpointError, ConfigError, PlateError, ShapeError
 from ..particles import Particles, draw, plate_nesting
 from ..tracing import Program
+from .options import as_written, is_whole
 
 
 class ParticleELBO(PyroELBO, ABC):
@@ -30,7 +32,8 @@ class ParticleELBO(PyroELBO, ABC):
         max_plate_nesting: Batch dims that plates occupy; found by one pass when not given.
 
     Raises:
-        ShapeError: `num_particles` is below one.
+        ShapeError: The estimator cannot have so many particles, now or when they are set later.
+        ConfigError: `max_plate_nesting` is no number of dims.
     """
 
     is_upper_bound: bool = False
@@ -62,15 +65,40 @@ class ParticleELBO(PyroELBO, ABC):
         batch_plate: str | None = "auto",
         max_plate_nesting: int | None = None,
     ) -> None:
-        if num_particles < 1:
-            raise ShapeError(
-                f"{type(self).__name__} got num_particles={num_particles}, needs >= 1"
+        if max_plate_nesting is not None and not is_whole(max_plate_nesting, 0):
+            raise ConfigError(
+                f"{type(self).__name__} got max_plate_nesting={max_plate_nesting}, needs a whole "
+                "number >= 0; leave it out, and one pass finds it"
             )
         super().__init__(num_particles=num_particles)
         self.vectorize_particles = vectorize_particles
         self.batch_plate = batch_plate
         self.max_plate_nesting = max_plate_nesting
         self._known_nesting: tuple[tuple[Program, Program], int] | None = None
+
+    @property
+    def num_particles(self) -> int:
+        """Particles per datum, K."""
+        return self._num_particles
+
+    @num_particles.setter
+    def num_particles(self, number: int) -> None:
+        self.check_particles(number)
+        self._num_particles = number
+
+    def check_particles(self, number: int) -> None:
+        """Refuse a number of particles that this estimator cannot have.
+
+        A subclass that needs more than one sets what decides about it before `super().__init__`.
+
+        Raises:
+            ShapeError: `number` is no whole number, or too small.
+        """
+        if not is_whole(number, 1):
+            raise ShapeError(
+                f"{type(self).__name__} got num_particles={number}, needs >= 1; give a whole "
+                "number of particles per datum"
+            )
 
     @abstractmethod
     def bound(self, p: Particles) -> Tensor:
@@ -109,8 +137,7 @@ class ParticleELBO(PyroELBO, ABC):
     def per_datum(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """The bound for each datum, in nats, unscaled, without gradient [B]."""
         with torch.no_grad():
-            p = self.draw(model, guide, *args, **kwargs)
-            return self._checked(p, self.bound(p))
+            return self._evaluated(self.draw(model, guide, *args, **kwargs))
 
     def differentiable_loss(
         self,
@@ -127,7 +154,7 @@ class ParticleELBO(PyroELBO, ABC):
         """Scalar loss in nats, without gradient."""
         with torch.no_grad():
             p = self.draw(model, guide, *args, **kwargs)
-            return self._as_loss(p, self.bound(p))
+            return self._as_loss(p, self._evaluated(p))
 
     def loss_and_grads(
         self,
@@ -143,7 +170,33 @@ class ParticleELBO(PyroELBO, ABC):
         return loss.detach()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(num_particles={self.num_particles})"
+        return as_written(self)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Tensors that steps change, by name, as they are: no copies. Most estimators have none.
+
+        `pyrovae.fit` keeps them in its checkpoints. Steps write into them in place.
+        """
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Write what `state_dict` gave into this objective's own tensors: all or nothing.
+
+        Raises:
+            CheckpointError: It is the state of another objective.
+        """
+        own = self.state_dict()
+        here, there = (
+            {name: list(tensor.shape) for name, tensor in tensors.items()}
+            for tensors in (own, state)
+        )
+        if here != there:
+            raise CheckpointError(
+                f"{self} keeps {here or 'no state'} between steps, and the state to load is "
+                f"{there or 'empty'}; load it into an objective made like the one that was saved"
+            )
+        for name, tensor in own.items():
+            tensor.copy_(state[name])
 
     def _draw(
         self,
@@ -176,6 +229,10 @@ class ParticleELBO(PyroELBO, ABC):
             self._known_nesting = ((model, guide), depth)
         return self._known_nesting[1]
 
+    def _evaluated(self, p: Particles) -> Tensor:
+        """The bound of particles that no gradient is wanted of [B]."""
+        return self._checked(p, self.bound(p))
+
     def _as_loss(self, p: Particles, bound: Tensor) -> Tensor:
         total = (p.scale * self._checked(p, bound)).sum()
         return total if self.is_upper_bound else -total
@@ -203,49 +260,6 @@ class ParticleELBO(PyroELBO, ABC):
         self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:  # noqa: ANN401
         return get_importance_trace("flat", float("inf"), model, guide, args, kwargs)
-
-
-class FixedDrawsELBO(ParticleELBO):
-    """Base of the estimators whose gradient moves densities, and takes the draws as they are.
-
-    No gradient flows along a draw, so that sites with and without a reparameterised sampler are
-    treated alike. A subclass implements `bound` and `weights`. The guide must be able to score
-    any value of its latents.
-    """
-
-    follows_bound = False
-    _fixed_latents = True
-
-    @abstractmethod
-    def weights(self, p: Particles) -> tuple[Tensor | None, Tensor]:
-        """Factors of the gradients of log p(x, z) and of log q(z|x), each [K, B].
-
-        Need not be differentiable. None leaves the model as it is.
-        """
-
-    def surrogate(self, p: Particles) -> Tensor:
-        log_joint, log_q = p.log_lik + p.log_prior, p.log_q  # before the gradient is off
-        with torch.no_grad():
-            bound = self.bound(p)
-            of_model, of_guide = self.weights(p)
-        terms = of_guide * log_q
-        if of_model is not None:
-            terms = terms + of_model * log_joint
-        total = terms.sum(0)
-        return bound + (total - total.detach())
-
-    def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
-        p = super().draw(model, guide, *args, **kwargs)
-        for name, site in p.guide_sites.items():
-            try:
-                _ = site.log_prob
-            except (KeyError, NotImplementedError) as error:
-                raise SiteError(
-                    f"{type(self).__name__} scores given values under the guide, and site "
-                    f"'{name}' cannot score any but its own draws ({error}); use a flow with an "
-                    "inverse, or objectives.IWAE"
-                ) from error
-        return p
 
 
 def against_the_others(terms: Tensor) -> Tensor:

@@ -1,11 +1,12 @@
 """Evidence lower bound with weighted KL terms."""
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from ..errors import SiteError
+from ..errors import ConfigError, SiteError
 from ..kl import site_kl
 from ..particles import Particles
 from .base import ParticleELBO
@@ -30,6 +31,7 @@ class Beta(ParticleELBO):
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
+        ConfigError: A number is negative or not finite (a tensor is not looked at).
         SiteError: A weight names a site that the guide does not have.
 
     Source:
@@ -60,6 +62,14 @@ class Beta(ParticleELBO):
             batch_plate=batch_plate,
             max_plate_nesting=max_plate_nesting,
         )
+        for weight in beta.values() if isinstance(beta, Mapping) else (beta,):
+            if not isinstance(weight, Tensor) and not 0 <= weight < math.inf:
+                raise ConfigError(
+                    f"Beta got beta={beta}, needs finite weights >= 0; one leaves a KL as it is, "
+                    "zero leaves it out"
+                )
+        if not 0 <= free_bits < math.inf:
+            raise ConfigError(f"Beta got free_bits={free_bits}, needs nats >= 0; zero frees none")
         self.beta = beta
         self.free_bits = free_bits
         self.closed_form_kl = closed_form_kl
@@ -95,6 +105,3 @@ class Beta(ParticleELBO):
                 "name its sites"
             )
         return {name: self.beta.get(name, 1.0) for name in p.guide_sites}
-
-    def __repr__(self) -> str:
-        return f"Beta(beta={self.beta}, num_particles={self.num_particles})"

@@ -23,7 +23,10 @@ class _CombinedELBO(ParticleELBO, ABC):
         max_plate_nesting: int | None = None,
     ) -> None:
         if not 0 <= beta <= 1:
-            raise ConfigError(f"{type(self).__name__} got beta={beta}, needs 0 <= beta <= 1")
+            raise ConfigError(
+                f"{type(self).__name__} got beta={beta}, needs 0 <= beta <= 1: it is the share of "
+                "the ELBO; for a weight on the KL use objectives.Beta"
+            )
         super().__init__(
             num_particles,
             vectorize_particles=vectorize_particles,
@@ -36,9 +39,6 @@ class _CombinedELBO(ParticleELBO, ABC):
         if self.beta == 0:
             return log_mean_exp(p.log_w)  # a weight of zero has no finite log
         return self.beta * p.log_w.mean(0) + (1 - self.beta) * log_mean_exp(p.log_w)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(beta={self.beta}, num_particles={self.num_particles})"
 
 
 class CIWAE(_CombinedELBO):

@@ -6,17 +6,19 @@ from torch import Tensor
 from ..errors import ConfigError
 from ..math import log_mean_exp
 from ..particles import Particles
-from .base import FixedDrawsELBO
+from .options import check_finite
+from .tail import TailELBO
 
 
-class CUBO(FixedDrawsELBO):
+class CUBO(TailELBO):
     r"""Chi upper bound :math:`\frac1n\log E_q[w^n]`, in nats per datum.
 
     At order two it is log p(x) + log(1 + chi^2(p(z|x) || q(z|x))) / 2. The estimate
     :math:`\frac1n\log\frac1K\sum_k w_k^n` is low, by O(1/K): at K = 1 it is the ELBO. It
     misleads where the weights' tail is heavy, as under a guide much narrower than the posterior:
     without 2n moments of w (k-hat of `pareto_k` at 1 / (2n) or above) its variance is infinite,
-    and without n it grows with K for ever.
+    and without n it grows with K for ever. A `VarianceWarning` comes once where k-hat of w^n is
+    above what K particles bear for half of the data, or K is below 25.
 
     An upper bound is minimised: its loss is plus the bound. The gradient moves the guide alone,
     to cover the posterior (with self-normalised weights w^n: biased by O(1/K), zero in
@@ -61,9 +63,14 @@ class CUBO(FixedDrawsELBO):
             batch_plate=batch_plate,
             max_plate_nesting=max_plate_nesting,
         )
+        check_finite(self, "the larger it is, the heavier the weights' tail; take 2", order=order)
         if not order > 1:
             raise ConfigError(f"CUBO got order={order}, needs > 1; at order 1 use IWAE")
         self.order = order
+
+    @property
+    def tail_power(self) -> float:
+        return self.order
 
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         return log_mean_exp(self.order * p.log_w) / self.order
@@ -71,6 +78,3 @@ class CUBO(FixedDrawsELBO):
     def weights(self, p: Particles) -> tuple[None, Tensor]:
         # The derivative of E_q w^n = integral of p^n q^(1-n), by that integral.
         return None, (1 / self.order - 1) * torch.softmax(self.order * p.log_w, 0)
-
-    def __repr__(self) -> str:
-        return f"CUBO(num_particles={self.num_particles}, order={self.order})"

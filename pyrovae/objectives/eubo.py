@@ -4,16 +4,18 @@ import torch
 from torch import Tensor
 
 from ..particles import Particles
-from .base import FixedDrawsELBO
+from .tail import TailELBO
 
 
-class EUBO(FixedDrawsELBO):
+class EUBO(TailELBO):
     r"""Evidence upper bound :math:`E_{p(z|x)}[\log p(x, z) - \log q(z|x)]`, in nats per datum.
 
     Equals log p(x) + KL(p(z|x) || q(z|x)), and is estimated by self-normalised importance
     weights, :math:`\sum_k w_k \log w_k / \sum_k w_k`. The estimate is low, by O(1/K): at K = 1 it
     is the ELBO, so that only many particles bound anything, and too few that miss the posterior's
-    mass give no sign of it. Read it beside `pareto_k`: its variance can be infinite.
+    mass give no sign of it. Its variance is infinite where w has no second moment (k-hat of
+    `pareto_k` at 1/2 or above). A `VarianceWarning` comes once where k-hat of half the data is
+    above what K particles bear, or K is below 25.
 
     An upper bound is minimised: its loss is plus the bound. The gradient moves the guide alone,
     towards the posterior's mass (wake-phi of `RWS`, biased by O(1/K), zero in expectation at
@@ -38,21 +40,6 @@ class EUBO(FixedDrawsELBO):
     """
 
     is_upper_bound = True
-
-    def __init__(
-        self,
-        num_particles: int = 100,
-        *,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
-    ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
 
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         share = torch.softmax(p.log_w, 0)

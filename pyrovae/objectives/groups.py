@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import ShapeError
 from .base import ParticleELBO
+from .options import is_whole
 
 
 class GroupedELBO(ParticleELBO, ABC):
@@ -19,7 +20,7 @@ class GroupedELBO(ParticleELBO, ABC):
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
-        ShapeError: A number is below one.
+        ShapeError: A number is below one, or particles do not fill the groups.
     """
 
     def __init__(
@@ -31,10 +32,10 @@ class GroupedELBO(ParticleELBO, ABC):
         batch_plate: str | None = "auto",
         max_plate_nesting: int | None = None,
     ) -> None:
-        if num_groups < 1 or group_size < 1:
+        if not (is_whole(num_groups, 1) and is_whole(group_size, 1)):
             raise ShapeError(
                 f"{type(self).__name__} got num_groups={num_groups} and group_size={group_size}, "
-                "needs >= 1 each"
+                "needs >= 1 each; give whole numbers, of groups and of particles in each"
             )
         self.num_groups, self.group_size = num_groups, group_size
         super().__init__(
@@ -56,11 +57,16 @@ class GroupedELBO(ParticleELBO, ABC):
 
     @num_particles.setter
     def num_particles(self, number: int) -> None:
-        if number < self.num_groups or number % self.num_groups:
-            raise ShapeError(
-                f"{number} particles do not fill {self.num_groups} groups evenly; take a multiple"
-            )
+        self.check_particles(number)
         self.group_size = number // self.num_groups
+
+    def check_particles(self, number: int) -> None:
+        super().check_particles(number)
+        if number % self.num_groups:
+            raise ShapeError(
+                f"{type(self).__name__} got num_particles={number}, which do not fill its "
+                f"{self.num_groups} groups evenly; take a multiple of {self.num_groups}"
+            )
 
     def groups(self, per_particle: Tensor) -> Tensor:
         """[M K, B] -> [M, K, B]."""
@@ -69,7 +75,3 @@ class GroupedELBO(ParticleELBO, ABC):
     def shares(self, log_w: Tensor) -> Tensor:
         """Weights normalised inside each group [M K, B]."""
         return torch.softmax(self.groups(log_w), 1).flatten(0, 1)
-
-    def __repr__(self) -> str:
-        sizes = f"num_groups={self.num_groups}, group_size={self.group_size}"
-        return f"{type(self).__name__}({sizes})"

@@ -57,19 +57,26 @@ class JVI(ParticleELBO):
         batch_plate: str | None = "auto",
         max_plate_nesting: int | None = None,
     ) -> None:
+        if order not in (1, 2):
+            raise ConfigError(
+                f"JVI got order={order}, needs 1 or 2; the bias falls as K^-(order + 1), so raise "
+                "num_particles instead"
+            )
+        self.order = order
         super().__init__(
             num_particles,
             vectorize_particles=vectorize_particles,
             batch_plate=batch_plate,
             max_plate_nesting=max_plate_nesting,
         )
-        if order not in (1, 2):
-            raise ConfigError(f"JVI got order={order}, needs 1 or 2")
-        if num_particles <= order:
+
+    def check_particles(self, number: int) -> None:
+        super().check_particles(number)
+        if number <= self.order:
             raise ShapeError(
-                f"JVI got num_particles={num_particles} at order {order}, needs >= {order + 1}"
+                f"JVI got num_particles={number} at order {self.order}, needs >= "
+                f"{self.order + 1}: it leaves {self.order} out; use objectives.IWAE for fewer"
             )
-        self.order = order
 
     @property
     def min_particles(self) -> int:
@@ -88,9 +95,6 @@ class JVI(ParticleELBO):
         two_out = _two_out(log_w) - math.log(size - 2)
         second = size**2 * whole - 2 * (size - 1) ** 2 * one_out + (size - 2) ** 2 * two_out
         return centre + second / 2
-
-    def __repr__(self) -> str:
-        return f"JVI(num_particles={self.num_particles}, order={self.order})"
 
 
 def _two_out(log_w: Tensor) -> Tensor:

@@ -104,9 +104,10 @@ class PathELBO(ParticleELBO, ABC):
             if not site.has_rsample and (site.is_auxiliary or not site.is_observed):
                 raise ReparamError(
                     f"site '{site.name}' ({site.kind}) has no reparameterised sampler, which "
-                    f"{self} needs; relax it (RelaxedOneHotCategorical and the like), enumerate "
-                    "it with pyro.infer.TraceEnum_ELBO, or use objectives.ELBO or "
-                    "objectives.IWAE, which fall back on its score"
+                    f"{self} needs; use objectives.VIMCO, objectives.REINFORCE or objectives.RWS "
+                    "(objectives.ELBO and objectives.IWAE follow its score too), relax it "
+                    "(RelaxedOneHotCategorical and the like), or enumerate it with "
+                    "pyro.infer.TraceEnum_ELBO"
                 )
 
 

@@ -20,10 +20,10 @@ class REINFORCE(ParticleELBO):
     Args:
         num_particles: Particles per datum, K >= 1; the bound is their mean.
         baseline: "average" is a decaying mean of the bound over past steps and data, kept by this
-            objective: one number, which serves data of about equal evidence best. It is written
-            in place, is not part of a checkpoint, and belongs to one pair: give each its own
-            objective. "leave-one-out" is the mean of the datum's other particles, K >= 2, which
-            is what `ELBO` does. "none" is very noisy, a reference for comparisons.
+            objective and in the checkpoints of `fit`: one number, which serves data of about
+            equal evidence best. It is written in place, and belongs to one pair: give each its
+            own objective. "leave-one-out" is the mean of the datum's other particles, K >= 2,
+            which is what `ELBO` does. "none" is very noisy, a reference for comparisons.
         decay: Of "average", per step, in [0, 1).
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
@@ -53,26 +53,33 @@ class REINFORCE(ParticleELBO):
         batch_plate: str | None = "auto",
         max_plate_nesting: int | None = None,
     ) -> None:
+        if baseline not in ("average", "leave-one-out", "none"):
+            raise ConfigError(
+                f"REINFORCE got baseline={baseline!r}; choose 'average', 'leave-one-out', 'none'"
+            )
+        if not 0 <= decay < 1:
+            raise ConfigError(
+                f"REINFORCE got decay={decay}, needs a number in [0, 1); 0.99 remembers about "
+                "the last hundred steps"
+            )
+        self.baseline = baseline
+        self.decay = decay
         super().__init__(
             num_particles,
             vectorize_particles=vectorize_particles,
             batch_plate=batch_plate,
             max_plate_nesting=max_plate_nesting,
         )
-        if baseline not in ("average", "leave-one-out", "none"):
-            raise ConfigError(
-                f"REINFORCE got baseline={baseline!r}; choose 'average', 'leave-one-out', 'none'"
-            )
-        if baseline == "leave-one-out" and num_particles < 2:
+        # Decaying sums of the bound and of one; it goes to the pair's device at the first step.
+        self._past = torch.zeros(2, dtype=torch.float64, device="cpu")
+
+    def check_particles(self, number: int) -> None:
+        super().check_particles(number)
+        if self.baseline == "leave-one-out" and number < 2:
             raise ShapeError(
-                f"REINFORCE got baseline='leave-one-out' with num_particles={num_particles}, "
+                f"REINFORCE got baseline='leave-one-out' with num_particles={number}, "
                 "needs >= 2; use baseline='average' for one"
             )
-        if not 0 <= decay < 1:
-            raise ConfigError(f"REINFORCE got decay={decay}, needs a number in [0, 1)")
-        self.baseline = baseline
-        self.decay = decay
-        self._past: Tensor | None = None  # decaying sums of the bound and of one [2]
 
     @property
     def min_particles(self) -> int:
@@ -93,20 +100,19 @@ class REINFORCE(ParticleELBO):
 
     def _average(self, terms: Tensor) -> Tensor:
         """The mean of the past, before these terms join it."""
-        if self._past is None or self._past.device != terms.device:
-            self._past = torch.zeros(2, dtype=terms.dtype, device=terms.device)
+        if self._past.device != terms.device:
+            self._past = self._past.to(terms.device)
         total, mass = self._past.unbind()
-        average = torch.where(mass > 0, total / mass, 0.0)
-        mean = terms.mean()
+        average = torch.where(mass > 0, total / mass, 0.0).to(terms.dtype)
+        mean = terms.mean().to(self._past.dtype)
         self._past.mul_(self.decay).add_((1 - self.decay) * torch.stack([mean, mean.new_ones(())]))
         return average
 
     def __copy__(self) -> Self:
         other = object.__new__(type(self))
         vars(other).update(vars(self))
-        if self._past is not None:  # it is written in place: a copy gets one of its own
-            other._past = self._past.clone()
+        other._past = self._past.clone()  # it is written in place: a copy gets one of its own
         return other
 
-    def __repr__(self) -> str:
-        return f"REINFORCE(num_particles={self.num_particles}, baseline={self.baseline!r})"
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"past": self._past} if self.baseline == "average" else {}

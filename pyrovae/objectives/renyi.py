@@ -5,6 +5,7 @@ from torch import Tensor
 from ..math import log_power_mean
 from ..particles import Particles
 from .base import ParticleELBO
+from .options import check_finite
 
 
 class Renyi(ParticleELBO):
@@ -18,6 +19,9 @@ class Renyi(ParticleELBO):
         alpha: Order; any real number.
         num_particles: Particles per datum, K >= 1. At one, every order gives the ELBO.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
+
+    Raises:
+        ConfigError: `alpha` is not finite.
 
     Source:
         Renyi Divergence Variational Inference (Li & Turner, 2016), eq. 13,
@@ -45,6 +49,7 @@ class Renyi(ParticleELBO):
             batch_plate=batch_plate,
             max_plate_nesting=max_plate_nesting,
         )
+        check_finite(self, "in the limit of minus infinity use objectives.VRMax", alpha=alpha)
         self.alpha = alpha
 
     @property
@@ -54,6 +59,3 @@ class Renyi(ParticleELBO):
 
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         return log_power_mean(p.log_w, 1 - self.alpha)
-
-    def __repr__(self) -> str:
-        return f"Renyi(alpha={self.alpha}, num_particles={self.num_particles})"

@@ -1,5 +1,6 @@
 """Reweighted wake-sleep."""
 
+import math
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from ..errors import ConfigError
 from ..math import log_mean_exp
 from ..particles import Particles, dream
 from ..tracing import Program
-from .base import FixedDrawsELBO
+from .fixed_draws import FixedDrawsELBO
 
 
 class RWS(FixedDrawsELBO):
@@ -63,8 +64,11 @@ class RWS(FixedDrawsELBO):
             batch_plate=batch_plate,
             max_plate_nesting=max_plate_nesting,
         )
-        if wake < 0 or sleep < 0:
-            raise ConfigError(f"RWS got wake={wake}, sleep={sleep}, needs weights >= 0")
+        if not (0 <= wake < math.inf and 0 <= sleep < math.inf):
+            raise ConfigError(
+                f"RWS got wake={wake}, sleep={sleep}, needs weights >= 0 and finite; zero "
+                "leaves a phase out"
+            )
         self.wake = wake
         self.sleep = sleep
 
@@ -88,6 +92,3 @@ class RWS(FixedDrawsELBO):
             score = (dreamt.scale * dreamt.log_q).sum()
             loss = loss - self.sleep * (score - score.detach())
         return loss
-
-    def __repr__(self) -> str:
-        return f"RWS(num_particles={self.num_particles}, wake={self.wake}, sleep={self.sleep})"

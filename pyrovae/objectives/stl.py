@@ -4,6 +4,7 @@ from torch import Tensor
 
 from ..math import log_power_mean, power_weights
 from ..particles import Particles
+from .options import check_finite
 from .path import PathELBO
 
 
@@ -20,6 +21,7 @@ class STL(PathELBO):
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
+        ConfigError: `alpha` is not finite.
         ReparamError: A site of the guide has no reparameterised sampler.
 
     Source:
@@ -48,6 +50,7 @@ class STL(PathELBO):
             batch_plate=batch_plate,
             max_plate_nesting=max_plate_nesting,
         )
+        check_finite(self, "in the limit of minus infinity use objectives.VRMax", alpha=alpha)
         self.alpha = alpha
 
     @property
@@ -61,6 +64,3 @@ class STL(PathELBO):
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
         w = power_weights(p.log_w, 1 - self.alpha)
         return w, w
-
-    def __repr__(self) -> str:
-        return f"STL(num_particles={self.num_particles}, alpha={self.alpha})"

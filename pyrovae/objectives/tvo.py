@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from ..particles import Particles
-from .base import FixedDrawsELBO
+from .fixed_draws import FixedDrawsELBO
+from .options import is_whole
 
 Partition = Literal["equal", "log", "adaptive"] | Sequence[float]
 
@@ -80,10 +81,13 @@ class TVO(FixedDrawsELBO):
             max_plate_nesting=max_plate_nesting,
         )
         if side not in ("left", "right"):
-            raise ConfigError(f"TVO got side={side!r}, needs 'left' or 'right'")
+            raise ConfigError(
+                f"TVO got side={side!r}, needs 'left' (bounds from below) or 'right' (from above)"
+            )
         if isinstance(partition, str):
             _check_named(partition, num_intervals, first_beta)
         else:
+            partition = tuple(float(beta) for beta in partition)
             _check_betas(partition)
         self.partition = partition
         self.num_intervals = num_intervals
@@ -128,12 +132,6 @@ class TVO(FixedDrawsELBO):
             betas = torch.tensor(self.partition, dtype=torch.float64)
         return betas.unsqueeze(-1)
 
-    def __repr__(self) -> str:
-        return (
-            f"TVO(num_particles={self.num_particles}, partition={self.partition!r}, "
-            f"num_intervals={self.num_intervals}, side={self.side!r})"
-        )
-
 
 def _reweighted(points: Tensor, log_w: Tensor) -> tuple[Tensor, Tensor]:
     """Shares proportional to w^beta [T, K, B], and the mean of log w under them [T, B]."""
@@ -162,13 +160,22 @@ def _check_named(partition: str, num_intervals: int, first_beta: float) -> None:
         raise ConfigError(
             f"TVO got partition={partition!r}; choose 'equal', 'log', 'adaptive', or give betas"
         )
-    if num_intervals < 1:
-        raise ConfigError(f"TVO got num_intervals={num_intervals}, needs >= 1")
+    if not is_whole(num_intervals, 1):
+        raise ConfigError(
+            f"TVO got num_intervals={num_intervals}, needs >= 1; give a whole number (one gives "
+            "the ELBO and the EUBO)"
+        )
     if not 0 < first_beta < 1:
-        raise ConfigError(f"TVO got first_beta={first_beta}, needs a number inside (0, 1)")
+        raise ConfigError(
+            f"TVO got first_beta={first_beta}, needs a number inside (0, 1): the first point "
+            "after zero of partition='log'"
+        )
 
 
 def _check_betas(betas: Sequence[float]) -> None:
     rising = all(a < b for a, b in zip(betas, betas[1:], strict=False))
     if len(betas) < 2 or not rising or betas[0] != 0 or betas[-1] != 1:
-        raise ConfigError(f"TVO got the betas {list(betas)}; they must rise from 0 to 1")
+        raise ConfigError(
+            f"TVO got the betas {list(betas)}; they must rise from 0 to 1, or name a partition: "
+            "'equal', 'log', 'adaptive'"
+        )

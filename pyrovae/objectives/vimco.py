@@ -48,11 +48,6 @@ class VIMCO(ParticleELBO):
         batch_plate: str | None = "auto",
         max_plate_nesting: int | None = None,
     ) -> None:
-        if num_particles < 2:
-            raise ShapeError(
-                f"VIMCO got num_particles={num_particles}, needs >= 2: the others are each "
-                "particle's baseline; use objectives.REINFORCE for one"
-            )
         super().__init__(
             num_particles,
             vectorize_particles=vectorize_particles,
@@ -64,6 +59,14 @@ class VIMCO(ParticleELBO):
     def min_particles(self) -> int:
         """Two: the others are each particle's baseline."""
         return 2
+
+    def check_particles(self, number: int) -> None:
+        super().check_particles(number)
+        if number < 2:
+            raise ShapeError(
+                f"VIMCO got num_particles={number}, needs >= 2: the others are each particle's "
+                "baseline; use objectives.REINFORCE for one"
+            )
 
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         return log_mean_exp(p.log_w)

@@ -50,7 +50,7 @@ class CompiledStep:
         self._model, self._guide = model, guide
         self._objective, self._loss = loss, differentiable(loss)
         self._optimizer = optimizer
-        self._settings = [vars(module) for module in networks]
+        self._settings = [vars(owner) for owner in (loss, *networks)]
         self._groups = cast(Any, optimizer.torch).param_groups
         self._update = update_of(self._groups, optimizer.torch)
         self._leaves = list(optimizer.leaves.values())
@@ -96,7 +96,7 @@ class CompiledStep:
                 rate.fill_(group["lr"])
                 self._written[i] = group["lr"]
         tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
-        return (repr(tree) if kwargs else len(args), *self._key(leaves)), tensors
+        return (repr(tree) if kwargs else len(args), self._key(leaves)), tensors
 
     def _key(self, leaves: Sequence[Any]) -> Hashable:
         batch = tuple(
@@ -107,9 +107,9 @@ class CompiledStep:
         )  # fmt: skip
         settings = tuple(
             value
-            for names in (*self._settings, vars(self._objective))
-            for value in names.values()
-            if type(value) in _PLAIN
+            for names in self._settings
+            for name, value in names.items()
+            if type(value) in _PLAIN and name[0] != "_"
         )
         options = tuple(
             value
@@ -118,7 +118,7 @@ class CompiledStep:
             if name not in ("params", "lr") and type(value) in (*_PLAIN, tuple)
         )
         frozen = tuple(leaf.requires_grad for leaf in self._leaves)
-        return batch, settings, options, frozen
+        return batch, settings, options, frozen, getattr(self._objective, "num_particles", None)
 
     def _run(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         leaves, tree = self._batch
@@ -163,9 +163,7 @@ class CompiledStep:
     def _move(self, grads: list[Tensor], taken: Tensor) -> None:
         states = cast(Any, self._optimizer.torch).state
         update = cast(Any, self._update)
-        places = {
-            id(leaf): i for i, group in enumerate(self._groups) for leaf in group["params"]
-        }
+        places = {id(leaf): i for i, group in enumerate(self._groups) for leaf in group["params"]}
         for leaf, grad in zip(self._moving, grads, strict=True):
             i = places[id(leaf)]
             new = update(leaf, grad, states[leaf], self._groups[i], self._rates[i])

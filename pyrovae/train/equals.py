@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, cast
 
+import torch
 from pyro.infer import ELBO as PyroELBO
 from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from torch import Tensor
@@ -24,18 +25,30 @@ def differentiable(loss: PyroELBO | Callable[..., Any]) -> Loss:
     if isinstance(loss, ParticleELBO):
         return loss.differentiable_loss
     if type(loss) in (Trace_ELBO, TraceMeanField_ELBO):
-        nesting = cast(Any, loss).max_plate_nesting
-        return _PathwiseELBO(
-            cast(Any, loss).num_particles,
-            closed_form_kl=type(loss) is TraceMeanField_ELBO,
-            vectorize_particles=cast(Any, loss).vectorize_particles,
-            batch_plate=None,
-            max_plate_nesting=None if math.isinf(nesting) else int(nesting),
-        ).differentiable_loss
+        return _as_pyro(cast(Any, loss))
     if isinstance(loss, PyroELBO):
         found = getattr(loss, "differentiable_loss", None)
         return found if found is not None else _no_loss(loss)
     return loss
+
+
+def _as_pyro(loss: Any) -> Loss:  # noqa: ANN401
+    together = loss.vectorize_particles
+    one = _PathwiseELBO(
+        loss.num_particles if together else 1,
+        closed_form_kl=type(loss) is TraceMeanField_ELBO,
+        batch_plate=None,
+        max_plate_nesting=None if math.isinf(loss.max_plate_nesting) else loss.max_plate_nesting,
+    ).differentiable_loss
+    if together:
+        return one
+
+    def mean(*args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        """Of runs that share nothing, as Pyro's: each draws a subsample of its own."""
+        losses = [one(*args, **kwargs) for _ in range(loss.num_particles)]
+        return torch.stack(losses).mean()
+
+    return mean
 
 
 class _PathwiseELBO(ELBO):

@@ -28,7 +28,6 @@ from .schedules import Schedule, set_rate
 from .streams import kept_streams, restore_streams, torch_streams
 from .svi import SVI
 
-
 _LONG = 2000  # steps; compiling costs some ten seconds
 
 
@@ -127,7 +126,7 @@ def fit(
     loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device)
     facts = {"seed": seed, "num_data": source.num_data, "batches_per_epoch": len(source),
              "objective": type(objective).__name__}  # fmt: skip
-    keeper = Keeper(loop, placed, facts, checkpoint_seconds)
+    keeper = Keeper(loop, placed, objective, facts, checkpoint_seconds)
     share = Share(model, guide, batch_plate_of(objective))
     validate = None
     if val_source is not None:

@@ -8,9 +8,11 @@ from time import monotonic
 from typing import Any
 
 import torch
+from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import CheckpointError, ConfigError, NonFiniteError
+from ..objectives import ParticleELBO
 from .checkpoint import (
     copy_into,
     matched,
@@ -33,12 +35,14 @@ class Keeper:
     Attributes:
         loop: Where the run stands.
         placed: The tensors of the pair.
+        objective: What the run follows; what it changes from step to step is kept too.
         facts: What must not change between a run and its resumption.
         seconds: Between two checkpoints within an epoch.
     """
 
     loop: Loop
     placed: Placed
+    objective: PyroELBO
     facts: Mapping[str, Any]
     seconds: float
     _best: list[tuple[Tensor, Tensor]] = field(default_factory=list)
@@ -86,6 +90,7 @@ class Keeper:
         leaves = {**self.placed.leaves, **self.loop.optimizer.leaves}
         copies = matched(path, tensors, leaves, self.placed.buffers)
         check_optimizer(self.loop.optimizer, meta["optimizer"])
+        self._restore_objective(path, section(tensors, "objective"))
         copy_into(copies)
         restore_optimizer(self.loop.optimizer, section(tensors, "optimizer"), meta["optimizer"])
         self.loop.go_to(meta)
@@ -112,6 +117,7 @@ class Keeper:
         tensors = {
             **self._pair(),
             **prefixed("optimizer", optimizer),
+            **prefixed("objective", self._objective()),
             **prefixed("rng", rng),
         }
         meta = {**self._meta(), "optimizer": optimizer_numbers, "rng": rng_numbers}
@@ -171,6 +177,22 @@ class Keeper:
     def _pair(self) -> dict[str, Tensor]:
         leaves = {**self.placed.leaves, **self.loop.optimizer.leaves}
         return {**prefixed("parameters", leaves), **prefixed("buffers", self.placed.buffers)}
+
+    def _objective(self) -> dict[str, Tensor]:
+        return self.objective.state_dict() if isinstance(self.objective, ParticleELBO) else {}
+
+    def _restore_objective(self, path: Path, state: Mapping[str, Tensor]) -> None:
+        if not state:  # the objective has none, or the checkpoint is older than that it is kept
+            return
+        if not isinstance(self.objective, ParticleELBO):
+            raise CheckpointError(
+                f"{path} keeps a state of its objective, {sorted(state)}, and {self.objective!r} "
+                "takes none; resume with the objective of the first run, or use another run_dir"
+            )
+        try:
+            self.objective.load_state_dict(state)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path} is of a run with another objective: {error}") from error
 
     def _meta(self) -> dict[str, Any]:
         return {**self.loop.position(), "run": dict(self.facts)}

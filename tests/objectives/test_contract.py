@@ -28,9 +28,12 @@ from pyrovae.objectives import (
     PathELBO,
     Renyi,
 )
-from pyrovae.objectives.base import FixedDrawsELBO
+from pyrovae.objectives.fixed_draws import FixedDrawsELBO
 from pyrovae.parameters import trainable
 from tests.pairs import STYLES
+
+# Few particles, on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")
 
 # A new estimator that takes `num_particles` enters by itself; others say how they are made.
 MADE = {

@@ -8,6 +8,9 @@ from pyrovae.objectives import CUBO, ELBO, EUBO, RWS
 from tests.objectives.copies import gaussian_copies, moments_by_enumeration
 from tests.oracles import LG2, lg2, t15
 
+# Few particles, on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")
+
 
 def test_many_particles_reach_the_bound():
     pair, x = lg2()

@@ -69,5 +69,7 @@ def test_its_particles_can_be_set_for_a_comparison():
     assert objective.num_particles == 6
     objective.num_particles = 8
     assert (objective.num_groups, objective.group_size) == (2, 4)
-    with pytest.raises(ShapeError, match="7 particles do not fill 2 groups"):
+    with pytest.raises(
+        ShapeError, match="MIWAE got num_particles=7, .* 2 groups .* multiple of 2"
+    ):
         objective.num_particles = 7

@@ -12,20 +12,24 @@ from torch import nn
 
 from pyrovae import draw
 from pyrovae.data import DiscreteLatent
-from pyrovae.errors import GradientWarning, ReparamError
+from pyrovae.errors import GradientWarning, ReparamError, SiteError
 from pyrovae.objectives import (
     CIWAE,
     ELBO,
     IWAE,
+    JVI,
     MIWAE,
     PIWAE,
+    RWS,
     STL,
+    TVO,
     DReG,
     DReGCIWAE,
     DReGMIWAE,
     DReGPIWAE,
     Renyi,
 )
+from pyrovae.parameters import trainable
 from tests.objectives.copies import repeated_gradients, two_sample_z
 from tests.pairs import LATENT, STYLES, Pair, _x, hierarchy
 
@@ -234,7 +238,8 @@ def test_a_site_without_a_sampler_is_named(objective):
     assert objective.per_datum(pair.model, pair.guide, x).isfinite().all()
     with pytest.raises(ReparamError) as raised:
         objective.loss_and_grads(pair.model, pair.guide, x)
-    for part in ("site 'z' (Bernoulli)", repr(objective), "TraceEnum_ELBO", "objectives.IWAE"):
+    others = [f"objectives.{n}" for n in ("VIMCO", "REINFORCE", "RWS", "ELBO", "IWAE")]
+    for part in ("site 'z' (Bernoulli)", repr(objective), "TraceEnum_ELBO", *others):
         assert part in str(raised.value)
 
 
@@ -287,3 +292,41 @@ def test_dropout_in_the_guide_gets_the_plain_gradient():
     torch.testing.assert_close(*losses)
     encoder.eval()
     assert DReG(3).loss_and_grads(*call).isfinite()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **k: IWAE(3, **k),
+        lambda **k: ELBO(3, closed_form_kl=True, **k),
+        lambda **k: JVI(3, **k),
+        lambda **k: PIWAE(1, 3, **k),
+        lambda **k: DReG(3, **k),
+        lambda **k: DReGPIWAE(1, 3, **k),
+    ],
+)
+def test_a_flow_without_an_inverse_in_sequential_particles(make):
+    """Scored as long as the flow knows what it drew: as a trace of that particle alone is."""
+    pair = planar()
+    call = (pair.model, pair.guide, *pair.args)
+    objective, leaves = make(vectorize_particles=False), list(trainable(*call).values())
+    rows = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GradientWarning)
+        for _ in range(2):  # a path estimator knows the second time that it cannot score again
+            pyro.set_rng_seed(5)
+            loss = objective.differentiable_loss(*call)
+            rows.append(torch.autograd.grad(loss, leaves, allow_unused=True))
+    torch.testing.assert_close(rows[0], rows[1])
+    pyro.set_rng_seed(5)
+    p = objective.draw(*call)
+    pyro.set_rng_seed(5)
+    alone = [IWAE(1).draw(*call).log_w for _ in range(3)]
+    torch.testing.assert_close(p.log_w, torch.cat(alone))
+
+
+@pytest.mark.parametrize("objective", [RWS(3, vectorize_particles=False), TVO(3)])
+def test_fixed_draws_of_a_flow_without_an_inverse_are_refused(objective):
+    pair = planar()
+    with pytest.raises(SiteError, match="site 'z' cannot score any but its own draws.*IWAE"):
+        objective.loss_and_grads(pair.model, pair.guide, *pair.args)

@@ -256,5 +256,4 @@ def test_a_family_with_pyros_svi():
 def test_refusals():
     with pytest.raises(ConfigError, match="wake=-1.0, sleep=0.0, needs weights >= 0"):
         RWS(2, wake=-1.0)
-    assert repr(RWS(2)) == "RWS(num_particles=2, wake=1.0, sleep=0.0)"
     assert T15["log_px"] == pytest.approx(t15()[0].log_px(t15()[1]).item())

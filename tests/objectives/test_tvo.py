@@ -23,6 +23,9 @@ SUMS = {
     50: (-5.2730216521, -5.2643391181),
 }
 
+# Few particles, on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")
+
 
 def _gaussian_integrand(beta: float) -> float:
     """E[log w] under the path's distribution, which is Gaussian, of the fixture."""

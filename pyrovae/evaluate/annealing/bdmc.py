@@ -1,5 +1,6 @@
 """Bidirectional Monte Carlo: log p(x) of simulated data from below and from above."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,8 +71,18 @@ class Bracket:
 
     def __str__(self) -> str:
         s = self.summary()
+        errors = s["lower_monte_carlo_error"], s["upper_monte_carlo_error"]
+        lower = f"{s['lower']:.3f} +- {errors[0]:.3f}"
+        upper = f"{s['upper']:.3f} +- {errors[1]:.3f}"
+        if s["gap"] >= 0:
+            found = f"log p(x) between {lower} and {upper} nats"
+        else:
+            found = (
+                f"log p(x): lower bound {lower}, upper bound {upper} nats, which cross by "
+                f"{-s['gap']:.3f} +- {math.hypot(*errors):.3f}"
+            )
         return (
-            f"log p(x) between {s['lower']:.3f} and {s['upper']:.3f} nats, gap {s['gap']:.3f} +- "
+            f"{found} (Monte Carlo), gap {s['gap']:.3f} +- "
             f"{s['gap_standard_error']:.3f}, worst {s['gap_max']:.3f}, over {s['num_data']} "
             f"simulated data; {self.num_temperatures} temperatures from the {self.start}, "
             f"{self.num_particles} chains, acceptance median {s['acceptance_median']:.2f}"

@@ -8,6 +8,7 @@ import torch
 from pyrovae.data.synthetic import LinearGaussian
 from pyrovae.errors import DataError
 from pyrovae.evaluate import bdmc
+from pyrovae.evaluate.annealing import Bracket
 from tests.evaluate.annealing.gaussians import exact_moves, riemann
 from tests.evaluate.annealing.test_ais import (
     beta_binomial,
@@ -145,3 +146,25 @@ def test_a_seed_repeats_it_and_text():
     assert torch.equal(first.gap, again.gap) and torch.equal(first.data[0], again.data[0])
     assert not torch.equal(first.gap, run(2).gap)
     assert "over 6 simulated data" in str(first)
+
+
+def _bracket(lower, upper, errors=(0.01, 0.02)):
+    two = torch.ones(2, dtype=torch.float64)
+    return Bracket(
+        lower=lower * two, upper=upper * two, lower_error=errors[0] * two,
+        upper_error=errors[1] * two, acceptance=0.7 * two, data=(two,), num_particles=4,
+        num_temperatures=3, start="guide",
+    )  # fmt: skip
+
+
+def test_text_gives_each_bound_with_its_error():
+    text = str(_bracket(-7.5, -7.25))
+    assert "log p(x) between -7.500 +- 0.007 and -7.250 +- 0.014 nats" in text
+    assert "gap 0.250 +- 0.000" in text and "cross" not in text
+
+
+def test_text_says_when_the_bounds_cross():
+    text = str(_bracket(-7.266, -7.272))
+    assert "lower bound -7.266 +- 0.007, upper bound -7.272 +- 0.014 nats" in text
+    assert "which cross by 0.006 +- 0.016 (Monte Carlo)" in text and "between" not in text
+    assert "+- nan" in str(_bracket(-7.266, -7.272, (float("nan"), float("nan"))))

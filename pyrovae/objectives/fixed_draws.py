@@ -1,0 +1,55 @@
+"""Estimators whose gradient moves densities, and takes the draws as they are."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import SiteError
+from ..particles import Particles
+from ..tracing import Program
+from .base import ParticleELBO
+
+
+class FixedDrawsELBO(ParticleELBO, ABC):
+    """Base of the estimators whose gradient moves densities, and takes the draws as they are.
+
+    No gradient flows along a draw, so that sites with and without a reparameterised sampler are
+    treated alike. A subclass implements `bound` and `weights`. The guide must be able to score
+    any value of its latents.
+    """
+
+    follows_bound = False
+    _fixed_latents = True
+
+    @abstractmethod
+    def weights(self, p: Particles) -> tuple[Tensor | None, Tensor]:
+        """Factors of the gradients of log p(x, z) and of log q(z|x), each [K, B].
+
+        Need not be differentiable. None leaves the model as it is.
+        """
+
+    def surrogate(self, p: Particles) -> Tensor:
+        log_joint, log_q = p.log_lik + p.log_prior, p.log_q  # before the gradient is off
+        with torch.no_grad():
+            bound = self.bound(p)
+            of_model, of_guide = self.weights(p)
+        terms = of_guide * log_q
+        if of_model is not None:
+            terms = terms + of_model * log_joint
+        total = terms.sum(0)
+        return bound + (total - total.detach())
+
+    def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
+        p = super().draw(model, guide, *args, **kwargs)
+        for name, site in p.guide_sites.items():
+            try:
+                _ = site.log_prob
+            except (KeyError, NotImplementedError) as error:
+                raise SiteError(
+                    f"{type(self).__name__} scores given values under the guide, and site "
+                    f"'{name}' cannot score any but its own draws ({error}); use a flow with an "
+                    "inverse, or objectives.IWAE"
+                ) from error
+        return p

@@ -1,0 +1,50 @@
+"""Options of estimators: what they may be, and how they are printed."""
+
+import inspect
+import math
+from numbers import Integral
+from typing import Any
+
+from ..errors import ConfigError
+
+_SIZES = ("num_particles", "num_groups", "group_size")
+_UNSAID = object()
+
+
+def is_whole(number: Any, least: int) -> bool:  # noqa: ANN401
+    """Whether it is a whole number, and at least so large."""
+    return isinstance(number, Integral) and not isinstance(number, bool) and int(number) >= least
+
+
+def check_finite(estimator: object, way_out: str, **options: float) -> None:
+    """Refuse infinity and NaN.
+
+    Raises:
+        ConfigError: An option is not a finite number.
+    """
+    for name, value in options.items():
+        if not math.isfinite(value):
+            raise ConfigError(
+                f"{type(estimator).__name__} got {name}={value}, needs a finite number; {way_out}"
+            )
+
+
+def as_written(estimator: object) -> str:
+    """The call that makes an estimator: its sizes, and all else that is not as by default.
+
+    Options are read from the attributes of their names; what an estimator keeps elsewhere is
+    left out.
+    """
+    said = {}
+    for name, parameter in inspect.signature(type(estimator).__init__).parameters.items():
+        value = getattr(estimator, name, _UNSAID)
+        if value is not _UNSAID and (name in _SIZES or not _is(value, parameter.default)):
+            said[name] = value
+    if not said.keys() & set(_SIZES):  # a constructor that takes no size, or any arguments
+        said = {"num_particles": getattr(estimator, "num_particles", None), **said}
+    words = ", ".join(f"{name}={value!r}" for name, value in said.items())
+    return f"{type(estimator).__name__}({words})"
+
+
+def _is(value: Any, default: Any) -> bool:  # noqa: ANN401
+    return value is default or (isinstance(value, int | float | str) and value == default)
