@@ -60,7 +60,7 @@ def fit_parser() -> Parser:
     add("--seed", type=NonNegativeInt, default=0, help="Of initial weights, batches and noise.")
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
     add("--compile", nargs="?", const="yes", default="no", choices=["no", "yes", "auto"],
-        help="Capture and compile the training step; auto: where the run is long enough.")  # fmt: skip
+        help="Capture and compile the training step; auto: if the run is long.")  # fmt: skip
     add("--run", type=str, help="Run folder; default: runs/DATA-MODEL-OBJECTIVE-SEED.")
     add("--resume", action="store_true", help="Continue the run in that folder.")
     add("--overwrite", action="store_true", help="Replace the run in that folder.")
