@@ -61,3 +61,22 @@ def test_a_run_from_the_gpu_is_measured_on_the_cpu(tmp_path):
     load_checkpoint(tmp_path / "last.safetensors", here.model, here.guide, x)
     for a, b in zip(vae.parameters(), here.parameters(), strict=True):
         torch.testing.assert_close(a.cpu(), b)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one CUDA device")
+def test_ranks_on_two_gpus_follow_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCENARIO_DEVICE", "cuda")
+    from .train import test_distributed as ranks
+
+    names = ["uneven", "fewer_rows_than_ranks", "scaled_by_the_plate", "captured"]
+    (tmp_path / "one").mkdir()
+    for folder, size in ((tmp_path, 2), (tmp_path / "one", 1)):
+        done = ranks.scenarios(folder, *names, ranks=size)
+        assert done.returncode == 0, done.stderr
+    for name in names:
+        (expected,) = ranks.found_by(tmp_path / "one", name, 1)
+        for found in ranks.found_by(tmp_path, name):
+            for part in ("state", "history", "steps"):
+                torch.testing.assert_close(
+                    found[part], expected[part], rtol=1e-6, atol=1e-8, check_device=False
+                )

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..errors import ConfigError, PyrovaeError, RanksError
+from .rendezvous import meet
 
 T = TypeVar("T")
 
@@ -148,7 +149,8 @@ class Team:
         try:
             yield
         except RuntimeError as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            reason = lines[0].split(". ")[0]
             raise RanksError(
                 f"rank {self.rank} of {self.size} lost the others while {doing} ({reason}); see "
                 "what ended the first of them. Under torchrun --max-restarts N with a run_dir and "
@@ -170,7 +172,9 @@ def join(device: torch.device | str | None = None) -> Team:
         if not dist.is_torchelastic_launched() or int(os.environ["WORLD_SIZE"]) == 1:
             return Team()
         on_gpu = _take_gpu(device)
-        dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo")
+        store, rank, size = meet()
+        backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
         atexit.register(_leave)
     return Team(dist.get_rank(), dist.get_world_size())
 

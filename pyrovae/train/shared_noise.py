@@ -53,13 +53,15 @@ class SharedNoise(TorchFunctionMode):
     a batch the same, and a run may go on with another number of ranks. The price is drawing for
     all rows on every rank, which is little beside the networks' work.
 
-    The axis of the data is told by its length: the first that is as long as the rank's part (the
-    second, where the particles, which come first, are as many), or else the first that is a
-    multiple of it, particles and data flattened into one. Where another axis happens to be as
-    long, the noise is drawn along that one: of the same distribution and independent between
-    ranks, only no longer the numbers of one process. Draws of another shape are shared by all
-    ranks. Torch's functions that draw inside (attention and recurrent networks with dropout) are
-    not seen, and drop alike on every rank.
+    The axis of the data is told by its length: the second, where particles come first; or the
+    first, alone or with all particles in it; or else the first that is as long as the rank's part,
+    or a multiple of it. Where lengths coincide so that another axis is taken, the noise has the
+    same distribution but is no longer that of one process, and rows of different ranks may share
+    numbers. Draws of another shape are the same on all ranks, and so is what torch's functions
+    draw inside (attention and recurrent networks with dropout), which is not seen here.
+
+    How many numbers a gamma or Poisson variable takes is up to its parameters. The ranks' streams
+    then part, and are brought together after every epoch; their noise is independent all the same.
 
     Args:
         part: The rank's rows.
@@ -129,13 +131,15 @@ class SharedNoise(TorchFunctionMode):
 
     def _axis(self, shape: Sequence[int], axes: int) -> tuple[int, int] | None:
         """The axis of the data, and how many times they lie along it."""
-        rows = self._part.rows
-        hits = [axis for axis in range(axes) if shape[axis] == rows]
-        if hits:
-            of_particles = hits[0] == 0 and self._num_particles == rows > 1
-            return hits[1 if of_particles and len(hits) > 1 else 0], 1
-        flat = [axis for axis in range(axes) if shape[axis] > 0 and shape[axis] % rows == 0]
-        return (flat[0], shape[flat[0]] // rows) if flat else None
+        rows, many, first = self._part.rows, self._num_particles, shape[0] if axes else None
+        if axes > 1 and first == many > 1 and shape[1] == rows:
+            return 1, 1
+        if first == many * rows:
+            return 0, many
+        times = {axis: shape[axis] // rows for axis in range(axes) if shape[axis] % rows == 0}
+        once = [axis for axis, count in times.items() if count == 1]
+        more = [axis for axis, count in times.items() if count > 1]
+        return (once[0], 1) if once else (more[0], times[more[0]]) if more else None
 
     def _whole(self, shape: Sequence[int], axis: int, times: int) -> list[int]:
         return [*shape[:axis], times * self._part.total, *shape[axis + 1 :]]
