@@ -27,7 +27,7 @@ def check_alike(team: Team, source: BatchSource, first: Sequence[Tensor], epochs
         "first batch (checksums)",
         checksums,
         "every rank needs all the data, in the same order: seed what is drawn of them, and give a "
-        "DataLoader that shuffles a generator",
+        "DataLoader no DistributedSampler, fit cuts the batches itself",
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
-from ..errors import ConfigError, PlateError, PyrovaeError
+from ..errors import ConfigError, PlateError, SiteError
 from .distributed import Part, Team
 from .share import Share, batch_plate_of
 from .shared_noise import SharedNoise
@@ -62,19 +62,12 @@ class Division:
             return Piece(tuple(batch), Part(0, len(batch[0]), len(batch[0])), 1.0, nullcontext())
         part = self._team.part(len(batch[0]))
         rows = part.of(batch)
-        weight = 0.0
         try:
             whole, own = self._share.scale(batch), self._share.scale(rows)
-        except PyrovaeError as error:
-            way_out = (
-                "train on one process, or write such a plate"
-                if isinstance(error, PlateError)
-                else "train on one process"
-            )
+        except (PlateError, SiteError) as error:
             raise ConfigError(
                 f"{self._team.size} ranks share a batch by its rows, which needs a pair with one "
-                f"plate over data around every site ({error}); {way_out}"
+                f"plate over data around every site ({error}); train on one process"
             ) from error
-        if part.counts:
-            weight = float(whole / own)
+        weight = float(whole / own) if part.counts else 0.0
         return Piece(rows, part, weight, SharedNoise(part, self._particles))

@@ -118,6 +118,7 @@ def fit(
         (3, 6)
     """
     team = join(device)
+    align_streams(team)
     device = pick_device(device)
     source = batches(data, batch_size, seed=seed or 0, device=device)
     val_source = _validation_data(data, val, batch_size, seed or 0, device)
