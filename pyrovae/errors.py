@@ -63,3 +63,7 @@ class CaptureWarning(UserWarning):
 
 class VarianceWarning(UserWarning):
     """An estimate may have infinite variance, so that neither it nor its error can be trusted."""
+
+
+class RanksError(PyrovaeError, RuntimeError):
+    """The processes of one run have lost each other, or would not do the same."""

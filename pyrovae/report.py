@@ -54,6 +54,7 @@ def report(
     chunk: int | None = None,
     seed: int = 0,
     progress: bool = False,
+    sharded: bool = False,
 ) -> Report:
     """Measure a trained pair on held-out data.
 
@@ -65,10 +66,18 @@ def report(
         chunk: Particles times data at once; see `log_evidence`.
         seed: Of all draws.
         progress: Show a bar.
+        sharded: The ranks that torchrun started share the work; see `log_evidence`.
     """
     parts = elbo_parts(model, guide, test, seed=seed)
     evidence = log_evidence(
-        model, guide, test, num_particles=num_particles, chunk=chunk, seed=seed, progress=progress
+        model,
+        guide,
+        test,
+        num_particles=num_particles,
+        chunk=chunk,
+        seed=seed,
+        progress=progress,
+        sharded=sharded,
     )
     units = active_units(model, guide, test, seed=seed)
     means, errors, found = parts.means(), parts.standard_errors, evidence.summary()

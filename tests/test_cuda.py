@@ -122,3 +122,22 @@ class TestCompiled:
             )
             values.append(run.history[-1]["val"])
         assert abs(values[0] - values[1]) < 2.0
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one CUDA device")
+def test_ranks_on_two_gpus_follow_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCENARIO_DEVICE", "cuda")
+    from .train import test_distributed as ranks
+
+    names = ["uneven", "fewer_rows_than_ranks", "scaled_by_the_plate", "captured"]
+    (tmp_path / "one").mkdir()
+    for folder, size in ((tmp_path, 2), (tmp_path / "one", 1)):
+        done = ranks.scenarios(folder, *names, ranks=size)
+        assert done.returncode == 0, done.stderr
+    for name in names:
+        (expected,) = ranks.found_by(tmp_path / "one", name, 1)
+        for found in ranks.found_by(tmp_path, name):
+            for part in ("state", "history", "steps"):
+                torch.testing.assert_close(
+                    found[part], expected[part], rtol=1e-6, atol=1e-8, check_device=False
+                )

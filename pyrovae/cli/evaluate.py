@@ -9,6 +9,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from ..data.base import pick_device
 from ..report import report
+from ..train.distributed import join
 from .config import make_parser
 from .fit import fit_parser
 from .run_folder import restore
@@ -29,6 +30,7 @@ def run_evaluate(words: Sequence[str]) -> None:
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
     config = parser.parse_args(list(words))
     started = time.perf_counter()
+    team = join(config.device)
     run = Path(config.run_folder)
     setup = restore(run, fit_parser(), config.checkpoint, config.device)
     split = getattr(setup.data, config.split).subset(config.limit or 2**62)
@@ -39,8 +41,11 @@ def run_evaluate(words: Sequence[str]) -> None:
         num_particles=config.num_particles,
         chunk=config.chunk,
         seed=config.seed,
-        progress=sys.stderr.isatty(),
+        progress=team.first and sys.stderr.isatty(),
+        sharded=not team.alone,
     )
+    if not team.first:
+        return
     print(found)
     found.save(run / f"report-{config.split}-{config.num_particles}.json")
     print(f"measured in {time.perf_counter() - started:.1f} s")

@@ -16,6 +16,7 @@ from ..errors import ConfigError
 from ..objectives import Beta
 from ..report import pictures, report, save_pictures
 from ..train import Anneal, Callback, TensorBoard, fit, schedules
+from ..train.distributed import Team, join
 from .config import Parser, build, make_parser, parse
 from .run_folder import CONFIG, WriteConfig, check_folder, settings_of
 
@@ -77,17 +78,22 @@ def run_fit(words: Sequence[str]) -> None:
     config = parse(parser, _with_its_configuration(words))
     run_dir = Path(config.run or _default_folder(config))
     settings = _spelled_out(settings_of(parser, config))
+    team = join(config.device)
     check_folder(run_dir, settings, resume=config.resume, overwrite=config.overwrite)
-    setup = build(parser, config, config.seed)
+    with team.first_before_others():  # it may have to fetch the data
+        setup = build(parser, config, config.seed)
     data, model, guide = setup.data, setup.pair.model, setup.pair.guide
     splits = [data.train, data.val, data.test]
     train, val, test = [s.labelled() for s in splits] if config.labels else splits
     callbacks, val_objective = _callbacks(config, setup.objective, run_dir)
-    callbacks.append(WriteConfig(run_dir, settings, fresh=not config.resume))
-    print(
+    if team.first:
+        callbacks.append(WriteConfig(run_dir, settings, fresh=not config.resume))
+    ranks = "" if team.alone else f", {team.size} ranks"
+    say = print if team.first else _say_nothing
+    say(
         f"{data.name} ({len(train)} train, {len(val)} validation, {len(test)} test, binarised: "
         f"{data.info.get('binarize', 'none')}), {config.model.name}, {setup.objective!r}, "
-        f"{pick_device(config.device)} -> {run_dir}"
+        f"{pick_device(config.device)}{ranks} -> {run_dir}"
     )
 
     run = fit(
@@ -115,14 +121,14 @@ def run_fit(words: Sequence[str]) -> None:
 
     trained = time.perf_counter()
     compiling = f", after compiling for {run.compile_seconds:.1f} s" if run.compile_seconds else ""
-    print(f"trained {run.steps} steps in {run.seconds:.1f} s{compiling}")
+    say(f"trained {run.steps} steps in {run.seconds:.1f} s{compiling}")
     if config.test_particles > 0:
         if len(val):
             run.load_best()
-        measure(setup, test, config, run_dir, run.history)
-        print(f"measured in {time.perf_counter() - trained:.1f} s; "
+        measure(setup, test, config, run_dir, run.history, team)
+        say(f"measured in {time.perf_counter() - trained:.1f} s; "
               f"all in {time.perf_counter() - started:.1f} s")  # fmt: skip
-    print(f"run folder: {run_dir}")
+    say(f"run folder: {run_dir}")
 
 
 def measure(
@@ -131,17 +137,29 @@ def measure(
     config: Namespace,
     run_dir: Path,
     history: list[dict[str, Any]] | None,
+    team: Team,
 ) -> None:
-    """Print the table, and leave it and the pictures in the run folder."""
+    """Print the table, and leave it and the pictures in the run folder; every rank works on it."""
     held_out = test.to(pick_device(config.device))
     model, guide = setup.pair.model, setup.pair.guide
     found = report(
-        model, guide, held_out, num_particles=config.test_particles, progress=sys.stderr.isatty()
+        model,
+        guide,
+        held_out,
+        num_particles=config.test_particles,
+        progress=team.first and sys.stderr.isatty(),
+        sharded=not team.alone,
     )
+    if not team.first:
+        return
     print(found)
     found.save(run_dir / "report.json")
     saved = save_pictures(pictures(model, guide, held_out, history=history), run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
+
+
+def _say_nothing(*_: Any) -> None:  # noqa: ANN401
+    """What the ranks other than the first print."""
 
 
 def _spelled_out(settings: dict[str, Any]) -> dict[str, Any]:

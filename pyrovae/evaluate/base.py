@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pyro
@@ -12,10 +12,11 @@ from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 from tqdm import tqdm
 
-from ..data.base import Split
+from ..data.base import Split, mix_seed
 from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
 from ..particles import Particles, draw, plate_nesting
 from ..tracing import Program, undisturbed
+from ..train.distributed import Team
 
 Data = Tensor | tuple[Tensor, ...] | Split
 """A tensor [N, ...], several with equal N, or a split (with labels where it is `labelled`)."""
@@ -57,6 +58,8 @@ class Sweep:
         vectorize_particles: False traces the pair once per particle.
         progress: Show a bar.
         together: Draw all K particles of a row at once: `chunk` then cuts the rows alone.
+        team: Processes that share the blocks; every one gets the results of all, which are those
+            of one process. Each calls with the same data.
 
     Raises:
         ConfigError: `chunk`, `rows` or `memory` is not positive.
@@ -79,6 +82,7 @@ class Sweep:
     vectorize_particles: bool = True
     progress: bool = False
     together: bool = False
+    team: Team = field(default_factory=Team)
 
     def __post_init__(self) -> None:
         if self.num_particles < 1:
@@ -108,20 +112,28 @@ class Sweep:
         return self.each(lambda block: combine([measure(p) for p in block.draws()]))
 
     def each(self, run: Callable[["Block"], R]) -> list[R]:
-        """`run` every block of rows, in the order of the data, without gradient."""
-        seed = int(torch.randint(2**31, ())) if self.seed is None else self.seed
+        """`run` every block of rows, in the order of the data, without gradient.
+
+        What a block draws depends on the seed and its place, not on the blocks before it.
+        """
+        drawn = int(torch.randint(2**31, ())) if self.seed is None else self.seed
+        seed = self.team.from_first(lambda: drawn)
         rows, size = self._shape()
         args = (*self._tensors(), *self.args)
-        results = []
+        results: dict[int, R] = {}
         _keep_freed_memory()
         with undisturbed(), torch.no_grad(), self._bar() as bar:
             pyro.set_rng_seed(seed)
             depth = self._nesting(self._cut(args, slice(0, rows)))
-            for start in range(0, self.num_data, rows):
+            for index, start in enumerate(range(0, self.num_data, rows)):
                 block = Block(self, self._cut(args, slice(start, start + rows)), size, depth)
-                results.append(run(block))
+                if index % self.team.size == self.team.rank:
+                    if index > 0:
+                        pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
+                    results[index] = run(block)
                 bar.update(len(block.args[0]))
-        return results
+        every = {index: r for part in self.team.gather(results) for index, r in part.items()}
+        return [every[index] for index in sorted(every)]
 
     def _shape(self) -> tuple[int, int]:
         """Rows of a block, particles of a chunk: as even as their numbers allow."""

@@ -13,7 +13,8 @@ from torch import Tensor, nan
 from ..data.base import mix_seed
 from ..objectives import ParticleELBO
 from ..tracing import Program, own_parameters, undisturbed
-from ..train.measure import Share, batch_plate_of, first_loss
+from ..train.measure import first_loss
+from ..train.share import Share, batch_plate_of
 
 Kind = Literal["lower", "upper", "estimate", "unknown"]
 

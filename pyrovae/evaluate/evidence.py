@@ -16,7 +16,8 @@ from ..math import (
     pareto_smooth,
 )
 from ..tracing import Program
-from .base import Data, Sweep, mean_error, monte_carlo_error, to_host
+from ..train.distributed import Team, join
+from .base import Data, Sweep, as_tensors, mean_error, monte_carlo_error, to_host
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +130,7 @@ def log_evidence(
     batch_plate: str | None = "auto",
     vectorize_particles: bool = True,
     progress: bool = False,
+    sharded: bool = False,
 ) -> Evidence:
     """Estimate log p(x) of each datum by importance sampling with the guide as proposal.
 
@@ -148,6 +150,8 @@ def log_evidence(
         seed: Of the draws; see `Sweep`, as for the remaining arguments. Tensors among `args`
             with N rows are cut as the data are, everything else is handed on whole.
         batch_plate: None estimates the joint evidence of all data, N = 1 in the result.
+        sharded: The ranks that torchrun started share the work by rows. Each calls with all data
+            and gets all results, those of one process. Alone, nothing is shared.
 
     Raises:
         PlateError: The pair draws its own subsample of the rows that it is given.
@@ -179,17 +183,19 @@ def log_evidence(
         batch_plate=batch_plate,
         vectorize_particles=vectorize_particles,
         progress=progress,
+        team=join(as_tensors(x)[0].device) if sharded else Team(),
     )
     blocks = sweep.collect(lambda p: p.log_w, lambda chunks: _statistics(torch.cat(chunks)))
     log_px, error, ess, k_hat, smoothed = map(to_host, zip(*blocks, strict=True))
     return Evidence(log_px, error, ess, k_hat, smoothed, num_particles)
 
 
-def _statistics(log_w: Tensor) -> tuple[Tensor, ...]:  # [K, b] -> 5 x [b]
+def _statistics(log_w: Tensor) -> tuple[Tensor, ...]:  # [K, b] -> 5 x [b], in main memory
     log_w = log_w.double()
     ess = effective_sample_size(log_w)
     smooth, k_hat = math.nan * log_w, math.nan * ess
     if len(log_w) >= MIN_PARTICLES_PARETO:
         smooth, k_hat = pareto_smooth(log_w)
     error = log_mean_exp_error(log_w)
-    return log_mean_exp(log_w), error, ess, k_hat, log_mean_exp(smooth)
+    found = log_mean_exp(log_w), error, ess, k_hat, log_mean_exp(smooth)
+    return tuple(tensor.cpu() for tensor in found)

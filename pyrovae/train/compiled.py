@@ -12,6 +12,7 @@ from torch.utils import _pytree as pytree
 from ..capture import Captured
 from ..tracing import Program, captured_parameters
 from .equals import differentiable
+from .exchange import Exchange
 from .optimizer import JointOptimizer
 from .taken import Taken
 from .updates import start_state, update_of
@@ -35,6 +36,8 @@ class CompiledStep:
         networks: Those that the pair runs.
         only_finite: Leave everything as it is from the first step on whose loss or gradient is
             not finite.
+        exchange: Where several ranks train together: the graph then gives this rank's gradients,
+            and what follows is done after they are summed.
     """
 
     def __init__(
@@ -46,18 +49,20 @@ class CompiledStep:
         networks: Sequence[nn.Module],
         *,
         only_finite: bool = False,
+        exchange: Exchange | None = None,
     ) -> None:
         self._model, self._guide = model, guide
         self._objective, self._loss = loss, differentiable(loss)
         self._optimizer = optimizer
         self._settings = [vars(owner) for owner in (loss, *networks)]
         self._groups = cast(Any, optimizer.torch).param_groups
-        self._update = update_of(self._groups, optimizer.torch)
+        self._exchange = exchange
+        self._update = None if exchange else update_of(self._groups, optimizer.torch)
         self._leaves = list(optimizer.leaves.values())
         device = self._leaves[0].device
         self._rates = [torch.zeros((), dtype=torch.float64, device=device) for _ in self._groups]
         self._written: list[float | None] = [None] * len(self._rates)
-        self._alive = torch.tensor(True, device=device) if only_finite else None
+        self._alive = torch.tensor(True, device=device) if only_finite and not exchange else None
         self._batch: tuple[list[Any], Any] = [], None
         self._moving: list[Tensor] = []
         start_state(optimizer.torch, [leaf for leaf in self._leaves if leaf.grad is not None])
@@ -70,10 +75,11 @@ class CompiledStep:
         if found is None:
             return None
         loss, norm, taken, *grads = found
-        if self._update is None and bool(taken):
+        if self._update is None and (self._exchange or bool(taken)):
             for leaf, grad in zip(self._moving, grads, strict=True):
                 leaf.grad = grad
-            self._optimizer.step(norm)
+            if not self._exchange:
+                self._optimizer.step(norm)
         return Taken(loss, norm, taken)
 
     def prepare(self, batch: Sequence[Any], fresh: Sequence[Any]) -> None:
@@ -118,7 +124,9 @@ class CompiledStep:
             if name not in ("params", "lr") and type(value) in (*_PLAIN, tuple)
         )
         frozen = tuple(leaf.requires_grad for leaf in self._leaves)
-        return batch, settings, options, frozen, getattr(self._objective, "num_particles", None)
+        particles = getattr(self._objective, "num_particles", None)
+        part = self._exchange.part if self._exchange else None
+        return batch, settings, options, frozen, particles, part
 
     def _run(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         leaves, tree = self._batch

@@ -16,17 +16,23 @@ from ..data import Batchable, BatchSource, Dataset, batches
 from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
 from ..tracing import Program, undisturbed
+from .alike import align, align_streams, check_alike
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
+from .distributed import Team, join
+from .division import Division, Piece
+from .exchange import Exchange
 from .keeper import Keeper
 from .loop import Loop
 from .make_optimizer import OptimizerLike, make_optimizer
-from .measure import Share, Validation, batch_plate_of, first_loss
+from .measure import Validation, first_loss
 from .placement import place
 from .run import Run
 from .schedules import Schedule, set_rate
-from .streams import kept_streams, restore_streams, torch_streams
+from .share import Share, batch_plate_of
+from .streams import kept_streams, restore_streams, restore_torch_streams, torch_streams
 from .svi import SVI
+from .taken import Taken
 
 _LONG = 2000  # steps; compiling costs some ten seconds
 
@@ -60,6 +66,11 @@ def fit(
     A run that is killed at any moment and resumed goes on as if nothing had happened: on the CPU
     it ends with the same parameters bit for bit, given the same machine, number of threads and
     versions. Networks keep the training mode that they have.
+
+    Under torchrun (or within any process group of torch.distributed) the ranks share every batch
+    by its rows and follow the run of one process, up to the rounding of sums; see `SharedNoise`
+    for what they draw. Every rank calls `fit` alike, and gets the same parameters and history;
+    rank 0 writes. `batch_size` is that of all ranks together. A pair needs a plate over its data.
 
     Args:
         model: Pyro model, called as `model(*batch)`.
@@ -96,6 +107,7 @@ def fit(
         NonFiniteError: A loss or a gradient became infinite or NaN. The step was not taken: the
             parameters are those before it.
         CheckpointError: The checkpoint to resume from is damaged or of another run.
+        RanksError: The ranks lost each other, or were not called alike.
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -105,6 +117,8 @@ def fit(
         >>> len(run.history), run.steps
         (3, 6)
     """
+    team = join(device)
+    align_streams(team)
     device = pick_device(device)
     source = batches(data, batch_size, seed=seed or 0, device=device)
     val_source = _validation_data(data, val, batch_size, seed or 0, device)
@@ -113,35 +127,45 @@ def fit(
     # The pair, on its device, and the optimiser over all its leaves.
     with kept_streams():
         first = next(iter(source.epoch(0)))
+    check_alike(team, source, first, epochs)
     if seed is not None:
         pyro.set_rng_seed(seed)
     placed = place(model, guide, first, device)
+    align(team, placed)
     worth_it = epochs * len(source) >= _LONG if compile == "auto" else compile
     by_lr = make_optimizer(optimizer, placed.leaves, lr)
     svi = SVI(model, guide, by_lr, objective, clip_norm=clip_norm, compile=worth_it)
     svi.optimizer.cover(placed.leaves)
+    exchange = None
+    if not team.alone:
+        exchange = Exchange(team, svi.optimizer, placed.buffers.values(), objective)
+    svi.exchange = exchange
 
     # Where the run stands, what is kept of it, how it is measured.
     folder = None if run_dir is None else Path(run_dir)
-    loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device)
+    loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device, rank=team.rank)
     facts = {"seed": seed, "num_data": source.num_data, "batches_per_epoch": len(source),
              "objective": type(objective).__name__}  # fmt: skip
-    keeper = Keeper(loop, placed, objective, facts, checkpoint_seconds)
+    keeper = Keeper(loop, placed, objective, facts, checkpoint_seconds, team)
     share = Share(model, guide, batch_plate_of(objective))
+    division = Division(team, share, objective)
     validate = None
     if val_source is not None:
         noise = mix_seed(seed or 0, 1) % 2**32
         by = val_objective or objective
-        validate = Validation(model, guide, by, val_source, placed.networks, share, noise, device)
+        validate = Validation(
+            model, guide, by, val_source, placed.networks, share, noise, device, team
+        )
     hooks = list(callbacks)
     hooks += [EarlyStopping(patience)] if patience is not None else []
     hooks += [ProgressBar()] if progress else []
 
     resumed = None
-    if resume and keeper.last is not None:
+    kept = team.from_first(lambda: keeper.last is not None)
+    if resume and kept:
         resumed = keeper.resume()
     else:
-        if keeper.last is not None:  # an earlier run gives way only to one that can take a step
+        if kept:  # an earlier run gives way only to one that can take a step
             with undisturbed():
                 svi.evaluate_loss(*(tensor.to(device) for tensor in first))
         keeper.start_over()
@@ -151,10 +175,14 @@ def fit(
             hook.on_start(loop)
         if resumed is not None:
             restore_streams(**resumed)  # last of all, so that nothing draws before the next step
+        align_streams(team)
         if worth_it:
             with kept_streams():
-                two = _two_batches(source, loop.epoch - 1, device)
-            svi.prepare(*two)
+                two = [division(batch) for batch in _two_batches(source, loop.epoch - 1, device)]
+            if exchange is not None:
+                exchange.part = two[0].part
+            with two[0].noise:
+                svi.prepare(*(piece.rows for piece in two))
 
         while not loop.finished:
             started = perf_counter() - loop.seconds
@@ -164,29 +192,22 @@ def fit(
                 batch = tuple(tensor.to(device) for tensor in batch)
                 set_rate(svi.optimizer.torch, schedule, loop.progress)
 
-                streams = torch_streams()
-                try:
-                    step = svi.step_if_finite(*batch)
-                except ValueError as error:  # perhaps a distribution refused a NaN
-                    site = None
-                    if is_refusal(error):
-                        site = non_finite_site(model, guide, objective, batch, streams)
-                    if site is None:
-                        raise
-                    raise _non_finite(f"{site} ({first_line(error)})", loop, keeper) from error
-                # The one moment of a step that waits for the device: a bad step is never taken.
-                if not step.taken:
-                    site = non_finite_site(model, guide, objective, batch, streams)
-                    cause = site or non_finite_parameter(svi.optimizer.leaves)
-                    raise _non_finite(cause, loop, keeper)
-
                 scale, rows = share(batch)
+                piece = division(batch)  # all of it, where no other rank takes a part
+                if exchange is not None:
+                    exchange.expect(piece, stop=loop.stopping)
+                try:
+                    step = _step(svi, objective, piece, team)
+                except _Stopped as stopped:
+                    raise _non_finite(str(stopped), loop, keeper) from stopped.__cause__
+
                 loop.record(first_loss(step.loss) / scale, step.norm, rows)
                 for hook in hooks:
                     hook.on_step(loop)
                 if loop.batch < loop.steps_per_epoch:
                     loop.seconds = perf_counter() - started
-                    if loop.stopping:
+                    if loop.stopping if exchange is None else exchange.stop:
+                        loop.request_stop()
                         break
                     keeper.save_if_due()
             else:  # the epoch is whole
@@ -194,7 +215,7 @@ def fit(
                 if validate is not None:
                     bound = validate()
                     entry["val"] = bound if math.isfinite(bound) else None
-                entry["seconds"] = perf_counter() - started
+                entry["seconds"] = team.from_first(lambda: perf_counter() - started)  # noqa: B023
                 loop.history.append(entry)
                 if _is_best(entry, loop.best, validate is not None):
                     loop.best = {"epoch": entry["epoch"], "val": entry["val"]}
@@ -202,6 +223,8 @@ def fit(
                 keeper.append_history()
                 for hook in hooks:
                     hook.on_epoch(loop)
+                loop.stopping = any(team.gather(loop.stopping))
+                align_streams(team)
                 loop.epoch, loop.batch = loop.epoch + 1, 0
                 loop.start_epoch()
             keeper.save_last()
@@ -209,6 +232,35 @@ def fit(
         for hook in hooks:
             hook.on_end(loop)
     return Run(loop.history, loop.best, loop.step, folder, svi.compile_seconds, keeper)
+
+
+def _step(svi: SVI, objective: PyroELBO, piece: Piece, team: Team) -> Taken:
+    streams = torch_streams()
+    with piece.noise:
+        try:
+            step = svi.step_if_finite(*piece.rows)
+        except ValueError as error:  # perhaps a distribution refused a NaN
+            site = None
+            if is_refusal(error):
+                site = non_finite_site(svi.model, svi.guide, objective, piece.rows, streams)
+            if site is None:
+                raise
+            raise _Stopped(team.first_known(f"{site} ({first_line(error)})")) from error
+        # The one moment of a step that waits for the device: a bad step is never taken.
+        if step.taken:
+            return step
+        site = non_finite_site(svi.model, svi.guide, objective, piece.rows, streams)
+        cause = team.first_known(site)
+        if cause is None:
+            with undisturbed():
+                restore_torch_streams(streams)
+                svi.summed_gradients(*piece.rows)
+            cause = non_finite_parameter(svi.optimizer.leaves)
+        raise _Stopped(cause)
+
+
+class _Stopped(Exception):
+    """A step that was not taken, and why."""
 
 
 def _two_batches(

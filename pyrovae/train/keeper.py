@@ -22,6 +22,7 @@ from .checkpoint import (
     write_checkpoint,
     write_whole,
 )
+from .distributed import Team
 from .loop import Loop
 from .optimizer_state import check_optimizer, restore_optimizer, save_optimizer
 from .placement import Placed
@@ -38,6 +39,7 @@ class Keeper:
         objective: What the run follows; what it changes from step to step is kept too.
         facts: What must not change between a run and its resumption.
         seconds: Between two checkpoints within an epoch.
+        team: The ranks of the run. The first reads and writes for all.
     """
 
     loop: Loop
@@ -45,19 +47,20 @@ class Keeper:
     objective: PyroELBO
     facts: Mapping[str, Any]
     seconds: float
+    team: Team = field(default_factory=Team)
     _best: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     _saved_at: float = field(default_factory=monotonic)
 
     @property
     def last(self) -> Path | None:
-        """The last checkpoint, where there is one."""
+        """The last checkpoint, where there is one that this rank can see."""
         path = self._path("last.safetensors")
         return path if path is not None and path.exists() else None
 
     def start_over(self) -> None:
         """Make the folder; remove what an earlier run left, which must not be taken for ours."""
         folder = self.loop.run_dir
-        if folder is None:
+        if folder is None or not self.team.first:
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +82,7 @@ class Keeper:
             CheckpointError: It is damaged, or belongs to another run; then nothing has changed.
         """
         path = self.loop.run_dir / "last.safetensors"  # type: ignore[operator]
-        tensors, meta = read_checkpoint(path)
+        tensors, meta = self._read(path)
         for name, here in self.facts.items():
             there = meta["run"].get(name)
             if there != here:
@@ -112,6 +115,9 @@ class Keeper:
         if path is None:
             return
         self._check_finite()
+        self._saved_at = monotonic()
+        if not self.team.first:
+            return
         optimizer, optimizer_numbers = save_optimizer(self.loop.optimizer)
         rng, rng_numbers = save_streams()
         tensors = {
@@ -129,12 +135,13 @@ class Keeper:
         self._check_finite()
         path = self._path("best.safetensors")
         if path is not None:
-            write_checkpoint(path, self._pair(), self._meta())
+            if self.team.first:
+                write_checkpoint(path, self._pair(), self._meta())
         else:
             self._best = [(tensor, tensor.detach().clone()) for tensor in self._pair().values()]
 
     def load_best(self) -> None:
-        """Give the pair the tensors that `save_best` kept.
+        """Give the pair the tensors that `save_best` kept; of several ranks, on all of them.
 
         Raises:
             CheckpointError: No epoch was finished, or the file has been removed or damaged.
@@ -143,7 +150,7 @@ class Keeper:
             raise CheckpointError("the run stopped within its first epoch, so none is the best")
         path = self._path("best.safetensors")
         if path is not None:
-            tensors, _ = read_checkpoint(path)
+            tensors, _ = self._read(path)
             leaves = {**self.placed.leaves, **self.loop.optimizer.leaves}
             self._best = matched(path, tensors, leaves, self.placed.buffers)
         copy_into(self._best)
@@ -151,7 +158,7 @@ class Keeper:
     def append_history(self) -> None:
         """Add the last entry to history.jsonl."""
         path = self._path("history.jsonl")
-        if path is not None:
+        if path is not None and self.team.first:
             with open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(self.loop.history[-1]) + "\n")
 
@@ -167,9 +174,12 @@ class Keeper:
 
     def _write_history(self) -> None:
         path = self._path("history.jsonl")
-        if path is not None:
+        if path is not None and self.team.first:
             lines = "".join(json.dumps(entry) + "\n" for entry in self.loop.history)
             write_whole(path.with_name(path.name + ".unfinished"), path, lines.encode())
+
+    def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        return self.team.from_first(lambda: read_checkpoint(path))
 
     def _path(self, name: str) -> Path | None:
         return None if self.loop.run_dir is None else self.loop.run_dir / name

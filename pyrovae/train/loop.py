@@ -26,6 +26,7 @@ class Loop:
         batch: How many of its batches are behind us.
         history: One entry per epoch done.
         best: Epoch and value of the best validation so far; empty before the first.
+        rank: Of this process among those of the run; 0 writes files and speaks.
     """
 
     model: Program
@@ -40,6 +41,7 @@ class Loop:
     history: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)
     stopping: bool = False
+    rank: int = 0
 
     def __post_init__(self) -> None:
         self.start_epoch()

@@ -35,7 +35,10 @@ class Run:
         return sum(entry["seconds"] for entry in self.history)
 
     def load_best(self) -> None:
-        """Give the pair the parameters and buffers of the best epoch, as `best` names it."""
+        """Give the pair the parameters and buffers of the best epoch, as `best` names it.
+
+        Of several ranks each calls it: the first reads the file for all.
+        """
         self._keeper.load_best()
 
     def __repr__(self) -> str:

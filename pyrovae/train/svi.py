@@ -16,6 +16,7 @@ from ..capture import keeping_buffers
 from ..errors import ParameterError
 from ..tracing import Program, captured_parameters, own_parameters, undisturbed
 from .compiled import CompiledStep
+from .exchange import Exchange
 from .optimizer import JointOptimizer
 from .taken import Taken
 
@@ -78,6 +79,7 @@ class SVI(pyro.infer.SVI):
         self._checked = False
         self._networks: list[nn.Module] = []
         self._compiled: CompiledStep | None = None
+        self.exchange: Exchange | None = None  # where several ranks train together
 
     def step(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Take one gradient step; returns the loss as a float (a tuple for losses with two)."""
@@ -95,11 +97,14 @@ class SVI(pyro.infer.SVI):
         Compiled, no later step is taken either, so that whoever looks at times only finds the
         parameters of the last good step.
         """
+        taken = None
         if self.compile and self._checked:
             taken = self._compiled_step(only_finite=True)(args, kwargs)
-            if taken is not None:
+            if taken is not None and self.exchange is None:
                 return taken
-        loss = self.backward(*args, **kwargs)
+        loss = self.summed_gradients(*args, **kwargs) if taken is None else taken.loss
+        if self.exchange is not None and taken is not None:
+            loss = self.exchange(loss)
         norm = self.optimizer.gradient_norm()
         finite = torch.isfinite(norm + (loss[0] if isinstance(loss, tuple) else loss))
         if finite:
@@ -149,6 +154,17 @@ class SVI(pyro.infer.SVI):
         self._captured = leaves
         return loss
 
+    def summed_gradients(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """`backward`, and where several ranks train together, the sum over their batches."""
+        if self.exchange is None:
+            return self.backward(*args, **kwargs)
+        try:
+            loss = self.backward(*args, **kwargs)
+        except ValueError:
+            self.exchange.failed()  # so that the other ranks do not wait for this one
+            raise
+        return self.exchange(loss)
+
     def _keeping_buffers(self) -> AbstractContextManager[Any]:
         return keeping_buffers() if self.compile else nullcontext()
 
@@ -161,6 +177,7 @@ class SVI(pyro.infer.SVI):
                 self.optimizer,
                 self._networks,
                 only_finite=only_finite,
+                exchange=self.exchange,
             )
         return self._compiled
 

@@ -9,6 +9,9 @@ class Callback:
     A run that is resumed makes its callbacks anew, so keep nothing that could not be found again
     from `loop`: its `step`, `epoch`, `progress`, `history`. What a callback draws from the global
     random streams is part of the run, except in `on_start`.
+
+    Of several ranks each has its own, called at the same moments; `loop.rank` tells which it is.
+    Those other than 0 should write no files, and all must draw the same.
     """
 
     def on_start(self, loop: Loop) -> None:

@@ -13,6 +13,8 @@ class ProgressBar(Callback):
         self._bar: tqdm | None = None
 
     def on_start(self, loop: Loop) -> None:
+        if loop.rank > 0:
+            return
         self._bar = tqdm(total=loop.total_steps, initial=loop.step, unit="step", disable=None)
         self._describe(loop)
 

@@ -29,6 +29,8 @@ class TensorBoard(Callback):
         self._writer: Any = None
 
     def on_start(self, loop: Loop) -> None:
+        if loop.rank > 0:
+            return
         from torch.utils.tensorboard import SummaryWriter  # slow, and optional
 
         if self.log_dir is None and loop.run_dir is None:
@@ -38,6 +40,8 @@ class TensorBoard(Callback):
         self._writer = SummaryWriter(str(folder), purge_step=loop.step + 1)
 
     def on_epoch(self, loop: Loop) -> None:
+        if self._writer is None:
+            return
         entry = loop.history[-1]
         for name, value in entry.items():
             if name not in ("epoch", "step") and value is not None:
