@@ -194,6 +194,11 @@ def with_distributions(program: Program, change: Callable[[str, Any], Any]) -> P
     return cast(Program, _Changed(change)(program))
 
 
+def noticed(program: Program, call: Callable[[], None]) -> Program:
+    """The program, which calls `call` at each sample statement, those of plates included."""
+    return cast(Program, _Noticed(call)(program))
+
+
 @contextmanager
 def undisturbed() -> Iterator[list[nn.Module]]:
     """Hide what runs here from outer handlers; restore random streams and networks' buffers.
@@ -356,6 +361,17 @@ class _Changed(Messenger):
     def _pyro_sample(self, msg: Message) -> None:
         if not (msg["is_observed"] or msg["done"] or site_is_subsample(msg)):
             msg["fn"] = self._change(cast(str, msg["name"]), msg["fn"])
+
+
+class _Noticed(Messenger):
+    """Say that there is a sample statement."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        super().__init__()
+        self._call = call
+
+    def _pyro_sample(self, msg: Message) -> None:
+        self._call()
 
 
 class _OwnParameters(Messenger):

@@ -35,6 +35,7 @@ class CompiledStep:
         networks: Those that the pair runs.
         only_finite: Leave everything as it is from the first step on whose loss or gradient is
             not finite.
+        tolerance: See `Captured`.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class CompiledStep:
         networks: Sequence[nn.Module],
         *,
         only_finite: bool = False,
+        tolerance: float | None = None,
     ) -> None:
         self._model, self._guide = model, guide
         self._objective, self._loss = loss, differentiable(loss)
@@ -61,7 +63,9 @@ class CompiledStep:
         self._batch: tuple[list[Any], Any] = [], None
         self._moving: list[Tensor] = []
         start_state(optimizer.torch, [leaf for leaf in self._leaves if leaf.grad is not None])
-        self.captured = Captured(self._run, "the training step", loose=self._loose)
+        self.captured = Captured(
+            self._run, "the training step", loose=self._loose, tolerance=tolerance
+        )
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Taken | None:
         """Take a step; None where it must be taken eagerly."""

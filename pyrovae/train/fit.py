@@ -23,6 +23,7 @@ from .loop import Loop
 from .make_optimizer import OptimizerLike, make_optimizer
 from .measure import Share, Validation, batch_plate_of, first_loss
 from .placement import place
+from .precision import PrecisionName
 from .run import Run
 from .schedules import Schedule, set_rate
 from .streams import kept_streams, restore_streams, torch_streams
@@ -52,6 +53,7 @@ def fit(
     checkpoint_seconds: float = 60.0,
     device: torch.device | str | None = None,
     compile: bool | Literal["auto"] = False,
+    precision: PrecisionName = "full",
     seed: int | None = 0,
     progress: bool = True,
 ) -> Run:
@@ -86,6 +88,8 @@ def fit(
         device: Where pair and batches go; None is CUDA when present, else the CPU.
         compile: Capture the whole step as one graph and run it compiled (see `SVI`); "auto" where
             the run is long enough to win back what compiling costs.
+        precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
+            bfloat16, all else in float32); see `Precision`. Validation is in full.
         seed: Of all random streams, set before the first step; None leaves the streams as they
             are, and takes 0 for the order of the data.
         progress: Show a progress bar, where stderr is a terminal.
@@ -118,7 +122,10 @@ def fit(
     placed = place(model, guide, first, device)
     worth_it = epochs * len(source) >= _LONG if compile == "auto" else compile
     by_lr = make_optimizer(optimizer, placed.leaves, lr)
-    svi = SVI(model, guide, by_lr, objective, clip_norm=clip_norm, compile=worth_it)
+    svi = SVI(
+        model, guide, by_lr, objective,
+        clip_norm=clip_norm, compile=worth_it, precision=precision,
+    )  # fmt: skip
     svi.optimizer.cover(placed.leaves)
 
     # Where the run stands, what is kept of it, how it is measured.
