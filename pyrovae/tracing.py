@@ -57,8 +57,11 @@ class Pair:
         vectorize_particles: bool,
         max_plate_nesting: int | None = None,
         alias: Alias | None = None,
+        same: Trace | None = None,
     ) -> tuple[list[tuple[Trace, Trace]], int | None]:
         """Of guide and model: one of all particles and the particle plate's dim, or one of each.
+
+        All are on one subsample: that of `same`, where it is given.
 
         Raises:
             ShapeError: The pair cannot take the particle axis, or `num_particles` is below one.
@@ -68,14 +71,14 @@ class Pair:
         if num_particles == 1 or not vectorize_particles:
             traces: list[tuple[Trace, Trace]] = []
             for _ in range(num_particles):
-                same = only_subsample_sites(traces[0]) if traces else None
+                same = only_subsample_sites(traces[0]) if traces else same
                 traces.append(self.trace(replay=same, alias=alias))
                 if num_particles > 1:
                     self._score_draws(traces[-1][0])
             return traces, None
         depth = self.plate_nesting() if max_plate_nesting is None else max_plate_nesting
         try:
-            return [self.trace(num_particles, depth, alias=alias)], -depth - 1
+            return [self.trace(num_particles, depth, same, alias)], -depth - 1
         except PyrovaeError:
             raise
         except (RuntimeError, ValueError, IndexError) as error:
