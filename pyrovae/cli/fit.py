@@ -59,6 +59,10 @@ def fit_parser() -> Parser:
         help="Epochs over which the KL weight of --objective Beta rises from 0.")  # fmt: skip
     add("--seed", type=NonNegativeInt, default=0, help="Of initial weights, batches and noise.")
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
+    add("--precision", choices=["full", "tf32", "bf16"], default="full",
+        help="bf16: networks in bfloat16; tf32: CUDA's matrix products with TF32.")  # fmt: skip
+    add("--memory", type=PositiveInt,
+        help="Bytes for one step; particles beyond them come in chunks.")  # fmt: skip
     add("--run", type=str, help="Run folder; default: runs/DATA-MODEL-OBJECTIVE-SEED.")
     add("--resume", action="store_true", help="Continue the run in that folder.")
     add("--overwrite", action="store_true", help="Replace the run in that folder.")
@@ -107,11 +111,14 @@ def run_fit(words: Sequence[str]) -> None:
         run_dir=run_dir,
         resume=config.resume,
         device=config.device,
+        precision=config.precision,
+        memory=config.memory,
         seed=config.seed,
     )
 
     trained = time.perf_counter()
-    print(f"trained {run.steps} steps in {run.seconds:.1f} s")
+    peak = "" if run.peak_bytes is None else f", {run.peak_bytes / 1e6:.0f} MB at the peak"
+    print(f"trained {run.steps} steps in {run.seconds:.1f} s{peak}")
     if config.test_particles > 0:
         if len(val):
             run.load_best()

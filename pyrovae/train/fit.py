@@ -16,6 +16,7 @@ from ..data import Batchable, BatchSource, Dataset, batches
 from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
 from ..tracing import Program, undisturbed
+from .budget import within
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
 from .keeper import Keeper
@@ -54,6 +55,7 @@ def fit(
     device: torch.device | str | None = None,
     compile: bool | Literal["auto"] = False,
     precision: PrecisionName = "full",
+    memory: int | None = None,
     seed: int | None = 0,
     progress: bool = True,
 ) -> Run:
@@ -90,6 +92,9 @@ def fit(
             the run is long enough to win back what compiling costs.
         precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
             bfloat16, all else in float32); see `Precision`. Validation is in full.
+        memory: Bytes that the tensors of one step's forward and backward pass may take: where all
+            particles at once would take more, `objective.in_chunks` of as many as fit, whose
+            value and gradient are the same; those steps are not compiled.
         seed: Of all random streams, set before the first step; None leaves the streams as they
             are, and takes 0 for the order of the data.
         progress: Show a progress bar, where stderr is a terminal.
@@ -120,6 +125,10 @@ def fit(
     if seed is not None:
         pyro.set_rng_seed(seed)
     placed = place(model, guide, first, device)
+    if memory is not None:
+        leaves = list(placed.leaves.values())
+        at_home = [tensor.to(device) for tensor in first]
+        objective = within(memory, objective, model, guide, at_home, leaves)
     worth_it = epochs * len(source) >= _LONG if compile == "auto" else compile
     by_lr = make_optimizer(optimizer, placed.leaves, lr)
     svi = SVI(
