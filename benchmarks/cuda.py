@@ -19,6 +19,7 @@ STEPS = {
     "evidence": [
         sys.executable, "benchmarks/evidence.py", "--device", "cuda", "--data", "256"
     ],
+    "memory": [sys.executable, "benchmarks/memory.py", "--device", "cuda"],
 }  # fmt: skip
 
 

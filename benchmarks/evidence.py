@@ -19,6 +19,14 @@ from pyrovae.models import VAE
 from pyrovae.nn import MLP
 
 
+def one_layer_net(device, num_data):
+    """The net with random weights, and binary data."""
+    pyro.set_rng_seed(0)
+    network = partial(MLP, hidden=(200, 200), activation=nn.Tanh)
+    vae = VAE((784,), 50, encoder=network, decoder=network).to(device)
+    return vae, torch.bernoulli(torch.full((num_data, 784), 0.3, device=device))
+
+
 @torch.no_grad()
 def by_hand(vae, x, num_particles, chunk=128):
     """Importance sampling with Bernoulli and normal densities written out. [N] -> [N]"""
@@ -46,10 +54,7 @@ if __name__ == "__main__":
     parser.add_argument("--num-particles", type=int, default=5000)
     parser.add_argument("--data", type=int, default=32)
     words = parser.parse_args()
-    pyro.set_rng_seed(0)
-    network = partial(MLP, hidden=(200, 200), activation=nn.Tanh)
-    vae = VAE((784,), 50, encoder=network, decoder=network).to(words.device)
-    x = torch.bernoulli(torch.full((words.data, 784), 0.3, device=words.device))
+    vae, x = one_layer_net(words.device, words.data)
     k = words.num_particles
 
     ours = log_evidence(vae.model, vae.guide, x, num_particles=k, seed=1)

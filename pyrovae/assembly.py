@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .errors import PlateError, SiteError
 from .layout import Layout, batch_axis, common_scale, nesting
-from .site import Site
+from .site import JoinedSite, Site
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,26 @@ def assemble(
         scale=common_scale(every, layout),
         num_particles=num_particles,
         batch_size=batch_size,
+    )
+
+
+def scored(p: Particles) -> Particles:
+    """The same particles, each site with its log-density and without what only gave it."""
+    return replace(
+        p,
+        model_sites={name: site.scored() for name, site in p.model_sites.items()},
+        guide_sites={name: site.scored() for name, site in p.guide_sites.items()},
+    )
+
+
+def joined(parts: list[Particles]) -> Particles:
+    """Particles of the same data, one group after the other."""
+    model_sites, guide_sites = ([p.model_sites for p in parts], [p.guide_sites for p in parts])
+    return replace(
+        parts[0],
+        model_sites={n: JoinedSite.of(tuple(s[n] for s in model_sites)) for n in model_sites[0]},
+        guide_sites={n: JoinedSite.of(tuple(s[n] for s in guide_sites)) for n in guide_sites[0]},
+        num_particles=sum(p.num_particles for p in parts),
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .assembly import Particles, assemble
+from .assembly import Particles, assemble, joined, scored
 from .errors import SiteError
 from .layout import Layout, batch_axis, nesting
+from .recompute import in_chunks
 from .tracing import (
     Pair,
     Program,
@@ -33,6 +34,7 @@ def draw(
     batch_plate: str | None = "auto",
     max_plate_nesting: int | None = None,
     fixed_latents: bool = False,
+    chunk: int | None = None,
     **kwargs: Any,  # noqa: ANN401
 ) -> Particles:
     """Draw K particles per datum from the guide and score them under model and guide.
@@ -49,6 +51,10 @@ def draw(
         max_plate_nesting: Number of batch dims that plates occupy, where it is known already.
             By default one extra pass, without side effects, finds it when K > 1.
         fixed_latents: Hand every draw on as a constant, through which no gradient flows.
+        chunk: Draw so many particles at a time at most, and keep of each its latents and
+            log-densities. What a gradient needs beside them is made again in the backward pass,
+            so that memory does not grow with K; each is drawn twice. The model's distribution of
+            the data is not kept.
 
     Raises:
         PlateError: No plate, or more than one, encloses every site.
@@ -65,8 +71,24 @@ def draw(
         torch.Size([4, 3])
     """
     pair = Pair(model, guide, args, kwargs, fixed_latents)
-    traces, particle_dim = pair.traces(num_particles, vectorize_particles, max_plate_nesting)
-    return assemble([recordings(t) for t in traces], num_particles, particle_dim, batch_plate)
+
+    depth = max_plate_nesting
+
+    def some(count: int, same: Trace | None) -> tuple[Particles, Trace]:
+        traces, dim = pair.traces(count, vectorize_particles, depth, same=same)
+        p = assemble([recordings(t) for t in traces], count, dim, batch_plate)
+        return p, only_subsample_sites(traces[0])
+
+    if chunk is None or num_particles <= chunk:
+        return some(num_particles, None)[0]
+    if vectorize_particles and depth is None:
+        depth = pair.plate_nesting()
+
+    def part(count: int, same: Trace | None) -> tuple[Particles, Trace]:
+        p, subsample = some(count, same)
+        return scored(p), subsample
+
+    return joined(in_chunks(num_particles, chunk, part))
 
 
 def dream(

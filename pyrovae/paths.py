@@ -1,15 +1,17 @@
 """Particles whose latents stand on aliases, where the gradient to the guide can be weighed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from .assembly import Particles, assemble, with_guide
+from .assembly import Particles, assemble, joined, scored, with_guide
+from .recompute import in_chunks, recomputed
 from .site import Site
-from .tracing import Pair, Program, Trace, recordings, sample_sites
+from .tracing import Pair, Program, Trace, only_subsample_sites, recordings, sample_sites
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,10 @@ class Paths:
 
     Attributes:
         particles: The model scored at the aliases, the guide as it was drawn.
-        traces: Of the guide with aliases for values: one, or one per particle.
     """
 
     particles: Particles
-    traces: list[Trace]
-    _pair: Pair
-    _particle_dim: int | None
+    _parts: list["_Part"]
 
     def rescored(self) -> Particles:
         """The same particles with the guide run and scored again, at the aliases.
@@ -36,19 +35,18 @@ class Paths:
             KeyError: A flow of the guide has no inverse, and cannot score what it did not draw.
             NotImplementedError: Likewise.
         """
-        again = self._pair.record_guide(
-            self.particles.num_particles, self._particle_dim, self.traces
-        )
-        p = with_guide(self.particles, again)
-        _ = p.log_q  # the networks of conditional distributions may run no sooner than this
-        return p
+        if len(self._parts) == 1:
+            return self._parts[0].rescored()
+        # Under other aliases each time: a flow remembers what it has scored.
+        again = [partial(_scored_afresh, part) for part in self._parts]
+        return joined([recomputed(run) for run in again])
 
     def along(self, total: Tensor) -> Tensor:
         """Zero, with the gradient of a scalar along the latents alone.
 
         Whatever else the scalar depends on, declared to Pyro or not, gets none of it.
         """
-        aliases = [alias for _, _, alias in self._aliases()]
+        aliases = [alias for part in self._parts for _, _, alias in part.aliases()]
         zero = torch.zeros_like(total)
         if not aliases or not total.requires_grad:
             return zero
@@ -58,19 +56,12 @@ class Paths:
 
     def weigh(self, factor: Tensor) -> None:
         """Multiply the gradient that reaches the latents by a factor for each particle [K, B]."""
-        rows = factor.split(1) if self._particle_dim is None else [factor]
-        for index, site, alias in self._aliases():
-            event_dim = site.distributions[index].event_dim
-            _multiply_gradient(alias, site.layout.spread(rows[index], alias, event_dim))
-
-    def _aliases(self) -> Iterator[tuple[int, Site, Tensor]]:
-        """Number of the trace, site and tensor, of those through which a gradient can pass."""
-        for index, trace in enumerate(self.traces):
-            for name, site in self.particles.guide_sites.items():
-                if not site.is_observed:
-                    for alias in _with_soft(cast(Tensor, trace.nodes[name]["value"])):
-                        if alias.requires_grad:
-                            yield index, site, alias
+        sizes = [part.particles.num_particles for part in self._parts]
+        for part, own in zip(self._parts, factor.split(sizes), strict=True):
+            rows = own.split(1) if part.particle_dim is None else [own]
+            for index, site, alias in part.aliases():
+                event_dim = site.distributions[index].event_dim
+                _multiply_gradient(alias, site.layout.spread(rows[index], alias, event_dim))
 
 
 def draw_paths(
@@ -81,6 +72,7 @@ def draw_paths(
     vectorize_particles: bool = True,
     batch_plate: str | None = "auto",
     max_plate_nesting: int | None = None,
+    chunk: int | None = None,
     **kwargs: Any,  # noqa: ANN401
 ) -> Paths:
     """Draw particles as `draw` does, and put the model on aliases of their latents.
@@ -94,15 +86,61 @@ def draw_paths(
         torch.Size([4, 3])
     """
     pair = Pair(model, guide, args, kwargs)
-    aliased: list[Trace] = []
+    depth = max_plate_nesting
 
-    def alias(trace: Trace) -> Trace:
-        aliased.append(_aliased(trace))
-        return aliased[-1]
+    def some(count: int, same: Trace | None) -> tuple[_Part, Trace]:
+        aliased: list[Trace] = []
 
-    traces, dim = pair.traces(num_particles, vectorize_particles, max_plate_nesting, alias)
-    p = assemble([recordings(t) for t in traces], num_particles, dim, batch_plate)
-    return Paths(p, aliased, pair, dim)
+        def alias(trace: Trace) -> Trace:
+            aliased.append(_aliased(trace))
+            return aliased[-1]
+
+        traces, dim = pair.traces(count, vectorize_particles, depth, alias, same)
+        p = assemble([recordings(t) for t in traces], count, dim, batch_plate)
+        return _Part(p, aliased, pair, dim), only_subsample_sites(traces[0])
+
+    if chunk is None or num_particles <= chunk:
+        part, _ = some(num_particles, None)
+        return Paths(part.particles, [part])
+    if vectorize_particles and depth is None:
+        depth = pair.plate_nesting()
+
+    def part_of(count: int, same: Trace | None) -> tuple[_Part, Trace]:
+        part, subsample = some(count, same)
+        return replace(part, particles=scored(part.particles)), subsample
+
+    parts = in_chunks(num_particles, chunk, part_of)
+    return Paths(joined([part.particles for part in parts]), parts)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Particles that were drawn together, and the traces of the guide with aliases for values."""
+
+    particles: Particles
+    traces: list[Trace]
+    pair: Pair
+    particle_dim: int | None
+
+    def rescored(self) -> Particles:
+        count = self.particles.num_particles
+        again = self.pair.record_guide(count, self.particle_dim, self.traces)
+        p = with_guide(self.particles, again)
+        _ = p.log_q  # the networks of conditional distributions may run no sooner than this
+        return p
+
+    def aliases(self) -> Iterator[tuple[int, Site, Tensor]]:
+        """Number of the trace, site and tensor, of those through which a gradient can pass."""
+        for index, trace in enumerate(self.traces):
+            for name, site in self.particles.guide_sites.items():
+                if not site.is_observed:
+                    for alias in _with_soft(cast(Tensor, trace.nodes[name]["value"])):
+                        if alias.requires_grad:
+                            yield index, site, alias
+
+
+def _scored_afresh(part: _Part) -> Particles:
+    return scored(replace(part, traces=[_aliased(trace) for trace in part.traces]).rescored())
 
 
 _SOFT = "_unquantize"  # where Pyro's straight-through distributions keep what they rounded

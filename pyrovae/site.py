@@ -1,8 +1,9 @@
 """One sample statement of a pair, over all its particles."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, cast
 
 import torch
@@ -68,6 +69,19 @@ class Site:
         ]
         return self.collect(log_probs)
 
+    def scored(self) -> "Site":
+        """The same site, which knows its log-density; of what was observed it knows no more.
+
+        The distribution of the data is by far the largest thing that particles hold.
+        """
+        log_prob = self.log_prob
+        other = self
+        if self.is_observed:
+            outlines = tuple(_Outline(fn.has_rsample, fn.event_dim) for fn in self.distributions)
+            other = replace(self, distributions=outlines, _messages=())
+        vars(other)["log_prob"] = log_prob  # where the cached property keeps it
+        return other
+
     def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
         """Mask and sum one tensor per distribution as the site's log-density is. -> [K, B]."""
         parts = []
@@ -101,3 +115,47 @@ class Site:
                     "`pyro.plate`"
                 )
         return log_prob.expand(torch.broadcast_shapes(log_prob.shape, torch.Size(sizes)))
+
+
+@dataclass(frozen=True)
+class JoinedSite(Site):
+    """The same site of several groups of particles, one group after the other."""
+
+    parts: tuple[Site, ...] = ()
+
+    @classmethod
+    def of(cls, parts: tuple[Site, ...]) -> "JoinedSite":
+        """Join the groups' sites."""
+        first = parts[0]
+        return cls(
+            name=first.name,
+            distributions=tuple(fn for part in parts for fn in part.distributions),
+            is_observed=first.is_observed,
+            is_auxiliary=first.is_auxiliary,
+            layout=first.layout,
+            masks=tuple(mask for part in parts for mask in part.masks),
+            _values=(),
+            _messages=(),
+            parts=parts,
+        )
+
+    @cached_property
+    def value(self) -> Tensor:
+        return torch.cat([part.value for part in self.parts])
+
+    @cached_property
+    def log_prob(self) -> Tensor:
+        return torch.cat([part.log_prob for part in self.parts])
+
+    def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
+        tensors: Iterator[Tensor] = iter(per_trace)
+        parts = [p.collect(list(islice(tensors, len(p.distributions)))) for p in self.parts]
+        return torch.cat(parts)
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """What is kept of a distribution."""
+
+    has_rsample: bool
+    event_dim: int

@@ -57,8 +57,11 @@ class Pair:
         vectorize_particles: bool,
         max_plate_nesting: int | None = None,
         alias: Alias | None = None,
+        same: Trace | None = None,
     ) -> tuple[list[tuple[Trace, Trace]], int | None]:
         """Of guide and model: one of all particles and the particle plate's dim, or one of each.
+
+        All are on one subsample: that of `same`, where it is given.
 
         Raises:
             ShapeError: The pair cannot take the particle axis, or `num_particles` is below one.
@@ -68,14 +71,14 @@ class Pair:
         if num_particles == 1 or not vectorize_particles:
             traces: list[tuple[Trace, Trace]] = []
             for _ in range(num_particles):
-                same = only_subsample_sites(traces[0]) if traces else None
+                same = only_subsample_sites(traces[0]) if traces else same
                 traces.append(self.trace(replay=same, alias=alias))
                 if num_particles > 1:
                     self._score_draws(traces[-1][0])
             return traces, None
         depth = self.plate_nesting() if max_plate_nesting is None else max_plate_nesting
         try:
-            return [self.trace(num_particles, depth, alias=alias)], -depth - 1
+            return [self.trace(num_particles, depth, same, alias)], -depth - 1
         except PyrovaeError:
             raise
         except (RuntimeError, ValueError, IndexError) as error:
@@ -192,6 +195,11 @@ def with_distributions(program: Program, change: Callable[[str, Any], Any]) -> P
     observed sites nor those of subsamples.
     """
     return cast(Program, _Changed(change)(program))
+
+
+def noticed(program: Program, call: Callable[[], None]) -> Program:
+    """The program, which calls `call` at each sample statement, those of plates included."""
+    return cast(Program, _Noticed(call)(program))
 
 
 @contextmanager
@@ -356,6 +364,17 @@ class _Changed(Messenger):
     def _pyro_sample(self, msg: Message) -> None:
         if not (msg["is_observed"] or msg["done"] or site_is_subsample(msg)):
             msg["fn"] = self._change(cast(str, msg["name"]), msg["fn"])
+
+
+class _Noticed(Messenger):
+    """Say that there is a sample statement."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        super().__init__()
+        self._call = call
+
+    def _pyro_sample(self, msg: Message) -> None:
+        self._call()
 
 
 class _OwnParameters(Messenger):

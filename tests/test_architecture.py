@@ -14,11 +14,12 @@ PACKAGE = Path(__file__).parent.parent / "pyrovae"
 # A room may import the rooms of the lines above its own; rooms of one line never each other.
 ORDER = [
     {"errors"},
-    {"math", "substitution", "capture"},
+    {"math", "substitution", "capture", "memory"},
     {"data", "nn", "layout"},
     {"site"},
     {"assembly"},
     {"tracing"},
+    {"recompute"},
     {"particles"},
     {"parameters", "kl", "paths"},
     {"models"},
@@ -43,6 +44,7 @@ STRANGERS = {
             "site",
             "assembly",
             "tracing",
+            "recompute",
             "particles",
             "parameters",
             "kl",

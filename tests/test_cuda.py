@@ -141,3 +141,49 @@ def test_ranks_on_two_gpus_follow_one(tmp_path, monkeypatch):
                 torch.testing.assert_close(
                     found[part], expected[part], rtol=1e-6, atol=1e-8, check_device=False
                 )
+
+
+def test_bfloat16_and_tf32_follow_float32():
+    digits = data.digits()
+    bounds = {}
+    for precision in ("full", "tf32", "bf16"):
+        vae = make_vae(conv=True)
+        options = dict(objective=IWAE(5), epochs=2, precision=precision, progress=False)
+        bounds[precision] = fit(vae.model, vae.guide, digits, **options).history[-1]["val"]
+        assert all(p.dtype == torch.float32 for p in vae.parameters())
+        assert not torch.backends.cuda.matmul.allow_tf32
+    assert abs(bounds["tf32"] - bounds["full"]) < 1.0, bounds
+    assert abs(bounds["bf16"] - bounds["full"]) < 2.0, bounds
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_low_precision_is_captured(precision):
+    vae = make_vae(conv=False)
+    options = dict(objective=IWAE(5), epochs=2, compile=True, precision=precision, progress=False)
+    run = fit(vae.model, vae.guide, data.digits(), **options)
+    assert run.history[-1]["val"] > run.history[0]["val"]
+
+
+@pytest.mark.parametrize("make", [IWAE, DReG], ids=["IWAE", "DReG"])
+def test_chunks_give_the_gradient_of_all_particles(make):
+    vae = make_vae(conv=True).double().cuda()
+    x = data.digits().test.x[:4].double().cuda()
+    found = []
+    for size in (None, 1):
+        objective = make(5, vectorize_particles=False)
+        objective = objective if size is None else objective.in_chunks(size)
+        pyro.set_rng_seed(3)
+        loss = objective.differentiable_loss(vae.model, vae.guide, x)
+        leaves = [p for p in vae.parameters() if p.requires_grad]
+        found.append([loss.detach(), *torch.autograd.grad(loss, leaves)])
+    torch.testing.assert_close(found[0], found[1], rtol=1e-8, atol=1e-10)
+
+
+def test_memory_is_reported_and_a_budget_kept():
+    vae = make_vae(conv=True)
+    options = dict(objective=IWAE(200), epochs=1, batch_size=100, progress=False)
+    plain = fit(vae.model, vae.guide, data.digits(), **options)
+    assert plain.history[0]["peak_bytes"] == plain.peak_bytes > 0
+    budget = plain.peak_bytes // 4
+    chunked = fit(vae.model, vae.guide, data.digits(), memory=budget, **options)
+    assert chunked.peak_bytes < 0.6 * plain.peak_bytes

@@ -40,6 +40,8 @@ class Captured:
         loose: Tensors that `run` writes and that small differences may leave far apart, such as
             parameters under Adam where a gradient is nothing but rounding; not compared.
         max_graphs: How many kinds of call are compiled; others are run as they are.
+        tolerance: Largest relative difference between the graph and the computation; by default
+            that of rounding in the type of what it gives.
         compiler: Makes code of a graph; None leaves the graph to torch's interpreter.
 
     Attributes:
@@ -54,10 +56,12 @@ class Captured:
         *,
         loose: Callable[[], Sequence[Tensor]] = tuple,
         max_graphs: int = 4,
+        tolerance: float | None = None,
         compiler: Compiler | None = compiled,
     ) -> None:
         self._run, self._name, self._loose = run, name, loose
         self._max_graphs, self._compiler = max_graphs, compiler
+        self._tolerance = tolerance
         self._graphs: dict[Hashable, _Graph] = {}
         self._last: Hashable = None
         self.seconds, self.refusal = 0.0, ""
@@ -131,7 +135,8 @@ class Captured:
         moved = _distance([after[i] for i in tight], [before[i] for i in tight])
         strayed = _distance([after[i] for i in tight], [changed[i] for i in tight])
         worst = max(_relative(found, expected), _ratio(strayed, moved))
-        if worst <= _tolerance(expected):
+        allowed = _rounding(expected) if self._tolerance is None else self._tolerance
+        if worst <= allowed:
             graph.trusted = True
             return found
         put(changed, after)
@@ -175,6 +180,6 @@ def _distance(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
     return total**0.5
 
 
-def _tolerance(tensors: Sequence[Tensor]) -> float:
+def _rounding(tensors: Sequence[Tensor]) -> float:
     floats = [tensor.dtype for tensor in tensors if tensor.is_floating_point()]
     return max((torch.finfo(dtype).eps ** 0.5 for dtype in floats), default=0.0)

@@ -62,6 +62,10 @@ def fit_parser() -> Parser:
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
     add("--compile", nargs="?", const="yes", default="no", choices=["no", "yes", "auto"],
         help="Capture and compile the training step; auto: if the run is long.")  # fmt: skip
+    add("--precision", choices=["full", "tf32", "bf16"], default="full",
+        help="bf16: networks in bfloat16; tf32: CUDA's matrix products with TF32.")  # fmt: skip
+    add("--memory", type=PositiveInt,
+        help="Bytes for one step; particles beyond them come in chunks.")  # fmt: skip
     add("--run", type=str, help="Run folder; default: runs/DATA-MODEL-OBJECTIVE-SEED.")
     add("--resume", action="store_true", help="Continue the run in that folder.")
     add("--overwrite", action="store_true", help="Replace the run in that folder.")
@@ -116,12 +120,15 @@ def run_fit(words: Sequence[str]) -> None:
         resume=config.resume,
         device=config.device,
         compile={"no": False, "yes": True}.get(config.compile, "auto"),
+        precision=config.precision,
+        memory=config.memory,
         seed=config.seed,
     )
 
     trained = time.perf_counter()
+    peak = "" if run.peak_bytes is None else f", {run.peak_bytes / 1e6:.0f} MB at the peak"
     compiling = f", after compiling for {run.compile_seconds:.1f} s" if run.compile_seconds else ""
-    say(f"trained {run.steps} steps in {run.seconds:.1f} s{compiling}")
+    say(f"trained {run.steps} steps in {run.seconds:.1f} s{compiling}{peak}")
     if config.test_particles > 0:
         if len(val):
             run.load_best()

@@ -1,8 +1,9 @@
 """What every estimator shares: Pyro's entry points over one hook, `bound(p) -> [B]`."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
 from pyro.infer import ELBO as PyroELBO
@@ -41,6 +42,9 @@ class ParticleELBO(PyroELBO, ABC):
 
     follows_bound: bool = True
     """Whether its gradient is meant to be that of its bound, so that one can check the other."""
+
+    particle_chunk: int | None = None
+    """Particles drawn at once, at most; None draws all: see `in_chunks`."""
 
     _fixed_latents = False
 
@@ -99,6 +103,32 @@ class ParticleELBO(PyroELBO, ABC):
                 f"{type(self).__name__} got num_particles={number}, needs >= 1; give a whole "
                 "number of particles per datum"
             )
+
+    def in_chunks(self, size: int) -> Self:
+        """This estimator, with memory for so many particles, however large K is.
+
+        Value and gradient stay those of all K particles, exactly: they are drawn in chunks of at
+        most `size`, of which only latents and log-densities are kept, and each chunk is drawn
+        again with the same random numbers where the backward pass needs it. That costs one more
+        run of the pair. Networks whose output depends on the other particles, as that of
+        BatchNorm does, see one chunk at a time.
+
+        Raises:
+            ShapeError: `size` is no whole number, or below one.
+
+        Example:
+            >>> from pyrovae.objectives import IWAE
+            >>> IWAE(num_particles=500).in_chunks(20)
+            IWAE(num_particles=500).in_chunks(20)
+        """
+        if not is_whole(size, 1):
+            raise ShapeError(
+                f"{type(self).__name__}.in_chunks got size={size}, needs >= 1; give the number of "
+                "particles that there is memory for"
+            )
+        other = copy.copy(self)
+        other.particle_chunk = size
+        return other
 
     @abstractmethod
     def bound(self, p: Particles) -> Tensor:
@@ -170,7 +200,8 @@ class ParticleELBO(PyroELBO, ABC):
         return loss.detach()
 
     def __repr__(self) -> str:
-        return as_written(self)
+        chunked = f".in_chunks({self.particle_chunk})" if self.particle_chunk else ""
+        return as_written(self) + chunked
 
     def state_dict(self) -> dict[str, Tensor]:
         """Tensors that steps change, by name, as they are: no copies. Most estimators have none.
@@ -215,6 +246,7 @@ class ParticleELBO(PyroELBO, ABC):
             batch_plate=self.batch_plate,
             max_plate_nesting=depth,
             fixed_latents=self._fixed_latents,
+            chunk=self.particle_chunk,
             **kwargs,
         )
 

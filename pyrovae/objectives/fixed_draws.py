@@ -42,14 +42,21 @@ class FixedDrawsELBO(ParticleELBO, ABC):
         return bound + (total - total.detach())
 
     def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
-        p = super().draw(model, guide, *args, **kwargs)
+        try:
+            p = super().draw(model, guide, *args, **kwargs)
+        except (KeyError, NotImplementedError) as error:
+            if self.particle_chunk is None:  # in chunks, what is drawn is scored at once
+                raise
+            raise self._cannot_score("a site", error) from error
         for name, site in p.guide_sites.items():
             try:
                 _ = site.log_prob
             except (KeyError, NotImplementedError) as error:
-                raise SiteError(
-                    f"{type(self).__name__} scores given values under the guide, and site "
-                    f"'{name}' cannot score any but its own draws ({error}); use a flow with an "
-                    "inverse, or objectives.IWAE"
-                ) from error
+                raise self._cannot_score(f"site '{name}'", error) from error
         return p
+
+    def _cannot_score(self, site: str, error: Exception) -> SiteError:
+        return SiteError(
+            f"{type(self).__name__} scores given values under the guide, and {site} cannot score "
+            f"any but its own draws ({error}); use a flow with an inverse, or objectives.IWAE"
+        )

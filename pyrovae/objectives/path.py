@@ -127,6 +127,7 @@ def paths_of(
         vectorize_particles=objective.vectorize_particles,
         batch_plate=objective.batch_plate,
         max_plate_nesting=objective._nesting(model, guide, args, kwargs),
+        chunk=objective.particle_chunk,
         **kwargs,
     )
 

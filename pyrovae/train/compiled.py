@@ -38,6 +38,7 @@ class CompiledStep:
             not finite.
         exchange: Where several ranks train together: the graph then gives this rank's gradients,
             and what follows is done after they are summed.
+        tolerance: See `Captured`.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class CompiledStep:
         *,
         only_finite: bool = False,
         exchange: Exchange | None = None,
+        tolerance: float | None = None,
     ) -> None:
         self._model, self._guide = model, guide
         self._objective, self._loss = loss, differentiable(loss)
@@ -66,7 +68,9 @@ class CompiledStep:
         self._batch: tuple[list[Any], Any] = [], None
         self._moving: list[Tensor] = []
         start_state(optimizer.torch, [leaf for leaf in self._leaves if leaf.grad is not None])
-        self.captured = Captured(self._run, "the training step", loose=self._loose)
+        self.captured = Captured(
+            self._run, "the training step", loose=self._loose, tolerance=tolerance
+        )
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Taken | None:
         """Take a step; None where it must be taken eagerly."""

@@ -27,6 +27,11 @@ def differentiable(loss: PyroELBO | Callable[..., Any]) -> Loss:
     the objective that equals them in value and gradient, where every latent is reparameterised.
     """
     if isinstance(loss, ParticleELBO):
+        if loss.particle_chunk is not None and loss.particle_chunk < loss.num_particles:
+            return _refusal(
+                f"{loss} draws its particles in chunks, and a graph would hold every chunk twice; "
+                "leave out `in_chunks`, or do not compile"
+            )
         return loss.differentiable_loss
     if type(loss) in (Trace_ELBO, TraceMeanField_ELBO):
         return _as_pyro(cast(Any, loss))
@@ -34,7 +39,13 @@ def differentiable(loss: PyroELBO | Callable[..., Any]) -> Loss:
         return _enumerated(loss)
     if isinstance(loss, PyroELBO):
         found = getattr(loss, "differentiable_loss", None)
-        return found if found is not None else _no_loss(loss)
+        return (
+            found
+            if found is not None
+            else _refusal(
+                f"{type(loss).__name__} has no differentiable_loss; use one of pyrovae.objectives"
+            )
+        )
     return loss
 
 
@@ -102,10 +113,8 @@ class _WithoutLooking(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _no_loss(loss: PyroELBO) -> Loss:
+def _refusal(reason: str) -> Loss:
     def refuse(*_: Any, **__: Any) -> Tensor:  # noqa: ANN401
-        raise CaptureError(
-            f"{type(loss).__name__} has no differentiable_loss; use one of pyrovae.objectives"
-        )
+        raise CaptureError(reason)
 
     return refuse

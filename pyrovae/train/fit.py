@@ -17,6 +17,7 @@ from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
 from ..tracing import Program, undisturbed
 from .alike import align, align_streams, check_alike
+from .budget import within
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
 from .distributed import Team, join
@@ -27,6 +28,7 @@ from .loop import Loop
 from .make_optimizer import OptimizerLike, make_optimizer
 from .measure import Validation, first_loss
 from .placement import place
+from .precision import PrecisionName
 from .run import Run
 from .schedules import Schedule, set_rate
 from .share import Share, batch_plate_of
@@ -58,6 +60,8 @@ def fit(
     checkpoint_seconds: float = 60.0,
     device: torch.device | str | None = None,
     compile: bool | Literal["auto"] = False,
+    precision: PrecisionName = "full",
+    memory: int | None = None,
     seed: int | None = 0,
     progress: bool = True,
 ) -> Run:
@@ -97,6 +101,11 @@ def fit(
         device: Where pair and batches go; None is CUDA when present, else the CPU.
         compile: Capture the whole step as one graph and run it compiled (see `SVI`); "auto" where
             the run is long enough to win back what compiling costs.
+        precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
+            bfloat16, all else in float32); see `Precision`. Validation is in full.
+        memory: Bytes that the tensors of one step's forward and backward pass may take: where all
+            particles at once would take more, `objective.in_chunks` of as many as fit, whose
+            value and gradient are the same; those steps are not compiled.
         seed: Of all random streams, set before the first step; None leaves the streams as they
             are, and takes 0 for the order of the data.
         progress: Show a progress bar, where stderr is a terminal.
@@ -132,9 +141,16 @@ def fit(
         pyro.set_rng_seed(seed)
     placed = place(model, guide, first, device)
     align(team, placed)
+    if memory is not None:
+        leaves = list(placed.leaves.values())
+        at_home = [tensor.to(device) for tensor in first]
+        objective = within(memory, objective, model, guide, at_home, leaves)
     worth_it = epochs * len(source) >= _LONG if compile == "auto" else compile
     by_lr = make_optimizer(optimizer, placed.leaves, lr)
-    svi = SVI(model, guide, by_lr, objective, clip_norm=clip_norm, compile=worth_it)
+    svi = SVI(
+        model, guide, by_lr, objective,
+        clip_norm=clip_norm, compile=worth_it, precision=precision,
+    )  # fmt: skip
     svi.optimizer.cover(placed.leaves)
     exchange = None
     if not team.alone:

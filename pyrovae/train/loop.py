@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..memory import forget_peak, peak_so_far
 from ..tracing import Program
 from .optimizer import JointOptimizer
 
@@ -75,6 +76,7 @@ class Loop:
         self._loss = torch.zeros((), dtype=torch.float64, device=self.device)
         self._norm = torch.zeros((), dtype=torch.float64, device=self.device)
         self._rows, self.seconds = 0, 0.0
+        forget_peak(self.device)
 
     def record(self, loss: float | Tensor, norm: Tensor, rows: int) -> None:
         """Add one step to the sums of the epoch; on a device nothing is waited for."""
@@ -86,6 +88,7 @@ class Loop:
     def summary(self) -> dict[str, Any]:
         """Entry of the epoch for the history, before validation."""
         groups = [] if self.optimizer.torch is None else self.optimizer.torch.param_groups
+        peak = peak_so_far(self.device)
         return {
             "epoch": self.epoch,
             "step": self.step,
@@ -94,6 +97,7 @@ class Loop:
             "lr": float(groups[0]["lr"]),
             "grad_norm": float(self._norm) / self.batch,
             "seconds": self.seconds,
+            **({} if peak is None else {"peak_bytes": peak}),
         }
 
     def position(self) -> dict[str, Any]:

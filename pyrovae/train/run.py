@@ -14,7 +14,8 @@ class Run:
     Attributes:
         history: One entry per epoch: "epoch" (from 1), "step" (steps so far), "train" and "val"
             (bounds in nats per datum; "val" is None without validation data, or where it was not
-            finite), "lr", "grad_norm" (mean over the epoch, before clipping), "seconds".
+            finite), "lr", "grad_norm" (mean over the epoch, before clipping), "seconds", on CUDA
+            also "peak_bytes" (the most that tensors took on the device at once, all included).
         best: "epoch" and "val" of the best validation; of the last epoch without validation data.
         steps: Optimiser steps, those before a resumption included.
         run_dir: The run's folder, if it has one: last.safetensors, best.safetensors,
@@ -33,6 +34,11 @@ class Run:
     def seconds(self) -> float:
         """Time of all epochs, validation and checkpoints included."""
         return sum(entry["seconds"] for entry in self.history)
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """Most memory that tensors took on the device at once; None off CUDA."""
+        return max((e["peak_bytes"] for e in self.history if "peak_bytes" in e), default=None)
 
     def load_best(self) -> None:
         """Give the pair the parameters and buffers of the best epoch, as `best` names it.

@@ -1,8 +1,8 @@
 """A drop-in for `pyro.infer.SVI`: one optimiser over all leaves, one gradient norm."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import pyro
 import torch
@@ -18,6 +18,7 @@ from ..tracing import Program, captured_parameters, own_parameters, undisturbed
 from .compiled import CompiledStep
 from .exchange import Exchange
 from .optimizer import JointOptimizer
+from .precision import Precision, PrecisionName
 from .taken import Taken
 
 
@@ -43,11 +44,14 @@ class SVI(pyro.infer.SVI):
             alone, and pairs that cannot be frozen run eagerly, the last with a `CaptureWarning`
             that says why. Changes of tensors in place and of learning rates take effect; Python
             numbers in a function's closure are frozen. Costs seconds, once.
+        precision: "full" computes as the tensors are; "bf16" runs networks, and nothing else, in
+            bfloat16; "tf32" lets CUDA round the factors of matrix products: see `Precision`.
+            Steps alone: `evaluate_loss` is in full.
 
     Raises:
         ParameterError: At the first step, where the pair declares no parameters, or computes with
             a network that it does not declare.
-        ConfigError: `optim` is no optimiser.
+        ConfigError: `optim` is no optimiser, or `precision` is unknown.
 
     Example:
         >>> from pyro.infer import Trace_ELBO
@@ -69,7 +73,9 @@ class SVI(pyro.infer.SVI):
         *,
         clip_norm: float | None = None,
         compile: bool = False,
+        precision: PrecisionName = "full",
     ) -> None:
+        self._precision = Precision(precision)
         self.optimizer = JointOptimizer(optim, clip_norm)
         wrapper = optim if isinstance(optim, PyroOptim) else PyroOptim(type(optim), {})
         super().__init__(model, guide, wrapper, loss, loss_and_grads, num_samples, num_steps)
@@ -84,7 +90,8 @@ class SVI(pyro.infer.SVI):
     def step(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Take one gradient step; returns the loss as a float (a tuple for losses with two)."""
         if self.compile and self._checked:
-            taken = self._compiled_step(only_finite=False)(args, kwargs)
+            with self._in_precision(args, kwargs):
+                taken = self._compiled_step(only_finite=False)(args, kwargs)
             if taken is not None:
                 return torch_item(taken.loss)
         loss = self.backward(*args, **kwargs)
@@ -99,12 +106,14 @@ class SVI(pyro.infer.SVI):
         """
         taken = None
         if self.compile and self._checked:
-            taken = self._compiled_step(only_finite=True)(args, kwargs)
+            with self._in_precision(args, kwargs):
+                taken = self._compiled_step(only_finite=True)(args, kwargs)
             if taken is not None and self.exchange is None:
                 return taken
-        loss = self.summed_gradients(*args, **kwargs) if taken is None else taken.loss
-        if self.exchange is not None and taken is not None:
-            loss = self.exchange(loss)
+        if taken is None:
+            loss = self.summed_gradients(*args, **kwargs)
+        else:  # the graph has left this rank's gradients in the leaves
+            loss = cast(Exchange, self.exchange)(taken.loss)
         norm = self.optimizer.gradient_norm()
         finite = torch.isfinite(norm + (loss[0] if isinstance(loss, tuple) else loss))
         if finite:
@@ -124,7 +133,8 @@ class SVI(pyro.infer.SVI):
             self.backward(*batch)
             step = self._compiled_step(only_finite=True)
         self.optimizer.zero_grad()
-        step.prepare(batch, fresh)
+        with self._in_precision(batch, {}):
+            step.prepare(batch, fresh)
 
     def evaluate_loss(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Estimate the loss, without a step."""
@@ -139,10 +149,15 @@ class SVI(pyro.infer.SVI):
     def backward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Loss of one batch, with gradients in the leaves of `self.optimizer`, not yet applied."""
         if self._checked:
-            with self._keeping_buffers(), captured_parameters() as leaves:
+            with (
+                self._in_precision(args, kwargs),
+                self._keeping_buffers(),
+                captured_parameters() as leaves,
+            ):
                 loss = self.loss_and_grads(self.model, self.guide, *args, **kwargs)
         else:
             with (
+                self._in_precision(args, kwargs),
                 _networks_run() as without_grad,
                 keeping_buffers() as networks,
                 captured_parameters() as leaves,
@@ -165,6 +180,11 @@ class SVI(pyro.infer.SVI):
             raise
         return self.exchange(loss)
 
+    def _in_precision(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> AbstractContextManager[None]:
+        return self._precision.on(self.model, self.guide, args, kwargs)
+
     def _keeping_buffers(self) -> AbstractContextManager[Any]:
         return keeping_buffers() if self.compile else nullcontext()
 
@@ -178,6 +198,7 @@ class SVI(pyro.infer.SVI):
                 self._networks,
                 only_finite=only_finite,
                 exchange=self.exchange,
+                tolerance=self._precision.tolerance,
             )
         return self._compiled
 
