@@ -58,6 +58,7 @@ SHARED = {
     "evaluate": {
         "annealing",
         "bounds",
+        "collect",
         "comparable",
         "comparison",
         "cost",

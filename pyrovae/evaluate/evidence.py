@@ -17,6 +17,7 @@ from ..math import (
 )
 from ..tracing import Program
 from .base import Data, Sweep, mean_error, monte_carlo_error, to_host
+from .collect import Compile, collect
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +129,7 @@ def log_evidence(
     seed: int | None = None,
     batch_plate: str | None = "auto",
     vectorize_particles: bool = True,
+    compile: Compile = False,
     progress: bool = False,
 ) -> Evidence:
     """Estimate log p(x) of each datum by importance sampling with the guide as proposal.
@@ -148,6 +150,10 @@ def log_evidence(
         seed: Of the draws; see `Sweep`, as for the remaining arguments. Tensors among `args`
             with N rows are cut as the data are, everything else is handed on whole.
         batch_plate: None estimates the joint evidence of all data, N = 1 in the result.
+        compile: Capture the draw with its weights as one graph and run it compiled, to the same
+            result but for rounding; "auto" where there are a thousand draws of `chunk` or more,
+            and so time to win back the seconds that compiling costs. What cannot be captured
+            runs eagerly with a `CaptureWarning` that says why.
 
     Raises:
         PlateError: The pair draws its own subsample of the rows that it is given.
@@ -180,7 +186,9 @@ def log_evidence(
         vectorize_particles=vectorize_particles,
         progress=progress,
     )
-    blocks = sweep.collect(lambda p: p.log_w, lambda chunks: _statistics(torch.cat(chunks)))
+    blocks = collect(
+        sweep, lambda p: p.log_w, lambda chunks: _statistics(torch.cat(chunks)), compile=compile
+    )
     log_px, error, ess, k_hat, smoothed = map(to_host, zip(*blocks, strict=True))
     return Evidence(log_px, error, ess, k_hat, smoothed, num_particles)
 

@@ -84,8 +84,9 @@ def fit(
         checkpoint_seconds: Time between checkpoints within an epoch; one is written after every
             epoch anyway.
         device: Where pair and batches go; None is CUDA when present, else the CPU.
-        compile: Capture the whole step as one graph and run it compiled (see `SVI`); "auto" where
-            the run is long enough to win back what compiling costs.
+        compile: Capture the whole step as one graph and run it compiled (see `SVI`), and the
+            validation likewise; "auto" where the run is long enough to win back what compiling
+            costs.
         seed: Of all random streams, set before the first step; None leaves the streams as they
             are, and takes 0 for the order of the data.
         progress: Show a progress bar, where stderr is a terminal.
@@ -132,7 +133,10 @@ def fit(
     if val_source is not None:
         noise = mix_seed(seed or 0, 1) % 2**32
         by = val_objective or objective
-        validate = Validation(model, guide, by, val_source, placed.networks, share, noise, device)
+        many = epochs * len(val_source) >= _LONG if compile == "auto" else compile
+        validate = Validation(
+            model, guide, by, val_source, placed.networks, share, noise, device, many
+        )
     hooks = list(callbacks)
     hooks += [EarlyStopping(patience)] if patience is not None else []
     hooks += [ProgressBar()] if progress else []
@@ -155,6 +159,8 @@ def fit(
             with kept_streams():
                 two = _two_batches(source, loop.epoch - 1, device)
             svi.prepare(*two)
+        if validate is not None:
+            validate.prepare()
 
         while not loop.finished:
             started = perf_counter() - loop.seconds

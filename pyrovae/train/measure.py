@@ -1,7 +1,9 @@
 """Bounds in nats per datum: of a training batch's loss, and over all validation data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
 import pyro
@@ -9,11 +11,13 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
+from ..capture import CapturedCall, settings_of
 from ..data import BatchSource
 from ..errors import PyrovaeError
 from ..objectives import ParticleELBO
 from ..particles import draw
 from ..tracing import Program, own_parameters, undisturbed
+from .equals import differentiable
 from .placement import evaluating
 
 
@@ -53,6 +57,17 @@ class Validation:
 
     Networks are in evaluation mode meanwhile. Random streams, modes and running statistics are
     as before afterwards.
+
+    Args:
+        model: Pyro model.
+        guide: Pyro guide.
+        objective: Any `pyro.infer.ELBO`.
+        source: Validation data, in an order that does not change.
+        networks: Those that the pair runs.
+        share: What the loss of a batch stands for.
+        seed: Of the noise.
+        device: Where the batches go.
+        compile: Run it as a graph, captured by `prepare`; a smaller last batch runs eagerly.
     """
 
     model: Program
@@ -63,22 +78,62 @@ class Validation:
     share: Share
     seed: int
     device: torch.device
+    compile: bool = False
 
     def __call__(self) -> float:
         """The bound in nats per datum, a mean over all data."""
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         rows = 0
-        with undisturbed(), evaluating(self.networks), torch.no_grad(), own_parameters():
-            pyro.set_rng_seed(self.seed)
-            for batch in self.source.epoch(0):
-                batch = tuple(tensor.to(self.device) for tensor in batch)
+        with self._conditions():
+            for batch in self._batches():
                 scale, data = self.share(batch)
-                total += first_loss(self._loss(*batch)) / scale
+                loss = self._captured(*batch) if self.compile else None
+                total += (self._loss(*batch) if loss is None else loss) / scale
                 rows += data
         return -float(total) / rows
 
-    def _loss(self, *batch: Tensor) -> Any:  # noqa: ANN401
-        return cast(Any, self.objective).loss(self.model, self.guide, *batch)
+    def prepare(self) -> None:
+        """Compile, so that every call, a resumed run's first too, goes through the same graph.
+
+        The data pass the pair's validation once; later they do not.
+        """
+        if not self.compile:
+            return
+        with self._conditions():
+            for batch in self._batches():
+                self._loss(*batch)
+        with self._conditions():
+            first = next(self._batches())
+            self._captured.prepare(first, [tensor.flip(0) for tensor in first])
+
+    @contextmanager
+    def _conditions(self) -> Iterator[None]:
+        with undisturbed(), evaluating(self.networks), torch.no_grad(), own_parameters():
+            pyro.set_rng_seed(self.seed)
+            yield
+
+    def _batches(self) -> Iterator[tuple[Tensor, ...]]:
+        for batch in self.source.epoch(0):
+            yield tuple(tensor.to(self.device) for tensor in batch)
+
+    def _loss(self, *batch: Tensor) -> float | Tensor:
+        return first_loss(cast(Any, self.objective).loss(self.model, self.guide, *batch))
+
+    @cached_property
+    def _captured(self) -> CapturedCall:
+        return CapturedCall(self._graphed_loss, "the validation", settings=self._settings)
+
+    def _graphed_loss(self, *batch: Tensor) -> float | Tensor:
+        """The same in tensors alone."""
+        with pyro.validation_enabled(False):
+            if isinstance(self.objective, ParticleELBO):
+                return self._loss(*batch)
+            return first_loss(differentiable(self.objective)(self.model, self.guide, *batch))
+
+    def _settings(self) -> Any:  # noqa: ANN401
+        inner = [module for network in self.networks for module in network.modules()]
+        owners = settings_of([self.objective, *inner])
+        return owners, getattr(self.objective, "num_particles", None)
 
 
 def first_loss(loss: Any) -> float | Tensor:  # noqa: ANN401
