@@ -70,6 +70,9 @@ class Captured:
                 and devices included.
         """
         graph, last, self._last = self._graphs.get(key), self._last, key
+        if graph is not None and not graph.traced.is_current:
+            del self._graphs[key]
+            graph = None
         if graph is not None and graph.trusted:
             with torch.no_grad():
                 return graph.code(*graph.traced.externals, *inputs)

@@ -15,6 +15,9 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from ..errors import CaptureError
 from .blame import explained
 from .survey import Survey
+from .tables import KnownTables, is_table
+
+_LARGEST = 6000  # operations
 
 Run = Callable[..., tuple[Tensor, ...]]
 """A computation: tensors in, tensors out, and whatever it reads and writes besides."""
@@ -28,11 +31,19 @@ class Traced:
         graph: Takes `externals`, then the inputs; gives what the computation gives.
         externals: Tensors that the computation reads and is not given.
         changed: Those of them that it writes into, as the graph does.
+        frozen: Small tensors of whole numbers that are part of the graph by their values, each
+            with the version at which it was.
     """
 
     graph: GraphModule
     externals: list[Tensor]
     changed: list[Tensor]
+    frozen: list[tuple[Tensor, int]]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nobody has written into what is frozen."""
+        return all(tensor._version == version for tensor, version in self.frozen)
 
 
 def trace(run: Run, inputs: Sequence[Tensor]) -> Traced:
@@ -49,17 +60,32 @@ def trace(run: Run, inputs: Sequence[Tensor]) -> Traced:
                     run(*inputs)
             finally:
                 survey.undo()
-        externals, changed = survey.externals, survey.changed
+        changed = survey.changed
+        moves = {id(tensor) for tensor in changed}
+        frozen = [t for t in survey.externals if is_table(t) and id(t) not in moves]
+        fixed = {id(tensor) for tensor in frozen}
+        externals = [tensor for tensor in survey.externals if id(tensor) not in fixed]
         with kept_randomness(), kept_values(changed):
             # Draws of Python's and numpy's would be frozen: they must not be those that come next,
             # or the comparison would find them right.
             random.random()
             np.random.random()
             count = len(externals)
-            graph = make_fx(lambda *flat: run(*flat[count:]))(*externals, *inputs)
+
+            def with_tables(*flat: Tensor) -> tuple[Tensor, ...]:
+                with KnownTables(frozen):
+                    return run(*flat[count:])
+
+            graph = make_fx(with_tables)(*externals, *inputs)
     except (RuntimeError, ValueError, TypeError, NotImplementedError, LookupError) as error:
         raise CaptureError(explained(error)) from error
-    return Traced(graph, externals, changed)
+    if len(graph.graph.nodes) > _LARGEST:
+        raise CaptureError(
+            f"it takes {len(graph.graph.nodes)} operations, and more than {_LARGEST} would take "
+            "minutes to compile; a loop over dimensions (the inverse of an autoregressive flow) "
+            "or over particles (vectorize_particles=False) is unrolled"
+        )
+    return Traced(graph, externals, changed, [(tensor, tensor._version) for tensor in frozen])
 
 
 @contextmanager

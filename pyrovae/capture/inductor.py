@@ -8,6 +8,8 @@ import torch._inductor.config as inductor_config
 from torch import Tensor
 from torch.fx import GraphModule
 
+from ..errors import CaptureError
+
 Code = Callable[..., Sequence[Tensor]]
 
 
@@ -16,6 +18,16 @@ def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
 
     Random numbers come from torch's own generators, in the order of the graph: what is compiled
     draws what the same computation draws when it runs eagerly.
+
+    Raises:
+        CaptureError: There is no working C++ compiler (on a GPU: no triton), or the graph holds
+            something that inductor cannot compile.
     """
-    with torch.no_grad(), inductor_config.patch(fallback_random=True):
-        return cast(Any, torch)._inductor.compile(graph, list(tensors))
+    try:
+        with torch.no_grad(), inductor_config.patch(fallback_random=True):
+            return cast(Any, torch)._inductor.compile(graph, list(tensors))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CaptureError(
+            f"torch's inductor says `{reason}`; is a C++ compiler there?"
+        ) from error

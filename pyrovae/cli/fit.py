@@ -59,6 +59,8 @@ def fit_parser() -> Parser:
         help="Epochs over which the KL weight of --objective Beta rises from 0.")  # fmt: skip
     add("--seed", type=NonNegativeInt, default=0, help="Of initial weights, batches and noise.")
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
+    add("--compile", nargs="?", const="yes", default="no", choices=["no", "yes", "auto"],
+        help="Capture and compile the training step; auto: if the run is long.")  # fmt: skip
     add("--run", type=str, help="Run folder; default: runs/DATA-MODEL-OBJECTIVE-SEED.")
     add("--resume", action="store_true", help="Continue the run in that folder.")
     add("--overwrite", action="store_true", help="Replace the run in that folder.")
@@ -107,11 +109,13 @@ def run_fit(words: Sequence[str]) -> None:
         run_dir=run_dir,
         resume=config.resume,
         device=config.device,
+        compile={"no": False, "yes": True}.get(config.compile, "auto"),
         seed=config.seed,
     )
 
     trained = time.perf_counter()
-    print(f"trained {run.steps} steps in {run.seconds:.1f} s")
+    compiling = f", after compiling for {run.compile_seconds:.1f} s" if run.compile_seconds else ""
+    print(f"trained {run.steps} steps in {run.seconds:.1f} s{compiling}")
     if config.test_particles > 0:
         if len(val):
             run.load_best()

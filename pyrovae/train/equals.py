@@ -1,17 +1,21 @@
 """A differentiable loss in tensors alone, for every objective that has one."""
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 from pyro.infer import ELBO as PyroELBO
-from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
+from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO
+from pyro.infer.traceenum_elbo import _compute_dice_elbo
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ..errors import CaptureError
 from ..objectives import ELBO, ParticleELBO
 from ..particles import Particles
+from ..tracing import Program
 
 Loss = Callable[..., Tensor]
 
@@ -26,6 +30,8 @@ def differentiable(loss: PyroELBO | Callable[..., Any]) -> Loss:
         return loss.differentiable_loss
     if type(loss) in (Trace_ELBO, TraceMeanField_ELBO):
         return _as_pyro(cast(Any, loss))
+    if isinstance(loss, TraceEnum_ELBO):
+        return _enumerated(loss)
     if isinstance(loss, PyroELBO):
         found = getattr(loss, "differentiable_loss", None)
         return found if found is not None else _no_loss(loss)
@@ -60,6 +66,40 @@ class _PathwiseELBO(ELBO):
                     "own gradient for it has no equal here; use objectives.ELBO or VIMCO"
                 )
         return super().surrogate(p)
+
+
+def _enumerated(loss: TraceEnum_ELBO) -> Loss:
+    def negative_elbo(model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        with _WithoutLooking():
+            traces = list(loss._get_traces(model, guide, args, kwargs))
+            terms = [_compute_dice_elbo(*pair) for pair in traces]
+        return -sum(terms) / loss.num_particles
+
+    return negative_elbo
+
+
+class _WithoutLooking(TorchFunctionMode):
+    """Let `TraceEnum_ELBO` weigh costs by probabilities without a look at the values.
+
+    Pyro asks whether all probabilities are above zero, and leaves out the costs of the others,
+    which may be infinite, by a mask. Here the answer is yes, and the product of a probability
+    that is zero and any cost is zero. What a user's model asks goes through.
+    """
+
+    def __torch_function__(
+        self,
+        func: Any,  # noqa: ANN401
+        types: Any,  # noqa: ANN401
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        if sys._getframe(1).f_globals.get("__name__") == "pyro.infer.util":
+            if func is Tensor.all:
+                return True
+            if func is torch.tensordot:
+                probability, cost = args
+                return (probability * torch.where(probability > 0, cost, 0.0)).sum()
+        return func(*args, **(kwargs or {}))
 
 
 def _no_loss(loss: PyroELBO) -> Loss:

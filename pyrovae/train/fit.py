@@ -214,7 +214,7 @@ def fit(
     finally:
         for hook in hooks:
             hook.on_end(loop)
-    return Run(loop.history, loop.best, loop.step, folder, keeper)
+    return Run(loop.history, loop.best, loop.step, folder, svi.compile_seconds, keeper)
 
 
 def _two_batches(

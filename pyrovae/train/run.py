@@ -19,12 +19,14 @@ class Run:
         steps: Optimiser steps, those before a resumption included.
         run_dir: The run's folder, if it has one: last.safetensors, best.safetensors,
             history.jsonl.
+        compile_seconds: Time that capturing and compiling the step took; 0.0 where it was not.
     """
 
     history: list[dict[str, Any]]
     best: dict[str, Any]
     steps: int
     run_dir: Path | None
+    compile_seconds: float
     _keeper: Keeper
 
     @property

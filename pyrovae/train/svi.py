@@ -126,6 +126,11 @@ class SVI(pyro.infer.SVI):
         with torch.no_grad(), own_parameters():
             return _to_numbers(self.loss(self.model, self.guide, *args, **kwargs))
 
+    @property
+    def compile_seconds(self) -> float:
+        """Time spent on capturing and compiling."""
+        return self._compiled.captured.seconds if self._compiled is not None else 0.0
+
     def backward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Loss of one batch, with gradients in the leaves of `self.optimizer`, not yet applied."""
         if self._checked:

@@ -199,6 +199,47 @@ def test_a_mask_that_takes_one_number_is_no_obstacle():
     assert trusted(run)("key", x)[0].tolist() == [7.0, -1.0, 7.0]
 
 
+def test_tables_of_whole_numbers_may_steer_python_until_they_change():
+    order = torch.tensor([2, 0, 1])
+
+    def run(x):
+        y = torch.zeros(3)
+        for place, source in enumerate(order):
+            y[place] = x[int(source)]
+        return (y,)
+
+    it, x = trusted(run), torch.tensor([1.0, 2.0, 3.0])
+    assert it("key", x)[0].tolist() == [3.0, 1.0, 2.0]
+    order.copy_(torch.tensor([0, 1, 2]))
+    assert it("key", x) is None  # traced anew
+    assert it("key", x)[0].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_without_a_compiler_it_runs_as_it_is():
+    from torch._inductor import config
+
+    it = captured(lambda x: (x.sin() * 0.12345,), **_with_inductor())
+    with (
+        config.patch({"cpp.cxx": ("no-such-compiler",)}),
+        pytest.warns(CaptureWarning, match="No working C\\+\\+ compiler"),
+    ):
+        assert it("key", torch.ones(31)) is None
+    assert it("key", torch.ones(31)) is None
+
+
+def test_a_graph_that_would_take_minutes_is_refused(monkeypatch):
+    monkeypatch.setattr("pyrovae.capture.graph._LARGEST", 20)
+
+    def run(x):
+        for _ in range(20):
+            x = x.sin() + 1
+        return (x,)
+
+    it = captured(run)
+    with pytest.warns(CaptureWarning, match="operations, and more than 20"):
+        it("key", torch.ones(3))
+
+
 def test_a_lone_call_of_another_kind_is_left_alone():
     traces = []
 

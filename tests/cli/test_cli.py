@@ -100,6 +100,19 @@ def test_fit_leaves_a_run_folder_and_a_table(trained):
     assert facts["reconstruction"] - facts["kl"] == pytest.approx(facts["elbo"])
 
 
+def test_a_compiled_fit_is_the_same_fit(trained, tmp_path):
+    folder, _ = trained
+    done = run("fit", "--data", "digits", *SMALL, "--compile", "--run", "fast", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "after compiling for" in done.stdout
+    for one, other in zip(_history(folder), _history(tmp_path / "fast"), strict=True):
+        assert one["train"] == pytest.approx(other["train"], rel=1e-5)
+
+
+def _history(folder):
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
 def test_evaluate_sample_and_reconstruct(trained):
     folder, _ = trained
     done = run("evaluate", folder, "--num-particles", 40, "--limit", 50, cwd=folder)

@@ -3,13 +3,21 @@
 import math
 import sys
 import warnings
+from copy import deepcopy
 from functools import partial
 
 import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from pyro.infer import RenyiELBO, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from pyro.infer import (
+    RenyiELBO,
+    Trace_ELBO,
+    TraceEnum_ELBO,
+    TraceGraph_ELBO,
+    TraceMeanField_ELBO,
+    config_enumerate,
+)
 from torch import nn
 
 from pyrovae.capture import Captured
@@ -102,6 +110,37 @@ def test_compiled_for_real():
 @pytest.mark.parametrize("style", ["module_functions", "subsampled_plate", "scaled_pair"])
 def test_losses_of_pyro_have_an_equal(interpreted, loss, style):
     assert_same_run(style, loss)
+
+
+def test_enumerated_latents(interpreted):
+    nets = [nn.Linear(*sizes).double() for sizes in ((5, 3), (3, 5), (5, 4), (2, 5))]
+
+    def model(x):
+        pyro.module("decoders", nn.ModuleList(nets[1::2]))
+        with pyro.plate("data", len(x)):
+            y = pyro.sample("y", dist.OneHotCategorical(x.new_ones(3) / 3))
+            z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(nets[1](y) + nets[3](z), 1.0).to_event(1), obs=x)
+
+    @config_enumerate
+    def guide(x):
+        pyro.module("encoders", nn.ModuleList(nets[::2]))
+        loc, log_scale = nets[2](x).chunk(2, -1)
+        with pyro.plate("data", len(x)):
+            pyro.sample("y", dist.OneHotCategorical(logits=nets[0](x)))
+            pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
+
+    start, runs = [net.state_dict() for net in deepcopy(nets)], []
+    for compile in (False, True):
+        pyro.clear_param_store()
+        for net, state in zip(nets, start, strict=True):
+            net.load_state_dict(state)
+        loss = TraceEnum_ELBO(max_plate_nesting=1, num_particles=2)
+        svi = SVI(model, guide, pyro.optim.Adam({"lr": 1e-2}), loss, compile=compile)
+        pyro.set_rng_seed(1)
+        runs.append([svi.step(ORACLE.sample(4, seed=seed)) for seed in range(5)])
+    assert svi._compiled.captured.refusal == ""
+    assert runs[1] == pytest.approx(runs[0], rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -289,6 +328,7 @@ def test_spline_flows_are_caught(interpreted):
 @pytest.mark.parametrize("make_flow", [
     lambda: dist.transforms.affine_coupling(2, [8]),
     lambda: dist.transforms.planar(2),
+    lambda: dist.transforms.affine_autoregressive(2, [8]),
 ])  # fmt: skip
 def test_flows_that_can_be_captured(interpreted, make_flow, objective):
     runs = []
