@@ -214,7 +214,8 @@ def fit(
     finally:
         for hook in hooks:
             hook.on_end(loop)
-    return Run(loop.history, loop.best, loop.step, folder, svi.compile_seconds, keeper)
+    seconds = svi.compile_seconds + (validate.compile_seconds if validate is not None else 0.0)
+    return Run(loop.history, loop.best, loop.step, folder, seconds, keeper)
 
 
 def _two_batches(

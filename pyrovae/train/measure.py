@@ -106,6 +106,11 @@ class Validation:
             first = next(self._batches())
             self._captured.prepare(first, [tensor.flip(0) for tensor in first])
 
+    @property
+    def compile_seconds(self) -> float:
+        """Time spent on capturing and compiling."""
+        return self._captured.seconds
+
     @contextmanager
     def _conditions(self) -> Iterator[None]:
         with undisturbed(), evaluating(self.networks), torch.no_grad(), own_parameters():
