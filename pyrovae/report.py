@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from matplotlib.figure import Figure
@@ -52,6 +52,7 @@ def report(
     *,
     num_particles: int = 5000,
     chunk: int | None = None,
+    compile: bool | Literal["auto"] = False,
     seed: int = 0,
     progress: bool = False,
     sharded: bool = False,
@@ -63,18 +64,19 @@ def report(
         guide: Pyro guide.
         test: Data that were not trained on.
         num_particles: Particles per datum of the importance-sampling estimate.
-        chunk: Particles times data at once; see `log_evidence`.
+        chunk: Particles times data at once; see `log_evidence`, as for `compile`.
         seed: Of all draws.
         progress: Show a bar.
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
     """
-    parts = elbo_parts(model, guide, test, seed=seed)
+    parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed)
     evidence = log_evidence(
         model,
         guide,
         test,
         num_particles=num_particles,
         chunk=chunk,
+        compile=compile,
         seed=seed,
         progress=progress,
         sharded=sharded,

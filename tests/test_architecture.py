@@ -60,6 +60,7 @@ SHARED = {
     "evaluate": {
         "annealing",
         "bounds",
+        "collect",
         "comparable",
         "comparison",
         "cost",

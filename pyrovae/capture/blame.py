@@ -20,6 +20,8 @@ _READS_VALUE = (
 
 def explained(error: Exception) -> str:
     """`line: reason`; the line is the innermost of the user's program, else of a library."""
+    while isinstance(error.__cause__, Exception):  # what a library made of it says less
+        error = error.__cause__
     lines = str(error).strip().splitlines()
     reason = lines[0] if lines else type(error).__name__
     if any(words in str(error) for words in _READS_VALUE):

@@ -27,7 +27,6 @@ _LIVE = 8  # tensors as large as the decoder's output that exist at once
 _WIDTH = 512  # units of a hidden layer that a small datum may meet
 _ROWS = 16  # data a block where K leaves the choice: the guide runs on them for every chunk
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -101,16 +100,6 @@ class Sweep:
         """N."""
         return len(self._tensors()[0])
 
-    def collect(
-        self, measure: Callable[[Particles], T], combine: Callable[[list[T]], R]
-    ) -> list[R]:
-        """`measure` every draw, and `combine` those of one block of rows.
-
-        Returns:
-            One result per block, in the order of the data.
-        """
-        return self.each(lambda block: combine([measure(p) for p in block.draws()]))
-
     def each(self, run: Callable[["Block"], R]) -> list[R]:
         """`run` every block of rows, in the order of the data, without gradient.
 
@@ -118,7 +107,7 @@ class Sweep:
         """
         drawn = int(torch.randint(2**31, ())) if self.seed is None else self.seed
         seed = self.team.from_first(lambda: drawn)
-        rows, size = self._shape()
+        rows, size = self.shape
         args = (*self._tensors(), *self.args)
         results: dict[int, R] = {}
         _keep_freed_memory()
@@ -135,7 +124,8 @@ class Sweep:
         every = {index: r for part in self.team.gather(results) for index, r in part.items()}
         return [every[index] for index in sorted(every)]
 
-    def _shape(self) -> tuple[int, int]:
+    @property
+    def shape(self) -> tuple[int, int]:
         """Rows of a block, particles of a chunk: as even as their numbers allow."""
         chunk = self.chunk
         if chunk is None:
@@ -197,12 +187,17 @@ class Block:
     chunk: int
     depth: int
 
+    @property
+    def sizes(self) -> Iterator[int]:
+        """Particles of each draw: `chunk`, and what is left at the end."""
+        total = self.sweep.num_particles
+        return (min(self.chunk, total - first) for first in range(0, total, self.chunk))
+
     def draws(self, guide: Program | None = None) -> Iterator[Particles]:
         """The sweep's K particles, in chunks."""
-        total = self.sweep.num_particles
-        for first in range(0, total, self.chunk):
-            with pyro.validation_enabled(False) if first else nullcontext():
-                yield self.draw(min(self.chunk, total - first), guide)
+        for index, size in enumerate(self.sizes):
+            with pyro.validation_enabled(False) if index else nullcontext():
+                yield self.draw(size, guide)
 
     def draw(self, num_particles: int, guide: Program | None = None) -> Particles:
         """Particles of these rows, from the sweep's guide or another."""
@@ -290,8 +285,12 @@ def _keep_freed_memory() -> None:
 
 
 def _evenly(total: int, most: int) -> int:
-    """Size of the parts when `total` is cut in as few as may be, none above `most`."""
-    return math.ceil(total / math.ceil(total / most))
+    """Size of the parts when `total` is cut in few, none above `most`.
+
+    All of one size, for which alone there is a graph, where half as many again suffice for it.
+    """
+    fewest = math.ceil(total / math.ceil(total / most))
+    return next((size for size in range(fewest, 2 * most // 3, -1) if total % size == 0), fewest)
 
 
 def _first_line(error: Exception) -> str:

@@ -158,6 +158,7 @@ def compare_training(
                     pair.guide,
                     moved,
                     num_particles=num_particles,
+                    compile=compile and "auto",
                     seed=evaluation_seed,
                 )
             nll = -evidence.mean()

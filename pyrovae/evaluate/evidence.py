@@ -18,6 +18,7 @@ from ..math import (
 from ..tracing import Program
 from ..train.distributed import Team, join
 from .base import Data, Sweep, as_tensors, mean_error, monte_carlo_error, to_host
+from .collect import Compile, collect
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +130,7 @@ def log_evidence(
     seed: int | None = None,
     batch_plate: str | None = "auto",
     vectorize_particles: bool = True,
+    compile: Compile = False,
     progress: bool = False,
     sharded: bool = False,
 ) -> Evidence:
@@ -152,6 +154,10 @@ def log_evidence(
         batch_plate: None estimates the joint evidence of all data, N = 1 in the result.
         sharded: The ranks that torchrun started share the work by rows. Each calls with all data
             and gets all results, those of one process. Alone, nothing is shared.
+        compile: Capture the draw with its weights as one graph and run it compiled, to the same
+            result but for rounding; "auto" where there are a thousand draws of `chunk` or more,
+            and so time to win back the seconds that compiling costs. What cannot be captured
+            runs eagerly with a `CaptureWarning` that says why.
 
     Raises:
         PlateError: The pair draws its own subsample of the rows that it is given.
@@ -185,7 +191,9 @@ def log_evidence(
         progress=progress,
         team=join(as_tensors(x)[0].device) if sharded else Team(),
     )
-    blocks = sweep.collect(lambda p: p.log_w, lambda chunks: _statistics(torch.cat(chunks)))
+    blocks = collect(
+        sweep, lambda p: p.log_w, lambda chunks: _statistics(torch.cat(chunks)), compile=compile
+    )
     log_px, error, ess, k_hat, smoothed = map(to_host, zip(*blocks, strict=True))
     return Evidence(log_px, error, ess, k_hat, smoothed, num_particles)
 

@@ -12,6 +12,7 @@ from ..particles import Particles
 from ..site import Site
 from ..tracing import Program
 from .base import Data, Sweep, to_host
+from .collect import collect
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +204,7 @@ def _posterior_means(sweep: Sweep) -> dict[str, _Mean]:
 
 
 def _sweep(sweep: Sweep) -> dict[str, _Mean]:
-    blocks = sweep.collect(_of_draw, _of_block)
+    blocks = collect(sweep, _of_draw, _of_block)
     if not blocks[0]:
         raise SiteError("the guide samples no latents, so there is nothing to measure")
     return {

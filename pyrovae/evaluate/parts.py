@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from ..kl import divergence, site_kl
 from ..particles import Particles
 from ..tracing import Program
 from .base import Data, Sweep, mean_error, monte_carlo_error, to_host
+from .collect import Compile, collect
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,7 @@ def elbo_parts(
     seed: int | None = None,
     batch_plate: str | None = "auto",
     vectorize_particles: bool = True,
+    compile: Compile = False,
     progress: bool = False,
 ) -> ELBOParts:
     """Estimate the ELBO and its parts for each datum.
@@ -112,7 +114,7 @@ def elbo_parts(
         vectorize_particles=vectorize_particles,
         progress=progress,
     )
-    blocks = sweep.collect(_measure, _merge)
+    blocks = collect(sweep, _measure, _merge, compile=compile)
     sites, names = blocks[0].routes, blocks[0].terms
     mean, error = (
         {name: to_host(block.terms[name][row] for block in blocks) for name in names}
@@ -133,8 +135,7 @@ def elbo_parts(
     )
 
 
-@dataclass(frozen=True)
-class _Tally:
+class _Tally(NamedTuple):
     """Of one draw, or of the draws of one block of rows."""
 
     terms: dict[str, Tensor]  # [k, b] of a draw; mean and standard error [2, b] of a block
@@ -158,13 +159,13 @@ def _measure(p: Particles) -> _Tally:
             else:
                 per_dim_routes[name] = total
     routes = {name: found.route for name, found in kls.items()}
-    return _Tally({n: t.double() for n, t in terms.items()}, per_dim, routes, per_dim_routes)
+    return _Tally(terms, per_dim, routes, per_dim_routes)
 
 
 def _merge(drawn: list[_Tally]) -> _Tally:
     first, terms = drawn[0], {}
     for name in first.terms:
-        every = torch.cat([tally.terms[name] for tally in drawn])  # [K, b]
+        every = torch.cat([tally.terms[name] for tally in drawn]).double()  # [K, b]
         size = every.shape[0]
         error = every.std(0) / math.sqrt(size) if size > 1 else math.nan * every[0]
         terms[name] = torch.stack([every.mean(0), error])

@@ -99,8 +99,9 @@ def fit(
         checkpoint_seconds: Time between checkpoints within an epoch; one is written after every
             epoch anyway.
         device: Where pair and batches go; None is CUDA when present, else the CPU.
-        compile: Capture the whole step as one graph and run it compiled (see `SVI`); "auto" where
-            the run is long enough to win back what compiling costs.
+        compile: Capture the whole step as one graph and run it compiled (see `SVI`), and the
+            validation likewise; "auto" where the run is long enough to win back what compiling
+            costs.
         precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
             bfloat16, all else in float32); see `Precision`. Validation is in full.
         memory: Bytes that the tensors of one step's forward and backward pass may take: where all
@@ -169,8 +170,9 @@ def fit(
     if val_source is not None:
         noise = mix_seed(seed or 0, 1) % 2**32
         by = val_objective or objective
+        many = epochs * len(val_source) >= _LONG if compile == "auto" else compile
         validate = Validation(
-            model, guide, by, val_source, placed.networks, share, noise, device, team
+            model, guide, by, val_source, placed.networks, share, noise, device, team, many
         )
     hooks = list(callbacks)
     hooks += [EarlyStopping(patience)] if patience is not None else []
@@ -199,6 +201,8 @@ def fit(
                 exchange.part = two[0].part
             with two[0].noise:
                 svi.prepare(*(piece.rows for piece in two))
+        if validate is not None:
+            validate.prepare()
 
         while not loop.finished:
             started = perf_counter() - loop.seconds
@@ -247,7 +251,8 @@ def fit(
     finally:
         for hook in hooks:
             hook.on_end(loop)
-    return Run(loop.history, loop.best, loop.step, folder, svi.compile_seconds, keeper)
+    seconds = svi.compile_seconds + (validate.compile_seconds if validate is not None else 0.0)
+    return Run(loop.history, loop.best, loop.step, folder, seconds, keeper)
 
 
 def _step(svi: SVI, objective: PyroELBO, piece: Piece, team: Team) -> Taken:

@@ -20,7 +20,7 @@ class Run:
         steps: Optimiser steps, those before a resumption included.
         run_dir: The run's folder, if it has one: last.safetensors, best.safetensors,
             history.jsonl.
-        compile_seconds: Time that capturing and compiling the step took; 0.0 where it was not.
+        compile_seconds: Time that capturing and compiling took; 0.0 where nothing was.
     """
 
     history: list[dict[str, Any]]

@@ -189,6 +189,21 @@ def test_what_cannot_be_frozen_is_refused_once_with_its_line(run, reason):
     assert found is None
 
 
+def wrapped(x):
+    try:
+        return number(x)
+    except RuntimeError as error:
+        raise ValueError("another word for it") from error
+
+
+def test_the_line_is_that_of_the_first_cause():
+    it = captured(wrapped)
+    with pytest.warns(
+        CaptureWarning, match=r"test_captured.py:\d+, in number, .*value of a tensor"
+    ):
+        it("key", torch.ones(3))
+
+
 def test_a_mask_that_takes_one_number_is_no_obstacle():
     def run(x):
         y = x.clone()
