@@ -76,9 +76,7 @@ def table(times: Mapping[str, Sequence[float]], to: Sequence[str] = ()) -> str:
             f"  {ratio(times, name, other):{max(6, len(head))}.2f}"
             for other, head in zip(to, heads, strict=True)
         )
-        lines.append(
-            f"{name:<{width}}  {median(values):7.3f}  {low:7.3f}  {high:7.3f}{ratios}"
-        )
+        lines.append(f"{name:<{width}}  {median(values):7.3f}  {low:7.3f}  {high:7.3f}{ratios}")
     return "\n".join(lines)
 
 

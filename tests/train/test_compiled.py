@@ -185,6 +185,45 @@ def test_a_number_that_changes_makes_another_graph(interpreted):
     assert losses[0] != pytest.approx(losses[4])
 
 
+@pytest.mark.parametrize(
+    "other", [lambda x, y: {"b": x, "a": y}, lambda x, y: ({"a": x}, y)], ids=["names", "nesting"]
+)
+def test_batches_of_another_structure_are_another_graph(interpreted, other):
+    def pair(*batch):
+        weight = pyro.param("w", torch.ones(()))
+        first = batch[0]
+        if isinstance(first, dict):  # of other meaning by its names
+            scale = 2.0 if "b" in first else 3.0
+            rows = next(iter(first.values()))
+        else:
+            scale, rows = 5.0, first[0]["a"]
+        return weight, scale, rows
+
+    def model(*batch):
+        weight, scale, rows = pair(*batch)
+        with pyro.plate("data", len(rows)):
+            z = pyro.sample("z", dist.Normal(0.0, 1.0))
+            pyro.sample("x", dist.Normal(weight * z, scale), obs=rows)
+
+    def guide(*batch):
+        loc = pyro.param("loc", torch.zeros(()))
+        with pyro.plate("data", len(pair(*batch)[2])):
+            pyro.sample("z", dist.Normal(loc, 1.0))
+
+    x, y = torch.randn(2, 4)
+    losses = []
+    for compile in (False, True):
+        pyro.clear_param_store()
+        optim = pyro.optim.SGD({"lr": 0.0})
+        svi = SVI(model, guide, optim, ELBO(), compile=compile)
+        found = []
+        for batch in [{"a": x, "b": y}] * 4 + [other(x, y)] * 4:
+            pyro.set_rng_seed(1)
+            found.append(svi.step(batch))
+        losses.append(found)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+
+
 class Normalised(nn.Module):
     def __init__(self):
         super().__init__()
