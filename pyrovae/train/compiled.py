@@ -78,6 +78,11 @@ class CompiledStep:
             self._optimizer.step(norm)
         return Taken(loss, norm, taken)
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the optimiser has kept its state; `load_state_dict` puts another there."""
+        return cast(Any, self._optimizer.torch).param_groups is self._groups
+
     def prepare(self, batch: Sequence[Any], fresh: Sequence[Any]) -> None:
         """Capture the step on one batch, check it on another, and leave everything as it was."""
         key, tensors = self._enter(tuple(batch), {})

@@ -1,5 +1,6 @@
 """The captured step is the eager step: every objective, every style of pair, every setting."""
 
+import copy
 import math
 import sys
 import warnings
@@ -12,6 +13,7 @@ import torch
 from pyro.infer import RenyiELBO, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 from torch import nn
 
+from pyrovae import trainable
 from pyrovae.capture import Captured
 from pyrovae.data import LinearGaussian
 from pyrovae.errors import CaptureWarning, NonFiniteError
@@ -183,6 +185,25 @@ def test_a_number_that_changes_makes_another_graph(interpreted):
             losses.append(svi.step(x))
     assert len(set(losses[:4])) == 1 and len(set(losses[4:])) == 1
     assert losses[0] != pytest.approx(losses[4])
+
+
+def test_a_state_that_is_loaded_amid_the_run_is_gone_on_with(interpreted):
+    x, ends = ORACLE.sample(4, seed=1), []
+    for compile in (False, True):
+        pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0, dtype=torch.float64)
+        leaves = trainable(pair.model, pair.guide, x)
+        optim = torch.optim.Adam(leaves.values(), lr=1e-2)
+        svi = SVI(pair.model, pair.guide, optim, ELBO(), compile=compile)
+        pyro.set_rng_seed(1)
+        for step in range(12):
+            if step == 4:
+                kept = copy.deepcopy(optim.state_dict())
+            if step == 8:
+                optim.load_state_dict(kept)
+            svi.step(x)
+        assert all(state["step"] == 8 for state in optim.state.values())
+        ends.append([leaf.detach().clone() for leaf in leaves.values()])
+    torch.testing.assert_close(*ends)
 
 
 @pytest.mark.parametrize(
