@@ -3,6 +3,8 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from types import FunctionType
 
 import pyro
 import torch
@@ -73,7 +75,7 @@ def our_side(case, device, name, *, compile, only_finite=False):
     return Side(step, list(networks.parameters()), lambda: [svi.optimizer.torch])
 
 
-def hand_side(case, device, *, compile, loss=None):
+def hand_side(case, device, *, compile):
     """The loop without Pyro: one fused Adam, gradients dropped, nothing read back.
 
     Compiled, its random numbers come from torch's own generator, as those of the eager step do:
@@ -82,12 +84,11 @@ def hand_side(case, device, *, compile, loss=None):
     networks = case.networks(device)
     optimizer = torch.optim.Adam(networks.parameters(), lr=RATE, fused=True)
     x = case.data(device)
-    loss = loss or (lambda networks, x: case.loss(networks, x))
-    loss = torch.compile(loss, fullgraph=True) if compile else loss
+    loss = _compiled_loss(case, networks) if compile else partial(case.loss, networks)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        value = loss(networks, x)
+        value = loss(x)
         value.backward()
         optimizer.step()
         return value.detach()
@@ -95,23 +96,68 @@ def hand_side(case, device, *, compile, loss=None):
     return Side(step, list(networks.parameters()), lambda: [optimizer])
 
 
-def all_sides(case, device="cpu"):
-    """Every way of taking a case's step, by name; the first is Pyro's own."""
-    pyro.clear_param_store()  # of another case's networks under the same names
-    sides = {
-        PYRO: pyro_side(case, device, "pyro", pyros(case)),
-        f"{PYRO}, not validated": pyro_side(
+def makers(case, device="cpu"):
+    """What makes every way of taking a case's step, by name; the first is Pyro's own."""
+    made = {
+        PYRO: lambda: pyro_side(case, device, "pyro", pyros(case)),
+        f"{PYRO}, not validated": lambda: pyro_side(
             case, device, "unchecked", pyros(case), validate=False
         ),
+        f"{PYRO}, JitTrace_ELBO": lambda: pyro_side(
+            case, device, "jit", JitTrace_ELBO(ignore_jit_warnings=True)
+        ),
+        "pyrovae, eager": lambda: our_side(case, device, "eager", compile=False),
+        COMPILED: lambda: our_side(case, device, "compiled", compile=True),
+        EAGER_HAND: lambda: hand_side(case, device, compile=False),
+        HAND: lambda: hand_side(case, device, compile=True),
     }
-    if case.num_particles == 1:  # no jitted RenyiELBO exists
-        jitted = JitTrace_ELBO(ignore_jit_warnings=True)
-        sides[f"{PYRO}, JitTrace_ELBO"] = pyro_side(case, device, "jit", jitted)
-    sides["pyrovae, eager"] = our_side(case, device, "eager", compile=False)
-    sides[COMPILED] = our_side(case, device, "compiled", compile=True)
-    sides[EAGER_HAND] = hand_side(case, device, compile=False)
-    sides[HAND] = hand_side(case, device, compile=True)
-    return sides
+    if case.num_particles > 1:  # there is no jitted RenyiELBO
+        del made[f"{PYRO}, JitTrace_ELBO"]
+    return made
+
+
+def graph_side(case, device, *, compile, own_noise=False):
+    """The loop by hand, recorded once as a CUDA graph and replayed.
+
+    With `own_noise` inductor draws within its kernels, which is faster, and other numbers.
+    """
+    if torch.device(device).type != "cuda":
+        raise RuntimeError("a CUDA graph needs a CUDA device")
+    networks = case.networks(device)
+    optimizer = torch.optim.Adam(networks.parameters(), lr=RATE, fused=True, capturable=True)
+    x = case.data(device)
+
+    loss = _compiled_loss(case, networks) if compile else partial(case.loss, networks)
+
+    def body():
+        optimizer.zero_grad(set_to_none=True)
+        value = loss(x)
+        value.backward()
+        optimizer.step()
+        return value.detach()
+
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with inductor_config.patch(fallback_random=not own_noise), torch.cuda.stream(stream):
+        for _ in range(4):
+            body()
+    torch.cuda.current_stream().wait_stream(stream)
+    optimizer.zero_grad(set_to_none=True)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        value = body()
+
+    def step():
+        graph.replay()
+        return value
+
+    return Side(step, list(networks.parameters()), lambda: [optimizer])
+
+
+def all_sides(case, device="cpu"):
+    """Every way of taking a case's step, by name."""
+    pyro.clear_param_store()  # of another case's networks under the same names
+    return {name: make() for name, make in makers(case, device).items()}
 
 
 def prepare(sides, warmup=6):
@@ -122,6 +168,7 @@ def prepare(sides, warmup=6):
     """
     with warnings.catch_warnings(), inductor_config.patch(fallback_random=True):
         warnings.simplefilter("error", CaptureWarning)
+        warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)  # in JitTrace_ELBO
         for side in sides.values():
             for _ in range(warmup):
                 side.step()
@@ -152,6 +199,16 @@ def check_equal(sides, steps=5, tolerance=1e-4):
         assert strayed < 0.05, f"{name} moves its weights otherwise than {first}: {strayed:.3f}"
         worst = max(worst, apart)
     return worst
+
+
+def _compiled_loss(case, networks):
+    def loss(x):
+        return case.loss(networks, x)
+
+    # Dynamo keeps what it compiles with the code object, which all losses would share: they would
+    # stand in each other's way, and one compiled for other noise could be taken.
+    own = FunctionType(loss.__code__.replace(), globals(), "loss", None, loss.__closure__)
+    return torch.compile(own, fullgraph=True)
 
 
 def _rewind(side, start):
