@@ -14,6 +14,7 @@ from ..tracing import Program, captured_parameters
 from .equals import differentiable
 from .exchange import Exchange
 from .optimizer import JointOptimizer
+from .settings import Settings
 from .taken import Taken
 from .updates import start_state, update_of
 
@@ -56,8 +57,9 @@ class CompiledStep:
         self._model, self._guide = model, guide
         self._objective, self._loss = loss, differentiable(loss)
         self._optimizer = optimizer
-        self._settings = [vars(owner) for owner in (loss, *networks)]
+        self._settings = Settings([vars(owner) for owner in (loss, *networks)], _is_setting)
         self._groups = cast(Any, optimizer.torch).param_groups
+        self._options = Settings(self._groups, _is_option)
         self._exchange = exchange
         self._update = None if exchange else update_of(self._groups, optimizer.torch)
         self._leaves = list(optimizer.leaves.values())
@@ -86,6 +88,11 @@ class CompiledStep:
                 self._optimizer.step(norm)
         return Taken(loss, norm, taken)
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the optimiser has kept its state; `load_state_dict` puts another there."""
+        return cast(Any, self._optimizer.torch).param_groups is self._groups
+
     def prepare(self, batch: Sequence[Any], fresh: Sequence[Any]) -> None:
         """Capture the step on one batch, check it on another, and leave everything as it was."""
         key, tensors = self._enter(tuple(batch), {})
@@ -97,7 +104,7 @@ class CompiledStep:
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Hashable, list[Tensor]]:
         """Key and tensors of a call; sets what the graph reads besides."""
-        leaves, tree = pytree.tree_flatten((args, kwargs))
+        leaves, tree, structure = _flattened(args, kwargs)
         self._batch = leaves, tree
         for i, (group, rate) in enumerate(zip(self._groups, self._rates, strict=True)):
             if isinstance(group["lr"], Tensor):
@@ -106,7 +113,7 @@ class CompiledStep:
                 rate.fill_(group["lr"])
                 self._written[i] = group["lr"]
         tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
-        return (repr(tree) if kwargs else len(args), self._key(leaves)), tensors
+        return (structure, self._key(leaves)), tensors
 
     def _key(self, leaves: Sequence[Any]) -> Hashable:
         batch = tuple(
@@ -115,28 +122,16 @@ class CompiledStep:
             else leaf if type(leaf) in _PLAIN else id(leaf)
             for leaf in leaves
         )  # fmt: skip
-        settings = tuple(
-            value
-            for names in self._settings
-            for name, value in names.items()
-            if type(value) in _PLAIN and name[0] != "_"
-        )
-        options = tuple(
-            value
-            for group in self._groups
-            for name, value in group.items()
-            if name not in ("params", "lr") and type(value) in (*_PLAIN, tuple)
-        )
         frozen = tuple(leaf.requires_grad for leaf in self._leaves)
         particles = getattr(self._objective, "num_particles", None)
         part = self._exchange.part if self._exchange else None
-        return batch, settings, options, frozen, particles, part
+        return batch, self._settings.key(), self._options.key(), frozen, particles, part
 
     def _run(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         leaves, tree = self._batch
         given = iter(tensors)
         leaves = [next(given) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
-        args, kwargs = pytree.tree_unflatten(leaves, tree)
+        args, kwargs = (leaves, {}) if tree is None else pytree.tree_unflatten(leaves, tree)
         with pyro.validation_enabled(False), torch.enable_grad(), captured_parameters():
             loss = self._loss(self._model, self._guide, *args, **kwargs)
         grads = self._gradients(loss)
@@ -190,3 +185,22 @@ class CompiledStep:
         states = cast(Any, self._optimizer.torch).state
         kept = [t for leaf in self._leaves for t in states[leaf].values() if isinstance(t, Tensor)]
         return [*self._leaves, *kept]
+
+
+def _flattened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any, Hashable]:
+    """Leaves, the tree to put them back into (None for a plain list), and what tells trees apart.
+
+    Most batches are a plain list, and trees take their time.
+    """
+    if not kwargs and all(isinstance(arg, Tensor) or type(arg) in _PLAIN for arg in args):
+        return list(args), None, len(args)
+    leaves, tree = pytree.tree_flatten((args, kwargs))
+    return leaves, tree, repr(tree)
+
+
+def _is_setting(name: str, value: Any) -> bool:  # noqa: ANN401
+    return type(value) in _PLAIN and name[0] != "_"
+
+
+def _is_option(name: str, value: Any) -> bool:  # noqa: ANN401
+    return name not in ("params", "lr") and type(value) in (*_PLAIN, tuple)

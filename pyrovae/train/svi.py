@@ -189,7 +189,7 @@ class SVI(pyro.infer.SVI):
         return keeping_buffers() if self.compile else nullcontext()
 
     def _compiled_step(self, *, only_finite: bool) -> CompiledStep:
-        if self._compiled is None:
+        if self._compiled is None or not self._compiled.is_current:
             self._compiled = CompiledStep(
                 self.model,
                 self.guide,

@@ -1,5 +1,6 @@
 """The captured step is the eager step: every objective, every style of pair, every setting."""
 
+import copy
 import math
 import sys
 import warnings
@@ -20,6 +21,7 @@ from pyro.infer import (
 )
 from torch import nn
 
+from pyrovae import trainable
 from pyrovae.capture import Captured
 from pyrovae.data import LinearGaussian
 from pyrovae.errors import CaptureWarning, NonFiniteError
@@ -222,6 +224,64 @@ def test_a_number_that_changes_makes_another_graph(interpreted):
             losses.append(svi.step(x))
     assert len(set(losses[:4])) == 1 and len(set(losses[4:])) == 1
     assert losses[0] != pytest.approx(losses[4])
+
+
+def test_a_state_that_is_loaded_amid_the_run_is_gone_on_with(interpreted):
+    x, ends = ORACLE.sample(4, seed=1), []
+    for compile in (False, True):
+        pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0, dtype=torch.float64)
+        leaves = trainable(pair.model, pair.guide, x)
+        optim = torch.optim.Adam(leaves.values(), lr=1e-2)
+        svi = SVI(pair.model, pair.guide, optim, ELBO(), compile=compile)
+        pyro.set_rng_seed(1)
+        for step in range(12):
+            if step == 4:
+                kept = copy.deepcopy(optim.state_dict())
+            if step == 8:
+                optim.load_state_dict(kept)
+            svi.step(x)
+        assert all(state["step"] == 8 for state in optim.state.values())
+        ends.append([leaf.detach().clone() for leaf in leaves.values()])
+    torch.testing.assert_close(*ends)
+
+
+@pytest.mark.parametrize(
+    "other", [lambda x, y: {"b": x, "a": y}, lambda x, y: ({"a": x}, y)], ids=["names", "nesting"]
+)
+def test_batches_of_another_structure_are_another_graph(interpreted, other):
+    def pair(*batch):
+        weight = pyro.param("w", torch.ones(()))
+        first = batch[0]
+        if isinstance(first, dict):  # of other meaning by its names
+            scale = 2.0 if "b" in first else 3.0
+            rows = next(iter(first.values()))
+        else:
+            scale, rows = 5.0, first[0]["a"]
+        return weight, scale, rows
+
+    def model(*batch):
+        weight, scale, rows = pair(*batch)
+        with pyro.plate("data", len(rows)):
+            z = pyro.sample("z", dist.Normal(0.0, 1.0))
+            pyro.sample("x", dist.Normal(weight * z, scale), obs=rows)
+
+    def guide(*batch):
+        loc = pyro.param("loc", torch.zeros(()))
+        with pyro.plate("data", len(pair(*batch)[2])):
+            pyro.sample("z", dist.Normal(loc, 1.0))
+
+    x, y = torch.randn(2, 4)
+    losses = []
+    for compile in (False, True):
+        pyro.clear_param_store()
+        optim = pyro.optim.SGD({"lr": 0.0})
+        svi = SVI(model, guide, optim, ELBO(), compile=compile)
+        found = []
+        for batch in [{"a": x, "b": y}] * 4 + [other(x, y)] * 4:
+            pyro.set_rng_seed(1)
+            found.append(svi.step(batch))
+        losses.append(found)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
 
 
 class Normalised(nn.Module):
