@@ -86,7 +86,8 @@ class CompiledStep:
                 leaf.grad = grad
             if not self._exchange:
                 self._optimizer.step(norm)
-        return Taken(loss, norm, taken)
+        latched = self._alive is not None and self._update is not None
+        return Taken(loss, norm, taken, may_wait=latched)
 
     @property
     def is_current(self) -> bool:

@@ -37,6 +37,7 @@ from .svi import SVI
 from .taken import Taken
 
 _LONG = 2000  # steps; compiling costs some ten seconds
+_LOOK = 100  # steps between two looks at a device, where the steps are compiled
 
 
 def fit(
@@ -216,8 +217,12 @@ def fit(
                 piece = division(batch)  # all of it, where no other rank takes a part
                 if exchange is not None:
                     exchange.expect(piece, stop=loop.stopping)
+                # A device is waited for now and then, and always before its parameters are kept.
+                due = keeper.is_due
+                look = device.type == "cpu" or due or (loop.batch + 1) % _LOOK == 0
+                look = look or loop.stopping or loop.batch + 1 == loop.steps_per_epoch
                 try:
-                    step = _step(svi, objective, piece, team)
+                    step = _step(svi, objective, piece, team, look=look)
                 except _Stopped as stopped:
                     raise _non_finite(str(stopped), loop, keeper) from stopped.__cause__
 
@@ -228,8 +233,11 @@ def fit(
                     loop.seconds = perf_counter() - started
                     if loop.stopping if exchange is None else exchange.stop:
                         loop.request_stop()
+                        if not step.taken:
+                            raise _non_finite("the loss or a gradient", loop, keeper)
                         break
-                    keeper.save_if_due()
+                    if due:
+                        keeper.save_last()
             else:  # the epoch is whole
                 entry = loop.summary()
                 if validate is not None:
@@ -255,7 +263,7 @@ def fit(
     return Run(loop.history, loop.best, loop.step, folder, seconds, keeper)
 
 
-def _step(svi: SVI, objective: PyroELBO, piece: Piece, team: Team) -> Taken:
+def _step(svi: SVI, objective: PyroELBO, piece: Piece, team: Team, *, look: bool) -> Taken:
     streams = torch_streams()
     with piece.noise:
         try:
@@ -268,7 +276,7 @@ def _step(svi: SVI, objective: PyroELBO, piece: Piece, team: Team) -> Taken:
                 raise
             raise _Stopped(team.first_known(f"{site} ({first_line(error)})")) from error
         # The one moment of a step that waits for the device: a bad step is never taken.
-        if step.taken:
+        if (step.may_wait and not look) or step.taken:
             return step
         site = non_finite_site(svi.model, svi.guide, objective, piece.rows, streams)
         cause = team.first_known(site)

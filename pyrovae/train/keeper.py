@@ -100,10 +100,10 @@ class Keeper:
         self._write_history()
         return {"tensors": section(tensors, "rng"), "numbers": meta["rng"]}
 
-    def save_if_due(self) -> None:
-        """Write a checkpoint within the epoch, if the last one is old enough."""
-        if self.loop.run_dir is not None and monotonic() - self._saved_at >= self.seconds:
-            self.save_last()
+    @property
+    def is_due(self) -> bool:
+        """Whether the last checkpoint is old enough for one within the epoch."""
+        return self.loop.run_dir is not None and monotonic() - self._saved_at >= self.seconds
 
     def save_last(self) -> None:
         """Write all that a resumed run needs.

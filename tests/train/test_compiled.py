@@ -284,6 +284,19 @@ def test_batches_of_another_structure_are_another_graph(interpreted, other):
     assert losses[1] == pytest.approx(losses[0], rel=1e-6)
 
 
+def test_after_a_bad_step_nothing_moves_until_somebody_looks(interpreted):
+    x = ORACLE.sample(4, seed=1)
+    optim = pyro.optim.Adam({"lr": 1e-2})
+    svi = SVI(ORACLE.model, ORACLE.guide, optim, ELBO(), compile=True)
+    for _ in range(3):
+        assert svi.step_if_finite(x).taken
+    kept = [leaf.detach().clone() for leaf in svi.optimizer.leaves.values()]
+    for batch in (x * float("nan"), x, x):
+        step = svi.step_if_finite(batch)
+        assert step.may_wait and not step.taken
+    assert all(map(torch.equal, kept, svi.optimizer.leaves.values()))
+
+
 class Normalised(nn.Module):
     def __init__(self):
         super().__init__()

@@ -131,12 +131,11 @@ def keeper(tmp_path):
     return Keeper(loop, placed, IWAE(2), {"seed": 0}, seconds=1000.0)
 
 
-def test_saves_when_it_is_due(keeper):
-    assert keeper.last is None
-    keeper.save_if_due()
-    assert keeper.last is None
+def test_is_due_after_its_time(keeper):
+    assert not keeper.is_due
     keeper.seconds = 0.0
-    keeper.save_if_due()
+    assert keeper.is_due and keeper.last is None
+    keeper.save_last()
     assert keeper.last == keeper.loop.run_dir / "last.safetensors"
 
 
