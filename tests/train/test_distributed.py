@@ -131,9 +131,10 @@ def test_a_restarted_job_reaches_the_same_result(folder, tmp_path):
 
 def test_the_command(tmp_path):
     run = tmp_path / "run"
-    words = "fit --data digits --model VAE --model.latent_dim 4 --epochs 1 --test-particles 30"
+    words = "fit --data digits --data.binarize dynamic --model.latent_dim 4 --epochs 1"
     # Without the two dashes torchrun takes `--run` for its own `--run-path`.
-    done = torchrun("-m", "--", "pyrovae", *words.split(), "--device", "cpu", "--run", str(run))
+    words += f" --test-particles 30 --device cpu --run {run}"
+    done = torchrun("-m", "--", "pyrovae", *words.split())
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("trained 12 steps") == 1 and "2 ranks" in done.stdout
     assert done.stdout.count("Pareto k-hat") == 1
