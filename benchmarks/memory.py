@@ -2,7 +2,8 @@
 
 Peak memory and time of one training step (forward and backward) of the one-layer net of the IWAE
 paper, all particles at once and in chunks: first both losses and gradients under equal noise, then
-the peaks. And of `log_evidence`, whose chunks follow from a budget.
+the peaks. And of `log_evidence`, whose chunks follow from a budget. Counted are the tensors that
+are alive; on a CPU the process may hold more, what glibc does not give back between them.
 """
 
 import argparse

@@ -16,7 +16,9 @@ from .config import Parser, Setup, build, parse
 
 CONFIG = "config.yaml"
 MADE = ("report.json", "curves.png", "reconstructions.png", "samples.png", "latents.png")
-_MAY_CHANGE = {"epochs", "patience", "device", "data_root", "test_particles", "tensorboard"}
+_MAY_CHANGE = {
+    "epochs", "patience", "device", "memory", "data_root", "test_particles", "tensorboard",
+}  # fmt: skip
 
 
 def restore(run: Path, parser: Parser, checkpoint: str, device: str | None) -> Setup:

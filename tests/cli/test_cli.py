@@ -360,6 +360,18 @@ def test_a_model_may_observe_flattened_data(here):
     assert main(["reconstruct", "r", "--n", "4"]) == 0
 
 
+def test_precision_and_memory_are_kept_with_the_run(here):
+    words = ["--objective", "IWAE", "--objective.num_particles", "20", "--test-particles", "0"]
+    options = ["--precision", "bf16", "--memory", "20000000", "--epochs", "1", "--device", "cpu"]
+    assert fit_here("--data", "digits", *SMALL, *words, *options, "--run", "r") == 0
+    kept = yaml.safe_load(Path("r/config.yaml").read_text())
+    assert (kept["precision"], kept["memory"]) == ("bf16", 20_000_000)
+    more = ["--epochs", "2", "--memory", "30000000"]
+    assert fit_here("--run", "r", "--resume", *more) == 0
+    assert fit_here("--run", "r", "--resume", "--epochs", "3", "--precision", "full") != 0
+    assert fit_here("--data", "digits", *SMALL, "--precision", "half", "--run", "other") != 0
+
+
 def test_an_interrupted_run_can_be_resumed(here):
     words = ["fit", "--data", "digits", *SMALL, "--epochs", "100000", "--run", "r"]
     process = subprocess.Popen(
