@@ -67,6 +67,7 @@ def oracle():
     return pair, pair.sample(20, seed=1)
 
 
+@pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")  # few particles, on purpose
 @pytest.mark.parametrize(
     ("kind", "objective"),
     [(kind, one) for kind, every in KINDS.items() for one in every],
