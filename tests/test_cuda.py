@@ -198,8 +198,11 @@ def test_captured_evidence_is_the_eager_one(conv):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fast = log_evidence(vae.model, vae.guide, x, **options, compile=True)
-    torch.testing.assert_close(fast.log_px, plain.log_px, rtol=1e-4, atol=1e-3)
-    assert fast.log_px.unique().numel() > 60, "replays draw anew and overwrite no earlier result"
+    # Replays draw from their own place in torch's stream.
+    error = (plain.standard_error.square() + fast.standard_error.square()).sqrt()
+    z = (fast.log_px - plain.log_px) / error
+    assert z.abs().max() < 6 and z.std() > 0.3
+    assert (fast.ess - plain.ess).mean().abs() < 0.3 * plain.ess.mean()
 
 
 def test_captured_validation_is_the_eager_one():
@@ -209,4 +212,4 @@ def test_captured_validation_is_the_eager_one():
         options = {"epochs": 3, "batch_size": 32, "progress": False, "compile": compile}
         run = fit(vae.model, vae.guide, data.digits(), objective=IWAE(5), **options)
         values.append([row["val"] for row in run.history])
-    assert values[1] == pytest.approx(values[0], rel=1e-3)
+    assert values[1] == pytest.approx(values[0], rel=0.02)  # its noise is another

@@ -154,10 +154,10 @@ def log_evidence(
         batch_plate: None estimates the joint evidence of all data, N = 1 in the result.
         sharded: The ranks that torchrun started share the work by rows. Each calls with all data
             and gets all results, those of one process. Alone, nothing is shared.
-        compile: Capture the draw with its weights as one graph and run it compiled, to the same
-            result but for rounding; "auto" where there are a thousand draws of `chunk` or more,
-            and so time to win back the seconds that compiling costs. What cannot be captured
-            runs eagerly with a `CaptureWarning` that says why.
+        compile: Capture the draw with its weights as one graph and run it compiled: on a CPU to
+            the same result but for rounding, on a GPU with other draws. "auto" where there are a
+            thousand draws of `chunk` or more, and so time to win back the seconds that compiling
+            costs. What cannot be captured runs eagerly with a `CaptureWarning` that says why.
 
     Raises:
         PlateError: The pair draws its own subsample of the rows that it is given.
