@@ -119,27 +119,26 @@ class Captured:
 
     def _first_use(self, graph: _Graph, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         """Run the computation and the graph, both from the same state, and compare."""
-        changed = graph.traced.changed
+        changed, externals = graph.traced.changed, graph.traced.externals
         before = [tensor.detach().clone() for tensor in changed]
-        with kept_randomness():
-            expected = self._kept_run(*inputs)
-            after = [tensor.detach().clone() for tensor in changed]
+        with kept_randomness(), torch.no_grad():
+            found = graph.code(*externals, *inputs)
+        written = [tensor.detach().clone() for tensor in changed]
         put(changed, before)
-        with torch.no_grad():
-            found = graph.code(*graph.traced.externals, *inputs)
+        expected = self._kept_run(*inputs)
         if not all(bool(t.isfinite().all()) for t in expected if t.is_floating_point()):
-            put(changed, after)  # there is nothing to compare; the next call may tell
-            return expected
+            return expected  # there is nothing to compare; the next call may tell
         loose = {id(tensor) for tensor in self._loose()}
         tight = [i for i, tensor in enumerate(changed) if id(tensor) not in loose]
-        moved = _distance([after[i] for i in tight], [before[i] for i in tight])
-        strayed = _distance([after[i] for i in tight], [changed[i] for i in tight])
+        moved = _distance([changed[i] for i in tight], [before[i] for i in tight])
+        strayed = _distance([changed[i] for i in tight], [written[i] for i in tight])
         worst = max(_relative(found, expected), _ratio(strayed, moved))
-        allowed = _rounding(expected) if self._tolerance is None else self._tolerance
-        if worst <= allowed:
+        allowed = self._tolerance
+        large = [tensor for tensor in externals if tensor.numel() > 1]
+        if worst <= (_rounding([*expected, *large]) if allowed is None else allowed):
             graph.trusted = True
+            put(changed, written)
             return found
-        put(changed, after)
         self._refuse(
             f"its graph differs from it by {worst:.1e}, relative, on a second batch; something in "
             "it changes from call to call without being a tensor, or torch compiles it wrongly"

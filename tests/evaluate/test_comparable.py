@@ -69,11 +69,12 @@ def test_who_fails_on_one_particle_keeps_its_own(gaussian):
     assert "AllButOne cannot have 1 particles (" in one.note and "division by zero" in one.note
 
 
+@pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")  # few particles, on purpose
 @pytest.mark.parametrize("equal", ["K", EVALUATIONS])
 def test_groups_are_filled_as_far_as_they_can(gaussian, equal):
     (one,) = fit_particles([MIWAE(3, 2)], gaussian, 16, equal).values()
     assert one.particles == one.evaluations == 15 and not one.comparable
-    assert "15 " in one.note and "MIWAE cannot have 16 particles (16 particles do not" in one.note
+    assert "15 " in one.note and "MIWAE cannot have 16 particles (" in one.note
 
 
 @pytest.mark.parametrize("wanted", [4, 6, 8, 16, 17, 33])

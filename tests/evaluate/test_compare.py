@@ -168,6 +168,7 @@ def test_a_bias_is_marked_and_a_reference_taken(oracle):
     assert "importance sampling, K = 50" in found.facts["log_px_source"]
 
 
+@pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")  # few particles, on purpose
 def test_kinds_and_what_an_upper_bound_leaves_to_the_model(oracle):
     pair, x = oracle
     found = compare(
