@@ -375,13 +375,20 @@ def test_precision_and_memory_are_kept_with_the_run(here):
 def test_an_interrupted_run_can_be_resumed(here):
     words = ["fit", "--data", "digits", *SMALL, "--epochs", "100000", "--run", "r"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "pyrovae", *words], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "pyrovae", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore the signal, and their children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 120
-    while not Path("r/last.safetensors").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 120
+        while not Path("r/last.safetensors").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "--resume" in error and "Traceback" not in error
     done = len(Path("r/history.jsonl").read_text().splitlines())
