@@ -1,5 +1,6 @@
 """Graphs as machine code, by torch's inductor, called without dynamo and its guards."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -24,7 +25,12 @@ def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
             something that inductor cannot compile.
     """
     try:
-        with torch.no_grad(), inductor_config.patch(fallback_random=True):
+        with (
+            torch.no_grad(),
+            inductor_config.patch(fallback_random=True),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore", DeprecationWarning)  # what torch says to itself
             return cast(Any, torch)._inductor.compile(graph, list(tensors))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
