@@ -27,8 +27,8 @@ def test_names_and_arguments():
         ("Renyi", "'Renyi(alpha=0.5)'"),
         ("Renyi(order=2)", "there is no argument order; Renyi takes alpha, num_particles, "),
         ("CIWAE(beta=2)", "CIWAE got beta=2, needs 0 <= beta <= 1"),
-        ("IWAE(num_particles=0)", "IWAE got num_particles=0, needs >= 1; give a whole number of particles per datum; "
-         "write its arguments as 'IWAE(num_particles=8)'"),
+        ("IWAE(num_particles=0)", "IWAE got num_particles=0, needs >= 1; give a whole "
+         "number of particles per datum; write its arguments as 'IWAE(num_particles=8)'"),
         ("Nope", "--objectives Nope: there is no such objective"),
         ("nowhere.py:Mine", "--objectives nowhere.py: there is no such file"),
         ("nowhere.at.all", "--objectives nowhere.at.all: cannot import"),
