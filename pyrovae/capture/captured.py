@@ -64,6 +64,8 @@ class Captured:
         self._tolerance = tolerance
         self._graphs: dict[Hashable, _Graph] = {}
         self._last: Hashable = None
+        self._captures = 0
+        self._moving: list[Tensor] = []  # tables that somebody has written into
         self.seconds, self.refusal = 0.0, ""
 
     def __call__(self, key: Hashable, *inputs: Tensor) -> Sequence[Tensor] | None:
@@ -75,6 +77,7 @@ class Captured:
         """
         graph, last, self._last = self._graphs.get(key), self._last, key
         if graph is not None and not graph.traced.is_current:
+            self._moving += graph.traced.written_since()
             del self._graphs[key]
             graph = None
         if graph is not None and graph.trusted:
@@ -99,15 +102,16 @@ class Captured:
                 self._first_use(graph, fresh)
 
     def _capture(self, key: Hashable, inputs: Sequence[Tensor]) -> None:
-        if len(self._graphs) >= self._max_graphs:
+        if self._captures >= self._max_graphs:
             self._refuse(
-                f"{len(self._graphs)} kinds of call have been compiled and another one came; keep "
+                f"{self._captures} kinds of call have been compiled and another one came; keep "
                 "shapes and settings, or write what changes into a tensor in place"
             )
             return
         started = perf_counter()
         try:
-            traced = trace(self._kept_run, inputs)
+            self._captures += 1
+            traced = self._trace(inputs)
             code: Code = traced.graph
             if self._compiler is not None:
                 everything = [*traced.externals, *inputs]
@@ -116,6 +120,14 @@ class Captured:
         except CaptureError as error:
             self._refuse(str(error))
         self.seconds += perf_counter() - started
+
+    def _trace(self, inputs: Sequence[Tensor]) -> Traced:
+        try:
+            return trace(self._kept_run, inputs, moving=self._moving)
+        except CaptureError:
+            if not self._moving:
+                raise
+        return trace(self._kept_run, inputs)  # Python reads a table that has changed: once more
 
     def _first_use(self, graph: _Graph, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         """Run the computation and the graph, both from the same state, and compare."""

@@ -43,11 +43,20 @@ class Traced:
     @property
     def is_current(self) -> bool:
         """Whether nobody has written into what is frozen."""
-        return all(tensor._version == version for tensor, version in self.frozen)
+        return not self.frozen or not self.written_since()
+
+    def written_since(self) -> list[Tensor]:
+        """Which of what is frozen somebody has written into."""
+        return [tensor for tensor, version in self.frozen if tensor._version != version]
 
 
-def trace(run: Run, inputs: Sequence[Tensor]) -> Traced:
+def trace(run: Run, inputs: Sequence[Tensor], moving: Sequence[Tensor] = ()) -> Traced:
     """Run the computation twice, without lasting effect on tensors and random streams.
+
+    Args:
+        run: The computation.
+        inputs: What it is given.
+        moving: Tensors that are inputs of the graph even if they are small tables.
 
     Raises:
         CaptureError: It cannot be a graph; the message says which line does what.
@@ -61,7 +70,7 @@ def trace(run: Run, inputs: Sequence[Tensor]) -> Traced:
             finally:
                 survey.undo()
         changed = survey.changed
-        moves = {id(tensor) for tensor in changed}
+        moves = {id(tensor) for tensor in (*changed, *moving)}
         frozen = [t for t in survey.externals if is_table(t) and id(t) not in moves]
         fixed = {id(tensor) for tensor in frozen}
         externals = [tensor for tensor in survey.externals if id(tensor) not in fixed]
@@ -77,7 +86,7 @@ def trace(run: Run, inputs: Sequence[Tensor]) -> Traced:
                     return run(*flat[count:])
 
             graph = make_fx(with_tables)(*externals, *inputs)
-    except (RuntimeError, ValueError, TypeError, NotImplementedError, LookupError) as error:
+    except (RuntimeError, ValueError, TypeError, AssertionError, LookupError) as error:
         raise CaptureError(explained(error)) from error
     if len(graph.graph.nodes) > _LARGEST:
         raise CaptureError(

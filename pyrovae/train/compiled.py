@@ -125,8 +125,9 @@ class CompiledStep:
         )  # fmt: skip
         frozen = tuple(leaf.requires_grad for leaf in self._leaves)
         particles = getattr(self._objective, "num_particles", None)
+        clips = self._optimizer.clip_norm, self._optimizer.clip_value
         part = self._exchange.part if self._exchange else None
-        return batch, self._settings.key(), self._options.key(), frozen, particles, part
+        return clips, batch, self._settings.key(), self._options.key(), frozen, particles, part
 
     def _run(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         leaves, tree = self._batch

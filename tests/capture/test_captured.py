@@ -230,6 +230,36 @@ def test_tables_of_whole_numbers_may_steer_python_until_they_change():
     assert it("key", x)[0].tolist() == [1.0, 2.0, 3.0]
 
 
+def test_a_table_that_keeps_changing_becomes_an_input():
+    count, traces = torch.zeros((), dtype=torch.int64), []
+
+    def run(x):
+        traces.append(1)
+        return (x * count,)
+
+    it = captured(run)
+    for n in range(12):
+        count.fill_(n)
+        found = it("key", torch.ones(3))
+    assert found[0].tolist() == [11.0] * 3 and not it.refusal
+    assert len(traces) < 8  # two runs for each of two traces, and two comparisons
+
+
+def test_a_table_that_keeps_steering_python_is_given_up():
+    order, traces = torch.tensor([1, 0]), []
+
+    def run(x):
+        traces.append(1)
+        return (x[int(order[0])] * x.sum(),)
+
+    it = captured(run, max_graphs=3)
+    with pytest.warns(CaptureWarning, match="3 kinds of call have been compiled"):
+        for n in range(20):
+            order.fill_(n % 2)
+            it("key", torch.ones(2))
+    assert len(traces) < 20
+
+
 def test_without_a_compiler_it_runs_as_it_is():
     from torch._inductor import config
 
