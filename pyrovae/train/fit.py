@@ -17,11 +17,11 @@ from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
 from ..tracing import Program, undisturbed
 from .alike import align, align_streams, check_alike
+from .attempt import LOOK, Refused, attempt
 from .budget import within
 from .callbacks import Callback, EarlyStopping, ProgressBar
-from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
-from .distributed import Team, join
-from .division import Division, Piece
+from .distributed import join
+from .division import Division
 from .exchange import Exchange
 from .keeper import Keeper
 from .loop import Loop
@@ -32,12 +32,10 @@ from .precision import PrecisionName
 from .run import Run
 from .schedules import Schedule, set_rate
 from .share import Share, batch_plate_of
-from .streams import kept_streams, restore_streams, restore_torch_streams, torch_streams
+from .streams import kept_streams, restore_streams
 from .svi import SVI
-from .taken import Taken
 
 _LONG = 2000  # steps; compiling costs some ten seconds
-_LOOK = 100  # steps between two looks at a device, where the steps are compiled
 
 
 def fit(
@@ -219,12 +217,12 @@ def fit(
                     exchange.expect(piece, stop=loop.stopping)
                 # A device is waited for now and then, and always before its parameters are kept.
                 due = keeper.is_due
-                look = device.type == "cpu" or due or (loop.batch + 1) % _LOOK == 0
+                look = device.type == "cpu" or due or (loop.batch + 1) % LOOK == 0
                 look = look or loop.stopping or loop.batch + 1 == loop.steps_per_epoch
                 try:
-                    step = _step(svi, objective, piece, team, look=look)
-                except _Stopped as stopped:
-                    raise _non_finite(str(stopped), loop, keeper) from stopped.__cause__
+                    step = attempt(svi, objective, piece, team, look=look)
+                except Refused as refused:
+                    raise _non_finite(str(refused), loop, keeper) from refused.__cause__
 
                 loop.record(first_loss(step.loss) / scale, step.norm, rows)
                 for hook in hooks:
@@ -261,35 +259,6 @@ def fit(
             hook.on_end(loop)
     seconds = svi.compile_seconds + (validate.compile_seconds if validate is not None else 0.0)
     return Run(loop.history, loop.best, loop.step, folder, seconds, keeper)
-
-
-def _step(svi: SVI, objective: PyroELBO, piece: Piece, team: Team, *, look: bool) -> Taken:
-    streams = torch_streams()
-    with piece.noise:
-        try:
-            step = svi.step_if_finite(*piece.rows)
-        except ValueError as error:  # perhaps a distribution refused a NaN
-            site = None
-            if is_refusal(error):
-                site = non_finite_site(svi.model, svi.guide, objective, piece.rows, streams)
-            if site is None:
-                raise
-            raise _Stopped(team.first_known(f"{site} ({first_line(error)})")) from error
-        # The one moment of a step that waits for the device: a bad step is never taken.
-        if (step.may_wait and not look) or step.taken:
-            return step
-        site = non_finite_site(svi.model, svi.guide, objective, piece.rows, streams)
-        cause = team.first_known(site)
-        if cause is None:
-            with undisturbed():
-                restore_torch_streams(streams)
-                svi.summed_gradients(*piece.rows)
-            cause = non_finite_parameter(svi.optimizer.leaves)
-        raise _Stopped(cause)
-
-
-class _Stopped(Exception):
-    """A step that was not taken, and why."""
 
 
 def _two_batches(
