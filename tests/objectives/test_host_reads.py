@@ -37,7 +37,8 @@ class HostReads(TorchDispatchMode):
             isinstance(i, torch.Tensor) and i.dtype == torch.bool
             for a in args if isinstance(a, (list, tuple)) for i in a
         )  # fmt: skip
-        if name in READS or by_mask:
+        fills = name.startswith("aten::index_put") and args[2].numel() == 1  # as masked_fill does
+        if name in READS or (by_mask and not fills):
             self.found.append(name)
         return func(*args, **(kwargs or {}))
 
