@@ -73,6 +73,8 @@ SHARED = {
         "weights",
     },
     "models": {"priors", "posteriors"},
+    "models/posteriors": {"diagonal_normal"},
+    "nn/flows": {"chain"},
     # Abstract classes between the base and some of the estimators.
     "objectives": {"fixed_draws", "groups", "options", "path", "tail"},
     "evaluate/annealing": {"tempered_path", "hmc"},
@@ -281,6 +283,7 @@ def test_what_is_allowed_passes(tmp_path):
         "data/base.py": "x = 1",
         "data/images/grey.py": "from ..base import Dataset\nfrom .base import read",
         "models/vae.py": "from ..nn import MLP\nfrom .priors import Prior\nfrom .base import F",
+        "models/priors/flow.py": "from ...nn import flows\nfrom .base import Prior",
         "train/fit.py": "from .svi import SVI\nfrom .callbacks import C\nfrom ..data import x",
         "train/callbacks/a.py": "from ..loop import Loop\nfrom .base import Callback",
         "evaluate/annealing/__init__.py": "from .ais import ais",

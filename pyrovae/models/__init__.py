@@ -1,8 +1,17 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
 from .base import Family
-from .posteriors import DiagonalNormal, FullNormal, Posterior
+from .posteriors import DiagonalNormal, FlowPosterior, FullNormal, Posterior
 from .priors import Prior, StandardNormal
 from .vae import VAE
 
-__all__ = ["VAE", "DiagonalNormal", "Family", "FullNormal", "Posterior", "Prior", "StandardNormal"]
+__all__ = [
+    "VAE",
+    "DiagonalNormal",
+    "Family",
+    "FlowPosterior",
+    "FullNormal",
+    "Posterior",
+    "Prior",
+    "StandardNormal",
+]

@@ -69,6 +69,7 @@ class VAE(Family):
         self.latent_dim = latent_dim
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)
+        self.prior.shape_for(self.data_shape)
         self.posterior = posterior if isinstance(posterior, Posterior) else posterior(latent_dim)
         for role, part in (("prior", self.prior), ("posterior", self.posterior)):
             if part.latent_dim != latent_dim:
@@ -83,11 +84,13 @@ class VAE(Family):
     def model(self, x: Tensor) -> None:
         """p(z)p(x|z) over a batch x [B, *data_shape]."""
         self.declare("decoder", "likelihood", "prior")
+        if self.prior.needs_encoder:
+            self.declare("encoder", "posterior")
         check_data(x, self.data_shape, "VAE.model")
         if is_validation_enabled():
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
-            z = pyro.sample("z", self.prior())
+            z = pyro.sample("z", self.prior.with_encoder(self.encode))
             pyro.sample("x", self.decode(z), obs=x)
 
     def guide(self, x: Tensor) -> None:
@@ -125,7 +128,7 @@ class VAE(Family):
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        decoded = self.decode(self.prior().sample(torch.Size([n])))
+        decoded = self.decode(self.prior.with_encoder(self.encode).sample(torch.Size([n])))
         return decoded.mean if mean else decoded.sample()
 
     @torch.no_grad()

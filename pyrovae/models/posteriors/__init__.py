@@ -1,0 +1,8 @@
+"""Posteriors q(z|x): modules that turn an encoder's output into a Pyro distribution."""
+
+from .base import Posterior, PosteriorFactory
+from .diagonal_normal import DiagonalNormal
+from .flow import FlowPosterior
+from .full_normal import FullNormal
+
+__all__ = ["DiagonalNormal", "FlowPosterior", "FullNormal", "Posterior", "PosteriorFactory"]

@@ -1,0 +1,29 @@
+"""What the posteriors share: an encoder's output in, a Pyro distribution out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import pyro.distributions as dist
+from torch import Tensor, nn
+
+
+class Posterior(nn.Module, ABC):
+    """Gives q(z|x) with event shape [L] from `num_parameters` outputs of an encoder.
+
+    Args:
+        latent_dim: L.
+    """
+
+    num_parameters: int
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+
+    @abstractmethod
+    def forward(self, params: Tensor) -> dist.TorchDistribution:
+        """The distribution q(z|x), event shape [L], from params [..., num_parameters]."""
+
+
+PosteriorFactory = Callable[[int], Posterior]
+"""Builds one for a latent dimension: the class itself, or a partial of it."""

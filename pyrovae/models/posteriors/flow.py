@@ -1,0 +1,64 @@
+"""Normalizing flow on a simple posterior."""
+
+import pyro.distributions as dist
+from torch import Tensor
+
+from ...nn.flows import AffineCoupling, LayerFactory, Permutation, stacked
+from .base import Posterior, PosteriorFactory
+from .diagonal_normal import DiagonalNormal
+
+
+class FlowPosterior(Posterior):
+    r"""A posterior pushed through `num_layers` layers of a flow that are amortised on x.
+
+    The encoder gives the parameters of the base and a context [C] that every layer sees.
+
+    Args:
+        latent_dim: L.
+        layer: Makes each layer: a class of `pyrovae.nn.flows`, a partial of one, or a `chain`.
+        num_layers: How many.
+        mixing: Makes what stands between two layers; None for nothing.
+        context_dim: C >= 1.
+        base: Form of what goes in.
+
+    Raises:
+        ConfigError: There is no layer, or a size is too small.
+
+    Attributes:
+        scores_any: Whether it has a density for any z, which STL and DReG use: see `FlowLayer`.
+
+    Source:
+        Variational Inference with Normalizing Flows (Rezende & Mohamed, 2015), sec. 4,
+        https://arxiv.org/abs/1505.05770
+
+    Example:
+        >>> posterior = FlowPosterior(4, num_layers=2, context_dim=16)
+        >>> q = posterior(torch.zeros(5, posterior.num_parameters))
+        >>> q.batch_shape, q.event_shape
+        (torch.Size([5]), torch.Size([4]))
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        *,
+        layer: LayerFactory = AffineCoupling,
+        num_layers: int = 4,
+        mixing: LayerFactory | None = Permutation,
+        context_dim: int = 64,
+        base: PosteriorFactory = DiagonalNormal,
+    ) -> None:
+        super().__init__(latent_dim)
+        self.base = base(latent_dim)
+        self.context_dim = context_dim
+        self.num_parameters = self.base.num_parameters + context_dim
+        self.flow = stacked(layer, num_layers, mixing)(latent_dim, context_dim)
+
+    @property
+    def scores_any(self) -> bool:
+        return self.flow.scores_any
+
+    def forward(self, params: Tensor) -> dist.TorchDistribution:
+        sizes = [self.base.num_parameters, self.context_dim]
+        own, context = params.split(sizes, dim=-1)
+        return dist.TransformedDistribution(self.base(own), [self.flow.condition(context)])

@@ -1,0 +1,38 @@
+"""Normal with a full covariance."""
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from .base import Posterior
+
+
+class FullNormal(Posterior):
+    """Normal with a full covariance through its Cholesky factor: L + L (L + 1) / 2 parameters.
+
+    The encoder gives the mean, the logarithm of the factor's diagonal, and its lower triangle.
+
+    Example:
+        >>> FullNormal(3)(torch.zeros(5, 9)).covariance_matrix.shape
+        torch.Size([5, 3, 3])
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__(latent_dim)
+        self.num_parameters = latent_dim + latent_dim * (latent_dim + 1) // 2
+        rows, columns = torch.tril_indices(latent_dim, latent_dim, offset=-1)
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("columns", columns, persistent=False)
+
+    def forward(self, params: Tensor) -> dist.TorchDistribution:
+        size = self.latent_dim
+        loc, log_diagonal, below = params.split(
+            [size, size, self.num_parameters - 2 * size], dim=-1
+        )
+        below_diagonal = params.new_zeros((*params.shape[:-1], size, size))
+        below_diagonal[..., self.rows, self.columns] = below
+        factor = below_diagonal + torch.diag_embed(log_diagonal.exp())
+        return dist.MultivariateNormal(loc, scale_tril=factor, validate_args=False)

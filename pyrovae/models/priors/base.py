@@ -1,0 +1,43 @@
+"""What the priors share: no input but the encoder, a Pyro distribution out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pyro.distributions as dist
+from torch import Tensor, nn
+
+Encode: TypeAlias = Callable[[Tensor], dist.TorchDistribution]
+"""q(z|x) of a family: data [B, *data_shape] in, batch shape [B] and event shape [L] out."""
+
+
+class Prior(nn.Module, ABC):
+    """Gives p(z) with event shape [L] and no batch axes; a plate expands it.
+
+    Args:
+        latent_dim: L.
+    """
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+
+    @abstractmethod
+    def forward(self) -> dist.TorchDistribution:
+        """The distribution p(z), event shape [L]."""
+
+    @property
+    def needs_encoder(self) -> bool:
+        """Whether it is made of posteriors, so that the encoder is part of the model."""
+        return False
+
+    def with_encoder(self, encode: Encode) -> dist.TorchDistribution:
+        """p(z) where q(z|x) is at hand: what `forward` gives, unless it is made of posteriors."""
+        return self()
+
+    def shape_for(self, data_shape: tuple[int, ...]) -> None:  # noqa: B027 (most need nothing)
+        """Called once by the family, before anything else, with the shape of one datum."""
+
+
+PriorFactory = Callable[[int], Prior]
+"""Builds one for a latent dimension: the class itself, or a partial of it."""

@@ -1,0 +1,101 @@
+"""What the layers of a flow share: parameters that a context gives, or that are free."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from pyro.distributions.conditional import ConditionalTransformModule
+from torch import Tensor, nn
+from torch.distributions import Transform
+
+from ...errors import ConfigError, ShapeError
+
+
+class FlowLayer(ConditionalTransformModule, ABC):
+    """An invertible map of vectors [..., L] whose parameters may depend on a context [..., C].
+
+    A Pyro `ConditionalTransformModule`: it stands in a `ConditionalTransformedDistribution`, and
+    `condition` gives a new transform each time, so that nothing of an earlier call lives on.
+
+    Args:
+        dim: L.
+        context_dim: C; with 0 the parameters are free and `condition(None)` gives the transform.
+
+    Attributes:
+        scores_any: Whether the density of any z can be found. Where not, only what the transform
+            itself has drawn can be scored, which is all that ELBO, IWAE and most objectives ask;
+            path-derivative estimators (STL, DReG) then use the plain gradient and say so.
+
+    Raises:
+        ConfigError: A size is too small.
+    """
+
+    scores_any: bool = True
+    min_dim: ClassVar[int] = 1
+
+    def __init__(self, dim: int, context_dim: int = 0) -> None:
+        super().__init__()
+        if dim < self.min_dim or context_dim < 0:
+            raise ConfigError(
+                f"{type(self).__name__} got dim={dim} and context_dim={context_dim}; it needs at "
+                f"least {self.min_dim} and 0"
+            )
+        self.dim = dim
+        self.context_dim = context_dim
+
+    @abstractmethod
+    def condition(self, context: Tensor | None = None) -> Transform:
+        """The transform for a context [..., C], or for None where `context_dim` is 0."""
+
+    def check_context(self, context: Tensor | None) -> None:
+        """Refuse a context of another size than the layer was built for.
+
+        Raises:
+            ShapeError: It does not end in C, or is missing, or was not expected.
+        """
+        size = 0 if context is None else context.shape[-1]
+        if size != self.context_dim:
+            given = "none" if context is None else f"shape {list(context.shape)}"
+            raise ShapeError(
+                f"{type(self).__name__}(dim={self.dim}) was built for context_dim="
+                f"{self.context_dim} and got {given}; pass [..., {self.context_dim}]"
+                if self.context_dim
+                else f"{type(self).__name__}(dim={self.dim}) was built without a context and got "
+                f"one of {given}; build it with context_dim={size}"
+            )
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, context_dim={self.context_dim}"
+
+
+LayerFactory = Callable[[int, int], FlowLayer]
+"""Builds a layer for L and C: the class itself, or a partial of it."""
+
+
+class Amortised(nn.Module):
+    """Parameters [..., \\*shape], an affine map of the context [..., C], or free where C is 0.
+
+    Both start near zero, where the layers are near the identity.
+
+    Args:
+        shape: Of one set of parameters.
+        context_dim: C.
+        scale: Standard deviation of the free parameters, or of the map's bias, at the start.
+    """
+
+    def __init__(self, shape: tuple[int, ...], context_dim: int, *, scale: float = 0.05) -> None:
+        super().__init__()
+        self.shape = shape
+        size = math.prod(shape)
+        self.bias = nn.Parameter(scale * torch.randn(size))
+        self.weight = None
+        if context_dim:
+            self.weight = nn.Parameter(scale * torch.randn(size, context_dim) / context_dim**0.5)
+
+    def forward(self, context: Tensor | None) -> Tensor:
+        if self.weight is None or context is None:
+            return self.bias.reshape(self.shape)
+        flat = nn.functional.linear(context, self.weight, self.bias)
+        return flat.reshape(*context.shape[:-1], *self.shape)

@@ -1,0 +1,62 @@
+"""Several layers as one."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+from torch import Tensor, nn
+from torch.distributions import ComposeTransform, Transform
+
+from ...errors import ConfigError
+from .base import FlowLayer, LayerFactory
+
+
+class Chain(FlowLayer):
+    """Applies layers one after the other, all with the same context.
+
+    Args:
+        dim: L.
+        context_dim: C.
+        layers: Factories, first to last.
+
+    Example:
+        >>> import torch
+        >>> from pyrovae.nn.flows import AffineCoupling, Permutation
+        >>> layer = Chain(4, layers=[AffineCoupling, Permutation, AffineCoupling])
+        >>> layer.condition()(torch.zeros(3, 4)).shape
+        torch.Size([3, 4])
+    """
+
+    def __init__(self, dim: int, context_dim: int = 0, *, layers: Sequence[LayerFactory]) -> None:
+        super().__init__(dim, context_dim)
+        parts = [make(dim, context_dim) for make in layers]
+        self.scores_any = all(part.scores_any for part in parts)
+        self.layers = nn.ModuleList(parts)
+
+    def condition(self, context: Tensor | None = None) -> Transform:
+        return ComposeTransform(
+            [cast(FlowLayer, layer).condition(context) for layer in self.layers]
+        )
+
+
+def chain(*layers: LayerFactory) -> LayerFactory:
+    """A factory of the chain of these layers, to stand where one layer is asked for.
+
+    Example:
+        >>> from pyrovae.nn.flows import AffineCoupling, Permutation
+        >>> chain(AffineCoupling, Permutation)(4, 0).scores_any
+        True
+    """
+    return partial(Chain, layers=layers)
+
+
+def stacked(layer: LayerFactory, num_layers: int, mixing: LayerFactory | None) -> LayerFactory:
+    """A factory of `num_layers` layers with `mixing` between them.
+
+    Raises:
+        ConfigError: There is no layer.
+    """
+    if num_layers < 1:
+        raise ConfigError(f"a flow got num_layers={num_layers}; it needs at least 1")
+    between = [] if mixing is None else [mixing]
+    return chain(*[layer, *between] * (num_layers - 1), layer)
