@@ -14,6 +14,7 @@ class DiagonalNormal(Posterior):
         https://arxiv.org/abs/1312.6114
 
     Example:
+        >>> import torch
         >>> DiagonalNormal(3)(torch.zeros(5, 6)).batch_shape
         torch.Size([5])
     """

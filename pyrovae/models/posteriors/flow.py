@@ -32,6 +32,7 @@ class FlowPosterior(Posterior):
         https://arxiv.org/abs/1505.05770
 
     Example:
+        >>> import torch
         >>> posterior = FlowPosterior(4, num_layers=2, context_dim=16)
         >>> q = posterior(torch.zeros(5, posterior.num_parameters))
         >>> q.batch_shape, q.event_shape

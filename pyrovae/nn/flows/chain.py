@@ -1,6 +1,6 @@
 """Several layers as one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import cast
 
