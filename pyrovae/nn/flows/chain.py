@@ -34,9 +34,8 @@ class Chain(FlowLayer):
         self.layers = nn.ModuleList(parts)
 
     def condition(self, context: Tensor | None = None) -> Transform:
-        return ComposeTransform(
-            [cast(FlowLayer, layer).condition(context) for layer in self.layers]
-        )
+        layers = cast(Iterable[FlowLayer], self.layers)
+        return ComposeTransform([layer.condition(context) for layer in layers])
 
 
 def chain(*layers: LayerFactory) -> LayerFactory:
