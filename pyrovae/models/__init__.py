@@ -1,7 +1,15 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
 from .base import Family
-from .posteriors import DiagonalNormal, FlowPosterior, FullNormal, Posterior
+from .posteriors import (
+    DiagonalNormal,
+    FlowPosterior,
+    FullNormal,
+    LowRankNormal,
+    MixturePosterior,
+    Posterior,
+    Refinement,
+)
 from .priors import Prior, StandardNormal
 from .vae import VAE
 
@@ -11,7 +19,10 @@ __all__ = [
     "Family",
     "FlowPosterior",
     "FullNormal",
+    "LowRankNormal",
+    "MixturePosterior",
     "Posterior",
     "Prior",
+    "Refinement",
     "StandardNormal",
 ]

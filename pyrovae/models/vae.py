@@ -1,6 +1,7 @@
 """Variational autoencoder."""
 
 import math
+from functools import partial
 
 import pyro
 import pyro.distributions as dist
@@ -11,7 +12,13 @@ from torch import Tensor
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
 from .base import Family, check_data
-from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .posteriors import (
+    DiagonalNormal,
+    Posterior,
+    PosteriorFactory,
+    Refinement,
+    RefinementFactory,
+)
 from .priors import Prior, PriorFactory, StandardNormal
 
 
@@ -34,6 +41,9 @@ class VAE(Family):
         likelihood: Head that turns them into p(x|z); `nn.Bernoulli()` by default.
         prior: p(z): a module or a factory `prior(latent_dim)`.
         posterior: Form of q(z|x): a module or a factory `posterior(latent_dim)`.
+        refinement: Steps that improve q(z|x) for each datum (semi-amortised inference): a module
+            or a factory `refinement(latent_dim)`. A prior that is made of posteriors takes them
+            as the encoder gives them.
 
     Raises:
         ShapeError: A batch or a network's output does not have the shape that is needed.
@@ -61,6 +71,7 @@ class VAE(Family):
         likelihood: Likelihood | None = None,
         prior: PriorFactory | Prior = StandardNormal,
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
+        refinement: RefinementFactory | Refinement | None = None,
     ) -> None:
         super().__init__()
         self.data_shape = tuple(data_shape)
@@ -80,6 +91,9 @@ class VAE(Family):
         self._params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
         self.decoder = build(decoder, (latent_dim,), self._params_shape)
+        if refinement is not None and not isinstance(refinement, Refinement):
+            refinement = refinement(latent_dim)
+        self.refinement = refinement
 
     def model(self, x: Tensor) -> None:
         """p(z)p(x|z) over a batch x [B, *data_shape]."""
@@ -90,26 +104,23 @@ class VAE(Family):
         if is_validation_enabled():
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
-            z = pyro.sample("z", self.prior.with_encoder(self.encode))
+            z = pyro.sample("z", self.prior.with_encoder(self._amortised))
             pyro.sample("x", self.decode(z), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(z|x) over a batch x [B, *data_shape]."""
         self.declare("encoder", "posterior")
+        if self.refinement is not None and self.refinement.differentiable:
+            self.declare("decoder", "likelihood", "prior")
         check_data(x, self.data_shape, "VAE.guide")
         with pyro.plate("data", x.shape[0]):
             pyro.sample("z", self.encode(x))
 
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x), batch shape [B], event shape [L]."""
-        params = one_batch_axis(self.encoder, self.likelihood.rescale(x), len(self.data_shape))
-        if params.shape[x.dim() - len(self.data_shape) :] != (self.posterior.num_parameters,):
-            raise ShapeError(
-                f"the encoder gave shape {list(params.shape)} for data of shape {list(x.shape)}; "
-                f"{type(self.posterior).__name__}({self.latent_dim}) needs "
-                f"{self.posterior.num_parameters} values per datum, "
-                f"[N, {self.posterior.num_parameters}]"
-            )
+        params = self._encoded(x)
+        if self.refinement is not None:
+            params = self.refinement(params, self.posterior, partial(self._log_joint, x))
         return self.posterior(params)
 
     def decode(self, z: Tensor) -> dist.TorchDistribution:
@@ -128,7 +139,7 @@ class VAE(Family):
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        decoded = self.decode(self.prior.with_encoder(self.encode).sample(torch.Size([n])))
+        decoded = self.decode(self.prior.with_encoder(self._amortised).sample(torch.Size([n])))
         return decoded.mean if mean else decoded.sample()
 
     @torch.no_grad()
@@ -137,3 +148,22 @@ class VAE(Family):
         check_data(x, self.data_shape, "VAE.reconstruct")
         decoded = self.decode(self.encode(x).sample())
         return decoded.mean if mean else decoded.sample()
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        """What the encoder says of x [B, posterior.num_parameters]."""
+        params = one_batch_axis(self.encoder, self.likelihood.rescale(x), len(self.data_shape))
+        if params.shape[x.dim() - len(self.data_shape) :] != (self.posterior.num_parameters,):
+            raise ShapeError(
+                f"the encoder gave shape {list(params.shape)} for data of shape {list(x.shape)}; "
+                f"{type(self.posterior).__name__}({self.latent_dim}) needs "
+                f"{self.posterior.num_parameters} values per datum, "
+                f"[N, {self.posterior.num_parameters}]"
+            )
+        return params
+
+    def _amortised(self, x: Tensor) -> dist.TorchDistribution:
+        return self.posterior(self._encoded(x))
+
+    def _log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        prior = self.prior.with_encoder(self._amortised)
+        return prior.log_prob(z) + self.decode(z).log_prob(x)

@@ -17,6 +17,7 @@ from .reinforce import REINFORCE
 from .renyi import Renyi
 from .rws import RWS
 from .stl import STL
+from .stratified import StratifiedELBO, StratifiedIWAE
 from .tvo import TVO
 from .vimco import VIMCO
 from .vr_max import VRMax
@@ -42,6 +43,8 @@ __all__ = [
     "RWS",
     "Renyi",
     "STL",
+    "StratifiedELBO",
+    "StratifiedIWAE",
     "TVO",
     "VIMCO",
     "VRMax",

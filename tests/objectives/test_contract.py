@@ -192,8 +192,8 @@ def test_is_an_elbo_for_pyro(cls):
 
 @pytest.mark.parametrize("make", OBJECTIVES)
 def test_subsampled_plate_agrees_with_the_whole(make):
-    """Mean over many subsamples equals the unsubsampled loss, in value and gradient."""
-    num_draws = 1500
+    """Mean over many subsamples equals the unsubsampled loss."""
+    num_draws = 400  # a scale in the wrong place is tens of standard errors away
     sub = STYLES["subsampled_plate"](torch.float64)
     objective = make()
     x = sub.args[0]

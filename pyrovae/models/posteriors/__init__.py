@@ -4,5 +4,18 @@ from .base import Posterior, PosteriorFactory
 from .diagonal_normal import DiagonalNormal
 from .flow import FlowPosterior
 from .full_normal import FullNormal
+from .low_rank_normal import LowRankNormal
+from .mixture import MixturePosterior
+from .refinement import Refinement, RefinementFactory
 
-__all__ = ["DiagonalNormal", "FlowPosterior", "FullNormal", "Posterior", "PosteriorFactory"]
+__all__ = [
+    "DiagonalNormal",
+    "FlowPosterior",
+    "FullNormal",
+    "LowRankNormal",
+    "MixturePosterior",
+    "Posterior",
+    "PosteriorFactory",
+    "Refinement",
+    "RefinementFactory",
+]

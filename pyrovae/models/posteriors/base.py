@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pyro.distributions as dist
 from torch import Tensor, nn
 
+from ...errors import ConfigError
+
 
 class Posterior(nn.Module, ABC):
     """Gives q(z|x) with event shape [L] from `num_parameters` outputs of an encoder.
@@ -23,6 +25,28 @@ class Posterior(nn.Module, ABC):
     @abstractmethod
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x), event shape [L], from params [..., num_parameters]."""
+
+    def placed(self, params: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Draws at given standard normal noise, and their log-density, differentiable in both.
+
+        Args:
+            params: Outputs of the encoder [B, num_parameters].
+            noise: [S, L].
+
+        Returns:
+            z [S, B, L] and log q(z|x) in nats [S, B].
+
+        Raises:
+            ConfigError: This form of posterior is no function of such noise.
+        """
+        raise ConfigError(
+            f"{type(self).__name__} cannot be drawn at given noise, which a refinement needs; "
+            "define `placed`, or leave the refinement out"
+        )
+
+    def natural(self, params: Tensor, gradient: Tensor) -> Tensor:
+        """The natural gradient for a gradient with respect to params; by default the same."""
+        return gradient
 
 
 PosteriorFactory = Callable[[int], Posterior]

@@ -1,6 +1,7 @@
 """Normal with one scale per latent dimension."""
 
 import pyro.distributions as dist
+import torch
 from torch import Tensor
 
 from .base import Posterior
@@ -26,3 +27,14 @@ class DiagonalNormal(Posterior):
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         loc, log_scale = params.chunk(2, dim=-1)
         return dist.Normal(loc, log_scale.exp(), validate_args=False).to_event(1)
+
+    def placed(self, params: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        loc, log_scale = params.chunk(2, dim=-1)
+        z = loc + log_scale.exp() * noise.unsqueeze(1)
+        return z, self(params).log_prob(z)
+
+    def natural(self, params: Tensor, gradient: Tensor) -> Tensor:
+        """Times the inverse Fisher information: variances for the means, 1/2 for log-scales."""
+        _, log_scale = params.chunk(2, dim=-1)
+        by_loc, by_log_scale = gradient.chunk(2, dim=-1)
+        return torch.cat([(2 * log_scale).exp() * by_loc, by_log_scale / 2], dim=-1)

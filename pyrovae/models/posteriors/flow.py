@@ -1,6 +1,7 @@
 """Normalizing flow on a simple posterior."""
 
 import pyro.distributions as dist
+import torch
 from torch import Tensor
 
 from ...nn.flows import AffineCoupling, LayerFactory, Permutation, stacked
@@ -63,3 +64,15 @@ class FlowPosterior(Posterior):
         sizes = [self.base.num_parameters, self.context_dim]
         own, context = params.split(sizes, dim=-1)
         return dist.TransformedDistribution(self.base(own), [self.flow.condition(context)])
+
+    def placed(self, params: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        own, context = params.split([self.base.num_parameters, self.context_dim], dim=-1)
+        start, log_base = self.base.placed(own, noise)
+        transform = self.flow.condition(context)
+        z = transform(start)
+        return z, log_base - transform.log_abs_det_jacobian(start, z)
+
+    def natural(self, params: Tensor, gradient: Tensor) -> Tensor:
+        sizes = [self.base.num_parameters, self.context_dim]
+        (own, _), (by_own, by_context) = params.split(sizes, -1), gradient.split(sizes, -1)
+        return torch.cat([self.base.natural(own, by_own), by_context], dim=-1)

@@ -36,3 +36,28 @@ class FullNormal(Posterior):
         below_diagonal[..., self.rows, self.columns] = below
         factor = below_diagonal + torch.diag_embed(log_diagonal.exp())
         return dist.MultivariateNormal(loc, scale_tril=factor, validate_args=False)
+
+    def placed(self, params: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        q = self(params)
+        z = q.loc + (q.scale_tril @ noise.unsqueeze(1).unsqueeze(-1)).squeeze(-1)
+        return z, q.log_prob(z)
+
+    def natural(self, params: Tensor, gradient: Tensor) -> Tensor:
+        """Times the inverse Fisher information: S S^T for the mean, S Phi(S^T G) for the factor.
+
+        Phi keeps the lower triangle and halves the diagonal; the factor's diagonal is a logarithm.
+        """
+        size = self.latent_dim
+        factor = self(params).scale_tril
+        sizes = [size, size, self.num_parameters - 2 * size]
+        by_loc, by_log_diagonal, by_below = gradient.split(sizes, dim=-1)
+        diagonal = factor.diagonal(dim1=-2, dim2=-1)
+        by_factor = torch.zeros_like(factor)
+        by_factor[..., self.rows, self.columns] = by_below
+        by_factor = by_factor + torch.diag_embed(by_log_diagonal / diagonal)
+        inner = (factor.mT @ by_factor).tril()
+        inner = inner - torch.diag_embed(inner.diagonal(dim1=-2, dim2=-1) / 2)
+        step = factor @ inner
+        loc = (factor @ (factor.mT @ by_loc.unsqueeze(-1))).squeeze(-1)
+        log_diagonal = step.diagonal(dim1=-2, dim2=-1) / diagonal
+        return torch.cat([loc, log_diagonal, step[..., self.rows, self.columns]], dim=-1)

@@ -1,14 +1,16 @@
 """Posteriors from the outputs of an encoder, against formulas by hand."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
 
-from pyrovae.models import DiagonalNormal, FullNormal, Posterior
+from pyrovae.errors import ConfigError
+from pyrovae.models import DiagonalNormal, FullNormal, LowRankNormal, MixturePosterior, Posterior
 from tests.oracles import z_scores
 
-KINDS = [DiagonalNormal, FullNormal]
+KINDS = [DiagonalNormal, FullNormal, partial(LowRankNormal, rank=1)]
 
 
 def _params(kind, latent_dim, lead=(4,)):
@@ -80,6 +82,70 @@ def test_full_normal_draws_what_it_scores():
     score = torch.func.grad(lambda p: FullNormal(2)(p).log_prob(z).sum())
     scores = score(_params(FullNormal, 2, lead=())) / len(z)
     assert (scores.abs() < 0.05).all()  # E of the score is zero
+
+
+@pytest.mark.parametrize("lead", [(4,), (5, 4)])
+def test_low_rank_normal_by_hand(lead):
+    params = _params(partial(LowRankNormal, rank=2), 3, lead)
+    loc, log_scale, factor = params.split([3, 3, 6], -1)
+    factor = factor.unflatten(-1, (3, 2))
+    covariance = factor @ factor.mT + torch.diag_embed((2 * log_scale).exp())
+    q = LowRankNormal(3, rank=2)(params)
+    torch.testing.assert_close(q.covariance_matrix, covariance)
+    z = torch.randn(*lead, 3).double()
+    reference = torch.distributions.MultivariateNormal(loc, covariance)
+    torch.testing.assert_close(q.log_prob(z), reference.log_prob(z))
+
+
+@pytest.mark.parametrize("rank", [0, 4])
+def test_a_rank_that_cannot_be(rank):
+    with pytest.raises(ConfigError, match="it needs 1 to 3"):
+        LowRankNormal(3, rank=rank)
+
+
+@pytest.mark.parametrize("kind", [DiagonalNormal, FullNormal])
+def test_placed_where_the_noise_says(kind):
+    """Moments of the noise come out as moments of the posterior; the density is its own."""
+    params = _params(kind, 3)
+    noise = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(1)).double()
+    z, log_q = kind(3).placed(params, noise)
+    q = kind(3)(params)
+    assert (z_scores(z, q.mean).abs() < 4.5).all()
+    assert (z_scores((z - q.mean).square(), q.variance).abs() < 4.5).all()
+    torch.testing.assert_close(log_q, q.log_prob(z))
+
+
+@pytest.mark.parametrize("kind", [DiagonalNormal, FullNormal])
+def test_natural_gradient(kind):
+    """The inverse Fisher information times the gradient; the information from the score."""
+    params = _params(kind, 2, lead=())
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.randn(200_000, 2, generator=rng, dtype=torch.float64)
+    z, _ = kind(2).placed(params.unsqueeze(0), noise)
+    score = torch.func.grad(lambda p, z: kind(2)(p).log_prob(z).sum())
+    scores = torch.func.vmap(score, (None, 0))(params, z.squeeze(1))
+    fisher = scores.T @ scores / len(z)
+    gradient = torch.randn(len(params), generator=rng, dtype=torch.float64)
+    natural = kind(2).natural(params, gradient)
+    torch.testing.assert_close(fisher @ natural, gradient, rtol=0.03, atol=0.03)
+
+
+def test_mixture_is_what_its_parameters_say():
+    params = _params(partial(MixturePosterior, num_components=3), 2)
+    locs, log_scales, logits = params.split([6, 6, 3], -1)
+    q = MixturePosterior(2, num_components=3)(params)
+    z = torch.randn(4, 2).double()
+    each = torch.distributions.Normal(
+        locs.unflatten(-1, (3, 2)), log_scales.unflatten(-1, (3, 2)).exp()
+    ).log_prob(z.unsqueeze(-2))
+    exact = torch.logsumexp(logits.log_softmax(-1) + each.sum(-1), -1)
+    torch.testing.assert_close(q.log_prob(z), exact)
+
+
+@pytest.mark.parametrize("options", [{"latent_dim": 1}, {"latent_dim": 2, "num_components": 0}])
+def test_a_mixture_that_cannot_be(options):
+    with pytest.raises(ConfigError, match="at least 2 dimensions and 1 component"):
+        MixturePosterior(**options)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,54 @@
+"""Mixture of diagonal normals."""
+
+import pyro.distributions as dist
+from torch import Tensor
+
+from ...errors import ConfigError
+from ...mixture import NormalMixture
+from .base import Posterior
+
+
+class MixturePosterior(Posterior):
+    """Mixture of C diagonal normals: C (2 L + 1) parameters, for posteriors of several modes.
+
+    Any objective trains it, with pathwise gradients; `StratifiedELBO` and `StratifiedIWAE` deal
+    the particles out to the components, which lowers the noise and keeps components apart.
+
+    Args:
+        latent_dim: L >= 2.
+        num_components: C.
+
+    Raises:
+        ConfigError: There is no component, or one latent dimension only.
+
+    Source:
+        Automatic Differentiation Variational Inference with Mixture Models (Morningstar et al.,
+        2021), https://arxiv.org/abs/2003.01687
+
+    Example:
+        >>> import torch
+        >>> q = MixturePosterior(2, num_components=3)(torch.randn(5, 15))
+        >>> q.batch_shape, q.event_shape
+        (torch.Size([5]), torch.Size([2]))
+    """
+
+    def __init__(self, latent_dim: int, *, num_components: int = 4) -> None:
+        super().__init__(latent_dim)
+        if latent_dim < 2 or num_components < 1:
+            raise ConfigError(
+                f"MixturePosterior got latent_dim={latent_dim} and num_components="
+                f"{num_components}; it needs at least 2 dimensions and 1 component"
+            )
+        self.num_components = num_components
+        self.num_parameters = num_components * (2 * latent_dim + 1)
+
+    def forward(self, params: Tensor) -> dist.TorchDistribution:
+        size = self.num_components * self.latent_dim
+        locs, log_scales, logits = params.split([size, size, self.num_components], dim=-1)
+        each = (self.num_components, self.latent_dim)
+        return NormalMixture(
+            locs.unflatten(-1, each), log_scales.unflatten(-1, each).exp(), logits
+        )
+
+    def extra_repr(self) -> str:
+        return f"num_components={self.num_components}"
