@@ -23,8 +23,8 @@ class NormalMixture(dist.MixtureOfDiagNormals):
 
     Args:
         locs: Means [..., C, L], no two of a datum equal; L >= 2.
-        scales: Standard deviations [..., C, L].
-        logits: Of the weights [..., C].
+        coord_scale: Standard deviations [..., C, L].
+        component_logits: Of the weights [..., C].
 
     Raises:
         ShapeError: L is below 2, which the gradient does not cover, or the particles do not fill
@@ -40,14 +40,24 @@ class NormalMixture(dist.MixtureOfDiagNormals):
         (torch.Size([5]), torch.Size([2]), torch.Size([5, 2]))
     """
 
-    def __init__(self, locs: Tensor, scales: Tensor, logits: Tensor) -> None:
+    def __init__(
+        self,
+        locs: Tensor,
+        coord_scale: Tensor,
+        component_logits: Tensor,
+        *,
+        validate_args: bool | None = None,  # as all of Pyro's take it; shapes are checked always
+    ) -> None:
         if locs.shape[-1] < 2:
             raise ShapeError(
                 f"NormalMixture got locs of shape {list(locs.shape)}, needs at least 2 dimensions "
                 "last; use a latent of two dimensions or more"
             )
-        shape = torch.broadcast_shapes(locs.shape, scales.shape, (*logits.shape, 1))
-        super().__init__(locs.expand(shape), scales.expand(shape), logits.expand(shape[:-1]))
+        weights = (*component_logits.shape, 1)
+        shape = torch.broadcast_shapes(locs.shape, coord_scale.shape, weights)
+        super().__init__(
+            locs.expand(shape), coord_scale.expand(shape), component_logits.expand(shape[:-1])
+        )
 
     @property
     def num_components(self) -> int:

@@ -232,3 +232,20 @@ def test_text():
     found = inference_gaps(oracle.model, oracle.guide, x, num_steps=5, num_particles=50)
     assert "importance sampling with K = 50 from the optimised guides" in str(found)
     assert found.summary()["num_particles"] == 50
+
+
+def test_a_mixture_is_optimised():
+    """Its parameters are reached like any other distribution's."""
+    from pyrovae.mixture import NormalMixture
+
+    locs = torch.tensor([[0.5, 0.0], [-0.5, 0.0]], dtype=torch.float64)
+
+    def guide(x):
+        with pyro.plate("batch", len(x)):
+            pyro.sample("z", NormalMixture(locs, torch.ones_like(locs), torch.zeros(2)))
+
+    pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+    x = pair.sample(3, seed=1)
+    found = inference_gaps(pair.model, guide, x, log_px=pair.log_px(x), num_steps=200, seed=0)
+    assert (found.amortisation > 0).all()
+    assert (found.approximation < 0.1).all()
