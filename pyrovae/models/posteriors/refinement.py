@@ -17,16 +17,15 @@ class Refinement(nn.Module):
     with a quarter of the size. The noise is drawn once, in pairs of opposite sign and of variance
     one, and kept as a buffer: so q(z|x) is a function of x and of the weights alone, with a
     density like any other guide's, and every objective and every evaluation applies. A datum costs
-    `num_steps * num_draws` further passes through the decoder, forward and backward.
+    `num_steps * num_draws` further passes through the decoder, forward, backward and forward.
 
     Args:
         latent_dim: L.
         num_steps: Steps per datum.
         step_size: Above 0; 1 goes all the way where the posterior is normal and nearly found.
         num_draws: Draws in each step, a multiple of 2.
-        differentiable: Train the encoder through the steps, by second derivatives (Kim et al.).
-            Otherwise the gradient that arrives at the refined parameters is handed to the
-            encoder's, which is much cheaper.
+        differentiable: Train the encoder through the steps, by second derivatives. Otherwise it
+            learns nothing: for a pair that has been trained without, `vae.refinement = ...`.
 
     Raises:
         ConfigError: An option is out of its range.
@@ -51,7 +50,7 @@ class Refinement(nn.Module):
         num_steps: int = 5,
         step_size: float = 0.5,
         num_draws: int = 8,
-        differentiable: bool = False,
+        differentiable: bool = True,
     ) -> None:
         super().__init__()
         if num_steps < 1 or not step_size > 0 or num_draws < 2 or num_draws % 2:
@@ -77,33 +76,25 @@ class Refinement(nn.Module):
             posterior: Makes q(z|x) of them.
             log_joint: log p(x, z) in nats [S, B] for z [S, B, L].
         """
+        linked = self.differentiable and torch.is_grad_enabled() and params.requires_grad
         with torch.enable_grad():
-            linked = self.differentiable and params.requires_grad
             best = params if linked else params.detach().requires_grad_()
-            bound = self._bound(best, posterior, log_joint)
-            ascent = self._ascent(bound, best, posterior)
-            size = torch.full_like(params[..., :1], self.step_size)
-            for left in reversed(range(self.num_steps)):
-                tried = best + size * ascent
-                reached = self._bound(tried, posterior, log_joint)
-                better = (reached > bound).unsqueeze(-1)
-                if left:
-                    other = self._ascent(reached, tried, posterior)
-                    ascent = torch.where(better, other, ascent)
-                    size = torch.where(better, (2 * size).clamp(max=self.step_size), size / 4)
-                    bound = torch.maximum(reached, bound)
+            size = torch.full_like(best[..., :1], self.step_size)
+            for _ in range(self.num_steps):
+                bound = self._bound(best, posterior, log_joint)
+                (slope,) = torch.autograd.grad(bound.sum(), best, create_graph=linked)
+                tried = best + size * posterior.natural(best, slope)
+                with torch.no_grad():  # so that what is not taken leaves no infinite gradients
+                    better = (self._bound(tried, posterior, log_joint) > bound).unsqueeze(-1)
                 best = torch.where(better, tried, best)
-        return best if linked else params + (best - params).detach()
+                size = torch.where(better, (2 * size).clamp(max=self.step_size), size / 4)
+        return best if linked else best.detach()
 
     def _bound(
         self, params: Tensor, posterior: Posterior, log_joint: Callable[[Tensor], Tensor]
     ) -> Tensor:  # [B]
         z, log_q = posterior.placed(params, self.noise)
         return (log_joint(z) - log_q).mean(0)
-
-    def _ascent(self, bound: Tensor, params: Tensor, posterior: Posterior) -> Tensor:
-        (gradient,) = torch.autograd.grad(bound.sum(), params, create_graph=self.differentiable)
-        return posterior.natural(params, gradient)
 
     def extra_repr(self) -> str:
         return f"num_steps={self.num_steps}, step_size={self.step_size}"
