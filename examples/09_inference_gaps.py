@@ -58,7 +58,7 @@ def main(smoke):
     epochs, count = (2, 4) if smoke else (150, 50)
     decoder = trained(digits, epochs, None, posterior=DiagonalNormal).decoder.requires_grad_(False)
     x, rows = digits.test.x[:count], {}
-    log_px = None
+    vae = log_px = None
     for name, parts in GUIDES.items():
         if name == "the same, refined":  # `vae` is still the last
             vae.refinement = Refinement(LATENT, num_steps=3, differentiable=False)
