@@ -50,7 +50,7 @@ class _Planar(LayerTransform):
     def __init__(self, u: Tensor, w: Tensor, b: Tensor) -> None:
         super().__init__()
         along = (u * w).sum(-1)
-        self.stretch = F.softplus(along + _ONE) - 1  # w' u_hat
+        self.stretch = F.softplus(along + _ONE).clamp_min(1e-6) - 1  # w' u_hat
         size = w.square().sum(-1).clamp_min(torch.finfo(w.dtype).tiny)
         self.u_hat = u + ((self.stretch - along) / size)[..., None] * w
         self.w, self.b = w, b
