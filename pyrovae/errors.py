@@ -41,6 +41,10 @@ class NonFiniteError(PyrovaeError, ArithmeticError):
     """A loss or a gradient became infinite or not a number."""
 
 
+class InverseError(PyrovaeError, NotImplementedError):
+    """A flow has no inverse, so that it cannot score what it has not drawn."""
+
+
 class CheckpointError(PyrovaeError, ValueError):
     """A checkpoint is missing, corrupted or belongs to another run."""
 

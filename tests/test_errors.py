@@ -17,6 +17,7 @@ BUILTIN = {
     errors.NonFiniteError: ArithmeticError,
     errors.CaptureError: RuntimeError,
     errors.RanksError: RuntimeError,
+    errors.InverseError: NotImplementedError,
 }
 
 

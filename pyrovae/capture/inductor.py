@@ -30,7 +30,8 @@ def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
             inductor_config.patch(fallback_random=True),
             warnings.catch_warnings(),
         ):
-            warnings.simplefilter("ignore", DeprecationWarning)  # what torch says to itself
+            for kind in (DeprecationWarning, FutureWarning):  # what torch says to itself
+                warnings.simplefilter("ignore", kind)
             return cast(Any, torch)._inductor.compile(graph, list(tensors))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import pyro.distributions.transforms as T
-import torch
-from pyro.nn import ConditionalDenseNN, DenseNN
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Transform
 
 from .base import FlowLayer
+from .conditioner import Conditioner
 
 
 class AffineCoupling(FlowLayer):
@@ -27,6 +26,7 @@ class AffineCoupling(FlowLayer):
         https://arxiv.org/abs/1605.08803
 
     Example:
+        >>> import torch
         >>> layer = AffineCoupling(4, context_dim=3)
         >>> z, context = torch.randn(5, 2, 4), torch.randn(2, 3)
         >>> y = layer.condition(context)(z)
@@ -38,25 +38,14 @@ class AffineCoupling(FlowLayer):
 
     def __init__(self, dim: int, context_dim: int = 0, *, hidden: Sequence[int] = (64,)) -> None:
         super().__init__(dim, context_dim)
-        kept, widths = dim // 2, list(hidden)
-        sizes = [dim - kept, dim - kept]
-        network = (
-            ConditionalDenseNN(kept, context_dim, widths, sizes)
-            if context_dim
-            else DenseNN(kept, widths, sizes)
-        )
-        _start_near_identity(network)
-        self.layer = T.ConditionalAffineCoupling(kept, network)
+        self.kept = dim // 2
+        self.network = Conditioner(self.kept, context_dim, 2 * (dim - self.kept), hidden)
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)
-        if context is None:
-            return T.AffineCoupling(self.layer.split_dim, self.layer.nn)
-        return self.layer.condition(context)
+        given = self.network.given(context)
 
+        def shift_and_log_scale(first: Tensor) -> tuple[Tensor, ...]:
+            return self.network(first, given).chunk(2, -1)
 
-def _start_near_identity(network: nn.Module) -> None:
-    *_, last = (module for module in network.modules() if isinstance(module, nn.Linear))
-    with torch.no_grad():
-        last.weight.mul_(0.05)
-        last.bias.zero_()
+        return T.AffineCoupling(self.kept, shift_and_log_scale)

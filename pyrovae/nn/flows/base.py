@@ -3,14 +3,15 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 import torch
+from pyro.distributions import constraints
 from pyro.distributions.conditional import ConditionalTransformModule
 from torch import Tensor, nn
 from torch.distributions import Transform
 
-from ...errors import ConfigError, ShapeError
+from ...errors import ConfigError, InverseError, ShapeError
 
 
 class FlowLayer(ConditionalTransformModule, ABC):
@@ -70,6 +71,61 @@ class FlowLayer(ConditionalTransformModule, ABC):
         return f"dim={self.dim}, context_dim={self.context_dim}"
 
 
+class LayerTransform(Transform, ABC):
+    """The map of a layer for one context, of vectors [..., L].
+
+    Each direction gives its log-determinant along; the latest is kept, so that a draw is scored
+    without a second pass, and nothing else is: whatever else is scored is mapped anew.
+    """
+
+    domain = constraints.real_vector
+    codomain = constraints.real_vector
+    bijective = True
+
+    def __init__(self) -> None:
+        super().__init__(cache_size=1)
+        self._log_det: Tensor | None = None
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """y [..., L] and log |det dy/dx| [...]."""
+
+    def backward(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """x [..., L] and log |det dy/dx| [...].
+
+        Raises:
+            InverseError: There is no inverse.
+        """
+        refuse_inverse(type(self).__name__.lstrip("_"))
+
+    def _call(self, x: Tensor) -> Tensor:
+        y, self._log_det = self.forward(x)
+        return y
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        x, self._log_det = self.backward(y)
+        return x
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        known_x, known_y = self._cached_x_y
+        if x is known_x and y is known_y and self._log_det is not None:
+            return self._log_det
+        return self.forward(x)[1]
+
+
+def refuse_inverse(layer: str) -> NoReturn:
+    """Where a layer is asked to score a value that it has not just drawn, and cannot.
+
+    Raises:
+        InverseError: Always.
+    """
+    raise InverseError(
+        f"{layer} has no inverse: it scores nothing but what it has just drawn; where the density "
+        "of any z is asked for, take layers whose scores_any is true, such as AffineCoupling or "
+        "InverseAutoregressive"
+    )
+
+
 LayerFactory = Callable[[int, int], FlowLayer]
 """Builds a layer for L and C: the class itself, or a partial of it."""
 
@@ -82,7 +138,8 @@ class Amortised(nn.Module):
     Args:
         shape: Of one set of parameters.
         context_dim: C.
-        scale: Standard deviation of the free parameters, or of the map's bias, at the start.
+        scale: Of the parameters at the start: standard deviation of the part that is free, and of
+            the part that is the context's where its elements are of size one.
     """
 
     def __init__(self, shape: tuple[int, ...], context_dim: int, *, scale: float = 0.05) -> None:

@@ -1,0 +1,48 @@
+"""Reflections."""
+
+from pyro.distributions.transforms.householder import ConditionedHouseholder
+from torch import Tensor
+from torch.distributions import Transform
+
+from ...errors import ConfigError
+from .base import Amortised, FlowLayer
+
+
+class Householder(FlowLayer):
+    r"""Reflects at hyperplanes, :math:`y = z - 2 v v^\top z / v^\top v` for each v in turn.
+
+    An orthogonal map of log-determinant 0, which may depend on x: a learned mixing between
+    layers, and on a diagonal normal a full covariance. Like a permutation it is not near the
+    identity at the start.
+
+    Args:
+        dim: L.
+        context_dim: C.
+        num_reflections: How many; L of them make any orthogonal matrix.
+
+    Raises:
+        ConfigError: There is no reflection.
+
+    Source:
+        Improving Variational Auto-Encoders using Householder Flow (Tomczak & Welling, 2016),
+        sec. 2, https://arxiv.org/abs/1611.09630
+
+    Example:
+        >>> import torch
+        >>> layer = Householder(4, num_reflections=2)
+        >>> z = torch.randn(3, 4)
+        >>> torch.allclose(layer.condition()(z).norm(dim=-1), z.norm(dim=-1), atol=1e-5)
+        True
+    """
+
+    def __init__(self, dim: int, context_dim: int = 0, *, num_reflections: int = 1) -> None:
+        super().__init__(dim, context_dim)
+        if num_reflections < 1:
+            raise ConfigError(
+                f"Householder got num_reflections={num_reflections}; it needs at least 1"
+            )
+        self.normals = Amortised((num_reflections, dim), context_dim, scale=1.0)
+
+    def condition(self, context: Tensor | None = None) -> Transform:
+        self.check_context(context)
+        return ConditionedHouseholder(self.normals(context))

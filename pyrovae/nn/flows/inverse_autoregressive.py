@@ -1,0 +1,54 @@
+"""Inverse autoregressive flow."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.distributions import Transform
+
+from .affine import Affine, Gated
+from .autoregressive import Autoregressive
+from .base import FlowLayer
+from .conditioner import masked_conditioner
+
+
+class InverseAutoregressive(FlowLayer):
+    r"""Each element is shifted and scaled by a network of the elements before it and the context.
+
+    :math:`y_i = g_i z_i + (1 - g_i) m_i` with a gate :math:`g_i \in (0, 1)`, which the paper found
+    the stable form, or :math:`y_i = z_i \exp s_i + m_i`, where m, g and s are of
+    :math:`z_1, \dots, z_{i-1}`. One pass of the network to draw; L passes to score what it has
+    not just drawn. The order is fixed: put mixing between layers, in the paper
+    `partial(Permutation, order="reversed")`.
+
+    Args:
+        dim: L.
+        context_dim: C.
+        hidden: Widths of the network's hidden layers; with none it is affine.
+        gated: Whether to take the first form.
+
+    Source:
+        Improved Variational Inference with Inverse Autoregressive Flow (Kingma et al., 2016),
+        eqs. 10 and 12-14, https://arxiv.org/abs/1606.04934
+
+    Example:
+        >>> import torch
+        >>> layer = InverseAutoregressive(4, context_dim=3)
+        >>> layer.condition(torch.randn(2, 3))(torch.randn(5, 2, 4)).shape
+        torch.Size([5, 2, 4])
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        context_dim: int = 0,
+        *,
+        hidden: Sequence[int] = (64,),
+        gated: bool = True,
+    ) -> None:
+        super().__init__(dim, context_dim)
+        self.of = Gated() if gated else Affine()
+        self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
+
+    def condition(self, context: Tensor | None = None) -> Transform:
+        self.check_context(context)
+        return Autoregressive(self.of, self.network, self.network.given(context))

@@ -1,0 +1,187 @@
+"""Monotone splines of one number, whose pieces are quotients of polynomials."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...errors import ConfigError
+from .elementwise import Elementwise
+
+Order = Literal["linear", "quadratic"]
+
+_LEAST = 1e-3  # part of the box that a bin has at least, and slope at a knot
+_ONE = math.log(math.expm1(1 - _LEAST))  # where a slope is one
+_LEAST_SPLIT = 0.025
+
+
+class RationalSpline(Elementwise):
+    """A smooth monotone map of [-bound, bound] onto itself through knots; the identity beyond.
+
+    No branch and no boolean mask: what lies outside is computed for the middle of the box, and
+    not chosen.
+
+    Args:
+        order: "quadratic": one quotient of quadratics a bin; "linear": two of affine functions.
+        num_bins: Pieces between the knots.
+        bound: Half the width of the box.
+
+    Raises:
+        ConfigError: The order is neither, or a number is too small or too large.
+
+    Source:
+        Neural Spline Flows (Durkan et al., 2019), sec. 3.1, https://arxiv.org/abs/1906.04032;
+        Invertible Generative Modeling using Linear Rational Splines (Dolatabadi et al., 2020),
+        sec. 3.2, https://arxiv.org/abs/2001.05168
+    """
+
+    def __init__(self, order: Order, num_bins: int, bound: float) -> None:
+        if order not in ("linear", "quadratic"):
+            raise ConfigError(f"a spline got order={order!r}; choose 'linear' or 'quadratic'")
+        if not 1 <= num_bins <= 500 or not bound > 0:
+            raise ConfigError(
+                f"a spline got num_bins={num_bins} and bound={bound}; it needs between 1 and 500 "
+                "bins and a positive bound"
+            )
+        self.order, self.num_bins, self.bound = order, num_bins, float(bound)
+        self.num_params = (4 if order == "linear" else 3) * num_bins - 1
+
+    def forward(self, x: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
+        inside, at = self._enter(x)
+        left, width, bottom, *shape = self._bin(at, params, by_height=False)
+        rise, log_slope = self._rise((at - left) / width, *shape)
+        return self._leave(inside, x, bottom + rise, log_slope - width.log())
+
+    def backward(self, y: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
+        inside, at = self._enter(y)
+        left, width, bottom, *shape = self._bin(at, params, by_height=True)
+        theta = (_linear_inverse if self.order == "linear" else _quadratic_inverse)(
+            at - bottom, *shape
+        )
+        log_slope = self._rise(theta, *shape)[1] - width.log()
+        return self._leave(inside, y, left + theta * width, log_slope)
+
+    def knots(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Positions x and y of the knots and slopes there, each [..., num_bins + 1]."""
+        widths, heights, slopes, *_ = self._split(params)
+        ends = torch.ones_like(widths[..., :1])
+        inner = F.softplus(slopes + _ONE) + _LEAST
+        return self._edges(widths), self._edges(heights), torch.cat([ends, inner, ends], -1)
+
+    def _split(self, params: Tensor) -> tuple[Tensor, ...]:
+        n = self.num_bins
+        sizes = [n, n, n - 1] + ([n] if self.order == "linear" else [])
+        return params.split(sizes, dim=-1)
+
+    def _edges(self, raw: Tensor) -> Tensor:
+        shares = _LEAST + (1 - _LEAST * self.num_bins) * raw.softmax(-1)
+        inner = 2 * self.bound * shares.cumsum(-1)[..., :-1] - self.bound
+        return F.pad(F.pad(inner, (1, 0), value=-self.bound), (0, 1), value=self.bound)
+
+    def _bin(self, at: Tensor, params: Tensor, by_height: bool) -> list[Tensor]:
+        """Of the bin of each number: left, width, bottom, height, slopes, split; each [...].
+
+        The slopes are those at the bin's ends, of the height as a function of the part of the
+        width that is passed.
+        """
+        xs, ys, slopes = self.knots(params)
+        rows = [
+            xs[..., :-1],
+            xs.diff(),
+            ys[..., :-1],
+            ys.diff(),
+            slopes[..., :-1],
+            slopes[..., 1:],
+        ]
+        if self.order == "linear":
+            rows.append(
+                torch.sigmoid(self._split(params)[3]) * (1 - 2 * _LEAST_SPLIT) + _LEAST_SPLIT
+            )
+        table = torch.stack(rows, -1)
+        inner = (ys if by_height else xs)[..., 1:-1]
+        index = (at[..., None] >= inner).sum(-1)[..., None, None]
+        size = len(rows)
+        chosen = table.expand(*at.shape, self.num_bins, size).gather(
+            -2, index.expand(*at.shape, 1, size)
+        )
+        left, width, bottom, height, start, end, *split = chosen[..., 0, :].unbind(-1)
+        return [left, width, bottom, height, start * width, end * width, *split]
+
+    def _rise(self, theta: Tensor, *shape: Tensor) -> tuple[Tensor, Tensor]:
+        return (_linear if self.order == "linear" else _quadratic)(theta, *shape)
+
+    def _enter(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        inside = x.abs() < self.bound
+        return inside, torch.where(inside, x, torch.zeros_like(x))
+
+    def _leave(
+        self, inside: Tensor, was: Tensor, became: Tensor, log_slope: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return (
+            torch.where(inside, became, was),
+            torch.where(inside, log_slope, torch.zeros_like(log_slope)),
+        )
+
+
+def _quadratic(theta: Tensor, height: Tensor, start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
+    """Rise within a bin at a part theta of its width, and the logarithm of its slope there."""
+    mixed = theta * (1 - theta)
+    below = height + (start + end - 2 * height) * mixed
+    rise = height * (height * theta**2 + start * mixed) / below
+    slope = end * theta**2 + 2 * height * mixed + start * (1 - theta) ** 2
+    return rise, 2 * (height / below).log() + slope.log()
+
+
+def _quadratic_inverse(rise: Tensor, height: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    bend = rise * (start + end - 2 * height)
+    a, b, c = height * (height - start) + bend, height * start - bend, -height * rise
+    # Positive, as the slope is; rounding aside.
+    root = (b**2 - 4 * a * c).clamp_min(torch.finfo(rise.dtype).tiny).sqrt()
+    return -2 * c / (b + root)
+
+
+def _linear(
+    theta: Tensor, height: Tensor, start: Tensor, end: Tensor, split: Tensor
+) -> tuple[Tensor, Tensor]:
+    last, middle, turn = _weights(height, start, end, split)
+    first_half = theta <= split
+    below = torch.where(
+        first_half, split - theta + middle * theta, middle * (1 - theta) + last * (theta - split)
+    )
+    above = torch.where(
+        first_half,
+        middle * turn * theta,
+        middle * turn * (1 - theta) + last * height * (theta - split),
+    )
+    slope = middle * torch.where(first_half, split * turn, last * (1 - split) * (height - turn))
+    return above / below, slope.log() - 2 * below.log()
+
+
+def _linear_inverse(
+    rise: Tensor, height: Tensor, start: Tensor, end: Tensor, split: Tensor
+) -> Tensor:
+    last, middle, turn = _weights(height, start, end, split)
+    first_half = rise <= turn
+    above = torch.where(
+        first_half,
+        split * rise,
+        middle * (turn - rise) + last * split * (rise - height),
+    )
+    below = torch.where(
+        first_half,
+        rise + middle * (turn - rise),
+        middle * (turn - rise) + last * (rise - height),
+    )
+    return above / below
+
+
+def _weights(
+    height: Tensor, start: Tensor, end: Tensor, split: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights at a bin's end and at its split (one at its start), and the rise at the split."""
+    last = (start / end).sqrt()
+    middle = (split * start + (1 - split) * last * end) / height
+    turn = split * last * height / (1 - split + split * last)
+    return last, middle, turn
