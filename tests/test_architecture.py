@@ -74,6 +74,7 @@ SHARED = {
     },
     "models": {"priors", "posteriors"},
     "models/posteriors": {"diagonal_normal"},
+    "models/priors": {"mixture", "standard_normal"},
     "nn/flows": {"chain"},
     # Abstract classes between the base and some of the estimators.
     "objectives": {"fixed_draws", "groups", "options", "path", "tail"},

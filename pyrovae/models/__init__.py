@@ -2,7 +2,7 @@
 
 from .base import Family
 from .posteriors import DiagonalNormal, FlowPosterior, FullNormal, Posterior
-from .priors import Prior, StandardNormal
+from .priors import FlowPrior, MixturePrior, NormalPrior, Prior, StandardNormal, VampPrior
 from .vae import VAE
 
 __all__ = [
@@ -10,8 +10,12 @@ __all__ = [
     "DiagonalNormal",
     "Family",
     "FlowPosterior",
+    "FlowPrior",
     "FullNormal",
+    "MixturePrior",
+    "NormalPrior",
     "Posterior",
     "Prior",
     "StandardNormal",
+    "VampPrior",
 ]
