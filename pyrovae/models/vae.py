@@ -36,7 +36,8 @@ class VAE(Family):
         posterior: Form of q(z|x): a module or a factory `posterior(latent_dim)`.
 
     Raises:
-        ConfigError: A part has no size, or the prior is made of posteriors that cannot score any z.
+        ConfigError: `latent_dim` is below one, or a prior made of posteriors meets posteriors
+            that score only what they drew themselves.
         ShapeError: A batch or a network's output does not have the shape that is needed.
         SupportError: Data lie outside the support of the likelihood (checked in every call while
             `pyro.enable_validation` is on, as it is by default).
