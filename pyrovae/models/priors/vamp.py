@@ -88,8 +88,7 @@ class VampPrior(Prior):
         shape = (self.num_components, *data_shape)
         if self.free_inputs is None:
             self.bounds = bounds
-            like = {"dtype": self.logits.dtype, "device": self.logits.device}
-            self.free_inputs = nn.Parameter(torch.randn(shape, **like))
+            self.free_inputs = nn.Parameter(self.logits.new_empty(shape).normal_())
         elif (tuple(self.free_inputs.shape), self.bounds) != (shape, bounds):
             raise ShapeError(
                 f"VampPrior holds pseudo-inputs of shape {list(self.free_inputs.shape)} within "
