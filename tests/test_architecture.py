@@ -86,6 +86,7 @@ SHARED = {
         "sigmoidal",
         "sylvester",
     },
+    "models/priors": {"mixture", "standard_normal"},
     # Abstract classes between the base and some of the estimators.
     "objectives": {"fixed_draws", "groups", "options", "path", "tail"},
     "evaluate/annealing": {"tempered_path", "hmc"},

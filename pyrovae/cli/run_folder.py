@@ -100,7 +100,8 @@ def check_folder(run: Path, settings: dict[str, Any], *, resume: bool, overwrite
 
 def settings_of(parser: Parser, config: Namespace) -> dict[str, Any]:
     """The whole configuration, defaults included, as plain values."""
-    content = yaml.safe_load(parser.dump(config))
+    # A None that is left out would be read as the default, which may be something else.
+    content = yaml.safe_load(parser.dump(config, skip_unset=False))
     return {k: v for k, v in content.items() if k not in ("config", "resume", "overwrite", "run")}
 
 

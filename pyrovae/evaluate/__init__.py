@@ -10,6 +10,7 @@ from .gradient_statistics import GradientStatistics
 from .gradients import gradients
 from .latents import ActiveUnits, active_units, posterior_means
 from .parts import ELBOParts, elbo_parts
+from .surgery import ELBOSurgery, elbo_surgery
 
 __all__ = [
     "ActiveUnits",
@@ -17,6 +18,7 @@ __all__ = [
     "Bracket",
     "Comparison",
     "ELBOParts",
+    "ELBOSurgery",
     "Evidence",
     "GradientStatistics",
     "InferenceGaps",
@@ -27,6 +29,7 @@ __all__ = [
     "compare",
     "compare_training",
     "elbo_parts",
+    "elbo_surgery",
     "gradients",
     "inference_gaps",
     "log_evidence",

@@ -10,7 +10,7 @@ from .posteriors import (
     Posterior,
     Refinement,
 )
-from .priors import Prior, StandardNormal
+from .priors import FlowPrior, MixturePrior, NormalPrior, Prior, StandardNormal, VampPrior
 from .vae import VAE
 
 __all__ = [
@@ -18,11 +18,15 @@ __all__ = [
     "DiagonalNormal",
     "Family",
     "FlowPosterior",
+    "FlowPrior",
     "FullNormal",
     "LowRankNormal",
     "MixturePosterior",
+    "MixturePrior",
+    "NormalPrior",
     "Posterior",
     "Prior",
     "Refinement",
     "StandardNormal",
+    "VampPrior",
 ]

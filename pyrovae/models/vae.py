@@ -46,6 +46,8 @@ class VAE(Family):
             as the encoder gives them.
 
     Raises:
+        ConfigError: `latent_dim` is below one, or a prior made of posteriors meets posteriors
+            that score only what they drew themselves.
         ShapeError: A batch or a network's output does not have the shape that is needed.
         SupportError: Data lie outside the support of the likelihood (checked in every call while
             `pyro.enable_validation` is on, as it is by default).
@@ -80,7 +82,7 @@ class VAE(Family):
         self.latent_dim = latent_dim
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)
-        self.prior.shape_for(self.data_shape)
+        self.prior.shape_for(self.data_shape, self.likelihood.bounds)
         self.posterior = posterior if isinstance(posterior, Posterior) else posterior(latent_dim)
         for role, part in (("prior", self.prior), ("posterior", self.posterior)):
             if part.latent_dim != latent_dim:
@@ -88,6 +90,12 @@ class VAE(Family):
                     f"the {role} has latent_dim={part.latent_dim} and the VAE {latent_dim}; "
                     "build both for one"
                 )
+        if self.prior.needs_encoder and not self.posterior.scores_any:
+            raise ConfigError(
+                f"{type(self.prior).__name__} scores z under the posteriors of other data, and "
+                f"this {type(self.posterior).__name__} knows the density of what it drew itself "
+                "alone; take flows with an inverse, such as AffineCoupling, or another prior"
+            )
         self._params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
         self.decoder = build(decoder, (latent_dim,), self._params_shape)

@@ -165,6 +165,29 @@ def test_yaml_holds_the_configuration_and_words_go_over_it(tmp_path, monkeypatch
     assert len(Path("r/history.jsonl").read_text().splitlines()) == 3
 
 
+PRIORS = {
+    "NormalPrior": [],
+    "MixturePrior": ["--model.prior.num_components", "5"],
+    "VampPrior": ["--model.prior.num_components", "5", "--model.prior.learn_weights", "true"],
+    "FlowPrior": [
+        "--model.prior.layer", "AffineCoupling", "--model.prior.layer.hidden", "[8]",
+        "--model.prior.mixing", "null", "--model.prior.base", "NormalPrior",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_priors_by_name(prior, tmp_path, capsys):
+    run = str(tmp_path / "r")
+    words = [*SMALL, "--model.prior", prior, *PRIORS[prior], "--objective", "IWAE"]
+    assert fit_here("--data", "digits", *words, "--run", run) == 0
+    assert fit_here("--epochs", 3, "--run", run, "--resume") == 0
+    assert main(["evaluate", run, "--num-particles", "30"]) == 0
+    route = "closed form" if prior == "NormalPrior" else "sampled: no closed form between Normal"
+    assert route in capsys.readouterr().out
+    assert main(["sample", run, "--n", "4"]) == 0
+
+
 @pytest.mark.parametrize(
     "name", ["own.py", "own.py:Wide", "own.Wide"], ids=["functions", "class_in_file", "import"]
 )

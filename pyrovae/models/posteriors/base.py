@@ -14,9 +14,15 @@ class Posterior(nn.Module, ABC):
 
     Args:
         latent_dim: L.
+
+    Attributes:
+        num_parameters: Outputs of the encoder per datum.
+        scores_any: Whether it has a density for any z; a flow without an inverse has one only for
+            what it drew itself.
     """
 
     num_parameters: int
+    scores_any: bool = True
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()

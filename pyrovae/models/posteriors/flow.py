@@ -55,10 +55,7 @@ class FlowPosterior(Posterior):
         self.context_dim = context_dim
         self.num_parameters = self.base.num_parameters + context_dim
         self.flow = stacked(layer, num_layers, mixing)(latent_dim, context_dim)
-
-    @property
-    def scores_any(self) -> bool:
-        return self.flow.scores_any
+        self.scores_any = self.flow.scores_any
 
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         sizes = [self.base.num_parameters, self.context_dim]

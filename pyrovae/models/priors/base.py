@@ -35,8 +35,15 @@ class Prior(nn.Module, ABC):
         """p(z) where q(z|x) is at hand: what `forward` gives, unless it is made of posteriors."""
         return self()
 
-    def shape_for(self, data_shape: tuple[int, ...]) -> None:  # noqa: B027 (most need nothing)
-        """Called once by the family, before anything else, with the shape of one datum."""
+    def shape_for(  # noqa: B027 (most need nothing)
+        self, data_shape: tuple[int, ...], bounds: tuple[float, float] | None = None
+    ) -> None:
+        """Called once by the family, before anything else, with what one datum looks like.
+
+        Args:
+            data_shape: Its shape.
+            bounds: Its smallest and largest value (`Likelihood.bounds`); None: no two ends.
+        """
 
 
 PriorFactory = Callable[[int], Prior]

@@ -27,10 +27,12 @@ class Likelihood(nn.Module, ABC):
     Attributes:
         num_parameters: P, the decoder's outputs per element of a datum.
         needs: The support in words, for the message of `check`.
+        bounds: Smallest and largest value of the support; None where it has no two ends.
     """
 
     num_parameters: int = 1
     needs: str
+    bounds: tuple[float, float] | None = None
 
     def forward(self, params: Tensor, event_dim: int) -> TorchDistribution:
         """The distribution of data that have `event_dim` axes each.

@@ -18,6 +18,7 @@ class Bernoulli(Likelihood):
     """
 
     needs = "0 or 1 only"
+    bounds = (0.0, 1.0)
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return dist.Bernoulli(logits=params[0], validate_args=False)

@@ -31,6 +31,7 @@ class Binomial(Likelihood):
             raise ConfigError(f"Binomial got total_count={total_count}; it needs at least 1")
         self.total_count = total_count
         self.needs = f"whole numbers in 0..{total_count}"
+        self.bounds = (0.0, float(total_count))
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return _Binomial(self.total_count, params[0])

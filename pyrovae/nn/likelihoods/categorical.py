@@ -31,6 +31,7 @@ class Categorical(Likelihood):
             raise ConfigError(f"Categorical got num_classes={num_classes}; it needs at least 2")
         self.num_parameters = num_classes
         self.needs = f"whole numbers in 0..{num_classes - 1}"
+        self.bounds = (0.0, float(num_classes - 1))
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return _Levels(logits=params.movedim(0, -1), validate_args=False)

@@ -24,6 +24,7 @@ class ContinuousBernoulli(Likelihood):
     """
 
     needs = "values in [0, 1]"
+    bounds = (0.0, 1.0)
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return _ContinuousBernoulli(params[0])

@@ -50,6 +50,7 @@ class DiscretizedLogistic(Likelihood):
         self.levels = levels
         self.min_scale = float(min_scale)
         self.needs = f"whole numbers in 0..{levels - 1}"
+        self.bounds = (0.0, float(levels - 1))
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         loc, raw = params.unbind(0)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 
-from pyrovae.errors import ShapeError
+from pyrovae.errors import ShapeError, SupportError
 from pyrovae.nn import (
     Bernoulli,
     Binomial,
@@ -81,6 +81,17 @@ def test_event_dim_zero_scores_elements(head, data):
     whole = head.double()(params, event_dim=2).log_prob(x)
     elements = head(params.movedim(-3, -1), event_dim=0).log_prob(x)
     torch.testing.assert_close(elements.sum((-1, -2)), whole)
+
+
+@every_head
+def test_bounds_are_the_ends_of_the_support(head, data):
+    if head.bounds is None:
+        return head.check(torch.tensor([-1e6, 1e6]))
+    low, high = head.bounds
+    head.check(torch.tensor([low, high]))
+    for beyond in (low - 1, high + 1):
+        with pytest.raises(SupportError):
+            head.check(torch.tensor([low, beyond]))
 
 
 @every_head

@@ -1,0 +1,64 @@
+"""Normalizing flow on a simple prior."""
+
+import pyro.distributions as dist
+
+from ...errors import ConfigError
+from ...nn.flows import AffineCoupling, LayerFactory, Permutation, stacked
+from .base import Prior, PriorFactory
+from .standard_normal import StandardNormal
+
+
+class FlowPrior(Prior):
+    r"""A prior pushed through `num_layers` layers of a flow with parameters of its own.
+
+    :math:`z = f(u),\ u \sim p(u)`. The guide's z is scored through the inverse of f, so that only
+    layers that score any z will do, and one whose inverse takes L passes (an autoregressive layer
+    that is fast to draw from) takes them in every step. There is no closed form of the KL.
+
+    Args:
+        latent_dim: L.
+        layer: Makes each layer: a class of `pyrovae.nn.flows`, a partial of one, or a `chain`.
+        num_layers: How many.
+        mixing: Makes what stands between two layers; None for nothing.
+        base: Form of what goes in.
+
+    Raises:
+        ConfigError: There is no layer, a size is too small, or a layer has no inverse.
+
+    Source:
+        Variational Lossy Autoencoder (Chen et al., 2017), sec. 3.2,
+        https://arxiv.org/abs/1611.02731
+
+    Example:
+        >>> import torch
+        >>> prior = FlowPrior(4, num_layers=2)
+        >>> prior().log_prob(torch.zeros(5, 4)).shape, prior().expand([3]).sample().shape
+        (torch.Size([5]), torch.Size([3, 4]))
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        *,
+        layer: LayerFactory = AffineCoupling,
+        num_layers: int = 4,
+        mixing: LayerFactory | None = Permutation,
+        base: PriorFactory = StandardNormal,
+    ) -> None:
+        super().__init__(latent_dim)
+        self.base = base(latent_dim)
+        self.flow = stacked(layer, num_layers, mixing)(latent_dim, 0)
+        if not self.flow.scores_any or self.base.needs_encoder:
+            what = (
+                "a base made of posteriors"
+                if self.base.needs_encoder
+                else "layers that only score what they drew themselves"
+            )
+            raise ConfigError(
+                f"FlowPrior got {what}, and a prior scores what the guide drew; take layers with "
+                "an inverse, such as AffineCoupling, on a StandardNormal"
+            )
+
+    def forward(self) -> dist.TorchDistribution:
+        transforms = [self.flow.condition(None)]
+        return dist.TransformedDistribution(self.base(), transforms, validate_args=False)

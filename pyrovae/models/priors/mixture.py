@@ -1,0 +1,57 @@
+"""Mixture of normals."""
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor, nn
+
+from ...errors import ConfigError
+from ..mixture import Mixture
+from .base import Prior
+
+
+class MixturePrior(Prior):
+    r"""Mixture of K diagonal normals with learned means, log-scales and weights.
+
+    :math:`p(z) = \sum_k \pi_k N(z; m_k, \mathrm{diag}(s_k^2))`. There is no closed form of the KL:
+    objectives that ask for one sample it, and say so. A step costs K densities per particle.
+
+    Args:
+        latent_dim: L.
+        num_components: K >= 1.
+        spread: Standard deviation of the means at the start. Where they all lay at 0, they would
+            all learn the same.
+
+    Raises:
+        ConfigError: There is no component, or `spread` is negative.
+
+    Source:
+        VAE with a VampPrior (Tomczak & Welling, 2018), eq. 10 ("MoG"),
+        https://arxiv.org/abs/1705.07120
+
+    Example:
+        >>> prior = MixturePrior(2, num_components=5)
+        >>> prior().log_prob(torch.zeros(3, 2)).shape, prior().expand([4]).sample().shape
+        (torch.Size([3]), torch.Size([4, 2]))
+    """
+
+    loc: Tensor
+    log_scale: Tensor
+    logits: Tensor
+
+    def __init__(self, latent_dim: int, *, num_components: int = 50, spread: float = 1.0) -> None:
+        super().__init__(latent_dim)
+        if num_components < 1 or not spread >= 0:
+            raise ConfigError(
+                f"MixturePrior got num_components={num_components} and spread={spread}; it needs "
+                "at least 1 and at least 0"
+            )
+        self.loc = nn.Parameter(spread * torch.randn(num_components, latent_dim))
+        self.log_scale = nn.Parameter(torch.zeros(num_components, latent_dim))
+        self.logits = nn.Parameter(torch.zeros(num_components))
+
+    def forward(self) -> dist.TorchDistribution:
+        normals = dist.Normal(self.loc, self.log_scale.exp(), validate_args=False).to_event(1)
+        return Mixture(self.logits, normals)
+
+    def extra_repr(self) -> str:
+        return f"latent_dim={self.latent_dim}, num_components={len(self.logits)}"

@@ -1,0 +1,144 @@
+"""Variational mixture of posteriors."""
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor, nn
+
+from ...errors import ConfigError, ShapeError
+from ..mixture import Mixture
+from .base import Encode, Prior
+
+
+class VampPrior(Prior):
+    r"""Mixture of the posteriors at K learned pseudo-inputs: VampPrior.
+
+    :math:`p(z) = \sum_k \pi_k q(z|u_k)`, with the guide's own q: the encoder is part of the model,
+    and trains through both. The weights are 1/K unless they are learned. A step encodes K further
+    data and takes K densities per particle. There is no closed form of the KL.
+
+    The pseudo-inputs are data to the encoder, in the units of the likelihood. Where those have two
+    ends, u = low + (high - low) sigmoid(a) keeps them inside. (The paper cuts by a hard tanh,
+    which has no gradient where it cuts: what starts at black or white would stay there.)
+
+    Args:
+        latent_dim: L.
+        num_components: K >= 1.
+        learn_weights: Learn the weights too.
+
+    Raises:
+        ConfigError: There is no component.
+
+    Source:
+        VAE with a VampPrior (Tomczak & Welling, 2018), sec. 2, https://arxiv.org/abs/1705.07120
+
+    Example:
+        >>> from pyrovae.models import VAE
+        >>> vae = VAE((1, 8, 8), 2, prior=VampPrior(2, num_components=5))
+        >>> vae.prior.start_from(torch.rand(20, 1, 8, 8))
+        >>> vae.generate(3).shape
+        torch.Size([3, 1, 8, 8])
+    """
+
+    free_inputs: nn.Parameter | None
+    logits: Tensor
+
+    def __init__(
+        self, latent_dim: int, *, num_components: int = 50, learn_weights: bool = False
+    ) -> None:
+        super().__init__(latent_dim)
+        if num_components < 1:
+            raise ConfigError(
+                f"VampPrior got num_components={num_components}; it needs at least 1"
+            )
+        self.num_components = num_components
+        self.bounds: tuple[float, float] | None = None
+        self.register_parameter("free_inputs", None)
+        logits = torch.zeros(num_components)
+        if learn_weights:
+            self.logits = nn.Parameter(logits)
+        else:
+            self.register_buffer("logits", logits, persistent=False)
+
+    @property
+    def needs_encoder(self) -> bool:
+        return True
+
+    def forward(self) -> dist.TorchDistribution:
+        raise ConfigError(
+            "VampPrior is made of posteriors and has no distribution of its own; call "
+            "with_encoder(encode) with the family's q(z|x)"
+        )
+
+    def with_encoder(self, encode: Encode) -> dist.TorchDistribution:
+        """The mixture of q(z|u_k).
+
+        Raises:
+            ConfigError: The shape of the data is not known yet.
+        """
+        return Mixture(self.logits, encode(self.pseudo_inputs()))
+
+    def shape_for(
+        self, data_shape: tuple[int, ...], bounds: tuple[float, float] | None = None
+    ) -> None:
+        """Make the pseudo-inputs, at random inside the bounds; those that are there stay.
+
+        Raises:
+            ShapeError: They are there for data of another shape or range.
+        """
+        shape = (self.num_components, *data_shape)
+        if self.free_inputs is None:
+            self.bounds = bounds
+            self.free_inputs = nn.Parameter(self.logits.new_empty(shape).normal_())
+        elif (tuple(self.free_inputs.shape), self.bounds) != (shape, bounds):
+            raise ShapeError(
+                f"VampPrior holds pseudo-inputs of shape {list(self.free_inputs.shape)} within "
+                f"{self.bounds}, and is wanted for {list(shape)} within {bounds}; build another"
+            )
+
+    def pseudo_inputs(self) -> Tensor:
+        """u [K, *data_shape], in the units of the data.
+
+        Raises:
+            ConfigError: The shape of the data is not known yet.
+        """
+        free = self._free()
+        if self.bounds is None:
+            return free
+        low, high = self.bounds
+        return low + (high - low) * free.sigmoid()
+
+    @torch.no_grad()
+    def start_from(self, x: Tensor, *, inside: float = 0.02) -> None:
+        """Put the pseudo-inputs on K different data, chosen by torch's generator.
+
+        Args:
+            x: Data [N, *data_shape], N >= K.
+            inside: How far inside the bounds they start, as a share of the range.
+
+        Raises:
+            ShapeError: The data have another shape, or there are too few.
+            ConfigError: The shape of the data is not known yet.
+        """
+        free = self._free()
+        if x.shape[1:] != free.shape[1:] or len(x) < self.num_components:
+            raise ShapeError(
+                f"VampPrior.start_from got data of shape {list(x.shape)}; it needs "
+                f"{self.num_components} or more of shape {list(free.shape[1:])}"
+            )
+        rows = torch.randperm(len(x))[: self.num_components].to(x.device)
+        values = x[rows].to(free)
+        if self.bounds is not None:
+            low, high = self.bounds
+            values = ((values - low) / (high - low)).clamp(inside, 1 - inside).logit()
+        free.copy_(values)
+
+    def extra_repr(self) -> str:
+        return f"latent_dim={self.latent_dim}, num_components={self.num_components}"
+
+    def _free(self) -> nn.Parameter:
+        if self.free_inputs is None:
+            raise ConfigError(
+                "VampPrior has no pseudo-inputs yet; build the family with it, or call "
+                "shape_for(data_shape)"
+            )
+        return self.free_inputs
