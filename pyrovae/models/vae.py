@@ -1,7 +1,5 @@
 """Variational autoencoder."""
 
-import math
-
 import pyro
 import pyro.distributions as dist
 import torch
@@ -9,8 +7,8 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
-from .base import Family, check_data
+from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
+from .base import Family, check_data, conditional, decoded
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
@@ -77,9 +75,9 @@ class VAE(Family):
                     f"the {role} has latent_dim={part.latent_dim} and the VAE {latent_dim}; "
                     "build both for one"
                 )
-        self._params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
-        self.decoder = build(decoder, (latent_dim,), self._params_shape)
+        self.decoder = build(decoder, (latent_dim,), params_shape)
 
     def model(self, x: Tensor) -> None:
         """p(z)p(x|z) over a batch x [B, *data_shape]."""
@@ -102,28 +100,12 @@ class VAE(Family):
 
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x), batch shape [B], event shape [L]."""
-        params = one_batch_axis(self.encoder, self.likelihood.rescale(x), len(self.data_shape))
-        if params.shape[x.dim() - len(self.data_shape) :] != (self.posterior.num_parameters,):
-            raise ShapeError(
-                f"the encoder gave shape {list(params.shape)} for data of shape {list(x.shape)}; "
-                f"{type(self.posterior).__name__}({self.latent_dim}) needs "
-                f"{self.posterior.num_parameters} values per datum, "
-                f"[N, {self.posterior.num_parameters}]"
-            )
-        return self.posterior(params)
+        seen = self.likelihood.rescale(x)
+        return conditional(self.encoder, self.posterior, seen, len(self.data_shape), "encoder")
 
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
-        out = one_batch_axis(self.decoder, z, 1)
-        lead = z.shape[:-1]
-        if out.numel() != lead.numel() * math.prod(self._params_shape):
-            raise ShapeError(
-                f"the decoder gave shape {list(out.shape)} for z of shape {list(z.shape)}; "
-                f"{self.likelihood} on data of shape {list(self.data_shape)} needs "
-                f"{math.prod(self._params_shape)} values per datum, [N, "
-                f"{', '.join(map(str, self._params_shape))}]"
-            )
-        return self.likelihood(out.reshape(*lead, *self._params_shape), len(self.data_shape))
+        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
 
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
