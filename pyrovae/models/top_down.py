@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import Bernoulli, Likelihood, Shape, one_batch_axis
-from ..nn.residual import Pyramid, ResidualBlock, strided
+from ..nn.residual import Pyramid, ResidualBlock, convolution, strided
 from ..nn.top_down import TopDownGroup, TopDownPosterior
 from .base import Draw, Family, check_data, decoded
 
@@ -107,12 +107,7 @@ class TopDownVAE(Family):
         self.decoder = nn.Sequential(
             ResidualBlock(above, activation=activation),
             activation(),
-            nn.Conv2d(
-                above,
-                self.likelihood.num_parameters * self.data_shape[0] * stride**2,
-                kernel_size=3,
-                padding=1,
-            ),
+            convolution(above, self.likelihood.num_parameters * self.data_shape[0] * stride**2),
             nn.PixelShuffle(stride),
             _Crop(self.data_shape[1:]),
         )

@@ -75,9 +75,7 @@ class Pyramid(nn.Module):
         self.stages = nn.ModuleList()
         scale = (blocks * len(channels)) ** -0.5 if blocks else 1.0
         for out in channels:
-            layers: list[nn.Module] = [
-                nn.Conv2d(in_channels, out, kernel_size=3, stride=stride, padding=1)
-            ]
+            layers: list[nn.Module] = [convolution(in_channels, out, stride=stride)]
             layers += [
                 ResidualBlock(out, scale=scale, activation=activation) for _ in range(blocks)
             ]
@@ -99,12 +97,19 @@ def head(narrow: int, out: int, *, scale: float, activation: Activation) -> nn.S
     """
     return nn.Sequential(
         activation(),
-        nn.Conv2d(narrow, narrow, kernel_size=3, padding=1),
+        convolution(narrow, narrow),
         activation(),
-        nn.Conv2d(narrow, narrow, kernel_size=3, padding=1),
+        convolution(narrow, narrow),
         activation(),
         scaled(nn.Conv2d(narrow, out, kernel_size=1), scale),
     )
+
+
+def convolution(in_channels: int, out: int, *, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the size of what passes it at the start (He et al., 2015)."""
+    layer = nn.Conv2d(in_channels, out, kernel_size=3, stride=stride, padding=1)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return layer
 
 
 def scaled(layer: nn.Conv2d, scale: float) -> nn.Conv2d:

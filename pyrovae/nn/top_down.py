@@ -1,5 +1,6 @@
 """Blocks of a deep top-down VAE: groups of latents that images of features carry."""
 
+import torch
 from torch import Tensor, nn
 
 from .base import Shape, one_batch_axis
@@ -27,7 +28,6 @@ class TopDownGroup(nn.Module):
         https://arxiv.org/abs/1606.04934
 
     Example:
-        >>> import torch
         >>> group = TopDownGroup(8, 2, (7, 7), above=16)
         >>> state, params = group(torch.zeros(5, 3, 16, 4, 4))
         >>> list(state.shape), list(params.shape)
@@ -45,9 +45,7 @@ class TopDownGroup(nn.Module):
         activation: Activation = nn.SiLU,
     ) -> None:
         super().__init__()
-        steps: list[nn.Module] = []
-        if above is not None:
-            steps = [nn.Upsample(size=size, mode="nearest"), nn.Conv2d(above, channels, 1)]
+        steps: list[nn.Module] = [] if above is None else [_Rise(above, channels, size)]
         steps.append(ResidualBlock(channels, scale=scale, activation=activation))
         self.enter = nn.Sequential(*steps)
         narrow = max(1, channels // 2)
@@ -102,3 +100,16 @@ class TopDownPosterior(nn.Module):
     def forward(self, state: Tensor, features: Tensor) -> Tensor:
         state = one_batch_axis(self.of_state, state, 3)
         return one_batch_axis(self.joint, state + one_batch_axis(self.of_features, features, 3), 3)
+
+
+class _Rise(nn.Module):
+    """A state at a finer resolution, plus a learned image: what is usual at each place."""
+
+    def __init__(self, above: int, channels: int, size: Shape) -> None:
+        super().__init__()
+        self.rise = nn.Upsample(size=size, mode="nearest")
+        self.mix = nn.Conv2d(above, channels, kernel_size=1)
+        self.usual = nn.Parameter(torch.zeros(channels, *size))
+
+    def forward(self, state: Tensor) -> Tensor:
+        return self.rise(self.mix(state)) + self.usual
