@@ -30,12 +30,20 @@ _KINDS = {
 def training_curves(history: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
     """Bound on training and validation data by epoch, in nats per datum.
 
+    Below it the KL of each latent layer, where there are several.
+
     Args:
         history: One mapping an epoch with "epoch", "train" and, where there is one, "val"
-            (`Run.history`).
+            and "kl[site]" (`Run.history`).
         title: Above the axes.
     """
-    figure, axes = _figure(0.55)
+    layers = [name for name in history[0] if name.startswith("kl[")] if history else []
+    if layers:
+        figure = Figure(figsize=(_WIDTH, 0.9 * _WIDTH), dpi=_DPI, layout="constrained")
+        axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(5, 4))
+        _layer_curves(below, history, layers)
+    else:
+        figure, axes = _figure(0.55)
     epochs = [row["epoch"] for row in history]
     axes.plot(epochs, [row["train"] for row in history], color="C0", label="train")
     val = [(row["epoch"], row["val"]) for row in history if row.get("val") is not None]
@@ -52,7 +60,8 @@ def training_curves(history: Sequence[Mapping[str, Any]], *, title: str = "") ->
     if settled and max(settled) > min(settled):
         margin = 0.08 * (max(settled) - min(settled))
         axes.set_ylim(min(settled) - margin, max(settled) + margin)
-    axes.set(xlabel="epoch", ylabel="bound, nats per datum", title=title)
+    axes.set(ylabel="bound, nats per datum", title=title)
+    figure.axes[-1].set_xlabel("epoch")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower right")
     return figure
@@ -233,6 +242,18 @@ def _whole_decades(axes: Axes, values: Sequence[float]) -> None:
         axes.set_xscale("log")  # where nothing is positive there is no such scale
         axes.set_xlim(0.8 * 10.0**low, 1.25 * 10.0 ** max(high, low + 1))
         axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _layer_curves(axes: Axes, history: Sequence[Mapping[str, Any]], layers: Sequence[str]) -> None:
+    """KL by epoch, a line for each layer."""
+    for name in sorted(layers):
+        points = [(row["epoch"], row[name]) for row in history if row.get(name) is not None]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=name.removeprefix("kl[").rstrip("]"))
+    axes.set(ylabel="KL of each layer, nats")
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, ncols=4, fontsize=8)
 
 
 def _as_images(images: Tensor) -> np.ndarray:

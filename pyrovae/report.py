@@ -13,7 +13,7 @@ from torch import Tensor
 from . import plots
 from .data import Split
 from .errors import ShapeError
-from .evaluate import active_units, elbo_parts, log_evidence, posterior_means
+from .evaluate import ActiveUnits, active_units, elbo_parts, log_evidence, posterior_means
 from .math import nats_to_bits_per_dim
 from .particles import draw, simulate
 from .tracing import Program, undisturbed
@@ -102,6 +102,7 @@ def report(
         ("bits/dim", f"{bits:.4f}", "", f"of the NLL over {dims} dimensions"),
         ("active units", f"{units.count} of {latents}", "",
          f"variance of E_q[z] above {units.threshold:g}"),
+        *_by_layer(units),
         ("ESS", f"{found['ess_median']:.0f}", "", f"median; worst {found['ess_min']:.1f}"),
         ("Pareto k-hat", *_k_hat(found)),
     ]  # fmt: skip
@@ -113,9 +114,20 @@ def report(
         "bits_per_dim": bits,
         "active_units": units.count,
         "latent_units": latents,
+        **{f"active_units[{name}]": count for name, count in units.counts.items()},
         **{k: v for k, v in found.items() if k not in ("log_px", "standard_error")},
     }
     return Report(tuple(rows), facts)
+
+
+def _by_layer(units: ActiveUnits) -> list[tuple[str, str, str, str]]:
+    """Rows of the active units of each site, where there are several."""
+    if len(units.counts) < 2:
+        return []
+    return [
+        (f"  of {name}", f"{count} of {len(units.variance[name])}", "", units.routes[name])
+        for name, count in units.counts.items()
+    ]
 
 
 def _k_hat(found: dict[str, float]) -> tuple[str, str, str]:

@@ -72,8 +72,10 @@ SHARED = {
         "truth",
         "weights",
     },
+    "data/synthetic": {"gaussian_pair"},
     "models": {"priors", "posteriors"},
     "models/posteriors": {"diagonal_normal"},
+    "nn": {"residual"},
     "nn/flows": {
         "affine",
         "autoregressive",

@@ -232,7 +232,8 @@ class _Formatter(DefaultHelpFormatter):
     def _expand_help(self, action: argparse.Action) -> str:
         def shorten(match: re.Match[str]) -> str:
             names = [name.strip() for name in match.group(1).split(",")]
-            own = [n.rpartition(".")[2] for n in names if n.startswith("pyrovae.")]
+            leaves = [n.rpartition(".")[2] for n in names if n.startswith("pyrovae.")]
+            own = [leaf for leaf in leaves if full_path(leaf) != leaf]
             return f"one of {', '.join(own)}" if own else "any"
 
         return re.sub(r"known subclasses: ([\w., ]+)", shorten, super()._expand_help(action))

@@ -15,7 +15,7 @@ from .batches import Batches, BatchSource
 from .digits import digits
 from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, svhn
 from .loader import LoaderBatches
-from .synthetic import DiscreteLatent, LinearGaussian
+from .synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
 
 __all__ = [
     "BatchSource",
@@ -24,6 +24,7 @@ __all__ = [
     "Dataset",
     "DiscreteLatent",
     "LinearGaussian",
+    "LinearGaussianChain",
     "LoaderBatches",
     "Split",
     "arrays",

@@ -1,6 +1,8 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
 from .base import Family
+from .hierarchical import HierarchicalVAE
+from .ladder import LadderVAE
 from .posteriors import (
     DiagonalNormal,
     FlowPosterior,
@@ -11,6 +13,7 @@ from .posteriors import (
     Refinement,
 )
 from .priors import FlowPrior, MixturePrior, NormalPrior, Prior, StandardNormal, VampPrior
+from .top_down import TopDownVAE
 from .vae import VAE
 
 __all__ = [
@@ -20,6 +23,8 @@ __all__ = [
     "FlowPosterior",
     "FlowPrior",
     "FullNormal",
+    "HierarchicalVAE",
+    "LadderVAE",
     "LowRankNormal",
     "MixturePosterior",
     "MixturePrior",
@@ -28,5 +33,6 @@ __all__ = [
     "Prior",
     "Refinement",
     "StandardNormal",
+    "TopDownVAE",
     "VampPrior",
 ]

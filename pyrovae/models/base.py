@@ -1,12 +1,20 @@
 """What the families share: networks declared to Pyro, and calls under any leading axes."""
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import pyro.distributions as dist
 from torch import Tensor, nn
 
-from ..errors import ShapeError
+from ..errors import ConfigError, ShapeError
+from ..nn import Likelihood, Network, Shape, build, one_batch_axis
 from ..parameters import declare
+from .posteriors.base import Posterior
+
+Draw = Callable[[str, dist.TorchDistribution], Tensor]
+"""Draws a latent from its distribution: `pyro.sample`, or what `generate` does by itself."""
 
 
 class Family(nn.Module, ABC):
@@ -38,3 +46,101 @@ def check_data(x: Tensor, data_shape: tuple[int, ...], where: str) -> None:
             f"{list(x.shape)}; pass [B, {', '.join(map(str, data_shape))}], or build it with "
             f"data_shape={tuple(x.shape[1:])}"
         )
+
+
+def params_of(
+    network: nn.Module, form: Posterior, given: Tensor, event_dim: int, role: str
+) -> Tensor:
+    """Parameters of `form` that a network finds from `given` [..., *event].
+
+    Raises:
+        ShapeError: The network's output does not fit; `role` names it in the message.
+    """
+    params: Tensor = one_batch_axis(network, given, event_dim)
+    if params.shape[given.dim() - event_dim :] != (form.num_parameters,):
+        raise ShapeError(
+            f"the {role} gave shape {list(params.shape)} for an input of shape "
+            f"{list(given.shape)}; {type(form).__name__}({form.latent_dim}) needs "
+            f"{form.num_parameters} values per datum, [N, {form.num_parameters}]"
+        )
+    return params
+
+
+def decoded(
+    network: nn.Module, likelihood: Likelihood, z: Tensor, event_dim: int, data_shape: Shape
+) -> dist.TorchDistribution:
+    """The distribution p(x|z) that a decoder finds from z [..., *event].
+
+    Raises:
+        ShapeError: The decoder's output does not fit.
+    """
+    out = one_batch_axis(network, z, event_dim)
+    lead = z.shape[: z.dim() - event_dim]
+    shape = (likelihood.num_parameters, *data_shape)
+    if out.numel() != lead.numel() * math.prod(shape):
+        raise ShapeError(
+            f"the decoder gave shape {list(out.shape)} for z of shape {list(z.shape)}; "
+            f"{likelihood} on data of shape {list(data_shape)} needs {math.prod(shape)} values "
+            f"per datum, [N, {', '.join(map(str, shape))}]"
+        )
+    return likelihood(out.reshape(*lead, *shape), len(data_shape))
+
+
+class Conditional(nn.Module):
+    """A distribution given a value: a network finds its parameters, `form` makes it of them.
+
+    Args:
+        network: Maps [N, *in_shape] to [N, form.num_parameters]: a module or a factory.
+        in_shape: Of what is given.
+        form: Of the distribution.
+        role: What the messages of errors call the network.
+    """
+
+    def __init__(self, network: Network, in_shape: Shape, form: Posterior, role: str) -> None:
+        super().__init__()
+        self.network = build(network, in_shape, (form.num_parameters,))
+        self.form = form
+        self.event_dim, self.role = len(in_shape), role
+
+    def forward(self, given: Tensor) -> dist.TorchDistribution:  # [..., *in_shape]
+        params = params_of(self.network, self.form, given, self.event_dim, self.role)
+        return self.form(params)
+
+
+Networks = Network | Sequence[Network]
+"""One factory for the networks of all layers, or one factory or module for each."""
+
+
+def for_each(networks: Networks, count: int, where: str) -> list[Network]:
+    """What builds each of `count` networks.
+
+    Raises:
+        ConfigError: There are too few or too many, or one module is to serve several layers.
+    """
+    if isinstance(networks, Sequence):
+        if len(networks) != count:
+            raise ConfigError(
+                f"{where} got {len(networks)} networks for {count} steps between layers; give one "
+                "for each, the one nearest the data first, or one factory for all"
+            )
+        return list(networks)
+    if isinstance(networks, nn.Module) and count > 1:
+        raise ConfigError(
+            f"{where} got one {type(networks).__name__} for {count} steps between layers, which "
+            "would share its weights; give a factory, or one module for each"
+        )
+    return [networks] * count
+
+
+def check_dims(latent_dims: Sequence[int], where: str) -> tuple[int, ...]:
+    """The sizes of the layers as a tuple.
+
+    Raises:
+        ConfigError: There is none, or one is no whole number of units.
+    """
+    if not latent_dims or any(dim < 1 for dim in latent_dims):
+        raise ConfigError(
+            f"{where} got latent_dims={list(latent_dims)}; it needs the size of each layer, 1 or "
+            "more, the one nearest the data first, such as [100, 50]"
+        )
+    return tuple(latent_dims)

@@ -1,6 +1,5 @@
 """Variational autoencoder."""
 
-import math
 from functools import partial
 
 import pyro
@@ -10,8 +9,8 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
-from .base import Family, check_data
+from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
+from .base import Family, check_data, decoded, params_of
 from .posteriors import (
     DiagonalNormal,
     Posterior,
@@ -96,9 +95,9 @@ class VAE(Family):
                 f"this {type(self.posterior).__name__} knows the density of what it drew itself "
                 "alone; take flows with an inverse, such as AffineCoupling, or another prior"
             )
-        self._params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
-        self.decoder = build(decoder, (latent_dim,), self._params_shape)
+        self.decoder = build(decoder, (latent_dim,), params_shape)
         if refinement is not None and not isinstance(refinement, Refinement):
             refinement = refinement(latent_dim)
         self.refinement = refinement
@@ -133,41 +132,25 @@ class VAE(Family):
 
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
-        out = one_batch_axis(self.decoder, z, 1)
-        lead = z.shape[:-1]
-        if out.numel() != lead.numel() * math.prod(self._params_shape):
-            raise ShapeError(
-                f"the decoder gave shape {list(out.shape)} for z of shape {list(z.shape)}; "
-                f"{self.likelihood} on data of shape {list(self.data_shape)} needs "
-                f"{math.prod(self._params_shape)} values per datum, [N, "
-                f"{', '.join(map(str, self._params_shape))}]"
-            )
-        return self.likelihood(out.reshape(*lead, *self._params_shape), len(self.data_shape))
+        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
 
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        decoded = self.decode(self.prior.with_encoder(self._amortised).sample(torch.Size([n])))
-        return decoded.mean if mean else decoded.sample()
+        made = self.decode(self.prior.with_encoder(self._amortised).sample(torch.Size([n])))
+        return made.mean if mean else made.sample()
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Draw z from q(z|x); the mean of p(x|z), or a draw from it [B, *data_shape]."""
         check_data(x, self.data_shape, "VAE.reconstruct")
-        decoded = self.decode(self.encode(x).sample())
-        return decoded.mean if mean else decoded.sample()
+        made = self.decode(self.encode(x).sample())
+        return made.mean if mean else made.sample()
 
     def _encoded(self, x: Tensor) -> Tensor:
         """What the encoder says of x [B, posterior.num_parameters]."""
-        params = one_batch_axis(self.encoder, self.likelihood.rescale(x), len(self.data_shape))
-        if params.shape[x.dim() - len(self.data_shape) :] != (self.posterior.num_parameters,):
-            raise ShapeError(
-                f"the encoder gave shape {list(params.shape)} for data of shape {list(x.shape)}; "
-                f"{type(self.posterior).__name__}({self.latent_dim}) needs "
-                f"{self.posterior.num_parameters} values per datum, "
-                f"[N, {self.posterior.num_parameters}]"
-            )
-        return params
+        seen = self.likelihood.rescale(x)
+        return params_of(self.encoder, self.posterior, seen, len(self.data_shape), "encoder")
 
     def _amortised(self, x: Tensor) -> dist.TorchDistribution:
         return self.posterior(self._encoded(x))

@@ -24,6 +24,7 @@ from .distributed import join
 from .division import Division
 from .exchange import Exchange
 from .keeper import Keeper
+from .layers import LayerKL, first_rows
 from .loop import Loop
 from .make_optimizer import OptimizerLike, make_optimizer
 from .measure import Validation, first_loss
@@ -173,6 +174,11 @@ def fit(
         validate = Validation(
             model, guide, by, val_source, placed.networks, share, noise, device, team, many
         )
+    with kept_streams():
+        looked_at = [first] if val_source is None else first_rows(val_source)
+    layer_kl = LayerKL(
+        model, guide, looked_at, placed.networks, share.batch_plate, seed or 0, device
+    )
     hooks = list(callbacks)
     hooks += [EarlyStopping(patience)] if patience is not None else []
     hooks += [ProgressBar()] if progress else []
@@ -241,6 +247,7 @@ def fit(
                 if validate is not None:
                     bound = validate()
                     entry["val"] = bound if math.isfinite(bound) else None
+                entry |= layer_kl()
                 entry["seconds"] = team.from_first(lambda: perf_counter() - started)  # noqa: B023
                 loop.history.append(entry)
                 if _is_best(entry, loop.best, validate is not None):

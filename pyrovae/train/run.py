@@ -15,7 +15,9 @@ class Run:
         history: One entry per epoch: "epoch" (from 1), "step" (steps so far), "train" and "val"
             (bounds in nats per datum; "val" is None without validation data, or where it was not
             finite), "lr", "grad_norm" (mean over the epoch, before clipping), "seconds", on CUDA
-            also "peak_bytes" (the most that tensors took on the device at once, all included).
+            also "peak_bytes" (the most that tensors took on the device at once, all included). A
+            guide of several latent sites adds "kl[site]" of each, in nats per datum, over the
+            first 1,000 validation data, or the first batch where there are none.
         best: "epoch" and "val" of the best validation; of the last epoch without validation data.
         steps: Optimiser steps, those before a resumption included.
         run_dir: The run's folder, if it has one: last.safetensors, best.safetensors,

@@ -2,5 +2,6 @@
 
 from .discrete_latent import DiscreteLatent
 from .linear_gaussian import LinearGaussian
+from .linear_gaussian_chain import LinearGaussianChain
 
-__all__ = ["DiscreteLatent", "LinearGaussian"]
+__all__ = ["DiscreteLatent", "LinearGaussian", "LinearGaussianChain"]

@@ -6,28 +6,20 @@ from typing import Self
 import pyro
 import pyro.distributions as dist
 import torch
-from pyro.distributions.torch_distribution import TorchDistributionMixin
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from ...errors import ConfigError, ShapeError
-from .base import (
-    Affine,
-    check_batch,
-    check_particles,
-    expected_log_mean_from_moments,
-    finite_orders,
-    gaussian_log_moment,
-)
+from .base import check_batch
+from .gaussian_pair import AffineNormal, GaussianPair
 
 
-class LinearGaussian(nn.Module):
+class LinearGaussian(GaussianPair):
     r"""The pair p(z) = N(0, I), p(x|z) = N(Wz + b, sigma^2 I) and q(z|x) = N(Ax + c, SS^T).
 
     `model` and `guide` are Pyro programs with the sites "z" `[L]` and "x" `[D]` in the plate
     "batch". All other methods are exact, in nats per datum `[B]`, computed in float64 and
-    differentiable with respect to every parameter and the data. R = w / p(x) is the importance
-    weight relative to the evidence, so that E_q R = 1.
+    differentiable with respect to every parameter and the data: see `GaussianPair`.
 
     Args:
         weight: W `[D, L]`. Its dtype and device become the pair's.
@@ -44,10 +36,7 @@ class LinearGaussian(nn.Module):
         ShapeError: An argument's shape does not fit `weight`.
 
     Source:
-        Pattern Recognition and Machine Learning (Bishop, 2006), sec. 2.3.3 and 12.2; Renyi
-        divergences of Gaussians: Gil, Alajaji & Linder (2013), table 2; van Erven & Harremoes
-        (2014), https://arxiv.org/abs/1206.2459; the bound: Burda et al. (2016),
-        https://arxiv.org/abs/1509.00519, sec. 3
+        Pattern Recognition and Machine Learning (Bishop, 2006), sec. 2.3.3 and 12.2
 
     Example:
         >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
@@ -84,7 +73,7 @@ class LinearGaussian(nn.Module):
         self.data_dim, self.latent_dim = weight.shape
         self.name = name
         sigma = torch.as_tensor(scale, dtype=weight.dtype, device=weight.device)
-        self.decoder = _AffineNormal(weight, bias, sigma)
+        self.decoder = AffineNormal(weight, bias, sigma, where="LinearGaussian")
         if q_loc is None:
             if not (q_scale is None and q_scale_tril is None and q_weight is None):
                 raise ConfigError("LinearGaussian: the guide also needs q_loc; zeros are allowed")
@@ -93,7 +82,7 @@ class LinearGaussian(nn.Module):
             q_scale = q_scale_tril.diagonal()
         elif q_scale is None or q_scale_tril is not None:
             raise ConfigError("LinearGaussian: the guide needs either q_scale or q_scale_tril")
-        self.encoder = _AffineNormal(q_weight, q_loc, q_scale, q_scale_tril)
+        self.encoder = AffineNormal(q_weight, q_loc, q_scale, q_scale_tril, where="LinearGaussian")
 
     @classmethod
     def random(
@@ -159,10 +148,6 @@ class LinearGaussian(nn.Module):
         q_weight, q_loc, scale_tril = self._affine_posterior()
         return MultivariateNormal(self._double(x) @ q_weight.T + q_loc, scale_tril=scale_tril)
 
-    def elbo(self, x: Tensor) -> Tensor:
-        """Evidence lower bound: `reconstruction` minus `kl`."""
-        return self.reconstruction(x) - self.kl(x)
-
     def reconstruction(self, x: Tensor) -> Tensor:
         """E_q log p(x|z)."""
         weight, bias, variance = self._likelihood()
@@ -177,67 +162,6 @@ class LinearGaussian(nn.Module):
         q = self._q(x)
         prior = MultivariateNormal(torch.zeros_like(q.loc), torch.eye(self.latent_dim).to(q.loc))
         return kl_divergence(q, prior)
-
-    def kl_to_posterior(self, x: Tensor) -> Tensor:
-        """KL(q(z|x) || p(z|x)), the gap of the ELBO."""
-        return kl_divergence(self._q(x), self.posterior(x))
-
-    def eubo(self, x: Tensor) -> Tensor:
-        """Evidence upper bound log p(x) + KL(p(z|x) || q(z|x))."""
-        return self.log_px(x) + kl_divergence(self.posterior(x), self._q(x))
-
-    def iwae(self, x: Tensor, num_particles: int) -> Tensor:
-        """Importance-weighted bound E log mean_K w, exact for any K."""
-        return self.renyi(x, 0.0, num_particles)
-
-    def renyi(self, x: Tensor, alpha: float, num_particles: int | None = None) -> Tensor:
-        """Variational Renyi bound log E_q w^(1-alpha) / (1-alpha), or its K-sample expectation.
-
-        Where the expectation diverges the bound is -inf (alpha > 1) or +inf (alpha < 0).
-
-        Args:
-            x: Data `[B, D]`.
-            alpha: Order; 1 is the ELBO, 0 the evidence (or, at finite K, the IWAE bound).
-            num_particles: K of the estimator log mean_K w^(1-alpha) / (1-alpha) whose
-                expectation is wanted; None is the limit of infinitely many.
-
-        Raises:
-            ConfigError: `num_particles` is not positive.
-            ShapeError: x is not `[B, D]`.
-        """
-        if alpha == 1:
-            return self.elbo(x)
-        log_px, power = self.log_px(x), 1 - alpha
-        if num_particles is None:
-            return log_px + self._log_moment(x, power) / power
-        check_particles(num_particles, "LinearGaussian")
-        mean, covariance = self._whitened(x)
-        down, up = finite_orders(covariance)
-        if power < 0:
-            down, up = up, down
-        bound = expected_log_mean_from_moments(
-            lambda order: gaussian_log_moment(power * order, mean, covariance),
-            num_particles,
-            down=down / abs(power),
-            up=up / abs(power),
-        )
-        return log_px + bound / power
-
-    def weight_moment(self, x: Tensor, order: float) -> Tensor:
-        """E_q R^order; infinite where it diverges."""
-        return self._log_moment(x, order).exp()
-
-    def weight_variance(self, x: Tensor) -> Tensor:
-        """Var R; infinite where 2 Lambda_p - Lambda_q is not positive definite."""
-        return self.weight_moment(x, 2.0) - 1
-
-    def ess(self, x: Tensor) -> Tensor:
-        """Effective sample size per particle as K grows: 1 / E R^2, in (0, 1]."""
-        return 1 / self.weight_moment(x, 2.0)
-
-    def _double(self, x: Tensor) -> Tensor:
-        check_batch(x, self.data_dim, "LinearGaussian")
-        return x.double()
 
     def _likelihood(self) -> tuple[Tensor, Tensor, Tensor]:  # W [D, L], b [D], sigma^2 []
         bias = self.decoder.loc.double()
@@ -257,41 +181,6 @@ class LinearGaussian(nn.Module):
     def _q(self, x: Tensor) -> MultivariateNormal:
         loc = self.encoder.affine(self._double(x))
         return MultivariateNormal(loc, scale_tril=self.encoder.scale_tril())
-
-    def _whitened(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The guide's mean `[B, L]` and covariance `[L, L]` where the posterior is N(0, I)."""
-        whiten = torch.linalg.cholesky(self._precision())
-        spread = whiten.T @ self.encoder.scale_tril()
-        return (self._q(x).loc - self.posterior(x).loc) @ whiten, spread @ spread.T
-
-    def _log_moment(self, x: Tensor, order: float) -> Tensor:
-        orders = torch.tensor([order], dtype=torch.float64)
-        return gaussian_log_moment(orders, *self._whitened(x))[0]
-
-
-class _AffineNormal(Affine):
-    """N(weight u + loc, scale): the likelihood given z, or the guide given x.
-
-    Of `lower`, the factor of a full covariance, only the part below the diagonal is read.
-    """
-
-    def __init__(
-        self, weight: Tensor | None, loc: Tensor, scale: Tensor, scale_tril: Tensor | None = None
-    ) -> None:
-        super().__init__(weight, loc)
-        if not bool((scale > 0).all()):
-            raise ConfigError(f"LinearGaussian: scales must be positive, got {scale.tolist()}")
-        self.log_scale = nn.Parameter(scale.detach().log())
-        self.lower = None if scale_tril is None else nn.Parameter(scale_tril.detach().clone())
-
-    def forward(self, u: Tensor) -> TorchDistributionMixin:  # [..., in] -> event [out]
-        if self.lower is None:
-            return dist.Normal(self.affine(u), self.log_scale.exp()).to_event(1)
-        return dist.MultivariateNormal(self.affine(u), scale_tril=self.scale_tril().to(u.dtype))
-
-    def scale_tril(self) -> Tensor:  # [out, out], float64
-        diagonal = self.log_scale.double().exp().diag()
-        return diagonal if self.lower is None else diagonal + self.lower.double().tril(-1)
 
 
 def _check_shapes(weight: Tensor, **others: Tensor | None) -> None:

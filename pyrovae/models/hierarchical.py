@@ -1,0 +1,159 @@
+"""Several stochastic layers, inferred from the data upwards."""
+
+from collections.abc import Sequence
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor, nn
+
+from ..errors import ConfigError, ShapeError
+from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
+from .base import Conditional, Draw, Family, Networks, check_data, check_dims, decoded, for_each
+from .posteriors import DiagonalNormal, PosteriorFactory
+from .priors import Prior, PriorFactory, StandardNormal
+
+
+class HierarchicalVAE(Family):
+    r"""Layers of latents, p(z_L) ... p(z_1|z_2) p(x|z_1), with a guide q(z_1|x) q(z_2|z_1) ...
+
+    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape], with the sites "z1"
+    (nearest the data), "z2", ... and "x" inside the plate "data". One layer makes a `VAE`. The
+    closed-form KL covers the top layer alone: the guide draws the others before what the model
+    draws them from (`kl_routes` names them).
+
+    Args:
+        data_shape: Shape of one datum, such as (1, 28, 28) or (64,).
+        latent_dims: Size of each layer, z1 first.
+        encoder: Of q(z1|x): a module or a factory, as in `VAE`.
+        decoder: Of p(x|z1), likewise.
+        upper_encoder: Of q(z2|z1), q(z3|z2), ...: one factory for all, or one for each.
+        upper_decoder: Of p(z1|z2), p(z2|z3), ..., likewise in this order.
+        likelihood: Head that gives p(x|z1); `nn.Bernoulli()` by default.
+        prior: p(z_L) of the top layer: a module or a factory `prior(latent_dim)`.
+        posterior: Form of each q: a factory `posterior(latent_dim)`.
+        conditional: Form of each p(z_i|z_(i+1)), likewise.
+
+    Raises:
+        ConfigError: There is no layer, the number of networks is wrong, or the prior is made of
+            posteriors q(z|x), which the top layer here does not have.
+        ShapeError: A batch or a network's output does not have the shape that is needed.
+        SupportError: Data lie outside the support of the likelihood.
+
+    Source:
+        Importance Weighted Autoencoders (Burda et al., 2016), eqs. 1 and 2,
+        https://arxiv.org/abs/1509.00519
+
+    Example:
+        The two-layer net of its table 1, x-200-200-z100-100-100-z50:
+
+        >>> from functools import partial
+        >>> two = [partial(MLP, hidden=(n, n), activation=nn.Tanh) for n in (200, 100)]
+        >>> vae = HierarchicalVAE(
+        ...     (1, 28, 28), (100, 50),
+        ...     encoder=two[0], decoder=two[0], upper_encoder=two[1], upper_decoder=two[1],
+        ... )
+        >>> vae.generate(3).shape
+        torch.Size([3, 1, 28, 28])
+    """
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        latent_dims: Sequence[int],
+        *,
+        encoder: Network = MLP,
+        decoder: Network = MLP,
+        upper_encoder: Networks = MLP,
+        upper_decoder: Networks = MLP,
+        likelihood: Likelihood | None = None,
+        prior: PriorFactory | Prior = StandardNormal,
+        posterior: PosteriorFactory = DiagonalNormal,
+        conditional: PosteriorFactory = DiagonalNormal,
+    ) -> None:
+        super().__init__()
+        self.data_shape = tuple(data_shape)
+        self.latent_dims = check_dims(latent_dims, "HierarchicalVAE")
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        *lower, top = self.latent_dims
+        self.prior = prior if isinstance(prior, Prior) else prior(top)
+        self.prior.shape_for(self.data_shape)
+        if self.prior.latent_dim != top:
+            raise ShapeError(
+                f"the prior has latent_dim={self.prior.latent_dim} and the top layer of "
+                f"HierarchicalVAE {top}; build both for one"
+            )
+        if self.prior.needs_encoder:
+            raise ConfigError(
+                f"{type(self.prior).__name__} is made of posteriors q(z|x), and the top layer of "
+                f"HierarchicalVAE has q(z{len(self.latent_dims)}|z{len(lower)}); use LadderVAE, "
+                "whose top layer sees the data, or another prior"
+            )
+        up = for_each(upper_encoder, len(lower), "HierarchicalVAE's upper_encoder")
+        below = [self.data_shape, *((dim,) for dim in lower)]
+        self.encoders = nn.ModuleList(
+            Conditional(network, shape, posterior(dim), f"encoder of z{i}")
+            for i, (network, shape, dim) in enumerate(
+                zip([encoder, *up], below, self.latent_dims, strict=True), start=1
+            )
+        )
+        down = for_each(upper_decoder, len(lower), "HierarchicalVAE's upper_decoder")
+        self.upper_decoders = nn.ModuleList(
+            Conditional(network, (above,), conditional(dim), f"decoder of z{i}")
+            for i, (network, above, dim) in enumerate(
+                zip(down, self.latent_dims[1:], lower, strict=True), start=1
+            )
+        )
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.decoder = build(decoder, self.latent_dims[:1], params_shape)
+
+    def model(self, x: Tensor) -> None:
+        """p(z_L) ... p(x|z_1) over a batch x [B, *data_shape]."""
+        self.declare("prior", "upper_decoders", "decoder", "likelihood")
+        check_data(x, self.data_shape, "HierarchicalVAE.model")
+        if is_validation_enabled():
+            self.likelihood.check(x)
+        with pyro.plate("data", x.shape[0]):
+            pyro.sample("x", self.decode(self._generate(pyro.sample)), obs=x)
+
+    def guide(self, x: Tensor) -> None:
+        """q(z_1|x) q(z_2|z_1) ... over a batch x [B, *data_shape]."""
+        self.declare("encoders")
+        check_data(x, self.data_shape, "HierarchicalVAE.guide")
+        with pyro.plate("data", x.shape[0]):
+            z = self.likelihood.rescale(x)
+            for i, encoder in enumerate(self.encoders, 1):
+                z = pyro.sample(f"z{i}", encoder(z))
+
+    def encode(self, x: Tensor) -> dict[str, dist.TorchDistribution]:
+        """q(z_1|x), q(z_2|z_1), ... by site, each given a draw of the one before."""
+        found, z = {}, self.likelihood.rescale(x)
+        for i, encoder in enumerate(self.encoders, 1):
+            found[f"z{i}"] = encoder(z)
+            z = found[f"z{i}"].rsample()
+        return found
+
+    def decode(self, z: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|z_1), event shape `data_shape`, for z_1 [..., L]."""
+        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
+
+    @torch.no_grad()
+    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+        """Draw all layers from the model; the mean of p(x|z_1), or a draw [n, *data_shape]."""
+        made = self.decode(self._generate(lambda _, fn: fn.expand([n]).sample()))
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
+        """Draw z_1 from q(z_1|x); the mean of p(x|z_1), or a draw from it [B, *data_shape]."""
+        check_data(x, self.data_shape, "HierarchicalVAE.reconstruct")
+        made = self.decode(self.encoders[0](self.likelihood.rescale(x)).sample())
+        return made.mean if mean else made.sample()
+
+    def _generate(self, draw: Draw) -> Tensor:
+        """Go down the model; gives z_1."""
+        z = draw(f"z{len(self.latent_dims)}", self.prior())
+        for i, decoder in reversed(list(enumerate(self.upper_decoders, 1))):
+            z = draw(f"z{i}", decoder(z))
+        return z

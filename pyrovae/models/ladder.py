@@ -1,0 +1,220 @@
+"""Ladder: inference shares the generative path and corrects it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor, nn
+
+from ..errors import ConfigError, ShapeError
+from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
+from .base import Conditional, Draw, Family, Networks, check_data, check_dims, decoded, for_each
+from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .priors import Prior, PriorFactory, StandardNormal
+
+
+class LadderVAE(Family):
+    r"""Ladder of latents: a deterministic pass upwards, then inference down the generative path.
+
+    The model is that of `HierarchicalVAE`. The guide draws z_L from q(z_L|x), and each layer below
+    from p(z_i|z_(i+1)) merged with what the pass upwards says of z_i: the product of both normals,
+    whose precisions add up. Model and guide share the networks of p(z_i|z_(i+1)); all objectives
+    count both roles. Sites "z1" (nearest the data), "z2", ... and "x" are inside the plate "data",
+    and the closed-form KL covers every layer.
+
+    The paper's batch normalisation is left out, as it would mix particles; its warm-up is
+    `objectives.Beta` with `train.Anneal`.
+
+    Args:
+        data_shape: Shape of one datum, such as (1, 28, 28) or (64,).
+        latent_dims: Size of each layer, z1 first.
+        feature_dims: Width of the deterministic features d_1, d_2, ...: one for all, or for each.
+        encoder: Makes d_1 [N, F] from the data: a module or a factory, as in `VAE`.
+        upper_encoder: Makes d_2 from d_1, ...: one factory for all, or one for each.
+        decoder: Of p(x|z1), as in `VAE`.
+        upper_decoder: Of p(z1|z2), p(z2|z3), ... (a mean and a log-scale for each unit): one
+            factory for all, or one for each in this order.
+        activation: Of the features, a module class or a callable without arguments.
+        likelihood: Head that gives p(x|z1); `nn.Bernoulli()` by default.
+        prior: p(z_L) of the top layer: a module or a factory `prior(latent_dim)`; those made of
+            posteriors take q(z_L|x).
+        posterior: Form of q(z_L|x): a module or a factory `posterior(latent_dim)`.
+
+    Raises:
+        ConfigError: There is no layer, or the number of networks is wrong.
+        ShapeError: A batch or a network's output does not have the shape that is needed.
+        SupportError: Data lie outside the support of the likelihood.
+
+    Source:
+        Ladder Variational Autoencoders (Sonderby et al., 2016), eqs. 12-19,
+        https://arxiv.org/abs/1602.02282
+
+    Example:
+        >>> from pyrovae.nn import Binomial
+        >>> vae = LadderVAE((1, 8, 8), (16, 8, 4), likelihood=Binomial(16))
+        >>> vae.generate(3).shape
+        torch.Size([3, 1, 8, 8])
+    """
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        latent_dims: Sequence[int],
+        *,
+        feature_dims: int | Sequence[int] = 128,
+        encoder: Network = MLP,
+        upper_encoder: Networks = MLP,
+        decoder: Network = MLP,
+        upper_decoder: Networks = MLP,
+        activation: Callable[[], nn.Module] = nn.LeakyReLU,
+        likelihood: Likelihood | None = None,
+        prior: PriorFactory | Prior = StandardNormal,
+        posterior: PosteriorFactory | Posterior = DiagonalNormal,
+    ) -> None:
+        super().__init__()
+        self.data_shape = tuple(data_shape)
+        self.latent_dims = check_dims(latent_dims, "LadderVAE")
+        *lower, top = self.latent_dims
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.prior = prior if isinstance(prior, Prior) else prior(top)
+        self.prior.shape_for(self.data_shape)
+        form = posterior if isinstance(posterior, Posterior) else posterior(top)
+        for role, part in (("prior", self.prior), ("posterior", form)):
+            if part.latent_dim != top:
+                raise ShapeError(
+                    f"the {role} has latent_dim={part.latent_dim} and the top layer of LadderVAE "
+                    f"{top}; build both for one"
+                )
+        self.feature_dims = widths = _widths(feature_dims, len(self.latent_dims))
+        up = for_each(upper_encoder, len(lower), "LadderVAE's upper_encoder")
+        shapes = [self.data_shape, *((width,) for width in widths)]
+        self.encoders = nn.ModuleList(
+            build(network, shape, (width,))
+            for network, shape, width in zip([encoder, *up], shapes[:-1], widths, strict=True)
+        )
+        self.activation = activation()
+        self.heads = nn.ModuleList(
+            nn.Linear(width, 2 * dim) for width, dim in zip(widths[:-1], lower, strict=True)
+        )
+        linear = nn.Linear(widths[-1], form.num_parameters)
+        self.top = Conditional(linear, widths[-1:], form, "head of the top layer")
+        down = for_each(upper_decoder, len(lower), "LadderVAE's upper_decoder")
+        self.upper_decoders = nn.ModuleList(
+            Conditional(network, (above,), DiagonalNormal(dim), f"decoder of z{i}")
+            for i, (network, above, dim) in enumerate(
+                zip(down, self.latent_dims[1:], lower, strict=True), start=1
+            )
+        )
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.decoder = build(decoder, self.latent_dims[:1], params_shape)
+
+    def model(self, x: Tensor) -> None:
+        """p(z_L) ... p(x|z_1) over a batch x [B, *data_shape]."""
+        self.declare("prior", "upper_decoders", "decoder", "likelihood")
+        if self.prior.needs_encoder:
+            self.declare("encoders", "top")
+        check_data(x, self.data_shape, "LadderVAE.model")
+        if is_validation_enabled():
+            self.likelihood.check(x)
+        with pyro.plate("data", x.shape[0]):
+            pyro.sample("x", self.decode(self._generate(pyro.sample)), obs=x)
+
+    def guide(self, x: Tensor) -> None:
+        """q(z_L|x) ... q(z_1|z_2, x) over a batch x [B, *data_shape]."""
+        self.declare("encoders", "heads", "top", "upper_decoders")
+        check_data(x, self.data_shape, "LadderVAE.guide")
+        with pyro.plate("data", x.shape[0]):
+            self._infer(x, pyro.sample)
+
+    def encode(self, x: Tensor) -> dict[str, dist.TorchDistribution]:
+        """q(z_L|x), q(z_(L-1)|z_L, x), ... by site, each given a draw of those before."""
+        found = {}
+
+        def draw(name: str, fn: dist.TorchDistribution) -> Tensor:
+            found[name] = fn
+            return fn.rsample()
+
+        self._infer(x, draw)
+        return found
+
+    def encode_top(self, x: Tensor) -> dist.TorchDistribution:
+        """The distribution q(z_L|x), batch shape [B], event shape [L]."""
+        return self.top(self._features(x)[-1])
+
+    def decode(self, z: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|z_1), event shape `data_shape`, for z_1 [..., L]."""
+        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
+
+    @torch.no_grad()
+    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+        """Draw all layers from the model; the mean of p(x|z_1), or a draw [n, *data_shape]."""
+        made = self.decode(self._generate(lambda _, fn: fn.expand([n]).sample()))
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
+        """Draw all layers from the guide; the mean of p(x|z_1), or a draw [B, *data_shape]."""
+        check_data(x, self.data_shape, "LadderVAE.reconstruct")
+        made = self.decode(self._infer(x, lambda name, fn: fn.sample()))
+        return made.mean if mean else made.sample()
+
+    def _generate(self, draw: Draw) -> Tensor:
+        """Go down the model; gives z_1."""
+        z = draw(f"z{len(self.latent_dims)}", self.prior.with_encoder(self.encode_top))
+        for i, decoder in reversed(list(enumerate(self.upper_decoders, 1))):
+            z = draw(f"z{i}", decoder(z))
+        return z
+
+    def _infer(self, x: Tensor, draw: Draw) -> Tensor:
+        """Go up to the features, and down the guide; gives z_1."""
+        *features, top = self._features(x)
+        z = draw(f"z{len(self.latent_dims)}", self.top(top))
+        steps = zip(self.upper_decoders, self.heads, features, strict=True)
+        for i, (decoder, head, seen) in reversed(list(enumerate(steps, 1))):
+            z = draw(f"z{i}", merged(head(seen), decoder(z)))
+        return z
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        """d_1, d_2, ... [B, F]."""
+        features, event_dim, found = self.likelihood.rescale(x), len(self.data_shape), []
+        for i, (network, width) in enumerate(zip(self.encoders, self.feature_dims, strict=True)):
+            lead = features.shape[: features.dim() - event_dim]
+            features = self.activation(one_batch_axis(network, features, event_dim))
+            if features.shape != (*lead, width):
+                raise ShapeError(
+                    f"the network of d{i + 1} gave shape {list(features.shape)}; LadderVAE was "
+                    f"built for {width} features per datum; set feature_dims to its output's size"
+                )
+            event_dim = 1
+            found.append(features)
+        return found
+
+
+def merged(evidence: Tensor, prior: dist.TorchDistribution) -> dist.TorchDistribution:
+    """The normalised product of two diagonal normals: precisions add, means weigh by them.
+
+    Args:
+        evidence: Mean and log-scale of one of them, [..., 2 L].
+        prior: The other, as `DiagonalNormal` gives it.
+    """
+    loc, log_scale = evidence.chunk(2, dim=-1)
+    other: Any = prior.base_dist
+    log_precision, other_log_precision = -2 * log_scale, -2 * other.scale.log()
+    share = torch.sigmoid(log_precision - other_log_precision)
+    scale = torch.exp(-0.5 * torch.logaddexp(log_precision, other_log_precision))
+    return dist.Normal(other.loc + share * (loc - other.loc), scale, validate_args=False).to_event(
+        1
+    )
+
+
+def _widths(feature_dims: int | Sequence[int], layers: int) -> tuple[int, ...]:
+    widths = (feature_dims,) * layers if isinstance(feature_dims, int) else tuple(feature_dims)
+    if len(widths) != layers or min(widths) < 1:
+        raise ConfigError(
+            f"LadderVAE got feature_dims={feature_dims} for {layers} layers; give one width, 1 or "
+            "more, or one for each layer, d_1 first"
+        )
+    return widths

@@ -1,0 +1,218 @@
+"""Deep convolutional VAE whose inference runs down the generative path."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor, nn
+
+from ..errors import ConfigError, ShapeError
+from ..nn import Bernoulli, Likelihood, Shape, one_batch_axis
+from ..nn.residual import Pyramid, ResidualBlock, convolution, strided
+from ..nn.top_down import TopDownGroup, TopDownPosterior
+from .base import Draw, Family, check_data, decoded
+
+_MAX_LOG_SCALE = 5.0
+
+
+class TopDownVAE(Family):
+    r"""Many groups of image-shaped latents at several resolutions, from coarse to fine.
+
+    A state, learned at the top, runs down through residual blocks; group after group a latent
+    z [Z, h, w] is drawn and added to it. The model draws from p(z|state), the guide from
+    q(z|state, features of x at that resolution), in the same order and with the same blocks.
+    q is p shifted and stretched by what the network says, which is nothing at the start: there
+    every KL is zero. Sites "z1" (last drawn, nearest the data), ..., "zN" and "x" are inside the
+    plate "data"; the closed-form KL covers every group. Nothing normalises over a batch. Some
+    gradients of a young model are large: train with `clip_norm`.
+
+    Args:
+        data_shape: (C, H, W) of one image, of any size.
+        channels: Width of the state at each resolution, from fine to coarse.
+        groups: Groups of latents at each resolution, likewise.
+        latent_channels: Z of each group.
+        stride: Of the finest resolution against the image; each further one halves.
+        blocks: Residual blocks at each resolution on the way up.
+        activation: Makes an activation: a module class or a callable without arguments.
+        likelihood: Head that gives p(x|state); `nn.Bernoulli()` by default.
+
+    Raises:
+        ConfigError: `channels` and `groups` do not fit together, or a number is too small.
+        ShapeError: The data are no images, or a batch does not have the shape that is needed.
+        SupportError: Data lie outside the support of the likelihood.
+
+    Source:
+        Very Deep VAEs (Child, 2021), https://arxiv.org/abs/2011.10650, after Improving
+        Variational Inference with Inverse Autoregressive Flow (Kingma et al., 2016), sec. 5 and
+        app. C.3, https://arxiv.org/abs/1606.04934
+
+    Example:
+        >>> from pyrovae.nn import Binomial
+        >>> vae = TopDownVAE((1, 8, 8), likelihood=Binomial(16))
+        >>> vae.generate(3).shape
+        torch.Size([3, 1, 8, 8])
+        >>> {name: list(q.event_shape) for name, q in vae.encode(torch.zeros(5, 1, 8, 8)).items()}
+        {'z3': [4, 2, 2], 'z2': [4, 4, 4], 'z1': [4, 4, 4]}
+    """
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        *,
+        channels: Sequence[int] = (32, 32),
+        groups: Sequence[int] = (2, 1),
+        latent_channels: int = 4,
+        stride: int = 2,
+        blocks: int = 1,
+        activation: Callable[[], nn.Module] = nn.SiLU,
+        likelihood: Likelihood | None = None,
+    ) -> None:
+        super().__init__()
+        self.data_shape = tuple(data_shape)
+        _check(self.data_shape, channels, groups, latent_channels, stride, blocks)
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        sizes = [strided(self.data_shape[1:], stride)]
+        for _ in channels[1:]:
+            sizes.append(strided(sizes[-1], 2))
+        self.pyramid = Pyramid(
+            self.data_shape[0], channels, stride=stride, blocks=blocks, activation=activation
+        )
+        self.start = nn.ParameterDict({"state": torch.zeros(channels[-1], *sizes[-1])})
+        self.groups, self.posteriors = nn.ModuleList(), nn.ModuleList()
+        self._levels: list[int] = []  # number of the resolution of each group
+        scale = sum(groups) ** -0.5
+        above = channels[-1]
+        for level in reversed(range(len(channels))):
+            width = channels[level]
+            for i in range(groups[level]):
+                rises = i == 0 and level < len(channels) - 1
+                self.groups.append(
+                    TopDownGroup(
+                        width,
+                        latent_channels,
+                        sizes[level],
+                        above=above if rises else None,
+                        scale=scale,
+                        activation=activation,
+                    )
+                )
+                self.posteriors.append(
+                    TopDownPosterior(width, width, latent_channels, activation=activation)
+                )
+                self._levels.append(level)
+            above = width
+        self.decoder = nn.Sequential(
+            ResidualBlock(above, activation=activation),
+            activation(),
+            convolution(above, self.likelihood.num_parameters * self.data_shape[0] * stride**2),
+            nn.PixelShuffle(stride),
+            _Crop(self.data_shape[1:]),
+        )
+
+    def model(self, x: Tensor) -> None:
+        """p(z_N) ... p(x|z) over a batch x [B, C, H, W]."""
+        self.declare("start", "groups", "decoder", "likelihood")
+        check_data(x, self.data_shape, "TopDownVAE.model")
+        if is_validation_enabled():
+            self.likelihood.check(x)
+        with pyro.plate("data", x.shape[0]):
+            pyro.sample("x", self._decoded(self._descend(pyro.sample)), obs=x)
+
+    def guide(self, x: Tensor) -> None:
+        """q(z_N|x) q(z_(N-1)|z_N, x) ... over a batch x [B, C, H, W]."""
+        self.declare("pyramid", "posteriors", "start", "groups")
+        check_data(x, self.data_shape, "TopDownVAE.guide")
+        with pyro.plate("data", x.shape[0]):
+            self._descend(pyro.sample, x)
+
+    def encode(self, x: Tensor) -> dict[str, dist.TorchDistribution]:
+        """q(z_N|x), q(z_(N-1)|z_N, x), ... by site, each given a draw of those before."""
+        found = {}
+
+        def draw(name: str, fn: dist.TorchDistribution) -> Tensor:
+            found[name] = fn
+            return fn.rsample()
+
+        self._descend(draw, x)
+        return found
+
+    @torch.no_grad()
+    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+        """Draw all groups from the model; the mean of p(x|z), or a draw [n, C, H, W]."""
+        made = self._decoded(self._descend(lambda _, fn: fn.expand([n]).sample()))
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
+        """Draw all groups from the guide; the mean of p(x|z), or a draw [B, C, H, W]."""
+        check_data(x, self.data_shape, "TopDownVAE.reconstruct")
+        made = self._decoded(self._descend(lambda _, fn: fn.sample(), x))
+        return made.mean if mean else made.sample()
+
+    def _descend(self, draw: Draw, x: Tensor | None = None) -> Tensor:
+        """Run down, drawing from p(z|state), or from q where there are data; the last state."""
+        state, features = self.start["state"], ()
+        if x is not None:
+            features = one_batch_axis(self.pyramid, self.likelihood.rescale(x), 3)
+        steps = zip(self.groups, self.posteriors, self._levels, strict=True)
+        for i, (group, posterior, level) in enumerate(steps):
+            state, params = group(state)
+            loc, log_scale = _split(params)
+            if x is not None:
+                shift, stretch = _split(posterior(state, features[level]))
+                loc, log_scale = loc + log_scale.exp() * shift, log_scale + stretch
+            z = draw(f"z{len(self.groups) - i}", _normal(loc, log_scale))
+            state = cast(TopDownGroup, group).absorb(state, z)
+        return state
+
+    def _decoded(self, state: Tensor) -> dist.TorchDistribution:
+        return decoded(self.decoder, self.likelihood, state, 3, self.data_shape)
+
+
+class _Crop(nn.Module):
+    """Leaves out what a stride that does not divide the image's sides has added."""
+
+    def __init__(self, size: Shape) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., : self.size[0], : self.size[1]]
+
+
+def _split(params: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and log-scales [..., Z, h, w]; these are bent to within +-5, where exp is tame."""
+    loc, raw = params.chunk(2, dim=-3)
+    return loc, _MAX_LOG_SCALE * torch.tanh(raw / _MAX_LOG_SCALE)
+
+
+def _normal(loc: Tensor, log_scale: Tensor) -> dist.TorchDistribution:
+    return dist.Normal(loc, log_scale.exp(), validate_args=False).to_event(3)
+
+
+def _check(
+    data_shape: Shape,
+    channels: Sequence[int],
+    groups: Sequence[int],
+    latent_channels: int,
+    stride: int,
+    blocks: int,
+) -> None:
+    if len(data_shape) != 3:
+        raise ShapeError(
+            f"TopDownVAE needs images, data_shape=(C, H, W), and got {data_shape}; reshape the "
+            "data, or use HierarchicalVAE or LadderVAE"
+        )
+    if not channels or len(channels) != len(groups) or min(*channels, *groups, 1) < 1:
+        raise ConfigError(
+            f"TopDownVAE got channels={list(channels)} and groups={list(groups)}; give a width "
+            "and a number of groups, 1 or more, for each resolution, the finest first"
+        )
+    if latent_channels < 1 or stride < 1 or blocks < 0:
+        raise ConfigError(
+            f"TopDownVAE got latent_channels={latent_channels}, stride={stride}, blocks={blocks}; "
+            "it needs at least 1, 1 and 0"
+        )
