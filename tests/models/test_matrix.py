@@ -1,0 +1,157 @@
+"""Every guide with every prior, and every family: saved, moved, copied, captured and resumed."""
+
+import copy
+from functools import partial
+
+import pyro
+import pytest
+import torch
+
+from pyrovae import SVI, fit, models, nn
+from pyrovae.models import (
+    VAE,
+    DiagonalNormal,
+    FlowPosterior,
+    FlowPrior,
+    FullNormal,
+    HierarchicalVAE,
+    LadderVAE,
+    LowRankNormal,
+    MixturePosterior,
+    MixturePrior,
+    NormalPrior,
+    Refinement,
+    StandardNormal,
+    TopDownVAE,
+    VampPrior,
+)
+from pyrovae.nn import flows
+from pyrovae.objectives import ELBO, IWAE, DReG
+from pyrovae.train import compiled as compiled_steps
+
+SHAPE = (1, 4, 4)
+NET = partial(nn.MLP, hidden=(8,))
+X = torch.randint(0, 17, (24, *SHAPE), generator=torch.Generator().manual_seed(0)).double()
+
+LAYERS = {
+    name: getattr(flows, name)
+    for name in flows.__all__
+    if isinstance(getattr(flows, name), type) and name not in ("Chain", "FlowLayer", "Sylvester")
+}
+POSTERIORS = {
+    "DiagonalNormal": DiagonalNormal,
+    "LowRankNormal": LowRankNormal,
+    "FullNormal": FullNormal,
+    "MixturePosterior": partial(MixturePosterior, num_components=2),
+    **{name: partial(FlowPosterior, layer=layer, num_layers=2, context_dim=4)
+       for name, layer in LAYERS.items()},
+}  # fmt: skip
+PRIORS = {
+    "StandardNormal": StandardNormal,
+    "NormalPrior": NormalPrior,
+    "MixturePrior": partial(MixturePrior, num_components=3),
+    "VampPrior": partial(VampPrior, num_components=3),
+    "FlowPrior": partial(FlowPrior, num_layers=2),
+    "autoregressive FlowPrior": partial(FlowPrior, layer=flows.MaskedAutoregressive),
+}
+
+
+def _vae(**parts):
+    return VAE(SHAPE, 3, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), **parts)
+
+
+PAIRS = {
+    # Each guide with the plainest prior, each prior with a guide without, and one with a density.
+    **{f"guide {name}": partial(_vae, posterior=q) for name, q in POSTERIORS.items()},
+    **{f"prior {name}": partial(_vae, prior=p) for name, p in PRIORS.items()},
+    **{f"prior {name}, coupling guide": partial(_vae, prior=p, posterior=FlowPosterior)
+       for name, p in PRIORS.items()},
+    "prior MixturePrior, Planar guide": partial(
+        _vae, prior=PRIORS["MixturePrior"], posterior=POSTERIORS["Planar"]),
+    "refined": partial(_vae, refinement=partial(Refinement, num_steps=1, num_draws=2)),
+    "HierarchicalVAE": lambda: HierarchicalVAE(
+        SHAPE, (3, 2), encoder=NET, decoder=NET, upper_encoder=NET, upper_decoder=NET,
+        likelihood=nn.Binomial(16)),
+    "HierarchicalVAE, flow prior": lambda: HierarchicalVAE(
+        SHAPE, (3, 2), encoder=NET, decoder=NET, upper_encoder=NET, upper_decoder=NET,
+        likelihood=nn.Binomial(16), prior=FlowPrior),
+    "LadderVAE": lambda: LadderVAE(SHAPE, (3, 2), likelihood=nn.Binomial(16)),
+    "TopDownVAE": lambda: TopDownVAE(SHAPE, likelihood=nn.Binomial(16)),
+}  # fmt: skip
+
+
+def test_nothing_is_left_out():
+    kinds = [getattr(models, name) for name in models.__all__]
+    made = {type(module) for make in PAIRS.values() for module in make().modules()}
+    bases = {models.Family, models.Posterior, models.Prior}
+    assert set(kinds) - bases <= made
+    assert set(LAYERS.values()) <= made
+
+
+@pytest.fixture(params=PAIRS)
+def make(request):
+    def build(seed):
+        pyro.clear_param_store()
+        pyro.set_rng_seed(seed)
+        return PAIRS[request.param]().double()
+
+    return build
+
+
+def _bound(pair, x=X):
+    pyro.set_rng_seed(7)
+    return IWAE(3).per_datum(pair.model, pair.guide, x)
+
+
+def test_saved_and_loaded(make, tmp_path):
+    one, other = make(0), make(1)
+    assert not torch.equal(_bound(one), _bound(other))
+    torch.save(one.state_dict(), tmp_path / "state.pt")
+    other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert torch.equal(_bound(one), _bound(other))
+
+
+def test_copied_after_use_and_moved(make):
+    pair = make(0)
+    ELBO(2)(pair.model, pair.guide)(X).backward()
+    twin = copy.deepcopy(pair)
+    assert torch.equal(_bound(pair), _bound(twin))
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter.add_(0.1)
+    assert not torch.equal(_bound(pair), _bound(twin))
+    single = _bound(copy.deepcopy(pair).float(), X.float())
+    torch.testing.assert_close(single.double(), _bound(pair), rtol=2e-2, atol=2e-2)
+    away = copy.deepcopy(pair).to("meta")
+    left = [n for n, t in [*away.named_parameters(), *away.named_buffers()] if not t.is_meta]
+    assert left == []
+    assert pair.generate(2).shape == (2, *SHAPE)
+    assert pair.reconstruct(X).shape == X.shape
+
+
+@pytest.mark.filterwarnings("ignore::pyrovae.errors.GradientWarning")
+def test_captured(make, monkeypatch):
+    interpreted = partial(compiled_steps.Captured, compiler=None)
+    monkeypatch.setattr(compiled_steps, "Captured", interpreted)
+    for objective in (ELBO(2), DReG(2)):
+        losses = []
+        for compile in (False, True):
+            pair = make(0)
+            svi = SVI(pair.model, pair.guide, torch.optim.SGD(pair.parameters(), 1e-4), objective,
+                      compile=compile)  # fmt: skip
+            pyro.set_rng_seed(5)
+            losses.append([float(svi.step(X)) for _ in range(4)])
+        torch.testing.assert_close(*map(torch.tensor, losses), rtol=1e-9, atol=0.0)
+
+
+def test_resumed(make, tmp_path):
+    ends = []
+    for folder, spans in (("whole", [4]), ("cut", [2, 4])):
+        for epochs in spans:
+            pair = make(0)
+            fit(
+                pair.model, pair.guide, X, objective=ELBO(), epochs=epochs, batch_size=8, lr=1e-3,
+                seed=3, run_dir=tmp_path / folder, resume=True, device="cpu",
+            )  # fmt: skip
+        ends.append([p.detach().clone() for p in pair.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
