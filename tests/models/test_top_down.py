@@ -85,6 +85,25 @@ def test_the_way_up_is_walked_once_per_datum():
     assert rows == {"pyramid": [5], "features": [5], "top": [1, 1], "bottom": [35, 35]}
 
 
+def test_the_posterior_is_the_prior_shifted_and_stretched():
+    """In units of the prior's scale, by what the network says."""
+    torch.manual_seed(0)
+    vae = TopDownVAE((1, 8, 8), likelihood=Normal())
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    said = []
+    for posterior in vae.posteriors:
+        posterior.register_forward_hook(lambda _, __, out: said.append(out))
+    p = draw(vae.model, vae.guide, torch.randn(5, 1, 8, 8))
+    for name, out in zip(p.guide_sites, said, strict=True):
+        q, prior = p.guide_sites[name].distributions[0], p.model_sites[name].distributions[0]
+        shift, stretch = out.chunk(2, -3)
+        torch.testing.assert_close(q.mean, prior.mean + prior.stddev * shift)
+        torch.testing.assert_close(q.stddev, prior.stddev * torch.exp(5 * torch.tanh(stretch / 5)))
+        assert (prior.stddev - 1).abs().max() > 1e-3
+
+
 def test_nothing_normalises_over_a_batch():
     vae = TopDownVAE((1, 8, 8))
     assert not any("Norm" in type(module).__name__ for module in vae.modules())
