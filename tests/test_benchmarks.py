@@ -23,6 +23,9 @@ from sides import (  # noqa: E402
     pyros,
 )
 from timing import Report, interleaved_ms, ratio, table  # noqa: E402
+from transforms import LAYERS, costs  # noqa: E402
+
+from pyrovae.nn import flows  # noqa: E402
 
 
 @pytest.mark.parametrize("key", CASES)
@@ -78,6 +81,19 @@ def test_a_row_that_fails_is_a_row():
     assert rows("c", lambda: "fine") == "fine"
     assert [(name, fine) for name, _, fine in found] == [("a", False), ("b", True), ("c", True)]
     assert found[0][1].startswith("ValueError: no such kernel (test_benchmarks.py:")
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_and_pyros_map_alike(name):
+    lines = []
+    costs(name, "cpu", 1, lines.append)  # compares before it measures
+    assert lines[0].startswith(name)
+
+
+def test_every_layer_is_measured():
+    kinds = {name for name in flows.__all__ if name[0].isupper()}
+    others = {"Chain", "FlowLayer", "LayerFactory", "Sylvester"}
+    assert {name.split(",")[0] for name in LAYERS} == kinds - others
 
 
 def test_sections_cover_every_case():

@@ -14,7 +14,6 @@ import torch
 
 from .. import data, models, nn, objectives
 from ..errors import ConfigError
-from ..nn import flows
 
 Maker = Callable[..., Any]
 
@@ -77,12 +76,12 @@ def _known_objectives() -> dict[str, Any]:
 
 
 def full_path(name: Any) -> Any:  # noqa: ANN401
-    """Import path of a network, head, flow, prior or posterior named by its class alone.
+    """Import path of a network, head, prior or posterior that is named by its class alone.
 
     Other values are handed back. Without this a name would be ambiguous as soon as some imported
     library has a module class of that name.
     """
-    for room in (nn, flows, models):
+    for room in (nn, nn.flows, models):
         if name in room.__all__ and inspect.isclass(getattr(room, name)):
             return f"{room.__name__}.{name}"
     if isinstance(name, str) and inspect.isclass(getattr(torch.nn, name, None)):

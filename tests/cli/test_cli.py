@@ -203,6 +203,22 @@ def test_own_models_by_file_and_import_path(name, tmp_path, monkeypatch):
     assert main(["sample", "r", "--n", "4"]) == 0
 
 
+def test_flows_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [
+        *SMALL, "--model.posterior", "FlowPosterior", "--model.posterior.num_layers", 2,
+        "--model.posterior.layer", "SplineCoupling", "--model.posterior.layer.order", "linear",
+        "--model.posterior.mixing", "Permutation", "--model.posterior.mixing.order", "reversed",
+    ]  # fmt: skip
+    assert fit_here(*words, "--epochs", 1, "--run", "r") == 0
+    posterior = yaml.safe_load(Path("r/config.yaml").read_text())["model"]["posterior"]
+    layer = posterior["init_args"]["layer"]
+    assert layer["class_path"] == "pyrovae.nn.flows.SplineCoupling"
+    assert layer["init_args"]["order"] == "linear"
+    assert fit_here("--epochs", 2, "--run", "r", "--resume") == 0
+    assert main(["sample", "r", "--n", "4"]) == 0
+
+
 @pytest.mark.parametrize("objective", ["ELBO", "Beta", "TraceMeanField_ELBO", "RenyiELBO"])
 def test_any_objective(objective, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

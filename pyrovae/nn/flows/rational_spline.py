@@ -4,6 +4,7 @@ import math
 from typing import Literal
 
 import torch
+from pyro.distributions.transforms.utils import clamp_preserve_gradients
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -60,6 +61,7 @@ class RationalSpline(Elementwise):
         theta = (_linear_inverse if self.order == "linear" else _quadratic_inverse)(
             at - bottom, *shape
         )
+        theta = clamp_preserve_gradients(theta, 0.0, 1.0)  # where rounding leaves the bin
         log_slope = self._rise(theta, *shape)[1] - width.log()
         return self._leave(inside, y, left + theta * width, log_slope)
 

@@ -5,7 +5,7 @@ import torch
 from pyro.distributions.transforms.spline import _monotonic_rational_spline
 
 from pyrovae.errors import ConfigError
-from pyrovae.nn.flows.rational_spline import RationalSpline
+from pyrovae.nn.flows.rational_spline import RationalSpline, _quadratic_inverse
 
 BINS, BOUND = 5, 2.5
 both_orders = pytest.mark.parametrize("order", ["linear", "quadratic"])
@@ -97,13 +97,16 @@ def test_rises_and_comes_back(order, scale):
 
 @both_orders
 def test_float32_has_finite_gradients_at_large_parameters(order):
+    """At knots too, where bins are steep and rounding may make a discriminant negative."""
     of, params = spline(order, scale=30.0, lead=(300, 1))
     params = params.float().requires_grad_()
-    x = torch.linspace(-3, 3, 101).requires_grad_()
-    for mapped in (of.forward, of.backward):
-        y, log_slope = mapped(x.expand(300, 101), params)
+    knots = of.knots(params.detach())
+    for mapped, at in ((of.forward, knots[0][:, 0]), (of.backward, knots[1][:, 0])):
+        near = [at, at.nextafter(at + 1), at.nextafter(at - 1)]
+        x = torch.cat([torch.linspace(-3, 3, 101).expand(300, 101), *near], -1).requires_grad_()
+        y, log_slope = mapped(x, params)
         gradients = torch.autograd.grad((y + log_slope).sum(), (x, params))
-        assert all(g.isfinite().all() for g in gradients)
+        assert all(g.isfinite().all() for g in (y, log_slope, *gradients))
 
 
 def test_one_bin_is_a_spline():
@@ -124,3 +127,17 @@ def test_one_bin_is_a_spline():
 def test_refusals(words, complaint):
     with pytest.raises(ConfigError, match=complaint):
         RationalSpline(*words)
+
+
+def test_a_discriminant_that_rounding_makes_negative_or_zero():
+    """At the flat end of a steep bin."""
+    height = torch.rand(10_000) + 0.5
+    start, end = torch.rand(10_000), torch.full((10_000,), 1e-7)
+    height[0], start[0], end[0] = 1, 1, 0
+    rise = height.clone().requires_grad_()
+    bend = rise * (start + end - 2 * height)
+    a, b = height * (height - start) + bend, height * start - bend
+    assert (b**2 + 4 * a * height * rise < 0).any()
+    theta = _quadratic_inverse(rise, height, start, end)
+    (slope,) = torch.autograd.grad(theta.sum(), rise)
+    assert theta.isfinite().all() and slope.isfinite().all()
