@@ -1,7 +1,7 @@
 """Layers of normalizing flows, each a Pyro transform whose parameters a context may give."""
 
 from .affine_coupling import AffineCoupling
-from .base import FlowLayer, LayerFactory
+from .base import Amortised, FlowLayer, LayerFactory, LayerTransform
 from .chain import Chain, chain, stacked
 from .householder import Householder
 from .householder_sylvester import HouseholderSylvester
@@ -20,12 +20,14 @@ from .triangular_sylvester import TriangularSylvester
 
 __all__ = [
     "AffineCoupling",
+    "Amortised",
     "Chain",
     "FlowLayer",
     "Householder",
     "HouseholderSylvester",
     "InverseAutoregressive",
     "LayerFactory",
+    "LayerTransform",
     "MaskedAutoregressive",
     "NeuralAutoregressive",
     "OrthogonalSylvester",
