@@ -1,10 +1,11 @@
 """Which guide, prior and depth make the better model?  Run: python benchmarks/guides.py --help
 
 One net (784-200-200, 40 latents, tanh, mirrored) on statically binarised MNIST, trained for equal
-steps on the ELBO with one particle (its KL warmed up over the first fifth, without which a Vamp
-prior collapses), once for each guide, prior or hierarchy, from the same seeds; judged by the bound, its KL, and log p(x) by importance sampling. For example:
+steps on the ELBO with one particle, once for each guide, prior or hierarchy, from the same seeds;
+judged by the bound, its KL, and log p(x) by importance sampling. The KL is warmed up over the
+first fifth, without which the learned priors collapse. For example:
 
-    python benchmarks/guides.py --data-root DIR --epochs 30 --rows diagonal coupling IAF two-layers
+    python benchmarks/guides.py --data-root DIR --epochs 30 --rows diagonal "coupling 4" "two layers"
 """
 
 import argparse
