@@ -5,7 +5,7 @@ steps on the ELBO with one particle, once for each guide, prior or hierarchy, fr
 judged by the bound, its KL, and log p(x) by importance sampling. The KL is warmed up over the
 first fifth, without which the learned priors collapse. For example:
 
-    python benchmarks/guides.py --data-root DIR --epochs 30 --rows diagonal "coupling 4" "two layers"
+    python benchmarks/guides.py --data-root DIR --rows diagonal "coupling 4" "two layers"
 """
 
 import argparse
