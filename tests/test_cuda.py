@@ -12,6 +12,7 @@ from pyrovae.models import VAE
 from pyrovae.nn import MLP, Binomial, ConvDecoder, ConvEncoder
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG, Renyi
 from pyrovae.train import load_checkpoint
+from tests.models.test_matrix import PAIRS, X
 
 pytestmark = [
     pytest.mark.cuda,
@@ -213,3 +214,20 @@ def test_captured_validation_is_the_eager_one():
         run = fit(vae.model, vae.guide, data.digits(), objective=IWAE(5), **options)
         values.append([row["val"] for row in run.history])
     assert values[1] == pytest.approx(values[0], rel=0.02)  # its noise is another
+
+
+@pytest.mark.filterwarnings("ignore::pyrovae.errors.GradientWarning")
+@pytest.mark.parametrize("name", PAIRS)
+def test_every_guide_prior_and_family_is_captured(name):
+    losses = []
+    for compile in (False, True):
+        pyro.clear_param_store()
+        pyro.set_rng_seed(0)
+        pair = PAIRS[name]().cuda()
+        optim = torch.optim.SGD(pair.parameters(), 1e-4)
+        svi = SVI(pair.model, pair.guide, optim, DReG(2), compile=compile)
+        pyro.set_rng_seed(1)
+        x = X.float().cuda()
+        losses.append([svi.step(x) for _ in range(3)])
+        assert pair.generate(2).is_cuda
+    torch.testing.assert_close(*map(torch.tensor, losses), rtol=1e-4, atol=1e-3)
