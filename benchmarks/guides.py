@@ -1,9 +1,9 @@
 """Which guide, prior and depth make the better model?  Run: python benchmarks/guides.py --help
 
-One net (784-200-200, 40 latents, tanh, mirrored) on statically binarised MNIST, trained for equal
+One net (784-200-200, 40 latents, ReLU, mirrored) on statically binarised MNIST, trained for equal
 steps on the ELBO with one particle, once for each guide, prior or hierarchy, from the same seeds;
 judged by the bound, its KL, and log p(x) by importance sampling. The KL is warmed up over the
-first fifth, without which the learned priors collapse. For example:
+first fifth. (With tanh in the place of ReLU a Vamp prior collapses.) For example:
 
     python benchmarks/guides.py --data-root DIR --rows diagonal "coupling 4" "two layers"
 """
@@ -36,8 +36,8 @@ from pyrovae.nn import MLP, flows
 from pyrovae.objectives import Beta
 from pyrovae.train import Anneal, schedules
 
-NET = partial(MLP, hidden=(200, 200), activation=torch.nn.Tanh)
-UPPER = partial(MLP, hidden=(100, 100), activation=torch.nn.Tanh)
+NET = partial(MLP, hidden=(200, 200))
+UPPER = partial(MLP, hidden=(100, 100))
 BACK = partial(flows.Permutation, order="reversed")
 
 
