@@ -24,7 +24,7 @@ from pyrovae.models import (
     MixturePosterior,
     Refinement,
 )
-from pyrovae.nn import MLP, Binomial
+from pyrovae.nn import MLP, Binomial, flows
 from pyrovae.objectives import ELBO
 
 LATENT = 6
@@ -34,7 +34,9 @@ GUIDES = {
     "low rank": {"posterior": partial(LowRankNormal, rank=2)},
     "full covariance": {"posterior": FullNormal},
     "mixture of 3": {"posterior": partial(MixturePosterior, num_components=3)},
-    "coupling flow": {"posterior": partial(FlowPosterior, num_layers=4)},
+    "8 planar layers": {"posterior": partial(FlowPosterior, layer=flows.Planar, num_layers=8)},
+    "4 IAF layers": {"posterior": partial(FlowPosterior, layer=flows.InverseAutoregressive)},
+    "4 couplings": {"posterior": partial(FlowPosterior, layer=flows.AffineCoupling)},
 }
 
 
