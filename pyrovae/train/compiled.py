@@ -9,7 +9,7 @@ from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from ..capture import Captured
+from ..capture import Captured, keeping_buffers
 from ..tracing import Program, captured_parameters
 from .equals import differentiable
 from .exchange import Exchange
@@ -67,11 +67,12 @@ class CompiledStep:
         self._rates = [torch.zeros((), dtype=torch.float64, device=device) for _ in self._groups]
         self._written: list[float | None] = [None] * len(self._rates)
         self._alive = torch.tensor(True, device=device) if only_finite and not exchange else None
-        self._batch: tuple[list[Any], Any] = [], None
+        self._batches: list[tuple[list[Any], Any]] = []  # what the next run is given, with trees
         self._moving: list[Tensor] = []
         start_state(optimizer.torch, [leaf for leaf in self._leaves if leaf.grad is not None])
-        self.captured = Captured(
-            self._run, "the training step", loose=self._loose, tolerance=tolerance
+        self.captured, self._several = (
+            Captured(self._run, name, loose=self._loose, tolerance=tolerance)
+            for name in ("the training step", "a call of several training steps")
         )
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Taken | None:
@@ -88,6 +89,31 @@ class CompiledStep:
                 self._optimizer.step(norm)
         latched = self._alive is not None and self._update is not None
         return Taken(loss, norm, taken, may_wait=latched)
+
+    def several(self, calls: Sequence[tuple[Any, ...]]) -> list[Taken] | None:
+        """Take a step for each call, all in one graph; None where they must be taken otherwise."""
+        if self._update is None or self._several.refusal:
+            return None
+        keys, tensors, batches = [], list[Tensor](), []
+        for args in calls:
+            key, own = self._enter(args, {})
+            keys.append(key)
+            tensors += own
+            batches += self._batches
+        if any(key != keys[0] for key in keys):
+            return None
+        self._batches = batches
+        found = self._several((len(calls), keys[0]), *tensors)
+        if found is None:
+            with keeping_buffers():
+                found = self._run(*tensors)
+        threes = zip(found[::3], found[1::3], found[2::3], strict=True)
+        return [Taken(loss, norm, taken) for loss, norm, taken in threes]
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on capturing and compiling."""
+        return self.captured.seconds + self._several.seconds
 
     @property
     def is_current(self) -> bool:
@@ -106,7 +132,7 @@ class CompiledStep:
     ) -> tuple[Hashable, list[Tensor]]:
         """Key and tensors of a call; sets what the graph reads besides."""
         leaves, tree, structure = _flattened(args, kwargs)
-        self._batch = leaves, tree
+        self._batches = [(leaves, tree)]
         for i, (group, rate) in enumerate(zip(self._groups, self._rates, strict=True)):
             if isinstance(group["lr"], Tensor):
                 rate.copy_(group["lr"])
@@ -130,9 +156,17 @@ class CompiledStep:
         return clips, batch, self._settings.key(), self._options.key(), frozen, particles, part
 
     def _run(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        leaves, tree = self._batch
         given = iter(tensors)
-        leaves = [next(given) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        steps = [
+            self._one([next(given) if isinstance(leaf, Tensor) else leaf for leaf in leaves], tree)
+            for leaves, tree in self._batches
+        ]
+        if len(steps) == 1:
+            return steps[0]
+        return tuple(tensor for step in steps for tensor in step[:3])
+
+    def _one(self, leaves: list[Any], tree: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+        """Loss, norm of the gradient, whether the step was taken, and the gradients."""
         args, kwargs = (leaves, {}) if tree is None else pytree.tree_unflatten(leaves, tree)
         with pyro.validation_enabled(False), torch.enable_grad(), captured_parameters():
             loss = self._loss(self._model, self._guide, *args, **kwargs)
