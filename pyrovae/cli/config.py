@@ -22,6 +22,7 @@ from .names import (
     forget_file,
     full_path,
     known_names,
+    known_networks,
 )
 
 SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
@@ -234,6 +235,8 @@ class _Formatter(DefaultHelpFormatter):
             names = [name.strip() for name in match.group(1).split(",")]
             leaves = [n.rpartition(".")[2] for n in names if n.startswith("pyrovae.")]
             own = [leaf for leaf in leaves if full_path(leaf) != leaf]
+            if "MLP" in own:  # any module would do, and networks are meant
+                own = [leaf for leaf in own if leaf in known_networks()]
             return f"one of {', '.join(own)}" if own else "any"
 
         return re.sub(r"known subclasses: ([\w., ]+)", shorten, super()._expand_help(action))

@@ -24,6 +24,11 @@ def known_names() -> dict[str, list[str]]:
             "objective": sorted(_known_objectives())}  # fmt: skip
 
 
+def known_networks() -> set[str]:
+    """What an encoder or a decoder may be, besides one's own."""
+    return _concrete(nn, torch.nn.Module).keys() - _concrete(nn, nn.Likelihood).keys()
+
+
 def find_data(name: str) -> Maker:
     """The function that gives a `Dataset`.
 

@@ -226,7 +226,6 @@ class TestCapture:
             ("ladder", lambda: Beta({"z1": torch.tensor(0.5).double()}, free_bits=0.01)),
             ("ladder", lambda: STL(2)),
             ("ladder", lambda: DReG(3)),
-            ("top_down", lambda: DReG(2)),  # a graph of some thousand operations takes seconds
         ],
     )
     def test_the_captured_step_is_the_eager_step(self, interpreted, name, make):

@@ -2,6 +2,7 @@
 
 import copy
 from functools import partial
+from inspect import isabstract
 
 import pyro
 import pytest
@@ -34,9 +35,12 @@ NET = partial(nn.MLP, hidden=(8,))
 X = torch.randint(0, 17, (24, *SHAPE), generator=torch.Generator().manual_seed(0)).double()
 
 LAYERS = {
-    name: getattr(flows, name)
+    name: layer
     for name in flows.__all__
-    if isinstance(getattr(flows, name), type) and name not in ("Chain", "FlowLayer", "Sylvester")
+    if isinstance(layer := getattr(flows, name), type)
+    and issubclass(layer, flows.FlowLayer)
+    and layer is not flows.Chain
+    and not isabstract(layer)
 }
 POSTERIORS = {
     "DiagonalNormal": DiagonalNormal,
