@@ -25,8 +25,9 @@ class LadderVAE(Family):
     count both roles. Sites "z1" (nearest the data), "z2", ... and "x" are inside the plate "data",
     and the closed-form KL covers every layer.
 
-    The paper's batch normalisation is left out, as it would mix particles; its warm-up is
-    `objectives.Beta` with `train.Anneal`.
+    The features are normalised, without which the upper layers stay unused: by layer, where the
+    paper normalises by batch, which would mix particles. Its warm-up is `objectives.Beta` with
+    `train.Anneal`.
 
     Args:
         data_shape: Shape of one datum, such as (1, 28, 28) or (64,).
@@ -37,6 +38,8 @@ class LadderVAE(Family):
         decoder: Of p(x|z1), as in `VAE`.
         upper_decoder: Of p(z1|z2), p(z2|z3), ... (a mean and a log-scale for each unit): one
             factory for all, or one for each in this order.
+        normalization: Of the features, before the activation: makes a module for their width;
+            `nn.Identity` for none.
         activation: Of the features, a module class or a callable without arguments.
         likelihood: Head that gives p(x|z1); `nn.Bernoulli()` by default.
         prior: p(z_L) of the top layer: a module or a factory `prior(latent_dim)`; those made of
@@ -69,6 +72,7 @@ class LadderVAE(Family):
         upper_encoder: Networks = MLP,
         decoder: Network = MLP,
         upper_decoder: Networks = MLP,
+        normalization: Callable[[int], nn.Module] = nn.LayerNorm,
         activation: Callable[[], nn.Module] = nn.LeakyReLU,
         likelihood: Likelihood | None = None,
         prior: PriorFactory | Prior = StandardNormal,
@@ -95,6 +99,7 @@ class LadderVAE(Family):
             build(network, shape, (width,))
             for network, shape, width in zip([encoder, *up], shapes[:-1], widths, strict=True)
         )
+        self.norms = nn.ModuleList(normalization(width) for width in widths)
         self.activation = activation()
         self.heads = nn.ModuleList(
             nn.Linear(width, 2 * dim) for width, dim in zip(widths[:-1], lower, strict=True)
@@ -115,7 +120,7 @@ class LadderVAE(Family):
         """p(z_L) ... p(x|z_1) over a batch x [B, *data_shape]."""
         self.declare("prior", "upper_decoders", "decoder", "likelihood")
         if self.prior.needs_encoder:
-            self.declare("encoders", "top")
+            self.declare("encoders", "norms", "top")
         check_data(x, self.data_shape, "LadderVAE.model")
         if is_validation_enabled():
             self.likelihood.check(x)
@@ -124,7 +129,7 @@ class LadderVAE(Family):
 
     def guide(self, x: Tensor) -> None:
         """q(z_L|x) ... q(z_1|z_2, x) over a batch x [B, *data_shape]."""
-        self.declare("encoders", "heads", "top", "upper_decoders")
+        self.declare("encoders", "norms", "heads", "top", "upper_decoders")
         check_data(x, self.data_shape, "LadderVAE.guide")
         with pyro.plate("data", x.shape[0]):
             self._infer(x, pyro.sample)
@@ -182,13 +187,13 @@ class LadderVAE(Family):
         features, event_dim, found = self.likelihood.rescale(x), len(self.data_shape), []
         for i, (network, width) in enumerate(zip(self.encoders, self.feature_dims, strict=True)):
             lead = features.shape[: features.dim() - event_dim]
-            features = self.activation(one_batch_axis(network, features, event_dim))
+            features = one_batch_axis(network, features, event_dim)
             if features.shape != (*lead, width):
                 raise ShapeError(
                     f"the network of d{i + 1} gave shape {list(features.shape)}; LadderVAE was "
                     f"built for {width} features per datum; set feature_dims to its output's size"
                 )
-            event_dim = 1
+            features, event_dim = self.activation(self.norms[i](features)), 1
             found.append(features)
         return found
 

@@ -48,7 +48,13 @@ def test_it_is_exact_where_units_do_not_mix():
     chain = LinearGaussianChain([(u.diag(), c, s) for u, c, s in zip(w, b, scales, strict=True)])
     x = chain.sample(4, seed=1)
     vae = LadderVAE(
-        (3,), (3, 3), feature_dims=3, activation=nn.Identity, likelihood=Normal(scales[0]), **NETS
+        (3,),
+        (3, 3),
+        feature_dims=3,
+        normalization=lambda width: nn.Identity(),
+        activation=nn.Identity,
+        likelihood=Normal(scales[0]),
+        **NETS,
     ).double()
     by_x, loc, covariance = chain._affine_posterior()
     with torch.no_grad():

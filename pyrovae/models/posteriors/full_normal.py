@@ -10,7 +10,8 @@ from .base import Posterior
 class FullNormal(Posterior):
     """Normal with a full covariance through its Cholesky factor: L + L (L + 1) / 2 parameters.
 
-    The encoder gives the mean, the logarithm of the factor's diagonal, and its lower triangle.
+    The encoder gives the mean, the logarithm of the factor's diagonal, and what stands left of it
+    in each row, as multiples of it: a row that narrows does so as a whole.
 
     Example:
         >>> FullNormal(3)(torch.zeros(5, 9)).covariance_matrix.shape
@@ -28,13 +29,11 @@ class FullNormal(Posterior):
         self.register_buffer("columns", columns, persistent=False)
 
     def forward(self, params: Tensor) -> dist.TorchDistribution:
-        size = self.latent_dim
-        loc, log_diagonal, below = params.split(
-            [size, size, self.num_parameters - 2 * size], dim=-1
-        )
-        below_diagonal = params.new_zeros((*params.shape[:-1], size, size))
-        below_diagonal[..., self.rows, self.columns] = below
-        factor = below_diagonal + torch.diag_embed(log_diagonal.exp())
+        loc, log_diagonal, below = self._split(params)
+        unit = params.new_zeros((*params.shape[:-1], self.latent_dim, self.latent_dim))
+        unit[..., self.rows, self.columns] = below
+        diagonal = log_diagonal.exp()
+        factor = diagonal.unsqueeze(-1) * unit + torch.diag_embed(diagonal)
         return dist.MultivariateNormal(loc, scale_tril=factor, validate_args=False)
 
     def placed(self, params: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,19 +44,25 @@ class FullNormal(Posterior):
     def natural(self, params: Tensor, gradient: Tensor) -> Tensor:
         """Times the inverse Fisher information: S S^T for the mean, S Phi(S^T G) for the factor.
 
-        Phi keeps the lower triangle and halves the diagonal; the factor's diagonal is a logarithm.
+        Phi keeps the lower triangle and halves the diagonal; G is the gradient with respect to S.
         """
-        size = self.latent_dim
+        _, _, below = self._split(params)
+        by_loc, by_log_diagonal, by_below = self._split(gradient)
         factor = self(params).scale_tril
-        sizes = [size, size, self.num_parameters - 2 * size]
-        by_loc, by_log_diagonal, by_below = gradient.split(sizes, dim=-1)
         diagonal = factor.diagonal(dim1=-2, dim2=-1)
         by_factor = torch.zeros_like(factor)
         by_factor[..., self.rows, self.columns] = by_below
-        by_factor = by_factor + torch.diag_embed(by_log_diagonal / diagonal)
+        by_factor = by_factor / diagonal.unsqueeze(-1)
+        own = by_log_diagonal - (by_factor * factor).sum(-1)
+        by_factor = by_factor + torch.diag_embed(own / diagonal)
         inner = (factor.mT @ by_factor).tril()
         inner = inner - torch.diag_embed(inner.diagonal(dim1=-2, dim2=-1) / 2)
-        step = factor @ inner
+        step = (factor @ inner) / diagonal.unsqueeze(-1)
+        log_diagonal = step.diagonal(dim1=-2, dim2=-1)
         loc = (factor @ (factor.mT @ by_loc.unsqueeze(-1))).squeeze(-1)
-        log_diagonal = step.diagonal(dim1=-2, dim2=-1) / diagonal
-        return torch.cat([loc, log_diagonal, step[..., self.rows, self.columns]], dim=-1)
+        unit = step[..., self.rows, self.columns] - below * log_diagonal[..., self.rows]
+        return torch.cat([loc, log_diagonal, unit], dim=-1)
+
+    def _split(self, params: Tensor) -> tuple[Tensor, ...]:
+        size = self.latent_dim
+        return params.split([size, size, self.num_parameters - 2 * size], dim=-1)

@@ -46,9 +46,10 @@ def test_diagonal_normal_by_hand():
 
 
 def test_full_normal_by_hand():
-    """Means, log diagonal of the factor, its lower triangle row by row."""
+    """Means, log diagonal of the factor, its lower triangle row by row as multiples of it."""
     params = torch.tensor([0.1, 0.2, 0.3, -0.5, 0.0, 0.4, 1.0, 2.0, 3.0]).double()
-    factor = torch.tensor([[math.exp(-0.5), 0, 0], [1, 1, 0], [2, 3, math.exp(0.4)]]).double()
+    unit = torch.tensor([[1.0, 0, 0], [1, 1, 0], [2, 3, 1]]).double()
+    factor = params[3:6].exp().unsqueeze(-1) * unit
     q = FullNormal(3)(params)
     torch.testing.assert_close(q.scale_tril, factor)
     covariance = factor @ factor.T
