@@ -11,7 +11,8 @@ class FullNormal(Posterior):
     """Normal with a full covariance through its Cholesky factor: L + L (L + 1) / 2 parameters.
 
     The encoder gives the mean, the logarithm of the factor's diagonal, and what stands left of it
-    in each row, as multiples of it: a row that narrows does so as a whole.
+    in each row, as multiples of it over sqrt(L): a row that narrows does so as a whole, and many
+    rows start no wider than few.
 
     Example:
         >>> FullNormal(3)(torch.zeros(5, 9)).covariance_matrix.shape
@@ -31,7 +32,7 @@ class FullNormal(Posterior):
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         loc, log_diagonal, below = self._split(params)
         unit = params.new_zeros((*params.shape[:-1], self.latent_dim, self.latent_dim))
-        unit[..., self.rows, self.columns] = below
+        unit[..., self.rows, self.columns] = below * self.latent_dim**-0.5
         diagonal = log_diagonal.exp()
         factor = diagonal.unsqueeze(-1) * unit + torch.diag_embed(diagonal)
         return dist.MultivariateNormal(loc, scale_tril=factor, validate_args=False)
@@ -51,7 +52,7 @@ class FullNormal(Posterior):
         factor = self(params).scale_tril
         diagonal = factor.diagonal(dim1=-2, dim2=-1)
         by_factor = torch.zeros_like(factor)
-        by_factor[..., self.rows, self.columns] = by_below
+        by_factor[..., self.rows, self.columns] = by_below * self.latent_dim**0.5
         by_factor = by_factor / diagonal.unsqueeze(-1)
         own = by_log_diagonal - (by_factor * factor).sum(-1)
         by_factor = by_factor + torch.diag_embed(own / diagonal)
@@ -60,7 +61,8 @@ class FullNormal(Posterior):
         step = (factor @ inner) / diagonal.unsqueeze(-1)
         log_diagonal = step.diagonal(dim1=-2, dim2=-1)
         loc = (factor @ (factor.mT @ by_loc.unsqueeze(-1))).squeeze(-1)
-        unit = step[..., self.rows, self.columns] - below * log_diagonal[..., self.rows]
+        unit = step[..., self.rows, self.columns] * self.latent_dim**0.5
+        unit = unit - below * log_diagonal[..., self.rows]
         return torch.cat([loc, log_diagonal, unit], dim=-1)
 
     def _split(self, params: Tensor) -> tuple[Tensor, ...]:

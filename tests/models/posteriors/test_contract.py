@@ -46,9 +46,10 @@ def test_diagonal_normal_by_hand():
 
 
 def test_full_normal_by_hand():
-    """Means, log diagonal of the factor, its lower triangle row by row as multiples of it."""
+    """Means, log diagonal of the factor, its lower triangle by rows, as multiples of it / sqrt 3."""
     params = torch.tensor([0.1, 0.2, 0.3, -0.5, 0.0, 0.4, 1.0, 2.0, 3.0]).double()
-    unit = torch.tensor([[1.0, 0, 0], [1, 1, 0], [2, 3, 1]]).double()
+    rows = torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 3, 0]]).double()
+    unit = torch.eye(3) + rows / 3**0.5
     factor = params[3:6].exp().unsqueeze(-1) * unit
     q = FullNormal(3)(params)
     torch.testing.assert_close(q.scale_tril, factor)
