@@ -4,7 +4,7 @@ A ladder of three layers, z3 -> z2 -> z1 -> digit, trained three times: as it is
 where the weight of the KL rises from zero to one; and with free bits as well, a nat per layer
 that costs nothing. Prints the KL of each layer in the course of training: a layer at zero has
 collapsed, p and q agree and it says nothing of the datum. `fit` keeps these figures by itself.
-The warm-up doubles what z1 says, and that makes the bound; the top wakes up with free bits only.
+The warm-up makes the bound, and the second layer speaks; the top one does with free bits only.
 """
 
 import argparse

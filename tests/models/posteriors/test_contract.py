@@ -46,7 +46,7 @@ def test_diagonal_normal_by_hand():
 
 
 def test_full_normal_by_hand():
-    """Means, log diagonal of the factor, its lower triangle by rows, as multiples of it / sqrt 3."""
+    """Means, log diagonal of the factor, its lower rows as multiples of it over sqrt 3."""
     params = torch.tensor([0.1, 0.2, 0.3, -0.5, 0.0, 0.4, 1.0, 2.0, 3.0]).double()
     rows = torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 3, 0]]).double()
     unit = torch.eye(3) + rows / 3**0.5
