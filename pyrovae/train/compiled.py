@@ -9,7 +9,7 @@ from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from ..capture import Captured, keeping_buffers
+from ..capture import Captured, keeping_buffers, kind_of
 from ..tracing import Program, captured_parameters
 from .equals import differentiable
 from .exchange import Exchange
@@ -94,16 +94,16 @@ class CompiledStep:
         """Take a step for each call, all in one graph; None where they must be taken otherwise."""
         if self._update is None or self._several.refusal:
             return None
-        keys, tensors, batches = [], list[Tensor](), []
-        for args in calls:
-            key, own = self._enter(args, {})
-            keys.append(key)
-            tensors += own
-            batches += self._batches
-        if any(key != keys[0] for key in keys):
-            return None
-        self._batches = batches
-        found = self._several((len(calls), keys[0]), *tensors)
+        key, tensors = self._enter(calls[0], {})
+        batches = self._batches
+        first, _ = batches[0]
+        for args in calls[1:]:
+            leaves, other, structure = _flattened(args, {})
+            if (structure, kind_of(leaves)) != (key[0], kind_of(first)):
+                return None
+            tensors += [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+            batches.append((leaves, other))
+        found = self._several((len(calls), key), *tensors)
         if found is None:
             with keeping_buffers():
                 found = self._run(*tensors)
@@ -129,7 +129,7 @@ class CompiledStep:
 
     def _enter(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Hashable, list[Tensor]]:
+    ) -> tuple[tuple[Hashable, Hashable], list[Tensor]]:
         """Key and tensors of a call; sets what the graph reads besides."""
         leaves, tree, structure = _flattened(args, kwargs)
         self._batches = [(leaves, tree)]
@@ -143,17 +143,19 @@ class CompiledStep:
         return (structure, self._key(leaves)), tensors
 
     def _key(self, leaves: Sequence[Any]) -> Hashable:
-        batch = tuple(
-            (leaf.shape, leaf.stride(), leaf.dtype, leaf.device)
-            if isinstance(leaf, Tensor)
-            else leaf if type(leaf) in _PLAIN else id(leaf)
-            for leaf in leaves
-        )  # fmt: skip
         frozen = tuple(leaf.requires_grad for leaf in self._leaves)
         particles = getattr(self._objective, "num_particles", None)
         clips = self._optimizer.clip_norm, self._optimizer.clip_value
         part = self._exchange.part if self._exchange else None
-        return clips, batch, self._settings.key(), self._options.key(), frozen, particles, part
+        return (
+            clips,
+            kind_of(leaves),
+            self._settings.key(),
+            self._options.key(),
+            frozen,
+            particles,
+            part,
+        )
 
     def _run(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         given = iter(tensors)

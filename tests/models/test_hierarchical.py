@@ -46,7 +46,8 @@ def as_family(chain, *, with_guide=True):
         set_affine(conditional.network, step.weight, step.loc, rest)
     for conditional, step in zip(vae.encoders, chain.encoders, strict=True):
         factor, form = step.scale_tril(), conditional.form
-        below = factor[form.rows, form.columns]
+        multiples = factor / factor.diagonal().unsqueeze(-1) * len(factor) ** 0.5
+        below = multiples[form.rows, form.columns]
         rest = torch.cat([factor.diagonal().log(), below])
         if with_guide:
             set_affine(conditional.network, step.weight, step.loc, rest)
