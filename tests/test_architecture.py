@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "pyrovae"
 # A room may import the rooms of the lines above its own; rooms of one line never each other.
 ORDER = [
     {"errors"},
-    {"math", "substitution", "capture", "memory", "mixture"},
+    {"math", "substitution", "capture", "memory", "normal_mixture"},
     {"data", "nn", "layout"},
     {"site"},
     {"assembly"},
@@ -73,7 +73,7 @@ SHARED = {
         "weights",
     },
     "data/synthetic": {"gaussian_pair"},
-    "models": {"priors", "posteriors"},
+    "models": {"layered", "priors", "posteriors"},
     "models/posteriors": {"diagonal_normal"},
     "nn": {"residual"},
     "nn/flows": {

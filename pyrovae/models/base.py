@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyro.distributions as dist
@@ -12,9 +12,6 @@ from ..errors import ConfigError, ShapeError
 from ..nn import Likelihood, Network, Shape, build, one_batch_axis
 from ..parameters import declare
 from .posteriors.base import Posterior
-
-Draw = Callable[[str, dist.TorchDistribution], Tensor]
-"""Draws a latent from its distribution: `pyro.sample`, or what `generate` does by itself."""
 
 
 class Family(nn.Module, ABC):

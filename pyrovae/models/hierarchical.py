@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 
-import pyro
 import pyro.distributions as dist
-import torch
-from pyro.infer.util import is_validation_enabled
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
-from .base import Conditional, Draw, Family, Networks, check_data, check_dims, decoded, for_each
+from .base import Conditional, Networks, check_dims, decoded, for_each
+from .layered import Draw, Layered
 from .posteriors import DiagonalNormal, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
-class HierarchicalVAE(Family):
+class HierarchicalVAE(Layered):
     r"""Layers of latents, p(z_L) ... p(z_1|z_2) p(x|z_1), with a guide q(z_1|x) q(z_2|z_1) ...
 
     `model` and `guide` are Pyro programs over a batch x [B, \*data_shape], with the sites "z1"
@@ -57,6 +55,9 @@ class HierarchicalVAE(Family):
         >>> vae.generate(3).shape
         torch.Size([3, 1, 28, 28])
     """
+
+    model_parts = ("prior", "upper_decoders", "decoder", "likelihood")
+    guide_parts = ("encoders",)
 
     def __init__(
         self,
@@ -108,52 +109,20 @@ class HierarchicalVAE(Family):
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.decoder = build(decoder, self.latent_dims[:1], params_shape)
 
-    def model(self, x: Tensor) -> None:
-        """p(z_L) ... p(x|z_1) over a batch x [B, *data_shape]."""
-        self.declare("prior", "upper_decoders", "decoder", "likelihood")
-        check_data(x, self.data_shape, "HierarchicalVAE.model")
-        if is_validation_enabled():
-            self.likelihood.check(x)
-        with pyro.plate("data", x.shape[0]):
-            pyro.sample("x", self.decode(self._generate(pyro.sample)), obs=x)
-
-    def guide(self, x: Tensor) -> None:
-        """q(z_1|x) q(z_2|z_1) ... over a batch x [B, *data_shape]."""
-        self.declare("encoders")
-        check_data(x, self.data_shape, "HierarchicalVAE.guide")
-        with pyro.plate("data", x.shape[0]):
-            z = self.likelihood.rescale(x)
-            for i, encoder in enumerate(self.encoders, 1):
-                z = pyro.sample(f"z{i}", encoder(z))
-
-    def encode(self, x: Tensor) -> dict[str, dist.TorchDistribution]:
-        """q(z_1|x), q(z_2|z_1), ... by site, each given a draw of the one before."""
-        found, z = {}, self.likelihood.rescale(x)
-        for i, encoder in enumerate(self.encoders, 1):
-            found[f"z{i}"] = encoder(z)
-            z = found[f"z{i}"].rsample()
-        return found
-
-    def decode(self, z: Tensor) -> dist.TorchDistribution:
-        """The distribution p(x|z_1), event shape `data_shape`, for z_1 [..., L]."""
-        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
-
-    @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
-        """Draw all layers from the model; the mean of p(x|z_1), or a draw [n, *data_shape]."""
-        made = self.decode(self._generate(lambda _, fn: fn.expand([n]).sample()))
-        return made.mean if mean else made.sample()
-
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw z_1 from q(z_1|x); the mean of p(x|z_1), or a draw from it [B, *data_shape]."""
-        check_data(x, self.data_shape, "HierarchicalVAE.reconstruct")
-        made = self.decode(self.encoders[0](self.likelihood.rescale(x)).sample())
-        return made.mean if mean else made.sample()
-
-    def _generate(self, draw: Draw) -> Tensor:
-        """Go down the model; gives z_1."""
+    def generated(self, draw: Draw) -> Tensor:
         z = draw(f"z{len(self.latent_dims)}", self.prior())
         for i, decoder in reversed(list(enumerate(self.upper_decoders, 1))):
             z = draw(f"z{i}", decoder(z))
         return z
+
+    def inferred(self, x: Tensor, draw: Draw) -> Tensor:
+        z = self.likelihood.rescale(x)
+        drawn = []
+        for i, encoder in enumerate(self.encoders, 1):
+            z = draw(f"z{i}", encoder(z))
+            drawn.append(z)
+        return drawn[0]
+
+    def decode(self, z: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|z_1), event shape `data_shape`, for z_1 [..., L]."""
+        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)

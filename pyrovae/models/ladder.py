@@ -3,20 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pyro
 import pyro.distributions as dist
 import torch
-from pyro.infer.util import is_validation_enabled
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
-from .base import Conditional, Draw, Family, Networks, check_data, check_dims, decoded, for_each
+from .base import Conditional, Networks, check_dims, decoded, for_each
+from .layered import Draw, Layered
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
-class LadderVAE(Family):
+class LadderVAE(Layered):
     r"""Ladder of latents: a deterministic pass upwards, then inference down the generative path.
 
     The model is that of `HierarchicalVAE`. The guide draws z_L from q(z_L|x), and each layer below
@@ -61,6 +60,9 @@ class LadderVAE(Family):
         >>> vae.generate(3).shape
         torch.Size([3, 1, 8, 8])
     """
+
+    model_parts = ("prior", "upper_decoders", "decoder", "likelihood")
+    guide_parts = ("encoders", "norms", "heads", "top", "upper_decoders")
 
     def __init__(
         self,
@@ -117,33 +119,23 @@ class LadderVAE(Family):
         self.decoder = build(decoder, self.latent_dims[:1], params_shape)
 
     def model(self, x: Tensor) -> None:
-        """p(z_L) ... p(x|z_1) over a batch x [B, *data_shape]."""
-        self.declare("prior", "upper_decoders", "decoder", "likelihood")
         if self.prior.needs_encoder:
             self.declare("encoders", "norms", "top")
-        check_data(x, self.data_shape, "LadderVAE.model")
-        if is_validation_enabled():
-            self.likelihood.check(x)
-        with pyro.plate("data", x.shape[0]):
-            pyro.sample("x", self.decode(self._generate(pyro.sample)), obs=x)
+        super().model(x)
 
-    def guide(self, x: Tensor) -> None:
-        """q(z_L|x) ... q(z_1|z_2, x) over a batch x [B, *data_shape]."""
-        self.declare("encoders", "norms", "heads", "top", "upper_decoders")
-        check_data(x, self.data_shape, "LadderVAE.guide")
-        with pyro.plate("data", x.shape[0]):
-            self._infer(x, pyro.sample)
+    def generated(self, draw: Draw) -> Tensor:
+        z = draw(f"z{len(self.latent_dims)}", self.prior.with_encoder(self.encode_top))
+        for i, decoder in reversed(list(enumerate(self.upper_decoders, 1))):
+            z = draw(f"z{i}", decoder(z))
+        return z
 
-    def encode(self, x: Tensor) -> dict[str, dist.TorchDistribution]:
-        """q(z_L|x), q(z_(L-1)|z_L, x), ... by site, each given a draw of those before."""
-        found = {}
-
-        def draw(name: str, fn: dist.TorchDistribution) -> Tensor:
-            found[name] = fn
-            return fn.rsample()
-
-        self._infer(x, draw)
-        return found
+    def inferred(self, x: Tensor, draw: Draw) -> Tensor:
+        *features, top = self._features(x)
+        z = draw(f"z{len(self.latent_dims)}", self.top(top))
+        steps = zip(self.upper_decoders, self.heads, features, strict=True)
+        for i, (decoder, head, seen) in reversed(list(enumerate(steps, 1))):
+            z = draw(f"z{i}", merged(head(seen), decoder(z)))
+        return z
 
     def encode_top(self, x: Tensor) -> dist.TorchDistribution:
         """The distribution q(z_L|x), batch shape [B], event shape [L]."""
@@ -152,35 +144,6 @@ class LadderVAE(Family):
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|z_1), event shape `data_shape`, for z_1 [..., L]."""
         return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
-
-    @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
-        """Draw all layers from the model; the mean of p(x|z_1), or a draw [n, *data_shape]."""
-        made = self.decode(self._generate(lambda _, fn: fn.expand([n]).sample()))
-        return made.mean if mean else made.sample()
-
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw all layers from the guide; the mean of p(x|z_1), or a draw [B, *data_shape]."""
-        check_data(x, self.data_shape, "LadderVAE.reconstruct")
-        made = self.decode(self._infer(x, lambda name, fn: fn.sample()))
-        return made.mean if mean else made.sample()
-
-    def _generate(self, draw: Draw) -> Tensor:
-        """Go down the model; gives z_1."""
-        z = draw(f"z{len(self.latent_dims)}", self.prior.with_encoder(self.encode_top))
-        for i, decoder in reversed(list(enumerate(self.upper_decoders, 1))):
-            z = draw(f"z{i}", decoder(z))
-        return z
-
-    def _infer(self, x: Tensor, draw: Draw) -> Tensor:
-        """Go up to the features, and down the guide; gives z_1."""
-        *features, top = self._features(x)
-        z = draw(f"z{len(self.latent_dims)}", self.top(top))
-        steps = zip(self.upper_decoders, self.heads, features, strict=True)
-        for i, (decoder, head, seen) in reversed(list(enumerate(steps, 1))):
-            z = draw(f"z{i}", merged(head(seen), decoder(z)))
-        return z
 
     def _features(self, x: Tensor) -> list[Tensor]:
         """d_1, d_2, ... [B, F]."""

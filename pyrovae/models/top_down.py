@@ -3,22 +3,21 @@
 from collections.abc import Callable, Sequence
 from typing import cast
 
-import pyro
 import pyro.distributions as dist
 import torch
-from pyro.infer.util import is_validation_enabled
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import Bernoulli, Likelihood, Shape, one_batch_axis
 from ..nn.residual import Pyramid, ResidualBlock, convolution, strided
 from ..nn.top_down import TopDownGroup, TopDownPosterior
-from .base import Draw, Family, check_data, decoded
+from .base import decoded
+from .layered import Draw, Layered
 
 _MAX_LOG_SCALE = 5.0
 
 
-class TopDownVAE(Family):
+class TopDownVAE(Layered):
     r"""Many groups of image-shaped latents at several resolutions, from coarse to fine.
 
     A state, learned at the top, runs down through residual blocks; group after group a latent
@@ -57,6 +56,9 @@ class TopDownVAE(Family):
         >>> {name: list(q.event_shape) for name, q in vae.encode(torch.zeros(5, 1, 8, 8)).items()}
         {'z3': [4, 2, 2], 'z2': [4, 4, 4], 'z1': [4, 4, 4]}
     """
+
+    model_parts = ("start", "groups", "decoder", "likelihood")
+    guide_parts = ("pyramid", "posteriors", "start", "groups")
 
     def __init__(
         self,
@@ -112,45 +114,15 @@ class TopDownVAE(Family):
             _Crop(self.data_shape[1:]),
         )
 
-    def model(self, x: Tensor) -> None:
-        """p(z_N) ... p(x|z) over a batch x [B, C, H, W]."""
-        self.declare("start", "groups", "decoder", "likelihood")
-        check_data(x, self.data_shape, "TopDownVAE.model")
-        if is_validation_enabled():
-            self.likelihood.check(x)
-        with pyro.plate("data", x.shape[0]):
-            pyro.sample("x", self._decoded(self._descend(pyro.sample)), obs=x)
+    def generated(self, draw: Draw) -> Tensor:
+        return self._descend(draw)
 
-    def guide(self, x: Tensor) -> None:
-        """q(z_N|x) q(z_(N-1)|z_N, x) ... over a batch x [B, C, H, W]."""
-        self.declare("pyramid", "posteriors", "start", "groups")
-        check_data(x, self.data_shape, "TopDownVAE.guide")
-        with pyro.plate("data", x.shape[0]):
-            self._descend(pyro.sample, x)
+    def inferred(self, x: Tensor, draw: Draw) -> Tensor:
+        return self._descend(draw, x)
 
-    def encode(self, x: Tensor) -> dict[str, dist.TorchDistribution]:
-        """q(z_N|x), q(z_(N-1)|z_N, x), ... by site, each given a draw of those before."""
-        found = {}
-
-        def draw(name: str, fn: dist.TorchDistribution) -> Tensor:
-            found[name] = fn
-            return fn.rsample()
-
-        self._descend(draw, x)
-        return found
-
-    @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
-        """Draw all groups from the model; the mean of p(x|z), or a draw [n, C, H, W]."""
-        made = self._decoded(self._descend(lambda _, fn: fn.expand([n]).sample()))
-        return made.mean if mean else made.sample()
-
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw all groups from the guide; the mean of p(x|z), or a draw [B, C, H, W]."""
-        check_data(x, self.data_shape, "TopDownVAE.reconstruct")
-        made = self._decoded(self._descend(lambda _, fn: fn.sample(), x))
-        return made.mean if mean else made.sample()
+    def decode(self, z: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|state) of the last state, event shape `data_shape`."""
+        return decoded(self.decoder, self.likelihood, z, 3, self.data_shape)
 
     def _descend(self, draw: Draw, x: Tensor | None = None) -> Tensor:
         """Run down, drawing from p(z|state), or from q where there are data; the last state."""
@@ -167,9 +139,6 @@ class TopDownVAE(Family):
             z = draw(f"z{len(self.groups) - i}", _normal(loc, log_scale))
             state = cast(TopDownGroup, group).absorb(state, z)
         return state
-
-    def _decoded(self, state: Tensor) -> dist.TorchDistribution:
-        return decoded(self.decoder, self.likelihood, state, 3, self.data_shape)
 
 
 class _Crop(nn.Module):

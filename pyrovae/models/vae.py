@@ -127,7 +127,9 @@ class VAE(Family):
         """The distribution q(z|x), batch shape [B], event shape [L]."""
         params = self._encoded(x)
         if self.refinement is not None:
-            params = self.refinement(params, self.posterior, partial(self._log_joint, x))
+            prior = self.prior.with_encoder(self._amortised)  # one for all steps
+            log_joint = partial(self._log_joint, x, prior)
+            params = self.refinement(params, self.posterior, log_joint)
         return self.posterior(params)
 
     def decode(self, z: Tensor) -> dist.TorchDistribution:
@@ -155,6 +157,5 @@ class VAE(Family):
     def _amortised(self, x: Tensor) -> dist.TorchDistribution:
         return self.posterior(self._encoded(x))
 
-    def _log_joint(self, x: Tensor, z: Tensor) -> Tensor:
-        prior = self.prior.with_encoder(self._amortised)
+    def _log_joint(self, x: Tensor, prior: dist.TorchDistribution, z: Tensor) -> Tensor:
         return prior.log_prob(z) + self.decode(z).log_prob(x)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..errors import ConfigError, PlateError
 from ..math import log_mean_exp
-from ..mixture import NormalMixture, stratified
+from ..normal_mixture import NormalMixture, stratified
 from ..particles import Particles
 from ..tracing import Program
 from .base import ParticleELBO

@@ -74,6 +74,8 @@ PAIRS = {
     "prior MixturePrior, Planar guide": partial(
         _vae, prior=PRIORS["MixturePrior"], posterior=POSTERIORS["Planar"]),
     "refined": partial(_vae, refinement=partial(Refinement, num_steps=1, num_draws=2)),
+    "refined, VampPrior": partial(
+        _vae, prior=PRIORS["VampPrior"], refinement=partial(Refinement, num_steps=2, num_draws=2)),
     "HierarchicalVAE": lambda: HierarchicalVAE(
         SHAPE, (3, 2), encoder=NET, decoder=NET, upper_encoder=NET, upper_decoder=NET,
         likelihood=nn.Binomial(16)),

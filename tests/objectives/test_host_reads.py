@@ -103,3 +103,11 @@ def test_validation_looks_at_the_tail_in_the_first_step_alone():
         [len(reads_of(objective, call)) for _ in range(3)] for objective in (IWAE(30), EUBO(30))
     )
     assert of_eubo[0] > of_iwae[0] and of_eubo[1:] == of_iwae[1:]
+
+
+@pytest.mark.parametrize(("values", "found"), [(1.0, []), (torch.ones(2), ["aten::index_put_"])])
+def test_the_watch_lets_a_mask_be_filled_by_one_number_alone(values, found):
+    tensor, mask = torch.zeros(3), torch.tensor([True, False, True])
+    with HostReads() as mode:
+        tensor[mask] = values
+    assert mode.found == found

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pyrovae.errors import ConfigError, PlateError, ShapeError
-from pyrovae.mixture import NormalMixture
+from pyrovae.normal_mixture import NormalMixture
 from pyrovae.objectives import ELBO, IWAE, StratifiedELBO, StratifiedIWAE
 from tests.oracles import z_scores
 

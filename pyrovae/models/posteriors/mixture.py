@@ -4,7 +4,7 @@ import pyro.distributions as dist
 from torch import Tensor
 
 from ...errors import ConfigError
-from ...mixture import NormalMixture
+from ...normal_mixture import NormalMixture
 from .base import Posterior
 
 

@@ -85,7 +85,7 @@ def test_never_worse_than_where_it_starts():
     """On its own draws, even where a step of this size is far too long."""
     vae = linear_vae(num_steps=4, step_size=50.0)
     start = vae._encoded(X)
-    log_joint = partial(vae._log_joint, X)
+    log_joint = partial(vae._log_joint, X, vae.prior())
     refined = vae.refinement(start, vae.posterior, log_joint)
     bounds = [vae.refinement._bound(p, vae.posterior, log_joint) for p in (start, refined)]
     assert (bounds[1] >= bounds[0]).all()

@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from pyrovae.errors import ShapeError
-from pyrovae.mixture import NormalMixture, stratified
+from pyrovae.normal_mixture import NormalMixture, stratified
 from tests.oracles import z_scores
 
 
