@@ -71,7 +71,8 @@ def forget_file(name: str) -> None:
 
 def _known_data() -> dict[str, Any]:
     known = {n: f for n in data.__all__ if inspect.isfunction(f := getattr(data, n))}
-    return {n: f for n, f in known.items() if n != "batches"}
+    others = ("batches", "join_quadrants", "missing", "quadrants")  # they take data
+    return {n: f for n, f in known.items() if n not in others}
 
 
 def _known_objectives() -> dict[str, Any]:

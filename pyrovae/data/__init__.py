@@ -15,6 +15,8 @@ from .batches import Batches, BatchSource
 from .digits import digits
 from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, svhn
 from .loader import LoaderBatches
+from .missing import missing
+from .quadrants import join_quadrants, quadrants
 from .synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
 
 __all__ = [
@@ -33,8 +35,11 @@ __all__ = [
     "digits",
     "emnist",
     "fashion_mnist",
+    "join_quadrants",
     "kmnist",
+    "missing",
     "mnist",
+    "quadrants",
     "svhn",
 ]
 

@@ -1,8 +1,10 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
 from .base import Family
+from .conditional_vae import ConditionalVAE
 from .hierarchical import HierarchicalVAE
 from .ladder import LadderVAE
+from .partial_vae import PartialVAE
 from .posteriors import (
     DiagonalNormal,
     FlowPosterior,
@@ -18,6 +20,7 @@ from .vae import VAE
 
 __all__ = [
     "VAE",
+    "ConditionalVAE",
     "DiagonalNormal",
     "Family",
     "FlowPosterior",
@@ -29,6 +32,7 @@ __all__ = [
     "MixturePosterior",
     "MixturePrior",
     "NormalPrior",
+    "PartialVAE",
     "Posterior",
     "Prior",
     "Refinement",

@@ -2,6 +2,7 @@
 
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
+from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import (
     Bernoulli,
     Binomial,
@@ -18,6 +19,8 @@ from .mlp import MLP
 
 __all__ = [
     "MLP",
+    "AsChannels",
+    "AsVector",
     "Bernoulli",
     "Binomial",
     "Categorical",
@@ -25,6 +28,8 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "DiscretizedLogistic",
+    "Join",
+    "JoinFactory",
     "LearnedNormal",
     "Likelihood",
     "Network",
