@@ -153,7 +153,7 @@ def test_learns_what_a_class_looks_like():
     x = means[classes] + 0.5 * torch.randn(200, 2)
     vae = ConditionalVAE((2,), 1, num_classes=4, encoder=SMALL, decoder=SMALL,
                          likelihood=Normal(0.5))  # fmt: skip
-    fit(vae.model, vae.guide, (x, classes), objective=ELBO(), epochs=25, batch_size=50, lr=3e-2,
+    fit(vae.model, vae.guide, (x, classes), objective=ELBO(), epochs=60, batch_size=50, lr=3e-2,
         seed=0, device="cpu")  # fmt: skip
     made = vae.generate(torch.arange(4).repeat_interleave(100)).reshape(4, 100, 2).mean(1)
     torch.testing.assert_close(made, means, atol=0.5, rtol=0.0)
