@@ -107,7 +107,7 @@ class ConditionalVAE(Family):
         if prior_network is not None:
             self.prior = Conditional(prior_network, given, prior_form(latent_dim), "prior_network")
         self.join, self.beside = join(self.data_shape, given), AsVector(latent_dim, given)
-        self.encoder = build(encoder, self.join.shape, (self.posterior.num_parameters,))
+        self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.decoder = build(decoder, self.beside.shape, params_shape)
 

@@ -83,8 +83,12 @@ class PartialVAE(Family):
         self.prior.shape_for(self.data_shape, self.likelihood.bounds)
         self.join: Join | None = None if join is None else join(self.data_shape, self.data_shape)
         self.in_shape = self.data_shape if self.join is None else self.join.shape
+        out_shape = (self.posterior.num_parameters,)
+        if self.join is None:
+            self.encoder = build(encoder, self.data_shape, out_shape)
+        else:
+            self.encoder = self.join.build(encoder, out_shape)
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.encoder = build(encoder, self.in_shape, (self.posterior.num_parameters,))
         self.decoder = build(decoder, (latent_dim,), params_shape)
 
     def model(self, x: Tensor, mask: Tensor) -> None:

@@ -37,7 +37,9 @@ class Condition(nn.Module):
 
     def __init__(self, num_classes: int | None, shape: Shape | None, where: str) -> None:
         super().__init__()
-        if (num_classes is None) == (shape is None) or (num_classes or 1) < 1:
+        if (num_classes is None) == (shape is None) or (
+            num_classes is not None and num_classes < 1
+        ):
             raise ConfigError(
                 f"{where} got num_classes={num_classes} and condition_shape={shape}; give "
                 "num_classes, 1 or more, where y are classes, or else condition_shape, the shape "

@@ -5,10 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ShapeError
-from .base import Shape, as_shape, flatten_event
+from .base import Network, Shape, as_shape, build, flatten_event
 
 
 class Join(ABC):
@@ -33,6 +33,20 @@ class Join(ABC):
     @abstractmethod
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         """[..., *shape]."""
+
+    def build(self, network: Network, out_shape: Shape) -> nn.Module:
+        """The network, or what its factory makes for inputs of this shape.
+
+        Raises:
+            ShapeError: It takes no inputs of this shape.
+        """
+        try:
+            return build(network, self.shape, out_shape)
+        except ShapeError as error:
+            raise ShapeError(
+                f"{error}. (Joined by {type(self).__name__}, {self.x_shape} and {self.y_shape} "
+                f"make {self.shape}; join=AsChannels makes images, join=AsVector vectors.)"
+            ) from error
 
 
 JoinFactory = Callable[[Shape, Shape], Join]
@@ -79,8 +93,8 @@ class AsChannels(Join):
         if len(self.x_shape) != 3 or (len(self.y_shape) != 1 and self.y_shape[1:] != size):
             raise ShapeError(
                 f"AsChannels got x of shape {self.x_shape} and y of shape {self.y_shape}; it "
-                "needs an image (C, H, W) and a vector (D,) or another image of its height and width; "
-                "AsVector takes any two"
+                "needs an image (C, H, W) and a vector (D,) or another image of its height and "
+                "width; AsVector takes any two"
             )
         self.shape = (self.x_shape[0] + self.y_shape[0], *size)
 
