@@ -13,6 +13,7 @@ import pyro.infer
 import torch
 
 from .. import data, models, nn, objectives
+from ..data import Dataset
 from ..errors import ConfigError
 
 Maker = Callable[..., Any]
@@ -70,9 +71,16 @@ def forget_file(name: str) -> None:
 
 
 def _known_data() -> dict[str, Any]:
+    """What gives a data set, unless it makes it of another."""
     known = {n: f for n in data.__all__ if inspect.isfunction(f := getattr(data, n))}
-    others = ("batches", "join_quadrants", "missing", "quadrants")  # they take data
-    return {n: f for n, f in known.items() if n not in others}
+    wanted = (Dataset, "Dataset")
+
+    def is_source(function: Maker) -> bool:
+        signature = inspect.signature(function)
+        first = next(iter(signature.parameters.values()))
+        return signature.return_annotation in wanted and first.annotation not in wanted
+
+    return {name: function for name, function in known.items() if is_source(function)}
 
 
 def _known_objectives() -> dict[str, Any]:

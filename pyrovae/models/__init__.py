@@ -4,6 +4,7 @@ from .base import Family
 from .conditional_vae import ConditionalVAE
 from .hierarchical import HierarchicalVAE
 from .ladder import LadderVAE
+from .mixture_vae import MixtureVAE
 from .partial_vae import PartialVAE
 from .posteriors import (
     DiagonalNormal,
@@ -15,6 +16,7 @@ from .posteriors import (
     Refinement,
 )
 from .priors import FlowPrior, MixturePrior, NormalPrior, Prior, StandardNormal, VampPrior
+from .semi_supervised_vae import SemiSupervisedVAE
 from .top_down import TopDownVAE
 from .vae import VAE
 
@@ -31,11 +33,13 @@ __all__ = [
     "LowRankNormal",
     "MixturePosterior",
     "MixturePrior",
+    "MixtureVAE",
     "NormalPrior",
     "PartialVAE",
     "Posterior",
     "Prior",
     "Refinement",
+    "SemiSupervisedVAE",
     "StandardNormal",
     "TopDownVAE",
     "VampPrior",
