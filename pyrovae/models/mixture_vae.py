@@ -22,8 +22,9 @@ class MixtureVAE(Family):
     cluster), "z" and "x" in the plate "data". Given z the guide's c is the exact posterior of the
     model, so that log w = log p(x, z) - log q(z|x) whatever c is drawn: one draw is the whole sum
     over the components, in value and in gradient, and every objective enumerates them so. It is
-    the bound of `VAE(prior=MixturePrior)`, with the cluster as a latent of its own. Weights of the KL terms, as `Beta` has them, must be equal
-    for "c" and "z": only their sum does not depend on the draw.
+    the bound of `VAE(prior=MixturePrior)`, with the cluster as a latent of its own. Weights of the
+    KL terms, as `Beta` has them, must be equal for "c" and "z": only their sum does not depend on
+    the draw.
 
     From random weights the components often share all data. Train a `VAE` or an autoencoder
     first, load its encoder and decoder, and call `start`.
