@@ -1,7 +1,7 @@
 """Does a conditional VAE beat a network at completing digits?  Run: python benchmarks/quadrants.py
 
-MNIST with 1, 2 or 3 of 4 quadrants given, as in https://pyro.ai/examples/cvae.html, Pyro's tutorial
-after Sohn, Lee & Yan (2015): bottom left; left half; all but the bottom right. Negative
+MNIST with 1, 2 or 3 of 4 quadrants given, as in Pyro's tutorial after Sohn, Lee & Yan (2015),
+https://pyro.ai/examples/cvae.html: bottom left; left half; all but the bottom right. Negative
 conditional log-likelihood of the other pixels, nats per digit of the test set, of a network (the
 pixels independent given y) and of a CVAE with networks of the same width.
 

@@ -53,8 +53,9 @@ def nll(pair, sets, smoke, labels=True):
 
 def panel(axes, images, title):
     """Images [rows, columns, 8, 8]."""
-    rows, columns = images.shape[:2]
-    axes.imshow(images.permute(0, 2, 1, 3).reshape(8 * rows, 8 * columns), cmap="gray_r")
+    tiles = torch.nn.functional.pad(images, (1, 1, 1, 1), value=0.25)
+    canvas = torch.cat([torch.cat(list(row), -1) for row in tiles], 0)
+    axes.imshow(canvas, cmap="gray_r", vmin=0, vmax=1)
     axes.set(title=title, xticks=[], yticks=[])
 
 
@@ -74,15 +75,15 @@ def main(smoke):
     pair = ConditionalVAE((48,), 16, condition_shape=(16,), encoder=NET, decoder=NET,
                           prior_network=NET)  # fmt: skip
     print(f"bottom left     other pixels    ConditionalVAE  {nll(pair, cut, smoke):6.2f}")
-    print("nats; conditional.png")
+    print("nats per digit of the test set; conditional.png")
 
     join = partial(data.join_quadrants, shape=(8, 8), given=1)
-    x, y = cut.test.x[:10], cut.test.y[:10]
-    rows = [join(torch.zeros_like(x), y), join(x, y)]
+    y, truth = cut.test.y[:10], grey.test.x[:10].squeeze(1)
+    rows = [join(torch.zeros(10, 48), y), truth]
     with torch.no_grad():
         rows.append(join(PIXELS(network.net(y), event_dim=1).mean, y))
     rows += [join(pair.generate(y), y) for _ in range(5)]
-    figure = Figure(figsize=(10, 4.6), dpi=150, layout="constrained")
+    figure = Figure(figsize=(10, 4.3), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2)
     made = by_class.generate(torch.arange(10).repeat(8)).reshape(8, 10, 8, 8)
     panel(left, made, "one class a column")
