@@ -32,7 +32,8 @@ class ConditionalVAE(Family):
         data_shape: Shape of one datum.
         latent_dim: L.
         num_classes: C, where y are classes 0..C-1.
-        condition_shape: Shape of one y, where they are values.
+        condition_shape: Shape of one y, where they are values; networks see them as they are, so
+            bring them to a size of about one.
         encoder: Maps [N, \*join.shape] to [N, posterior.num_parameters]: a module, or a factory
             `encoder(in_shape, out_shape)`.
         decoder: Maps [N, L + C] (for C the size of a y, where they are values) to [N, P * D]

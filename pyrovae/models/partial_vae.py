@@ -146,7 +146,7 @@ class PartialVAE(Family):
 
     @torch.no_grad()
     def impute(
-        self, x: Tensor, mask: Tensor, *, num_particles: int = 1000, at_once: int = 2**24
+        self, x: Tensor, mask: Tensor, *, num_particles: int = 1000, at_once: int = 2**22
     ) -> Tensor:
         """x with the mean of p(missing|observed) where values are missing [B, *data_shape].
 
@@ -180,7 +180,7 @@ class PartialVAE(Family):
         n: int,
         *,
         num_particles: int = 1000,
-        at_once: int = 2**24,
+        at_once: int = 2**22,
     ) -> Tensor:
         """Multiple imputation: n times x, filled by draws of p(missing|observed) [n, B, ...].
 
