@@ -104,7 +104,7 @@ class SemiSupervisedVAE(Family):
         self.condition = Condition(num_classes, None, name)
         self.join = join(self.data_shape, self.condition.shape)
         self.beside = AsVector(latent_dim, self.condition.shape)
-        self.encoder = build(encoder, self.join.shape, (self.posterior.num_parameters,))
+        self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.decoder = build(decoder, self.beside.shape, params_shape)
         self.classifier = build(classifier, self.data_shape, (num_classes,))

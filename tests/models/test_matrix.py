@@ -21,15 +21,17 @@ from pyrovae.models import (
     LowRankNormal,
     MixturePosterior,
     MixturePrior,
+    MixtureVAE,
     NormalPrior,
     PartialVAE,
     Refinement,
+    SemiSupervisedVAE,
     StandardNormal,
     TopDownVAE,
     VampPrior,
 )
 from pyrovae.nn import flows
-from pyrovae.objectives import ELBO, IWAE, DReG
+from pyrovae.objectives import ELBO, IWAE, DReG, StratifiedELBO
 from pyrovae.train import compiled as compiled_steps
 
 SHAPE = (1, 4, 4)
@@ -94,6 +96,10 @@ PAIRS = {
         SHAPE, 2, condition_shape=SHAPE, join=nn.AsChannels, prior_network=NET,
         encoder=partial(nn.ConvEncoder, channels=(4,)), decoder=nn.ConvDecoder,
         likelihood=nn.Binomial(16), posterior=POSTERIORS["AffineCoupling"]),
+    "SemiSupervisedVAE": lambda: SemiSupervisedVAE(
+        SHAPE, 2, 3, encoder=NET, decoder=NET, classifier=NET, likelihood=nn.Binomial(16)),
+    "MixtureVAE": lambda: MixtureVAE(
+        SHAPE, 2, 3, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
     "PartialVAE": lambda: PartialVAE(
         SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
     "PartialVAE, VampPrior": lambda: PartialVAE(
@@ -105,9 +111,13 @@ PAIRS = {
 LABELS = {
     "ConditionalVAE, classes": CLASSES,
     "ConditionalVAE, images": X.flip(-1) / 16,
+    "SemiSupervisedVAE": torch.where(torch.arange(len(CLASSES)) % 2 == 0, CLASSES, -1),
     "PartialVAE": MASK,
     "PartialVAE, VampPrior": MASK,
 }
+
+# What trains a pair with a discrete latent, which has no path.
+OBJECTIVE = {"SemiSupervisedVAE": StratifiedELBO(3)}
 
 
 def test_nothing_is_left_out():
@@ -169,14 +179,15 @@ def test_copied_after_use_and_moved(make, batch):
 
 
 @pytest.mark.filterwarnings("ignore::pyrovae.errors.GradientWarning")
-def test_captured(make, batch, monkeypatch):
+def test_captured(make, batch, monkeypatch, request):
+    objective = OBJECTIVE.get(request.node.callspec.params["make"], DReG(2))
     interpreted = partial(compiled_steps.Captured, compiler=None)
     monkeypatch.setattr(compiled_steps, "Captured", interpreted)
     losses = []
     for compile in (False, True):
         pair = make(0)
         optim = torch.optim.SGD(pair.parameters(), 1e-4)
-        svi = SVI(pair.model, pair.guide, optim, DReG(2), compile=compile)
+        svi = SVI(pair.model, pair.guide, optim, objective, compile=compile)
         pyro.set_rng_seed(5)
         losses.append([float(svi.step(*batch)) for _ in range(3)])
     torch.testing.assert_close(*map(torch.tensor, losses), rtol=1e-9, atol=0.0)
