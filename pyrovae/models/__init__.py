@@ -1,6 +1,8 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
 from .base import Family
+from .code_priors import AutoregressiveCodes, CodePrior, UniformCodes
+from .gumbel_softmax_vae import GumbelSoftmaxVAE
 from .hierarchical import HierarchicalVAE
 from .ladder import LadderVAE
 from .posteriors import (
@@ -15,14 +17,19 @@ from .posteriors import (
 from .priors import FlowPrior, MixturePrior, NormalPrior, Prior, StandardNormal, VampPrior
 from .top_down import TopDownVAE
 from .vae import VAE
+from .vq_vae import VQVAE
 
 __all__ = [
     "VAE",
+    "VQVAE",
+    "AutoregressiveCodes",
+    "CodePrior",
     "DiagonalNormal",
     "Family",
     "FlowPosterior",
     "FlowPrior",
     "FullNormal",
+    "GumbelSoftmaxVAE",
     "HierarchicalVAE",
     "LadderVAE",
     "LowRankNormal",
@@ -34,5 +41,6 @@ __all__ = [
     "Refinement",
     "StandardNormal",
     "TopDownVAE",
+    "UniformCodes",
     "VampPrior",
 ]

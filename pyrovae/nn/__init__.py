@@ -2,6 +2,7 @@
 
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
+from .grid import GridDecoder, GridEncoder
 from .likelihoods import (
     Bernoulli,
     Binomial,
@@ -25,6 +26,8 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "DiscretizedLogistic",
+    "GridDecoder",
+    "GridEncoder",
     "LearnedNormal",
     "Likelihood",
     "Network",
