@@ -95,8 +95,9 @@ class VQVAE(Family):
         self.encoder = build(encoder, self.data_shape, code_shape)
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.decoder = build(decoder, code_shape, params_shape)
-        built = isinstance(prior, CodePrior)
-        self.prior = prior if built else prior(self.grid, self.num_codes)
+        self.prior: CodePrior = (
+            prior if isinstance(prior, CodePrior) else prior(self.grid, self.num_codes)
+        )
         self._check_prior()
 
     @property

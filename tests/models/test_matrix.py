@@ -11,10 +11,13 @@ import torch
 from pyrovae import SVI, fit, models, nn
 from pyrovae.models import (
     VAE,
+    VQVAE,
+    AutoregressiveCodes,
     DiagonalNormal,
     FlowPosterior,
     FlowPrior,
     FullNormal,
+    GumbelSoftmaxVAE,
     HierarchicalVAE,
     LadderVAE,
     LowRankNormal,
@@ -26,7 +29,7 @@ from pyrovae.models import (
     TopDownVAE,
     VampPrior,
 )
-from pyrovae.nn import flows
+from pyrovae.nn import flows, quantizers
 from pyrovae.objectives import ELBO, IWAE, DReG
 from pyrovae.train import compiled as compiled_steps
 
@@ -64,6 +67,13 @@ def _vae(**parts):
     return VAE(SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), **parts)
 
 
+def _vq(**parts):
+    grid = partial(nn.GridEncoder, channels=8), partial(nn.GridDecoder, channels=8)
+    return VQVAE(
+        SHAPE, (2, 2), encoder=grid[0], decoder=grid[1], likelihood=nn.Binomial(16), **parts
+    )
+
+
 PAIRS = {
     # Each guide with the plainest prior, each prior with a guide without, and one with a density.
     **{f"guide {name}": partial(_vae, posterior=q) for name, q in POSTERIORS.items()},
@@ -84,13 +94,20 @@ PAIRS = {
         likelihood=nn.Binomial(16), prior=FlowPrior),
     "LadderVAE": lambda: LadderVAE(SHAPE, (3, 2), likelihood=nn.Binomial(16)),
     "TopDownVAE": lambda: TopDownVAE(SHAPE, likelihood=nn.Binomial(16)),
+    "VQVAE, moving averages": lambda: _vq(quantizer=quantizers.MovingAverageCodebook(6, 3)),
+    "VQVAE, learned codebook": lambda: _vq(quantizer=quantizers.LearnedCodebook(6, 3)),
+    "VQVAE, finite scalars": lambda: _vq(quantizer=quantizers.FiniteScalar([4, 3])),
+    "VQVAE, learned prior": lambda: _vq(
+        quantizer=quantizers.FiniteScalar([4, 3]), prior=partial(AutoregressiveCodes, width=8)),
+    "GumbelSoftmaxVAE": lambda: GumbelSoftmaxVAE(
+        SHAPE, (2, 2), num_codes=5, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
 }  # fmt: skip
 
 
 def test_nothing_is_left_out():
     kinds = [getattr(models, name) for name in models.__all__]
     made = {type(module) for make in PAIRS.values() for module in make().modules()}
-    bases = {models.Family, models.Posterior, models.Prior}
+    bases = {models.CodePrior, models.Family, models.Posterior, models.Prior}
     assert set(kinds) - bases <= made
     assert set(LAYERS.values()) <= made
 
