@@ -29,7 +29,8 @@ class Codebook(Quantizer, ABC):
     Args:
         num_codes: n.
         dim: D.
-        commitment: What the distance of an encoding from its code costs, per squared unit, nats.
+        commitment: What the distance of an encoding from its code costs, per squared unit, nats;
+            the paper found no difference between .1 and 2.
         decay: Of the moving average of how codes are used, in [0, 1).
         revive_below: A code is dead that is used less than so often as each would be if all were
             used alike; 0 revives none.
@@ -57,7 +58,7 @@ class Codebook(Quantizer, ABC):
         num_codes: int,
         dim: int,
         *,
-        commitment: float = 0.25,
+        commitment: float = 1.0,
         decay: float = 0.99,
         revive_below: float = 0.05,
     ) -> None:

@@ -35,7 +35,7 @@ class LearnedCodebook(Codebook):
         num_codes: int,
         dim: int,
         *,
-        commitment: float = 0.25,
+        commitment: float = 1.0,
         decay: float = 0.99,
         revive_below: float = 0.05,
     ) -> None:
