@@ -95,12 +95,12 @@ class Codebook(Quantizer, ABC):
     def forward(self, z: Tensor) -> Quantized:
         self.check_vectors(z)
         flat = z.detach().reshape(-1, self.dim)
-        if self.training:
-            seen = torch.stack([flat.sum(0), flat.square().sum(0)])
-            self._learn(seen)
+        learns = self.training and torch.is_grad_enabled()
+        if learns:
+            self._learn(self._marks(flat))
         codes = nearest(flat, self.codebook)
-        if self.training and torch.is_grad_enabled():
-            self._note(flat, codes, seen)
+        if learns:
+            self._note(flat, codes)
         codes = codes.reshape(z.shape[:-1])
         vectors = self.embed(codes)
         return Quantized(codes, straight_through(vectors, z), self.penalties(z, vectors))
@@ -141,9 +141,9 @@ class Codebook(Quantizer, ABC):
         """The codebook after the noted batch, where `share` is how codes are used then."""
 
     @torch.no_grad()
-    def _learn(self, seen: Tensor) -> None:
+    def _learn(self, marks: Tensor) -> None:
         """Take in the batch that waits, unless it is the one at hand."""
-        is_due = (self.pending > 0.5) & (seen != self.seen).any()
+        is_due = (self.pending > 0.5) & (marks != self.seen).any()
         share = self.decay * self.share + (1 - self.decay) * self.new_share
         codebook, even = self.moved(share), 1 / self.num_codes
         dead = (share < self.revive_below * even) | (self.started < 0.5)
@@ -152,18 +152,27 @@ class Codebook(Quantizer, ABC):
         self.codebook.copy_(torch.where(is_due, codebook, self.codebook))
         self.share.copy_(torch.where(is_due, share, self.share))
         self.started.copy_(torch.where(is_due, 1.0, self.started))
-        self.pending.copy_(torch.where(is_due, 0.0, self.pending))
 
     @torch.no_grad()
-    def _note(self, flat: Tensor, codes: Tensor, seen: Tensor) -> None:
-        """Keep of a batch what the next one's beginning needs."""
+    def _note(self, flat: Tensor, codes: Tensor) -> None:
+        """Keep of a batch what the next one's beginning needs; once."""
+        marks = self._marks(flat)
+        is_new = (marks != self.seen).any()
         every = torch.arange(self.num_codes, device=codes.device)
         is_code = (codes[:, None] == every).to(flat.dtype)  # [N, n]
-        self.new_share.copy_(is_code.mean(0))
-        self.new_total.copy_(is_code.T @ flat / len(flat))
-        self.candidates.copy_(flat[self._rows(flat)])
-        self.seen.copy_(seen)
-        self.pending.copy_(seen.isfinite().all())
+        for place, value in (
+            (self.new_share, is_code.mean(0)),
+            (self.new_total, is_code.T @ flat / len(flat)),
+            (self.candidates, flat[self._rows(flat)]),
+            (self.pending, marks.isfinite().all().to(flat.dtype)),
+            (self.seen, marks),
+        ):
+            place.copy_(torch.where(is_new, value, place))
+
+    @torch.no_grad()
+    def _marks(self, flat: Tensor) -> Tensor:
+        """By which a batch is known [2, D]."""
+        return torch.stack([flat.sum(0), flat.square().sum(0)])
 
     def _rows(self, flat: Tensor) -> Tensor:
         """One encoding for each code, none twice where there are enough."""
