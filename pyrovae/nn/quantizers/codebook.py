@@ -16,7 +16,7 @@ class Codebook(Quantizer, ABC):
     encodings of the last batch. What a batch teaches enters the codebook where the next one
     begins: within a step, the vectors stay as they are, and however often a guide runs in it (for
     several particles, or for an estimator that scores them again) the batch counts once. A batch
-    is told from the last one by the sums of its encodings; the same encodings twice in a row are
+    is told from the last one by the means of its encodings; the same encodings twice in a row are
     one batch. Neither evaluation mode nor a run without gradient teaches it anything.
 
     The first batch is the start, where `start` was not called: each code is moved onto one of its
@@ -172,13 +172,13 @@ class Codebook(Quantizer, ABC):
     @torch.no_grad()
     def _marks(self, flat: Tensor) -> Tensor:
         """By which a batch is known [2, D]."""
-        return torch.stack([flat.sum(0), flat.square().sum(0)])
+        return torch.stack([flat.mean(0), flat.square().mean(0)])
 
     def _rows(self, flat: Tensor) -> Tensor:
-        """One encoding for each code, none twice where there are enough."""
-        if len(flat) < self.num_codes:
-            return torch.randint(len(flat), (self.num_codes,), device=flat.device)
-        return torch.rand(len(flat), device=flat.device).topk(self.num_codes).indices
+        """One encoding for each code, none twice where there are enough [n]."""
+        noise = torch.rand(len(flat), device=flat.device)
+        order = noise.topk(min(self.num_codes, len(flat))).indices
+        return order[torch.arange(self.num_codes, device=flat.device) % len(order)]
 
     def extra_repr(self) -> str:
         return f"num_codes={self.num_codes}, dim={self.dim}"
