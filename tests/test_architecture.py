@@ -85,9 +85,10 @@ SHARED = {
     },
     "data": {"batches"},
     "data/synthetic": {"gaussian_pair"},
-    "models": {"layered", "priors", "posteriors"},
+    "models": {"code_priors", "layered", "priors", "posteriors"},
     "models/posteriors": {"diagonal_normal"},
     "nn": {"residual"},
+    "nn/quantizers": {"codebook"},
     "nn/flows": {
         "affine",
         "autoregressive",

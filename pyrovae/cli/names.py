@@ -95,7 +95,7 @@ def full_path(name: Any) -> Any:  # noqa: ANN401
     Other values are handed back. Without this a name would be ambiguous as soon as some imported
     library has a module class of that name.
     """
-    for room in (nn, nn.flows, models):
+    for room in (nn, nn.flows, nn.quantizers, models):
         if name in room.__all__ and inspect.isclass(getattr(room, name)):
             return f"{room.__name__}.{name}"
     if isinstance(name, str) and inspect.isclass(getattr(torch.nn, name, None)):

@@ -1,7 +1,9 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
 from .base import Family
+from .code_priors import AutoregressiveCodes, CodePrior, UniformCodes
 from .conditional_vae import ConditionalVAE
+from .gumbel_softmax_vae import GumbelSoftmaxVAE
 from .hierarchical import HierarchicalVAE
 from .ladder import LadderVAE
 from .mixture_vae import MixtureVAE
@@ -19,15 +21,20 @@ from .priors import FlowPrior, MixturePrior, NormalPrior, Prior, StandardNormal,
 from .semi_supervised_vae import SemiSupervisedVAE
 from .top_down import TopDownVAE
 from .vae import VAE
+from .vq_vae import VQVAE
 
 __all__ = [
     "VAE",
+    "VQVAE",
+    "AutoregressiveCodes",
+    "CodePrior",
     "ConditionalVAE",
     "DiagonalNormal",
     "Family",
     "FlowPosterior",
     "FlowPrior",
     "FullNormal",
+    "GumbelSoftmaxVAE",
     "HierarchicalVAE",
     "LadderVAE",
     "LowRankNormal",
@@ -42,5 +49,6 @@ __all__ = [
     "SemiSupervisedVAE",
     "StandardNormal",
     "TopDownVAE",
+    "UniformCodes",
     "VampPrior",
 ]

@@ -11,11 +11,14 @@ import torch
 from pyrovae import SVI, fit, models, nn
 from pyrovae.models import (
     VAE,
+    VQVAE,
+    AutoregressiveCodes,
     ConditionalVAE,
     DiagonalNormal,
     FlowPosterior,
     FlowPrior,
     FullNormal,
+    GumbelSoftmaxVAE,
     HierarchicalVAE,
     LadderVAE,
     LowRankNormal,
@@ -30,7 +33,7 @@ from pyrovae.models import (
     TopDownVAE,
     VampPrior,
 )
-from pyrovae.nn import flows
+from pyrovae.nn import flows, quantizers
 from pyrovae.objectives import ELBO, IWAE, DReG, StratifiedELBO
 from pyrovae.train import compiled as compiled_steps
 
@@ -70,6 +73,13 @@ def _vae(**parts):
     return VAE(SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), **parts)
 
 
+def _vq(**parts):
+    grid = partial(nn.GridEncoder, channels=8), partial(nn.GridDecoder, channels=8)
+    return VQVAE(
+        SHAPE, (2, 2), encoder=grid[0], decoder=grid[1], likelihood=nn.Binomial(16), **parts
+    )
+
+
 PAIRS = {
     # Each guide with the plainest prior, each prior with a guide without, and one with a density.
     **{f"guide {name}": partial(_vae, posterior=q) for name, q in POSTERIORS.items()},
@@ -105,6 +115,13 @@ PAIRS = {
     "PartialVAE, VampPrior": lambda: PartialVAE(
         SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), join=nn.AsVector,
         prior=PRIORS["VampPrior"]),
+    "VQVAE, moving averages": lambda: _vq(quantizer=quantizers.MovingAverageCodebook(6, 3)),
+    "VQVAE, learned codebook": lambda: _vq(quantizer=quantizers.LearnedCodebook(6, 3)),
+    "VQVAE, finite scalars": lambda: _vq(quantizer=quantizers.FiniteScalar([4, 3])),
+    "VQVAE, learned prior": lambda: _vq(
+        quantizer=quantizers.FiniteScalar([4, 3]), prior=partial(AutoregressiveCodes, width=8)),
+    "GumbelSoftmaxVAE": lambda: GumbelSoftmaxVAE(
+        SHAPE, (2, 2), num_codes=5, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
 }  # fmt: skip
 
 # What is known of each datum beside x, for the families that are called with it.
@@ -123,7 +140,7 @@ OBJECTIVE = {"SemiSupervisedVAE": StratifiedELBO(3)}
 def test_nothing_is_left_out():
     kinds = [getattr(models, name) for name in models.__all__]
     made = {type(module) for make in PAIRS.values() for module in make().modules()}
-    bases = {models.Family, models.Posterior, models.Prior}
+    bases = {models.CodePrior, models.Family, models.Posterior, models.Prior}
     assert set(kinds) - bases <= made
     assert set(LAYERS.values()) <= made
 
