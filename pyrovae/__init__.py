@@ -11,11 +11,14 @@ from .evaluate import (
     bdmc,
     compare,
     compare_training,
+    disentanglement,
     elbo_parts,
     elbo_surgery,
     gradients,
     inference_gaps,
     log_evidence,
+    posterior_means,
+    traverse,
 )
 from .kl import kl_routes
 from .parameters import buffers, declare, frozen, trainable
@@ -36,6 +39,7 @@ __all__ = [
     "compare_training",
     "data",
     "declare",
+    "disentanglement",
     "draw",
     "elbo_parts",
     "elbo_surgery",
@@ -48,5 +52,7 @@ __all__ = [
     "models",
     "nn",
     "objectives",
+    "posterior_means",
     "trainable",
+    "traverse",
 ]

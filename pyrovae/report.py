@@ -13,7 +13,15 @@ from torch import Tensor
 from . import plots
 from .data import Split
 from .errors import ShapeError
-from .evaluate import ActiveUnits, active_units, elbo_parts, log_evidence, posterior_means
+from .evaluate import (
+    ActiveUnits,
+    active_units,
+    elbo_parts,
+    log_evidence,
+    posterior_means,
+    traverse,
+)
+from .evaluate.base import as_data
 from .math import nats_to_bits_per_dim
 from .particles import draw, simulate
 from .tracing import Program, undisturbed
@@ -199,22 +207,6 @@ def _observes_the_data(model: Program, split: Split) -> bool:
 
 def _are_images(x: Tensor) -> bool:
     return x.dim() == 4 and x.shape[1] in (1, 3)
-
-
-def as_data(sites: dict[str, Tensor], x: Tensor) -> Tensor:
-    """What a model would have observed in place of the data x [N, ...], in the shape of x.
-
-    Raises:
-        ShapeError: No observed site holds as many values as the data.
-    """
-    for value in sites.values():
-        if value.numel() == x.numel() and len(value) == len(x):
-            return value.reshape(x.shape)
-    shapes = {name: list(value.shape) for name, value in sites.items()}
-    raise ShapeError(
-        f"the model observes {shapes}, and the data are {list(x.shape)}: none of its sites holds "
-        "the data row by row, so there is nothing to draw"
-    )
 
 
 def _vector_site(model: Program, guide: Program, split: Split) -> str | None:

@@ -15,6 +15,7 @@ from .batches import Batches, BatchSource
 from .digits import digits
 from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, svhn
 from .loader import LoaderBatches
+from .shapes import ShapeGrid, shapes
 from .synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "LinearGaussian",
     "LinearGaussianChain",
     "LoaderBatches",
+    "ShapeGrid",
     "Split",
     "arrays",
     "batches",
@@ -35,6 +37,7 @@ __all__ = [
     "fashion_mnist",
     "kmnist",
     "mnist",
+    "shapes",
     "svhn",
 ]
 

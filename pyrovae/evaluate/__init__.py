@@ -4,6 +4,7 @@ from .annealing import Annealed, Bracket, ais, bdmc
 from .compare import compare
 from .compare_training import TrainingComparison, compare_training
 from .comparison import Comparison
+from .disentanglement import Disentanglement, disentanglement
 from .evidence import Evidence, log_evidence
 from .gaps import InferenceGaps, inference_gaps
 from .gradient_statistics import GradientStatistics
@@ -11,27 +12,32 @@ from .gradients import gradients
 from .latents import ActiveUnits, active_units, posterior_means
 from .parts import ELBOParts, elbo_parts
 from .surgery import ELBOSurgery, elbo_surgery
+from .traversal import Traversal, traverse
 
 __all__ = [
     "ActiveUnits",
     "Annealed",
     "Bracket",
     "Comparison",
+    "Disentanglement",
     "ELBOParts",
     "ELBOSurgery",
     "Evidence",
     "GradientStatistics",
     "InferenceGaps",
     "TrainingComparison",
+    "Traversal",
     "active_units",
     "ais",
     "bdmc",
     "compare",
     "compare_training",
+    "disentanglement",
     "elbo_parts",
     "elbo_surgery",
     "gradients",
     "inference_gaps",
     "log_evidence",
     "posterior_means",
+    "traverse",
 ]
