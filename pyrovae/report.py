@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from . import plots
 from .data import Split
-from .errors import ShapeError
+from .errors import ShapeError, SiteError
 from .evaluate import (
     ActiveUnits,
     active_units,
@@ -25,6 +26,8 @@ from .evaluate.base import as_data
 from .math import nats_to_bits_per_dim
 from .particles import draw, simulate
 from .tracing import Program, undisturbed
+
+_UNITS = 10  # latent units that are traversed
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def pictures(
     history: list[dict[str, Any]] | None = None,
     seed: int = 0,
 ) -> dict[str, Figure]:
-    """The pictures of a run by name: curves, reconstructions, samples, latent space.
+    """The pictures of a run by name: curves, reconstructions, samples, latent space, traversals.
 
     Those that the data do not allow (images of data that are no images) are left out.
     """
@@ -180,8 +183,14 @@ def pictures(
         site = _vector_site(model, guide, first)
         if site is not None:
             found["latents"] = plots.latent_space(
-                posterior_means(model, guide, first, site=site), first.y, title=f"E_q[{site}]"
+                posterior_means(model, guide, first, site=site),
+                first.y if first.y is None or first.y.dim() == 1 else None,
+                title=f"E_q[{site}]",
             )
+        if "samples" in found:
+            with suppress(SiteError):  # where there is not one latent vector
+                moved = traverse(model, guide, first, num_units=_UNITS, seed=seed)
+                found["traversals"] = plots.traversals(moved, title="one latent unit at a time")
     return found
 
 

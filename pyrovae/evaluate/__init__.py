@@ -4,7 +4,15 @@ from .annealing import Annealed, Bracket, ais, bdmc
 from .compare import compare
 from .compare_training import TrainingComparison, compare_training
 from .comparison import Comparison
-from .disentanglement import Disentanglement, disentanglement
+from .disentanglement import (
+    Disentanglement,
+    beta_vae_metric,
+    dci,
+    disentanglement,
+    factor_vae_metric,
+    mig,
+    sap,
+)
 from .evidence import Evidence, log_evidence
 from .gaps import InferenceGaps, inference_gaps
 from .gradient_statistics import GradientStatistics
@@ -30,14 +38,19 @@ __all__ = [
     "active_units",
     "ais",
     "bdmc",
+    "beta_vae_metric",
     "compare",
     "compare_training",
+    "dci",
     "disentanglement",
     "elbo_parts",
     "elbo_surgery",
+    "factor_vae_metric",
     "gradients",
     "inference_gaps",
     "log_evidence",
+    "mig",
     "posterior_means",
+    "sap",
     "traverse",
 ]

@@ -127,7 +127,7 @@ def _information(sweep: Sweep, asked: str | None) -> tuple[str, Tensor | None]:
     if asked is None and len(known) != 1:
         raise SiteError(
             f"traverse moves the units of one vector latent, and the guide has {known or 'none'}; "
-            f"{'name one with site=' if known else 'a latent that is no vector has no units'}"
+            f"{'name one with site=' if known else 'one that is discrete or no vector has no units'}"
         )
     site = known[0] if asked is None else asked
     if site not in known:
@@ -138,11 +138,13 @@ def _information(sweep: Sweep, asked: str | None) -> tuple[str, Tensor | None]:
 
 
 def _of_draw(p: Particles) -> dict[str, Tensor | None]:
-    """By vector latent: the KL of each unit [b, L], or None where units have none."""
+    """By latent vector of real numbers: the KL of each unit [b, L], or None where units have none."""
     return {
         name: _unit_kl(site.distributions[0], p.model_sites.get(name), p.batch_size)
         for name, site in p.guide_sites.items()
-        if not (site.is_observed or site.is_auxiliary) and p.latents[name].dim() == 3
+        if not (site.is_observed or site.is_auxiliary)
+        and site.has_rsample
+        and p.latents[name].dim() == 3
     }
 
 
