@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyro
 import pyro.distributions as dist
 import torch
 from pyro.distributions.torch_distribution import TorchDistribution
@@ -106,8 +107,9 @@ def traverse(
     def put(name: str, fn: TorchDistribution) -> TorchDistribution:
         return dist.Delta(z.to(fn.sample()), event_dim=1) if name == site else fn
 
+    fresh = int(torch.randint(2**31, ())) if seed is None else seed
     with undisturbed(), torch.no_grad():
-        torch.manual_seed(0 if seed is None else seed)
+        pyro.set_rng_seed(fresh)
         made = simulate(model, *batch, *args, guide=with_distributions(guide, put), mean=True)
     images = as_data(made, batch[0]).cpu()
     return Traversal(
@@ -125,9 +127,10 @@ def _information(sweep: Sweep, asked: str | None) -> tuple[str, Tensor | None]:
     blocks = collect(sweep, _of_draw, lambda drawn: drawn[0])
     known = sorted(blocks[0])
     if asked is None and len(known) != 1:
+        why = "name one with site=" if known else "what is discrete or no vector has no units"
         raise SiteError(
-            f"traverse moves the units of one vector latent, and the guide has {known or 'none'}; "
-            f"{'name one with site=' if known else 'one that is discrete or no vector has no units'}"
+            "traverse moves the units of one latent vector of real numbers, and the guide has "
+            f"{known or 'none'}; {why}"
         )
     site = known[0] if asked is None else asked
     if site not in known:
@@ -138,7 +141,7 @@ def _information(sweep: Sweep, asked: str | None) -> tuple[str, Tensor | None]:
 
 
 def _of_draw(p: Particles) -> dict[str, Tensor | None]:
-    """By latent vector of real numbers: the KL of each unit [b, L], or None where units have none."""
+    """By latent vector of real numbers: the KL of each unit [b, L]; None where it has none."""
     return {
         name: _unit_kl(site.distributions[0], p.model_sites.get(name), p.batch_size)
         for name, site in p.guide_sites.items()

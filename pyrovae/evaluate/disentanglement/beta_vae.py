@@ -20,8 +20,8 @@ def beta_vae_metric(
 
     A vote draws a factor, and pairs of data that agree in it; its feature is the mean over the
     pairs of |z - z'| [L]. A logistic regression (scikit-learn's, C = 1) learns the factor from
-    votes, and further votes judge it. At chance it is 1 / F. It is satisfied by far less than one
-    code for each factor: a rotation of the factors may score one.
+    votes, and further votes judge it. At chance it is 1 / F. It is easily satisfied: rotations of
+    the factors score high, and one factor may even have no code at all.
 
     Args:
         codes: [N, L]; brought to variance one first, so that their units do not matter.
