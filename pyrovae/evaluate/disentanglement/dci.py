@@ -44,7 +44,9 @@ def dci(
     A classifier predicts each factor from all codes. Its importances, of sum one for each factor
     it learnt anything of, make the matrix R; a code's disentanglement is one minus the entropy of
     its row (base F), weighted by what it matters in all; a factor's completeness likewise of its
-    column (base L).
+    column (base L). Where the rows are a whole grid, a factor that leaves no trace in the codes is
+    predicted less well than by chance: of data that are equal but for it, those that were fitted
+    had the other values.
 
     Args:
         codes: [N, L].
