@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor
 
-from .base import checked, train_and_test
+from .base import checked, train_and_test, varies
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,8 @@ def dci(
     A classifier predicts each factor from all codes. Its importances, of sum one for each factor
     it learnt anything of, make the matrix R; a code's disentanglement is one minus the entropy of
     its row (base F), weighted by what it matters in all; a factor's completeness likewise of its
-    column (base L). Where the rows are a whole grid, a factor that leaves no trace in the codes is
+    column (base L, without codes that do not vary, which would lend every column something of a
+    score). Where the rows are a whole grid, a factor that leaves no trace in the codes is
     predicted less well than by chance: of data that are equal but for it, those that were fitted
     had the other values.
 
@@ -86,7 +87,7 @@ def dci(
     matrix = np.array(importance).T
     return DCI(
         disentanglement=_concentration(matrix),
-        completeness=_concentration(matrix.T),
+        completeness=_concentration(matrix[varies(values)].T),
         informativeness=float(np.mean(accuracy)),
         importance=torch.from_numpy(matrix),
         accuracy=torch.tensor(accuracy, dtype=torch.float64),

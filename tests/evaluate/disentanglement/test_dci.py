@@ -46,6 +46,16 @@ def test_what_is_not_disentangled():
     assert constant.informativeness == pytest.approx(chance, abs=0.02)
 
 
+def test_dead_codes_do_not_make_complete():
+    """Neither score changes when codes are added that say nothing because they do not vary."""
+    codes = rotated()[::5]
+    alone, beside = (
+        dci(c, FACTORS[::5], classifier=TREE) for c in (codes, torch.cat([codes, dead()[::5]], 1))
+    )
+    assert beside.completeness == pytest.approx(alone.completeness, abs=0.01)
+    assert beside.disentanglement == pytest.approx(alone.disentanglement, abs=0.01)
+
+
 def test_disentangled_and_incomplete():
     """Two codes for one factor, each of which is for it alone; and the other way round."""
     z = FACTORS[:, :2].double()
