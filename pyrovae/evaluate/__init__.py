@@ -1,6 +1,7 @@
 """Measurements of a trained pair: evidence, bounds and their gradients, the use of latents."""
 
 from .annealing import Annealed, Bracket, ais, bdmc
+from .clusters import cluster_accuracy
 from .compare import compare
 from .compare_training import TrainingComparison, compare_training
 from .comparison import Comparison
@@ -19,6 +20,7 @@ from .gradient_statistics import GradientStatistics
 from .gradients import gradients
 from .latents import ActiveUnits, active_units, posterior_means
 from .parts import ELBOParts, elbo_parts
+from .probe import probe
 from .surgery import ELBOSurgery, elbo_surgery
 from .traversal import Traversal, traverse
 
@@ -39,6 +41,7 @@ __all__ = [
     "ais",
     "bdmc",
     "beta_vae_metric",
+    "cluster_accuracy",
     "compare",
     "compare_training",
     "dci",
@@ -51,6 +54,7 @@ __all__ = [
     "log_evidence",
     "mig",
     "posterior_means",
+    "probe",
     "sap",
     "traverse",
 ]

@@ -2,6 +2,8 @@
 
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
+from .grid import GridDecoder, GridEncoder
+from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import (
     Bernoulli,
     Binomial,
@@ -18,6 +20,8 @@ from .mlp import MLP
 
 __all__ = [
     "MLP",
+    "AsChannels",
+    "AsVector",
     "Bernoulli",
     "Binomial",
     "Categorical",
@@ -25,6 +29,10 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "DiscretizedLogistic",
+    "GridDecoder",
+    "GridEncoder",
+    "Join",
+    "JoinFactory",
     "LearnedNormal",
     "Likelihood",
     "Network",
