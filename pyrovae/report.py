@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,11 +13,21 @@ from torch import Tensor
 
 from . import plots
 from .data import Split
-from .errors import ShapeError
-from .evaluate import ActiveUnits, active_units, elbo_parts, log_evidence, posterior_means
+from .errors import ShapeError, SiteError
+from .evaluate import (
+    ActiveUnits,
+    active_units,
+    elbo_parts,
+    log_evidence,
+    posterior_means,
+    traverse,
+)
+from .evaluate.base import as_data
 from .math import nats_to_bits_per_dim
 from .particles import draw, simulate
 from .tracing import Program, undisturbed
+
+_UNITS = 10  # latent units that are traversed
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,7 @@ def pictures(
     history: list[dict[str, Any]] | None = None,
     seed: int = 0,
 ) -> dict[str, Figure]:
-    """The pictures of a run by name: curves, reconstructions, samples, latent space.
+    """The pictures of a run by name: curves, reconstructions, samples, latent space, traversals.
 
     Those that the data do not allow (images of data that are no images) are left out.
     """
@@ -174,6 +185,10 @@ def pictures(
             found["latents"] = plots.latent_space(
                 posterior_means(model, guide, first, site=site), classes, title=f"E_q[{site}]"
             )
+        if "samples" in found:
+            with suppress(SiteError):  # where there is not one latent vector
+                moved = traverse(model, guide, first, num_units=_UNITS, seed=seed)
+                found["traversals"] = plots.traversals(moved, title="one latent unit at a time")
     return found
 
 
@@ -219,22 +234,6 @@ def _batch(split: Split, n: int) -> tuple[Tensor, ...]:
 
 def _are_images(x: Tensor) -> bool:
     return x.dim() == 4 and x.shape[1] in (1, 3)
-
-
-def as_data(sites: dict[str, Tensor], x: Tensor) -> Tensor:
-    """What a model would have observed in place of the data x [N, ...], in the shape of x.
-
-    Raises:
-        ShapeError: No observed site holds as many values as the data.
-    """
-    for value in sites.values():
-        if value.numel() == x.numel() and len(value) == len(x):
-            return value.reshape(x.shape)
-    shapes = {name: list(value.shape) for name, value in sites.items()}
-    raise ShapeError(
-        f"the model observes {shapes}, and the data are {list(x.shape)}: none of its sites holds "
-        "the data row by row, so there is nothing to draw"
-    )
 
 
 def _vector_site(model: Program, guide: Program, split: Split) -> str | None:

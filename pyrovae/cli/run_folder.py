@@ -15,7 +15,10 @@ from ..train.placement import place
 from .config import Parser, Setup, build, parse
 
 CONFIG = "config.yaml"
-MADE = ("report.json", "curves.png", "reconstructions.png", "samples.png", "latents.png")
+MADE = (
+    "report.json", "curves.png", "reconstructions.png", "samples.png", "latents.png",
+    "traversals.png",
+)  # fmt: skip
 _MAY_CHANGE = {
     "epochs", "patience", "device", "memory", "data_root", "test_particles", "tensorboard",
 }  # fmt: skip
