@@ -45,7 +45,14 @@ def restore(run: Path, parser: Parser, checkpoint: str, device: str | None) -> S
     place(setup.pair.model, setup.pair.guide, batch, pick_device(device))
     moved = [tensor.to(pick_device(device)) for tensor in batch]
     load_checkpoint(existing[0], setup.pair.model, setup.pair.guide, *moved)
+    to_measure(setup.pair)
     return setup
+
+
+def to_measure(pair: Any) -> None:  # noqa: ANN401
+    """Put a pair that is a module into evaluation mode: no dropout, corruption or relaxation."""
+    if isinstance(pair, torch.nn.Module):
+        pair.eval()
 
 
 def configuration(run: Path, parser: Parser) -> Namespace:

@@ -1,9 +1,12 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
 from .base import Family
+from .code_priors import AutoregressiveCodes, CodePrior, UniformCodes
 from .conditional_vae import ConditionalVAE
+from .gumbel_softmax_vae import GumbelSoftmaxVAE
 from .hierarchical import HierarchicalVAE
 from .ladder import LadderVAE
+from .mixture_vae import MixtureVAE
 from .partial_vae import PartialVAE
 from .posteriors import (
     DiagonalNormal,
@@ -15,28 +18,37 @@ from .posteriors import (
     Refinement,
 )
 from .priors import FlowPrior, MixturePrior, NormalPrior, Prior, StandardNormal, VampPrior
+from .semi_supervised_vae import SemiSupervisedVAE
 from .top_down import TopDownVAE
 from .vae import VAE
+from .vq_vae import VQVAE
 
 __all__ = [
     "VAE",
+    "VQVAE",
+    "AutoregressiveCodes",
+    "CodePrior",
     "ConditionalVAE",
     "DiagonalNormal",
     "Family",
     "FlowPosterior",
     "FlowPrior",
     "FullNormal",
+    "GumbelSoftmaxVAE",
     "HierarchicalVAE",
     "LadderVAE",
     "LowRankNormal",
     "MixturePosterior",
     "MixturePrior",
+    "MixtureVAE",
     "NormalPrior",
     "PartialVAE",
     "Posterior",
     "Prior",
     "Refinement",
+    "SemiSupervisedVAE",
     "StandardNormal",
     "TopDownVAE",
+    "UniformCodes",
     "VampPrior",
 ]

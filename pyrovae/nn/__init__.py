@@ -2,6 +2,7 @@
 
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
+from .grid import GridDecoder, GridEncoder
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import (
     Bernoulli,
@@ -28,6 +29,8 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "DiscretizedLogistic",
+    "GridDecoder",
+    "GridEncoder",
     "Join",
     "JoinFactory",
     "LearnedNormal",

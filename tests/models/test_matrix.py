@@ -11,25 +11,30 @@ import torch
 from pyrovae import SVI, fit, models, nn
 from pyrovae.models import (
     VAE,
+    VQVAE,
+    AutoregressiveCodes,
     ConditionalVAE,
     DiagonalNormal,
     FlowPosterior,
     FlowPrior,
     FullNormal,
+    GumbelSoftmaxVAE,
     HierarchicalVAE,
     LadderVAE,
     LowRankNormal,
     MixturePosterior,
     MixturePrior,
+    MixtureVAE,
     NormalPrior,
     PartialVAE,
     Refinement,
+    SemiSupervisedVAE,
     StandardNormal,
     TopDownVAE,
     VampPrior,
 )
-from pyrovae.nn import flows
-from pyrovae.objectives import ELBO, IWAE, DReG
+from pyrovae.nn import flows, quantizers
+from pyrovae.objectives import ELBO, IWAE, DReG, StratifiedELBO
 from pyrovae.train import compiled as compiled_steps
 
 SHAPE = (1, 4, 4)
@@ -68,6 +73,13 @@ def _vae(**parts):
     return VAE(SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), **parts)
 
 
+def _vq(**parts):
+    grid = partial(nn.GridEncoder, channels=8), partial(nn.GridDecoder, channels=8)
+    return VQVAE(
+        SHAPE, (2, 2), encoder=grid[0], decoder=grid[1], likelihood=nn.Binomial(16), **parts
+    )
+
+
 PAIRS = {
     # Each guide with the plainest prior, each prior with a guide without, and one with a density.
     **{f"guide {name}": partial(_vae, posterior=q) for name, q in POSTERIORS.items()},
@@ -94,26 +106,41 @@ PAIRS = {
         SHAPE, 2, condition_shape=SHAPE, join=nn.AsChannels, prior_network=NET,
         encoder=partial(nn.ConvEncoder, channels=(4,)), decoder=nn.ConvDecoder,
         likelihood=nn.Binomial(16), posterior=POSTERIORS["AffineCoupling"]),
+    "SemiSupervisedVAE": lambda: SemiSupervisedVAE(
+        SHAPE, 2, 3, encoder=NET, decoder=NET, classifier=NET, likelihood=nn.Binomial(16)),
+    "MixtureVAE": lambda: MixtureVAE(
+        SHAPE, 2, 3, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
     "PartialVAE": lambda: PartialVAE(
         SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
     "PartialVAE, VampPrior": lambda: PartialVAE(
         SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), join=nn.AsVector,
         prior=PRIORS["VampPrior"]),
+    "VQVAE, moving averages": lambda: _vq(quantizer=quantizers.MovingAverageCodebook(6, 3)),
+    "VQVAE, learned codebook": lambda: _vq(quantizer=quantizers.LearnedCodebook(6, 3)),
+    "VQVAE, finite scalars": lambda: _vq(quantizer=quantizers.FiniteScalar([4, 3])),
+    "VQVAE, learned prior": lambda: _vq(
+        quantizer=quantizers.FiniteScalar([4, 3]), prior=partial(AutoregressiveCodes, width=8)),
+    "GumbelSoftmaxVAE": lambda: GumbelSoftmaxVAE(
+        SHAPE, (2, 2), num_codes=5, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
 }  # fmt: skip
 
 # What is known of each datum beside x, for the families that are called with it.
 LABELS = {
     "ConditionalVAE, classes": CLASSES,
     "ConditionalVAE, images": X.flip(-1) / 16,
+    "SemiSupervisedVAE": torch.where(torch.arange(len(CLASSES)) % 2 == 0, CLASSES, -1),
     "PartialVAE": MASK,
     "PartialVAE, VampPrior": MASK,
 }
+
+# What trains a pair with a discrete latent, which has no path.
+OBJECTIVE = {"SemiSupervisedVAE": StratifiedELBO(3)}
 
 
 def test_nothing_is_left_out():
     kinds = [getattr(models, name) for name in models.__all__]
     made = {type(module) for make in PAIRS.values() for module in make().modules()}
-    bases = {models.Family, models.Posterior, models.Prior}
+    bases = {models.CodePrior, models.Family, models.Posterior, models.Prior}
     assert set(kinds) - bases <= made
     assert set(LAYERS.values()) <= made
 
@@ -169,14 +196,15 @@ def test_copied_after_use_and_moved(make, batch):
 
 
 @pytest.mark.filterwarnings("ignore::pyrovae.errors.GradientWarning")
-def test_captured(make, batch, monkeypatch):
+def test_captured(make, batch, monkeypatch, request):
+    objective = OBJECTIVE.get(request.node.callspec.params["make"], DReG(2))
     interpreted = partial(compiled_steps.Captured, compiler=None)
     monkeypatch.setattr(compiled_steps, "Captured", interpreted)
     losses = []
     for compile in (False, True):
         pair = make(0)
         optim = torch.optim.SGD(pair.parameters(), 1e-4)
-        svi = SVI(pair.model, pair.guide, optim, DReG(2), compile=compile)
+        svi = SVI(pair.model, pair.guide, optim, objective, compile=compile)
         pyro.set_rng_seed(5)
         losses.append([float(svi.step(*batch)) for _ in range(3)])
     torch.testing.assert_close(*map(torch.tensor, losses), rtol=1e-9, atol=0.0)
