@@ -131,7 +131,7 @@ if __name__ == "__main__":
     add("--latents", type=int, default=32)
     add("--no-prior-network", dest="prior_network", action="store_false",
         help="p(z) the same for every y")  # fmt: skip
-    add("--epochs", type=int, nargs=2, default=[10, 10], help="of network and CVAE")
+    add("--epochs", type=int, nargs=2, default=[6, 10], help="of network and CVAE")
     add("--batch-size", type=int, default=128)
     add("--lr", type=float, default=2e-3)
     add("--num-particles", type=int, default=100, help="of the importance sampling")
