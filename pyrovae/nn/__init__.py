@@ -2,6 +2,8 @@
 
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
+from .corruption import Corrupted, Corruption, GaussianNoise, Masking, SaltAndPepper
+from .jacobian import squared_jacobian
 from .likelihoods import (
     Bernoulli,
     Binomial,
@@ -24,15 +26,21 @@ __all__ = [
     "ContinuousBernoulli",
     "ConvDecoder",
     "ConvEncoder",
+    "Corrupted",
+    "Corruption",
     "DiscretizedLogistic",
+    "GaussianNoise",
     "LearnedNormal",
     "Likelihood",
+    "Masking",
     "Network",
     "Normal",
     "OneBatchAxis",
     "PredictedNormal",
+    "SaltAndPepper",
     "Shape",
     "build",
     "fitting_likelihoods",
     "one_batch_axis",
+    "squared_jacobian",
 ]
