@@ -20,6 +20,7 @@ from .evaluate import (
 from .kl import kl_routes
 from .parameters import buffers, declare, frozen, trainable
 from .particles import Particles, draw
+from .penalty import penalty
 from .train import SVI, fit
 
 __version__ = "0.1.0"
@@ -48,5 +49,6 @@ __all__ = [
     "models",
     "nn",
     "objectives",
+    "penalty",
     "trainable",
 ]

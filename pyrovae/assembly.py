@@ -1,7 +1,7 @@
 """What a guide and a model recorded becomes particles: the arrays [K, B] that estimators see."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,8 @@ class Particles:
             a number, a scalar tensor or one weight per datum [B]. No log-density here has it.
         num_particles: K.
         batch_size: B; 1 for a joint bound.
+        penalties: What the guide adds to the loss, by name; no site of the pair: see
+            `pyrovae.penalty`.
     """
 
     model_sites: Mapping[str, Site]
@@ -44,6 +46,7 @@ class Particles:
     scale: float | Tensor
     num_particles: int
     batch_size: int
+    penalties: Mapping[str, Site] = field(default_factory=dict)
 
     @cached_property
     def log_lik(self) -> Tensor:
@@ -64,6 +67,13 @@ class Particles:
     def log_w(self) -> Tensor:
         """Log importance weights log p(x, z) - log q(z|x) [K, B]."""
         return self.log_lik + self.log_prior - self.log_q
+
+    @property
+    def total_penalty(self) -> Tensor | float:
+        """What the penalties add to the loss of the batch, scaled: a scalar, nats."""
+        if not self.penalties:
+            return 0.0
+        return (self.scale * self._sum(self.penalties.values()).mean(0)).sum()
 
     @property
     def latents(self) -> dict[str, Tensor]:
@@ -103,6 +113,7 @@ def assemble(
                     f"one particle visits the sites {sorted(one)} and another {sorted(other)}; "
                     "estimators per datum need the same sites in every particle"
                 )
+    penalties = _penalties(guide_sites[0], model_sites[0])
     every = [("guide", n, s) for n, s in guide_sites[0].items()]
     every += [("model", n, s) for n, s in model_sites[0].items()]
     batch_dim, batch_size = batch_axis(every, batch_plate)
@@ -114,14 +125,16 @@ def assemble(
         )
     layout = Layout(particle_dim, batch_dim, rank, batch_size)
     guide_recording, model_recording = recordings[0]
+    drawn = {n: _site(n, [t[n] for t in guide_sites], layout) for n in guide_sites[0]}
     return Particles(
         model_sites={n: _site(n, [t[n] for t in model_sites], layout) for n in model_sites[0]},
-        guide_sites={n: _site(n, [t[n] for t in guide_sites], layout) for n in guide_sites[0]},
+        guide_sites={n: site for n, site in drawn.items() if n not in penalties},
         model_parameters=model_recording.leaves,
         guide_parameters=guide_recording.leaves,
         scale=common_scale(every, layout),
         num_particles=num_particles,
         batch_size=batch_size,
+        penalties={n: drawn[n] for n in penalties},
     )
 
 
@@ -131,16 +144,21 @@ def scored(p: Particles) -> Particles:
         p,
         model_sites={name: site.scored() for name, site in p.model_sites.items()},
         guide_sites={name: site.scored() for name, site in p.guide_sites.items()},
+        penalties={name: site.scored() for name, site in p.penalties.items()},
     )
 
 
 def joined(parts: list[Particles]) -> Particles:
     """Particles of the same data, one group after the other."""
-    model_sites, guide_sites = ([p.model_sites for p in parts], [p.guide_sites for p in parts])
+
+    def of_all(groups: list[Mapping[str, Site]]) -> dict[str, Site]:
+        return {n: JoinedSite.of(tuple(group[n] for group in groups)) for n in groups[0]}
+
     return replace(
         parts[0],
-        model_sites={n: JoinedSite.of(tuple(s[n] for s in model_sites)) for n in model_sites[0]},
-        guide_sites={n: JoinedSite.of(tuple(s[n] for s in guide_sites)) for n in guide_sites[0]},
+        model_sites=of_all([p.model_sites for p in parts]),
+        guide_sites=of_all([p.guide_sites for p in parts]),
+        penalties=of_all([p.penalties for p in parts]),
         num_particles=sum(p.num_particles for p in parts),
     )
 
@@ -164,6 +182,18 @@ def _site(name: str, messages: list[dict[str, Any]], layout: Layout) -> Site:
         masks=tuple(m["mask"] for m in messages),
         _messages=tuple(messages),
     )
+
+
+def _penalties(guide_sites: dict[str, Any], model_sites: dict[str, Any]) -> list[str]:
+    def of(sites: dict[str, Any]) -> list[str]:
+        return [name for name, site in sites.items() if (site["infer"] or {}).get("is_penalty")]
+
+    if misplaced := of(model_sites):
+        raise SiteError(
+            f"the model has `pyrovae.penalty('{misplaced[0]}', ...)`, which would count as a part "
+            "of log p(x, z); write it in the guide, or `pyro.factor` where it is meant to count"
+        )
+    return of(guide_sites)
 
 
 def _check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> None:

@@ -267,7 +267,7 @@ class ParticleELBO(PyroELBO, ABC):
 
     def _as_loss(self, p: Particles, bound: Tensor) -> Tensor:
         total = (p.scale * self._checked(p, bound)).sum()
-        return total if self.is_upper_bound else -total
+        return p.total_penalty + (total if self.is_upper_bound else -total)
 
     def _checked(self, p: Particles, bound: Tensor) -> Tensor:
         if bound.shape != (p.batch_size,):

@@ -60,12 +60,13 @@ class PathELBO(ParticleELBO, ABC):
         paths = paths_of(self, model, guide, *args, **kwargs)
         self._demand_samplers(paths.particles)
         p = self._rescored(paths, (model, guide))
+        penalty = paths.particles.total_penalty
         if p is None:
-            return self.plain_loss(paths)
+            return self.plain_loss(paths) + penalty
         _ = p.log_w  # kept by `p`, with its graph
         with torch.no_grad():
             value, (w, h) = self.bound(p), self.weights(p)
-        return weighted_loss(paths, p, value, w, h)
+        return weighted_loss(paths, p, value, w, h) + penalty
 
     def _rescored(self, paths: Paths, pair: tuple[Program, Program]) -> Particles | None:
         is_new = self._known_pair != pair

@@ -50,7 +50,7 @@ class PIWAE(GroupedELBO):
     ) -> Tensor:
         paths = paths_of(self, model, guide, *args, **kwargs)
         p = paths.particles
-        loss = _split_loss(self, paths)
+        loss = _split_loss(self, paths) + p.total_penalty
         score = self._score(p)
         if score is None:
             return loss

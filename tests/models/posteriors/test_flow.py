@@ -49,6 +49,15 @@ def test_every_datum_has_its_own_flow():
     assert moved[:, 1].all() and not moved[:, [0, 2, 3]].any()
 
 
+def test_placed_where_the_noise_says():
+    posterior = FlowPosterior(3, context_dim=5).double()
+    for parameter in posterior.parameters():  # away from the identity, where all flows start
+        torch.nn.init.normal_(parameter, std=0.5)
+    params = torch.randn(4, posterior.num_parameters).double()
+    z, log_q = posterior.placed(params, torch.randn(6, 3).double())
+    torch.testing.assert_close(log_q, posterior(params).log_prob(z))
+
+
 class Guide(nn.Module):
     """q(z|x): a base that is affine in x, through a free flow, which is the same for every x."""
 
