@@ -132,9 +132,7 @@ class Autoencoder(Family):
         with pyro.plate("data", x.shape[0]):
             if self.training and self.corruption is not None:
                 noisy = Corrupted(seen, self.corruption, dims)
-                seen = cast(
-                    Tensor, pyro.sample("corrupted", noisy, infer={"is_auxiliary": True})
-                )
+                seen = cast(Tensor, pyro.sample("corrupted", noisy, infer={"is_auxiliary": True}))
             pyro.sample("z", self._point(seen))
             if self.training and self.contraction > 0:
                 stretch = squared_jacobian(
