@@ -13,7 +13,15 @@ from torch import Tensor
 from . import plots
 from .data import Split
 from .errors import ShapeError
-from .evaluate import ActiveUnits, active_units, elbo_parts, log_evidence, posterior_means
+from .evaluate import (
+    ActiveUnits,
+    ELBOParts,
+    active_units,
+    elbo_parts,
+    log_evidence,
+    no_evidence,
+    posterior_means,
+)
 from .math import nats_to_bits_per_dim
 from .particles import draw, simulate
 from .tracing import Program, undisturbed
@@ -59,6 +67,9 @@ def report(
 ) -> Report:
     """Measure a trained pair on held-out data.
 
+    Of a pair without an evidence that its guide could estimate (`no_evidence`), such as an
+    autoencoder, the reconstruction alone is measured, and the table says why.
+
     Args:
         model: Pyro model.
         guide: Pyro guide.
@@ -70,6 +81,9 @@ def report(
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
     """
     parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed)
+    why = no_evidence(model, guide, *_few(test))
+    if why is not None:
+        return _without_evidence(parts, test, why)
     evidence = log_evidence(
         model,
         guide,
@@ -120,6 +134,24 @@ def report(
     return Report(tuple(rows), facts)
 
 
+def _without_evidence(parts: ELBOParts, test: Split, why: str) -> Report:
+    mean, error = parts.means()["reconstruction"], parts.standard_errors["reconstruction"]
+    rows = [
+        ("test data", f"{len(test)}", "", f"of shape {list(test.shape)}"),
+        ("reconstruction", f"{mean:.2f}", f"+- {error:.2f}",
+         "E log p(x|z), nats per datum: no bound on log p(x)"),
+        ("NLL, bits/dim", "none", "", why),
+    ]  # fmt: skip
+    facts = {
+        "reconstruction": mean,
+        "reconstruction_standard_error": error,
+        "nll": None,
+        "bits_per_dim": None,
+        "no_evidence": why,
+    }
+    return Report(tuple(rows), facts)
+
+
 def _by_layer(units: ActiveUnits) -> list[tuple[str, str, str, str]]:
     """Rows of the active units of each site, where there are several."""
     if len(units.counts) < 2:
@@ -151,14 +183,15 @@ def pictures(
 ) -> dict[str, Figure]:
     """The pictures of a run by name: curves, reconstructions, samples, latent space.
 
-    Those that the data do not allow (images of data that are no images) are left out.
+    Those that the data do not allow (images of data that are no images) are left out, as are
+    samples of a model that has no prior to draw from.
     """
     found = {}
     if history:
         found["curves"] = plots.training_curves(history)
     with undisturbed():
         torch.manual_seed(seed)
-        if _are_images(test.x) and _observes_the_data(model, test):
+        if _are_images(test.x) and _observes_the_data(model, guide, test):
             batch = (test.x[:32],) if not test.with_labels or test.y is None else (
                 test.x[:32], test.y[:32])  # fmt: skip
             rebuilt = as_data(simulate(model, *batch, guide=guide, mean=True), test.x[:32])
@@ -166,8 +199,9 @@ def pictures(
                 test.x[:32], rebuilt, title="originals over reconstructions"
             )
             blank = tuple(torch.zeros_like(t[:1]).expand(64, *t.shape[1:]) for t in batch)
-            made = as_data(simulate(model, *blank, mean=True), blank[0])
-            found["samples"] = plots.image_grid(made, title="samples from the prior")
+            if _has_a_prior(model, guide, test):
+                made = as_data(simulate(model, *blank, mean=True), blank[0])
+                found["samples"] = plots.image_grid(made, title="samples from the prior")
         first = test[:2000]
         site = _vector_site(model, guide, first)
         if site is not None:
@@ -186,12 +220,21 @@ def save_pictures(found: dict[str, Figure], folder: Path) -> list[Path]:
     return paths
 
 
-def _observes_the_data(model: Program, split: Split) -> bool:
-    args = (
-        (split.x[:2],) if not split.with_labels or split.y is None else (split.x[:2], split.y[:2])
-    )
+def _few(split: Split) -> tuple[Tensor, ...]:
+    """Two data as the pair takes them."""
+    few = split[:2].binarized(0) if split.dynamic else split[:2]
+    return (few.x,) if not few.with_labels or few.y is None else (few.x, few.y)
+
+
+def _has_a_prior(model: Program, guide: Program, split: Split) -> bool:
+    sites = draw(model, guide, *_few(split)).model_sites.values()
+    return not any(site.kind == "ImproperUniform" for site in sites)
+
+
+def _observes_the_data(model: Program, guide: Program, split: Split) -> bool:
+    few = _few(split)
     try:
-        as_data(simulate(model, *args), split.x[:2])
+        as_data(simulate(model, *few, guide=guide), few[0])
     except ShapeError:
         return False
     return True
@@ -219,9 +262,6 @@ def as_data(sites: dict[str, Tensor], x: Tensor) -> Tensor:
 
 def _vector_site(model: Program, guide: Program, split: Split) -> str | None:
     """The last latent site that holds one vector a datum."""
-    args = (
-        (split.x[:2],) if not split.with_labels or split.y is None else (split.x[:2], split.y[:2])
-    )
-    latents = draw(model, guide, *args).latents
+    latents = draw(model, guide, *_few(split)).latents
     names = [name for name, z in latents.items() if z.dim() == 3]
     return names[-1] if names else None

@@ -68,6 +68,7 @@ SHARED = {
         "gradient_draws",
         "gradient_statistics",
         "gradients",
+        "obstacle",
         "table",
         "truth",
         "weights",

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..data import Split
 from ..errors import ConfigError, DataError, ShapeError
-from ..models import VAE, Autoencoder, MixturePrior, Prior
+from ..models import VAE, Autoencoder, FlowPrior, MixturePrior, NormalPrior, Prior
 from ..models.priors import PriorFactory
 from ..objectives import ELBO
 from ..tracing import undisturbed
@@ -28,7 +28,9 @@ def fit_density(
     An autoencoder has no p(z) to draw from, and the codes of a VAE do not fill its prior: either
     way what `generate` draws then looks like codes of data. Encoder and decoder stay as they are.
     A `MixturePrior` is fitted by expectation maximisation (scikit-learn), any other prior by
-    gradients, as a pair that observes the codes and has no latents.
+    gradients, as a pair that observes the codes and has no latents. The codes of an autoencoder
+    have no scale of their own: a flow on a `StandardNormal` must find theirs through its layers,
+    and does far better as `partial(FlowPrior, base=NormalPrior)`, which starts there.
 
     The prior is part of the pair, moved and saved with it; one that is to be loaded is built with
     the same form of prior. Trained on, an autoencoder would follow log p(x, z = f(x)), which
@@ -80,6 +82,7 @@ def fit_density(
     if isinstance(made, MixturePrior):
         _fit_mixture(made, codes, seed)
     else:
+        _start(made, codes)
         density = _Density(made)
         fit(
             density.model,
@@ -96,6 +99,15 @@ def fit_density(
         )
     pair.prior = made
     return made
+
+
+@torch.no_grad()
+def _start(prior: Prior, codes: Tensor) -> None:
+    """A normal that the prior is, or is a flow on, starts where the codes lie."""
+    normal = prior.base if isinstance(prior, FlowPrior) else prior
+    if isinstance(normal, NormalPrior):
+        normal.loc.copy_(codes.mean(0))
+        normal.log_scale.copy_(codes.std(0).clamp(min=1e-12).log())
 
 
 class _Density:
@@ -141,7 +153,7 @@ def _fit_mixture(prior: MixturePrior, codes: Tensor, seed: int) -> None:
         )
     loc, scale = codes.mean(0), codes.std(0).clamp(min=1e-12)
     mixture = GaussianMixture(
-        count, covariance_type="diag", reg_covar=1e-4, max_iter=500, random_state=seed
+        count, covariance_type="diag", reg_covar=1e-6, max_iter=500, random_state=seed
     )
     mixture.fit(((codes - loc) / scale).double().cpu().numpy())
     means, variances, weights = (

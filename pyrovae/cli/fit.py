@@ -148,6 +148,7 @@ def measure(
 ) -> None:
     """Print the table, and leave it and the pictures in the run folder; every rank works on it."""
     held_out = test.to(pick_device(config.device))
+    setup.to_measure()
     model, guide = setup.pair.model, setup.pair.guide
     found = report(
         model,

@@ -45,6 +45,7 @@ def restore(run: Path, parser: Parser, checkpoint: str, device: str | None) -> S
     place(setup.pair.model, setup.pair.guide, batch, pick_device(device))
     moved = [tensor.to(pick_device(device)) for tensor in batch]
     load_checkpoint(existing[0], setup.pair.model, setup.pair.guide, *moved)
+    setup.to_measure()
     return setup
 
 

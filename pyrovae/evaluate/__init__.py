@@ -9,6 +9,7 @@ from .gaps import InferenceGaps, inference_gaps
 from .gradient_statistics import GradientStatistics
 from .gradients import gradients
 from .latents import ActiveUnits, active_units, posterior_means
+from .obstacle import no_evidence
 from .parts import ELBOParts, elbo_parts
 from .surgery import ELBOSurgery, elbo_surgery
 
@@ -33,5 +34,6 @@ __all__ = [
     "gradients",
     "inference_gaps",
     "log_evidence",
+    "no_evidence",
     "posterior_means",
 ]

@@ -34,6 +34,8 @@ class Autoencoder(Family):
     density 1 everywhere (`FlatPrior`), so that what every objective follows is the reconstruction
     log p(x | z = f(x)), in nats per datum. **This bounds nothing**: a point mass has no entropy,
     and there is no p(x). `report` leaves out what would need one, and `log_evidence` refuses.
+    More particles are more copies of one, unless each is corrupted for itself; `DReG`, which
+    trades on the density of the guide, follows 1/K of the encoder's gradient here.
 
     Nor is there anything to draw codes from. `pyrovae.apply.fit_density` fits a mixture or a flow
     to the codes of the training data afterwards and puts it in the place of the prior, so that
@@ -90,7 +92,8 @@ class Autoencoder(Family):
         prior: PriorFactory | Prior = FlatPrior,
     ) -> None:
         super().__init__()
-        if latent_dim < 1 or not contraction >= 0 or (contraction_probes or 1) < 1:
+        probes = 1 if contraction_probes is None else contraction_probes
+        if latent_dim < 1 or not contraction >= 0 or probes < 1:
             raise ConfigError(
                 f"Autoencoder got latent_dim={latent_dim}, contraction={contraction} and "
                 f"contraction_probes={contraction_probes}; it needs at least 1, 0 and 1 (or None)"

@@ -1,5 +1,7 @@
 """How much a network stretches its input."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -37,16 +39,18 @@ def squared_jacobian(
     """
     linked = torch.is_grad_enabled()
     lead = x.shape[: x.dim() - event_dim]
+    count = out_dim if num_probes is None else num_probes
+    copies = x.detach().expand(count, *x.shape)
     with torch.enable_grad():
-        count = out_dim if num_probes is None else num_probes
-        copies = x.detach().expand(count, *x.shape).clone().requires_grad_()
-        out = one_batch_axis(network, copies, event_dim)  # [count, ..., L]
+        # Not autograd.grad: its graph would end at the copies, as if they were a parameter.
+        run = partial(one_batch_axis, network, event_dim=event_dim)
+        out, pull, *_ = torch.func.vjp(run, copies)
         if num_probes is None:
             unit = torch.eye(out_dim, dtype=out.dtype, device=out.device)
-            probes = unit.reshape(out_dim, *[1] * len(lead), out_dim)
+            probes = unit.reshape(out_dim, *[1] * len(lead), out_dim).expand_as(out)
         else:
             probes = torch.randn_like(out).sign()
-        (slope,) = torch.autograd.grad((out * probes).sum(), copies, create_graph=linked)
-        norms = slope.square().flatten(len(lead) + 1).sum(-1)  # [count, ...]
-        found = norms.sum(0) if num_probes is None else norms.mean(0)
+        (slope,) = pull(probes)
+    norms = slope.square().flatten(len(lead) + 1).sum(-1)  # [count, ...]
+    found = norms.sum(0) if num_probes is None else norms.mean(0)
     return found if linked else found.detach()

@@ -9,9 +9,13 @@ import pytest
 import torch
 
 from pyrovae import SVI, fit, models, nn
+from pyrovae.errors import ConfigError
 from pyrovae.models import (
     VAE,
+    Autoencoder,
     DiagonalNormal,
+    FactorAnalysis,
+    FlatPrior,
     FlowPosterior,
     FlowPrior,
     FullNormal,
@@ -21,6 +25,7 @@ from pyrovae.models import (
     MixturePosterior,
     MixturePrior,
     NormalPrior,
+    ProbabilisticPCA,
     Refinement,
     StandardNormal,
     TopDownVAE,
@@ -64,6 +69,10 @@ def _vae(**parts):
     return VAE(SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), **parts)
 
 
+def _autoencoder(**parts):
+    return Autoencoder(SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), **parts)
+
+
 PAIRS = {
     # Each guide with the plainest prior, each prior with a guide without, and one with a density.
     **{f"guide {name}": partial(_vae, posterior=q) for name, q in POSTERIORS.items()},
@@ -83,12 +92,21 @@ PAIRS = {
         SHAPE, (3, 2), encoder=NET, decoder=NET, upper_encoder=NET, upper_decoder=NET,
         likelihood=nn.Binomial(16), prior=FlowPrior),
     "LadderVAE": lambda: LadderVAE(SHAPE, (3, 2), likelihood=nn.Binomial(16)),
+    "Autoencoder": lambda: _autoencoder(),
+    "denoising Autoencoder, MixturePrior": lambda: _autoencoder(
+        corruption=nn.Masking(0.3), prior=PRIORS["MixturePrior"]),
+    "contractive Autoencoder, exact": lambda: _autoencoder(contraction=0.5),
+    "contractive Autoencoder, estimated": lambda: _autoencoder(
+        contraction=0.5, contraction_probes=2, corruption=nn.GaussianNoise(0.3), prior=FlowPrior),
+    "ProbabilisticPCA": lambda: ProbabilisticPCA(SHAPE, 2),
+    "FactorAnalysis, diagonal guide": lambda: FactorAnalysis(SHAPE, 2, covariance="diagonal"),
     "TopDownVAE": lambda: TopDownVAE(SHAPE, likelihood=nn.Binomial(16)),
 }  # fmt: skip
 
 
 def test_nothing_is_left_out():
-    kinds = [getattr(models, name) for name in models.__all__]
+    public = [getattr(models, name) for name in models.__all__]
+    kinds = [kind for kind in public if isinstance(kind, type)]
     made = {type(module) for make in PAIRS.values() for module in make().modules()}
     bases = {models.Family, models.Posterior, models.Prior}
     assert set(kinds) - bases <= made
@@ -132,7 +150,11 @@ def test_copied_after_use_and_moved(make):
     away = copy.deepcopy(pair).to("meta")
     left = [n for n, t in [*away.named_parameters(), *away.named_buffers()] if not t.is_meta]
     assert left == []
-    assert pair.generate(2).shape == (2, *SHAPE)
+    if isinstance(getattr(pair, "prior", None), FlatPrior):
+        with pytest.raises(ConfigError, match="fit_density"):
+            pair.generate(2)
+    else:
+        assert pair.generate(2).shape == (2, *SHAPE)
     assert pair.reconstruct(X).shape == X.shape
 
 

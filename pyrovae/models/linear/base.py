@@ -43,6 +43,8 @@ class LinearEncoder(nn.Module):
         lower: What stands left of it [L, L], of which only that is read; None for a diagonal S.
     """
 
+    lower: nn.Parameter | None
+
     def __init__(self, data_dim: int, latent_dim: int, full: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(latent_dim, data_dim))
