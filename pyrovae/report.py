@@ -81,7 +81,8 @@ def report(
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
     """
     parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed)
-    why = no_evidence(model, guide, *_few(test))
+    few = test[:2].binarized(0) if test.dynamic else test
+    why = no_evidence(model, guide, *_batch(few, 2))
     if why is not None:
         return _without_evidence(parts, test, why)
     evidence = log_evidence(
@@ -192,15 +193,14 @@ def pictures(
     with undisturbed():
         torch.manual_seed(seed)
         if _are_images(test.x) and _observes_the_data(model, guide, test):
-            batch = (test.x[:32],) if not test.with_labels or test.y is None else (
-                test.x[:32], test.y[:32])  # fmt: skip
+            batch = _batch(test, 32)
             rebuilt = as_data(simulate(model, *batch, guide=guide, mean=True), test.x[:32])
             found["reconstructions"] = plots.reconstructions(
                 test.x[:32], rebuilt, title="originals over reconstructions"
             )
-            blank = tuple(torch.zeros_like(t[:1]).expand(64, *t.shape[1:]) for t in batch)
             if _has_a_prior(model, guide, test):
-                made = as_data(simulate(model, *blank, mean=True), blank[0])
+                wanted = to_generate(test, 64)
+                made = as_data(simulate(model, *wanted, mean=True), wanted[0])
                 found["samples"] = plots.image_grid(made, title="samples from the prior")
         first = test[:2000]
         site = _vector_site(model, guide, first)
@@ -220,24 +220,40 @@ def save_pictures(found: dict[str, Figure], folder: Path) -> list[Path]:
     return paths
 
 
-def _few(split: Split) -> tuple[Tensor, ...]:
-    """Two data as the pair takes them."""
-    few = split[:2].binarized(0) if split.dynamic else split[:2]
-    return (few.x,) if not few.with_labels or few.y is None else (few.x, few.y)
-
-
 def _has_a_prior(model: Program, guide: Program, split: Split) -> bool:
-    sites = draw(model, guide, *_few(split)).model_sites.values()
+    sites = draw(model, guide, *_batch(split, 2)).model_sites.values()
     return not any(site.kind == "ImproperUniform" for site in sites)
 
 
 def _observes_the_data(model: Program, guide: Program, split: Split) -> bool:
-    few = _few(split)
     try:
-        as_data(simulate(model, *few, guide=guide), few[0])
+        as_data(simulate(model, *_batch(split, 2), guide=guide), split.x[:2])
     except ShapeError:
         return False
     return True
+
+
+def to_generate(split: Split, n: int) -> tuple[Tensor, ...]:
+    """Arguments for a model that is to make `n` data: how many, and of what.
+
+    Returns:
+        x, of which only the number and the shape count [n, ...]; where the batches have labels,
+        also y: every class in turn, or what the first rows have where it is no class [n, ...].
+    """
+    x = split.x[:1].expand(n, *split.shape)
+    if not split.with_labels or split.y is None:
+        return (x,)
+    if split.y.dim() > 1 or split.y.is_floating_point():
+        rows = torch.arange(n, device=split.y.device) % len(split)
+        return x, split.y[rows]
+    classes = split.y.unique()
+    classes = classes[classes >= 0]
+    return x, classes.repeat_interleave(-(-n // len(classes)))[:n]
+
+
+def _batch(split: Split, n: int) -> tuple[Tensor, ...]:
+    few = split[:n]
+    return (few.x,) if not few.with_labels or few.y is None else (few.x, few.y)
 
 
 def _are_images(x: Tensor) -> bool:
@@ -262,6 +278,6 @@ def as_data(sites: dict[str, Tensor], x: Tensor) -> Tensor:
 
 def _vector_site(model: Program, guide: Program, split: Split) -> str | None:
     """The last latent site that holds one vector a datum."""
-    latents = draw(model, guide, *_few(split)).latents
+    latents = draw(model, guide, *_batch(split, 2)).latents
     names = [name for name, z in latents.items() if z.dim() == 3]
     return names[-1] if names else None
