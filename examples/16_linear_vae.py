@@ -2,8 +2,9 @@
 
 Without hidden layers a VAE is probabilistic PCA, or factor analysis. The optimum of the first has
 a closed form, EM climbs there in whole steps (the guide's, then the model's), and gradients for
-both at once get there too. Under a weight beta on the KL a direction of variance lambda collapses
-exactly where lambda <= beta sigma^2. Writes linear_vae.png: active units against beta.
+both at once get there too. (The second has several tops of about one height.) Under a weight beta
+on the KL a direction of variance lambda collapses exactly where lambda <= beta sigma^2. Writes
+linear_vae.png: active units against beta.
 """
 
 import argparse

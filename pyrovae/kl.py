@@ -14,6 +14,7 @@ from torch.distributions import (
     kl_divergence,
 )
 
+from .collapsed_categorical import CollapsedCategorical
 from .labelled_categorical import LabelledCategorical
 from .particles import Particles, draw
 from .tracing import Program, undisturbed
@@ -78,6 +79,8 @@ def divergence(q: Distribution, prior: Distribution) -> Tensor:
     if isinstance(q, MultivariateNormal) and _is_diagonal_normal(prior):
         scale_tril = torch.diag_embed(prior.stddev)  # torch knows the pair of full normals only
         prior = MultivariateNormal(prior.mean, scale_tril=scale_tril, validate_args=False)
+    if isinstance(q, CollapsedCategorical):
+        raise NotImplementedError("its draw counts in the densities of other sites")
     if isinstance(q, LabelledCategorical) and isinstance(prior, Categorical):
         return q.kl_divergence(prior)
     return kl_divergence(q, prior)

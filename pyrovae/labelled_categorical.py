@@ -80,6 +80,7 @@ class LabelledCategorical(dist.Categorical):
 
     @property
     def probs(self) -> Tensor:
-        told = torch.nn.functional.one_hot(self.labels.clamp_min(0), self.logits.shape[-1])
+        classes = torch.arange(self.logits.shape[-1], device=self.labels.device)
         free = self.logits.exp()
-        return torch.where(self.is_known.unsqueeze(-1), told.to(free.dtype), free)
+        told = (self.labels.unsqueeze(-1) == classes).to(free.dtype)
+        return torch.where(self.is_known.unsqueeze(-1), told, free)

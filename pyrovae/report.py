@@ -205,8 +205,9 @@ def pictures(
         first = test[:2000]
         site = _vector_site(model, guide, first)
         if site is not None:
+            classes = first.y if first.y is not None and first.y.dim() == 1 else None
             found["latents"] = plots.latent_space(
-                posterior_means(model, guide, first, site=site), first.y, title=f"E_q[{site}]"
+                posterior_means(model, guide, first, site=site), classes, title=f"E_q[{site}]"
             )
     return found
 

@@ -14,7 +14,7 @@ import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from torch import nn
 
-from ..data import Dataset
+from ..data import Dataset, few_labels
 from ..errors import ConfigError, PyrovaeError
 from ..models import Family
 from .names import (
@@ -122,6 +122,8 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
             f"--data {config.data.name} gave a {type(data).__name__}; it must be a function that "
             "returns a pyrovae.data.Dataset, as pyrovae.data.arrays does"
         )
+    if config.num_labelled:
+        data = few_labels(data, config.num_labelled, seed=config.seed)
     if seed is not None:
         pyro.set_rng_seed(seed)
     pair = _pair(config, made, data.shape)

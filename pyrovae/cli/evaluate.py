@@ -11,6 +11,7 @@ from ..data.base import pick_device
 from ..report import report
 from ..train.distributed import join
 from .config import make_parser
+from .figures import with_figures
 from .fit import fit_parser
 from .run_folder import restore
 
@@ -34,10 +35,11 @@ def run_evaluate(words: Sequence[str]) -> None:
     run = Path(config.run_folder)
     setup = restore(run, fit_parser(), config.checkpoint, config.device)
     split = getattr(setup.data, config.split).subset(config.limit or 2**62)
+    split = split.to(pick_device(config.device))
     found = report(
         setup.pair.model,
         setup.pair.guide,
-        split.to(pick_device(config.device)),
+        split,
         num_particles=config.num_particles,
         chunk=config.chunk,
         seed=config.seed,
@@ -46,6 +48,7 @@ def run_evaluate(words: Sequence[str]) -> None:
     )
     if not team.first:
         return
+    found = with_figures(found, setup.pair, split)
     print(found)
     found.save(run / f"report-{config.split}-{config.num_particles}.json")
     print(f"measured in {time.perf_counter() - started:.1f} s")

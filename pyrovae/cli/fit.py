@@ -11,6 +11,7 @@ import torch
 from jsonargparse import Namespace
 from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from ..data import SemiSupervisedBatches, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..objectives import Beta
@@ -18,6 +19,7 @@ from ..report import pictures, report, save_pictures
 from ..train import Anneal, Callback, TensorBoard, fit, schedules
 from ..train.distributed import Team, join
 from .config import Parser, build, make_parser, parse
+from .figures import with_figures
 from .run_folder import CONFIG, WriteConfig, check_folder, settings_of
 
 SCHEDULES = {
@@ -41,6 +43,8 @@ def fit_parser() -> Parser:
     add("--data-root", type=str, help="Folder of downloaded data; else $PYROVAE_DATA.")
     add("--labels", type=bool, default=False,
         help="Call a pair of one's own with (x, y) instead of (x).")  # fmt: skip
+    add("--num-labelled", type=PositiveInt,
+        help="Forget all labels of the training but so many, a fifth of each batch.")  # fmt: skip
     add("--epochs", type=PositiveInt, default=100, help="Passes over the training data.")
     add("--batch-size", type=PositiveInt, default=100, help="Data per step.")
     add("--lr", type=PositiveFloat, default=1e-3, help="Learning rate of Adam.")
@@ -100,10 +104,16 @@ def run_fit(words: Sequence[str]) -> None:
         f"{pick_device(config.device)}{ranks} -> {run_dir}"
     )
 
+    batches: Split | SemiSupervisedBatches = train
+    if config.num_labelled:
+        batches = SemiSupervisedBatches(
+            train, config.batch_size, num_labelled=max(1, config.batch_size // 5),
+            seed=config.seed, device=config.device,
+        )  # fmt: skip
     run = fit(
         model,
         guide,
-        train,
+        batches,
         objective=setup.objective,
         epochs=config.epochs,
         batch_size=config.batch_size,
@@ -160,6 +170,7 @@ def measure(
     )
     if not team.first:
         return
+    found = with_figures(found, setup.pair, held_out)
     print(found)
     found.save(run_dir / "report.json")
     saved = save_pictures(pictures(model, guide, held_out, history=history), run_dir)

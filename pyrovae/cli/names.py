@@ -13,6 +13,7 @@ import pyro.infer
 import torch
 
 from .. import data, models, nn, objectives
+from ..data import Dataset
 from ..errors import ConfigError
 
 Maker = Callable[..., Any]
@@ -71,8 +72,16 @@ def forget_file(name: str) -> None:
 
 
 def _known_data() -> dict[str, Any]:
+    """What gives a data set, unless it makes it of another."""
     known = {n: f for n in data.__all__ if inspect.isfunction(f := getattr(data, n))}
-    return {n: f for n, f in known.items() if n != "batches"}
+    wanted = (Dataset, "Dataset")
+
+    def is_source(function: Maker) -> bool:
+        signature = inspect.signature(function)
+        first = next(iter(signature.parameters.values()))
+        return signature.return_annotation in wanted and first.annotation not in wanted
+
+    return {name: function for name, function in known.items() if is_source(function)}
 
 
 def _known_objectives() -> dict[str, Any]:
@@ -87,7 +96,7 @@ def full_path(name: Any) -> Any:  # noqa: ANN401
     Other values are handed back. Without this a name would be ambiguous as soon as some imported
     library has a module class of that name.
     """
-    for room in (nn, nn.flows, models):
+    for room in (nn, nn.flows, nn.quantizers, models):
         if name in room.__all__ and inspect.isclass(getattr(room, name)):
             return f"{room.__name__}.{name}"
     if isinstance(name, str) and inspect.isclass(getattr(torch.nn, name, None)):

@@ -15,6 +15,9 @@ from .batches import Batches, BatchSource
 from .digits import digits
 from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, svhn
 from .loader import LoaderBatches
+from .missing import missing
+from .quadrants import join_quadrants, quadrants
+from .semi_supervised import SemiSupervisedBatches, few_labels
 from .synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "LinearGaussian",
     "LinearGaussianChain",
     "LoaderBatches",
+    "SemiSupervisedBatches",
     "Split",
     "arrays",
     "batches",
@@ -33,8 +37,12 @@ __all__ = [
     "digits",
     "emnist",
     "fashion_mnist",
+    "few_labels",
+    "join_quadrants",
     "kmnist",
+    "missing",
     "mnist",
+    "quadrants",
     "svhn",
 ]
 
@@ -62,8 +70,8 @@ def batches(
 
     Args:
         data: A dataset (its `train`), a split, a tensor [N, ...] or several: `Batches` on the
-            device. A torch dataset or a `DataLoader`: `LoaderBatches`, read as it goes. `Batches`
-            and `LoaderBatches` are handed back.
+            device. A torch dataset or a `DataLoader`: `LoaderBatches`, read as it goes. `Batches`,
+            `LoaderBatches` and `SemiSupervisedBatches` are handed back.
         batch_size: Rows per batch, B. A `DataLoader` keeps its own, its own order and its own last
             batch; what is handed back keeps all.
         shuffle: A new order every epoch; an iterable torch dataset keeps its own.
@@ -80,7 +88,7 @@ def batches(
         >>> len(source), next(source.epoch(0))[0].shape
         (12, torch.Size([100, 1, 8, 8]))
     """
-    if isinstance(data, Batches | LoaderBatches):
+    if isinstance(data, Batches | LoaderBatches | SemiSupervisedBatches):
         return data
     if isinstance(data, Dataset):
         data = data.train

@@ -25,6 +25,7 @@ def arrays(
     test: float | int = 0.1,
     seed: int = 0,
     dynamic: bool = False,
+    missing: bool = False,
 ) -> Dataset:
     """Data held in memory, split at random by a seed.
 
@@ -41,10 +42,13 @@ def arrays(
         seed: Of the split, and of the fixed draws where `dynamic`.
         dynamic: `x` holds Bernoulli probabilities: every pass over `train` draws fresh 0/1 values,
             `val` and `test` are drawn once.
+        missing: NaN in `x` stands for what was not observed: the splits hold zeros there, and
+            as `y` the mask [N, ...], True where `x` was observed (`models.PartialVAE` takes both).
 
     Raises:
         DataError: A file is missing or damaged, rows differ in shape, a value is not a finite
-            number, rows of `x` and `y` differ in number, or no rows are left to train on.
+            number, rows of `x` and `y` differ in number, no rows are left to train on, or
+            nothing at all was observed of a row.
 
     Example:
         >>> arrays([[0.0, 1.0]] * 10, y=range(10), val=2, test=0.3)  # doctest: +ELLIPSIS
@@ -61,12 +65,31 @@ def arrays(
         data = data.to(torch.float32)
     if labels is not None and not labels.is_floating_point():
         labels = labels.to(torch.int64)
+    if missing:
+        data, labels = _observed(data, labels)
     whole = Split(data, labels)
     sizes = _count("val", val, len(whole)), _count("test", test, len(whole))
     splits = [whole[rows] for rows in partition("arrays", len(whole), sizes, seed)]
     info = {"binarize": "none", "levels": None, "unit": False, "seed": seed}
     made = Dataset("arrays", splits[0], splits[1], splits[2], info)
     return made.binarized("dynamic", seed) if dynamic else made
+
+
+def _observed(x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Zeros where x is not a number, and where it is one."""
+    if labels is not None:
+        raise DataError(
+            "arrays: missing=True puts the mask of what was observed in the place of the labels; "
+            "leave y out"
+        )
+    mask = ~x.isnan()
+    bare = (~mask.flatten(1).any(1)).nonzero().flatten()
+    if len(bare):
+        raise DataError(
+            f"arrays: of {len(bare)} of {len(x)} rows of x nothing was observed, the first is row "
+            f"{int(bare[0])}; drop them, there is nothing to learn from"
+        )
+    return torch.where(mask, x, 0.0), mask
 
 
 def _load(name: str, source: Source) -> tuple[Tensor, Tensor | None]:

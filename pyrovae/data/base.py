@@ -232,7 +232,8 @@ def _check(name: str, tensor: Tensor) -> None:
         first, count = int(bad.nonzero()[0]), int(bad.sum())
         raise DataError(
             f"Split: {count} of {len(tensor)} rows of {name} hold NaN or infinity, the first is "
-            f"row {first}; drop or fill these rows before building the split"
+            f"row {first}; drop or fill these rows before building the split (arrays with "
+            "missing=True reads NaN as what was not observed)"
         )
 
 

@@ -1,6 +1,7 @@
 """Measurements of a trained pair: evidence, bounds and their gradients, the use of latents."""
 
 from .annealing import Annealed, Bracket, ais, bdmc
+from .clusters import cluster_accuracy
 from .compare import compare
 from .compare_training import TrainingComparison, compare_training
 from .comparison import Comparison
@@ -11,6 +12,7 @@ from .gradients import gradients
 from .latents import ActiveUnits, active_units, posterior_means
 from .obstacle import no_evidence
 from .parts import ELBOParts, elbo_parts
+from .probe import probe
 from .surgery import ELBOSurgery, elbo_surgery
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "active_units",
     "ais",
     "bdmc",
+    "cluster_accuracy",
     "compare",
     "compare_training",
     "elbo_parts",
@@ -36,4 +39,5 @@ __all__ = [
     "log_evidence",
     "no_evidence",
     "posterior_means",
+    "probe",
 ]

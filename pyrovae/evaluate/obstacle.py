@@ -32,7 +32,7 @@ def obstacle(p: Particles) -> str | None:
     sites = p.guide_sites.items()
     latents = {n: s for n, s in sites if not (s.is_observed or _is_mere_noise(s))}
     if latents and all(site.kind == "Delta" for site in latents.values()):
-        points = [n for n in latents if n in p.model_sites and not _is_discrete(p.model_sites[n])]
+        points = [n for n in latents if n in p.model_sites and _has_density(p.model_sites[n])]
         if points:
             return (
                 f"the guide is a point mass at '{points[0]}', whose density is infinite, so that "
@@ -59,8 +59,11 @@ def _is_mere_noise(site: Site) -> bool:
     return isinstance(site.distributions[0], Corrupted)
 
 
-def _is_discrete(site: Site) -> bool:
-    try:
-        return bool(site.distributions[0].support.is_discrete)
-    except NotImplementedError:  # of a distribution that does not state its support
+def _has_density(site: Site) -> bool:
+    """Whether a prior is spread over a continuum: not over codes, nor a function of other draws."""
+    if site.kind == "Delta":
         return False
+    try:
+        return not site.distributions[0].support.is_discrete
+    except NotImplementedError:  # of a distribution that does not state its support
+        return True

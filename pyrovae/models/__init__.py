@@ -2,9 +2,14 @@
 
 from .autoencoder import Autoencoder
 from .base import Family
+from .code_priors import AutoregressiveCodes, CodePrior, UniformCodes
+from .conditional_vae import ConditionalVAE
+from .gumbel_softmax_vae import GumbelSoftmaxVAE
 from .hierarchical import HierarchicalVAE
 from .ladder import LadderVAE
 from .linear import FactorAnalysis, ProbabilisticPCA, e_step, m_step
+from .mixture_vae import MixtureVAE
+from .partial_vae import PartialVAE
 from .posteriors import (
     DiagonalNormal,
     FlowPosterior,
@@ -23,12 +28,18 @@ from .priors import (
     StandardNormal,
     VampPrior,
 )
+from .semi_supervised_vae import SemiSupervisedVAE
 from .top_down import TopDownVAE
 from .vae import VAE
+from .vq_vae import VQVAE
 
 __all__ = [
     "VAE",
+    "VQVAE",
     "Autoencoder",
+    "AutoregressiveCodes",
+    "CodePrior",
+    "ConditionalVAE",
     "DiagonalNormal",
     "FactorAnalysis",
     "Family",
@@ -36,18 +47,23 @@ __all__ = [
     "FlowPosterior",
     "FlowPrior",
     "FullNormal",
+    "GumbelSoftmaxVAE",
     "HierarchicalVAE",
     "LadderVAE",
     "LowRankNormal",
     "MixturePosterior",
     "MixturePrior",
+    "MixtureVAE",
     "NormalPrior",
+    "PartialVAE",
     "Posterior",
     "Prior",
     "ProbabilisticPCA",
     "Refinement",
+    "SemiSupervisedVAE",
     "StandardNormal",
     "TopDownVAE",
+    "UniformCodes",
     "VampPrior",
     "e_step",
     "m_step",

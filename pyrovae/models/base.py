@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ..errors import ConfigError, ShapeError
 from ..nn import Likelihood, Network, Shape, build, one_batch_axis
 from ..parameters import declare
-from .posteriors.base import Posterior
+from .posteriors.base import Posterior, PosteriorFactory
+from .priors.base import Prior, PriorFactory
 
 
 class Family(nn.Module, ABC):
@@ -69,9 +70,16 @@ def params_of(
 
 
 def decoded(
-    network: nn.Module, likelihood: Likelihood, z: Tensor, event_dim: int, data_shape: Shape
+    network: nn.Module,
+    likelihood: Likelihood,
+    z: Tensor,
+    event_dim: int,
+    data_shape: Shape,
+    mask: Tensor | None = None,
 ) -> dist.TorchDistribution:
     """The distribution p(x|z) that a decoder finds from z [..., *event].
+
+    With a mask [..., *data_shape] it scores the elements that were observed: see `Likelihood`.
 
     Raises:
         ShapeError: The decoder's output does not fit.
@@ -85,7 +93,39 @@ def decoded(
             f"{likelihood} on data of shape {list(data_shape)} needs {math.prod(shape)} values "
             f"per datum, [N, {', '.join(map(str, shape))}]"
         )
-    return likelihood(out.reshape(*lead, *shape), len(data_shape))
+    return likelihood(out.reshape(*lead, *shape), len(data_shape), mask)
+
+
+def latent_parts(
+    where: str,
+    latent_dim: int,
+    prior: PriorFactory | Prior,
+    posterior: PosteriorFactory | Posterior,
+) -> tuple[Prior, Posterior]:
+    """Prior and form of posterior of one vector of latents, built where they are not yet.
+
+    Raises:
+        ConfigError: `latent_dim` is below one, or a prior made of posteriors meets posteriors
+            that score only what they drew themselves; `where` names the family.
+        ShapeError: One was built for another dimension.
+    """
+    if latent_dim < 1:
+        raise ConfigError(f"{where} got latent_dim={latent_dim}; it needs at least 1")
+    made = prior if isinstance(prior, Prior) else prior(latent_dim)
+    form = posterior if isinstance(posterior, Posterior) else posterior(latent_dim)
+    for role, part in (("prior", made), ("posterior", form)):
+        if part.latent_dim != latent_dim:
+            raise ShapeError(
+                f"the {role} has latent_dim={part.latent_dim} and the {where} {latent_dim}; "
+                "build both for one"
+            )
+    if made.needs_encoder and not form.scores_any:
+        raise ConfigError(
+            f"{type(made).__name__} scores z under the posteriors of other data, and this "
+            f"{type(form).__name__} knows the density of what it drew itself alone; take flows "
+            "with an inverse, such as AffineCoupling, or another prior"
+        )
+    return made, form
 
 
 class Conditional(nn.Module):

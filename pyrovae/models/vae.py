@@ -8,9 +8,8 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
-from .base import Family, check_data, decoded, params_of
+from .base import Family, check_data, decoded, latent_parts, params_of
 from .posteriors import (
     DiagonalNormal,
     Posterior,
@@ -76,25 +75,10 @@ class VAE(Family):
     ) -> None:
         super().__init__()
         self.data_shape = tuple(data_shape)
-        if latent_dim < 1:
-            raise ConfigError(f"VAE got latent_dim={latent_dim}; it needs at least 1")
         self.latent_dim = latent_dim
         self.likelihood = Bernoulli() if likelihood is None else likelihood
-        self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)
+        self.prior, self.posterior = latent_parts("VAE", latent_dim, prior, posterior)
         self.prior.shape_for(self.data_shape, self.likelihood.bounds)
-        self.posterior = posterior if isinstance(posterior, Posterior) else posterior(latent_dim)
-        for role, part in (("prior", self.prior), ("posterior", self.posterior)):
-            if part.latent_dim != latent_dim:
-                raise ShapeError(
-                    f"the {role} has latent_dim={part.latent_dim} and the VAE {latent_dim}; "
-                    "build both for one"
-                )
-        if self.prior.needs_encoder and not self.posterior.scores_any:
-            raise ConfigError(
-                f"{type(self.prior).__name__} scores z under the posteriors of other data, and "
-                f"this {type(self.posterior).__name__} knows the density of what it drew itself "
-                "alone; take flows with an inverse, such as AffineCoupling, or another prior"
-            )
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
         self.decoder = build(decoder, (latent_dim,), params_shape)

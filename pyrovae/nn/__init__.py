@@ -3,7 +3,9 @@
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import Corrupted, Corruption, GaussianNoise, Masking, SaltAndPepper
+from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
+from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import (
     Bernoulli,
     Binomial,
@@ -20,6 +22,8 @@ from .mlp import MLP
 
 __all__ = [
     "MLP",
+    "AsChannels",
+    "AsVector",
     "Bernoulli",
     "Binomial",
     "Categorical",
@@ -30,6 +34,10 @@ __all__ = [
     "Corruption",
     "DiscretizedLogistic",
     "GaussianNoise",
+    "GridDecoder",
+    "GridEncoder",
+    "Join",
+    "JoinFactory",
     "LearnedNormal",
     "Likelihood",
     "Masking",

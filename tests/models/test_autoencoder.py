@@ -12,7 +12,15 @@ from pyrovae import elbo_parts, elbo_surgery, log_evidence
 from pyrovae.data import Split
 from pyrovae.errors import ConfigError, ShapeError, SupportError
 from pyrovae.evaluate import no_evidence
-from pyrovae.models import VAE, Autoencoder, FlatPrior, MixturePrior, StandardNormal, VampPrior
+from pyrovae.models import (
+    VAE,
+    VQVAE,
+    Autoencoder,
+    FlatPrior,
+    MixturePrior,
+    StandardNormal,
+    VampPrior,
+)
 from pyrovae.nn import MLP, Binomial, GaussianNoise, Masking, Normal
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG
 from pyrovae.particles import draw
@@ -140,6 +148,12 @@ def test_honest_pairs_are_left_alone():
             pyro.sample("z", pyro.distributions.Delta((x > 0).double()))
 
     assert no_evidence(model, guide, X[:, 0, 0, 0]) is None
+
+
+def test_codes_have_an_evidence():
+    x = torch.rand(3, 1, 8, 8)
+    pair = VQVAE((1, 8, 8), grid=(2, 2), likelihood=Normal())
+    assert no_evidence(pair.model, pair.guide, x) is None
 
 
 def test_a_flat_prior_knows_its_shapes():

@@ -12,32 +12,41 @@ from pyrovae import SVI, fit, models, nn
 from pyrovae.errors import ConfigError
 from pyrovae.models import (
     VAE,
+    VQVAE,
     Autoencoder,
+    AutoregressiveCodes,
+    ConditionalVAE,
     DiagonalNormal,
     FactorAnalysis,
     FlatPrior,
     FlowPosterior,
     FlowPrior,
     FullNormal,
+    GumbelSoftmaxVAE,
     HierarchicalVAE,
     LadderVAE,
     LowRankNormal,
     MixturePosterior,
     MixturePrior,
+    MixtureVAE,
     NormalPrior,
+    PartialVAE,
     ProbabilisticPCA,
     Refinement,
+    SemiSupervisedVAE,
     StandardNormal,
     TopDownVAE,
     VampPrior,
 )
-from pyrovae.nn import flows
-from pyrovae.objectives import ELBO, IWAE, DReG
+from pyrovae.nn import flows, quantizers
+from pyrovae.objectives import ELBO, IWAE, DReG, StratifiedELBO
 from pyrovae.train import compiled as compiled_steps
 
 SHAPE = (1, 4, 4)
 NET = partial(nn.MLP, hidden=(8,))
 X = torch.randint(0, 17, (24, *SHAPE), generator=torch.Generator().manual_seed(0)).double()
+CLASSES = torch.randint(0, 3, (24,), generator=torch.Generator().manual_seed(1))
+MASK = torch.rand(X.shape, generator=torch.Generator().manual_seed(2)) < 0.7
 
 LAYERS = {
     name: layer
@@ -73,6 +82,13 @@ def _autoencoder(**parts):
     return Autoencoder(SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), **parts)
 
 
+def _vq(**parts):
+    grid = partial(nn.GridEncoder, channels=8), partial(nn.GridDecoder, channels=8)
+    return VQVAE(
+        SHAPE, (2, 2), encoder=grid[0], decoder=grid[1], likelihood=nn.Binomial(16), **parts
+    )
+
+
 PAIRS = {
     # Each guide with the plainest prior, each prior with a guide without, and one with a density.
     **{f"guide {name}": partial(_vae, posterior=q) for name, q in POSTERIORS.items()},
@@ -101,14 +117,48 @@ PAIRS = {
     "ProbabilisticPCA": lambda: ProbabilisticPCA(SHAPE, 2),
     "FactorAnalysis, diagonal guide": lambda: FactorAnalysis(SHAPE, 2, covariance="diagonal"),
     "TopDownVAE": lambda: TopDownVAE(SHAPE, likelihood=nn.Binomial(16)),
+    "ConditionalVAE, classes": lambda: ConditionalVAE(
+        SHAPE, 2, num_classes=3, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
+    "ConditionalVAE, images": lambda: ConditionalVAE(
+        SHAPE, 2, condition_shape=SHAPE, join=nn.AsChannels, prior_network=NET,
+        encoder=partial(nn.ConvEncoder, channels=(4,)), decoder=nn.ConvDecoder,
+        likelihood=nn.Binomial(16), posterior=POSTERIORS["AffineCoupling"]),
+    "SemiSupervisedVAE": lambda: SemiSupervisedVAE(
+        SHAPE, 2, 3, encoder=NET, decoder=NET, classifier=NET, likelihood=nn.Binomial(16)),
+    "MixtureVAE": lambda: MixtureVAE(
+        SHAPE, 2, 3, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
+    "PartialVAE": lambda: PartialVAE(
+        SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
+    "PartialVAE, VampPrior": lambda: PartialVAE(
+        SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), join=nn.AsVector,
+        prior=PRIORS["VampPrior"]),
+    "VQVAE, moving averages": lambda: _vq(quantizer=quantizers.MovingAverageCodebook(6, 3)),
+    "VQVAE, learned codebook": lambda: _vq(quantizer=quantizers.LearnedCodebook(6, 3)),
+    "VQVAE, finite scalars": lambda: _vq(quantizer=quantizers.FiniteScalar([4, 3])),
+    "VQVAE, learned prior": lambda: _vq(
+        quantizer=quantizers.FiniteScalar([4, 3]), prior=partial(AutoregressiveCodes, width=8)),
+    "GumbelSoftmaxVAE": lambda: GumbelSoftmaxVAE(
+        SHAPE, (2, 2), num_codes=5, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
 }  # fmt: skip
+
+# What is known of each datum beside x, for the families that are called with it.
+LABELS = {
+    "ConditionalVAE, classes": CLASSES,
+    "ConditionalVAE, images": X.flip(-1) / 16,
+    "SemiSupervisedVAE": torch.where(torch.arange(len(CLASSES)) % 2 == 0, CLASSES, -1),
+    "PartialVAE": MASK,
+    "PartialVAE, VampPrior": MASK,
+}
+
+# What trains a pair with a discrete latent, which has no path.
+OBJECTIVE = {"SemiSupervisedVAE": StratifiedELBO(3)}
 
 
 def test_nothing_is_left_out():
     public = [getattr(models, name) for name in models.__all__]
     kinds = [kind for kind in public if isinstance(kind, type)]
     made = {type(module) for make in PAIRS.values() for module in make().modules()}
-    bases = {models.Family, models.Posterior, models.Prior}
+    bases = {models.CodePrior, models.Family, models.Posterior, models.Prior}
     assert set(kinds) - bases <= made
     assert set(LAYERS.values()) <= made
 
@@ -123,29 +173,37 @@ def make(request):
     return build
 
 
-def _bound(pair, x=X):
+@pytest.fixture
+def batch(request, make):
+    name = request.node.callspec.params["make"]
+    assert (name in LABELS) == make(0).takes_labels
+    return (X, LABELS[name]) if name in LABELS else (X,)
+
+
+def _bound(pair, batch):
     pyro.set_rng_seed(7)
-    return IWAE(3).per_datum(pair.model, pair.guide, x)
+    return IWAE(3).per_datum(pair.model, pair.guide, *batch)
 
 
-def test_saved_and_loaded(make, tmp_path):
+def test_saved_and_loaded(make, batch, tmp_path):
     one, other = make(0), make(1)
-    assert not torch.equal(_bound(one), _bound(other))
+    assert not torch.equal(_bound(one, batch), _bound(other, batch))
     torch.save(one.state_dict(), tmp_path / "state.pt")
     other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
-    assert torch.equal(_bound(one), _bound(other))
+    assert torch.equal(_bound(one, batch), _bound(other, batch))
 
 
-def test_copied_after_use_and_moved(make):
+def test_copied_after_use_and_moved(make, batch):
     pair = make(0)
-    ELBO(2)(pair.model, pair.guide)(X).backward()
+    ELBO(2)(pair.model, pair.guide)(*batch).backward()
     twin = copy.deepcopy(pair)
-    assert torch.equal(_bound(pair), _bound(twin))
+    assert torch.equal(_bound(pair, batch), _bound(twin, batch))
     with torch.no_grad():
         for parameter in twin.parameters():
             parameter.add_(0.1)
-    assert not torch.equal(_bound(pair), _bound(twin))
-    single = _bound(copy.deepcopy(pair).float(), X.float())
+    assert not torch.equal(_bound(pair, batch), _bound(twin, batch))
+    x, *labels = batch
+    single = _bound(copy.deepcopy(pair).float(), (x.float(), *labels))
     assert single.dtype == torch.float32 and single.isfinite().all()
     away = copy.deepcopy(pair).to("meta")
     left = [n for n, t in [*away.named_parameters(), *away.named_buffers()] if not t.is_meta]
@@ -154,32 +212,34 @@ def test_copied_after_use_and_moved(make):
         with pytest.raises(ConfigError, match="fit_density"):
             pair.generate(2)
     else:
-        assert pair.generate(2).shape == (2, *SHAPE)
-    assert pair.reconstruct(X).shape == X.shape
+        of = labels[0][:2] if isinstance(pair, ConditionalVAE) else 2
+        assert pair.generate(of).shape == (2, *SHAPE)
+    assert pair.reconstruct(*batch).shape == x.shape
 
 
 @pytest.mark.filterwarnings("ignore::pyrovae.errors.GradientWarning")
-def test_captured(make, monkeypatch):
+def test_captured(make, batch, monkeypatch, request):
+    objective = OBJECTIVE.get(request.node.callspec.params["make"], DReG(2))
     interpreted = partial(compiled_steps.Captured, compiler=None)
     monkeypatch.setattr(compiled_steps, "Captured", interpreted)
     losses = []
     for compile in (False, True):
         pair = make(0)
         optim = torch.optim.SGD(pair.parameters(), 1e-4)
-        svi = SVI(pair.model, pair.guide, optim, DReG(2), compile=compile)
+        svi = SVI(pair.model, pair.guide, optim, objective, compile=compile)
         pyro.set_rng_seed(5)
-        losses.append([float(svi.step(X)) for _ in range(3)])
+        losses.append([float(svi.step(*batch)) for _ in range(3)])
     torch.testing.assert_close(*map(torch.tensor, losses), rtol=1e-9, atol=0.0)
 
 
-def test_resumed(make, tmp_path):
+def test_resumed(make, batch, tmp_path):
     ends = []
     for folder, spans in (("whole", [4]), ("cut", [2, 4])):
         for epochs in spans:
             pair = make(0)
             fit(
-                pair.model, pair.guide, X, objective=ELBO(), epochs=epochs, batch_size=8, lr=1e-3,
-                seed=3, run_dir=tmp_path / folder, resume=True, device="cpu",
+                pair.model, pair.guide, batch, objective=ELBO(), epochs=epochs, batch_size=8,
+                lr=1e-3, seed=3, run_dir=tmp_path / folder, resume=True, device="cpu",
             )  # fmt: skip
-        ends.append([p.detach().clone() for p in pair.parameters()])
+        ends.append([t.detach().clone() for t in (*pair.parameters(), *pair.buffers())])
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))

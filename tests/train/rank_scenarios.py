@@ -19,7 +19,8 @@ from pyrovae import log_evidence
 from pyrovae.capture import Captured
 from pyrovae.data import LinearGaussian, digits
 from pyrovae.errors import ConfigError, NonFiniteError, RanksError
-from pyrovae.nn import OneBatchAxis
+from pyrovae.models import VQVAE
+from pyrovae.nn import Normal, OneBatchAxis, quantizers
 from pyrovae.objectives import ELBO, IWAE, REINFORCE, RWS, DReG
 from pyrovae.train import Callback, compiled, fit, schedules
 from pyrovae.train.distributed import join
@@ -81,6 +82,19 @@ def uneven():
 def fewer_rows_than_ranks():
     nets = networks()
     return trained(nets, pair(*nets), 9, epochs=2, batch_size=4, objective=DReG(2))
+
+
+def codebook():
+    """Moving averages of encodings are those of the whole batch; nothing is revived."""
+    pyro.clear_param_store()
+    torch.manual_seed(4 + RANK)
+    codes = quantizers.MovingAverageCodebook(5, 3, decay=0.8, revive_below=0.0)
+    vae = VQVAE((6,), (2,), quantizer=codes, likelihood=Normal()).double()
+    vae.start(data(17))
+    made = vae.model, vae.guide
+    found = trained([vae], made, 17, epochs=3, batch_size=7, val=data(9) + 1, objective=ELBO())
+    del found["state"]["0.quantizer.candidates"]  # chosen among a rank's own rows
+    return found
 
 
 def scaled_by_the_plate():

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 EQUAL = [
     "uneven",
     "fewer_rows_than_ranks",
+    "codebook",
     "scaled_by_the_plate",
     "two_losses",
     "running_baseline",

@@ -11,7 +11,8 @@ class FactorAnalysis(LinearVAE):
     r"""Factor analysis: a linear VAE whose noise has a scale for each dimension.
 
     The optimum has no closed form; `e_step` and `m_step` in turn find it, or `fit` with any
-    objective. Elements of the data that never change end at `min_scale`.
+    objective. There may be several tops of about one height, so that two ways may end at two.
+    Elements of the data that never change end at `min_scale`.
 
     Args:
         data_shape: Shape of one datum; D is the number of its elements.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from pyro.distributions import TorchDistribution
+from pyro.distributions import MaskedDistribution, TorchDistribution
 from torch import Tensor, nn
 
 from ...errors import ShapeError, SupportError
@@ -34,12 +34,25 @@ class Likelihood(nn.Module, ABC):
     needs: str
     bounds: tuple[float, float] | None = None
 
-    def forward(self, params: Tensor, event_dim: int) -> TorchDistribution:
+    @property
+    def stand_in(self) -> float:
+        """A value of the support, in whose place data may be missing: see `forward`."""
+        return self.bounds[0] if self.bounds is not None else 0.0
+
+    def forward(
+        self, params: Tensor, event_dim: int, mask: Tensor | None = None
+    ) -> TorchDistribution:
         """The distribution of data that have `event_dim` axes each.
+
+        Elements are independent given the parameters, so the density of those that were observed
+        is the product over them: with a mask, log_prob is that of these alone, whatever stands in
+        the others, be it infinite or no number. Draws and mean are of all elements.
 
         Args:
             params: [..., P, *data_shape], the decoder's outputs.
             event_dim: Axes of one datum, `len(data_shape)`.
+            mask: Which elements were observed, bool, [..., *data_shape] or broadcast to that;
+                None: all.
 
         Returns:
             A distribution with the leading axes as batch shape and data_shape as event shape.
@@ -54,7 +67,10 @@ class Likelihood(nn.Module, ABC):
                 f"data axes it needs an axis of size {self.num_parameters}: let the decoder give "
                 "[..., num_parameters, *data_shape]"
             )
-        return self.distribution(params.movedim(axis, 0)).to_event(event_dim)
+        elements = self.distribution(params.movedim(axis, 0))
+        if mask is not None:
+            elements = _Observed(elements, mask, self.stand_in)
+        return elements.to_event(event_dim)
 
     @abstractmethod
     def distribution(self, params: Tensor) -> TorchDistribution:
@@ -147,6 +163,23 @@ class Values:
     def __str__(self) -> str:
         kind = "whole numbers" if self.whole else "values"
         return f"{kind} in [{self.low:.6g}, {self.high:.6g}]"
+
+
+class _Observed(MaskedDistribution):
+    """Elements of which some are missing: these are scored at `stand_in`, and do not count.
+
+    Without the stand-in a gradient would be 0 times that of a density at whatever is there.
+    """
+
+    def __init__(self, elements: TorchDistribution, mask: Tensor, stand_in: float) -> None:
+        self.observed, self.stand_in = mask, stand_in  # not expanded to all particles
+        super().__init__(elements, mask)
+
+    def expand(self, batch_shape: Sizes, _instance: None = None) -> _Observed:
+        return _Observed(self.base_dist.expand(batch_shape), self.observed, self.stand_in)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return super().log_prob(torch.where(self.observed, value, self.stand_in))
 
 
 def _fitting(values: Values) -> list[str]:

@@ -111,6 +111,39 @@ def test_expands_masks_and_samples_under_pyro(head, data):
 
 
 @every_head
+@pytest.mark.parametrize("garbage", [float("nan"), float("inf"), -1e9])
+def test_a_mask_leaves_the_observed_elements_alone(head, data, garbage):
+    params, x = make_params(head).requires_grad_(), data()
+    mask = torch.rand(B, *DATA) < 0.5
+    d = head.double()(params, event_dim=2, mask=mask)
+    assert (d.batch_shape, d.event_shape) == ((K, B), DATA)
+    assert d.mean.shape == d.sample().shape == (K, B, *DATA)
+    elements = head(params.movedim(-3, -1), event_dim=0).log_prob(x)
+    scored = d.log_prob(torch.where(mask, x, garbage))
+    torch.testing.assert_close(scored, torch.where(mask, elements, 0.0).sum((-1, -2)))
+    wide = head(params[:, :1], event_dim=2, mask=mask[:1]).expand([K, B])
+    assert wide.log_prob(torch.where(mask[:1], x, garbage)).shape == (K, B)
+    scored.sum().backward()
+    counts = mask.expand(K, head.num_parameters, B, *DATA).movedim(2, 1)
+    assert params.grad.isfinite().all() and (params.grad[~counts] == 0).all()
+    assert (params.grad[counts] != 0).double().mean() > 0.98
+
+
+@every_head
+def test_a_mask_is_captured_whole_by_the_compiler(head, data):
+    params, x = make_params(head), data()
+    mask = torch.rand(B, *DATA) < 0.5
+    head.double()
+
+    def log_prob(params, x, mask):
+        return head(params, event_dim=2, mask=mask).log_prob(x)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(log_prob, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(params, x, mask), log_prob(params, x, mask))
+
+
+@every_head
 def test_gradients_equal_finite_differences(head, data):
     x = data()[:2]
     params = make_params(head, lead=(2,)).requires_grad_()

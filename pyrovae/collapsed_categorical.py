@@ -1,0 +1,37 @@
+"""A discrete latent that is drawn from its exact posterior, so that its draw does not matter."""
+
+from typing import Any
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+
+class CollapsedCategorical(dist.Categorical):
+    """Categorical of a guide that is the model's own posterior of a latent given all others.
+
+    Then the weight p(c, z, x) / q(c, z|x) = p(z, x) / q(z|x) does not depend on c, its score has
+    the expectation zero, and all of the gradient is pathwise: hence `has_rsample`. It has no
+    closed form of the KL, for that would take one part of this sum exactly and leave the other to
+    the draw.
+
+    Args:
+        logits: log p(c|z) [..., C], in nats up to a constant.
+    """
+
+    has_rsample = True
+
+    def __init__(self, logits: Tensor, *, validate_args: bool | None = None) -> None:
+        super().__init__(logits=logits, validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "CollapsedCategorical":  # noqa: ANN401
+        return CollapsedCategorical(self.logits.expand(*batch_shape, self.logits.shape[-1]))
+
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: ANN401, B008
+        drawn: Tensor = self.sample(sample_shape)
+        return drawn
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        # Not Pyro's: it compares object ids, which is beyond what a captured graph can do.
+        index, logits = torch.broadcast_tensors(value.long().unsqueeze(-1), self.logits)
+        return logits.gather(-1, index[..., :1]).squeeze(-1)

@@ -1,0 +1,137 @@
+"""Labels for a few data, and batches in which they take part."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError, DataError
+from ..labelled_categorical import UNKNOWN
+from .base import Dataset, Split, mix_seed
+from .batches import Batches
+
+
+def few_labels(data: Dataset, num_labelled: int, *, seed: int = 0) -> Dataset:
+    """Forget the labels of all training data but a few, equally many of each class.
+
+    Args:
+        data: With classes `y` [N], whole numbers from 0.
+        num_labelled: How many keep theirs; a multiple of the number of classes.
+        seed: Of the choice.
+
+    Returns:
+        The data set with `train.y` -1 where the class is not known, its batches `(x, y)`; val and
+        test keep their labels.
+
+    Raises:
+        DataError: There are no classes.
+        ConfigError: So many cannot be labelled, equally many of each class.
+
+    Example:
+        >>> from pyrovae.data import digits
+        >>> few = few_labels(digits(), 100)
+        >>> int((few.train.y >= 0).sum())
+        100
+    """
+    y = data.train.y
+    if y is None or y.dim() != 1 or y.is_floating_point():
+        raise DataError(
+            f"few_labels: {data.name} has no classes; it needs y [N] of whole numbers from 0"
+        )
+    classes, counts = y[y >= 0].unique(return_counts=True)
+    each, rest = divmod(num_labelled, len(classes))
+    if num_labelled < 1 or rest or each > int(counts.min()):
+        raise ConfigError(
+            f"few_labels: num_labelled={num_labelled} of {len(classes)} classes, of which the "
+            f"smallest has {int(counts.min())} data; give a multiple of {len(classes)}, at most "
+            f"{len(classes) * int(counts.min())}"
+        )
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(mix_seed(seed)))
+    kept = torch.full_like(y, UNKNOWN)
+    for label in classes:
+        rows = order[(y[order] == label).to(order.device)][:each]
+        kept[rows] = label
+    info = {**data.info, "num_labelled": num_labelled, "labels_seed": seed}
+    return replace(data, train=replace(data.train, y=kept), info=info).labelled()
+
+
+class SemiSupervisedBatches:
+    """Minibatches that each hold some labelled data beside the others, under one plate.
+
+    An epoch goes once through the unlabelled data; the labelled come round as often as they fit.
+    Each batch is a function of its place (seed, epoch, index), as those of `Batches` are.
+
+    Args:
+        data: Labels `y` [N] that are -1 where they are not known, as `few_labels` gives.
+        batch_size: Rows per batch, labelled and unlabelled together, B.
+        num_labelled: How many of them are labelled.
+        seed: Of the order and of the binary draws.
+        device: None is CUDA when present, else the CPU.
+
+    Raises:
+        ConfigError: `num_labelled` leaves no room in a batch, or is below one.
+        DataError: Labelled or unlabelled data are missing.
+
+    Example:
+        >>> from pyrovae.data import digits
+        >>> source = SemiSupervisedBatches(few_labels(digits(), 100).train, 60, num_labelled=10)
+        >>> x, y = next(source.epoch(0))
+        >>> x.shape, int((y >= 0).sum())
+        (torch.Size([60, 1, 8, 8]), 10)
+    """
+
+    def __init__(
+        self,
+        data: Split,
+        batch_size: int,
+        *,
+        num_labelled: int,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+    ) -> None:
+        if not 1 <= num_labelled < batch_size:
+            raise ConfigError(
+                f"SemiSupervisedBatches: num_labelled={num_labelled} of a batch of {batch_size}; "
+                "it needs at least one, and room for unlabelled data"
+            )
+        data = data.labelled()
+        known = torch.zeros(0, dtype=torch.bool) if data.y is None else data.y != UNKNOWN
+        if not known.any() or known.all():
+            raise DataError(
+                f"SemiSupervisedBatches: {int(known.sum())} of {len(data)} data are labelled; it "
+                "needs labelled and unlabelled ones (y = -1), as `few_labels` gives; train on "
+                "the data themselves where all are alike"
+            )
+        # A labelled batch is what is left where the labelled data are fewer than it should hold.
+        size = min(num_labelled, int(known.sum()))
+        self._labelled = Batches(
+            data[known], size, seed=mix_seed(seed, 1), device=device, drop_last=True
+        )
+        self._others = Batches(data[~known], batch_size - size, seed=seed, device=device)
+        self.device, self.batch_size = self._others.device, batch_size
+        self.num_data = len(data)
+
+    def __len__(self) -> int:
+        return len(self._others)
+
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, ...]:
+        """Batch `index` of an epoch: (x, y), the labelled data first."""
+        round_, place = divmod(epoch * len(self) + index, len(self._labelled))
+        pairs = zip(
+            self._labelled.batch(round_, place), self._others.batch(epoch, index), strict=True
+        )
+        return tuple(torch.cat(pair) for pair in pairs)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
+        """Batches `start`, `start` + 1, ... of an epoch.
+
+        Raises:
+            DataError: `start` lies outside the epoch.
+        """
+        if not 0 <= start <= len(self):
+            raise DataError(
+                f"SemiSupervisedBatches: start={start} lies outside an epoch of {len(self)} "
+                "batches"
+            )
+        return (self.batch(epoch, index) for index in range(start, len(self)))

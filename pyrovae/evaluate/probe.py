@@ -1,0 +1,65 @@
+"""What the features of a trained pair tell a classifier that sees few labels (M1)."""
+
+from typing import Any
+
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ..data import Split
+from ..errors import DataError
+from ..labelled_categorical import UNKNOWN
+from ..tracing import Program
+from .latents import posterior_means
+
+
+def probe(
+    model: Program,
+    guide: Program,
+    train: Split,
+    test: Split,
+    *,
+    site: str | None = None,
+    classifier: ClassifierMixin | None = None,
+    seed: int = 0,
+) -> float:
+    """Test accuracy of a classifier that was taught on E_q[z] of the labelled data.
+
+    The pair is called as (x), and is trained without labels: M1 of the paper, whose second step
+    this is.
+
+    Args:
+        model: Pyro model of a trained pair.
+        guide: Its guide.
+        train: Labels `y` [N], -1 where they are not known; those rows are left out.
+        test: With all labels.
+        site: Name of the latent; may be left out where there is only one.
+        classifier: Of scikit-learn; by default a logistic regression on standardised features.
+        seed: Of the draws, where the guide does not state its mean.
+
+    Returns:
+        Share of the test data that are classified right.
+
+    Raises:
+        DataError: Labels are missing, or are of one class alone.
+
+    Source:
+        Semi-supervised Learning with Deep Generative Models (Kingma et al., 2014), sec. 2.1
+        ("latent-feature discriminative model"), https://arxiv.org/abs/1406.5298
+    """
+    if train.y is None or test.y is None or bool((test.y == UNKNOWN).any()):
+        raise DataError("probe needs labels: some of train's, and all of test's")
+    few = train[train.y != UNKNOWN]
+    if few.y is None or len(few.y.unique()) < 2:
+        raise DataError(
+            f"probe got {len(few)} labelled data, not of two classes; a classifier needs that"
+        )
+    known = StandardScaler(), LogisticRegression(max_iter=1000)
+    chosen: Any = make_pipeline(*known) if classifier is None else classifier
+    taught, asked = (
+        posterior_means(model, guide, split.x, site=site, seed=seed).numpy()
+        for split in (few, test)
+    )
+    chosen.fit(taught, few.y.cpu().numpy())
+    return float(chosen.score(asked, test.y.cpu().numpy()))

@@ -1,0 +1,80 @@
+"""What the priors over codes share: a distribution over a grid, which is a pair of its own."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor, nn
+
+from ...errors import ConfigError, ShapeError, SupportError
+from ...parameters import declare
+
+
+class CodePrior(nn.Module, ABC):
+    r"""Gives p(codes) with event shape `grid` and no batch axes; a plate expands it.
+
+    Its methods `model` and `guide` are a pair without latents, whose data are codes: `pyrovae.fit`
+    trains it by maximum likelihood, and the ELBO of a datum is its log p(codes), in nats.
+
+    Args:
+        grid: Shape of the codes of one datum, such as (7, 7).
+        num_codes: How many codes there are; they are whole numbers in 0..num_codes-1.
+
+    Raises:
+        ConfigError: A size is too small.
+    """
+
+    def __init__(self, grid: tuple[int, ...], num_codes: int) -> None:
+        super().__init__()
+        self.grid, self.num_codes = tuple(grid), num_codes
+        if not self.grid or any(n < 1 for n in self.grid) or num_codes < 2:
+            raise ConfigError(
+                f"{type(self).__name__} got grid={list(grid)} and num_codes={num_codes}; it needs "
+                "one axis or more, each of one or more, and two codes or more"
+            )
+
+    @abstractmethod
+    def forward(self) -> dist.TorchDistribution:
+        """The distribution p(codes), event shape `grid`."""
+
+    def model(self, codes: Tensor) -> None:
+        r"""p(codes) over a batch of codes [B, \*grid]."""
+        declare("prior", self)
+        self.check(codes)
+        with pyro.plate("data", codes.shape[0]):
+            pyro.sample("codes", self(), obs=codes)
+
+    def guide(self, codes: Tensor) -> None:
+        """Nothing is latent."""
+
+    def check(self, codes: Tensor) -> None:
+        r"""Refuse what are no codes [..., \*grid]; their values while Pyro's validation is on.
+
+        Raises:
+            ShapeError: They are of another shape.
+            SupportError: They are no whole numbers in 0..num_codes-1.
+        """
+        if tuple(codes.shape[-len(self.grid) :]) != self.grid:
+            raise ShapeError(
+                f"{type(self).__name__} is over grids of codes of shape {list(self.grid)} and got "
+                f"{list(codes.shape)}; pass [B, {', '.join(map(str, self.grid))}]"
+            )
+        if codes.is_floating_point():
+            raise SupportError(
+                f"{type(self).__name__} got codes of type {codes.dtype}; codes are whole numbers, "
+                "pass an integer tensor, such as `VQVAE.encode` gives"
+            )
+        if is_validation_enabled() and codes.numel():
+            low, high = (int(end) for end in torch.aminmax(codes))
+            if low < 0 or high >= self.num_codes:
+                raise SupportError(
+                    f"{type(self).__name__} got codes in {low}..{high}, and is over 0.."
+                    f"{self.num_codes - 1}; were they made with another quantiser?"
+                )
+
+
+CodePriorFactory = Callable[[tuple[int, ...], int], CodePrior]
+"""Builds one for a grid and a number of codes: the class itself, or a partial of it."""

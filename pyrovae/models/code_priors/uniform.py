@@ -1,0 +1,33 @@
+"""The prior under which codes are learned."""
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from .base import CodePrior
+
+
+class UniformCodes(CodePrior):
+    """All codes alike, each by itself: what a VQ-VAE is trained under.
+
+    A grid of T codes out of n then costs T log n nats, whatever they are.
+
+    Args:
+        grid: Shape of the codes of one datum.
+        num_codes: n.
+
+    Example:
+        >>> prior = UniformCodes((2, 2), 8)
+        >>> prior().log_prob(prior().sample(torch.Size([3])))
+        tensor([-8.3178, -8.3178, -8.3178])
+    """
+
+    logits: Tensor
+
+    def __init__(self, grid: tuple[int, ...], num_codes: int) -> None:
+        super().__init__(grid, num_codes)
+        self.register_buffer("logits", torch.zeros(num_codes), persistent=False)
+
+    def forward(self) -> dist.TorchDistribution:
+        each = dist.Categorical(logits=self.logits, validate_args=False)
+        return each.expand(self.grid).to_event(len(self.grid))

@@ -1,0 +1,187 @@
+"""Conditional variational autoencoder."""
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor
+
+from ..errors import ConfigError
+from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape, build
+from ..nn.condition import Condition
+from .base import Conditional, Family, check_data, decoded, latent_parts, params_of
+from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .priors import Prior, PriorFactory, StandardNormal
+
+
+class ConditionalVAE(Family):
+    r"""Conditional VAE: z ~ p(z|y), x ~ p(x|y, z); guide z ~ q(z|x, y).
+
+    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] and what is known of
+    each datum, y: classes [B] as whole numbers where `num_classes` is given, which become one-hot
+    vectors, else values [B, \*condition_shape], such as attributes or a part of an image. Every
+    bound is one on log p(x|y), and `log_evidence(pair.model, pair.guide, x, y)` estimates it.
+
+    Networks are built for one input: the encoder for x and y as `join` puts them together, the
+    decoder for the vector (z, y), y flattened.
+
+    The guide notes which classes it meets while it is trained; after that `generate` refuses the
+    others, for which the networks hold what they started with.
+
+    Args:
+        data_shape: Shape of one datum.
+        latent_dim: L.
+        num_classes: C, where y are classes 0..C-1.
+        condition_shape: Shape of one y, where they are values; networks see them as they are, so
+            bring them to a size of about one.
+        encoder: Maps [N, \*join.shape] to [N, posterior.num_parameters]: a module, or a factory
+            `encoder(in_shape, out_shape)`.
+        decoder: Maps [N, L + C] (for C the size of a y, where they are values) to [N, P * D]
+            values, as in `VAE`.
+        join: How the encoder sees x and y: `nn.AsVector` for fully connected networks,
+            `nn.AsChannels` for convolutions.
+        likelihood: Head that gives p(x|y, z); `nn.Bernoulli()` by default.
+        prior: p(z), the same for every y; `StandardNormal` by default.
+        prior_network: Maps [N, C], or [N, \*condition_shape], to the parameters of `prior_form`,
+            which is then p(z|y): a module or a factory. Give it or `prior`.
+        prior_form: Form of p(z|y): a factory `prior_form(latent_dim)`.
+        posterior: Form of q(z|x, y): a module or a factory `posterior(latent_dim)`.
+
+    Raises:
+        ConfigError: Both or none of `num_classes` and `condition_shape` are given, or both priors,
+            or a prior that is made of posteriors, which here need a y.
+        ShapeError: A batch or a network's output does not have the shape that is needed.
+        DataError: A class is out of range (checked in every call while `pyro.enable_validation`
+            is on, as it is by default), or is to be generated and was none of the training.
+        SupportError: Data lie outside the support of the likelihood (likewise).
+
+    Source:
+        Learning Structured Output Representation using Deep Conditional Generative Models (Sohn,
+        Lee & Yan, 2015), sec. 4.1, whose x and y are y and x here,
+        https://papers.nips.cc/paper/5775; classes: Semi-supervised Learning with Deep Generative
+        Models (Kingma et al., 2014), sec. 2.1, https://arxiv.org/abs/1406.5298
+
+    Example:
+        >>> vae = ConditionalVAE((1, 8, 8), latent_dim=8, num_classes=10)
+        >>> vae.generate(torch.tensor([3, 3, 7])).shape
+        torch.Size([3, 1, 8, 8])
+    """
+
+    takes_labels = True
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        latent_dim: int,
+        *,
+        num_classes: int | None = None,
+        condition_shape: Shape | None = None,
+        encoder: Network = MLP,
+        decoder: Network = MLP,
+        join: JoinFactory = AsVector,
+        likelihood: Likelihood | None = None,
+        prior: PriorFactory | Prior | None = None,
+        prior_network: Network | None = None,
+        prior_form: PosteriorFactory = DiagonalNormal,
+        posterior: PosteriorFactory | Posterior = DiagonalNormal,
+    ) -> None:
+        super().__init__()
+        self.data_shape = tuple(data_shape)
+        self.latent_dim = latent_dim
+        self.condition = Condition(num_classes, condition_shape, "ConditionalVAE")
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        if prior is not None and prior_network is not None:
+            raise ConfigError(
+                "ConditionalVAE got a prior, the same for every y, and a prior_network, which "
+                "makes one for each; give one of the two"
+            )
+        unconditional, self.posterior = latent_parts(
+            "ConditionalVAE", latent_dim, StandardNormal if prior is None else prior, posterior
+        )
+        if unconditional.needs_encoder:
+            raise ConfigError(
+                f"{type(unconditional).__name__} is made of posteriors q(z|x), and those of "
+                "ConditionalVAE are of a y too; give a prior_network, or another prior"
+            )
+        given = self.condition.shape
+        self.prior: Prior | Conditional = unconditional
+        if prior_network is not None:
+            self.prior = Conditional(prior_network, given, prior_form(latent_dim), "prior_network")
+        self.join, self.beside = join(self.data_shape, given), AsVector(latent_dim, given)
+        self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.decoder = build(decoder, self.beside.shape, params_shape)
+
+    def model(self, x: Tensor, y: Tensor) -> None:
+        """p(z|y)p(x|y, z) over a batch x [B, *data_shape] with its y [B, ...]."""
+        self.declare("decoder", "likelihood", "prior")
+        check_data(x, self.data_shape, "ConditionalVAE.model")
+        if is_validation_enabled():
+            self.likelihood.check(x)
+        given = self.condition(y, x.shape[:1])
+        with pyro.plate("data", x.shape[0]):
+            z = pyro.sample("z", self._prior(given))
+            pyro.sample("x", self._decode(z, given), obs=x)
+
+    def guide(self, x: Tensor, y: Tensor) -> None:
+        """q(z|x, y) over a batch x [B, *data_shape] with its y [B, ...]."""
+        self.declare("encoder", "posterior")
+        given = self._given(x, y, "guide")
+        if self.training and torch.is_grad_enabled():
+            self.condition.note(given)
+        with pyro.plate("data", x.shape[0]):
+            pyro.sample("z", self._encode(x, given))
+
+    def prior_given(self, y: Tensor) -> dist.TorchDistribution:
+        """The distribution p(z|y), batch shape [B], event shape [L]."""
+        return self._prior(self.condition(y, y.shape[:1])).expand(y.shape[:1])
+
+    def encode(self, x: Tensor, y: Tensor) -> dist.TorchDistribution:
+        """The distribution q(z|x, y), batch shape [B], event shape [L]."""
+        return self._encode(x, self._given(x, y, "encode"))
+
+    def decode(self, z: Tensor, y: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|y, z), event shape `data_shape`, for z [..., B, L] and y [B, ...].
+
+        One y [1, ...] serves any number of z.
+        """
+        return self._decode(z, self.condition(y, y.shape[:1]))
+
+    @torch.no_grad()
+    def generate(self, y: Tensor, *, mean: bool = True) -> Tensor:
+        """A new datum for each y [N, ...]: the mean of p(x|y, z), or a draw [N, *data_shape].
+
+        Raises:
+            DataError: A class was none of the training.
+        """
+        given = self.condition(y, y.shape[:1])
+        self.condition.check_seen(given)
+        made = self._decode(self._prior(given).expand(y.shape[:1]).sample(), given)
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, y: Tensor, *, mean: bool = True) -> Tensor:
+        """Draw z from q(z|x, y); the mean of p(x|y, z), or a draw from it [B, *data_shape]."""
+        given = self._given(x, y, "reconstruct")
+        made = self._decode(self._encode(x, given).sample(), given)
+        return made.mean if mean else made.sample()
+
+    def _given(self, x: Tensor, y: Tensor, method: str) -> Tensor:
+        check_data(x, self.data_shape, f"ConditionalVAE.{method}")
+        given: Tensor = self.condition(y, x.shape[:1])
+        return given
+
+    def _prior(self, given: Tensor) -> dist.TorchDistribution:
+        made: dist.TorchDistribution = (
+            self.prior() if isinstance(self.prior, Prior) else self.prior(given)
+        )
+        return made
+
+    def _encode(self, x: Tensor, given: Tensor) -> dist.TorchDistribution:
+        both = self.join(self.likelihood.rescale(x), given)
+        params = params_of(self.encoder, self.posterior, both, len(self.join.shape), "encoder")
+        return self.posterior(params)
+
+    def _decode(self, z: Tensor, given: Tensor) -> dist.TorchDistribution:
+        both = self.beside(z, given)
+        return decoded(self.decoder, self.likelihood, both, 1, self.data_shape)

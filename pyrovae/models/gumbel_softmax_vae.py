@@ -1,0 +1,170 @@
+"""Autoencoder with relaxed discrete codes."""
+
+from collections.abc import Sequence
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor
+from torch.distributions import relaxed_categorical
+from torch.nn.functional import one_hot
+
+from ..errors import ConfigError, ShapeError, SupportError
+from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
+from .base import Family, check_data, decoded
+
+
+class GumbelSoftmaxVAE(Family):
+    r"""Codes of which each is a point of the simplex while it trains, and a corner afterwards.
+
+    In training mode, "log_codes" (event [\*grid, n]) is the logarithm of relaxed one-hot codes y:
+    model and guide draw it from the Gumbel-softmax distribution with one temperature, under even
+    logits and under those that the encoder finds. It has a reparameterised sampler, so that any
+    objective trains the encoder, and the bound is a true one: on log p(x) **of the relaxed
+    model**, whose prior is relaxed as well. (The KL between the discrete distributions, which the
+    first paper puts in its place, makes a bound on neither.) The site holds log y, not y, since
+    float32 has no numbers for what a low temperature leaves of the other codes.
+
+    In evaluation mode "codes" (event `grid`, whole numbers) is categorical on both sides, and what
+    is measured is a bound on log p(x) **of the discrete model**. So call `.eval()` before
+    `log_evidence`; `fit` does so for its validation.
+
+    Args:
+        data_shape: Shape of one datum.
+        grid: Shape of its codes.
+        num_codes: n.
+        encoder: Maps [N, \*data_shape] to logits [N, \*grid, n]: a module or a factory.
+        decoder: Maps codes [N, \*grid, n], one-hot or relaxed, to P values per element of a
+            datum, P first: a module or a factory. Its first layer holds the codes' vectors.
+        likelihood: Head that turns them into p(x|c); `nn.Bernoulli()` by default.
+        temperature: Of the relaxation; in `self.temperature`, a tensor that a schedule may write
+            in place: `train.Anneal(vae.temperature, 1.0, 0.5, epochs=20)`.
+
+    Raises:
+        ConfigError: A size or the temperature is too small.
+        ShapeError: A batch or a network's output does not have the shape that is needed.
+        SupportError: Data lie outside the support of the likelihood, or codes outside 0..n-1.
+
+    Source:
+        Categorical Reparameterization with Gumbel-Softmax (Jang et al., 2017), sec. 2,
+        https://arxiv.org/abs/1611.01144; The Concrete Distribution (Maddison et al., 2017),
+        app. C.3 (the relaxed prior, the logarithm), https://arxiv.org/abs/1611.00712
+
+    Example:
+        >>> vae = GumbelSoftmaxVAE((1, 8, 8), (4,), num_codes=8)
+        >>> vae.encode(torch.zeros(3, 1, 8, 8)).shape, vae.generate(2).shape
+        (torch.Size([3, 4]), torch.Size([2, 1, 8, 8]))
+    """
+
+    temperature: Tensor
+    logits: Tensor
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        grid: Sequence[int] = (4, 4),
+        *,
+        num_codes: int = 64,
+        encoder: Network = MLP,
+        decoder: Network = MLP,
+        likelihood: Likelihood | None = None,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.data_shape, self.grid, self.num_codes = tuple(data_shape), tuple(grid), num_codes
+        if not self.grid or min(self.grid) < 1 or num_codes < 2 or not temperature > 0:
+            raise ConfigError(
+                f"GumbelSoftmaxVAE got grid={list(grid)}, num_codes={num_codes} and temperature="
+                f"{temperature}; it needs a shape such as (4, 4), 2 or more, and a number above 0"
+            )
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.encoder = build(encoder, self.data_shape, (*self.grid, num_codes))
+        self.decoder = build(decoder, (*self.grid, num_codes), params_shape)
+        self.register_buffer("temperature", torch.tensor(float(temperature)))
+        self.register_buffer("logits", torch.zeros(*self.grid, num_codes), persistent=False)
+
+    def model(self, x: Tensor) -> None:
+        """p(c)p(x|c) over a batch x [B, *data_shape]."""
+        self.declare("decoder", "likelihood")
+        check_data(x, self.data_shape, "GumbelSoftmaxVAE.model")
+        if is_validation_enabled():
+            self.likelihood.check(x)
+        with pyro.plate("data", x.shape[0]):
+            pyro.sample("x", self._decoded(self._codes(self.logits)), obs=x)
+
+    def guide(self, x: Tensor) -> None:
+        """q(c|x) over a batch x [B, *data_shape]."""
+        self.declare("encoder")
+        check_data(x, self.data_shape, "GumbelSoftmaxVAE.guide")
+        logits = self._encoded(x)
+        with pyro.plate("data", x.shape[0]):
+            self._codes(logits)
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        """The likeliest codes of data x [B, *data_shape], whole numbers [B, *grid]."""
+        check_data(x, self.data_shape, "GumbelSoftmaxVAE.encode")
+        return self._encoded(x).argmax(-1)
+
+    def decode(self, codes: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|c), event shape `data_shape`, for codes [..., *grid]."""
+        if tuple(codes.shape[-len(self.grid) :]) != self.grid:
+            raise ShapeError(
+                f"GumbelSoftmaxVAE.decode got codes of shape {list(codes.shape)}, and a datum has "
+                f"a grid of {list(self.grid)}; pass [..., {', '.join(map(str, self.grid))}]"
+            )
+        if codes.is_floating_point() or not bool(((codes >= 0) & (codes < self.num_codes)).all()):
+            raise SupportError(
+                f"GumbelSoftmaxVAE.decode got codes that are no whole numbers in 0.."
+                f"{self.num_codes - 1}; pass what `encode` gives"
+            )
+        return self._decoded(self._one_hot(codes))
+
+    @torch.no_grad()
+    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+        """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape]."""
+        each = dist.Categorical(logits=self.logits, validate_args=False)
+        made = self.decode(each.sample(torch.Size([n])))
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
+        """Decode the likeliest codes; the mean of p(x|c), or a draw from it [B, *data_shape]."""
+        made = self.decode(self.encode(x))
+        return made.mean if mean else made.sample()
+
+    def _codes(self, logits: Tensor) -> Tensor:
+        """Codes [..., *grid, n], drawn at a site: relaxed in training mode, else one-hot."""
+        axes = len(self.grid)
+        if self.training:
+            relaxed = _LogRelaxed(self.temperature, logits=logits, validate_args=False)
+            return pyro.sample("log_codes", relaxed.to_event(axes)).exp()
+        fixed = dist.Categorical(logits=logits, validate_args=False)
+        return self._one_hot(pyro.sample("codes", fixed.to_event(axes)))
+
+    def _one_hot(self, codes: Tensor) -> Tensor:
+        return one_hot(codes, self.num_codes).to(self.logits.dtype)
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        """Logits of the codes of x [B, *grid, n]."""
+        logits: Tensor = one_batch_axis(
+            self.encoder, self.likelihood.rescale(x), len(self.data_shape)
+        )
+        wanted = (*self.grid, self.num_codes)
+        if tuple(logits.shape[1:]) != wanted:
+            raise ShapeError(
+                f"the encoder gave shape {list(logits.shape)} for {len(x)} data; a grid of "
+                f"{list(self.grid)} codes out of {self.num_codes} needs logits "
+                f"[N, {', '.join(map(str, wanted))}]"
+            )
+        return logits
+
+    def _decoded(self, codes: Tensor) -> dist.TorchDistribution:
+        return decoded(self.decoder, self.likelihood, codes, len(self.grid) + 1, self.data_shape)
+
+
+class _LogRelaxed(relaxed_categorical.ExpRelaxedCategorical, TorchDistributionMixin):
+    """The logarithm of a relaxed one-hot code, to Pyro."""

@@ -1,0 +1,188 @@
+"""Variational autoencoder with a mixture of normals for clusters (VaDE)."""
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from sklearn.mixture import GaussianMixture
+from torch import Tensor
+
+from ..collapsed_categorical import CollapsedCategorical
+from ..errors import ConfigError, DataError
+from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
+from .base import Family, check_data, decoded, latent_parts, params_of
+from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .priors import MixturePrior
+
+
+class MixtureVAE(Family):
+    r"""c ~ Categorical(pi), z ~ N(m_c, s_c^2), x ~ p(x|z); guide z ~ q(z|x), c ~ p(c|z).
+
+    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with the sites "c" (a
+    cluster), "z" and "x" in the plate "data". Given z the guide's c is the exact posterior of the
+    model, so that log w = log p(x, z) - log q(z|x) whatever c is drawn: one draw is the whole sum
+    over the components, in value and in gradient, and every objective enumerates them so. It is
+    the bound of `VAE(prior=MixturePrior)`, with the cluster as a latent of its own. Weights of the
+    KL terms, as `Beta` has them, must be equal for "c" and "z": only their sum does not depend on
+    the draw.
+
+    From random weights the components often share all data. Train a `VAE` or an autoencoder
+    first, load its encoder and decoder, and call `start`.
+
+    Args:
+        data_shape: Shape of one datum.
+        latent_dim: L.
+        num_clusters: C, the components.
+        encoder: Maps [N, \*data_shape] to [N, posterior.num_parameters], as in `VAE`.
+        decoder: Maps [N, L] to [N, P * D] values, as in `VAE`.
+        likelihood: Head that gives p(x|z); `nn.Bernoulli()` by default.
+        posterior: Form of q(z|x): a module or a factory `posterior(latent_dim)`.
+
+    Raises:
+        ConfigError: There are fewer than two clusters.
+        ShapeError: A batch or a network's output does not have the shape that is needed.
+        SupportError: Data lie outside the support of the likelihood (checked in every call while
+            `pyro.enable_validation` is on, as it is by default).
+
+    Source:
+        Variational Deep Embedding (Jiang et al., 2017), eqs. 1-10 and 16 for the posterior of c,
+        https://arxiv.org/abs/1611.05148
+
+    Example:
+        >>> vae = MixtureVAE((1, 8, 8), latent_dim=4, num_clusters=10)
+        >>> vae.generate(torch.tensor([3, 3, 7])).shape
+        torch.Size([3, 1, 8, 8])
+        >>> vae.clusters(torch.zeros(5, 1, 8, 8)).shape
+        torch.Size([5, 10])
+    """
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        latent_dim: int,
+        num_clusters: int,
+        *,
+        encoder: Network = MLP,
+        decoder: Network = MLP,
+        likelihood: Likelihood | None = None,
+        posterior: PosteriorFactory | Posterior = DiagonalNormal,
+    ) -> None:
+        super().__init__()
+        if num_clusters < 2:
+            raise ConfigError(f"MixtureVAE got num_clusters={num_clusters}; it needs at least 2")
+        self.data_shape = tuple(data_shape)
+        self.latent_dim, self.num_clusters = latent_dim, num_clusters
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.prior = MixturePrior(latent_dim, num_components=num_clusters)
+        _, self.posterior = latent_parts("MixtureVAE", latent_dim, self.prior, posterior)
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
+        self.decoder = build(decoder, (latent_dim,), params_shape)
+
+    def model(self, x: Tensor) -> None:
+        """p(c)p(z|c)p(x|z) over a batch x [B, *data_shape]."""
+        self.declare("decoder", "likelihood", "prior")
+        check_data(x, self.data_shape, "MixtureVAE.model")
+        if is_validation_enabled():
+            self.likelihood.check(x)
+        with pyro.plate("data", x.shape[0]):
+            weights = dist.Categorical(logits=self.prior.logits, validate_args=False)
+            c = pyro.sample("c", weights)
+            z = pyro.sample("z", self.component(c))
+            pyro.sample("x", self.decode(z), obs=x)
+
+    def guide(self, x: Tensor) -> None:
+        """q(z|x)p(c|z) over a batch x [B, *data_shape]."""
+        self.declare("encoder", "posterior", "prior")
+        check_data(x, self.data_shape, "MixtureVAE.guide")
+        with pyro.plate("data", x.shape[0]):
+            z = pyro.sample("z", self.encode(x))
+            pyro.sample("c", CollapsedCategorical(self.log_clusters_given(z)))
+
+    def component(self, c: Tensor) -> dist.TorchDistribution:
+        """The distribution p(z|c), batch shape [...] as c's, event shape [L]."""
+        scale = self.prior.log_scale.exp()
+        return dist.Normal(self.prior.loc[c], scale[c], validate_args=False).to_event(1)
+
+    def encode(self, x: Tensor) -> dist.TorchDistribution:
+        """The distribution q(z|x), batch shape [B], event shape [L]."""
+        seen = self.likelihood.rescale(x)
+        params = params_of(self.encoder, self.posterior, seen, len(self.data_shape), "encoder")
+        return self.posterior(params)
+
+    def decode(self, z: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
+        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
+
+    def log_clusters_given(self, z: Tensor) -> Tensor:
+        """log p(c|z) for z [..., L], in nats [..., C]."""
+        each = torch.arange(self.num_clusters, device=z.device)
+        log_joint = self.component(each).log_prob(z.unsqueeze(-2)) + self.prior.logits
+        return log_joint.log_softmax(-1)
+
+    @torch.no_grad()
+    def clusters(self, x: Tensor, *, num_draws: int = 10) -> Tensor:
+        """The probabilities of the clusters, E_q(z|x)[p(c|z)], for x [B, *data_shape] [B, C]."""
+        check_data(x, self.data_shape, "MixtureVAE.clusters")
+        z = self.encode(x).sample(torch.Size([num_draws]))
+        return self.log_clusters_given(z).exp().mean(0)
+
+    @torch.no_grad()
+    def start(self, x: Tensor, *, seed: int = 0, num_starts: int = 5) -> None:
+        """Put the components where the codes of data x [N, *data_shape] lie.
+
+        They are those of scikit-learn's `GaussianMixture` with diagonal covariances.
+
+        Args:
+            x: Training data, at least as many as there are clusters.
+            seed: Of its starts.
+            num_starts: The best of so many is taken.
+
+        Raises:
+            DataError: There are too few data.
+        """
+        check_data(x, self.data_shape, "MixtureVAE.start")
+        if len(x) < self.num_clusters:
+            raise DataError(
+                f"MixtureVAE.start got {len(x)} data for {self.num_clusters} clusters; give more"
+            )
+        codes = self.encode(x).sample().double().cpu().numpy()
+        found = GaussianMixture(
+            self.num_clusters, covariance_type="diag", n_init=num_starts, random_state=seed
+        ).fit(codes)
+        for own, value in (
+            (self.prior.loc, found.means_),
+            (self.prior.log_scale, found.covariances_**0.5),
+            (self.prior.logits, found.weights_),
+        ):
+            tensor = torch.as_tensor(value)
+            own.copy_(tensor if own is self.prior.loc else tensor.log())
+
+    @torch.no_grad()
+    def generate(self, c: Tensor | int, *, mean: bool = True) -> Tensor:
+        """A new datum for each cluster c [N], or N of clusters drawn by their weights.
+
+        Returns:
+            The mean of p(x|z) with z from the component, or a draw from it [N, *data_shape].
+
+        Raises:
+            DataError: There is no such cluster.
+        """
+        if isinstance(c, int):
+            which = self.prior.logits.softmax(-1).multinomial(c, replacement=True)
+        elif bool(((c < 0) | (c >= self.num_clusters)).any()):
+            raise DataError(
+                f"MixtureVAE.generate got clusters from {int(c.min())} to {int(c.max())}; there "
+                f"are 0..{self.num_clusters - 1}"
+            )
+        else:
+            which = c
+        made = self.decode(self.component(which).sample())
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
+        """Draw z from q(z|x); the mean of p(x|z), or a draw from it [B, *data_shape]."""
+        check_data(x, self.data_shape, "MixtureVAE.reconstruct")
+        made = self.decode(self.encode(x).sample())
+        return made.mean if mean else made.sample()

@@ -1,0 +1,249 @@
+"""Variational autoencoder of data of which parts are missing."""
+
+import math
+from collections.abc import Iterator
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor
+
+from ..errors import DataError, ShapeError
+from ..nn import MLP, Bernoulli, Join, JoinFactory, Likelihood, Network, Shape, build
+from .base import Family, check_data, decoded, latent_parts, params_of
+from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .priors import Prior, PriorFactory, StandardNormal
+
+
+class PartialVAE(Family):
+    r"""VAE of partly observed data: z ~ p(z), x ~ p(x|z); guide z ~ q(z|x observed).
+
+    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] and its mask, bool and
+    of the same shape, True where a value was observed. The site "x" scores the observed elements
+    alone, which is exact: they are independent given z. So every bound is one on the log-density
+    of what was observed, and what stands in the other places does not matter, be it NaN. This is
+    the likelihood of data that are missing at random: whether a value is missing may depend on
+    what was observed, not on the value itself.
+
+    With the objective `IWAE(K)` it is what Mattei and Frellsen call MIWAE. (`objectives.MIWAE` is
+    another estimator of that name.)
+
+    Args:
+        data_shape: Shape of one datum.
+        latent_dim: L.
+        encoder: Maps [N, \*in_shape] to [N, posterior.num_parameters]: a module, or a factory
+            `encoder(in_shape, out_shape)`. It sees the data in the units of `Likelihood.rescale`,
+            with zeros in the place of what is missing.
+        decoder: Maps [N, L] to [N, P * D] values, as in `VAE`.
+        join: How the encoder sees the mask beside the data, so that it can tell a zero from
+            nothing: `nn.AsVector`, or `nn.AsChannels` for convolutions; None: not at all.
+        likelihood: Head that gives p(x|z); `nn.Bernoulli()` by default.
+        prior: p(z): a module or a factory `prior(latent_dim)`.
+        posterior: Form of q(z|x): a module or a factory `posterior(latent_dim)`.
+
+    Raises:
+        ConfigError: See `VAE`.
+        ShapeError: A batch, a mask or a network's output does not have the shape that is needed.
+        DataError: A row is missing altogether (checked by the guide while
+            `pyro.enable_validation` is on, as it is by default).
+        SupportError: Observed data lie outside the support of the likelihood (likewise).
+
+    Source:
+        MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets (Mattei &
+        Frellsen, 2019), https://arxiv.org/abs/1812.02633; zeros and masks for the encoder: EDDI
+        (Ma et al., 2019), sec. 3.2, https://arxiv.org/abs/1809.11142
+
+    Example:
+        >>> vae = PartialVAE((1, 8, 8), latent_dim=8)
+        >>> x, mask = torch.ones(3, 1, 8, 8), torch.rand(3, 1, 8, 8) < 0.5
+        >>> vae.impute(x, mask, num_particles=10).shape
+        torch.Size([3, 1, 8, 8])
+    """
+
+    takes_labels = True
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        latent_dim: int,
+        *,
+        encoder: Network = MLP,
+        decoder: Network = MLP,
+        join: JoinFactory | None = None,
+        likelihood: Likelihood | None = None,
+        prior: PriorFactory | Prior = StandardNormal,
+        posterior: PosteriorFactory | Posterior = DiagonalNormal,
+    ) -> None:
+        super().__init__()
+        self.data_shape = tuple(data_shape)
+        self.latent_dim = latent_dim
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.prior, self.posterior = latent_parts("PartialVAE", latent_dim, prior, posterior)
+        self.prior.shape_for(self.data_shape, self.likelihood.bounds)
+        self.join: Join | None = None if join is None else join(self.data_shape, self.data_shape)
+        self.in_shape = self.data_shape if self.join is None else self.join.shape
+        out_shape = (self.posterior.num_parameters,)
+        if self.join is None:
+            self.encoder = build(encoder, self.data_shape, out_shape)
+        else:
+            self.encoder = self.join.build(encoder, out_shape)
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.decoder = build(decoder, (latent_dim,), params_shape)
+
+    def model(self, x: Tensor, mask: Tensor) -> None:
+        """p(z)p(x observed|z) over a batch x [B, *data_shape] and its mask, of the same shape."""
+        self.declare("decoder", "likelihood", "prior")
+        if self.prior.needs_encoder:
+            self.declare("encoder", "posterior")
+        self._check(x, mask, "model")
+        if is_validation_enabled():
+            self.likelihood.check(torch.where(mask, x, self.likelihood.stand_in))
+        with pyro.plate("data", x.shape[0]):
+            z = pyro.sample("z", self._prior())
+            pyro.sample("x", self.decode(z, mask), obs=x)
+
+    def guide(self, x: Tensor, mask: Tensor) -> None:
+        """q(z|x observed) over a batch x [B, *data_shape] and its mask, of the same shape."""
+        self.declare("encoder", "posterior")
+        self._check(x, mask, "guide")
+        if is_validation_enabled():
+            _check_rows(mask)
+        with pyro.plate("data", x.shape[0]):
+            pyro.sample("z", self.encode(x, mask))
+
+    def encode(self, x: Tensor, mask: Tensor) -> dist.TorchDistribution:
+        """The distribution q(z|x observed), batch shape [B], event shape [L]."""
+        self._check(x, mask, "encode")
+        seen = torch.where(mask, self.likelihood.rescale(x), 0.0)
+        if self.join is not None:
+            seen = self.join(seen, mask)
+        params = params_of(self.encoder, self.posterior, seen, len(self.in_shape), "encoder")
+        return self.posterior(params)
+
+    def decode(self, z: Tensor, mask: Tensor | None = None) -> dist.TorchDistribution:
+        """The distribution p(x|z), event shape `data_shape`, for z [..., L].
+
+        With a mask [B, *data_shape] and z [..., B, L] it scores what was observed; draws and mean
+        are of whole data in any case.
+        """
+        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape, mask)
+
+    @torch.no_grad()
+    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
+        made = self.decode(self._prior().sample(torch.Size([n])))
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, mask: Tensor, *, mean: bool = True) -> Tensor:
+        """Draw z from q(z|x observed); the mean of p(x|z), or a draw from it, of whole data.
+
+        What was observed is reconstructed too; `impute` keeps it.
+        """
+        made = self.decode(self.encode(x, mask).sample())
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def impute(
+        self, x: Tensor, mask: Tensor, *, num_particles: int = 1000, at_once: int = 2**22
+    ) -> Tensor:
+        """x with the mean of p(missing|observed) where values are missing [B, *data_shape].
+
+        By self-normalised importance sampling with the guide as proposal. Its bias falls with K;
+        `log_evidence` tells of the same weights whether they are to be trusted.
+
+        Args:
+            x: Data [B, *data_shape].
+            mask: Where they were observed, bool, of the same shape.
+            num_particles: K.
+            at_once: Elements that are decoded at once (at least those of one datum).
+
+        Raises:
+            ShapeError: `num_particles` is below one, or see `PartialVAE`.
+
+        Source:
+            MIWAE (Mattei & Frellsen, 2019), sec. 4.1
+        """
+        found = []
+        for some, seen in self._blocks(x, mask, num_particles, at_once):
+            _, made, log_w = self._weigh(some, seen, num_particles)
+            weights = log_w.softmax(0).reshape(log_w.shape + (1,) * len(self.data_shape))
+            found.append(torch.where(seen, some, (weights * made.mean).sum(0)))
+        return torch.cat(found)
+
+    @torch.no_grad()
+    def imputations(
+        self,
+        x: Tensor,
+        mask: Tensor,
+        n: int,
+        *,
+        num_particles: int = 1000,
+        at_once: int = 2**22,
+    ) -> Tensor:
+        """Multiple imputation: n times x, filled by draws of p(missing|observed) [n, B, ...].
+
+        By sampling importance resampling: z is drawn among K particles by weight, and what is
+        missing from p(x|z). Draws of one datum may share a particle.
+
+        Args:
+            x: See `impute`, as for the other arguments.
+            mask: Likewise.
+            n: How many.
+            num_particles: K, better many times n.
+            at_once: See `impute`.
+
+        Source:
+            MIWAE (Mattei & Frellsen, 2019), sec. 4.2
+        """
+        found = []
+        for some, seen in self._blocks(x, mask, num_particles, at_once):
+            z, _, log_w = self._weigh(some, seen, num_particles)
+            chosen = dist.Categorical(logits=log_w.T).sample(torch.Size([n]))  # [n, b]
+            z = z.gather(0, chosen.unsqueeze(-1).expand(-1, -1, self.latent_dim))
+            found.append(torch.where(seen, some, self.decode(z).sample()))
+        return torch.cat(found, 1)
+
+    def _blocks(
+        self, x: Tensor, mask: Tensor, num_particles: int, at_once: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        self._check(x, mask, "impute")
+        if num_particles < 1:
+            raise ShapeError(f"num_particles is {num_particles}, and must be at least 1")
+        rows = max(1, at_once // (num_particles * math.prod(self.data_shape)))
+        return zip(x.split(rows), mask.split(rows), strict=True)
+
+    def _weigh(
+        self, x: Tensor, mask: Tensor, num_particles: int
+    ) -> tuple[Tensor, dist.TorchDistribution, Tensor]:
+        """z [K, B, L], p(x|z), and the log-weights [K, B]."""
+        q = self.encode(x, mask)
+        z = q.sample(torch.Size([num_particles]))
+        made = self.decode(z, mask)
+        return z, made, made.log_prob(x) + self._prior().log_prob(z) - q.log_prob(z)
+
+    def _prior(self) -> dist.TorchDistribution:
+        # A prior made of posteriors takes those of whole data.
+        return self.prior.with_encoder(lambda u: self.encode(u, torch.ones_like(u).bool()))
+
+    def _check(self, x: Tensor, mask: Tensor, method: str) -> None:
+        check_data(x, self.data_shape, f"PartialVAE.{method}")
+        if mask.shape != x.shape or mask.dtype != torch.bool:
+            kind = str(mask.dtype).removeprefix("torch.")
+            raise ShapeError(
+                f"PartialVAE.{method} got a mask of shape {list(mask.shape)} and dtype {kind} for "
+                f"data of shape {list(x.shape)}; it needs bool of the same shape, True where a "
+                "value was observed, as data.missing and data.arrays(..., missing=True) make it"
+            )
+
+
+def _check_rows(mask: Tensor) -> None:
+    seen = mask.flatten(1).any(1)
+    if not bool(seen.all()):
+        bad = (~seen).nonzero().flatten()
+        raise DataError(
+            f"PartialVAE.guide got {len(bad)} of {len(seen)} rows of which nothing was observed, "
+            f"the first is row {int(bad[0])}; drop them, which changes no likelihood, and look "
+            "whether the mask is True where data ARE there"
+        )

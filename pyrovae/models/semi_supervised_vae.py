@@ -1,0 +1,235 @@
+"""Semi-supervised variational autoencoder (M2)."""
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from ..errors import ConfigError, DataError, ShapeError
+from ..labelled_categorical import UNKNOWN, LabelledCategorical
+from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape, build
+from ..nn.base import one_batch_axis
+from ..nn.condition import Condition
+from ..penalty import penalty
+from .base import Family, check_data, decoded, latent_parts, params_of
+from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .priors import Prior, PriorFactory, StandardNormal
+
+
+class SemiSupervisedVAE(Family):
+    r"""M2: y ~ Categorical(1/C), z ~ p(z), x ~ p(x|y, z); guide y ~ q(y|x), z ~ q(z|x, y).
+
+    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with labels y [B]: a
+    class 0..C-1, or -1 where it is not known. In the guide a known class is certain, so that
+    every bound is one on log p(x, y) for labelled and one on log p(x) for unlabelled data, in one
+    objective. `StratifiedELBO(C)` sums over the classes exactly (as Pyro's `TraceEnum_ELBO` does);
+    other objectives draw y and follow its score.
+
+    Nothing in those bounds teaches q(y|x) at the labelled data, where it is not used. That is
+    what the penalty "classification" is for: -log q(y|x), times `classification_weight`.
+
+    Args:
+        data_shape: Shape of one datum.
+        latent_dim: L.
+        num_classes: C.
+        encoder: Maps [N, \*join.shape] to [N, posterior.num_parameters]: a module, or a factory
+            `encoder(in_shape, out_shape)`.
+        decoder: Maps [N, L + C] to [N, P * D] values, as in `VAE`.
+        classifier: Maps [N, \*data_shape] to logits [N, C]: a module or a factory.
+        join: How the encoder sees x and the class, as in `ConditionalVAE`.
+        likelihood: Head that gives p(x|y, z); `nn.Bernoulli()` by default.
+        prior: p(z): a module or a factory `prior(latent_dim)`.
+        posterior: Form of q(z|x, y): a module or a factory `posterior(latent_dim)`.
+        classification_weight: Of -log q(y|x) for a labelled datum, in units of a datum's nats.
+            The paper takes a tenth of the ratio of all data to labelled data.
+
+    Raises:
+        ConfigError: There are fewer than two classes, the weight is negative, or the prior is one
+            that is made of posteriors, which here need a class.
+        ShapeError: A batch or a network's output does not have the shape that is needed.
+        DataError: A label is out of range (checked in every call while `pyro.enable_validation`
+            is on, as it is by default), or a class is to be generated that no label named.
+        SupportError: Data lie outside the support of the likelihood (likewise).
+
+    Source:
+        Semi-supervised Learning with Deep Generative Models (Kingma et al., 2014), eqs. 6-9,
+        https://arxiv.org/abs/1406.5298
+
+    Example:
+        >>> from pyrovae.objectives import StratifiedELBO
+        >>> vae = SemiSupervisedVAE((1, 8, 8), latent_dim=4, num_classes=10)
+        >>> x, y = torch.zeros(3, 1, 8, 8), torch.tensor([7, -1, -1])
+        >>> StratifiedELBO(10).per_datum(vae.model, vae.guide, x, y).shape
+        torch.Size([3])
+        >>> vae.predict(x).probs.shape
+        torch.Size([3, 10])
+    """
+
+    takes_labels = True
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        latent_dim: int,
+        num_classes: int,
+        *,
+        encoder: Network = MLP,
+        decoder: Network = MLP,
+        classifier: Network = MLP,
+        join: JoinFactory = AsVector,
+        likelihood: Likelihood | None = None,
+        prior: PriorFactory | Prior = StandardNormal,
+        posterior: PosteriorFactory | Posterior = DiagonalNormal,
+        classification_weight: float = 50.0,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if num_classes < 2 or not classification_weight >= 0:
+            raise ConfigError(
+                f"{name} got num_classes={num_classes} and classification_weight="
+                f"{classification_weight}; it needs at least 2 and a weight of 0 or more"
+            )
+        self.data_shape = tuple(data_shape)
+        self.latent_dim, self.num_classes = latent_dim, num_classes
+        self.classification_weight = classification_weight
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.prior, self.posterior = latent_parts(name, latent_dim, prior, posterior)
+        if self.prior.needs_encoder:
+            raise ConfigError(
+                f"{type(self.prior).__name__} is made of posteriors q(z|x), and those of {name} "
+                "are of a class too; take another prior"
+            )
+        self.condition = Condition(num_classes, None, name)
+        self.join = join(self.data_shape, self.condition.shape)
+        self.beside = AsVector(latent_dim, self.condition.shape)
+        self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.decoder = build(decoder, self.beside.shape, params_shape)
+        self.classifier = build(classifier, self.data_shape, (num_classes,))
+
+    def model(self, x: Tensor, y: Tensor) -> None:
+        """p(y)p(z)p(x|y, z) over a batch x [B, *data_shape] with labels y [B]."""
+        self.declare("decoder", "likelihood", "prior")
+        labels = self._checked(x, y, "model")
+        if is_validation_enabled():
+            self.likelihood.check(x)
+        classes = self._logits_of_prior(x)
+        with pyro.plate("data", x.shape[0]):
+            drawn = pyro.sample("y", dist.Categorical(logits=classes, validate_args=False))
+            z = pyro.sample("z", self.prior())
+            # The guide draws a known label, so that this tells the two apart in `simulate` alone.
+            known = torch.where(labels == UNKNOWN, drawn, labels)
+            pyro.sample("x", self._decode(z, self._one_hot(known)), obs=x)
+
+    def guide(self, x: Tensor, y: Tensor) -> None:
+        """q(y|x)q(z|x, y) over a batch x [B, *data_shape] with labels y [B]."""
+        self.declare("encoder", "posterior", "classifier")
+        labels = self._checked(x, y, "guide")
+        if self.training and torch.is_grad_enabled():
+            self.condition.note(self._one_hot(labels))
+        logits = self._classified(x)
+        with pyro.plate("data", x.shape[0]):
+            told = LabelledCategorical(logits, labels)
+            drawn = pyro.sample("y", told, infer={"enumerate": "parallel"})
+            pyro.sample("z", self._encode(x, self._one_hot(drawn)))
+            if self.classification_weight > 0:
+                wrong = cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="none")
+                penalty("classification", self.classification_weight * wrong)
+
+    def predict(self, x: Tensor) -> dist.Categorical:
+        """The distribution q(y|x), batch shape [B]."""
+        check_data(x, self.data_shape, f"{type(self).__name__}.predict")
+        return dist.Categorical(logits=self._classified(x), validate_args=False)
+
+    def encode(self, x: Tensor, y: Tensor) -> dist.TorchDistribution:
+        """The distribution q(z|x, y) for known classes y [B], batch shape [B], event shape [L]."""
+        return self._encode(x, self._one_hot(self._known(x, y, "encode")))
+
+    def decode(self, z: Tensor, y: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|y, z), event shape `data_shape`, for z [..., B, L] and y [B]."""
+        return self._decode(z, self.condition(y, y.shape[:1]))
+
+    @torch.no_grad()
+    def generate(self, y: Tensor | int, *, mean: bool = True) -> Tensor:
+        """A new datum for each class y [N], or N of classes drawn at random.
+
+        Returns:
+            The mean of p(x|y, z) with z from the prior, or a draw from it [N, *data_shape].
+
+        Raises:
+            DataError: A class is out of range, or is one that no label of the training named.
+        """
+        if isinstance(y, int):
+            uniform = torch.ones(self.num_classes, device=self.condition.classes.device)
+            given = self._one_hot(uniform.multinomial(y, replacement=True))
+        else:
+            given = self.condition(y, y.shape[:1])
+            self.condition.check_seen(given)
+        made = self._decode(self.prior().expand(given.shape[:1]).sample(), given)
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, y: Tensor | None = None, *, mean: bool = True) -> Tensor:
+        """Draw z from q(z|x, y); the mean of p(x|y, z), or a draw from it [B, *data_shape].
+
+        Without y [B], and where it is -1, the likeliest class stands in.
+        """
+        likeliest = self.predict(x).probs.argmax(-1)
+        if y is not None:
+            y = self._checked(x, y, "reconstruct")
+            likeliest = torch.where(y == UNKNOWN, likeliest, y)
+        given = self._one_hot(likeliest)
+        made = self._decode(self._encode(x, given).sample(), given)
+        return made.mean if mean else made.sample()
+
+    def _checked(self, x: Tensor, y: Tensor, method: str) -> Tensor:
+        where = f"{type(self).__name__}.{method}"
+        check_data(x, self.data_shape, where)
+        if y.shape != x.shape[:1] or y.is_floating_point():
+            raise ShapeError(
+                f"{where} got {y.dtype} labels of shape {list(y.shape)} for {len(x)} data; it "
+                f"needs whole numbers [{len(x)}], -1 where the class is not known"
+            )
+        if is_validation_enabled() and bool(((y < UNKNOWN) | (y >= self.num_classes)).any()):
+            raise DataError(
+                f"{where} got labels from {int(y.min())} to {int(y.max())}, and num_classes="
+                f"{self.num_classes} allows 0..{self.num_classes - 1}, and -1 for unknown; number "
+                "the classes from 0, or build it for more of them"
+            )
+        return y
+
+    def _known(self, x: Tensor, y: Tensor, method: str) -> Tensor:
+        y = self._checked(x, y, method)
+        if is_validation_enabled() and bool((y == UNKNOWN).any()):
+            raise DataError(
+                f"{type(self).__name__}.{method} got a datum without a label, and z depends on "
+                "it; give y, such as `predict(x).probs.argmax(-1)`"
+            )
+        return y
+
+    def _one_hot(self, y: Tensor) -> Tensor:  # [...] -> [..., C]; zeros where it is not known
+        return (y.unsqueeze(-1) == self.condition.classes).to(self.condition.classes.dtype)
+
+    def _logits_of_prior(self, x: Tensor) -> Tensor:
+        return x.new_zeros(self.num_classes, dtype=self.condition.classes.dtype)
+
+    def _classified(self, x: Tensor) -> Tensor:  # [B, C]
+        seen = self.likelihood.rescale(x)
+        logits: Tensor = one_batch_axis(self.classifier, seen, len(self.data_shape))
+        if logits.shape != (len(x), self.num_classes):
+            raise ShapeError(
+                f"the classifier gave shape {list(logits.shape)} for {len(x)} data; it needs "
+                f"logits [N, {self.num_classes}]"
+            )
+        return logits.log_softmax(-1)
+
+    def _encode(self, x: Tensor, given: Tensor) -> dist.TorchDistribution:
+        both = self.join(self.likelihood.rescale(x), given)
+        params = params_of(self.encoder, self.posterior, both, len(self.join.shape), "encoder")
+        return self.posterior(params)
+
+    def _decode(self, z: Tensor, given: Tensor) -> dist.TorchDistribution:
+        both = self.beside(z, given)
+        return decoded(self.decoder, self.likelihood, both, 1, self.data_shape)

@@ -1,0 +1,207 @@
+"""Autoencoder with discrete codes."""
+
+from collections.abc import Sequence
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor
+
+from ..errors import ConfigError, ShapeError
+from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
+from ..nn.quantizers import MovingAverageCodebook, Quantizer, perplexity, usage
+from ..penalty import penalty
+from .base import Family, check_data, decoded
+from .code_priors import CodePrior, CodePriorFactory, UniformCodes
+
+
+class VQVAE(Family):
+    r"""Codes c ~ p(c), x ~ p(x|c); the guide is one code for each datum: VQ-VAE.
+
+    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape], with three sites inside
+    the plate "data":
+
+    - "codes", whole numbers with event shape `grid`; p(c) is the prior, q(c|x) a point mass at
+      the codes of x;
+    - "z", the vectors that the codes stand for (event [\*grid, D]): a point mass on both sides,
+      whose log-density is 0;
+    - "x" given z.
+
+    So the bound is log p(x|c) + log p(c) at the code of x, one term of the sum over all codes that
+    is p(x): a true bound on log p(x), in nats, whatever the particles (all are alike, one
+    suffices), and what `log_evidence` gives. Gradients reach the encoder through the value of
+    "z", which the guide hands to the decoder: straight through, as if it were the encoder's
+    output. What training pays besides (commitment, the codebook's distance) is a `penalty`.
+
+    Under the uniform prior log p(c) is a constant. Learn a better one afterwards, on the codes:
+    `prior = AutoregressiveCodes(vae.grid, vae.num_codes)`, `fit(prior.model, prior.guide,
+    vae.encode(x), ...)`, `vae.prior = prior`; or from the start, by giving it here.
+
+    Objectives that hold the draws fixed (RWS, TVO) train no encoder here, but by its penalties;
+    DReG divides its gradient by the number of particles.
+
+    Args:
+        data_shape: Shape of one datum.
+        grid: Shape of its codes, such as (7, 7) or (16,).
+        quantizer: Finds the codes, one of `nn.quantizers`; 64 codes by moving averages by default.
+        encoder: Maps [N, \*data_shape] to [N, \*grid, D]: a module, or a factory
+            `encoder(in_shape, out_shape)`, such as `nn.MLP` or `nn.GridEncoder`.
+        decoder: Maps [N, \*grid, D] to P values per element of a datum, P first: a module or a
+            factory, such as `nn.MLP` or `nn.GridDecoder`.
+        likelihood: Head that turns them into p(x|c); `nn.Bernoulli()` by default.
+        prior: p(c): a module or a factory `prior(grid, num_codes)`.
+
+    Raises:
+        ConfigError: The grid has no axis.
+        ShapeError: A batch or a network's output does not have the shape that is needed, or the
+            prior is over other codes.
+        SupportError: Data lie outside the support of the likelihood, or codes outside 0..n-1.
+
+    Source:
+        Neural Discrete Representation Learning (van den Oord et al., 2017),
+        https://arxiv.org/abs/1711.00937
+
+    Example:
+        >>> from pyrovae.nn import Binomial
+        >>> from pyrovae.nn.quantizers import FiniteScalar
+        >>> vae = VQVAE((1, 8, 8), (4,), quantizer=FiniteScalar([5, 5]), likelihood=Binomial(16))
+        >>> codes = vae.encode(torch.zeros(3, 1, 8, 8))
+        >>> codes.shape, vae.decode(codes).mean.shape
+        (torch.Size([3, 4]), torch.Size([3, 1, 8, 8]))
+    """
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        grid: Sequence[int] = (4, 4),
+        *,
+        quantizer: Quantizer | None = None,
+        encoder: Network = MLP,
+        decoder: Network = MLP,
+        likelihood: Likelihood | None = None,
+        prior: CodePriorFactory | CodePrior = UniformCodes,
+    ) -> None:
+        super().__init__()
+        self.data_shape, self.grid = tuple(data_shape), tuple(grid)
+        if not self.grid or any(n < 1 for n in self.grid):
+            raise ConfigError(
+                f"VQVAE got grid={list(grid)}; it needs the shape of a datum's codes, such as "
+                "(7, 7), or (16,) for a row of them"
+            )
+        self.quantizer = MovingAverageCodebook(64, 16) if quantizer is None else quantizer
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        code_shape = (*self.grid, self.quantizer.dim)
+        self.encoder = build(encoder, self.data_shape, code_shape)
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.decoder = build(decoder, code_shape, params_shape)
+        self.prior: CodePrior = (
+            prior if isinstance(prior, CodePrior) else prior(self.grid, self.num_codes)
+        )
+        self._check_prior()
+
+    @property
+    def num_codes(self) -> int:
+        """How many codes there are."""
+        return self.quantizer.num_codes
+
+    def model(self, x: Tensor) -> None:
+        """p(c)p(x|c) over a batch x [B, *data_shape]."""
+        self.declare("decoder", "likelihood", "prior", "quantizer")
+        check_data(x, self.data_shape, "VQVAE.model")
+        self._check_prior()
+        if is_validation_enabled():
+            self.likelihood.check(x)
+        with pyro.plate("data", x.shape[0]):
+            codes = pyro.sample("codes", self.prior())
+            z = pyro.sample("z", self._point(self.quantizer.embed(codes), len(self.grid) + 1))
+            pyro.sample("x", self._decoded(z), obs=x)
+
+    def guide(self, x: Tensor) -> None:
+        """The code of each datum of a batch x [B, *data_shape]."""
+        self.declare("encoder", "quantizer")
+        check_data(x, self.data_shape, "VQVAE.guide")
+        found = self.quantizer(self._encoded(x))
+        axes = tuple(range(1, len(self.grid) + 1))
+        with pyro.plate("data", x.shape[0]):
+            pyro.sample("codes", self._point(found.codes, len(self.grid)))
+            pyro.sample("z", self._point(found.vectors, len(self.grid) + 1))
+            for name, value in found.penalties.items():
+                penalty(name, value.sum(axes))
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        """The codes of data x [B, *data_shape], whole numbers [B, *grid]."""
+        check_data(x, self.data_shape, "VQVAE.encode")
+        return self.quantizer.codes(self._encoded(x))
+
+    def decode(self, codes: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|c), event shape `data_shape`, for codes [..., *grid]."""
+        if tuple(codes.shape[-len(self.grid) :]) != self.grid:
+            raise ShapeError(
+                f"VQVAE.decode got codes of shape {list(codes.shape)}, and a datum has a grid of "
+                f"{list(self.grid)}; pass [..., {', '.join(map(str, self.grid))}]"
+            )
+        self.quantizer.check_codes(codes)
+        return self._decoded(self.quantizer.embed(codes))
+
+    @torch.no_grad()
+    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+        """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape]."""
+        self._check_prior()
+        made = self._decoded(self.quantizer.embed(self.prior().sample(torch.Size([n]))))
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
+        """Decode the codes of x; the mean of p(x|c), or a draw from it [B, *data_shape]."""
+        made = self._decoded(self.quantizer.embed(self.encode(x)))
+        return made.mean if mean else made.sample()
+
+    def start(self, x: Tensor, *, seed: int = 0) -> None:
+        """Put the codebook on the encodings of data x [B, *data_shape], by k-means.
+
+        Call it before training; a quantiser without a codebook needs nothing. Without it, codes
+        are moved onto encodings of the first batch.
+        """
+        check_data(x, self.data_shape, "VQVAE.start")
+        with torch.no_grad():
+            self.quantizer.start(self._encoded(x), seed=seed)
+
+    def perplexity(self, x: Tensor) -> Tensor:
+        """How many codes, used alike, would be as varied as those of the data x; 1..num_codes."""
+        return perplexity(usage(self.encode(x), self.num_codes))
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        """What the encoder says of x [B, *grid, D]."""
+        z: Tensor = one_batch_axis(self.encoder, self.likelihood.rescale(x), len(self.data_shape))
+        wanted = (*self.grid, self.quantizer.dim)
+        if tuple(z.shape[1:]) != wanted:
+            raise ShapeError(
+                f"the encoder gave shape {list(z.shape)} for {len(x)} data; a grid of "
+                f"{list(self.grid)} codes of {type(self.quantizer).__name__} needs "
+                f"[N, {', '.join(map(str, wanted))}]"
+            )
+        return z
+
+    def _decoded(self, z: Tensor) -> dist.TorchDistribution:
+        return decoded(self.decoder, self.likelihood, z, len(self.grid) + 1, self.data_shape)
+
+    def _point(self, value: Tensor, event_dim: int) -> dist.TorchDistribution:
+        """All mass on a value: a log-density of 0, in nats."""
+        batch_shape = value.shape[: value.dim() - event_dim]
+        none = torch.zeros(batch_shape, dtype=self._dtype, device=value.device)
+        return dist.Delta(value, none, event_dim, validate_args=False)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """Of densities; codes have none."""
+        return next(self.decoder.parameters()).dtype
+
+    def _check_prior(self) -> None:
+        if (self.prior.grid, self.prior.num_codes) != (self.grid, self.num_codes):
+            raise ShapeError(
+                f"the prior is over grids of {list(self.prior.grid)} codes out of "
+                f"{self.prior.num_codes}, and the VQVAE has grids of {list(self.grid)} out of "
+                f"{self.num_codes}; build it for these"
+            )

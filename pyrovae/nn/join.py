@@ -1,0 +1,105 @@
+"""How a network that takes one input sees two: as one vector, or as channels of an image."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ShapeError
+from .base import Network, Shape, as_shape, build, flatten_event
+
+
+class Join(ABC):
+    """Makes one input [..., *shape] of x [..., *x_shape] and y [..., *y_shape].
+
+    Leading axes are broadcast, so that one y serves all particles of a datum; y takes the dtype
+    of x.
+
+    Args:
+        x_shape: Shape of one x.
+        y_shape: Shape of one y.
+
+    Attributes:
+        shape: Of what the network sees.
+    """
+
+    shape: Shape
+
+    def __init__(self, x_shape: Shape | int, y_shape: Shape | int) -> None:
+        self.x_shape, self.y_shape = as_shape(x_shape), as_shape(y_shape)
+
+    @abstractmethod
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        """[..., *shape]."""
+
+    def build(self, network: Network, out_shape: Shape) -> nn.Module:
+        """The network, or what its factory makes for inputs of this shape.
+
+        Raises:
+            ShapeError: It takes no inputs of this shape.
+        """
+        try:
+            return build(network, self.shape, out_shape)
+        except ShapeError as error:
+            raise ShapeError(
+                f"{error}. (Joined by {type(self).__name__}, {self.x_shape} and {self.y_shape} "
+                f"make {self.shape}; join=AsChannels makes images, join=AsVector vectors.)"
+            ) from error
+
+
+JoinFactory = Callable[[Shape, Shape], Join]
+"""Builds one for two shapes: the class itself."""
+
+
+class AsVector(Join):
+    """x and y flattened and concatenated: for fully connected networks.
+
+    Example:
+        >>> join = AsVector((1, 8, 8), 10)
+        >>> join.shape, join(torch.zeros(5, 3, 1, 8, 8), torch.zeros(3, 10)).shape
+        ((74,), torch.Size([5, 3, 74]))
+    """
+
+    def __init__(self, x_shape: Shape | int, y_shape: Shape | int) -> None:
+        super().__init__(x_shape, y_shape)
+        self.shape = (math.prod(self.x_shape) + math.prod(self.y_shape),)
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        x = flatten_event(x, self.x_shape, "AsVector")
+        y = flatten_event(y, self.y_shape, "AsVector").to(x.dtype)
+        lead = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+        return torch.cat([x.expand(*lead, -1), y.expand(*lead, -1)], -1)
+
+
+class AsChannels(Join):
+    """y as further channels of the image x: for convolutions.
+
+    Images of the same height and width follow the channels of x; each value of a vector, such as
+    a one-hot class, becomes a constant plane.
+
+    Raises:
+        ShapeError: x is no image (C, H, W), or y neither a vector nor an image of its size.
+
+    Example:
+        >>> AsChannels((1, 8, 8), 10).shape, AsChannels((1, 8, 8), (2, 8, 8)).shape
+        ((11, 8, 8), (3, 8, 8))
+    """
+
+    def __init__(self, x_shape: Shape | int, y_shape: Shape | int) -> None:
+        super().__init__(x_shape, y_shape)
+        size = self.x_shape[1:]
+        if len(self.x_shape) != 3 or (len(self.y_shape) != 1 and self.y_shape[1:] != size):
+            raise ShapeError(
+                f"AsChannels got x of shape {self.x_shape} and y of shape {self.y_shape}; it "
+                "needs an image (C, H, W) and a vector (D,) or another image of its height and "
+                "width; AsVector takes any two"
+            )
+        self.shape = (self.x_shape[0] + self.y_shape[0], *size)
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        if len(self.y_shape) == 1:
+            y = y[..., None, None].expand(*y.shape, *self.x_shape[1:])
+        lead = torch.broadcast_shapes(x.shape[:-3], y.shape[:-3])
+        return torch.cat([t.expand(*lead, *t.shape[-3:]) for t in (x, y.to(x.dtype))], -3)

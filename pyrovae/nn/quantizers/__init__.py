@@ -1,0 +1,20 @@
+"""Quantisers: vectors in, codes out, and the vectors that the codes stand for."""
+
+from .base import Quantized, Quantizer, nearest, perplexity, straight_through, usage
+from .codebook import Codebook
+from .finite_scalar import FiniteScalar
+from .learned import LearnedCodebook
+from .moving_average import MovingAverageCodebook
+
+__all__ = [
+    "Codebook",
+    "FiniteScalar",
+    "LearnedCodebook",
+    "MovingAverageCodebook",
+    "Quantized",
+    "Quantizer",
+    "nearest",
+    "perplexity",
+    "straight_through",
+    "usage",
+]

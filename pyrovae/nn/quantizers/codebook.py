@@ -1,0 +1,184 @@
+"""What the codebooks share: the nearest code, the use of codes, their start and their revival."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from ...errors import ConfigError, ShapeError
+from .base import Quantized, Quantizer, nearest, perplexity, straight_through
+
+
+class Codebook(Quantizer, ABC):
+    """A vector for each code, of which the nearest one is taken.
+
+    In training mode it follows how often each code is used, and moves codes that hardly are onto
+    encodings of the last batch. What a batch teaches enters the codebook where the next one
+    begins: within a step, the vectors stay as they are, and however often a guide runs in it (for
+    several particles, or for an estimator that scores them again) the batch counts once. A batch
+    is told from the last one by the means of its encodings; the same encodings twice in a row are
+    one batch. Neither evaluation mode nor a run without gradient teaches it anything.
+
+    The first batch is the start, where `start` was not called: each code is moved onto one of its
+    encodings, at random.
+
+    With several ranks the use of codes is that of the whole batch on all of them, and a code that
+    is revived lies at the mean of one encoding of each rank (and so do all codes where `start` was
+    not called: call it).
+
+    Args:
+        num_codes: n.
+        dim: D.
+        commitment: What the distance of an encoding from its code costs, per squared unit, nats;
+            the paper found no difference between .1 and 2.
+        decay: Of the moving average of how codes are used, in [0, 1).
+        revive_below: A code is dead that is used less than so often as each would be if all were
+            used alike; 0 revives none.
+
+    Raises:
+        ConfigError: A number is out of range.
+
+    Source:
+        Neural Discrete Representation Learning (van den Oord et al., 2017), eqs. 1-3,
+        https://arxiv.org/abs/1711.00937; revival: Jukebox (Dhariwal et al., 2020), sec. 3.1,
+        https://arxiv.org/abs/2005.00341
+    """
+
+    codebook: Tensor
+    share: Tensor
+    pending: Tensor
+    started: Tensor
+    seen: Tensor
+    new_share: Tensor
+    new_total: Tensor
+    candidates: Tensor
+
+    def __init__(
+        self,
+        num_codes: int,
+        dim: int,
+        *,
+        commitment: float = 1.0,
+        decay: float = 0.99,
+        revive_below: float = 0.05,
+    ) -> None:
+        super().__init__(num_codes, dim)
+        if not (commitment >= 0 and 0 <= decay < 1 and 0 <= revive_below < 1):
+            raise ConfigError(
+                f"{type(self).__name__} got commitment={commitment}, decay={decay} and "
+                f"revive_below={revive_below}; it needs at least 0, and twice a number in [0, 1)"
+            )
+        self.commitment, self.decay, self.revive_below = commitment, decay, revive_below
+        for name, value in (
+            ("share", torch.full((num_codes,), 1 / num_codes)),
+            ("pending", torch.zeros(())),  # whether a batch waits to be learned from
+            ("started", torch.zeros(())),  # whether the codes have met encodings
+            ("seen", torch.zeros(2, dim)),  # by which that batch is known
+            ("new_share", torch.zeros(num_codes)),
+            ("new_total", torch.zeros(num_codes, dim)),  # of its encodings by code, per encoding
+            ("candidates", torch.zeros(num_codes, dim)),
+        ):
+            self.register_buffer(name, value)
+
+    @property
+    def perplexity(self) -> Tensor:
+        """Of how codes were used lately in training; see `perplexity`."""
+        return perplexity(self.share)
+
+    def codes(self, z: Tensor) -> Tensor:
+        self.check_vectors(z)
+        return nearest(z, self.codebook)
+
+    def embed(self, codes: Tensor) -> Tensor:
+        return self.codebook[codes]
+
+    def forward(self, z: Tensor) -> Quantized:
+        self.check_vectors(z)
+        flat = z.detach().reshape(-1, self.dim)
+        learns = self.training and torch.is_grad_enabled()
+        if learns:
+            self._learn(self._marks(flat))
+        codes = nearest(flat, self.codebook)
+        if learns:
+            self._note(flat, codes)
+        codes = codes.reshape(z.shape[:-1])
+        vectors = self.embed(codes)
+        return Quantized(codes, straight_through(vectors, z), self.penalties(z, vectors))
+
+    def penalties(self, z: Tensor, vectors: Tensor) -> dict[str, Tensor]:
+        """What training pays for each vector [...], nats."""
+        return {"commitment": self.commitment * (z - vectors.detach()).square().sum(-1)}
+
+    @torch.no_grad()
+    def start(self, encodings: Tensor, *, seed: int = 0) -> None:
+        """Put the codes on the centres of encodings, found by k-means.
+
+        Args:
+            encodings: Of data [..., D], at least as many as codes. Some fifty per code suffice.
+            seed: Of scikit-learn's k-means++.
+
+        Raises:
+            ShapeError: They are of another size, or too few.
+        """
+        from sklearn.cluster import KMeans  # a second of imports that nothing else here needs
+
+        self.check_vectors(encodings)
+        flat = encodings.detach().reshape(-1, self.dim)
+        if len(flat) < self.num_codes:
+            raise ShapeError(
+                f"{type(self).__name__}.start got {len(flat)} encodings for {self.num_codes} "
+                "codes; give at least one each, of more data"
+            )
+        found = KMeans(self.num_codes, n_init=1, random_state=seed).fit(flat.double().cpu())
+        self.codebook.copy_(torch.from_numpy(found.cluster_centers_))
+        counts = torch.bincount(torch.from_numpy(found.labels_).long(), minlength=self.num_codes)
+        self.share.copy_(counts / len(flat))
+        self.started.fill_(1.0)
+        self.pending.zero_()
+
+    @abstractmethod
+    def moved(self, share: Tensor) -> Tensor:
+        """The codebook after the noted batch, where `share` is how codes are used then."""
+
+    @torch.no_grad()
+    def _learn(self, marks: Tensor) -> None:
+        """Take in the batch that waits, unless it is the one at hand."""
+        is_due = (self.pending > 0.5) & (marks != self.seen).any()
+        share = self.decay * self.share + (1 - self.decay) * self.new_share
+        codebook, even = self.moved(share), 1 / self.num_codes
+        dead = (share < self.revive_below * even) | (self.started < 0.5)
+        codebook = torch.where(dead[:, None], self.candidates, codebook)
+        share = torch.where(dead, even, share)
+        self.codebook.copy_(torch.where(is_due, codebook, self.codebook))
+        self.share.copy_(torch.where(is_due, share, self.share))
+        self.started.copy_(torch.where(is_due, 1.0, self.started))
+
+    @torch.no_grad()
+    def _note(self, flat: Tensor, codes: Tensor) -> None:
+        """Keep of a batch what the next one's beginning needs; once."""
+        marks = self._marks(flat)
+        is_new = (marks != self.seen).any()
+        every = torch.arange(self.num_codes, device=codes.device)
+        is_code = (codes[:, None] == every).to(flat.dtype)  # [N, n]
+        for place, value in (
+            (self.new_share, is_code.mean(0)),
+            (self.new_total, is_code.T @ flat / len(flat)),
+            (self.candidates, flat[self._rows(flat)]),
+            (self.pending, marks.isfinite().all().to(flat.dtype)),
+            (self.seen, marks),
+        ):
+            place.copy_(torch.where(is_new, value, place))
+
+    @torch.no_grad()
+    def _marks(self, flat: Tensor) -> Tensor:
+        """By which a batch is known [2, D]."""
+        return torch.stack([flat.mean(0), flat.square().mean(0)])
+
+    def _rows(self, flat: Tensor) -> Tensor:
+        """One encoding for each code, none twice where there are enough [n]."""
+        noise = torch.rand(len(flat), device=flat.device)
+        order = noise.topk(min(self.num_codes, len(flat))).indices
+        return order[torch.arange(self.num_codes, device=flat.device) % len(order)]
+
+    def extra_repr(self) -> str:
+        return f"num_codes={self.num_codes}, dim={self.dim}"

@@ -1,0 +1,97 @@
+"""Finite scalar quantisation: each dimension rounded to a few levels."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ...errors import ConfigError
+from .base import Quantized, Quantizer, straight_through
+
+
+class FiniteScalar(Quantizer):
+    r"""Each of D dimensions is bounded and rounded to one of L_d levels: FSQ.
+
+    There is no codebook to learn, none to collapse, and no penalty: the codes are the
+    :math:`\prod_d L_d` points of a grid within [-1, 1]^D, the first dimension changing fastest.
+    With h = (L - 1)(1 - eps) / 2 a dimension is bounded by tanh(z + tan(o / h)) h - o, where o is
+    1/2 for an even number of levels, which so has one more below zero than above, and else 0.
+
+    The paper's advice for about 2^8, 2^10, 2^12, 2^14 and 2^16 codes: [8, 6, 5], [8, 5, 5, 5],
+    [7, 5, 5, 5, 5], [8, 8, 8, 6, 5] and [8, 8, 8, 5, 5, 5].
+
+    Args:
+        levels: L_d for each dimension, two or more.
+
+    Raises:
+        ConfigError: There is no dimension, or a level is below two.
+
+    Source:
+        Finite Scalar Quantization: VQ-VAE Made Simple (Mentzer et al., 2024), sec. 3 and app.
+        A.1, https://arxiv.org/abs/2309.15505
+
+    Example:
+        >>> quantizer = FiniteScalar([3, 2])
+        >>> quantizer.num_codes, quantizer.codes(torch.tensor([[9.0, -9.0], [0.0, 9.0]]))
+        (6, tensor([2, 4]))
+        >>> quantizer.embed(torch.tensor([2, 4]))
+        tensor([[ 1., -1.], [ 0.,  0.]])
+    """
+
+    reach: Tensor
+    offset: Tensor
+    shift: Tensor
+    width: Tensor
+    sizes: Tensor
+    strides: Tensor
+
+    def __init__(self, levels: Sequence[int] = (8, 5, 5, 5)) -> None:
+        sizes = torch.tensor(list(levels), dtype=torch.long)
+        if len(sizes) == 0 or any(n < 2 for n in levels):
+            raise ConfigError(
+                f"FiniteScalar got levels={list(levels)}; it needs two or more for each "
+                "dimension, such as [8, 5, 5, 5]"
+            )
+        super().__init__(math.prod(levels), len(levels))
+        self.levels = tuple(levels)
+        exact = sizes.double()
+        reach = (exact - 1) * (1 - _EPS) / 2
+        offset = torch.where(exact % 2 == 1, 0.0, 0.5)
+        for name, value in (
+            ("reach", reach),
+            ("offset", offset),
+            ("shift", torch.tan(offset / reach)),
+            ("width", exact // 2),
+        ):
+            self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
+        self.register_buffer("sizes", sizes, persistent=False)
+        self.register_buffer("strides", sizes.cumprod(0) // sizes, persistent=False)
+
+    def bound(self, z: Tensor) -> Tensor:
+        """The place of each dimension among its levels, before it is rounded [..., D]."""
+        return torch.tanh(z + self.shift) * self.reach - self.offset
+
+    def codes(self, z: Tensor) -> Tensor:
+        self.check_vectors(z)
+        return self._codes(self.bound(z))
+
+    def embed(self, codes: Tensor) -> Tensor:
+        digits = codes[..., None] // self.strides % self.sizes
+        return (digits - self.width) / self.width
+
+    def forward(self, z: Tensor) -> Quantized:
+        self.check_vectors(z)
+        bounded = self.bound(z)
+        codes = self._codes(bounded)
+        return Quantized(codes, straight_through(self.embed(codes), bounded / self.width))
+
+    def _codes(self, bounded: Tensor) -> Tensor:
+        digits = (bounded.detach().round() + self.width).long()
+        return (digits * self.strides).sum(-1)
+
+    def extra_repr(self) -> str:
+        return f"levels={list(self.levels)}"
+
+
+_EPS = 1e-3  # keeps the ends of tanh within their levels
