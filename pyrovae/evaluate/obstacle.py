@@ -60,7 +60,7 @@ def _is_mere_noise(site: Site) -> bool:
 
 
 def _has_density(site: Site) -> bool:
-    """Whether a prior is spread over a continuum: not over codes, nor a function of other draws."""
+    """Whether a prior is spread over a continuum: not over codes, nor made of other draws."""
     if site.kind == "Delta":
         return False
     try:
