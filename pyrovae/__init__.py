@@ -11,11 +11,14 @@ from .evaluate import (
     bdmc,
     compare,
     compare_training,
+    disentanglement,
     elbo_parts,
     elbo_surgery,
     gradients,
     inference_gaps,
     log_evidence,
+    posterior_means,
+    traverse,
 )
 from .kl import kl_routes
 from .parameters import buffers, declare, frozen, trainable
@@ -37,6 +40,7 @@ __all__ = [
     "compare_training",
     "data",
     "declare",
+    "disentanglement",
     "draw",
     "elbo_parts",
     "elbo_surgery",
@@ -50,5 +54,7 @@ __all__ = [
     "nn",
     "objectives",
     "penalty",
+    "posterior_means",
     "trainable",
+    "traverse",
 ]

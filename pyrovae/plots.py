@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from .errors import ShapeError
-from .evaluate import Comparison
+from .evaluate import Comparison, Traversal
 
 _WIDTH = 7.0  # inches
 _DPI = 150
@@ -94,6 +94,40 @@ def reconstructions(x: Tensor, reconstructed: Tensor, *, title: str = "") -> Fig
     figure, axes = _figure(rows / columns + (0.09 if title else 0.0))
     _show(axes, _tile(tiles, rows, columns, gap_after=2))
     axes.set_title(title)
+    return figure
+
+
+def traversals(found: Traversal, *, title: str = "") -> Figure:
+    """What each latent unit does: a row for each, the most informative on top.
+
+    Args:
+        found: What `pyrovae.traverse` gives, of images [C, H, W].
+        title: Above the axes.
+
+    Raises:
+        ShapeError: The data are no images.
+    """
+    rows, columns = found.images.shape[:2]
+    pixels = _as_images(found.images.flatten(0, 1))
+    _, height, width, _ = pixels.shape
+    share = 0.87  # of the width, beside the words
+    figure, axes = _figure(share * rows * height / (columns * width) + (0.12 if title else 0.08))
+    _show(axes, _tile(pixels, rows, columns))
+    axes.set_axis_on()
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelsize=8)
+    words = "KL" if found.ordered_by == "KL" else "var"
+    axes.set_yticks(
+        np.arange(rows) * (height + 1) + (height - 1) / 2,
+        [f"unit {int(u)}: {words} {i:.2f}"
+         for u, i in zip(found.units, found.information.tolist(), strict=True)],
+    )  # fmt: skip
+    axes.set_xticks(
+        np.arange(columns) * (width + 1) + (width - 1) / 2,
+        [f"{value:.3g}" for value in found.values.tolist()],
+    )
+    unit = "KL in nats" if words == "KL" else found.ordered_by
+    axes.set(xlabel=f"value of the unit of {found.site} (rows by {unit})", title=title)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from . import plots
 from .data import Split
-from .errors import ShapeError
+from .errors import ShapeError, SiteError
 from .evaluate import (
     ActiveUnits,
     ELBOParts,
@@ -21,10 +22,14 @@ from .evaluate import (
     log_evidence,
     no_evidence,
     posterior_means,
+    traverse,
 )
+from .evaluate.base import as_data
 from .math import nats_to_bits_per_dim
 from .particles import draw, simulate
 from .tracing import Program, undisturbed
+
+_UNITS = 10  # latent units that are traversed
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,7 @@ def pictures(
     history: list[dict[str, Any]] | None = None,
     seed: int = 0,
 ) -> dict[str, Figure]:
-    """The pictures of a run by name: curves, reconstructions, samples, latent space.
+    """The pictures of a run by name: curves, reconstructions, samples, latent space, traversals.
 
     Those that the data do not allow (images of data that are no images) are left out, as are
     samples of a model that has no prior to draw from.
@@ -209,6 +214,10 @@ def pictures(
             found["latents"] = plots.latent_space(
                 posterior_means(model, guide, first, site=site), classes, title=f"E_q[{site}]"
             )
+        if "samples" in found:
+            with suppress(SiteError):  # where there is not one latent vector
+                moved = traverse(model, guide, first, num_units=_UNITS, seed=seed)
+                found["traversals"] = plots.traversals(moved, title="one latent unit at a time")
     return found
 
 
@@ -259,22 +268,6 @@ def _batch(split: Split, n: int) -> tuple[Tensor, ...]:
 
 def _are_images(x: Tensor) -> bool:
     return x.dim() == 4 and x.shape[1] in (1, 3)
-
-
-def as_data(sites: dict[str, Tensor], x: Tensor) -> Tensor:
-    """What a model would have observed in place of the data x [N, ...], in the shape of x.
-
-    Raises:
-        ShapeError: No observed site holds as many values as the data.
-    """
-    for value in sites.values():
-        if value.numel() == x.numel() and len(value) == len(x):
-            return value.reshape(x.shape)
-    shapes = {name: list(value.shape) for name, value in sites.items()}
-    raise ShapeError(
-        f"the model observes {shapes}, and the data are {list(x.shape)}: none of its sites holds "
-        "the data row by row, so there is nothing to draw"
-    )
 
 
 def _vector_site(model: Program, guide: Program, split: Split) -> str | None:

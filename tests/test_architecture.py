@@ -106,6 +106,7 @@ SHARED = {
     # Abstract classes between the base and some of the estimators.
     "objectives": {"fixed_draws", "groups", "options", "path", "tail"},
     "evaluate/annealing": {"tempered_path", "hmc"},
+    "evaluate/disentanglement": {"beta_vae", "dci", "factor_vae", "mig", "sap"},  # of one table
     # Whole programs, whose parts build on each other; circles are refused there like elsewhere.
     "capture": {"*"},
     "train": {"*"},

@@ -153,3 +153,20 @@ def test_where_it_cannot_stand():
         draw(bad_model, plain, X)
     with pytest.raises(PlateError, match="cost"):
         draw(plain, bad_guide, X)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_the_validation_is_of_the_bound(compile):
+    found = []
+    for weight in (0.0, 7.0):
+        pyro.clear_param_store()
+
+        def weighed(x, weight=weight):
+            guide(x, weight)
+
+        pyro.param("slope", lambda: torch.full((3,), 0.6).double())
+        run = fit(model, weighed, X, val=X, objective=pyrovae.objectives.ELBO(), epochs=1, lr=0.0,
+                  compile=compile, device="cpu", progress=False)  # fmt: skip
+        found.append([run.history[0][name] for name in ("train", "val")])
+    (train, val), (penalised, same) = found
+    assert same == pytest.approx(val) and penalised < train - 10

@@ -6,7 +6,7 @@ import torch
 
 from pyrovae import plots
 from pyrovae.errors import ShapeError
-from pyrovae.evaluate import Comparison
+from pyrovae.evaluate import Comparison, Traversal
 
 
 def canvas_of(figure):
@@ -118,3 +118,22 @@ def test_a_group_without_a_gradient_is_no_point():
     _, snr, _, product = compared([{"objective": "a"}, {"objective": "b", **zero}]).axes
     assert list(snr.lines[0].get_ydata()) == list(product.lines[0].get_ydata()) == [1]
     assert not snr.texts
+
+
+def test_traversals_have_a_row_for_each_unit():
+    images = torch.arange(6.0).reshape(2, 3, 1, 1, 1).expand(2, 3, 1, 4, 5)
+    units, information = torch.tensor([7, 2]), torch.tensor([1.25, 0.5])
+    found = Traversal(images, units, information, "KL", torch.tensor([-1.0, 0.0, 1.0]), "z")
+    figure = plots.traversals(found, title="t")
+    canvas, axes = canvas_of(figure), figure.axes[0]
+    assert canvas.shape == (2 * 5 - 1, 3 * 6 - 1)
+    for i in range(6):
+        row, column = divmod(i, 3)
+        tile = canvas[row * 5 : row * 5 + 4, column * 6 : column * 6 + 5]
+        np.testing.assert_allclose(tile, i / 5)
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["unit 7: KL 1.25", "unit 2: KL 0.50"]
+    assert axes.get_yticks().tolist() == [1.5, 6.5] and axes.get_xticks().tolist() == [2, 8, 14]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["-1", "0", "1"]
+    flat = Traversal(torch.rand(2, 3, 5), units, information, "KL", torch.ones(3), "z")
+    with pytest.raises(ShapeError, match=r"\[N, C, H, W\]"):
+        plots.traversals(flat)

@@ -45,7 +45,7 @@ def test_pictures_of_images_and_of_vectors(tmp_path):
     state = torch.get_rng_state()
     found = pictures(vae.model, vae.guide, digits.test, history=history)
     assert torch.equal(state, torch.get_rng_state())
-    assert set(found) == {"curves", "reconstructions", "samples", "latents"}
+    assert set(found) == {"curves", "reconstructions", "samples", "latents", "traversals"}
     paths = save_pictures(found, tmp_path / "p")
     assert all(path.stat().st_size > 3000 for path in paths)
 

@@ -7,6 +7,7 @@ from .. import __version__
 from ..errors import PyrovaeError
 from .compare import run_compare
 from .compare_training import run_compare_training
+from .disentangle import run_disentangle, run_traverse
 from .evaluate import run_evaluate
 from .fit import run_fit
 from .sample import run_reconstruct, run_sample
@@ -18,6 +19,8 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], None], str]] = {
     "compare-training": (run_compare_training, "train a run's pair anew under several objectives"),
     "sample": (run_sample, "make data from the prior of a trained run"),
     "reconstruct": (run_reconstruct, "encode test data and decode them again"),
+    "traverse": (run_traverse, "decode latents that differ in one unit"),
+    "disentangle": (run_disentangle, "compare the latents of a trained run with known factors"),
 }
 
 _USAGE = (

@@ -12,7 +12,6 @@ from typing import Any
 import pyro
 import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
-from torch import nn
 
 from ..data import Dataset, few_labels
 from ..errors import ConfigError, PyrovaeError
@@ -44,11 +43,6 @@ class Setup:
     data: Dataset
     pair: Any
     objective: Any
-
-    def to_measure(self) -> None:
-        """Take the networks out of training: what they drop or corrupt there stays whole."""
-        if isinstance(self.pair, nn.Module):
-            self.pair.eval()
 
 
 class Parser(ArgumentParser):

@@ -20,7 +20,7 @@ from ..train import Anneal, Callback, TensorBoard, fit, schedules
 from ..train.distributed import Team, join
 from .config import Parser, build, make_parser, parse
 from .figures import with_figures
-from .run_folder import CONFIG, WriteConfig, check_folder, settings_of
+from .run_folder import CONFIG, WriteConfig, check_folder, settings_of, to_measure
 
 SCHEDULES = {
     "constant": schedules.constant,
@@ -157,8 +157,8 @@ def measure(
     team: Team,
 ) -> None:
     """Print the table, and leave it and the pictures in the run folder; every rank works on it."""
+    to_measure(setup.pair)
     held_out = test.to(pick_device(config.device))
-    setup.to_measure()
     model, guide = setup.pair.model, setup.pair.guide
     found = report(
         model,

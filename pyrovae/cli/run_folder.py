@@ -15,7 +15,10 @@ from ..train.placement import place
 from .config import Parser, Setup, build, parse
 
 CONFIG = "config.yaml"
-MADE = ("report.json", "curves.png", "reconstructions.png", "samples.png", "latents.png")
+MADE = (
+    "report.json", "curves.png", "reconstructions.png", "samples.png", "latents.png",
+    "traversals.png",
+)  # fmt: skip
 _MAY_CHANGE = {
     "epochs", "patience", "device", "memory", "data_root", "test_particles", "tensorboard",
 }  # fmt: skip
@@ -45,8 +48,14 @@ def restore(run: Path, parser: Parser, checkpoint: str, device: str | None) -> S
     place(setup.pair.model, setup.pair.guide, batch, pick_device(device))
     moved = [tensor.to(pick_device(device)) for tensor in batch]
     load_checkpoint(existing[0], setup.pair.model, setup.pair.guide, *moved)
-    setup.to_measure()
+    to_measure(setup.pair)
     return setup
+
+
+def to_measure(pair: Any) -> None:  # noqa: ANN401
+    """Put a pair that is a module into evaluation mode: no dropout, corruption or relaxation."""
+    if isinstance(pair, torch.nn.Module):
+        pair.eval()
 
 
 def configuration(run: Path, parser: Parser) -> Namespace:

@@ -14,8 +14,9 @@ from torch import Tensor
 from .. import plots
 from ..data.base import pick_device
 from ..errors import ConfigError
+from ..evaluate.base import as_data
 from ..particles import simulate
-from ..report import as_data, to_generate
+from ..report import to_generate
 from .config import Parser, Setup, make_parser
 from .fit import fit_parser
 from .run_folder import first_batch, restore
@@ -25,39 +26,37 @@ def run_sample(words: Sequence[str]) -> None:
     """Draw from the model: z from the prior, then the mean of p(x|z) or a draw from it."""
     parser = _parser("sample", "Make data from a trained run: z ~ p(z), x ~ p(x|z).")
     config = parser.parse_args(list(words))
-    setup, run = _restore(config.run_folder, config)
+    setup, run = restored(config)
     device = pick_device(config.device)
     wanted = to_generate(setup.data.test if len(setup.data.test) else setup.data.train, config.n)
     made = simulate(setup.pair.model, *(t.to(device) for t in wanted), mean=not config.draw)
     x = as_data(made, wanted[0]).cpu()
     out = Path(config.out or run / "sample.png")
-    _write(out, lambda: plots.image_grid(x, title="samples from the prior"), x=x)
+    write(out, lambda: plots.image_grid(x, title="samples from the prior"), x=x)
 
 
 def run_reconstruct(words: Sequence[str]) -> None:
     """Encode test data and decode them again."""
     parser = _parser("reconstruct", "Encode test data of a run and decode them again.")
     config = parser.parse_args(list(words))
-    setup, run = _restore(config.run_folder, config)
+    setup, run = restored(config)
     batch = first_batch(setup.data.test, config.n)
     moved = [t.to(pick_device(config.device)) for t in batch]
     made = simulate(setup.pair.model, *moved, guide=setup.pair.guide, mean=not config.draw)
     rebuilt = as_data(made, batch[0]).cpu()
     out = Path(config.out or run / "reconstruct.png")
     title = "originals over reconstructions"
-    _write(
+    write(
         out, lambda: plots.reconstructions(batch[0], rebuilt, title=title), x=batch[0],
         reconstruction=rebuilt,
     )  # fmt: skip
 
 
-def _parser(command: str, description: str) -> Parser:
+def run_parser(command: str, description: str) -> Parser:
+    """A parser of what every command on a trained run needs."""
     parser = make_parser(command, description)
     add = parser.add_argument
     add("run_folder", metavar="RUN", type=str, help="A folder that `pyrovae fit` left.")
-    add("--n", type=PositiveInt, default=64, help="How many.")
-    add("--out", type=str, help="A .png picture or an .npz of arrays; default: in the run folder.")
-    add("--draw", action="store_true", help="Draw from p(x|z) instead of taking its mean.")
     add("--checkpoint", choices=["auto", "best", "last"], default="auto",
         help="auto: the best by validation where there is one.")  # fmt: skip
     add("--seed", type=NonNegativeInt, default=0, help="Of the draws.")
@@ -65,14 +64,25 @@ def _parser(command: str, description: str) -> Parser:
     return parser
 
 
-def _restore(folder: str, config: Namespace) -> tuple[Setup, Path]:
-    run = Path(folder)
+def _parser(command: str, description: str) -> Parser:
+    parser = run_parser(command, description)
+    add = parser.add_argument
+    add("--n", type=PositiveInt, default=64, help="How many.")
+    add("--out", type=str, help="A .png picture or an .npz of arrays; default: in the run folder.")
+    add("--draw", action="store_true", help="Draw from p(x|z) instead of taking its mean.")
+    return parser
+
+
+def restored(config: Namespace) -> tuple[Setup, Path]:
+    """What a run trained, and its folder."""
+    run = Path(config.run_folder)
     setup = restore(run, fit_parser(), config.checkpoint, config.device)
     pyro.set_rng_seed(config.seed)
     return setup, run
 
 
-def _write(out: Path, draw: Callable[[], Figure], **arrays: Tensor) -> None:
+def write(out: Path, draw: Callable[[], Figure], **arrays: Tensor) -> None:
+    """Leave a picture, or the arrays that it shows."""
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".npz":
         held: Any = {k: v.cpu().numpy() for k, v in arrays.items()}

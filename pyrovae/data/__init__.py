@@ -18,6 +18,7 @@ from .loader import LoaderBatches
 from .missing import missing
 from .quadrants import join_quadrants, quadrants
 from .semi_supervised import SemiSupervisedBatches, few_labels
+from .shapes import ShapeGrid, shapes
 from .synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "LinearGaussianChain",
     "LoaderBatches",
     "SemiSupervisedBatches",
+    "ShapeGrid",
     "Split",
     "arrays",
     "batches",
@@ -43,6 +45,7 @@ __all__ = [
     "missing",
     "mnist",
     "quadrants",
+    "shapes",
     "svhn",
 ]
 

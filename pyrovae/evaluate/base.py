@@ -1,7 +1,7 @@
 """What the measurements share: a sweep over the data in blocks, over particles in chunks."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -240,6 +240,22 @@ def as_tensors(data: Data) -> tuple[Tensor, ...]:
             "a tuple of tensors or a split; of a dataset give `.test`"
         )
     return tensors
+
+
+def as_data(sites: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """What a model would have observed in place of the data x [N, ...], in the shape of x.
+
+    Raises:
+        ShapeError: No observed site holds as many values as the data.
+    """
+    for value in sites.values():
+        if value.numel() == x.numel() and len(value) == len(x):
+            return value.reshape(x.shape)
+    shapes = {name: list(value.shape) for name, value in sites.items()}
+    raise ShapeError(
+        f"the model observes {shapes}, and the data are {list(x.shape)}: none of its sites holds "
+        "the data row by row, so there is nothing to draw"
+    )
 
 
 def name_of(objective: PyroELBO) -> str:

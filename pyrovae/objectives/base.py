@@ -186,6 +186,12 @@ class ParticleELBO(PyroELBO, ABC):
             p = self.draw(model, guide, *args, **kwargs)
             return self._as_loss(p, self._evaluated(p))
 
+    def bound_loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        """The loss without the penalties of the guide: of the bound alone, to judge by."""
+        with torch.no_grad():
+            p = self.draw(model, guide, *args, **kwargs)
+            return self._as_loss(p, self._evaluated(p)) - p.total_penalty
+
     def loss_and_grads(
         self,
         model: Program,

@@ -24,7 +24,9 @@ from .share import Share
 
 @dataclass(frozen=True)
 class Validation:
-    """An objective over all data of a source, with the same noise every time.
+    """An objective over all data of a source, with the same noise every time; no penalties.
+
+    An objective of Pyro's own takes a penalty for a factor, and counts it.
 
     Networks are in evaluation mode meanwhile. Random streams, modes and running statistics are
     as before afterwards. Several ranks share every batch.
@@ -106,6 +108,8 @@ class Validation:
             yield tuple(tensor.to(self.device) for tensor in batch)
 
     def _loss(self, *batch: Tensor) -> float | Tensor:
+        if isinstance(self.objective, ParticleELBO):  # what training pays beside it is no bound
+            return self.objective.bound_loss(self.model, self.guide, *batch)
         return first_loss(cast(Any, self.objective).loss(self.model, self.guide, *batch))
 
     @cached_property

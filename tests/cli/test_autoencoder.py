@@ -5,12 +5,14 @@ from pathlib import Path
 
 from pyrovae.cli import main
 
+BINOMIAL = ["--model.likelihood", "Binomial", "--model.likelihood.total_count", "16"]
+
 
 def test_every_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     options = ["--model.latent_dim", "4", "--model.corruption", "Masking",
                "--model.corruption.share", "0.3", "--model.contraction", "0.5",
-               "--model.likelihood", "Binomial", "--model.likelihood.total_count", "16"]  # fmt: skip
+               *BINOMIAL]  # fmt: skip
     fit = ["fit", "--data", "digits", "--model", "Autoencoder", *options, "--epochs", "1"]
     assert main([*fit, "--test-particles", "5", "--device", "cpu", "--run", "out"]) == 0
     printed = capsys.readouterr().out

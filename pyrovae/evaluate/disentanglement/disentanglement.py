@@ -1,0 +1,155 @@
+"""All metrics of disentanglement of one representation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from sklearn.base import ClassifierMixin
+from torch import Tensor
+
+from ...errors import DataError
+from .base import Gaps, checked
+from .beta_vae import beta_vae_metric
+from .dci import DCI, dci
+from .factor_vae import factor_vae_metric
+from .mig import mig
+from .sap import sap
+
+
+@dataclass(frozen=True, eq=False)
+class Disentanglement:
+    """How far each factor of variation has a code of its own. Higher is better, one the most.
+
+    Attributes:
+        mig: Mutual information gap; its `matrix` holds I(z_i; v_f) / H(v_f) [L, F].
+        dci: Disentanglement, completeness, informativeness.
+        sap: Separated attribute predictability.
+        factor_vae: Accuracy of the FactorVAE metric.
+        beta_vae: Accuracy of the beta-VAE metric.
+        names: Of the factors.
+        num_data: N.
+        num_live: Codes that were looked at; the others were set to a constant.
+    """
+
+    mig: Gaps
+    dci: DCI
+    sap: Gaps
+    factor_vae: float
+    beta_vae: float
+    names: tuple[str, ...]
+    num_data: int
+    num_live: int
+
+    def summary(self) -> dict[str, float]:
+        """The scores by name."""
+        return {
+            "mig": self.mig.score,
+            "dci_disentanglement": self.dci.disentanglement,
+            "dci_completeness": self.dci.completeness,
+            "dci_informativeness": self.dci.informativeness,
+            "sap": self.sap.score,
+            "factor_vae": self.factor_vae,
+            "beta_vae": self.beta_vae,
+        }
+
+    def __str__(self) -> str:
+        chance = f"accuracy, {1 / len(self.names):.3f} by chance"
+        remarks = {
+            "dci_informativeness": "accuracy",
+            "sap": "at most one less the accuracy by chance",
+            "factor_vae": chance,
+            "beta_vae": chance,
+        }
+        lines = [
+            f"{name:<20} {score:6.3f}  {remarks.get(name, '')}".rstrip()
+            for name, score in self.summary().items()
+        ]
+        width = max(11, *map(len, self.names))
+        lines += ["", f"{'factor':<{width}}  best code  information     gap  predicted"]
+        for i, name in enumerate(self.names):
+            best = int(self.mig.best[i])
+            lines.append(
+                f"{name:<{width}}  {best:9d}  {float(self.mig.matrix[best, i]):11.3f}  "
+                f"{float(self.mig.per_factor[i]):6.3f}  {float(self.dci.accuracy[i]):9.3f}"
+            )
+        codes = len(self.mig.matrix)
+        return "\n".join([*lines, f"{self.num_data} data, {self.num_live} of {codes} codes vary"])
+
+
+def disentanglement(
+    codes: Tensor,
+    factors: Tensor,
+    *,
+    names: Sequence[str] | None = None,
+    min_variance: float = 1e-2,
+    bins: int | None = 20,
+    classifier: ClassifierMixin | None = None,
+    regularisation: float = 0.01,
+    test_share: float = 1 / 3,
+    num_votes: int = 10_000,
+    num_test_votes: int = 5_000,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> Disentanglement:
+    """Measure how far codes are disentangled, by all metrics of the field.
+
+    Of a pair, the codes are its posterior means: `posterior_means(model, guide, split)`. All
+    choices are pinned: each default is what the metric's own function states, with its source.
+    The scores of codes depend on the choices, on the grid of factors and on N: compare what was
+    measured alike. Ten thousand rows of ten codes take some seconds.
+
+    Args:
+        codes: [N, L].
+        factors: The index of each factor's value, whole numbers [N, F]. Better all combinations
+            of them, or a large random sample, than few rows.
+        names: Of the factors, for the table.
+        min_variance: Codes that vary less are set to a constant. By default that of inactive
+            units (`active_units`) in codes of unit prior variance: metrics that bin or scale each
+            code would blow up what the decoder cannot see. Zero keeps every code.
+        bins: See `mig`.
+        classifier: See `dci`.
+        regularisation: See `sap`.
+        test_share: Of the rows, kept to judge the classifiers of `dci` and `sap`.
+        num_votes: See `factor_vae_metric` and `beta_vae_metric`, as for the next two.
+        seed: Of rows, classifiers and votes.
+
+    Raises:
+        ConfigError: A choice is out of range.
+        DataError: Codes and factors are no tables with equally many rows, a code is not finite,
+            a factor is no whole number or always the same, or the rows are too few.
+
+    Source:
+        Challenging Common Assumptions in the Unsupervised Learning of Disentangled
+        Representations (Locatello et al., 2019), which compares them,
+        https://arxiv.org/abs/1811.12359
+
+    Example:
+        >>> from pyrovae.data import ShapeGrid
+        >>> factors = ShapeGrid(num_positions=4).factors()
+        >>> found = disentanglement(factors.flip(1).float(), factors)
+        >>> {name: round(score, 2) for name, score in found.summary().items() if name != "sap"}
+        {'mig': 1.0, 'dci_disentanglement': 1.0, 'dci_completeness': 1.0,
+         'dci_informativeness': 1.0, 'factor_vae': 1.0, 'beta_vae': 1.0}
+    """
+    values, columns = checked(codes, factors, "disentanglement")
+    if names is not None and len(names) != columns.shape[1]:
+        raise DataError(
+            f"disentanglement got {len(names)} names for {columns.shape[1]} factors; name each"
+        )
+    known, held = torch.from_numpy(columns), torch.from_numpy(values)
+    live = held.var(0, unbiased=False) > min_variance
+    held = torch.where(live, held, held.mean(0))
+    voting = {
+        "num_votes": num_votes, "num_test_votes": num_test_votes, "batch_size": batch_size,
+        "seed": seed,
+    }  # fmt: skip
+    return Disentanglement(
+        mig=mig(held, known, bins=bins),
+        dci=dci(held, known, classifier=classifier, test_share=test_share, seed=seed),
+        sap=sap(held, known, regularisation=regularisation, test_share=test_share, seed=seed),
+        factor_vae=factor_vae_metric(held, known, **voting),
+        beta_vae=beta_vae_metric(held, known, **voting),
+        names=tuple(names or map(str, range(columns.shape[1]))),
+        num_data=len(held),
+        num_live=int(live.sum()),
+    )
