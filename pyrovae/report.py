@@ -16,9 +16,11 @@ from .data import Split
 from .errors import ShapeError, SiteError
 from .evaluate import (
     ActiveUnits,
+    ELBOParts,
     active_units,
     elbo_parts,
     log_evidence,
+    no_evidence,
     posterior_means,
     traverse,
 )
@@ -70,6 +72,9 @@ def report(
 ) -> Report:
     """Measure a trained pair on held-out data.
 
+    Of a pair without an evidence that its guide could estimate (`no_evidence`), such as an
+    autoencoder, the reconstruction alone is measured, and the table says why.
+
     Args:
         model: Pyro model.
         guide: Pyro guide.
@@ -81,6 +86,10 @@ def report(
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
     """
     parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed)
+    few = test[:2].binarized(0) if test.dynamic else test
+    why = no_evidence(model, guide, *_batch(few, 2))
+    if why is not None:
+        return _without_evidence(parts, test, why)
     evidence = log_evidence(
         model,
         guide,
@@ -131,6 +140,24 @@ def report(
     return Report(tuple(rows), facts)
 
 
+def _without_evidence(parts: ELBOParts, test: Split, why: str) -> Report:
+    mean, error = parts.means()["reconstruction"], parts.standard_errors["reconstruction"]
+    rows = [
+        ("test data", f"{len(test)}", "", f"of shape {list(test.shape)}"),
+        ("reconstruction", f"{mean:.2f}", f"+- {error:.2f}",
+         "E log p(x|z), nats per datum: no bound on log p(x)"),
+        ("NLL, bits/dim", "none", "", why),
+    ]  # fmt: skip
+    facts = {
+        "reconstruction": mean,
+        "reconstruction_standard_error": error,
+        "nll": None,
+        "bits_per_dim": None,
+        "no_evidence": why,
+    }
+    return Report(tuple(rows), facts)
+
+
 def _by_layer(units: ActiveUnits) -> list[tuple[str, str, str, str]]:
     """Rows of the active units of each site, where there are several."""
     if len(units.counts) < 2:
@@ -162,22 +189,24 @@ def pictures(
 ) -> dict[str, Figure]:
     """The pictures of a run by name: curves, reconstructions, samples, latent space, traversals.
 
-    Those that the data do not allow (images of data that are no images) are left out.
+    Those that the data do not allow (images of data that are no images) are left out, as are
+    samples of a model that has no prior to draw from.
     """
     found = {}
     if history:
         found["curves"] = plots.training_curves(history)
     with undisturbed():
         torch.manual_seed(seed)
-        if _are_images(test.x) and _observes_the_data(model, test):
+        if _are_images(test.x) and _observes_the_data(model, guide, test):
             batch = _batch(test, 32)
             rebuilt = as_data(simulate(model, *batch, guide=guide, mean=True), test.x[:32])
             found["reconstructions"] = plots.reconstructions(
                 test.x[:32], rebuilt, title="originals over reconstructions"
             )
-            wanted = to_generate(test, 64)
-            made = as_data(simulate(model, *wanted, mean=True), wanted[0])
-            found["samples"] = plots.image_grid(made, title="samples from the prior")
+            if _has_a_prior(model, guide, test):
+                wanted = to_generate(test, 64)
+                made = as_data(simulate(model, *wanted, mean=True), wanted[0])
+                found["samples"] = plots.image_grid(made, title="samples from the prior")
         first = test[:2000]
         site = _vector_site(model, guide, first)
         if site is not None:
@@ -201,9 +230,14 @@ def save_pictures(found: dict[str, Figure], folder: Path) -> list[Path]:
     return paths
 
 
-def _observes_the_data(model: Program, split: Split) -> bool:
+def _has_a_prior(model: Program, guide: Program, split: Split) -> bool:
+    sites = draw(model, guide, *_batch(split, 2)).model_sites.values()
+    return not any(site.kind == "ImproperUniform" for site in sites)
+
+
+def _observes_the_data(model: Program, guide: Program, split: Split) -> bool:
     try:
-        as_data(simulate(model, *_batch(split, 2)), split.x[:2])
+        as_data(simulate(model, *_batch(split, 2), guide=guide), split.x[:2])
     except ShapeError:
         return False
     return True

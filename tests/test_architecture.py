@@ -78,6 +78,7 @@ SHARED = {
         "gradient_draws",
         "gradient_statistics",
         "gradients",
+        "obstacle",
         "latents",
         "table",
         "truth",

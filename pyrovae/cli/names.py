@@ -27,7 +27,8 @@ def known_names() -> dict[str, list[str]]:
 
 def known_networks() -> set[str]:
     """What an encoder or a decoder may be, besides one's own."""
-    return _concrete(nn, torch.nn.Module).keys() - _concrete(nn, nn.Likelihood).keys()
+    heads, noises = _concrete(nn, nn.Likelihood), _concrete(nn, nn.Corruption)
+    return _concrete(nn, torch.nn.Module).keys() - heads.keys() - noises.keys()
 
 
 def find_data(name: str) -> Maker:

@@ -19,6 +19,7 @@ from .gaps import InferenceGaps, inference_gaps
 from .gradient_statistics import GradientStatistics
 from .gradients import gradients
 from .latents import ActiveUnits, active_units, posterior_means
+from .obstacle import no_evidence
 from .parts import ELBOParts, elbo_parts
 from .probe import probe
 from .surgery import ELBOSurgery, elbo_surgery
@@ -53,6 +54,7 @@ __all__ = [
     "inference_gaps",
     "log_evidence",
     "mig",
+    "no_evidence",
     "posterior_means",
     "probe",
     "sap",

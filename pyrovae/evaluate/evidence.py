@@ -15,10 +15,12 @@ from ..math import (
     pareto_k_limit,
     pareto_smooth,
 )
+from ..particles import Particles
 from ..tracing import Program
 from ..train.distributed import Team, join
 from .base import Data, Sweep, as_tensors, mean_error, monte_carlo_error, to_host
 from .collect import Compile, collect
+from .obstacle import check_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +162,8 @@ def log_evidence(
             costs. What cannot be captured runs eagerly with a `CaptureWarning` that says why.
 
     Raises:
+        ConfigError: The model's prior is improper, or the guide a point mass: no weights of such
+            a pair estimate p(x).
         PlateError: The pair draws its own subsample of the rows that it is given.
 
     Source:
@@ -192,10 +196,15 @@ def log_evidence(
         team=join(as_tensors(x)[0].device) if sharded else Team(),
     )
     blocks = collect(
-        sweep, lambda p: p.log_w, lambda chunks: _statistics(torch.cat(chunks)), compile=compile
+        sweep, _log_weights, lambda chunks: _statistics(torch.cat(chunks)), compile=compile
     )
     log_px, error, ess, k_hat, smoothed = map(to_host, zip(*blocks, strict=True))
     return Evidence(log_px, error, ess, k_hat, smoothed, num_particles)
+
+
+def _log_weights(p: Particles) -> Tensor:
+    check_weights(p, "log_evidence")
+    return p.log_w
 
 
 def _statistics(log_w: Tensor) -> tuple[Tensor, ...]:  # [K, b] -> 5 x [b], in main memory

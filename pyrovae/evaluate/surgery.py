@@ -13,6 +13,7 @@ from ..particles import Particles, score
 from ..tracing import Program
 from .base import Block, Data, Sweep, mean_error, monte_carlo_error
 from .collect import collect
+from .obstacle import check_weights
 
 _MEMORY_CPU, _MEMORY_GPU = 64_000_000, 512_000_000  # bytes; see `Sweep`
 _LIVE, _WIDTH = 8, 64  # tensors at once, and units that a flow has for each latent and datum
@@ -96,6 +97,7 @@ def elbo_surgery(
         chunk: Draws times data scored at once; see `log_evidence` for the remaining arguments.
 
     Raises:
+        ConfigError: The prior is improper, or the guide a point mass.
         SiteError: The guide scores only what it drew itself (a flow without an inverse), or has
             auxiliary latents.
 
@@ -161,6 +163,7 @@ class _Drawn(NamedTuple):
 
 
 def _of_draw(p: Particles) -> _Drawn:
+    check_weights(p, "elbo_surgery")
     for name, site in p.guide_sites.items():
         if site.is_auxiliary or site.is_observed:
             raise SiteError(

@@ -2,7 +2,9 @@
 
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
+from .corruption import Corrupted, Corruption, GaussianNoise, Masking, SaltAndPepper
 from .grid import GridDecoder, GridEncoder
+from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import (
     Bernoulli,
@@ -28,19 +30,25 @@ __all__ = [
     "ContinuousBernoulli",
     "ConvDecoder",
     "ConvEncoder",
+    "Corrupted",
+    "Corruption",
     "DiscretizedLogistic",
+    "GaussianNoise",
     "GridDecoder",
     "GridEncoder",
     "Join",
     "JoinFactory",
     "LearnedNormal",
     "Likelihood",
+    "Masking",
     "Network",
     "Normal",
     "OneBatchAxis",
     "PredictedNormal",
+    "SaltAndPepper",
     "Shape",
     "build",
     "fitting_likelihoods",
     "one_batch_axis",
+    "squared_jacobian",
 ]

@@ -9,12 +9,16 @@ import pytest
 import torch
 
 from pyrovae import SVI, fit, models, nn
+from pyrovae.errors import ConfigError
 from pyrovae.models import (
     VAE,
     VQVAE,
+    Autoencoder,
     AutoregressiveCodes,
     ConditionalVAE,
     DiagonalNormal,
+    FactorAnalysis,
+    FlatPrior,
     FlowPosterior,
     FlowPrior,
     FullNormal,
@@ -27,6 +31,7 @@ from pyrovae.models import (
     MixtureVAE,
     NormalPrior,
     PartialVAE,
+    ProbabilisticPCA,
     Refinement,
     SemiSupervisedVAE,
     StandardNormal,
@@ -73,6 +78,10 @@ def _vae(**parts):
     return VAE(SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), **parts)
 
 
+def _autoencoder(**parts):
+    return Autoencoder(SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), **parts)
+
+
 def _vq(**parts):
     grid = partial(nn.GridEncoder, channels=8), partial(nn.GridDecoder, channels=8)
     return VQVAE(
@@ -99,6 +108,14 @@ PAIRS = {
         SHAPE, (3, 2), encoder=NET, decoder=NET, upper_encoder=NET, upper_decoder=NET,
         likelihood=nn.Binomial(16), prior=FlowPrior),
     "LadderVAE": lambda: LadderVAE(SHAPE, (3, 2), likelihood=nn.Binomial(16)),
+    "Autoencoder": lambda: _autoencoder(),
+    "denoising Autoencoder, MixturePrior": lambda: _autoencoder(
+        corruption=nn.Masking(0.3), prior=PRIORS["MixturePrior"]),
+    "contractive Autoencoder, exact": lambda: _autoencoder(contraction=0.5),
+    "contractive Autoencoder, estimated": lambda: _autoencoder(
+        contraction=0.5, contraction_probes=2, corruption=nn.GaussianNoise(0.3), prior=FlowPrior),
+    "ProbabilisticPCA": lambda: ProbabilisticPCA(SHAPE, 2),
+    "FactorAnalysis, diagonal guide": lambda: FactorAnalysis(SHAPE, 2, covariance="diagonal"),
     "TopDownVAE": lambda: TopDownVAE(SHAPE, likelihood=nn.Binomial(16)),
     "ConditionalVAE, classes": lambda: ConditionalVAE(
         SHAPE, 2, num_classes=3, encoder=NET, decoder=NET, likelihood=nn.Binomial(16)),
@@ -138,7 +155,8 @@ OBJECTIVE = {"SemiSupervisedVAE": StratifiedELBO(3)}
 
 
 def test_nothing_is_left_out():
-    kinds = [getattr(models, name) for name in models.__all__]
+    public = [getattr(models, name) for name in models.__all__]
+    kinds = [kind for kind in public if isinstance(kind, type)]
     made = {type(module) for make in PAIRS.values() for module in make().modules()}
     bases = {models.CodePrior, models.Family, models.Posterior, models.Prior}
     assert set(kinds) - bases <= made
@@ -190,8 +208,12 @@ def test_copied_after_use_and_moved(make, batch):
     away = copy.deepcopy(pair).to("meta")
     left = [n for n, t in [*away.named_parameters(), *away.named_buffers()] if not t.is_meta]
     assert left == []
-    of = labels[0][:2] if isinstance(pair, ConditionalVAE) else 2
-    assert pair.generate(of).shape == (2, *SHAPE)
+    if isinstance(getattr(pair, "prior", None), FlatPrior):
+        with pytest.raises(ConfigError, match="fit_density"):
+            pair.generate(2)
+    else:
+        of = labels[0][:2] if isinstance(pair, ConditionalVAE) else 2
+        assert pair.generate(of).shape == (2, *SHAPE)
     assert pair.reconstruct(*batch).shape == x.shape
 
 

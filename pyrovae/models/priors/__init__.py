@@ -1,6 +1,7 @@
 """Priors p(z): modules that give a Pyro distribution over one latent vector."""
 
 from .base import Encode, Prior, PriorFactory
+from .flat import FlatPrior
 from .flow import FlowPrior
 from .mixture import MixturePrior
 from .normal import NormalPrior
@@ -9,6 +10,7 @@ from .vamp import VampPrior
 
 __all__ = [
     "Encode",
+    "FlatPrior",
     "FlowPrior",
     "MixturePrior",
     "NormalPrior",

@@ -1,0 +1,165 @@
+"""A density fitted to the codes of a trained pair, afterwards."""
+
+import pyro
+import torch
+from torch import Tensor
+
+from ..data import Split
+from ..errors import ConfigError, DataError, ShapeError
+from ..models import VAE, Autoencoder, FlowPrior, MixturePrior, NormalPrior, Prior
+from ..models.priors import PriorFactory
+from ..objectives import ELBO
+from ..tracing import undisturbed
+from ..train import fit, schedules
+
+
+def fit_density(
+    pair: Autoencoder | VAE,
+    data: Split | Tensor,
+    prior: PriorFactory | Prior = MixturePrior,
+    *,
+    epochs: int = 300,
+    batch_size: int = 100,
+    lr: float = 2e-3,
+    seed: int = 0,
+) -> Prior:
+    """Fit a density to the codes of data, and make it the prior of the pair.
+
+    An autoencoder has no p(z) to draw from, and the codes of a VAE do not fill its prior: either
+    way what `generate` draws then looks like codes of data. Encoder and decoder stay as they are.
+    A `MixturePrior` is fitted by expectation maximisation (scikit-learn), any other prior by
+    gradients, as a pair that observes the codes and has no latents. The codes of an autoencoder
+    have no scale of their own: a flow on a `StandardNormal` must find theirs through its layers,
+    and does far better as `partial(FlowPrior, base=NormalPrior)`, which starts there.
+
+    The prior is part of the pair, moved and saved with it; one that is to be loaded is built with
+    the same form of prior. Trained on, an autoencoder would follow log p(x, z = f(x)), which
+    grows without end as the codes draw together: fit the density last.
+
+    Args:
+        pair: A trained pair. Its networks run in the mode that they are in.
+        data: Data [N, *data_shape] that it was trained on; probabilities are drawn once.
+        prior: Form of the density: a factory `prior(latent_dim)`, such as `FlowPrior` or
+            `partial(MixturePrior, num_components=10)`, or a module.
+        epochs: Passes over the codes, where it is fitted by gradients; as the rest:
+        batch_size: Codes per step.
+        lr: Learning rate of Adam at the start; it falls to 0 as a cosine.
+        seed: Of draws, shuffles and starting points.
+
+    Returns:
+        The fitted prior, which is `pair.prior` now.
+
+    Raises:
+        ConfigError: The prior is made of posteriors, or has nothing to fit.
+        DataError: There are fewer data than components of a mixture, or a code is not finite.
+        ShapeError: The prior is of another size than the codes.
+
+    Source:
+        From Variational to Deterministic Autoencoders (Ghosh et al., 2020), sec. 4,
+        https://arxiv.org/abs/1903.12436
+
+    Example:
+        >>> pair = Autoencoder((8,), 2)
+        >>> prior = fit_density(pair, torch.rand(50, 8).round(), lambda dim: MixturePrior(
+        ...     dim, num_components=3))
+        >>> pair.generate(5).shape
+        torch.Size([5, 8])
+    """
+    codes = _codes(pair, data, seed)
+    made = prior if isinstance(prior, Prior) else prior(pair.latent_dim)
+    if made.needs_encoder or not any(p.requires_grad for p in made.parameters()):
+        raise ConfigError(
+            f"fit_density got a {type(made).__name__}, which "
+            f"{'is made of posteriors' if made.needs_encoder else 'has nothing to fit'}; take "
+            "MixturePrior, FlowPrior or NormalPrior"
+        )
+    if made.latent_dim != pair.latent_dim:
+        raise ShapeError(
+            f"fit_density got a prior of latent_dim={made.latent_dim} for codes of "
+            f"{pair.latent_dim}; build both for one"
+        )
+    made = made.to(codes)
+    if isinstance(made, MixturePrior):
+        _fit_mixture(made, codes, seed)
+    else:
+        _start(made, codes)
+        density = _Density(made)
+        fit(
+            density.model,
+            density.guide,
+            codes,
+            objective=ELBO(),
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            schedule=schedules.cosine(),
+            device=codes.device,
+            seed=seed,
+            progress=False,
+        )
+    pair.prior = made
+    return made
+
+
+@torch.no_grad()
+def _start(prior: Prior, codes: Tensor) -> None:
+    """A normal that the prior is, or is a flow on, starts where the codes lie."""
+    normal = prior.base if isinstance(prior, FlowPrior) else prior
+    if isinstance(normal, NormalPrior):
+        normal.loc.copy_(codes.mean(0))
+        normal.log_scale.copy_(codes.std(0).clamp(min=1e-12).log())
+
+
+class _Density:
+    """A prior as a pair: it observes codes, and the guide has nothing to say."""
+
+    def __init__(self, prior: Prior) -> None:
+        self.prior = prior
+
+    def model(self, z: Tensor) -> None:
+        pyro.module("prior", self.prior)
+        with pyro.plate("data", len(z)):
+            pyro.sample("z", self.prior(), obs=z)
+
+    def guide(self, z: Tensor) -> None:
+        """Nothing is latent."""
+
+
+@torch.no_grad()
+def _codes(pair: Autoencoder | VAE, data: Split | Tensor, seed: int) -> Tensor:
+    if isinstance(data, Split):
+        data = data.binarized(seed).x if data.dynamic else data.x
+    some = next(pair.parameters())
+    with undisturbed():
+        pyro.set_rng_seed(seed)
+        codes = torch.cat([pair.encode(x.to(some)).sample() for x in data.split(1000)])
+    if not bool(codes.isfinite().all()):
+        raise DataError(
+            "fit_density: some codes are infinite or not a number; train the pair anew with a "
+            "smaller learning rate"
+        )
+    return codes
+
+
+@torch.no_grad()
+def _fit_mixture(prior: MixturePrior, codes: Tensor, seed: int) -> None:
+    from sklearn.mixture import GaussianMixture  # a second of imports that nothing else needs
+
+    count = len(prior.logits)
+    if len(codes) < max(count, 2):
+        raise DataError(
+            f"fit_density got {len(codes)} data for {count} components; give one for each at "
+            "least, or build the prior with fewer"
+        )
+    loc, scale = codes.mean(0), codes.std(0).clamp(min=1e-12)
+    mixture = GaussianMixture(
+        count, covariance_type="diag", reg_covar=1e-6, max_iter=500, random_state=seed
+    )
+    mixture.fit(((codes - loc) / scale).double().cpu().numpy())
+    means, variances, weights = (
+        torch.from_numpy(found).to(codes)
+        for found in (mixture.means_, mixture.covariances_, mixture.weights_)
+    )
+    prior.loc.copy_(loc + scale * means)
+    prior.log_scale.copy_(scale.log() + variances.log() / 2)
+    prior.logits.copy_(weights.log())

@@ -1,0 +1,181 @@
+"""Autoencoder: plain, denoising, contractive."""
+
+from typing import cast
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor
+
+from ..errors import ConfigError, ShapeError
+from ..nn import (
+    MLP,
+    Bernoulli,
+    Corrupted,
+    Corruption,
+    Likelihood,
+    Network,
+    Shape,
+    build,
+    one_batch_axis,
+    squared_jacobian,
+)
+from ..penalty import penalty
+from .base import Family, check_data, decoded
+from .priors import FlatPrior, Prior, PriorFactory
+
+
+class Autoencoder(Family):
+    r"""Autoencoder: a point mass at the encoder's output for a guide, x ~ p(x|z).
+
+    `model` and `guide` are a pair like that of a VAE, with the sites "z" (event [L]) and "x"
+    inside the plate "data". The guide puts all its mass on z = f(x), and the model's z has the
+    density 1 everywhere (`FlatPrior`), so that what every objective follows is the reconstruction
+    log p(x | z = f(x)), in nats per datum. **This bounds nothing**: a point mass has no entropy,
+    and there is no p(x). `report` leaves out what would need one, and `log_evidence` refuses.
+    More particles are more copies of one, unless each is corrupted for itself; `DReG`, which
+    trades on the density of the guide, follows 1/K of the encoder's gradient here.
+
+    Nor is there anything to draw codes from. `pyrovae.apply.fit_density` fits a mixture or a flow
+    to the codes of the training data afterwards and puts it in the place of the prior, so that
+    `generate` draws; a module that is to be loaded is built with that form of prior.
+
+    In training mode a denoising guide sees corrupted data (site "corrupted") while the model
+    scores the clean, and a contractive guide adds a penalty, which is no part of any bound:
+    call `.eval()` before measuring.
+
+    Args:
+        data_shape: Shape of one datum, such as (1, 28, 28) or (64,).
+        latent_dim: L.
+        encoder: Maps [N, \*data_shape] to [N, L]: a module or a factory; see `VAE`.
+        decoder: Maps [N, L] to [N, P * D] values, as that of a `VAE`.
+        likelihood: Head that turns them into p(x|z); `nn.Bernoulli()` by default.
+        corruption: What the encoder sees instead of x in training, in the encoder's own units:
+            `nn.GaussianNoise`, `nn.Masking`, `nn.SaltAndPepper` (denoising).
+        contraction: Nats per unit of the squared Frobenius norm of the encoder's Jacobian with
+            respect to what it sees (contractive); 0 leaves it out.
+        contraction_probes: Random vectors that estimate the norm; None computes it exactly, at
+            the cost of L backward passes.
+        prior: Density of the codes in training. Flat by default; `StandardNormal` pulls the codes
+            to 0, as an L2 penalty does (Ghosh et al., eq. 4).
+
+    Raises:
+        ConfigError: A number is out of range, or the prior is made of posteriors.
+        ShapeError: A batch or a network's output does not have the shape that is needed.
+        SupportError: Data lie outside the support of the likelihood.
+
+    Source:
+        denoising: Vincent et al. (2010), https://jmlr.org/papers/v11/vincent10a.html;
+        contractive: Rifai et al. (2011), eqs. 1 and 3,
+        https://icml.cc/2011/papers/455_icmlpaper.pdf; densities fitted afterwards: Ghosh et al.
+        (2020), sec. 4, https://arxiv.org/abs/1903.12436
+
+    Example:
+        >>> from pyrovae.nn import Binomial, Masking
+        >>> pair = Autoencoder((1, 8, 8), 8, likelihood=Binomial(16), corruption=Masking(0.3))
+        >>> pair.encode(torch.zeros(3, 1, 8, 8)).mean.shape
+        torch.Size([3, 8])
+    """
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        latent_dim: int,
+        *,
+        encoder: Network = MLP,
+        decoder: Network = MLP,
+        likelihood: Likelihood | None = None,
+        corruption: Corruption | None = None,
+        contraction: float = 0.0,
+        contraction_probes: int | None = None,
+        prior: PriorFactory | Prior = FlatPrior,
+    ) -> None:
+        super().__init__()
+        probes = 1 if contraction_probes is None else contraction_probes
+        if latent_dim < 1 or not contraction >= 0 or probes < 1:
+            raise ConfigError(
+                f"Autoencoder got latent_dim={latent_dim}, contraction={contraction} and "
+                f"contraction_probes={contraction_probes}; it needs at least 1, 0 and 1 (or None)"
+            )
+        self.data_shape, self.latent_dim = tuple(data_shape), latent_dim
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.corruption = corruption
+        self.contraction, self.contraction_probes = contraction, contraction_probes
+        self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)
+        if self.prior.latent_dim != latent_dim:
+            raise ShapeError(
+                f"the prior has latent_dim={self.prior.latent_dim} and the Autoencoder "
+                f"{latent_dim}; build both for one"
+            )
+        if self.prior.needs_encoder:
+            raise ConfigError(
+                f"{type(self.prior).__name__} is made of posteriors, and those of an Autoencoder "
+                "are points without a density; take MixturePrior or FlowPrior"
+            )
+        self.encoder = build(encoder, self.data_shape, (latent_dim,))
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.decoder = build(decoder, (latent_dim,), params_shape)
+
+    def model(self, x: Tensor) -> None:
+        """p(z)p(x|z) over a batch x [B, *data_shape]; p(z) = 1 unless a prior is given."""
+        self.declare("decoder", "likelihood", "prior")
+        check_data(x, self.data_shape, "Autoencoder.model")
+        if is_validation_enabled():
+            self.likelihood.check(x)
+        with pyro.plate("data", x.shape[0]):
+            z = pyro.sample("z", self.prior())
+            pyro.sample("x", self.decode(z), obs=x)
+
+    def guide(self, x: Tensor) -> None:
+        """All mass at the code of x [B, *data_shape], or of x corrupted."""
+        self.declare("encoder")
+        check_data(x, self.data_shape, "Autoencoder.guide")
+        seen, dims = self.likelihood.rescale(x), len(self.data_shape)
+        with pyro.plate("data", x.shape[0]):
+            if self.training and self.corruption is not None:
+                noisy = Corrupted(seen, self.corruption, dims)
+                seen = cast(Tensor, pyro.sample("corrupted", noisy, infer={"is_auxiliary": True}))
+            pyro.sample("z", self._point(seen))
+            if self.training and self.contraction > 0:
+                stretch = squared_jacobian(
+                    self.encoder, seen, dims, self.latent_dim, num_probes=self.contraction_probes
+                )
+                penalty("contraction", self.contraction * stretch)
+
+    def encode(self, x: Tensor) -> dist.TorchDistribution:
+        """The point mass at f(x), batch shape [B], event shape [L]; its `mean` is the code."""
+        check_data(x, self.data_shape, "Autoencoder.encode")
+        return self._point(self.likelihood.rescale(x))
+
+    def decode(self, z: Tensor) -> dist.TorchDistribution:
+        """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
+        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
+
+    @torch.no_grad()
+    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
+
+        Raises:
+            ConfigError: The prior is flat, so that there is nothing to draw from.
+        """
+        made = self.decode(self.prior().sample(torch.Size([n])))
+        return made.mean if mean else made.sample()
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
+        """Decode the code of x; the mean of p(x|z), or a draw from it [B, *data_shape]."""
+        made = self.decode(self.encode(x).mean)
+        return made.mean if mean else made.sample()
+
+    def _point(self, seen: Tensor) -> dist.TorchDistribution:
+        code = one_batch_axis(self.encoder, seen, len(self.data_shape))
+        lead = seen.shape[: seen.dim() - len(self.data_shape)]
+        if code.shape != (*lead, self.latent_dim):
+            raise ShapeError(
+                f"the encoder gave shape {list(code.shape)} for an input of shape "
+                f"{list(seen.shape)}; Autoencoder(latent_dim={self.latent_dim}) needs "
+                f"{self.latent_dim} values per datum, [N, {self.latent_dim}]"
+            )
+        # Masked: rounding must not turn the density of a code that is computed twice into -inf.
+        return dist.Delta(code, event_dim=1).mask(False)

@@ -1,0 +1,61 @@
+"""Factor analysis."""
+
+import math
+from typing import Literal
+
+from ...nn import Shape
+from .base import LinearVAE
+
+
+class FactorAnalysis(LinearVAE):
+    r"""Factor analysis: a linear VAE whose noise has a scale for each dimension.
+
+    The optimum has no closed form; `e_step` and `m_step` in turn find it, or `fit` with any
+    objective. There may be several tops of about one height, so that two ways may end at two.
+    Elements of the data that never change end at `min_scale`.
+
+    Args:
+        data_shape: Shape of one datum; D is the number of its elements.
+        latent_dim: L.
+        covariance: Form of the guide's covariance: "full" can be the exact posterior.
+        init_scale: Standard deviation of the noise to start from, in units of the data.
+        learn_scale: Learn the standard deviations.
+        min_scale: Their floor.
+
+    Raises:
+        ConfigError: A size or a scale is out of range.
+
+    Source:
+        EM algorithms for ML factor analysis (Rubin & Thayer, 1982),
+        https://doi.org/10.1007/BF02293851
+
+    Example:
+        >>> import torch
+        >>> from pyrovae.models import e_step, m_step
+        >>> pair, x = FactorAnalysis((5,), 2), torch.randn(50, 5)
+        >>> for _ in range(20):
+        ...     e_step(pair); m_step(pair, x)
+        >>> e_step(pair)
+        >>> torch.allclose(pair.elbo(x), pair.log_px(x), atol=1e-4)
+        True
+    """
+
+    def __init__(
+        self,
+        data_shape: Shape,
+        latent_dim: int,
+        *,
+        covariance: Literal["full", "diagonal"] = "full",
+        init_scale: float = 1.0,
+        learn_scale: bool = True,
+        min_scale: float = 1e-3,
+    ) -> None:
+        super().__init__(
+            data_shape,
+            latent_dim,
+            covariance=covariance,
+            init_scale=init_scale,
+            learn_scale=learn_scale,
+            min_scale=min_scale,
+            noise_shape=(math.prod(data_shape),),
+        )
