@@ -17,7 +17,7 @@ ORDER = [
     {"math", "substitution", "capture", "memory", "normal_mixture", "penalty"},
     {"data", "nn", "layout"},
     {"site"},
-    {"assembly"},
+    {"assembly", "aggregate"},
     {"tracing"},
     {"recompute"},
     {"particles"},
@@ -43,6 +43,7 @@ STRANGERS = {
             "layout",
             "site",
             "assembly",
+            "aggregate",
             "tracing",
             "recompute",
             "particles",
@@ -90,7 +91,7 @@ SHARED = {
     },
     "models/priors": {"mixture", "standard_normal"},
     # Abstract classes between the base and some of the estimators.
-    "objectives": {"fixed_draws", "groups", "options", "path", "tail"},
+    "objectives": {"batch", "fixed_draws", "groups", "options", "path", "tail"},
     "evaluate/annealing": {"tempered_path", "hmc"},
     # Whole programs, whose parts build on each other; circles are refused there like elsewhere.
     "capture": {"*"},

@@ -5,7 +5,12 @@ import math
 from numbers import Integral
 from typing import Any
 
+from torch import Tensor, nn
+
 from ..errors import ConfigError
+
+Weight = float | Tensor
+"""A number, or a tensor that a schedule writes into in place (`pyrovae.train.Anneal`)."""
 
 _SIZES = ("num_particles", "num_groups", "group_size")
 _UNSAID = object()
@@ -29,6 +34,20 @@ def check_finite(estimator: object, way_out: str, **options: float) -> None:
             )
 
 
+def check_weights(estimator: object, **weights: Weight) -> None:
+    """Refuse numbers that are negative or not finite; tensors are not looked at.
+
+    Raises:
+        ConfigError: An option is no weight.
+    """
+    for name, value in weights.items():
+        if not isinstance(value, Tensor) and not 0 <= value < math.inf:
+            raise ConfigError(
+                f"{type(estimator).__name__} got {name}={value}, needs a finite number >= 0; zero "
+                "leaves its term out"
+            )
+
+
 def as_written(estimator: object) -> str:
     """The call that makes an estimator: its sizes, and all else that is not as by default.
 
@@ -42,7 +61,10 @@ def as_written(estimator: object) -> str:
             said[name] = value
     if not said.keys() & set(_SIZES):  # a constructor that takes no size, or any arguments
         said = {"num_particles": getattr(estimator, "num_particles", None), **said}
-    words = ", ".join(f"{name}={value!r}" for name, value in said.items())
+    words = ", ".join(
+        f"{name}={type(value).__name__ if isinstance(value, nn.Module) else repr(value)}"
+        for name, value in said.items()
+    )
     return f"{type(estimator).__name__}({words})"
 
 
