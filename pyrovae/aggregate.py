@@ -1,4 +1,4 @@
-"""The aggregate q(z), the mean of q(z|x) over a batch: its densities and its moments."""
+"""The aggregate q(z), the mean of q(z|x) over a batch: densities, moments, draws beside it."""
 
 from typing import Any
 
@@ -62,6 +62,7 @@ def moments(site: Site) -> tuple[Tensor, Tensor]:
     _check(site)
     means, covariances = [], []
     for fn in site.distributions:
+        alone = fn if isinstance(fn, dist.Delta) else _margins(site, fn)
         mean = site.layout.arrange(fn.mean, fn.event_dim)
         means.append(mean.reshape(*mean.shape[:2], -1))
         if isinstance(fn, _NORMALS):
@@ -73,10 +74,38 @@ def moments(site: Site) -> tuple[Tensor, Tensor]:
                 )
             covariances.append(full.reshape(*full.shape[:2], *full.shape[-2:]))
         else:
-            alone = fn if isinstance(fn, dist.Delta) else _margins(site, fn)
             variance = site.layout.arrange(alone.variance, fn.event_dim)
             covariances.append(torch.diag_embed(variance.reshape(*variance.shape[:2], -1)))
     return torch.cat(means), torch.cat(covariances)
+
+
+def fresh_draws(site: Site) -> tuple[Tensor, Tensor | None]:
+    """Draws from a site's own distributions, one for each particle and datum.
+
+    Args:
+        site: Of the model, which has been scored at other values.
+
+    Returns:
+        [K, B, ...]; and where no gradient flows along the draws, log p of each [K, B] in nats, of
+        which the distribution's parameters have theirs.
+    """
+    if isinstance(site, JoinedSite):
+        draws, scores = zip(*map(fresh_draws, site.parts), strict=True)
+        return torch.cat(draws), None if None in scores else torch.cat(scores)
+    layout, drawn, log_probs = site.layout, [], []
+    for fn in site.distributions:
+        # Where values are given Pyro leaves a distribution without the axis of the particles.
+        sizes = [1] * (layout.rank - len(fn.batch_shape)) + list(fn.batch_shape)
+        if layout.particle_dim is not None:
+            sizes[layout.particle_dim] = len(site.value)
+        if layout.batch_dim is not None:
+            sizes[layout.batch_dim] = layout.batch_size
+        each = fn.expand(torch.Size(sizes))
+        value = each.rsample() if each.has_rsample else each.sample()
+        drawn.append(layout.arrange(value, fn.event_dim))
+        if not each.has_rsample:
+            log_probs.append(each.log_prob(value))
+    return torch.cat(drawn), site.collect(log_probs) if log_probs else None
 
 
 def _check(site: Site) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..aggregate import fresh_draws
 from ..errors import ConfigError, SiteError
 from ..kl import site_kl
 from ..particles import Particles
@@ -41,8 +42,8 @@ class InfoVAE(BatchELBO):
         closed_form_kl: See `Beta`.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
-    The prior is drawn by its own sampler. Where that is reparameterised the prior's parameters
-    follow the MMD too; else they follow the KL alone.
+    The prior is drawn by its own sampler. Its parameters follow the MMD along the draws, or by
+    their score where the sampler is not reparameterised.
 
     Raises:
         ConfigError: A weight would be negative, a number is not finite, or the kernel is unknown.
@@ -127,13 +128,22 @@ class InfoVAE(BatchELBO):
         if weight == 0:
             return 0.0
         name = self.latent(p)
-        site, size = p.model_sites[name], (p.num_particles, p.batch_size)
+        size = p.num_particles, p.batch_size
         z = p.guide_sites[name].value
-        drawn = [fn.rsample() if fn.has_rsample else fn.sample() for fn in site.distributions]
-        each = zip(drawn, site.distributions, strict=True)
-        prior = torch.cat([site.layout.arrange(value, fn.event_dim) for value, fn in each])
-        z, prior = (t.expand(*size, *t.shape[2:]).reshape(*size, -1) for t in (z, prior))
-        return -weight * squared_mmd(z, prior.to(z.dtype), self.kernel_of).mean()
+        prior, score = fresh_draws(p.model_sites[name])
+        z, prior = (t.expand(*size, *t.shape[2:]).reshape(*size, -1) for t in (z, prior.to(z)))
+        found = squared_mmd(z, prior, self.kernel_of).mean()
+        if score is not None and p.batch_size > 1:
+            term = (self._part_of_each(z, prior).detach() * score).sum(1).mean()
+            found = found + (term - term.detach())
+        return -weight * found
+
+    def _part_of_each(self, z: Tensor, prior: Tensor) -> Tensor:
+        """What the MMD has of each draw of the prior [K, B]."""
+        size = z.shape[1]
+        among = self.kernel_of(prior, prior)
+        others = among.sum(2) - among.diagonal(dim1=1, dim2=2)
+        return 2 * others / (size * (size - 1)) - 2 * self.kernel_of(z, prior).sum(1) / size**2
 
     def kernel_of(self, one: Tensor, other: Tensor) -> Tensor:
         """Of all pairs, [..., n, D] and [..., m, D] -> [..., n, m]."""

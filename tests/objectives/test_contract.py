@@ -43,7 +43,6 @@ from tests.pairs import STYLES
 pytestmark = pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")
 
 
-
 class _Discriminator(nn.Module):
     """Of any number of dimensions: the pairs have latents of several sizes."""
 
@@ -96,12 +95,14 @@ MADE = {
         lambda **k: TCVAE(4.0, 1, num_data=50, **k),
         lambda **k: TCVAE(4.0, 3, alpha=0.5, num_data=9, sampling="weighted", **k),
     ],
-    "DIPVAE": [lambda **k: DIPVAE(5.0, 2.0, 2, variant=v, **k) for v in ("I", "II")],
+    "DIPVAE": [lambda v=v, **k: DIPVAE(5.0, 2.0, 2, variant=v, **k) for v in ("I", "II")],
     "InfoVAE": [
         lambda **k: InfoVAE(0.5, 9.0, 2, **k),
         lambda **k: InfoVAE(1.0, 9.0, 2, kernel="rbf", widths=(0.5, 2.0), **k),
     ],
-    "FactorVAE": [lambda **k: FactorVAE(3.0, num_particles=2, discriminator=_Discriminator(), **k)],
+    "FactorVAE": [
+        lambda **k: FactorVAE(3.0, num_particles=2, discriminator=_Discriminator(), **k)
+    ],
 }
 # Upper bounds are minimised, over the guide alone: the model would only learn to fit worse.
 GUIDE_ONLY = {"EUBO", "CUBO"}
