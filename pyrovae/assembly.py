@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .errors import PlateError, SiteError
 from .layout import Layout, batch_axis, common_scale, nesting
-from .site import JoinedSite, Site
+from .site import JoinedSite, Site, is_enumerable
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,7 @@ def _site(name: str, messages: list[dict[str, Any]], layout: Layout) -> Site:
         distributions=tuple(m["fn"] for m in messages),
         is_observed=first["is_observed"],
         is_auxiliary=bool((first["infer"] or {}).get("is_auxiliary")),
+        is_enumerable=is_enumerable(first),
         layout=layout,
         _values=tuple(m["value"] for m in messages),
         masks=tuple(m["mask"] for m in messages),

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import (
+    Categorical,
     Distribution,
     Independent,
     MultivariateNormal,
@@ -13,6 +14,7 @@ from torch.distributions import (
     kl_divergence,
 )
 
+from .labelled_categorical import LabelledCategorical
 from .particles import Particles, draw
 from .tracing import Program, undisturbed
 
@@ -76,6 +78,8 @@ def divergence(q: Distribution, prior: Distribution) -> Tensor:
     if isinstance(q, MultivariateNormal) and _is_diagonal_normal(prior):
         scale_tril = torch.diag_embed(prior.stddev)  # torch knows the pair of full normals only
         prior = MultivariateNormal(prior.mean, scale_tril=scale_tril, validate_args=False)
+    if isinstance(q, LabelledCategorical) and isinstance(prior, Categorical):
+        return q.kl_divergence(prior)
     return kl_divergence(q, prior)
 
 

@@ -1,8 +1,5 @@
 """A mixture of normals whose components particles can be dealt out to, stratum by stratum."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import pyro.distributions as dist
@@ -10,15 +7,14 @@ import torch
 from torch import Tensor
 
 from .errors import ShapeError
-
-_particles: ContextVar[int | None] = ContextVar("particles that strata are dealt to", default=None)
+from .strata import Dealing, current_dealing
 
 
 class NormalMixture(dist.MixtureOfDiagNormals):
     """Mixture of C diagonal normals over vectors [L], with a pathwise gradient of every draw.
 
     Pyro's `MixtureOfDiagNormals`, whose gradient holds for all parameters, weights included, with
-    moments and with strata: inside `stratified(K)` draws along the leftmost axis go to the
+    moments and with strata: inside `strata.stratified(K)` draws along the leftmost axis go to the
     components in turn, whatever their weights, and `log_shares` says what each must count for.
 
     Args:
@@ -81,43 +77,28 @@ class NormalMixture(dist.MixtureOfDiagNormals):
         )
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: ANN401, B008
-        num_particles = _particles.get()
-        if num_particles is None:
+        dealing = current_dealing()
+        if dealing is None:
             return super().rsample(sample_shape)
-        component = self._component_of_each(num_particles)
+        component = self._component_of_each(dealing)
         noise = torch.randn_like(self.locs[..., 0, :])
         locs, scales = (self._of_component(t, component) for t in (self.locs, self.coord_scale))
         return locs + scales * noise
 
-    def log_shares(self, num_particles: int) -> Tensor:
+    def log_shares(self, dealing: Dealing) -> Tensor:
         """Log of a particle's weight C pi_c, c its stratum: the batch shape, [K, B]."""
-        component = self._component_of_each(num_particles)
+        component = self._component_of_each(dealing)
         log_probs = torch.log_softmax(self.component_logits, -1).unsqueeze(-1)
         own = self._of_component(log_probs, component).squeeze(-1)
         return own + torch.log(torch.full_like(own, self.num_components))
 
-    def _component_of_each(self, num_particles: int) -> Tensor:
-        if num_particles % self.num_components:
-            raise ShapeError(
-                f"{num_particles} particles do not fill the {self.num_components} components of a "
-                f"NormalMixture evenly; take a multiple of {self.num_components}"
-            )
-        lead = self.batch_shape if num_particles > 1 else (1, *self.batch_shape)
-        order = torch.arange(num_particles, device=self.locs.device) % self.num_components
-        component = order.reshape(-1, *[1] * (len(lead) - 1)).expand(lead)
-        return component if num_particles > 1 else component[0]
+    def _component_of_each(self, dealing: Dealing) -> Tensor:
+        order = dealing.deal(self.num_components, self.locs.device)
+        if dealing.num_particles == 1:
+            return order.expand(self.batch_shape)
+        return order.reshape(-1, *[1] * (len(self.batch_shape) - 1)).expand(self.batch_shape)
 
     @staticmethod
     def _of_component(values: Tensor, component: Tensor) -> Tensor:  # [..., C, D] -> [..., D]
         index = component[..., None, None].expand(*values.shape[:-2], 1, values.shape[-1])
         return values.gather(-2, index).squeeze(-2)
-
-
-@contextmanager
-def stratified(num_particles: int) -> Iterator[None]:
-    """Within this context mixtures deal `num_particles`, on the leftmost axis, to their strata."""
-    token = _particles.set(num_particles)
-    try:
-        yield
-    finally:
-        _particles.reset(token)

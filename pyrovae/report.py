@@ -159,14 +159,13 @@ def pictures(
     with undisturbed():
         torch.manual_seed(seed)
         if _are_images(test.x) and _observes_the_data(model, test):
-            batch = (test.x[:32],) if not test.with_labels or test.y is None else (
-                test.x[:32], test.y[:32])  # fmt: skip
+            batch = _batch(test, 32)
             rebuilt = as_data(simulate(model, *batch, guide=guide, mean=True), test.x[:32])
             found["reconstructions"] = plots.reconstructions(
                 test.x[:32], rebuilt, title="originals over reconstructions"
             )
-            blank = tuple(torch.zeros_like(t[:1]).expand(64, *t.shape[1:]) for t in batch)
-            made = as_data(simulate(model, *blank, mean=True), blank[0])
+            wanted = to_generate(test, 64)
+            made = as_data(simulate(model, *wanted, mean=True), wanted[0])
             found["samples"] = plots.image_grid(made, title="samples from the prior")
         first = test[:2000]
         site = _vector_site(model, guide, first)
@@ -187,14 +186,34 @@ def save_pictures(found: dict[str, Figure], folder: Path) -> list[Path]:
 
 
 def _observes_the_data(model: Program, split: Split) -> bool:
-    args = (
-        (split.x[:2],) if not split.with_labels or split.y is None else (split.x[:2], split.y[:2])
-    )
     try:
-        as_data(simulate(model, *args), split.x[:2])
+        as_data(simulate(model, *_batch(split, 2)), split.x[:2])
     except ShapeError:
         return False
     return True
+
+
+def to_generate(split: Split, n: int) -> tuple[Tensor, ...]:
+    """Arguments for a model that is to make `n` data: how many, and of what.
+
+    Returns:
+        x, of which only the number and the shape count [n, ...]; where the batches have labels,
+        also y: every class in turn, or what the first rows have where it is no class [n, ...].
+    """
+    x = split.x[:1].expand(n, *split.shape)
+    if not split.with_labels or split.y is None:
+        return (x,)
+    if split.y.dim() > 1 or split.y.is_floating_point():
+        rows = torch.arange(n, device=split.y.device) % len(split)
+        return x, split.y[rows]
+    classes = split.y.unique()
+    classes = classes[classes >= 0]
+    return x, classes.repeat_interleave(-(-n // len(classes)))[:n]
+
+
+def _batch(split: Split, n: int) -> tuple[Tensor, ...]:
+    few = split[:n]
+    return (few.x,) if not few.with_labels or few.y is None else (few.x, few.y)
 
 
 def _are_images(x: Tensor) -> bool:
@@ -219,9 +238,6 @@ def as_data(sites: dict[str, Tensor], x: Tensor) -> Tensor:
 
 def _vector_site(model: Program, guide: Program, split: Split) -> str | None:
     """The last latent site that holds one vector a datum."""
-    args = (
-        (split.x[:2],) if not split.with_labels or split.y is None else (split.x[:2], split.y[:2])
-    )
-    latents = draw(model, guide, *args).latents
+    latents = draw(model, guide, *_batch(split, 2)).latents
     names = [name for name, z in latents.items() if z.dim() == 3]
     return names[-1] if names else None

@@ -1,6 +1,6 @@
 """One sample statement of a pair, over all its particles."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -25,6 +25,7 @@ class Site:
         distributions: One that covers all particles, or one per particle drawn sequentially.
         is_observed: Whether the value was data (or a `pyro.factor`).
         is_auxiliary: Whether a guide site is declared to have no partner in the model.
+        is_enumerable: Whether the program marks it, as Pyro has it, for enumeration.
         layout: Where particles and data lie in its tensors.
         masks: What `poutine.mask` put around it, one per distribution.
     """
@@ -33,6 +34,7 @@ class Site:
     distributions: tuple[Any, ...]
     is_observed: bool
     is_auxiliary: bool
+    is_enumerable: bool
     layout: Layout
     masks: tuple[Tensor | bool | None, ...] = field(repr=False)
     _values: tuple[Tensor, ...] = field(repr=False)
@@ -132,6 +134,7 @@ class JoinedSite(Site):
             distributions=tuple(fn for part in parts for fn in part.distributions),
             is_observed=first.is_observed,
             is_auxiliary=first.is_auxiliary,
+            is_enumerable=first.is_enumerable,
             layout=first.layout,
             masks=tuple(mask for part in parts for mask in part.masks),
             _values=(),
@@ -151,6 +154,12 @@ class JoinedSite(Site):
         tensors: Iterator[Tensor] = iter(per_trace)
         parts = [p.collect(list(islice(tensors, len(p.distributions)))) for p in self.parts]
         return torch.cat(parts)
+
+
+def is_enumerable(message: Mapping[str, Any]) -> bool:
+    """Whether a latent site is marked `infer={"enumerate": ...}` and has values to go through."""
+    asked = (message["infer"] or {}).get("enumerate") is not None
+    return asked and not message["is_observed"] and bool(message["fn"].has_enumerate_support)
 
 
 @dataclass(frozen=True)

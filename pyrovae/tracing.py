@@ -18,7 +18,10 @@ from torch import Tensor, nn
 
 from .assembly import Recording
 from .errors import ParameterError, PyrovaeError, ShapeError, SiteError
+from .labelled_categorical import LabelledCategorical
 from .layout import PARTICLE_PLATE, Layout, nesting
+from .site import is_enumerable
+from .strata import Dealing, current_dealing
 from .substitution import in_its_place
 
 Program = Callable[..., Any]
@@ -150,6 +153,8 @@ class Pair:
         with ExitStack() as stack:
             if self.fixed_latents:
                 stack.enter_context(_FixedLatents())  # outside the recorder, to come before it
+            if (dealing := current_dealing()) is not None:
+                stack.enter_context(_Dealt(dealing))  # outside all plates, to come after them
             if num_particles > 1:
                 stack.enter_context(pyro.plate(PARTICLE_PLATE, num_particles, dim=-depth - 1))
             recorder = stack.enter_context(poutine.trace())
@@ -332,6 +337,26 @@ class _FixedLatents(Messenger):
     def _pyro_post_sample(self, msg: Message) -> None:
         if not msg["is_observed"] and isinstance(msg["value"], Tensor):
             msg["value"] = msg["value"].detach()
+
+
+class _Dealt(Messenger):
+    """Deal the values of discrete sites out to the particles."""
+
+    def __init__(self, dealing: Dealing) -> None:
+        super().__init__()
+        self._dealing = dealing
+
+    def _pyro_sample(self, msg: Message) -> None:
+        if msg["done"] or site_is_subsample(msg) or not is_enumerable(cast(Any, msg)):
+            return
+        fn = cast(Any, msg["fn"])
+        values = fn.enumerate_support(expand=False)  # [C, 1, ..., *event]
+        values = values.reshape(len(values), *fn.event_shape)
+        which = self._dealing.deal(len(values), values.device)
+        lead = [len(which)] + [1] * (len(fn.batch_shape) - 1) if len(which) > 1 else []
+        value = values[which].reshape(*lead, *fn.event_shape).expand(fn.shape())
+        msg["value"] = fn.known(value) if isinstance(fn, LabelledCategorical) else value
+        msg["done"] = True
 
 
 class _Given(Messenger):

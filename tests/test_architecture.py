@@ -14,7 +14,16 @@ PACKAGE = Path(__file__).parent.parent / "pyrovae"
 # A room may import the rooms of the lines above its own; rooms of one line never each other.
 ORDER = [
     {"errors"},
-    {"math", "substitution", "capture", "memory", "normal_mixture", "penalty"},
+    {"strata"},
+    {
+        "math",
+        "substitution",
+        "capture",
+        "memory",
+        "normal_mixture",
+        "labelled_categorical",
+        "penalty",
+    },
     {"data", "nn", "layout"},
     {"site"},
     {"assembly", "aggregate"},

@@ -5,7 +5,8 @@ import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from pyrovae.errors import ShapeError
-from pyrovae.normal_mixture import NormalMixture, stratified
+from pyrovae.normal_mixture import NormalMixture
+from pyrovae.strata import Dealing, stratified
 from tests.oracles import z_scores
 
 
@@ -73,7 +74,7 @@ class TestStrata:
 
     def test_shares_are_the_weights_of_the_components(self):
         _, _, logits = parts = _parts(4)
-        shares = NormalMixture(*parts).expand((6, 4)).log_shares(6)
+        shares = NormalMixture(*parts).expand((6, 4)).log_shares(Dealing(6))
         expected = 3 * logits.softmax(-1).T.repeat(2, 1)
         torch.testing.assert_close(shares.exp(), expected)
         torch.testing.assert_close(shares.exp().mean(0), torch.ones(4).double())

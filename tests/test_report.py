@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from pyrovae import data
+from pyrovae.data import Split
 from pyrovae.models import VAE
 from pyrovae.nn import Binomial
-from pyrovae.report import pictures, report, save_pictures
+from pyrovae.report import pictures, report, save_pictures, to_generate
 
 
 def test_numbers_against_the_oracle(tmp_path):
@@ -51,3 +52,20 @@ def test_pictures_of_images_and_of_vectors(tmp_path):
     oracle = data.LinearGaussian.random(data_dim=4, latent_dim=2, seed=3)
     split = data.Split(oracle.sample(20, seed=1))
     assert set(pictures(oracle.model, oracle.guide, split)) == {"latents"}
+
+
+class TestWhatToGenerate:
+    X = torch.rand(5, 2)
+
+    def test_without_labels(self):
+        (x,) = to_generate(Split(self.X, y=torch.arange(5)), 3)
+        assert x.shape == (3, 2)
+
+    def test_every_known_class_in_turn(self):
+        split = Split(self.X, y=torch.tensor([4, -1, 2, 4, -1])).labelled()
+        x, y = to_generate(split, 5)
+        assert x.shape == (5, 2) and y.tolist() == [2, 2, 2, 4, 4]
+
+    def test_what_the_rows_have(self):
+        split = Split(self.X, y=torch.arange(5.0)).labelled()
+        assert to_generate(split, 7)[1].tolist() == [0, 1, 2, 3, 4, 0, 1]

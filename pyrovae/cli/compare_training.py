@@ -49,11 +49,10 @@ def run_compare_training(words: Sequence[str]) -> None:
     of_fit = fit_parser()
     config = configuration(run, of_fit)
     data = build(of_fit, config, config.seed).data
-    splits: list[Split] = [data.train, getattr(data, given.split).subset(given.limit or 2**62)]
-    train, held_out = [s.labelled() for s in splits] if config.labels else splits
+    held_out: Split = getattr(data, given.split).subset(given.limit or 2**62)
     found = compare_training(
         lambda: build_pair(of_fit, config, data.shape),
-        train,
+        data.train,
         objectives,
         epochs=given.epochs or config.epochs,
         seeds=given.seeds,

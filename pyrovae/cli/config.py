@@ -15,6 +15,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from ..data import Dataset
 from ..errors import ConfigError, PyrovaeError
+from ..models import Family
 from .names import (
     find_data,
     find_model,
@@ -34,7 +35,7 @@ class Setup:
     """What a configuration describes, built.
 
     Attributes:
-        data: The three splits.
+        data: The three splits, with labels where the pair takes them.
         pair: An object whose `model` and `guide` are the programs.
         objective: A `pyro.infer.ELBO`.
     """
@@ -117,9 +118,10 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
         )
     if seed is not None:
         pyro.set_rng_seed(seed)
-    return Setup(
-        data, _pair(config, made, data.shape), makers["objective"](**_arguments(made, "objective"))
-    )
+    pair = _pair(config, made, data.shape)
+    if config.labels or (isinstance(pair, Family) and pair.takes_labels):
+        data = data.labelled()
+    return Setup(data, pair, makers["objective"](**_arguments(made, "objective")))
 
 
 def build_pair(parser: Parser, config: Namespace, data_shape: Sequence[int]) -> Any:  # noqa: ANN401

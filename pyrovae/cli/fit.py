@@ -39,7 +39,8 @@ def fit_parser() -> Parser:
     )
     add = parser.add_argument
     add("--data-root", type=str, help="Folder of downloaded data; else $PYROVAE_DATA.")
-    add("--labels", type=bool, default=False, help="Call the pair with (x, y) instead of (x).")
+    add("--labels", type=bool, default=False,
+        help="Call a pair of one's own with (x, y) instead of (x).")  # fmt: skip
     add("--epochs", type=PositiveInt, default=100, help="Passes over the training data.")
     add("--batch-size", type=PositiveInt, default=100, help="Data per step.")
     add("--lr", type=PositiveFloat, default=1e-3, help="Learning rate of Adam.")
@@ -87,8 +88,7 @@ def run_fit(words: Sequence[str]) -> None:
     with team.first_before_others():  # it may have to fetch the data
         setup = build(parser, config, config.seed)
     data, model, guide = setup.data, setup.pair.model, setup.pair.guide
-    splits = [data.train, data.val, data.test]
-    train, val, test = [s.labelled() for s in splits] if config.labels else splits
+    train, val, test = data.train, data.val, data.test
     callbacks, val_objective = _callbacks(config, setup.objective, run_dir)
     if team.first:
         callbacks.append(WriteConfig(run_dir, settings, fresh=not config.resume))

@@ -15,7 +15,7 @@ from .. import plots
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..particles import simulate
-from ..report import as_data
+from ..report import as_data, to_generate
 from .config import Parser, Setup, make_parser
 from .fit import fit_parser
 from .run_folder import first_batch, restore
@@ -27,9 +27,9 @@ def run_sample(words: Sequence[str]) -> None:
     config = parser.parse_args(list(words))
     setup, run = _restore(config.run_folder, config)
     device = pick_device(config.device)
-    blank = [t[:1].expand(config.n, *t.shape[1:]) for t in first_batch(setup.data.train)]
-    made = simulate(setup.pair.model, *(t.to(device) for t in blank), mean=not config.draw)
-    x = as_data(made, blank[0]).cpu()
+    wanted = to_generate(setup.data.test if len(setup.data.test) else setup.data.train, config.n)
+    made = simulate(setup.pair.model, *(t.to(device) for t in wanted), mean=not config.draw)
+    x = as_data(made, wanted[0]).cpu()
     out = Path(config.out or run / "sample.png")
     _write(out, lambda: plots.image_grid(x, title="samples from the prior"), x=x)
 

@@ -133,6 +133,12 @@ class Dataset:
         """Shape of one datum."""
         return self.train.shape
 
+    def labelled(self) -> Dataset:
+        """The same data, whose batches are `(x, y)`; DataError where rows have no y."""
+        splits = (self.train, self.val, self.test)
+        train, val, test = (split.labelled() if len(split) else split for split in splits)
+        return replace(self, train=train, val=val, test=test)
+
     def binarized(self, how: Binarize, seed: int = 0) -> Dataset:
         """Draw 0/1 values from `x` in [0, 1].
 

@@ -19,7 +19,12 @@ class Family(nn.Module, ABC):
 
     Nothing in the library asks for this class: it only holds what the built-in families would
     otherwise repeat. Any two callables with one signature are a pair.
+
+    Attributes:
+        takes_labels: Whether the pair is called as (x, y), y [B, ...] what is known beside x.
     """
+
+    takes_labels: bool = False
 
     @abstractmethod
     def model(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401

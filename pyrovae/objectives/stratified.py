@@ -1,47 +1,53 @@
-"""Bounds whose particles are dealt out to the components of a mixture guide."""
+"""Bounds whose particles are dealt out to the strata of a guide."""
 
+import math
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..errors import ConfigError, PlateError
+from ..labelled_categorical import LabelledCategorical
 from ..math import log_mean_exp
-from ..normal_mixture import NormalMixture, stratified
+from ..normal_mixture import NormalMixture
 from ..particles import Particles
+from ..site import Site
+from ..strata import Dealing, stratified
 from ..tracing import Program
 from .base import ParticleELBO
 
 
 class _Stratified(ParticleELBO):
-    """Draws so that particle k belongs to component k mod C of the guide's `NormalMixture`."""
+    """Deals particles out to the strata of the guide.
+
+    Strata are the components of a `NormalMixture`, and the values of a discrete site that is
+    marked `infer={"enumerate": "parallel"}`.
+    """
 
     def log_shares(self, p: Particles) -> Tensor | float:
-        """Log-weights of the strata [K, B]; 0 where no site of the guide is a mixture.
+        """Log-weights of the strata [K, B]; 0 where no site of the guide has any.
 
         Raises:
-            PlateError: More than one site is, or one inside a further plate.
+            PlateError: One that has is inside a further plate.
         """
-        mixtures = [
-            s for s in p.guide_sites.values() if isinstance(s.distributions[0], NormalMixture)
-        ]
-        if not mixtures:
+        sites = _with_strata(p)
+        if not sites:
             return 0.0
         if self.particle_chunk or not (self.vectorize_particles or self.num_particles == 1):
             raise ConfigError(
-                f"{type(self).__name__} deals its particles out to the components of "
-                f"'{mixtures[0].name}' along their axis, all at once; leave "
+                f"{type(self).__name__} deals its particles out to the strata of "
+                f"'{sites[0].name}' along their axis, all at once; leave "
                 "vectorize_particles=True and draw no chunks, or use ELBO or IWAE"
             )
-        site, *others = mixtures
-        fn = site.distributions[0]
-        if others or fn.batch_shape.numel() != p.num_particles * p.batch_size:
-            names = ", ".join(f"'{s.name}'" for s in mixtures)
-            raise PlateError(
-                f"{type(self).__name__} found mixtures at {names}, of batch shape "
-                f"{list(fn.batch_shape)}; strata are for one mixture per datum: keep one such "
-                "site, in the plate over data alone, or use ELBO or IWAE"
-            )
-        return site.collect([fn.log_shares(p.num_particles)])
+        dealing = Dealing(p.num_particles)  # again, in the order of the guide's sites
+        return sum(_log_share(site, p, dealing) for site in sites)
+
+    def _score(self, p: Particles) -> Tensor | None:
+        """Of the sites that were drawn by chance."""
+        dealt = {site.name for site in _with_strata(p)}
+        drawn = {name: site for name, site in p.guide_sites.items() if name not in dealt}
+        return super()._score(replace(p, guide_sites=drawn))
 
     def _draw(
         self,
@@ -58,17 +64,19 @@ class _Stratified(ParticleELBO):
 
 
 class StratifiedELBO(_Stratified):
-    r"""ELBO as the sum of its components' expectations, :math:`\sum_c \pi_c E_{q_c}[\log w]`.
+    r"""ELBO as the sum of its strata's expectations, :math:`\sum_c \pi_c E_{q_c}[\log w]`.
 
-    Its value is the ELBO's, its noise less: each of the C components gets K / C particles, and its
-    weight counts exactly. With a guide that is no mixture it is `ELBO`.
+    Its value is the ELBO's, its noise less: each of the C components of a mixture, or values of a
+    discrete site marked `infer={"enumerate": "parallel"}`, gets K / C particles, and its
+    probability counts exactly, with its exact gradient. Where several sites have strata, C is the
+    number of their combinations. With a guide that has none it is `ELBO`.
 
     Args:
         num_particles: K, a multiple of C.
 
     Raises:
-        ShapeError: The particles do not fill the components evenly.
-        PlateError: More than one site is a mixture, or one inside a further plate.
+        ShapeError: The particles do not fill the strata evenly.
+        PlateError: A site with strata is inside a further plate.
         ConfigError: The particles are to be drawn one by one, or in chunks.
 
     Source:
@@ -91,14 +99,15 @@ class StratifiedIWAE(_Stratified):
     r"""Importance-weighted bound of all strata, :math:`\log \sum_c \pi_c \frac1T \sum_t w_{ct}`.
 
     A lower bound on log p(x), at least as tight as IWAE's with T particles on average, since the
-    strata always cover every mode of the guide. With a guide that is no mixture it is `IWAE`.
+    strata always cover every mode of the guide; a discrete latent is summed out exactly. Strata
+    are as in `StratifiedELBO`. With a guide that has none it is `IWAE`.
 
     Args:
         num_particles: K = C T, a multiple of C.
 
     Raises:
-        ShapeError: The particles do not fill the components evenly.
-        PlateError: More than one site is a mixture, or one inside a further plate.
+        ShapeError: The particles do not fill the strata evenly.
+        PlateError: A site with strata is inside a further plate.
         ConfigError: The particles are to be drawn one by one, or in chunks.
 
     Source:
@@ -114,3 +123,28 @@ class StratifiedIWAE(_Stratified):
 
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         return log_mean_exp(p.log_w + self.log_shares(p), dim=0)
+
+
+def _with_strata(p: Particles) -> list[Site]:
+    sites = p.guide_sites.values()
+    return [s for s in sites if s.is_enumerable or isinstance(s.distributions[0], NormalMixture)]
+
+
+def _log_share(site: Site, p: Particles, dealing: Dealing) -> Tensor:
+    """Log of what each particle counts for by its stratum of one site [K, B]."""
+    fn = site.distributions[0]
+    if fn.batch_shape.numel() != p.num_particles * p.batch_size:
+        raise PlateError(
+            f"strata are for sites that are drawn once per datum, and '{site.name}' has the batch "
+            f"shape {list(fn.batch_shape)}; keep it in the plate over data alone, or use ELBO or "
+            "IWAE"
+        )
+    if isinstance(fn, NormalMixture):
+        return site.collect([fn.log_shares(dealing)])
+    count = len(fn.enumerate_support(expand=False))
+    dealing.deal(count)
+    own = site.log_prob + math.log(count)
+    if isinstance(fn, LabelledCategorical):
+        told = site.collect([fn.is_known.to(own.dtype)])
+        own = torch.where(told > 0, 0.0, own)
+    return own

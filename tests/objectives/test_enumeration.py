@@ -5,9 +5,11 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro.infer import TraceEnum_ELBO, config_enumerate
+from pyro.ops.indexing import Vindex
 
 from pyrovae.data import DiscreteLatent
-from pyrovae.objectives import ELBO, IWAE
+from pyrovae.errors import ShapeError
+from pyrovae.objectives import ELBO, IWAE, StratifiedELBO, StratifiedIWAE
 from pyrovae.train import SVI, fit
 from tests.oracles import T15, t15
 
@@ -98,3 +100,70 @@ def svi_start(x, shift):
     with torch.no_grad():
         exact.encoder.loc.add_(shift)
     return exact.elbo(x).sum().item()
+
+
+class TestStrata:
+    """Particles dealt out to the values of the guide's sites: exact sums, with any K = C T."""
+
+    @pytest.mark.parametrize("num_particles", [8, 16])
+    def test_the_elbo_and_its_gradient(self, num_particles):
+        exact, x = t15()
+        pair = Separate(exact)
+        bound = StratifiedELBO(num_particles)
+        loss = bound.differentiable_loss(pair.model, pair.guide, x)
+        assert -loss.item() == pytest.approx(T15["iwae"][1], abs=1e-10)
+        (found,) = torch.autograd.grad(-loss, [exact.encoder.loc])
+        truth = torch.tensor(T15["grad_phi"][1]).double()
+        torch.testing.assert_close(found, truth, rtol=0, atol=1e-7)
+
+    def test_values_of_many_data(self):
+        exact = DiscreteLatent.random(data_dim=5, latent_dim=3, seed=2)
+        pair, x = Separate(exact), exact.sample(6, seed=1)
+        found = StratifiedELBO(8).per_datum(pair.model, pair.guide, x)
+        torch.testing.assert_close(found, exact.elbo(x).detach())
+        found = StratifiedIWAE(8).per_datum(pair.model, pair.guide, x)
+        torch.testing.assert_close(found, exact.log_px(x).detach())
+
+    @pytest.mark.parametrize("num_particles", [1, 4, 12])
+    def test_particles_must_fill_the_values(self, num_particles):
+        exact, x = t15()
+        pair = Separate(exact)
+        with pytest.raises(ShapeError, match="multiple of"):
+            StratifiedELBO(num_particles).per_datum(pair.model, pair.guide, x)
+
+    def test_beside_a_continuous_latent(self):
+        """y, then z given y: mean and gradient are those of Pyro's sum over y."""
+        logits = torch.tensor([0.3, -0.5, 1.0], dtype=torch.float64, requires_grad=True)
+        locs = torch.tensor([-1.0, 0.2, 1.5], dtype=torch.float64, requires_grad=True)
+        x = torch.tensor([0.4, -0.7], dtype=torch.float64).repeat(20_000)
+
+        def model(x):
+            with pyro.plate("data", len(x)):
+                y = pyro.sample("y", dist.Categorical(logits=x.new_zeros(3)))
+                z = pyro.sample("z", dist.Normal(Vindex(locs.detach() * 2)[y], 1.0))
+                pyro.sample("x", dist.Normal(z + 0.5 * y, 0.7), obs=x)
+
+        def guide(x):
+            with pyro.plate("data", len(x)):
+                fn = dist.Categorical(logits=logits)
+                y = pyro.sample("y", fn, infer={"enumerate": "parallel"})
+                pyro.sample("z", dist.Normal(Vindex(locs)[y], 0.6))
+
+        grads = []
+        for objective in (_sum(), StratifiedELBO(3)):
+            pyro.set_rng_seed(0)
+            loss = objective.differentiable_loss(model, guide, x) / len(x)
+            grads.append([loss.detach(), *torch.autograd.grad(loss, [logits, locs])])
+        for one, other in zip(*grads, strict=True):
+            torch.testing.assert_close(one, other, rtol=0.01, atol=0.02)
+
+    def test_in_the_captured_step(self):
+        losses = []
+        for compile in (False, True):
+            exact, x = t15()
+            pair = Separate(exact)
+            optim = torch.optim.SGD(exact.parameters(), 0.05)
+            svi = SVI(pair.model, pair.guide, optim, StratifiedIWAE(8), compile=compile)
+            losses.append([float(svi.step(x)) for _ in range(4)])
+        torch.testing.assert_close(*map(torch.tensor, losses))
+        assert losses[0][-1] < losses[0][0]

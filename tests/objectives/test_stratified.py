@@ -137,5 +137,5 @@ class TestRefusals:
                     z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
                 pyro.sample("x", dist.Normal(z[..., 0].sum(-2, keepdim=True), 1.0), obs=x)
 
-        with pytest.raises(PlateError, match="one mixture per datum"):
+        with pytest.raises(PlateError, match="once per datum"):
             kind(4).per_datum(nested, inner, DATA)
