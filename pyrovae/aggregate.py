@@ -91,7 +91,7 @@ def fresh_draws(site: Site) -> tuple[Tensor, Tensor | None]:
     """
     if isinstance(site, JoinedSite):
         draws, scores = zip(*map(fresh_draws, site.parts), strict=True)
-        return torch.cat(draws), None if None in scores else torch.cat(scores)
+        return torch.cat(draws), torch.cat(scores) if scores[0] is not None else None
     layout, drawn, log_probs = site.layout, [], []
     for fn in site.distributions:
         # Where values are given Pyro leaves a distribution without the axis of the particles.
