@@ -12,7 +12,7 @@ from ..errors import ConfigError, ShapeError
 from ..nn import MLP
 from ..particles import Particles
 from .batch import BatchELBO
-from .options import Weight, check_weights
+from .options import Weight, check_weights, is_whole
 
 
 class FactorVAE(BatchELBO):
@@ -39,18 +39,18 @@ class FactorVAE(BatchELBO):
 
     Args:
         gamma: Weight of the total correlation.
-        latent_dim: D takes so many dimensions; needed unless `discriminator` is given.
+        latent_dim: Dimensions of the latent, L.
         num_particles: Particles per datum, K >= 1; the bound is their mean.
-        discriminator: Network [..., L] -> [..., 1], a logit; by default an `MLP` as in the paper.
-            It computes in its own dtype.
-        hidden: Widths of the default one.
+        hidden: Widths of D, an `MLP` with leaky ReLUs. Another network [..., L] -> [..., 1] can
+            be put in its place, the attribute `discriminator`, before the first step. It computes
+            in its own dtype.
         site: The latent; by default the first that the guide draws.
         closed_form_kl: See `Beta`.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
-        ConfigError: gamma is negative or not finite (a tensor is not looked at), or not exactly
-            one of `latent_dim` and `discriminator` is given.
+        ConfigError: gamma is negative or not finite (a tensor is not looked at), or `latent_dim`
+            is no size.
         ShapeError: The latent has another size, or D gives something else than logits.
 
     Source:
@@ -67,10 +67,9 @@ class FactorVAE(BatchELBO):
     def __init__(
         self,
         gamma: Weight,
-        latent_dim: int | None = None,
+        latent_dim: int,
         num_particles: int = 1,
         *,
-        discriminator: nn.Module | None = None,
         hidden: Sequence[int] = (1000,) * 6,
         site: str | None = None,
         closed_form_kl: bool = True,
@@ -79,11 +78,10 @@ class FactorVAE(BatchELBO):
         max_plate_nesting: int | None = None,
     ) -> None:
         check_weights(self, gamma=gamma)
-        if (latent_dim is None) == (discriminator is None):
+        if not is_whole(latent_dim, 1):
             raise ConfigError(
-                f"FactorVAE got latent_dim={latent_dim} and "
-                f"{'no' if discriminator is None else 'a'} discriminator; give the number of "
-                "latent dimensions, or a network that takes them"
+                f"FactorVAE got latent_dim={latent_dim}, needs the number of dimensions of the "
+                "latent, that of the pair"
             )
         super().__init__(
             num_particles,
@@ -95,10 +93,9 @@ class FactorVAE(BatchELBO):
         )
         self.gamma = gamma
         self.latent_dim = latent_dim
-        if discriminator is None:
-            leaky = partial(nn.LeakyReLU, 0.2)
-            discriminator = MLP(latent_dim or 1, 1, hidden=hidden, activation=leaky)
-        self.discriminator = discriminator
+        self.hidden = tuple(hidden)
+        leaky = partial(nn.LeakyReLU, 0.2)
+        self.discriminator: nn.Module = MLP(latent_dim, 1, hidden=hidden, activation=leaky)
 
     @property
     def is_lower_bound(self) -> bool:
@@ -131,13 +128,13 @@ class FactorVAE(BatchELBO):
 
     def _logits(self, z: Tensor, *, frozen: bool = False) -> Tensor:
         """D of each draw [K, B]; frozen, no gradient reaches its parameters."""
-        if self.latent_dim is not None and z.shape[-1] != self.latent_dim:
+        network = self.discriminator
+        if isinstance(network, MLP) and z.shape[-1:] != network.in_shape:
             raise ShapeError(
                 f"FactorVAE got latent_dim={self.latent_dim}, and the latent has "
                 f"{z.shape[-1]} dimensions; give that number"
             )
-        constants = {n: t.detach() for n, t in self.discriminator.named_parameters()}
-        network = self.discriminator
+        constants = {n: t.detach() for n, t in network.named_parameters()}
         logits = functional_call(network, constants, (z,)) if frozen else network(z)
         if logits.shape != (*z.shape[:-1], 1):
             raise ShapeError(

@@ -5,7 +5,7 @@ import math
 from numbers import Integral
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import ConfigError
 
@@ -61,10 +61,7 @@ def as_written(estimator: object) -> str:
             said[name] = value
     if not said.keys() & set(_SIZES):  # a constructor that takes no size, or any arguments
         said = {"num_particles": getattr(estimator, "num_particles", None), **said}
-    words = ", ".join(
-        f"{name}={type(value).__name__ if isinstance(value, nn.Module) else repr(value)}"
-        for name, value in said.items()
-    )
+    words = ", ".join(f"{name}={value!r}" for name, value in said.items())
     return f"{type(estimator).__name__}({words})"
 
 

@@ -56,6 +56,12 @@ class _Discriminator(nn.Module):
         return self.net(torch.stack([z.square().mean(-1), z.prod(-1)], -1))
 
 
+def _factor_vae(**options):
+    objective = FactorVAE(3.0, 2, 2, hidden=(), **options)
+    objective.discriminator = _Discriminator()
+    return objective
+
+
 # A new estimator that takes `num_particles` enters by itself; others say how they are made.
 MADE = {
     "ELBO": [

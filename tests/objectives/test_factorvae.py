@@ -28,8 +28,9 @@ def pair():
 def made(gamma=4.0, num_particles=1, seed=2, **options):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = MLP(3, 1, hidden=(8,)).double()
-    return FactorVAE(gamma, num_particles=num_particles, discriminator=network, **options)
+        objective = FactorVAE(gamma, 3, num_particles, hidden=(8,), **options)
+    objective.discriminator.double()
+    return objective
 
 
 def gradients(objective, call, tensors, seed=3):
@@ -103,8 +104,8 @@ def test_the_logit_becomes_the_total_correlation(correlation):
     """- log(1 - r^2) / 2 of a normal."""
     pyro.clear_param_store()
     pyro.set_rng_seed(0)
-    network = MLP(2, 1, hidden=(32,), activation=nn.Tanh).double()
-    objective = FactorVAE(1.0, discriminator=network)
+    objective = FactorVAE(1.0, 2)
+    objective.discriminator = MLP(2, 1, hidden=(32,), activation=nn.Tanh).double()
     model, guide = correlated(correlation)
     svi = SVI(model, guide, pyro.optim.Adam({"lr": 1e-2}), objective)
     for _ in range(400):
@@ -138,8 +139,8 @@ def test_it_takes_a_dependence_out_of_the_latents():
             with pyro.plate("data", len(x)):
                 pyro.sample("z", dist.Normal(loc, 0.3).to_event(1))
 
-        network = MLP(2, 1, hidden=(16,), activation=nn.Tanh).double()
-        objective = FactorVAE(gamma, discriminator=network, closed_form_kl=False)
+        objective = FactorVAE(gamma, 2, closed_form_kl=False)
+        objective.discriminator = MLP(2, 1, hidden=(16,), activation=nn.Tanh).double()
         svi = SVI(model, guide, pyro.optim.Adam({"lr": 1e-2}), objective)
         for _ in range(300):
             svi.step(torch.zeros(100).double())
@@ -156,7 +157,8 @@ def test_a_permuted_batch_keeps_its_marginals(pair):
             seen.append(z)
             return z.sum(-1, keepdim=True)
 
-    objective = FactorVAE(1.0, num_particles=2, discriminator=Watches())
+    objective = FactorVAE(1.0, 3, num_particles=2)
+    objective.discriminator = Watches()
     objective.loss_and_grads(pair.model, pair.guide, pair.sample(50, seed=1))
     _, real, permuted = seen
     assert not real.requires_grad and not permuted.requires_grad
@@ -205,14 +207,15 @@ def test_an_optimiser_without_its_parameters_is_an_error(pair):
 
 
 def test_any_guide_and_a_network_of_another_dtype():
-    net = MLP(2, 1, hidden=(8,))
     vae = VAE((4,), 2, likelihood=NormalHead(0.7), encoder=_NET, decoder=_NET,
               posterior=FlowPosterior).double()  # fmt: skip
-    objective = FactorVAE(3.0, num_particles=2, discriminator=net)
+    objective = FactorVAE(3.0, 2, num_particles=2, hidden=(8,))
     loss = objective.differentiable_loss(vae.model, vae.guide, torch.randn(5, 4).double())
     loss.backward()
     assert loss.dtype == torch.float64
-    assert all(p.grad is not None for p in (*vae.parameters(), *net.parameters()))
+    assert all(
+        p.grad is not None for p in (*vae.parameters(), *objective.discriminator.parameters())
+    )
 
 
 def _NET(n_in, n_out):
@@ -232,19 +235,21 @@ def test_a_copy_has_a_network_of_its_own_and_chunks_share_it(pair):
     assert chunked.discriminator is objective.discriminator is not other.discriminator
     one, two = (list(o.leaves().values()) for o in (objective, other))
     assert all(torch.equal(a, b) and a is not b for a, b in zip(one, two, strict=True))
-    assert repr(objective) == "FactorVAE(gamma=4.0, num_particles=2, discriminator=MLP)"
+    assert repr(chunked) == (
+        "FactorVAE(gamma=4.0, latent_dim=3, num_particles=2, hidden=(8,)).in_chunks(1)"
+    )
 
 
 def test_what_it_refuses(pair):
     x = pair.sample(4, seed=1)
-    for options in ({}, {"latent_dim": 2, "discriminator": nn.Linear(2, 1)}):
-        with pytest.raises(ConfigError, match="FactorVAE got latent_dim"):
-            FactorVAE(1.0, **options)
+    with pytest.raises(ConfigError, match="latent_dim=0, needs the number"):
+        FactorVAE(1.0, 0)
     with pytest.raises(ConfigError, match="gamma=-1"):
         FactorVAE(-1.0, latent_dim=2)
     with pytest.raises(ShapeError, match="latent_dim=2, and the latent has 3 dimensions"):
         FactorVAE(1.0, latent_dim=2, hidden=(4,)).loss(pair.model, pair.guide, x)
-    twice = FactorVAE(1.0, discriminator=nn.Linear(3, 2).double())
+    twice = FactorVAE(1.0, 3)
+    twice.discriminator = nn.Linear(3, 2).double()
     with pytest.raises(ShapeError, match=r"gave shape \[1, 4, 2\].*\[1, 4, 1\]"):
         twice.loss(pair.model, pair.guide, x)
     with pytest.raises(SiteError, match="site='y'"):

@@ -39,7 +39,9 @@ def made(seed=4, dropout=0.0, num_particles=1):
         network = nn.Sequential(network, nn.Linear(6, 1)).double()
         network[1].bias.requires_grad_(False)
     pair = LinearGaussian.random(data_dim=5, latent_dim=3, seed=0)
-    return pair, FactorVAE(4.0, num_particles=num_particles, discriminator=network)
+    objective = FactorVAE(4.0, 3, num_particles)
+    objective.discriminator = network
+    return pair, objective
 
 
 class _Flat(nn.Module):
