@@ -13,32 +13,35 @@ from .site import JoinedSite, Site
 _NORMALS = (MultivariateNormal, LowRankMultivariateNormal)
 
 
-def cross_densities(site: Site) -> tuple[Tensor, Tensor]:
+def cross_densities(site: Site, z: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Log-densities of each datum's draw under each datum's q(z|x), in nats.
 
     Entry [k, i, j] is of the draw of datum i under the distribution of datum j.
 
     Args:
         site: Of the guide, which factorises or is a normal, so that its marginals are known.
+        z: Other draws [K, M, ...] than the site's own, M = B.
 
     Returns:
-        log q(z_i|x_j) [K, B, B], and of each dimension alone log q(z_id|x_j) [K, B, B, D].
+        log q(z_i|x_j) [K, M, B], and of each dimension alone log q(z_id|x_j) [K, M, B, D].
 
     Raises:
         SiteError: It is another distribution, or is masked.
         PlateError: There is no batch.
     """
+    z = site.value if z is None else z
     if isinstance(site, JoinedSite):
-        joints, margins = zip(*map(cross_densities, site.parts), strict=True)
+        groups = zip(site.parts, z.split([len(part.value) for part in site.parts]), strict=True)
+        joints, margins = zip(*(cross_densities(*group) for group in groups), strict=True)
         return torch.cat(joints), torch.cat(margins)
     _check(site)
-    values, found = site.value.split(len(site.value) // len(site.distributions)), []
-    for fn, value in zip(site.distributions, values, strict=True):
+    found = []
+    for fn, value in zip(site.distributions, z.chunk(len(site.distributions)), strict=True):
         alone = _margins(site, fn)
         batch_dim = (site.layout.batch_dim or 0) - fn.event_dim
         draws = site.layout.restore(value, fn.event_dim)
-        draws = draws.movedim(batch_dim, 0).unsqueeze(batch_dim)  # [B, (K), ..., 1, ..., *event]
-        each = site.layout.arrange(alone.log_prob(draws), fn.event_dim)  # [K, B, B, ...]
+        draws = draws.movedim(batch_dim, 0).unsqueeze(batch_dim)  # [M, (K), ..., 1, ..., *event]
+        each = site.layout.arrange(alone.log_prob(draws), fn.event_dim)  # [K, B, M, ...]
         each = each.reshape(*each.shape[:3], -1).transpose(1, 2)
         if isinstance(fn, _NORMALS):
             joint = site.layout.arrange(fn.log_prob(draws), 0)

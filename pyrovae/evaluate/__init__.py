@@ -4,6 +4,7 @@ from .annealing import Annealed, Bracket, ais, bdmc
 from .compare import compare
 from .compare_training import TrainingComparison, compare_training
 from .comparison import Comparison
+from .decomposition import KLDecomposition, kl_decomposition
 from .evidence import Evidence, log_evidence
 from .gaps import InferenceGaps, inference_gaps
 from .gradient_statistics import GradientStatistics
@@ -22,6 +23,7 @@ __all__ = [
     "Evidence",
     "GradientStatistics",
     "InferenceGaps",
+    "KLDecomposition",
     "TrainingComparison",
     "active_units",
     "ais",
@@ -32,6 +34,7 @@ __all__ = [
     "elbo_surgery",
     "gradients",
     "inference_gaps",
+    "kl_decomposition",
     "log_evidence",
     "posterior_means",
 ]
