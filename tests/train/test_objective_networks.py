@@ -15,6 +15,9 @@ from pyrovae.nn import MLP
 from pyrovae.objectives import ELBO, IWAE, FactorVAE
 from pyrovae.train import Callback, load_checkpoint
 from pyrovae.train.checkpoint import read_checkpoint
+from pyrovae.train.distributed import Team
+from pyrovae.train.exchange import Exchange
+from pyrovae.train.optimizer import JointOptimizer
 
 QUIET = {"progress": False, "device": "cpu"}
 X = LinearGaussian.random(data_dim=5, latent_dim=3, seed=0).sample(40, seed=1)
@@ -125,15 +128,30 @@ def test_another_network_is_another_run(tmp_path):
     assert same(before, [p.detach() for p in pair.parameters()])
 
 
-def test_validation_leaves_them_as_they_are_and_in_training_mode():
+def test_validation_is_in_evaluation_mode_and_leaves_them_as_they_are():
     bare = state(*run(None, made(dropout=0.5))[:2])
-    pair, objective, done = run(None, made(dropout=0.5), val=X)
+    pair, objective = made(dropout=0.5)
+    modes = {True: set(), False: set()}  # by whether a gradient is wanted
+
+    def remember(module, *_):
+        modes[torch.is_grad_enabled()].add(module.training)
+
+    objective.discriminator.register_forward_hook(remember)
+    run(None, (pair, objective), val=X)
     assert same(bare, state(pair, objective))
-    assert all(module.training for module in objective.discriminator.modules())
-    objective.discriminator.eval()
-    pyro.set_rng_seed(0)
-    without_noise = [objective.loss(pair.model, pair.guide, X) for _ in range(2)]
-    assert without_noise[0].isfinite() and done.history[-1]["val"] is not None
+    assert modes == {True: {True}, False: {False}}
+
+
+def test_ranks_average_running_means_and_not_parameters():
+    """Those follow from one and the same gradient."""
+    pair, objective = made()
+    optimizer = JointOptimizer(torch.optim.SGD(objective.leaves().values(), lr=0.1))
+    averaged = Exchange(Team(), optimizer, [], objective)._states()
+    own = objective.state_dict()
+    names = {name for name, tensor in own.items() if any(tensor is one for one in averaged)}
+    assert names == own.keys() - {f"discriminator.{n}" for n in ("0.0.weight", "0.0.bias")} - {
+        "discriminator.1.weight"
+    }
 
 
 def test_an_objective_for_validation_may_have_networks_too():
