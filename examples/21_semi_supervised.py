@@ -69,7 +69,9 @@ def main(smoke):
             few = few_labels(digits, num_labelled, seed=seed)
             found, vae = m2(few, epochs)
             rows.append((alone(few, 20 if smoke else 500), m1(few, epochs), found))
-            print(f"{num_labelled:6d} {seed:7d} {rows[-1][0]:17.3f} {rows[-1][1]:7.3f} {found:7.3f}")
+            print(
+                f"{num_labelled:6d} {seed:7d} {rows[-1][0]:17.3f} {rows[-1][1]:7.3f} {found:7.3f}"
+            )
         means = torch.tensor(rows).mean(0).tolist()
         print(f"{num_labelled:6d}    mean {means[0]:17.3f} {means[1]:7.3f} {means[2]:7.3f}")
     made = vae.generate(torch.arange(10).repeat_interleave(8))

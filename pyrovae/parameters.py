@@ -64,15 +64,22 @@ def declare(name: str, network: nn.Module) -> None:
         ParameterError: The store holds another tensor under the name, so that this network would
             not train.
     """
-    for local, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            full = param_with_module_name(name, local)
-            if pyro.param(full, parameter) is not parameter:
-                raise ParameterError(
-                    f"Pyro's store holds another network's tensor under '{full}', so this one "
-                    "would not train; call pyro.clear_param_store() first, keep conv weights "
-                    "contiguous, or train with pyrovae.SVI or pyrovae.fit, which need neither"
-                )
+    for full, parameter in declared(name, network).items():
+        if pyro.param(full, parameter) is not parameter:
+            raise ParameterError(
+                f"Pyro's store holds another network's tensor under '{full}', so this one would "
+                "not train; call pyro.clear_param_store() first, keep conv weights contiguous, or "
+                "train with pyrovae.SVI or pyrovae.fit, which need neither"
+            )
+
+
+def declared(name: str, network: nn.Module) -> dict[str, nn.Parameter]:
+    """A network's trainable parameters by the names under which `declare` declares them."""
+    return {
+        param_with_module_name(name, local): parameter
+        for local, parameter in network.named_parameters()
+        if parameter.requires_grad
+    }
 
 
 def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401

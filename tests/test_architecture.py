@@ -27,7 +27,7 @@ ORDER = [
     },
     {"data", "nn", "layout"},
     {"site"},
-    {"assembly"},
+    {"assembly", "aggregate"},
     {"tracing"},
     {"recompute"},
     {"particles"},
@@ -53,6 +53,7 @@ STRANGERS = {
             "layout",
             "site",
             "assembly",
+            "aggregate",
             "tracing",
             "recompute",
             "particles",
@@ -104,7 +105,7 @@ SHARED = {
     },
     "models/priors": {"mixture", "standard_normal"},
     # Abstract classes between the base and some of the estimators.
-    "objectives": {"fixed_draws", "groups", "options", "path", "tail"},
+    "objectives": {"batch", "fixed_draws", "groups", "options", "path", "tail"},
     "evaluate/annealing": {"tempered_path", "hmc"},
     "evaluate/disentanglement": {"beta_vae", "dci", "factor_vae", "mig", "sap"},  # of one table
     # Whole programs, whose parts build on each other; circles are refused there like elsewhere.

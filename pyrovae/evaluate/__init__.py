@@ -5,6 +5,7 @@ from .clusters import cluster_accuracy
 from .compare import compare
 from .compare_training import TrainingComparison, compare_training
 from .comparison import Comparison
+from .decomposition import KLDecomposition, kl_decomposition
 from .disentanglement import (
     Disentanglement,
     beta_vae_metric,
@@ -36,6 +37,7 @@ __all__ = [
     "Evidence",
     "GradientStatistics",
     "InferenceGaps",
+    "KLDecomposition",
     "TrainingComparison",
     "Traversal",
     "active_units",
@@ -52,6 +54,7 @@ __all__ = [
     "factor_vae_metric",
     "gradients",
     "inference_gaps",
+    "kl_decomposition",
     "log_evidence",
     "mig",
     "no_evidence",

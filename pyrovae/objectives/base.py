@@ -8,11 +8,12 @@ from typing import Any, Self
 import torch
 from pyro.infer import ELBO as PyroELBO
 from pyro.infer.enum import get_importance_trace
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import CheckpointError, ConfigError, PlateError, ShapeError
+from ..parameters import declare, declared
 from ..particles import Particles, draw, plate_nesting
-from ..tracing import Program
+from ..tracing import Program, own_parameters
 from .options import as_written, is_whole
 
 
@@ -23,6 +24,10 @@ class ParticleELBO(PyroELBO, ABC):
     gradient of that bound, it also implements `surrogate`. Losses are minus the bound (plus an
     upper bound: every loss is minimised), times the scale of the pair, summed over the batch, as
     in Pyro; all are tensors.
+
+    An estimator may have networks of its own, its attributes that are modules: `networks`. The
+    step that trains the pair trains them too, by the gradient that `surrogate` gives them; what
+    should not reach them must see them as constants.
 
     Args:
         num_particles: Particles per datum, K >= 1.
@@ -127,6 +132,7 @@ class ParticleELBO(PyroELBO, ABC):
                 "particles that there is memory for"
             )
         other = copy.copy(self)
+        vars(other).update(self.networks)  # one and the same, to be trained by either
         other.particle_chunk = size
         return other
 
@@ -177,6 +183,9 @@ class ParticleELBO(PyroELBO, ABC):
         **kwargs: Any,  # noqa: ANN401
     ) -> Tensor:
         """Scalar loss in nats whose `backward()` gives the estimator's gradient."""
+        with own_parameters():
+            for name, network in self.networks.items():
+                declare(_named(name), network)
         p = self.draw(model, guide, *args, **kwargs)
         return self._as_loss(p, self.surrogate(p))
 
@@ -209,12 +218,34 @@ class ParticleELBO(PyroELBO, ABC):
         chunked = f".in_chunks({self.particle_chunk})" if self.particle_chunk else ""
         return as_written(self) + chunked
 
+    def __copy__(self) -> Self:
+        """A copy has networks of its own, since steps write into them."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        vars(other).update(copy.deepcopy(self.networks))
+        return other
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """Networks of this estimator itself, by the name of their attribute. Most have none."""
+        return {n: value for n, value in vars(self).items() if isinstance(value, nn.Module)}
+
+    def leaves(self) -> dict[str, Tensor]:
+        """Trainable parameters of the networks, by the names under which a step declares them."""
+        each = [declared(_named(name), network) for name, network in self.networks.items()]
+        return {name: leaf for leaves in each for name, leaf in leaves.items()}
+
     def state_dict(self) -> dict[str, Tensor]:
         """Tensors that steps change, by name, as they are: no copies. Most estimators have none.
 
-        `pyrovae.fit` keeps them in its checkpoints. Steps write into them in place.
+        By default those of the networks. `pyrovae.fit` keeps them in its checkpoints. Steps write
+        into them in place.
         """
-        return {}
+        found: dict[str, Tensor] = {}
+        for name, network in self.networks.items():
+            for local, tensor in (*network.named_parameters(), *network.named_buffers()):
+                found[f"{name}.{local}"] = tensor
+        return found
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Write what `state_dict` gave into this objective's own tensors: all or nothing.
@@ -232,8 +263,9 @@ class ParticleELBO(PyroELBO, ABC):
                 f"{self} keeps {here or 'no state'} between steps, and the state to load is "
                 f"{there or 'empty'}; load it into an objective made like the one that was saved"
             )
-        for name, tensor in own.items():
-            tensor.copy_(state[name])
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(state[name])
 
     def _draw(
         self,
@@ -298,6 +330,10 @@ class ParticleELBO(PyroELBO, ABC):
         self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:  # noqa: ANN401
         return get_importance_trace("flat", float("inf"), model, guide, args, kwargs)
+
+
+def _named(network: str) -> str:
+    return f"objective.{network}"
 
 
 def against_the_others(terms: Tensor) -> Tensor:

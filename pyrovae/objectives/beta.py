@@ -10,8 +10,7 @@ from ..errors import ConfigError, SiteError
 from ..kl import site_kl
 from ..particles import Particles
 from .base import ParticleELBO
-
-Weight = float | Tensor
+from .options import Weight
 
 
 class Beta(ParticleELBO):

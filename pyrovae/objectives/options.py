@@ -5,7 +5,12 @@ import math
 from numbers import Integral
 from typing import Any
 
+from torch import Tensor
+
 from ..errors import ConfigError
+
+Weight = float | Tensor
+"""A number, or a tensor that a schedule writes into in place (`pyrovae.train.Anneal`)."""
 
 _SIZES = ("num_particles", "num_groups", "group_size")
 _UNSAID = object()
@@ -26,6 +31,20 @@ def check_finite(estimator: object, way_out: str, **options: float) -> None:
         if not math.isfinite(value):
             raise ConfigError(
                 f"{type(estimator).__name__} got {name}={value}, needs a finite number; {way_out}"
+            )
+
+
+def check_weights(estimator: object, **weights: Weight) -> None:
+    """Refuse numbers that are negative or not finite; tensors are not looked at.
+
+    Raises:
+        ConfigError: An option is no weight.
+    """
+    for name, value in weights.items():
+        if not isinstance(value, Tensor) and not 0 <= value < math.inf:
+            raise ConfigError(
+                f"{type(estimator).__name__} got {name}={value}, needs a finite number >= 0; zero "
+                "leaves its term out"
             )
 
 

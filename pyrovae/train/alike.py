@@ -4,9 +4,11 @@ import zlib
 from collections.abc import Sequence
 
 import torch
+from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..data import BatchSource
+from ..objectives import ParticleELBO
 from .distributed import Team
 from .placement import Placed
 from .streams import restore_streams, save_streams
@@ -31,20 +33,21 @@ def check_alike(team: Team, source: BatchSource, first: Sequence[Tensor], epochs
     )
 
 
-def align(team: Team, placed: Placed) -> None:
-    """Give every rank the parameters and buffers of the first.
+def align(team: Team, placed: Placed, objective: PyroELBO) -> None:
+    """Give every rank the parameters and buffers of the first, and its objective's state.
 
     Raises:
-        RanksError: The ranks hold another pair.
+        RanksError: The ranks hold another pair, or another objective.
     """
     if team.alone:
         return
+    state = objective.state_dict() if isinstance(objective, ParticleELBO) else {}
     facts = [
         {name: (str(tensor.dtype), list(tensor.shape)) for name, tensor in tensors.items()}
-        for tensors in (placed.leaves, placed.buffers)
+        for tensors in (placed.leaves, placed.buffers, state)
     ]
     team.check_alike("pair", [list(kind.items()) for kind in facts], "build it alike everywhere")
-    team.copy_first(placed.tensors)
+    team.copy_first([*placed.tensors, *state.values()])
 
 
 def align_streams(team: Team) -> None:

@@ -97,9 +97,10 @@ class Exchange:
             self._before = []
         return self._moving
 
-    def _states(self) -> Iterable[Tensor]:
+    def _states(self) -> list[Tensor]:
         objective = self._objective
-        return objective.state_dict().values() if isinstance(objective, ParticleELBO) else ()
+        states = objective.state_dict() if isinstance(objective, ParticleELBO) else {}
+        return [tensor for tensor in states.values() if not tensor.requires_grad]
 
     @staticmethod
     def _weighed(tensor: Tensor, weight: float) -> Tensor:

@@ -28,7 +28,7 @@ from .layers import LayerKL, first_rows
 from .loop import Loop
 from .make_optimizer import OptimizerLike, make_optimizer
 from .measure import Validation, first_loss
-from .placement import place
+from .placement import leaves_of, networks_of, place, place_objective
 from .precision import PrecisionName
 from .run import Run
 from .schedules import Schedule, set_rate
@@ -141,18 +141,21 @@ def fit(
     if seed is not None:
         pyro.set_rng_seed(seed)
     placed = place(model, guide, first, device)
-    align(team, placed)
+    for each in (objective, val_objective or objective):
+        place_objective(each, device)
     if memory is not None:
-        leaves = list(placed.leaves.values())
+        tensors = [*placed.leaves.values(), *leaves_of(objective).values()]
         at_home = [tensor.to(device) for tensor in first]
-        objective = within(memory, objective, model, guide, at_home, leaves)
+        objective = within(memory, objective, model, guide, at_home, tensors)
+    align(team, placed, objective)
+    leaves = {**placed.leaves, **leaves_of(objective)}
     worth_it = epochs * len(source) >= _LONG if compile == "auto" else compile
-    by_lr = make_optimizer(optimizer, placed.leaves, lr)
+    by_lr = make_optimizer(optimizer, leaves, lr)
     svi = SVI(
         model, guide, by_lr, objective,
         clip_norm=clip_norm, compile=worth_it, precision=precision,
     )  # fmt: skip
-    svi.optimizer.cover(placed.leaves)
+    svi.optimizer.cover(leaves)
     exchange = None
     if not team.alone:
         exchange = Exchange(team, svi.optimizer, placed.buffers.values(), objective)
@@ -170,9 +173,10 @@ def fit(
     if val_source is not None:
         noise = mix_seed(seed or 0, 1) % 2**32
         by = val_objective or objective
+        networks = [*placed.networks, *networks_of(by).values()]
         many = epochs * len(val_source) >= _LONG if compile == "auto" else compile
         validate = Validation(
-            model, guide, by, val_source, placed.networks, share, noise, device, team, many
+            model, guide, by, val_source, networks, share, noise, device, team, many
         )
     with kept_streams():
         looked_at = [first] if val_source is None else first_rows(val_source)

@@ -25,7 +25,7 @@ from .checkpoint import (
 from .distributed import Team
 from .loop import Loop
 from .optimizer_state import check_optimizer, restore_optimizer, save_optimizer
-from .placement import Placed
+from .placement import Placed, leaves_of
 from .streams import save_streams
 
 
@@ -90,8 +90,7 @@ class Keeper:
                     f"{path} is of a run with {name}={there}, this one has {name}={here}; resume "
                     "with the data, batch_size and seed of the first run, or use another run_dir"
                 )
-        leaves = {**self.placed.leaves, **self.loop.optimizer.leaves}
-        copies = matched(path, tensors, leaves, self.placed.buffers)
+        copies = matched(path, tensors, self._leaves(), self.placed.buffers)
         check_optimizer(self.loop.optimizer, meta["optimizer"])
         self._restore_objective(path, section(tensors, "objective"))
         copy_into(copies)
@@ -151,8 +150,7 @@ class Keeper:
         path = self._path("best.safetensors")
         if path is not None:
             tensors, _ = self._read(path)
-            leaves = {**self.placed.leaves, **self.loop.optimizer.leaves}
-            self._best = matched(path, tensors, leaves, self.placed.buffers)
+            self._best = matched(path, tensors, self._leaves(), self.placed.buffers)
         copy_into(self._best)
 
     def append_history(self) -> None:
@@ -185,8 +183,14 @@ class Keeper:
         return None if self.loop.run_dir is None else self.loop.run_dir / name
 
     def _pair(self) -> dict[str, Tensor]:
+        leaves = prefixed("parameters", self._leaves())
+        return {**leaves, **prefixed("buffers", self.placed.buffers)}
+
+    def _leaves(self) -> dict[str, Tensor]:
+        """Of the pair, those that it declared late too; an objective's are part of its state."""
         leaves = {**self.placed.leaves, **self.loop.optimizer.leaves}
-        return {**prefixed("parameters", leaves), **prefixed("buffers", self.placed.buffers)}
+        others = leaves_of(self.objective)
+        return {name: leaf for name, leaf in leaves.items() if name not in others}
 
     def _objective(self) -> dict[str, Tensor]:
         return self.objective.state_dict() if isinstance(self.objective, ParticleELBO) else {}

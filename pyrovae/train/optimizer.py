@@ -134,9 +134,10 @@ class JointOptimizer:
             missing = [name for name, leaf in new.items() if id(leaf) not in given]
             if missing:
                 raise ParameterError(
-                    f"the optimiser does not hold the parameters {missing} of the pair, so they "
+                    f"the optimiser does not hold the parameters {missing}, so they "
                     "would not train; make it from "
-                    "pyrovae.trainable(model, guide, *batch).values()"
+                    "pyrovae.trainable(model, guide, *batch).values(), and from the parameters of "
+                    "the objective's `networks` if it has any"
                 )
             self.leaves.update(new)
             return

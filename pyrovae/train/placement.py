@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import pyro
 import torch
+from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
+from ..objectives import ParticleELBO
 from ..parameters import buffers, trainable
 from ..tracing import Pair, Program, undisturbed
 
@@ -57,6 +59,23 @@ def place(model: Program, guide: Program, batch: Sequence[Tensor], device: torch
         tensor.grad = None
         tensor.data = tensor.data.to(device)
     return placed
+
+
+def place_objective(objective: PyroELBO, device: torch.device) -> None:
+    """Move the networks of an objective to `device`, each tensor staying the one it is."""
+    for network in networks_of(objective).values():
+        for tensor in (*network.parameters(), *network.buffers()):
+            tensor.data = tensor.data.to(device)
+
+
+def networks_of(objective: PyroELBO) -> dict[str, nn.Module]:
+    """Networks of the objective itself, by name."""
+    return objective.networks if isinstance(objective, ParticleELBO) else {}
+
+
+def leaves_of(objective: PyroELBO) -> dict[str, Tensor]:
+    """Their trainable parameters, by the names under which a step declares them."""
+    return objective.leaves() if isinstance(objective, ParticleELBO) else {}
 
 
 @contextmanager

@@ -56,6 +56,19 @@ OTHER = {
     "num_intervals": 3,
     "first_beta": 0.1,
     "side": "right",
+    "capacity": 1.5,
+    "gamma": 0.7,
+    "num_data": 9,
+    "sampling": "weighted",
+    "site": "a",
+    "off_diagonal": 2.0,
+    "diagonal": 0.6,
+    "variant": "I",
+    "lam": 30.0,
+    "kernel": "rbf",
+    "widths": (0.5, 2.0),
+    "latent_dim": 3,
+    "hidden": (4,),
 }
 SIZES = {"num_particles", "num_groups", "group_size"}
 

@@ -21,6 +21,7 @@ EQUAL = [
     "scaled_by_the_plate",
     "two_losses",
     "running_baseline",
+    "network_of_the_objective",
     "captured",
     "dynamic_digits",
 ]

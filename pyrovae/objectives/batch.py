@@ -1,0 +1,100 @@
+"""Bounds with a term of the whole batch."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from ..errors import PlateError, ScaleError, SiteError
+from ..kl import site_kl
+from ..particles import Particles
+from .base import ParticleELBO
+
+
+class BatchELBO(ParticleELBO, ABC):
+    r"""Base of bounds with a term T of the whole batch, :math:`\frac1B\sum_i b_i + T` per datum.
+
+    `bound` is b_i + T for every datum i, so that the sum over the batch is B times what the
+    published objective has per datum, as for every other estimator. What T estimates of the
+    aggregate q(z) of all data it sees in one batch: it is of another value in larger ones, and of
+    several ranks each has that of its own rows.
+
+    Args:
+        num_particles: Particles per datum, K >= 1; the bound is their mean.
+        site: The latent that the term is about; by default the first that the guide draws. Other
+            latents have their KL, with weight one.
+        closed_form_kl: Use the closed-form KL at each site that has one (`pyrovae.kl_routes`).
+        vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
+    """
+
+    def __init__(
+        self,
+        num_particles: int = 1,
+        *,
+        site: str | None = None,
+        closed_form_kl: bool = True,
+        vectorize_particles: bool = True,
+        batch_plate: str | None = "auto",
+        max_plate_nesting: int | None = None,
+    ) -> None:
+        super().__init__(
+            num_particles,
+            vectorize_particles=vectorize_particles,
+            batch_plate=batch_plate,
+            max_plate_nesting=max_plate_nesting,
+        )
+        self.site = site
+        self.closed_form_kl = closed_form_kl
+
+    @abstractmethod
+    def own(self, p: Particles) -> Tensor:
+        """What each draw brings by itself [K, B], in nats."""
+
+    def shared(self, p: Particles) -> Tensor | float:
+        """The term T of the batch, a scalar in nats per datum."""
+        return 0.0
+
+    def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
+        return self.own(p).mean(0) + self.shared(p)
+
+    def credit(self, p: Particles, bound: Tensor) -> Tensor:
+        """A draw answers for its own term, and for that of the whole batch."""
+        if isinstance(p.scale, Tensor) and p.scale.dim() > 0:
+            raise ScaleError(
+                f"{type(self).__name__} has a term of the whole batch, which the score of a draw "
+                "without a reparameterised sampler is multiplied by, and here every datum has a "
+                "scale of its own; scale the pair by one number"
+            )
+        return self.own(p) / p.num_particles + p.batch_size * self.shared(p)
+
+    def latent(self, p: Particles) -> str:
+        """Name of the latent that the term is about.
+
+        Raises:
+            SiteError: There is none of that name.
+            PlateError: The pair has no batch.
+        """
+        if self.batch_plate is None:
+            raise PlateError(
+                f"{type(self).__name__} compares the data of a batch, and batch_plate=None asks "
+                "for one joint bound over all of them; enclose the pair in a plate over data"
+            )
+        latents = latents_of(p)
+        if not latents or (self.site is not None and self.site not in latents):
+            raise SiteError(
+                f"{type(self).__name__} got site={self.site!r}, and the latents of the pair are "
+                f"{latents}; name one of them"
+            )
+        return latents[0] if self.site is None else self.site
+
+    def kl(self, p: Particles, *, but: str | None = None) -> Tensor:
+        """KL of all sites of the guide, or of all but one [K, B]."""
+        total = p.log_lik.new_zeros(())
+        for name in p.guide_sites:
+            if name != but:
+                total = total + site_kl(p, name, closed_form=self.closed_form_kl).value
+        return total
+
+
+def latents_of(p: Particles) -> list[str]:
+    """Sites that guide and model both draw, in the order of the guide."""
+    return [n for n, s in p.guide_sites.items() if not (s.is_auxiliary or s.is_observed)]
