@@ -20,8 +20,8 @@ class BatchELBO(ParticleELBO, ABC):
 
     Args:
         num_particles: Particles per datum, K >= 1; the bound is their mean.
-        site: The latent that the term is about; by default the first that the guide draws. Other
-            latents have their KL, with weight one.
+        site: The latent that the term is about; by default the first that the guide draws and
+            that is no class or code. Other latents have their KL, with weight one.
         closed_form_kl: Use the closed-form KL at each site that has one (`pyrovae.kl_routes`).
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
     """
@@ -78,11 +78,11 @@ class BatchELBO(ParticleELBO, ABC):
                 f"{type(self).__name__} compares the data of a batch, and batch_plate=None asks "
                 "for one joint bound over all of them; enclose the pair in a plate over data"
             )
-        latents = latents_of(p)
+        latents = [n for n in latents_of(p) if p.guide_sites[n].value.is_floating_point()]
         if not latents or (self.site is not None and self.site not in latents):
             raise SiteError(
-                f"{type(self).__name__} got site={self.site!r}, and the latents of the pair are "
-                f"{latents}; name one of them"
+                f"{type(self).__name__} got site={self.site!r}, and the latents of the pair that "
+                f"are no classes or codes are {latents}; name one of them"
             )
         return latents[0] if self.site is None else self.site
 

@@ -99,7 +99,11 @@ def test_the_elbo_by_hand(closed_form_kl):
 
 
 @pytest.mark.parametrize("num_particles", [1, 4])
-@pytest.mark.parametrize("y", [torch.tensor([3, 0, 1]), torch.randn(3, 2, 4, 4)], ids=str)
+@pytest.mark.parametrize(
+    "y",
+    [torch.tensor([3, 0, 1]), torch.arange(96.0).reshape(3, 2, 4, 4) / 96],
+    ids=["classes", "images"],
+)
 def test_convolutions_see_the_condition_as_channels(num_particles, y):
     how = {"num_classes": 5} if y.dim() == 1 else {"condition_shape": (2, 4, 4)}
     vae = ConditionalVAE((1, 4, 4), 2, **how, **CONV, prior_network=SMALL)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pyrovae import SVI, fit, models, nn
-from pyrovae.errors import ConfigError
+from pyrovae.errors import ConfigError, ReparamError, SiteError
 from pyrovae.models import (
     VAE,
     VQVAE,
@@ -39,8 +39,10 @@ from pyrovae.models import (
     VampPrior,
 )
 from pyrovae.nn import flows, quantizers
-from pyrovae.objectives import ELBO, IWAE, DReG, StratifiedELBO
+from pyrovae.objectives import ELBO, IWAE, TCVAE, DReG, StratifiedELBO
 from pyrovae.train import compiled as compiled_steps
+from tests.objectives.test_contract import CLASSES as OBJECTIVES
+from tests.objectives.test_contract import MADE
 
 SHAPE = (1, 4, 4)
 NET = partial(nn.MLP, hidden=(8,))
@@ -243,3 +245,45 @@ def test_resumed(make, batch, tmp_path):
             )  # fmt: skip
         ends.append([t.detach().clone() for t in (*pair.parameters(), *pair.buffers())])
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+FAMILIES = [name for name in PAIRS if not name.startswith(("guide ", "prior ", "refined"))]
+PATHS = {"STL", "DReG", "DReGMIWAE", "DReGPIWAE", "DReGCIWAE"}
+# What cannot be asked of a family, and is refused by an error that says why.
+REFUSED = {
+    "Autoencoder": {"TCVAE", "DIPVAE", "InfoVAE"},  # no density, and nothing to draw codes from
+    "contractive Autoencoder, exact": {"TCVAE", "DIPVAE", "InfoVAE"},
+    "contractive Autoencoder, estimated": {"TCVAE", "DIPVAE"},
+    "denoising Autoencoder, MixturePrior": {"TCVAE", "DIPVAE"},
+    "ConditionalVAE, images": {"TCVAE", "DIPVAE"},  # a flow, whose marginals are not known
+    "SemiSupervisedVAE": PATHS | {"TCVAE"},  # a class has no path, and z depends on it
+    "VQVAE, moving averages": {"TCVAE"},
+    "VQVAE, learned codebook": {"TCVAE"},
+    "VQVAE, finite scalars": {"TCVAE"},
+    "VQVAE, learned prior": {"TCVAE"},
+    "GumbelSoftmaxVAE": {"TCVAE", "DIPVAE"},
+}
+
+
+@pytest.mark.filterwarnings("ignore::pyrovae.errors.GradientWarning")
+@pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_objective_that_applies(name):
+    pyro.clear_param_store()
+    pyro.set_rng_seed(0)
+    pair = PAIRS[name]().double()
+    batch = (X, LABELS[name]) if name in LABELS else (X,)
+    refused = set()
+    for cls in OBJECTIVES:
+        made = MADE.get(cls.__name__, [lambda cls=cls: cls(num_particles=3)])
+        for make in made if cls is not TCVAE else [lambda: TCVAE(beta=2.0, num_data=len(X))]:
+            try:
+                loss = make().differentiable_loss(pair.model, pair.guide, *batch)
+            except (ConfigError, ReparamError, SiteError):
+                refused.add(cls.__name__)
+                continue
+            assert loss.isfinite(), make()
+            if loss.requires_grad:
+                loss.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in pair.parameters())
+    assert refused == REFUSED.get(name, set())
