@@ -77,9 +77,11 @@ class NormalMixture(dist.MixtureOfDiagNormals):
         )
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: ANN401, B008
+        if len(sample_shape) > 0:  # Pyro's fails on it
+            return self.expand((*sample_shape, *self.batch_shape)).rsample()
         dealing = current_dealing()
         if dealing is None:
-            return super().rsample(sample_shape)
+            return super().rsample()
         component = self._component_of_each(dealing)
         noise = torch.randn_like(self.locs[..., 0, :])
         locs, scales = (self._of_component(t, component) for t in (self.locs, self.coord_scale))

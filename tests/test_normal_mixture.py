@@ -62,6 +62,13 @@ def test_pathwise_gradient():
         assert (z_scores(torch.stack(each), truth).abs() < 4.5).all()
 
 
+def test_draws_of_a_sample_shape():
+    q = NormalMixture(*_parts(2))
+    drawn = q.sample((20_000,))
+    assert drawn.shape == (20_000, 2, 2)
+    assert (z_scores(drawn, q.mean).abs() < 4.5).all()
+
+
 class TestStrata:
     def test_particle_k_is_of_component_k_mod_c(self):
         locs = 100.0 * torch.arange(3.0).reshape(3, 1).expand(3, 2)
