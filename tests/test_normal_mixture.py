@@ -40,26 +40,39 @@ def test_parts_may_broadcast():
     torch.testing.assert_close(q.mean[0], NormalMixture(locs, scales, logits).mean[0])
 
 
-def test_pathwise_gradient():
-    """Of E f(z), f(z) = |z|^2 + sin z_1, with respect to all parameters, by quadrature."""
-    parts = [t.requires_grad_() for t in _parts()]
+@pytest.mark.parametrize("dim", [1, 2])
+def test_pathwise_gradient(dim):
+    """Of E f(z), f(z) = |z|^2 + sin z_1, with respect to all parameters: all by quadrature."""
+    parts = [t.requires_grad_() for t in _parts(dim=dim, seed=2)]
 
     def f(z):
-        return z.square().sum(-1) + z[..., 0].sin()
+        return z.square().sum(-1) + z[..., 0].sin() * (1 + z[..., -1])
 
-    line = torch.linspace(-9, 9, 601, dtype=torch.float64)
-    grid = torch.cartesian_prod(line, line)
-    area = (line[1] - line[0]) ** 2
-    exact = torch.autograd.grad(
-        (_torchs(*parts).log_prob(grid).exp() * f(grid)).sum() * area, parts
-    )
+    line = torch.linspace(-12, 12, 801, dtype=torch.float64)
+    grid = torch.cartesian_prod(*[line] * dim).reshape(-1, dim)
+    share = _torchs(*parts).log_prob(grid).exp() * (line[1] - line[0]) ** dim
+    exact = torch.autograd.grad((share * f(grid)).sum(), parts)
+    moved = NormalMixture(*parts).along_path(grid)
+    assert torch.equal(moved, grid)
+    found = torch.autograd.grad((share.detach() * f(moved)).sum(), parts)
+    for one, truth in zip(found, exact, strict=True):
+        torch.testing.assert_close(one, truth, rtol=1e-6, atol=1e-8)
+
+
+def test_pathwise_gradient_of_draws():
+    """In more dimensions, and in single precision, against the score's expectation."""
+    locs, scales, logits = (t.float() for t in _parts(dim=5, seed=4))
+    logits.requires_grad_()
     torch.manual_seed(1)
-    draws = []
-    for _ in range(40):
-        z = NormalMixture(*parts).rsample((2500,))
-        draws.append(torch.autograd.grad(f(z).mean(), parts))
-    for each, truth in zip(zip(*draws, strict=True), exact, strict=True):
-        assert (z_scores(torch.stack(each), truth).abs() < 4.5).all()
+    q = NormalMixture(locs, scales, logits)
+    found = []
+    means = (locs.square() + scales.square()).sum(-1)
+    exact = torch.autograd.grad((logits.softmax(-1) * means).sum(), logits)[0]
+    for _ in range(100):
+        z = q.rsample((500,))
+        found.append(torch.autograd.grad(z.square().sum(-1).mean(), logits)[0])
+    assert torch.stack(found).isfinite().all()
+    assert (z_scores(torch.stack(found).double(), exact.double()).abs() < 4.5).all()
 
 
 def test_draws_of_a_sample_shape():
@@ -93,13 +106,14 @@ class TestStrata:
         torch.manual_seed(0)
         one = q.rsample()
         torch.manual_seed(0)
-        assert torch.equal(one, super(NormalMixture, q).rsample())
+        assert torch.equal(one, q.rsample()) and len(one[:, 0].unique(dim=0)) == 6
 
     def test_particles_must_fill_the_strata(self):
         with stratified(4), pytest.raises(ShapeError, match="multiple of 3"):
             NormalMixture(*_parts(2)).expand((4, 2)).rsample()
 
 
-def test_one_dimension_is_refused():
-    with pytest.raises(ShapeError, match="at least 2 dimensions"):
-        NormalMixture(*_parts(dim=1))
+def test_parts_that_do_not_fit():
+    locs, scales, logits = _parts(4)
+    with pytest.raises(ShapeError, match="needs \\[..., C, L\\] twice"):
+        NormalMixture(locs, scales[..., :1, :].expand(-1, 2, -1), logits)

@@ -15,11 +15,11 @@ class MixturePosterior(Posterior):
     the particles out to the components, which lowers the noise and keeps components apart.
 
     Args:
-        latent_dim: L >= 2.
+        latent_dim: L.
         num_components: C.
 
     Raises:
-        ConfigError: There is no component, or one latent dimension only.
+        ConfigError: There is no component, or no latent dimension.
 
     Source:
         Automatic Differentiation Variational Inference with Mixture Models (Morningstar et al.,
@@ -34,10 +34,10 @@ class MixturePosterior(Posterior):
 
     def __init__(self, latent_dim: int, *, num_components: int = 4) -> None:
         super().__init__(latent_dim)
-        if latent_dim < 2 or num_components < 1:
+        if latent_dim < 1 or num_components < 1:
             raise ConfigError(
                 f"MixturePosterior got latent_dim={latent_dim} and num_components="
-                f"{num_components}; it needs at least 2 dimensions and 1 component"
+                f"{num_components}; it needs at least 1 dimension and 1 component"
             )
         self.num_components = num_components
         self.num_parameters = num_components * (2 * latent_dim + 1)
