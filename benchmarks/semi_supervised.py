@@ -120,8 +120,8 @@ def main(given: argparse.Namespace) -> None:
     say(where())
     say(
         f"MNIST, dynamic binarisation; M1: {given.m1_epochs} epochs, 500 hidden units, 50 "
-        f"latents; M1+M2: {given.stacked_epochs} epochs of its codes, 300 hidden units, 10 latents, weight "
-        f"3; M2: {given.epochs} epochs, {given.hidden} hidden units, {given.latent_dim} latents, "
+        f"latents; M1+M2: {given.stacked_epochs} epochs of its codes, 300 hidden units, 10 latents, "
+        f"weight 3; M2: {given.epochs} epochs, {given.hidden} hidden units, {given.latent_dim} latents, "
         f"batches of {given.batch_size} with "
         f"{given.labelled_per_batch} labelled, weight {given.weight:g}, seeds {given.seeds}"
     )
