@@ -121,7 +121,7 @@ def main(given: argparse.Namespace) -> None:
     say(
         f"MNIST, dynamic binarisation, seeds {given.seeds}\n"
         f"M1: {given.m1_epochs} epochs, 500 hidden units, 50 latents\n"
-        f"M1+M2: {given.stacked_epochs} epochs of its codes, 300 hidden units, 10 latents, weight 3\n"
+        f"M1+M2: {given.stacked_epochs} epochs of its codes, 300 hidden units, weight 3\n"
         f"M2: {given.epochs} epochs, {given.hidden} hidden units, {given.latent_dim} latents, "
         f"weight {given.weight:g}, batches of {given.batch_size} with {given.labelled_per_batch} "
         "labelled\n"
