@@ -188,7 +188,7 @@ class SemiSupervisedVAE(Family):
     def _checked(self, x: Tensor, y: Tensor, method: str) -> Tensor:
         where = f"{type(self).__name__}.{method}"
         check_data(x, self.data_shape, where)
-        if y.shape != x.shape[:1] or y.is_floating_point():
+        if y.shape != x.shape[:1] or y.is_floating_point() or y.dtype == torch.bool:
             raise ShapeError(
                 f"{where} got {y.dtype} labels of shape {list(y.shape)} for {len(x)} data; it "
                 f"needs whole numbers [{len(x)}], -1 where the class is not known"

@@ -173,7 +173,7 @@ class TestRefusals:
                 vae.guide(X, y)
 
     def test_labels_of_another_kind(self, vae):
-        for y in (Y.double(), Y[:3], Y[:, None]):
+        for y in (Y.double(), Y > 0, Y[:3], Y[:, None]):
             with pytest.raises(ShapeError, match="needs whole numbers \\[5\\]"):
                 vae.model(X, y)
 
