@@ -271,7 +271,7 @@ def _are_images(x: Tensor) -> bool:
 
 
 def _vector_site(model: Program, guide: Program, split: Split) -> str | None:
-    """The last latent site that holds one vector a datum."""
+    """The last latent site that holds one vector of real numbers a datum."""
     latents = draw(model, guide, *_batch(split, 2)).latents
-    names = [name for name, z in latents.items() if z.dim() == 3]
+    names = [name for name, z in latents.items() if z.dim() == 3 and z.is_floating_point()]
     return names[-1] if names else None

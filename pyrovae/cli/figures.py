@@ -7,18 +7,43 @@ import torch
 
 from ..data import Split
 from ..evaluate import cluster_accuracy
-from ..models import MixtureVAE, SemiSupervisedVAE
+from ..math import nats_to_bits_per_dim
+from ..models import (
+    VQVAE,
+    ConditionalVAE,
+    GumbelSoftmaxVAE,
+    MixtureVAE,
+    PartialVAE,
+    SemiSupervisedVAE,
+)
+from ..nn.quantizers import perplexity, usage
 from ..report import Report
 
 Row = tuple[str, str, str, str]
+
+# What ELBO and NLL are of, where it is not p(x).
+_OF = {
+    ConditionalVAE: ("p(x|y)", "what ELBO and NLL are of"),
+    PartialVAE: ("p(x observed)", "what ELBO and NLL are of"),
+    SemiSupervisedVAE: ("p(x, y)", "what ELBO and NLL are of: known labels count"),
+}
 
 
 @torch.no_grad()
 def with_figures(found: Report, pair: Any, split: Split) -> Report:  # noqa: ANN401
     """The report with the further figures of the pair's family on the same data, on its device."""
-    rows: list[Row] = []
-    facts: dict[str, float] = {}
+    rows, facts = list(found.rows), dict(found.facts)
     x, y = split.x, split.y
+    for kind, (what, remark) in _OF.items():
+        if isinstance(pair, kind):
+            rows.append(("evidence", what, "", remark))
+    if isinstance(pair, PartialVAE) and y is not None and facts["nll"] is not None:
+        observed = float(y.sum()) / len(y)
+        bits = float(nats_to_bits_per_dim(torch.tensor(facts["nll"]) / observed, 1))
+        remark = f"of the NLL over {observed:.4g} observed values a datum"
+        own = ("bits/dim", f"{bits:.4f}", "", remark)
+        rows = [own if row[0] == "bits/dim" else row for row in rows]
+        facts["bits_per_dim"] = bits
     if isinstance(pair, SemiSupervisedVAE) and y is not None:
         share = float((pair.predict(x).probs.argmax(-1) == y).double().mean())
         rows.append(("accuracy", f"{share:.4f}", "", "of q(y|x), its likeliest class"))
@@ -27,4 +52,11 @@ def with_figures(found: Report, pair: Any, split: Split) -> Report:  # noqa: ANN
         share = cluster_accuracy(pair.clusters(x).argmax(-1), y)
         rows.append(("cluster accuracy", f"{share:.4f}", "", "best assignment to the classes"))
         facts["cluster_accuracy"] = share
-    return replace(found, rows=(*found.rows, *rows), facts={**found.facts, **facts})
+    if isinstance(pair, VQVAE | GumbelSoftmaxVAE):
+        shares = usage(pair.encode(x), pair.num_codes)
+        used, varied = int((shares > 0).sum()), float(perplexity(shares))
+        rows.append(
+            ("codes in use", f"{used} of {pair.num_codes}", "", f"perplexity {varied:.1f}")
+        )
+        facts |= {"codes_in_use": used, "perplexity": varied}
+    return replace(found, rows=tuple(rows), facts=facts)

@@ -148,6 +148,7 @@ def _of_draw(p: Particles) -> dict[str, Tensor | None]:
         if not (site.is_observed or site.is_auxiliary)
         and site.has_rsample
         and p.latents[name].dim() == 3
+        and p.latents[name].is_floating_point()
     }
 
 

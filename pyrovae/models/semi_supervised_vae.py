@@ -153,7 +153,7 @@ class SemiSupervisedVAE(Family):
 
     @torch.no_grad()
     def generate(self, y: Tensor | int, *, mean: bool = True) -> Tensor:
-        """A new datum for each class y [N], or N of classes drawn at random.
+        """A new datum for each class y [N], or N of classes drawn at random from those known.
 
         Returns:
             The mean of p(x|y, z) with z from the prior, or a draw from it [N, *data_shape].
@@ -162,8 +162,9 @@ class SemiSupervisedVAE(Family):
             DataError: A class is out of range, or is one that no label of the training named.
         """
         if isinstance(y, int):
-            uniform = torch.ones(self.num_classes, device=self.condition.classes.device)
-            given = self._one_hot(uniform.multinomial(y, replacement=True))
+            seen = self.condition.seen
+            each = (seen | ~seen.any()).to(self.condition.classes.dtype)  # all before training
+            given = self._one_hot(each.multinomial(y, replacement=True))
         else:
             given = self.condition(y, y.shape[:1])
             self.condition.check_seen(given)
@@ -187,7 +188,7 @@ class SemiSupervisedVAE(Family):
     def _checked(self, x: Tensor, y: Tensor, method: str) -> Tensor:
         where = f"{type(self).__name__}.{method}"
         check_data(x, self.data_shape, where)
-        if y.shape != x.shape[:1] or y.is_floating_point():
+        if y.shape != x.shape[:1] or y.is_floating_point() or y.dtype == torch.bool:
             raise ShapeError(
                 f"{where} got {y.dtype} labels of shape {list(y.shape)} for {len(x)} data; it "
                 f"needs whole numbers [{len(x)}], -1 where the class is not known"

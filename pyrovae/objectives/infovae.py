@@ -37,8 +37,9 @@ class InfoVAE(BatchELBO):
         kernel: "imq" or "rbf".
         widths: In standard deviations of the prior; the kernel is the mean over them.
         site: The latent; by default the first that the model draws. The model must draw no other
-            before it, since its prior would depend on that one's draw. Others keep their KL. A
-            prior that depends on an argument of the pair (labels) is drawn for those of the batch.
+            before it, and no class or code, since its prior may depend on that one's draw. Others
+            keep their KL. A prior that depends on an argument of the pair (labels) is drawn for
+            those of the batch.
         closed_form_kl: See `Beta`.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
@@ -107,12 +108,18 @@ class InfoVAE(BatchELBO):
     def latent(self, p: Particles) -> str:
         name = super().latent(p)
         latents = latents_of(p)
-        first = next(n for n, s in p.model_sites.items() if n in latents)
-        if self.site is None or first == name:
+        first = next(n for n in p.model_sites if n in latents)
+        is_vector = p.guide_sites[first].value.is_floating_point()
+        if first == name or (self.site is None and is_vector):
             return first
+        way_out = (
+            "name the site that the model draws first"
+            if is_vector
+            else "and classes and codes have no distance; use DIPVAE or FactorVAE"
+        )
         raise SiteError(
             f"InfoVAE draws from the prior of '{name}', and the model draws '{first}' before it, "
-            "on which that prior may depend; name the site that the model draws first"
+            f"on which that prior may depend; {way_out}"
         )
 
     def own(self, p: Particles) -> Tensor:

@@ -10,7 +10,7 @@ from pyrovae.data import Split
 from pyrovae.data.synthetic import DiscreteLatent
 from pyrovae.errors import ConfigError, DataError, SiteError
 from pyrovae.evaluate import posterior_means
-from pyrovae.models import VAE
+from pyrovae.models import VAE, VQVAE
 from pyrovae.nn import MLP, Normal
 from tests.oracles import t15
 
@@ -127,6 +127,9 @@ def test_what_has_no_units():
     assert isinstance(pair, DiscreteLatent)
     with pytest.raises(SiteError, match="discrete or no vector has no units"):
         traverse(pair.model, pair.guide, x)
+    codes = VQVAE((3,), (2,))
+    with pytest.raises(SiteError, match="discrete or no vector has no units"):
+        traverse(codes.model, codes.guide, torch.zeros(4, 3))
     model, guide = pair_of(narrow)
     with pytest.raises(DataError, match="datum=40, and there are 40"):
         traverse(model, guide, data(), datum=40)

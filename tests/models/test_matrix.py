@@ -256,11 +256,12 @@ REFUSED = {
     "contractive Autoencoder, estimated": {"TCVAE", "DIPVAE"},
     "denoising Autoencoder, MixturePrior": {"TCVAE", "DIPVAE"},
     "ConditionalVAE, images": {"TCVAE", "DIPVAE"},  # a flow, whose marginals are not known
-    "SemiSupervisedVAE": PATHS | {"TCVAE"},  # a class has no path, and z depends on it
-    "VQVAE, moving averages": {"TCVAE"},
-    "VQVAE, learned codebook": {"TCVAE"},
-    "VQVAE, finite scalars": {"TCVAE"},
-    "VQVAE, learned prior": {"TCVAE"},
+    "SemiSupervisedVAE": PATHS | {"TCVAE", "InfoVAE"},  # a class has no path, z depends on it
+    "MixtureVAE": {"InfoVAE"},  # the prior of z is that of a drawn cluster
+    "VQVAE, moving averages": {"TCVAE", "InfoVAE"},
+    "VQVAE, learned codebook": {"TCVAE", "InfoVAE"},
+    "VQVAE, finite scalars": {"TCVAE", "InfoVAE"},
+    "VQVAE, learned prior": {"TCVAE", "InfoVAE"},
     "GumbelSoftmaxVAE": {"TCVAE", "DIPVAE"},
 }
 

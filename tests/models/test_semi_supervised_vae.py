@@ -158,6 +158,13 @@ class TestMaking:
         with pytest.raises(DataError, match=r"\[1\]"):
             vae.generate(torch.tensor([1]))
 
+    def test_draws_at_random_what_some_label_named(self, vae, monkeypatch):
+        StratifiedELBO(3)(vae.model, vae.guide)(X, Y).backward()
+        asked, one_hot = [], vae._one_hot
+        monkeypatch.setattr(vae, "_one_hot", lambda y: asked.append(y) or one_hot(y))
+        vae.generate(40)
+        assert set(asked[0].tolist()) == {0, 2}
+
 
 class TestRefusals:
     def test_labels_out_of_range(self, vae):
@@ -166,7 +173,7 @@ class TestRefusals:
                 vae.guide(X, y)
 
     def test_labels_of_another_kind(self, vae):
-        for y in (Y.double(), Y[:3], Y[:, None]):
+        for y in (Y.double(), Y > 0, Y[:3], Y[:, None]):
             with pytest.raises(ShapeError, match="needs whole numbers \\[5\\]"):
                 vae.model(X, y)
 

@@ -13,10 +13,12 @@ from pyrovae.data import LinearGaussian
 from pyrovae.errors import ConfigError, SiteError
 from pyrovae.models import (
     VAE,
+    VQVAE,
     FlowPosterior,
     FlowPrior,
     MixturePosterior,
     MixturePrior,
+    MixtureVAE,
     NormalPrior,
     VampPrior,
 )
@@ -211,6 +213,16 @@ def test_the_latent_is_the_one_with_a_prior_of_its_own():
     torch.testing.assert_close(value(by_default, pair, *pair.args), value(named, pair, *pair.args))
     with pytest.raises(SiteError, match="prior of 'z1', and the model draws 'z2' before it"):
         value(InfoVAE(site="z1"), pair, *pair.args)
+
+
+def test_classes_have_no_distance():
+    """Of a mixture and of codes the first latent is a number without meaning."""
+    x = torch.zeros(4, 3)
+    for pair, name in ((MixtureVAE((3,), 2, 2), "c"), (VQVAE((3,), (2,)), "codes")):
+        pyro.clear_param_store()
+        for site in (None, "z"):
+            with pytest.raises(SiteError, match=f"draws '{name}' before it.* no distance"):
+                InfoVAE(site=site).per_datum(pair.model, pair.guide, x)
 
 
 def test_it_says_when_it_is_a_bound():

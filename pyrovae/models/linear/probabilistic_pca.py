@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ...errors import ShapeError
+from ...errors import ConfigError, ShapeError
 from ...nn import Shape
 from ..base import check_data
 from .base import LinearVAE
@@ -82,8 +82,11 @@ class ProbabilisticPCA(LinearVAE):
             Squared lengths of W's columns, falling [L]; 0 where the direction has collapsed.
 
         Raises:
+            ConfigError: beta is not above 0.
             ShapeError: The data have another shape, or there are more latents than dimensions.
         """
+        if not 0 < beta < math.inf:
+            raise ConfigError(f"ProbabilisticPCA.solve got beta={beta}; it needs a number above 0")
         check_data(x, self.data_shape, "ProbabilisticPCA.solve")
         if self.latent_dim > self.data_dim:
             raise ShapeError(

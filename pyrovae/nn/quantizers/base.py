@@ -109,6 +109,8 @@ def straight_through(value: Tensor, through: Tensor) -> Tensor:
 @torch.no_grad()
 def nearest(z: Tensor, codebook: Tensor) -> Tensor:
     """The row of the codebook [n, D] that is nearest to each vector [..., D] -> [...]."""
+    centre = codebook.mean(0)  # far from the origin differences would drown in rounding
+    z, codebook = z - centre, codebook - centre
     # |z|^2 is the same for all rows.
     distances = codebook.square().sum(-1) - 2 * (z @ codebook.T)
     return distances.argmin(-1)

@@ -249,5 +249,7 @@ def test_images_and_errors():
     for call in (pair.solve, pair.log_px, pair.encode, lambda x: m_step(pair, x)):
         with pytest.raises(ShapeError, match="data of shape"):
             call(x.flatten(1))
+    with pytest.raises(ConfigError, match="beta=0"):
+        pair.solve(x, beta=0.0)
     with pytest.raises(ShapeError, match="no more directions"):
         ProbabilisticPCA((2,), 3).solve(torch.randn(9, 2))

@@ -23,6 +23,11 @@ def test_nearest_is_the_nearest():
     assert torch.equal(nearest(z, codebook), distances.argmin(-1))
 
 
+def test_nearest_is_so_far_from_the_origin():
+    codebook = 100 + 0.01 * torch.arange(8.0)[:, None].expand(8, 2)
+    assert torch.equal(nearest(codebook + 0.001, codebook), torch.arange(8))
+
+
 def test_straight_through_is_exact_and_passes_the_gradient_on():
     value, through = 1e-8 * torch.randn(5), (1e8 * torch.randn(5)).requires_grad_()
     out = straight_through(value, through)

@@ -1,0 +1,65 @@
+"""Families that are called with something beside x, and clusters, by name."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from pyrovae.cli import main
+
+LATENT = ["--model.latent_dim", "2"]
+HOLES = ["--data", "arrays", "--data.x", "holes.npy", "--data.missing", "true"]
+OPTIONS = {
+    "classes given": (
+        "p(x|y)",
+        ["--data", "digits", "--model", "ConditionalVAE", "--model.num_classes", "10", *LATENT],
+    ),
+    "few labels": (
+        "accuracy",
+        ["--data", "digits", "--num-labelled", "50", "--model", "SemiSupervisedVAE", *LATENT,
+         "--model.num_classes", "10", "--objective", "StratifiedELBO",
+         "--objective.num_particles", "10"],
+    ),
+    "clusters": (
+        "cluster accuracy",
+        ["--data", "digits", "--model", "MixtureVAE", "--model.num_clusters", "10", *LATENT],
+    ),
+    "missing values": (
+        "observed values a datum",
+        [*HOLES, "--model", "PartialVAE", *LATENT],
+    ),
+}  # fmt: skip
+BINOMIAL = ["--model.likelihood", "Binomial", "--model.likelihood.total_count", "16"]
+
+
+@pytest.fixture
+def holes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = load_digits().images[:300, None].astype(np.float32)
+    x[np.random.default_rng(0).random(x.shape) < 0.5] = np.nan
+    np.save("holes.npy", x)
+    return x
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_command(name, holes, capsys):
+    words, options = OPTIONS[name]
+    fit = ["fit", *options, *BINOMIAL, "--epochs", "1", "--test-particles", "2"]
+    assert main([*fit, "--device", "cpu", "--run", "out"]) == 0
+    assert words in capsys.readouterr().out
+    for command in ("sample", "reconstruct"):
+        assert main([command, "out", "--n", "4"]) == 0
+        assert Path(f"out/{command}.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["traverse", "out", "--units", "2", "--steps", "3"]) == 0
+
+
+def test_bits_are_those_of_what_was_observed(holes):
+    fit = ["fit", *HOLES, "--data.val", "0", "--data.test", "299", "--model", "PartialVAE"]
+    fit += [*LATENT, *BINOMIAL, "--epochs", "1", "--test-particles", "2", "--device", "cpu"]
+    assert main([*fit, "--run", "out"]) == 0
+    facts = json.loads(Path("out/report.json").read_text())
+    observed = facts["nll"] / facts["bits_per_dim"] / math.log(2)
+    assert observed == pytest.approx((~np.isnan(holes)).sum() / len(holes), rel=0.01)
