@@ -1,10 +1,13 @@
 """A discrete latent that is drawn from its exact posterior, so that its draw does not matter."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
+
+from .errors import SiteError
 
 
 class CollapsedCategorical(dist.Categorical):
@@ -35,3 +38,22 @@ class CollapsedCategorical(dist.Categorical):
         # Not Pyro's: it compares object ids, which is beyond what a captured graph can do.
         index, logits = torch.broadcast_tensors(value.long().unsqueeze(-1), self.logits)
         return logits.gather(-1, index[..., :1]).squeeze(-1)
+
+
+def refuse_collapsed(distributions: Mapping[str, Any], where: str) -> None:
+    """Refuse guides whose draws matter as soon as the KL terms of their sites weigh unequally.
+
+    Args:
+        distributions: Of the guide's sites, by name.
+        where: What weighs them, for the message.
+
+    Raises:
+        SiteError: There is such a site.
+    """
+    for name, fn in distributions.items():
+        if isinstance(fn, CollapsedCategorical):
+            raise SiteError(
+                f"{where} weighs parts of the KL unequally, and the guide draws '{name}' from the "
+                "model's own posterior, which is summed out only where all weigh the same; use "
+                "one weight for all sites, without free bits, or a VAE with a MixturePrior"
+            )

@@ -71,6 +71,14 @@ class Site:
         ]
         return self.collect(log_probs)
 
+    @property
+    def num_data(self) -> int | None:
+        """Data that the site's plate over data is a subsample of; None where it is whole."""
+        for frame in self._messages[0]["cond_indep_stack"] if self._messages else ():
+            if frame.dim == self.layout.batch_dim and frame.full_size not in (None, frame.size):
+                return int(frame.full_size)
+        return None
+
     def scored(self) -> "Site":
         """The same site, which knows its log-density; of what was observed it knows no more.
 
@@ -124,6 +132,10 @@ class JoinedSite(Site):
     """The same site of several groups of particles, one group after the other."""
 
     parts: tuple[Site, ...] = ()
+
+    @property
+    def num_data(self) -> int | None:
+        return self.parts[0].num_data
 
     @classmethod
     def of(cls, parts: tuple[Site, ...]) -> "JoinedSite":

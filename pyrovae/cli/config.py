@@ -13,7 +13,7 @@ import pyro
 import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
-from ..data import Dataset, few_labels
+from ..data import Dataset, few_labels, missing, quadrants
 from ..errors import ConfigError, PyrovaeError
 from ..models import Family
 from .names import (
@@ -118,6 +118,10 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
         )
     if config.num_labelled:
         data = few_labels(data, config.num_labelled, seed=config.seed)
+    if config.missing:
+        data = missing(data, config.missing, seed=config.seed)
+    if config.quadrants:
+        data = quadrants(data, config.quadrants)
     if seed is not None:
         pyro.set_rng_seed(seed)
     pair = _pair(config, made, data.shape)

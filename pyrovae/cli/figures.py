@@ -1,12 +1,15 @@
 """What a family is good for besides its bound: rows of the table."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..data import Split
 from ..evaluate import cluster_accuracy
+from ..labelled_categorical import UNKNOWN
 from ..math import nats_to_bits_per_dim
 from ..models import (
     VQVAE,
@@ -45,18 +48,23 @@ def with_figures(found: Report, pair: Any, split: Split) -> Report:  # noqa: ANN
         rows = [own if row[0] == "bits/dim" else row for row in rows]
         facts["bits_per_dim"] = bits
     if isinstance(pair, SemiSupervisedVAE) and y is not None:
-        share = float((pair.predict(x).probs.argmax(-1) == y).double().mean())
+        likeliest = _in_parts(lambda part: pair.predict(part).probs.argmax(-1), x)
+        share = float((likeliest == y)[y != UNKNOWN].double().mean())
         rows.append(("accuracy", f"{share:.4f}", "", "of q(y|x), its likeliest class"))
         facts["accuracy"] = share
     if isinstance(pair, MixtureVAE) and y is not None and y.dim() == 1:
-        share = cluster_accuracy(pair.clusters(x).argmax(-1), y)
+        share = cluster_accuracy(_in_parts(lambda part: pair.clusters(part).argmax(-1), x), y)
         rows.append(("cluster accuracy", f"{share:.4f}", "", "best assignment to the classes"))
         facts["cluster_accuracy"] = share
     if isinstance(pair, VQVAE | GumbelSoftmaxVAE):
-        shares = usage(pair.encode(x), pair.num_codes)
+        shares = usage(_in_parts(pair.encode, x), pair.num_codes)
         used, varied = int((shares > 0).sum()), float(perplexity(shares))
         rows.append(
             ("codes in use", f"{used} of {pair.num_codes}", "", f"perplexity {varied:.1f}")
         )
         facts |= {"codes_in_use": used, "perplexity": varied}
     return replace(found, rows=tuple(rows), facts=facts)
+
+
+def _in_parts(found: Callable[[Tensor], Tensor], x: Tensor, rows: int = 1000) -> Tensor:
+    return torch.cat([found(part) for part in x.split(rows)])

@@ -14,7 +14,8 @@ from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveFloat,
 from ..data import SemiSupervisedBatches, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
-from ..objectives import Beta
+from ..models import SemiSupervisedVAE
+from ..objectives import ELBO, Beta
 from ..report import pictures, report, save_pictures
 from ..train import Anneal, Callback, TensorBoard, fit, schedules
 from ..train.distributed import Team, join
@@ -45,6 +46,10 @@ def fit_parser() -> Parser:
         help="Call a pair of one's own with (x, y) instead of (x).")  # fmt: skip
     add("--num-labelled", type=PositiveInt,
         help="Forget all labels of the training but so many, a fifth of each batch.")  # fmt: skip
+    add("--missing", type=NonNegativeFloat, default=0.0,
+        help="Take away this share of all values; y is the mask, for PartialVAE.")  # fmt: skip
+    add("--quadrants", type=PositiveInt,
+        help="Give so many quadrants of each image as y, and leave the others as x.")  # fmt: skip
     add("--epochs", type=PositiveInt, default=100, help="Passes over the training data.")
     add("--batch-size", type=PositiveInt, default=100, help="Data per step.")
     add("--lr", type=PositiveFloat, default=1e-3, help="Learning rate of Adam.")
@@ -104,6 +109,9 @@ def run_fit(words: Sequence[str]) -> None:
         f"{pick_device(config.device)}{ranks} -> {run_dir}"
     )
 
+    if isinstance(setup.pair, SemiSupervisedVAE) and type(setup.objective) is ELBO:
+        say(f"advice: --objective StratifiedELBO --objective.num_particles "
+            f"{setup.pair.num_classes} sums over the classes, which ELBO draws")  # fmt: skip
     batches: Split | SemiSupervisedBatches = train
     if config.num_labelled:
         batches = SemiSupervisedBatches(

@@ -31,13 +31,15 @@ def obstacle(p: Particles) -> str | None:
             return f"the prior of '{name}' is improper, so that there is no p(x)"
     sites = p.guide_sites.items()
     latents = {n: s for n, s in sites if not (s.is_observed or _is_mere_noise(s))}
-    if latents and all(site.kind == "Delta" for site in latents.values()):
-        points = [n for n in latents if n in p.model_sites and _has_density(p.model_sites[n])]
-        if points:
-            return (
-                f"the guide is a point mass at '{points[0]}', whose density is infinite, so that "
-                "its weights estimate nothing and the ELBO bounds nothing"
-            )
+    # A draw of another site may be handed on to a point, which then has the density of that draw.
+    handed_on = any(s.is_auxiliary and s.kind != "Delta" for s in latents.values())
+    points = [n for n, s in latents.items() if s.kind == "Delta" and n in p.model_sites]
+    points = [name for name in points if _has_density(p.model_sites[name])]
+    if points and not handed_on:
+        return (
+            f"the guide is a point mass at '{points[0]}', whose density is infinite, so that its "
+            "weights estimate nothing and the ELBO bounds nothing"
+        )
     return None
 
 

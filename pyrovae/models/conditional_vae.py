@@ -6,7 +6,7 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ShapeError
 from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape, build
 from ..nn.condition import Condition
 from .base import Conditional, Family, check_data, decoded, latent_parts, params_of
@@ -154,6 +154,11 @@ class ConditionalVAE(Family):
         Raises:
             DataError: A class was none of the training.
         """
+        if not isinstance(y, Tensor):
+            raise ShapeError(
+                f"ConditionalVAE.generate got {y!r}; it makes one datum for each y, so give a "
+                "tensor of these [N, ...]"
+            )
         given = self.condition(y, y.shape[:1])
         self.condition.check_seen(given)
         made = self._decode(self._prior(given).expand(y.shape[:1]).sample(), given)

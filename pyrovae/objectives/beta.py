@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ..collapsed_categorical import refuse_collapsed
 from ..errors import ConfigError, SiteError
 from ..kl import site_kl
 from ..particles import Particles
@@ -86,6 +87,9 @@ class Beta(ParticleELBO):
         return self._per_particle(p) / p.num_particles
 
     def _per_particle(self, p: Particles) -> Tensor:
+        if isinstance(self.beta, Mapping) or self.free_bits > 0:
+            sites = {name: site.distributions[0] for name, site in p.guide_sites.items()}
+            refuse_collapsed(sites, f"{type(self).__name__} with weights by site or free bits")
         terms = p.log_lik
         for name, weight in self._weights(p).items():
             kl = site_kl(p, name, closed_form=self.closed_form_kl).value

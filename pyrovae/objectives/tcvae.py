@@ -1,11 +1,12 @@
 """Evidence lower bound whose KL is cut into three parts with weights of their own."""
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import Tensor
 
 from ..aggregate import cross_densities
+from ..collapsed_categorical import refuse_collapsed
 from ..errors import ConfigError, SiteError
 from ..particles import Particles
 from .batch import BatchELBO
@@ -128,6 +129,8 @@ class TCVAE(BatchELBO):
         )
 
     def own(self, p: Particles) -> Tensor:
+        sites = {name: site.distributions[0] for name, site in p.guide_sites.items()}
+        refuse_collapsed(sites, "TCVAE")
         information, correlation, by_dimension = self.terms(p)
         cost = self.alpha * information + self.beta * correlation + self.gamma * by_dimension
         return p.log_lik - cost - self.kl(p, but=self.latent(p))
@@ -144,10 +147,9 @@ class TCVAE(BatchELBO):
         return shares.fill_diagonal_(-math.log(total))
 
     def _total(self, p: Particles) -> float:
-        scale: Any = p.scale
-        total: float | None = self.num_data
-        if total is None and isinstance(scale, float | int) and scale > 1:
-            total = scale * p.batch_size  # of a subsampled plate
+        total = self.num_data
+        if total is None:
+            total = p.guide_sites[self.latent(p)].num_data
         if total is None:
             raise ConfigError(
                 "TCVAE weighs a batch as a part of all data, and the pair has no subsampled plate "

@@ -3,6 +3,7 @@
 from functools import partial
 
 import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from pyro.infer import Trace_ELBO
@@ -175,3 +176,30 @@ def test_errors():
         _made().encode(X[:, 0])
     with pytest.raises(SupportError):
         _made().model(X + 0.5)
+
+
+def test_a_point_beside_a_draw():
+    """One latent drawn, the other a point: the point's density is infinite all the same."""
+
+    def model(x):
+        with pyro.plate("data", len(x)):
+            a = pyro.sample("a", dist.Normal(0.0, 1.0))
+            b = pyro.sample("b", dist.Normal(0.0, 1.0))
+            pyro.sample("x", dist.Normal(a + b, 1.0), obs=x)
+
+    def guide(x):
+        with pyro.plate("data", len(x)):
+            pyro.sample("a", dist.Normal(x / 3, 0.8))
+            pyro.sample("b", dist.Delta(x / 3))
+
+    def by_a_draw(x):
+        with pyro.plate("data", len(x)):
+            both = dist.Normal(x.unsqueeze(-1).expand(-1, 2) / 3, 0.8).to_event(1)
+            drawn = pyro.sample("both", both, infer={"is_auxiliary": True})
+            pyro.sample("a", dist.Delta(drawn[..., 0]))
+            pyro.sample("b", dist.Delta(drawn[..., 1]))
+
+    x = torch.tensor([0.3, -0.7])
+    why = no_evidence(model, guide, x)
+    assert why is not None and "point mass at 'b'" in why
+    assert no_evidence(model, by_a_draw, x) is None

@@ -257,7 +257,7 @@ REFUSED = {
     "denoising Autoencoder, MixturePrior": {"TCVAE", "DIPVAE"},
     "ConditionalVAE, images": {"TCVAE", "DIPVAE"},  # a flow, whose marginals are not known
     "SemiSupervisedVAE": PATHS | {"TCVAE", "InfoVAE"},  # a class has no path, z depends on it
-    "MixtureVAE": {"InfoVAE"},  # the prior of z is that of a drawn cluster
+    "MixtureVAE": {"InfoVAE", "TCVAE"},  # the cluster is summed out where all weigh the same
     "VQVAE, moving averages": {"TCVAE", "InfoVAE"},
     "VQVAE, learned codebook": {"TCVAE", "InfoVAE"},
     "VQVAE, finite scalars": {"TCVAE", "InfoVAE"},

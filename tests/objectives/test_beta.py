@@ -7,6 +7,7 @@ import torch
 
 from pyrovae.data import LinearGaussian
 from pyrovae.errors import SiteError
+from pyrovae.models import MixtureVAE
 from pyrovae.objectives import ELBO, Beta
 from pyrovae.parameters import trainable
 from tests.objectives.copies import discrete_copies, gaussian_copies, gaussian_truth
@@ -197,3 +198,10 @@ class TestFreeBits:
 
 def test_repr_shows_the_weight():
     assert repr(Beta(0.5, 2)) == "Beta(beta=0.5, num_particles=2)"
+
+
+@pytest.mark.parametrize("objective", [Beta({"z": 2.0}), Beta(1.0, free_bits=0.5)], ids=repr)
+def test_refuses_to_weigh_a_collapsed_latent_apart(objective):
+    pair = MixtureVAE((4,), 2, 3)
+    with pytest.raises(SiteError, match="draws 'c' from the model's own posterior"):
+        objective.per_datum(pair.model, pair.guide, torch.ones(5, 4))

@@ -8,9 +8,11 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from pyro import poutine
 from scipy import stats
 from scipy.special import logsumexp
 
+from pyrovae.data import LinearGaussian
 from pyrovae.errors import ConfigError, PlateError, SiteError
 from pyrovae.evaluate import elbo_surgery
 from pyrovae.models import VAE, FlowPosterior, FullNormal, LowRankNormal
@@ -227,7 +229,7 @@ def test_what_it_refuses():
         TCVAE(2.0, sampling="other")
     with pytest.raises(ConfigError, match="beta=-1"):
         TCVAE(-1.0)
-    with pytest.raises(SiteError, match="TCVAE got site='y', and the latents of the pair are"):
+    with pytest.raises(SiteError, match="TCVAE got site='y', and the latents of the pair that"):
         TCVAE(2.0, num_data=9, site="y").per_datum(vae.model, vae.guide, x)
     with pytest.raises(PlateError, match="batch_plate=None"):
         TCVAE(2.0, num_data=9, batch_plate=None).per_datum(vae.model, vae.guide, x)
@@ -239,3 +241,13 @@ def test_what_it_refuses():
         TCVAE(2.0, num_data=9, site="z2").per_datum(
             hierarchy.model, hierarchy.guide, *hierarchy.args
         )
+
+
+def test_a_scale_alone_tells_no_number_of_data():
+    pair = STYLES["subsampled_plate"](torch.float64)
+    whole = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+    x = whole.sample(6, seed=1)
+    scaled = poutine.scale(whole.model, 100.0), poutine.scale(whole.guide, 100.0)
+    with pytest.raises(ConfigError, match="no subsampled plate"):
+        TCVAE(2.0).per_datum(*scaled, x)
+    assert TCVAE(2.0).per_datum(pair.model, pair.guide, *pair.args).isfinite().all()
