@@ -63,3 +63,42 @@ def test_bits_are_those_of_what_was_observed(holes):
     facts = json.loads(Path("out/report.json").read_text())
     observed = facts["nll"] / facts["bits_per_dim"] / math.log(2)
     assert observed == pytest.approx((~np.isnan(holes)).sum() / len(holes), rel=0.01)
+
+
+@pytest.mark.parametrize(("change", "model", "said"), [
+    (["--quadrants", "2"], ["ConditionalVAE", "--model.condition_shape", "[32]"], "p(x|y)"),
+    (["--missing", "0.3"], ["PartialVAE"], "observed values a datum"),
+])  # fmt: skip
+def test_data_changed_by_an_option(change, model, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fit = [
+        "fit",
+        "--data",
+        "digits",
+        "--data.binarize",
+        "static",
+        *change,
+        "--model",
+        *model,
+        *LATENT,
+    ]
+    assert main([*fit, "--epochs", "1", "--test-particles", "2", "--run", "out"]) == 0
+    assert said in capsys.readouterr().out
+    assert main(["evaluate", "out", "--num-particles", "2", "--limit", "20"]) == 0
+
+
+def test_advice_where_classes_are_drawn(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fit = [
+        "fit",
+        "--data",
+        "digits",
+        "--num-labelled",
+        "50",
+        "--model",
+        "SemiSupervisedVAE",
+        *LATENT,
+    ]
+    fit += ["--model.num_classes", "10", *BINOMIAL, "--epochs", "1", "--test-particles", "0"]
+    assert main([*fit, "--run", "out"]) == 0
+    assert "--objective StratifiedELBO --objective.num_particles 10" in capsys.readouterr().out
