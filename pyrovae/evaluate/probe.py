@@ -4,8 +4,6 @@ from typing import Any
 
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from ..data import Split
 from ..errors import DataError
@@ -35,7 +33,8 @@ def probe(
         train: Labels `y` [N], -1 where they are not known; those rows are left out.
         test: With all labels.
         site: Name of the latent; may be left out where there is only one.
-        classifier: Of scikit-learn; by default a logistic regression on standardised features.
+        classifier: Of scikit-learn; by default a logistic regression. Features are given as they
+            are: to standardise them would give units that the model does not use a voice.
         seed: Of the draws, where the guide does not state its mean.
 
     Returns:
@@ -55,8 +54,7 @@ def probe(
         raise DataError(
             f"probe got {len(few)} labelled data, not of two classes; a classifier needs that"
         )
-    known = StandardScaler(), LogisticRegression(max_iter=1000)
-    chosen: Any = make_pipeline(*known) if classifier is None else classifier
+    chosen: Any = LogisticRegression(max_iter=1000) if classifier is None else classifier
     taught, asked = (
         posterior_means(model, guide, split.x, site=site, seed=seed).numpy()
         for split in (few, test)
