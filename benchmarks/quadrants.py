@@ -92,7 +92,8 @@ def nll(pair, split, options):
 def main(options):
     say = Report(options.out, "quadrants.txt")
     device = torch.device(options.device)
-    say(f"{where(device)}\n{options}\n")
+    settings = {k: v for k, v in vars(options).items() if k not in ("data_root", "out")}
+    say(f"{where(device)}\n{settings}\n")
     say("given  model    published  grey -ELBO   grey  binary   ESS  epochs  seconds")
     whole = data.mnist(options.data_root, unit=True)
     mlp = partial(MLP, hidden=tuple(options.hidden))

@@ -12,7 +12,7 @@ from pyrovae.models import VAE
 from pyrovae.nn import MLP, Binomial, ConvDecoder, ConvEncoder
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG, Renyi
 from pyrovae.train import load_checkpoint
-from tests.models.test_matrix import PAIRS, X
+from tests.models.test_matrix import LABELS, OBJECTIVE, PAIRS, X
 
 pytestmark = [
     pytest.mark.cuda,
@@ -225,9 +225,11 @@ def test_every_guide_prior_and_family_is_captured(name):
         pyro.set_rng_seed(0)
         pair = PAIRS[name]().cuda()
         optim = torch.optim.SGD(pair.parameters(), 1e-4)
-        svi = SVI(pair.model, pair.guide, optim, DReG(2), compile=compile)
+        objective = OBJECTIVE.get(name, DReG(2))
+        svi = SVI(pair.model, pair.guide, optim, objective, compile=compile)
         pyro.set_rng_seed(1)
-        x = X.float().cuda()
-        losses.append([svi.step(x) for _ in range(3)])
-        assert pair.generate(2).is_cuda
+        batch = [X.float().cuda(), *([LABELS[name].cuda()] if name in LABELS else [])]
+        losses.append([float(svi.step(*batch)) for _ in range(3)])
+        assert all(t.is_cuda for t in (*pair.parameters(), *pair.buffers()))
+        assert pair.reconstruct(*batch).is_cuda
     torch.testing.assert_close(*map(torch.tensor, losses), rtol=1e-4, atol=1e-3)
