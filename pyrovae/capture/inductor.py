@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
-import torch._inductor.config as inductor_config
 from torch import Tensor
 from torch.fx import GraphModule
 
@@ -24,6 +23,8 @@ def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
         CaptureError: There is no working C++ compiler (on a GPU: no triton), or the graph holds
             something that inductor cannot compile.
     """
+    import torch._inductor.config as inductor_config  # seconds that no eager program needs
+
     try:
         with (
             torch.no_grad(),

@@ -1,7 +1,6 @@
 """How well clusters that no label taught agree with classes."""
 
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from ..errors import ShapeError
@@ -38,6 +37,8 @@ def cluster_accuracy(clusters: Tensor, y: Tensor) -> float:
             f"cluster_accuracy got clusters of shape {list(clusters.shape)} and classes of shape "
             f"{list(y.shape)}; it needs one of each for every datum, [N] and [N]"
         )
+    from sklearn.metrics import confusion_matrix  # a second of imports that little else needs
+
     table = confusion_matrix(y.cpu().numpy(), clusters.cpu().numpy())
     rows, columns = linear_sum_assignment(-table)
     return float(table[rows, columns].sum() / len(y))

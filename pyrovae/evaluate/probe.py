@@ -1,15 +1,17 @@
 """What the features of a trained pair tell a classifier that sees few labels (M1)."""
 
-from typing import Any
+from __future__ import annotations
 
-from sklearn.base import ClassifierMixin
-from sklearn.linear_model import LogisticRegression
+from typing import TYPE_CHECKING, Any
 
 from ..data import Split
 from ..errors import DataError
 from ..labelled_categorical import UNKNOWN
 from ..tracing import Program
 from .latents import posterior_means
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
 
 
 def probe(
@@ -54,6 +56,10 @@ def probe(
         raise DataError(
             f"probe got {len(few)} labelled data, not of two classes; a classifier needs that"
         )
+    from sklearn.linear_model import (
+        LogisticRegression,
+    )  # a second of imports that little else needs
+
     chosen: Any = LogisticRegression(max_iter=1000) if classifier is None else classifier
     taught, asked = (
         posterior_means(model, guide, split.x, site=site, seed=seed).numpy()

@@ -4,7 +4,6 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.infer.util import is_validation_enabled
-from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from ..collapsed_categorical import CollapsedCategorical
@@ -141,6 +140,8 @@ class MixtureVAE(Family):
         Raises:
             DataError: There are too few data.
         """
+        from sklearn.mixture import GaussianMixture  # a second of imports that little else needs
+
         check_data(x, self.data_shape, "MixtureVAE.start")
         if len(x) < self.num_clusters:
             raise DataError(

@@ -54,6 +54,7 @@ class TVO(FixedDrawsELBO):
         >>> from pyrovae.data import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> x = oracle.sample(3, seed=1)
+        >>> _ = torch.manual_seed(0)
         >>> left, right = (
         ...     TVO(1000, side=side).per_datum(oracle.model, oracle.guide, x)
         ...     for side in ("left", "right")

@@ -1,7 +1,6 @@
 """The metric of beta-VAE."""
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from .base import Rows, checked, standardised
@@ -56,5 +55,9 @@ def beta_vae_metric(
             found.append(np.abs(scaled[first] - scaled[second]).mean(1))
         features.append(np.concatenate(found))
     (asked, judged), (seen, tested) = rows.parts, features
+    from sklearn.linear_model import (
+        LogisticRegression,
+    )  # a second of imports that little else needs
+
     classifier = LogisticRegression(max_iter=1000).fit(seen, asked)
     return float(np.mean(classifier.predict(tested) == judged))

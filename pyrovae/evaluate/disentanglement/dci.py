@@ -1,15 +1,19 @@
 """Disentanglement, completeness and informativeness."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from scipy.special import entr
-from sklearn.base import ClassifierMixin, clone
-from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor
 
 from .base import checked, train_and_test, varies
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,9 @@ def dci(
         >>> round(found.disentanglement, 3), round(found.completeness, 3), found.informativeness
         (1.0, 1.0, 1.0)
     """
+    from sklearn.base import clone  # a second of imports that little else needs
+    from sklearn.ensemble import RandomForestClassifier
+
     values, columns = checked(codes, factors, "dci")
     train, test = train_and_test(len(values), test_share, seed)
     if classifier is None:

@@ -1,10 +1,12 @@
 """All metrics of disentanglement of one representation."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from sklearn.base import ClassifierMixin
 from torch import Tensor
 
 from ...errors import DataError
@@ -14,6 +16,9 @@ from .dci import DCI, dci
 from .factor_vae import factor_vae_metric
 from .mig import mig
 from .sap import sap
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
 
 
 @dataclass(frozen=True, eq=False)

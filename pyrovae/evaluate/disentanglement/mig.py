@@ -1,7 +1,6 @@
 """Mutual information gap."""
 
 import numpy as np
-from sklearn.metrics import mutual_info_score
 from torch import Tensor
 
 from ...errors import ConfigError
@@ -45,6 +44,8 @@ def mig(codes: Tensor, factors: Tensor, *, bins: int | None = 20) -> Gaps:
         raise ConfigError(f"mig got bins={bins}; needs 2 or more, or None for discrete codes")
     values, columns = checked(codes, factors, "mig")
     binned = [_binned(code, bins) for code in values.T]
+    from sklearn.metrics import mutual_info_score  # a second of imports that little else needs
+
     shares = [
         [mutual_info_score(factor, code) / mutual_info_score(factor, factor) for code in binned]
         for factor in columns.T

@@ -1,7 +1,6 @@
 """Separated attribute predictability."""
 
 import numpy as np
-from sklearn.svm import LinearSVC
 from torch import Tensor
 
 from .base import Gaps, checked, gaps_of, standardised, train_and_test
@@ -45,6 +44,8 @@ def sap(
         >>> 0.4 < sap(factors.float(), factors).score < 0.6
         True
     """
+    from sklearn.svm import LinearSVC  # a second of imports that little else needs
+
     values, columns = checked(codes, factors, "sap")
     train, test = train_and_test(len(values), test_share, seed)
     values = standardised(values)
