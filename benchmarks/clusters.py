@@ -2,9 +2,8 @@
 
 Run: python benchmarks/clusters.py --help
 
-Cluster accuracy on MNIST of MixtureVAE (VaDE: Jiang et al., 2017, .9446 with 784-500-500-2000-10
-networks started from a stacked autoencoder), beside k-means on pixels and a mixture of normals on
-the codes of the autoencoder that it starts from. For example:
+Cluster accuracy on MNIST of MixtureVAE (VaDE: Jiang et al., 2017), beside k-means on pixels and a
+mixture of normals on the codes of the VAE that it starts from. For example:
 
     python benchmarks/clusters.py --data-root DIR --epochs 10 20
 """

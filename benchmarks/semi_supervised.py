@@ -2,7 +2,7 @@
 
 Test accuracy of M2 with a few labels, beside a classifier taught on these alone (the same
 network), M1 (a support vector machine on the codes of a VAE) and M1+M2 (an M2 of these codes, as
-the paper stacks them: .967 with 100 labels). Published, by Pyro's tutorial, for
+the paper stacks them). Published, by Pyro's tutorial, for
 100 / 600 / 1000 / 3000 labels: M2 .932 / .944 / .949 / .958, a classifier alone .771 / .872 /
 .886 / .911; it has 500 hidden units, 50 latents and some hundred epochs. For example:
 
