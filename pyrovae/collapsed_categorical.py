@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from .capturable_categorical import CapturableCategorical
 from .errors import SiteError
 
 
-class CollapsedCategorical(dist.Categorical):
+class CollapsedCategorical(CapturableCategorical):
     """Categorical of a guide that is the model's own posterior of a latent given all others.
 
     Then the weight p(c, z, x) / q(c, z|x) = p(z, x) / q(z|x) does not depend on c, its score has
@@ -33,11 +33,6 @@ class CollapsedCategorical(dist.Categorical):
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: ANN401, B008
         drawn: Tensor = self.sample(sample_shape)
         return drawn
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        # Not Pyro's: it compares object ids, which is beyond what a captured graph can do.
-        index, logits = torch.broadcast_tensors(value.long().unsqueeze(-1), self.logits)
-        return logits.gather(-1, index[..., :1]).squeeze(-1)
 
 
 def refuse_collapsed(distributions: Mapping[str, Any], where: str) -> None:

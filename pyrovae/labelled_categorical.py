@@ -2,18 +2,18 @@
 
 from typing import Any
 
-import pyro.distributions as dist
 import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
+from .capturable_categorical import CapturableCategorical
 from .errors import ShapeError
 
 UNKNOWN = -1
 """The label of a datum whose class is not known."""
 
 
-class LabelledCategorical(dist.Categorical):
+class LabelledCategorical(CapturableCategorical):
     """Categorical over C classes that is certain of a datum's label, where there is one.
 
     As the distribution of a guide's site q(y|x, label): where the label is known, all draws are
@@ -61,11 +61,7 @@ class LabelledCategorical(dist.Categorical):
         return torch.where(self.is_known, self.labels, value)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        # Not Pyro's: it compares object ids, to save work on enumerated values, and that is beyond
-        # what a captured graph can do.
-        index = value.long().unsqueeze(-1)
-        index, logits = torch.broadcast_tensors(index, self.logits)
-        free = logits.gather(-1, index[..., :1]).squeeze(-1)
+        free = super().log_prob(value)
         told = torch.zeros_like(free).masked_fill(value != self.labels, -torch.inf)
         return torch.where(self.is_known, told, free)
 

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "pyrovae"
 # A room may import the rooms of the lines above its own; rooms of one line never each other.
 ORDER = [
     {"errors"},
-    {"strata"},
+    {"strata", "capturable_categorical"},
     {
         "math",
         "substitution",
@@ -87,7 +87,7 @@ SHARED = {
     },
     "data": {"batches"},
     "data/synthetic": {"gaussian_pair"},
-    "models": {"code_priors", "layered", "priors", "posteriors"},
+    "models": {"beside", "code_priors", "layered", "priors", "posteriors"},
     "models/posteriors": {"diagonal_normal"},
     "nn": {"residual"},
     "nn/quantizers": {"codebook"},

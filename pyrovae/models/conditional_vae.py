@@ -7,14 +7,15 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape, build
+from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
-from .base import Conditional, Family, check_data, decoded, latent_parts, params_of
+from .base import Conditional, check_data, latent_parts
+from .beside import Beside
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
-class ConditionalVAE(Family):
+class ConditionalVAE(Beside):
     r"""Conditional VAE: z ~ p(z|y), x ~ p(x|y, z); guide z ~ q(z|x, y).
 
     `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] and what is known of
@@ -67,8 +68,6 @@ class ConditionalVAE(Family):
         torch.Size([3, 1, 8, 8])
     """
 
-    takes_labels = True
-
     def __init__(
         self,
         data_shape: Shape,
@@ -107,10 +106,7 @@ class ConditionalVAE(Family):
         self.prior: Prior | Conditional = unconditional
         if prior_network is not None:
             self.prior = Conditional(prior_network, given, prior_form(latent_dim), "prior_network")
-        self.join, self.beside = join(self.data_shape, given), AsVector(latent_dim, given)
-        self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, self.beside.shape, params_shape)
+        self.build_networks(given, join, encoder, decoder)
 
     def model(self, x: Tensor, y: Tensor) -> None:
         """p(z|y)p(x|y, z) over a batch x [B, *data_shape] with its y [B, ...]."""
@@ -181,12 +177,3 @@ class ConditionalVAE(Family):
             self.prior() if isinstance(self.prior, Prior) else self.prior(given)
         )
         return made
-
-    def _encode(self, x: Tensor, given: Tensor) -> dist.TorchDistribution:
-        both = self.join(self.likelihood.rescale(x), given)
-        params = params_of(self.encoder, self.posterior, both, len(self.join.shape), "encoder")
-        return self.posterior(params)
-
-    def _decode(self, z: Tensor, given: Tensor) -> dist.TorchDistribution:
-        both = self.beside(z, given)
-        return decoded(self.decoder, self.likelihood, both, 1, self.data_shape)

@@ -13,12 +13,13 @@ from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Sha
 from ..nn.base import one_batch_axis
 from ..nn.condition import Condition
 from ..penalty import penalty
-from .base import Family, check_data, decoded, latent_parts, params_of
+from .base import check_data, latent_parts
+from .beside import Beside
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
-class SemiSupervisedVAE(Family):
+class SemiSupervisedVAE(Beside):
     r"""M2: y ~ Categorical(1/C), z ~ p(z), x ~ p(x|y, z); guide y ~ q(y|x), z ~ q(z|x, y).
 
     `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with labels y [B]: a
@@ -67,8 +68,6 @@ class SemiSupervisedVAE(Family):
         torch.Size([3, 10])
     """
 
-    takes_labels = True
-
     def __init__(
         self,
         data_shape: Shape,
@@ -102,11 +101,7 @@ class SemiSupervisedVAE(Family):
                 "are of a class too; take another prior"
             )
         self.condition = Condition(num_classes, None, name)
-        self.join = join(self.data_shape, self.condition.shape)
-        self.beside = AsVector(latent_dim, self.condition.shape)
-        self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, self.beside.shape, params_shape)
+        self.build_networks(self.condition.shape, join, encoder, decoder)
         self.classifier = build(classifier, self.data_shape, (num_classes,))
 
     def model(self, x: Tensor, y: Tensor) -> None:
@@ -225,12 +220,3 @@ class SemiSupervisedVAE(Family):
                 f"logits [N, {self.num_classes}]"
             )
         return logits.log_softmax(-1)
-
-    def _encode(self, x: Tensor, given: Tensor) -> dist.TorchDistribution:
-        both = self.join(self.likelihood.rescale(x), given)
-        params = params_of(self.encoder, self.posterior, both, len(self.join.shape), "encoder")
-        return self.posterior(params)
-
-    def _decode(self, z: Tensor, given: Tensor) -> dist.TorchDistribution:
-        both = self.beside(z, given)
-        return decoded(self.decoder, self.likelihood, both, 1, self.data_shape)

@@ -177,8 +177,6 @@ def test_a_learned_prior_follows_the_distance(normal):
 def test_any_prior_that_can_be_drawn_and_any_guide(prior, posterior):
     options = {} if posterior is None else {"posterior": posterior}
     net = partial(MLP, hidden=(6,))
-    if posterior is MixturePosterior and prior is VampPrior:
-        pytest.skip("Pyro's mixture takes no sample shape")
     if prior in (MixturePrior, VampPrior):
         prior = partial(prior, num_components=3)
     vae = VAE(

@@ -79,11 +79,15 @@ class LinearVAE(Family, ABC):
             many directions are used.
         min_scale: Floor of the standard deviations: the noise of an element that never changes
             would shrink without end, and its density grow.
-        noise_shape: Of what is learned of Psi: () or (D,).
+
+    Attributes:
+        noise_by_dimension: Whether the noise has a scale for each dimension, or one for all.
 
     Raises:
         ConfigError: A size or a scale is out of range.
     """
+
+    noise_by_dimension: bool
 
     def __init__(
         self,
@@ -94,7 +98,6 @@ class LinearVAE(Family, ABC):
         init_scale: float = 1.0,
         learn_scale: bool = True,
         min_scale: float = 1e-3,
-        noise_shape: Shape,
     ) -> None:
         super().__init__()
         where = type(self).__name__
@@ -111,6 +114,7 @@ class LinearVAE(Family, ABC):
         self.data_shape, self.latent_dim = tuple(data_shape), latent_dim
         self.data_dim = math.prod(self.data_shape)
         self.min_scale = min_scale
+        noise_shape = (self.data_dim,) if self.noise_by_dimension else ()
         self.decoder = LinearDecoder(self.data_dim, latent_dim, noise_shape)
         self.encoder = LinearEncoder(self.data_dim, latent_dim, covariance == "full")
         nn.init.constant_(self.decoder.log_scale, math.log(init_scale))

@@ -1,9 +1,5 @@
 """Factor analysis."""
 
-import math
-from typing import Literal
-
-from ...nn import Shape
 from .base import LinearVAE
 
 
@@ -40,22 +36,4 @@ class FactorAnalysis(LinearVAE):
         True
     """
 
-    def __init__(
-        self,
-        data_shape: Shape,
-        latent_dim: int,
-        *,
-        covariance: Literal["full", "diagonal"] = "full",
-        init_scale: float = 1.0,
-        learn_scale: bool = True,
-        min_scale: float = 1e-3,
-    ) -> None:
-        super().__init__(
-            data_shape,
-            latent_dim,
-            covariance=covariance,
-            init_scale=init_scale,
-            learn_scale=learn_scale,
-            min_scale=min_scale,
-            noise_shape=(math.prod(data_shape),),
-        )
+    noise_by_dimension = True

@@ -1,13 +1,11 @@
 """Probabilistic principal component analysis."""
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ...errors import ConfigError, ShapeError
-from ...nn import Shape
 from ..base import check_data
 from .base import LinearVAE
 
@@ -45,25 +43,7 @@ class ProbabilisticPCA(LinearVAE):
         True
     """
 
-    def __init__(
-        self,
-        data_shape: Shape,
-        latent_dim: int,
-        *,
-        covariance: Literal["full", "diagonal"] = "full",
-        init_scale: float = 1.0,
-        learn_scale: bool = True,
-        min_scale: float = 1e-3,
-    ) -> None:
-        super().__init__(
-            data_shape,
-            latent_dim,
-            covariance=covariance,
-            init_scale=init_scale,
-            learn_scale=learn_scale,
-            min_scale=min_scale,
-            noise_shape=(),
-        )
+    noise_by_dimension = False
 
     @torch.no_grad()
     def solve(self, x: Tensor, beta: float = 1.0) -> Tensor:

@@ -4,6 +4,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from ...capturable_categorical import CapturableCategorical
 from ...errors import ConfigError
 from .base import Likelihood, Sizes, Values
 
@@ -51,7 +52,7 @@ class Categorical(Likelihood):
         return f"num_classes={self.num_parameters}"
 
 
-class _Levels(dist.Categorical):
+class _Levels(CapturableCategorical):
     """Categorical whose classes are numbers: with a mean, and samples of the data's type."""
 
     @property
@@ -61,11 +62,6 @@ class _Levels(dist.Categorical):
     @property
     def variance(self) -> Tensor:
         return (self.probs * (self._levels() - self.mean[..., None]) ** 2).sum(-1)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        # Not Pyro's: it compares object ids, to save work on enumerated values, and that is beyond
-        # what torch.compile can trace.
-        return torch.distributions.Categorical.log_prob(self, value)
 
     def sample(self, sample_shape: Sizes = ()) -> Tensor:
         return super().sample(sample_shape).to(self.logits.dtype)
