@@ -53,7 +53,7 @@ def flow(layer, num_layers, mixing=None, **options):
 def vamp(x):
     prior = VampPrior(40, num_components=200)
     pair = vae(prior=prior)(x)
-    prior.start_from(x)
+    prior.start(x)
     return pair
 
 

@@ -35,7 +35,7 @@ class Pair:
         self.prior = prior(LATENT)
         self.prior.shape_for((PIXELS,), (0, 1))  # of a datum and its range, for Vamp
         if isinstance(self.prior, VampPrior):
-            self.prior.start_from(x)
+            self.prior.start(x)
 
     def encode(self, x):
         loc, log_scale = self.encoder(x).chunk(2, -1)

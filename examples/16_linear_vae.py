@@ -32,7 +32,7 @@ def by_em(pair, x, steps):
 def by_gradients(pair, x, objective, epochs):
     pyro.clear_param_store()
     pyro.set_rng_seed(0)
-    pair.start_from(x)
+    pair.start(x)
     fit(pair.model, pair.guide, x, objective=objective, epochs=epochs, batch_size=len(x), lr=0.1,
         schedule=schedules.cosine(), device="cpu", progress=False)  # fmt: skip
 

@@ -83,7 +83,10 @@ def declared(name: str, network: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
-    """Buffers of the networks that a pair runs (masks, running statistics, ...) by name."""
+    """What the networks of a pair hold besides what trains, by name.
+
+    That is their buffers (masks, running statistics, ...) and their parameters that are frozen.
+    """
     pair = Pair(model, guide, args, kwargs)
     with undisturbed() as modules, torch.no_grad():
         guide_trace, model_trace = pair.trace()
@@ -99,10 +102,11 @@ def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[s
             if full.endswith(local) and index >= len(roots):
                 prefix = full.removesuffix(local)
                 break
-        seen = {id(buffer) for buffer in found.values()}
-        for local, buffer in module.named_buffers():
-            if id(buffer) not in seen:
-                found[prefix + local] = buffer
+        seen = {id(tensor) for tensor in found.values()}
+        still = {n: p for n, p in module.named_parameters() if not p.requires_grad}
+        for local, tensor in {**dict(module.named_buffers()), **still}.items():
+            if id(tensor) not in seen:
+                found[prefix + local] = tensor
     return found
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..data import Split
 from ..errors import ConfigError, DataError, ShapeError
-from ..models import VAE, Autoencoder, FlowPrior, MixturePrior, NormalPrior, Prior
+from ..models import VAE, Autoencoder, MixturePrior, Prior
 from ..models.priors import PriorFactory
 from ..objectives import ELBO
 from ..tracing import undisturbed
@@ -79,10 +79,8 @@ def fit_density(
             f"{pair.latent_dim}; build both for one"
         )
     made = made.to(codes)
-    if isinstance(made, MixturePrior):
-        _fit_mixture(made, codes, seed)
-    else:
-        _start(made, codes)
+    made.start_at(codes, seed=seed)
+    if not isinstance(made, MixturePrior):
         density = _Density(made)
         fit(
             density.model,
@@ -99,15 +97,6 @@ def fit_density(
         )
     pair.prior = made
     return made
-
-
-@torch.no_grad()
-def _start(prior: Prior, codes: Tensor) -> None:
-    """A normal that the prior is, or is a flow on, starts where the codes lie."""
-    normal = prior.base if isinstance(prior, FlowPrior) else prior
-    if isinstance(normal, NormalPrior):
-        normal.loc.copy_(codes.mean(0))
-        normal.log_scale.copy_(codes.std(0).clamp(min=1e-12).log())
 
 
 class _Density:
@@ -139,27 +128,3 @@ def _codes(pair: Autoencoder | VAE, data: Split | Tensor, seed: int) -> Tensor:
             "smaller learning rate"
         )
     return codes
-
-
-@torch.no_grad()
-def _fit_mixture(prior: MixturePrior, codes: Tensor, seed: int) -> None:
-    from sklearn.mixture import GaussianMixture  # a second of imports that nothing else needs
-
-    count = len(prior.logits)
-    if len(codes) < max(count, 2):
-        raise DataError(
-            f"fit_density got {len(codes)} data for {count} components; give one for each at "
-            "least, or build the prior with fewer"
-        )
-    loc, scale = codes.mean(0), codes.std(0).clamp(min=1e-12)
-    mixture = GaussianMixture(
-        count, covariance_type="diag", reg_covar=1e-6, max_iter=500, random_state=seed
-    )
-    mixture.fit(((codes - loc) / scale).double().cpu().numpy())
-    means, variances, weights = (
-        torch.from_numpy(found).to(codes)
-        for found in (mixture.means_, mixture.covariances_, mixture.weights_)
-    )
-    prior.loc.copy_(loc + scale * means)
-    prior.log_scale.copy_(scale.log() + variances.log() / 2)
-    prior.logits.copy_(weights.log())

@@ -11,7 +11,7 @@ from ..data.base import pick_device
 from ..report import report
 from ..train.distributed import join
 from .config import make_parser
-from .figures import with_figures
+from .figures import with_figures, with_probe
 from .fit import fit_parser
 from .run_folder import restore
 
@@ -27,6 +27,8 @@ def run_evaluate(words: Sequence[str]) -> None:
     add("--checkpoint", choices=["auto", "best", "last"], default="auto",
         help="auto: the best by validation where there is one.")  # fmt: skip
     add("--chunk", type=PositiveInt, help="Particles times data at once; default: by memory.")
+    add("--probe", type=PositiveInt,
+        help="Teach a classifier on latents of so many labelled data, and score it.")  # fmt: skip
     add("--seed", type=NonNegativeInt, default=0, help="Of the draws.")
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
     config = parser.parse_args(list(words))
@@ -49,6 +51,8 @@ def run_evaluate(words: Sequence[str]) -> None:
     if not team.first:
         return
     found = with_figures(found, setup.pair, split)
+    if config.probe:
+        found = with_probe(found, setup, split, config.probe, config.seed)
     print(found)
     found.save(run / f"report-{config.split}-{config.num_particles}.json")
     print(f"measured in {time.perf_counter() - started:.1f} s")

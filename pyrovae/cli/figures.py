@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data import Split
-from ..evaluate import cluster_accuracy
+from ..data import Split, few_labels
+from ..errors import ConfigError
+from ..evaluate import cluster_accuracy, probe
 from ..labelled_categorical import UNKNOWN
 from ..math import nats_to_bits_per_dim
 from ..models import (
@@ -21,6 +22,7 @@ from ..models import (
 )
 from ..nn.quantizers import perplexity, usage
 from ..report import Report
+from .config import Setup
 
 Row = tuple[str, str, str, str]
 
@@ -64,6 +66,27 @@ def with_figures(found: Report, pair: Any, split: Split) -> Report:  # noqa: ANN
         )
         facts |= {"codes_in_use": used, "perplexity": varied}
     return replace(found, rows=tuple(rows), facts=facts)
+
+
+def with_probe(found: Report, setup: Setup, split: Split, num_labelled: int, seed: int) -> Report:
+    """The report with the accuracy of a classifier of the latents, taught on few labels.
+
+    Raises:
+        ConfigError: The pair takes labels by itself, or so many cannot be labelled.
+        DataError: The data have no classes.
+    """
+    if setup.data.train.with_labels:
+        raise ConfigError(
+            f"--probe teaches a classifier on latents found without labels, and "
+            f"{type(setup.pair).__name__} is called with them; leave it out"
+        )
+    few = few_labels(setup.data, num_labelled, seed=seed).train
+    few = few.binarized(seed) if few.dynamic else few
+    pair = setup.pair
+    share = probe(pair.model, pair.guide, few.to(split.x.device), split, seed=seed)
+    row = ("probe", f"{share:.4f}", "", f"accuracy of a classifier of z, {num_labelled} labels")
+    facts = {**found.facts, "probe": share}
+    return replace(found, rows=(*found.rows, row), facts=facts)
 
 
 def _in_parts(found: Callable[[Tensor], Tensor], x: Tensor, rows: int = 1000) -> Tensor:

@@ -19,6 +19,7 @@ from ..objectives import ELBO, Beta
 from ..report import pictures, report, save_pictures
 from ..train import Anneal, Callback, TensorBoard, fit, schedules
 from ..train.distributed import Team, join
+from .begin import begin
 from .config import Parser, build, make_parser, parse
 from .figures import with_figures
 from .run_folder import CONFIG, WriteConfig, check_folder, settings_of, to_measure
@@ -50,6 +51,12 @@ def fit_parser() -> Parser:
         help="Take away this share of all values; y is the mask, for PartialVAE.")  # fmt: skip
     add("--quadrants", type=PositiveInt,
         help="Give so many quadrants of each image as y, and leave the others as x.")  # fmt: skip
+    add("--from", type=str,
+        help="Begin as that run ended, in all that has the same names and sizes.")  # fmt: skip
+    add("--start", type=PositiveInt,
+        help="Let clusters, codebooks, pseudo-inputs begin at so many data.")  # fmt: skip
+    add("--only", type=str, nargs="+", metavar="PART",
+        help="Train these parts of the pair, such as its prior, alone.")  # fmt: skip
     add("--epochs", type=PositiveInt, default=100, help="Passes over the training data.")
     add("--batch-size", type=PositiveInt, default=100, help="Data per step.")
     add("--lr", type=PositiveFloat, default=1e-3, help="Learning rate of Adam.")
@@ -109,6 +116,8 @@ def run_fit(words: Sequence[str]) -> None:
         f"{pick_device(config.device)}{ranks} -> {run_dir}"
     )
 
+    for line in begin(setup, config):
+        say(line)
     if isinstance(setup.pair, SemiSupervisedVAE) and type(setup.objective) is ELBO:
         say(f"advice: --objective StratifiedELBO --objective.num_particles "
             f"{setup.pair.num_classes} sums over the classes, which ELBO draws")  # fmt: skip

@@ -1,5 +1,6 @@
 """A run folder: its configuration, its checkpoints, and the pair they belong to."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +39,27 @@ def restore(run: Path, parser: Parser, checkpoint: str, device: str | None) -> S
     """
     config = configuration(run, parser)
     setup = build(parser, config, config.seed)
-    names = [checkpoint] if checkpoint != "auto" else ["best", "last"]
+    path = checkpoint_of(run, [checkpoint] if checkpoint != "auto" else ["best", "last"])
+    batch = first_batch(setup.data.train)
+    place(setup.pair.model, setup.pair.guide, batch, pick_device(device))
+    moved = [tensor.to(pick_device(device)) for tensor in batch]
+    load_checkpoint(path, setup.pair.model, setup.pair.guide, *moved)
+    to_measure(setup.pair)
+    return setup
+
+
+def checkpoint_of(run: Path, names: Sequence[str]) -> Path:
+    """The checkpoint of a run by the first of these names that there is.
+
+    Raises:
+        CheckpointError: There is none.
+    """
     found = [run / f"{name}.safetensors" for name in names]
     existing = [path for path in found if path.is_file()]
     if not existing:
         raise CheckpointError(f"{run} holds no checkpoint {' or '.join(names)}; train it first: "
                               "`pyrovae fit --run DIR --resume`")  # fmt: skip
-    batch = first_batch(setup.data.train)
-    place(setup.pair.model, setup.pair.guide, batch, pick_device(device))
-    moved = [tensor.to(pick_device(device)) for tensor in batch]
-    load_checkpoint(existing[0], setup.pair.model, setup.pair.guide, *moved)
-    to_measure(setup.pair)
-    return setup
+    return existing[0]
 
 
 def to_measure(pair: Any) -> None:  # noqa: ANN401

@@ -126,38 +126,14 @@ class MixtureVAE(Family):
         z = self.encode(x).sample(torch.Size([num_draws]))
         return self.log_clusters_given(z).exp().mean(0)
 
-    @torch.no_grad()
-    def start(self, x: Tensor, *, seed: int = 0, num_starts: int = 5) -> None:
-        """Put the components where the codes of data x [N, *data_shape] lie.
-
-        They are those of scikit-learn's `GaussianMixture` with diagonal covariances.
-
-        Args:
-            x: Training data, at least as many as there are clusters.
-            seed: Of its starts.
-            num_starts: The best of so many is taken.
+    def start(self, x: Tensor, *, seed: int = 0) -> None:
+        """Put the components where the codes of data x [N, *data_shape] lie: `MixturePrior`.
 
         Raises:
-            DataError: There are too few data.
+            DataError: There are fewer data than clusters.
         """
-        from sklearn.mixture import GaussianMixture  # a second of imports that little else needs
-
         check_data(x, self.data_shape, "MixtureVAE.start")
-        if len(x) < self.num_clusters:
-            raise DataError(
-                f"MixtureVAE.start got {len(x)} data for {self.num_clusters} clusters; give more"
-            )
-        codes = self.encode(x).sample().double().cpu().numpy()
-        found = GaussianMixture(
-            self.num_clusters, covariance_type="diag", n_init=num_starts, random_state=seed
-        ).fit(codes)
-        for own, value in (
-            (self.prior.loc, found.means_),
-            (self.prior.log_scale, found.covariances_**0.5),
-            (self.prior.logits, found.weights_),
-        ):
-            tensor = torch.as_tensor(value)
-            own.copy_(tensor if own is self.prior.loc else tensor.log())
+        self.prior.start(x, self.encode, seed=seed)
 
     @torch.no_grad()
     def generate(self, c: Tensor | int, *, mean: bool = True) -> Tensor:

@@ -120,6 +120,14 @@ class VAE(Family):
         """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
         return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
 
+    def start(self, x: Tensor, *, seed: int = 0) -> None:
+        """Let the prior begin where training data x [N, *data_shape] or their codes lie.
+
+        A `MixturePrior` is fitted to the codes, a `VampPrior` takes data as its pseudo-inputs.
+        """
+        check_data(x, self.data_shape, "VAE.start")
+        self.prior.start(x, self.encode, seed=seed)
+
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""

@@ -26,28 +26,44 @@ def load_checkpoint(
     model: Program,
     guide: Program,
     *batch: Any,  # noqa: ANN401 (whatever the pair takes)
+    strict: bool = True,
 ) -> dict[str, Any]:
     """Copy the parameters and buffers of a checkpoint into a pair.
 
     Everything is checked first: a pair is loaded whole or not at all. Nothing is unpickled.
+    A parameter may be frozen in one and trained in the other.
 
     Args:
         path: A file that `fit` wrote, `last.safetensors` or `best.safetensors`.
         model: Pyro model, as it was trained.
         guide: Pyro guide likewise.
         batch: What the pair takes; it is run once, without side effects, to find its tensors.
+        strict: False copies the parts ("encoder" of "encoder.layers.0.weight") that agree in all
+            their names, shapes and dtypes, to begin with what another pair has learned.
 
     Returns:
         What the checkpoint says about itself: "epoch" (in progress, from 1), "batch" (done of
-        that epoch), "step", "history", "best", "run", "versions" and more.
+        that epoch), "step", "history", "best", "run", "versions" and more. Where it need not
+        fit, also "kept": the parts that the pair kept as they were.
 
     Raises:
         CheckpointError: There is no such file, it is damaged or no checkpoint, or its names,
-            shapes and dtypes are not those of the pair.
+            shapes and dtypes are not those of the pair; or no part of it fits.
     """
     tensors, meta = read_checkpoint(path)
     with pyro.validation_enabled(False):  # the pair may have come to NaN: load all the same
         leaves, constants = trainable(model, guide, *batch), buffers(model, guide, *batch)
+    tensors = _as_here(tensors, leaves, constants)
+    if not strict:
+        here = {**prefixed("parameters", leaves), **prefixed("buffers", constants)}
+        parts, kept = {_part(name) for name in here}, _differing_parts(here, tensors)
+        if parts == kept:
+            raise CheckpointError(
+                f"{path} holds nothing of what the pair is made of ({', '.join(sorted(kept))}); "
+                "name a run whose networks have the same names and sizes"
+            )
+        meta["kept"] = sorted(kept)
+        tensors = {k: t if _part(k) in kept else tensors[k] for k, t in here.items()}
     copies = matched(path, tensors, leaves, constants)
     copy_into(copies)
     return meta
@@ -163,6 +179,40 @@ def matched(
             "with the same networks under the same names"
         )
     return pairs
+
+
+def _as_here(
+    tensors: Mapping[str, Tensor], leaves: Mapping[str, Tensor], constants: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The tensors of a checkpoint, with what the pair has frozen, or trains, under that kind."""
+    kinds = {"parameters": leaves, "buffers": constants}
+    plain = {_plain(name): f"{kind}/{name}" for kind, names in kinds.items() for name in names}
+    found = {}
+    for key, tensor in tensors.items():
+        kind, _, name = key.partition("/")
+        is_elsewhere = kind in kinds and name not in kinds[kind]
+        found[plain.get(_plain(name), key) if is_elsewhere else key] = tensor
+    return found
+
+
+def _differing_parts(here: Mapping[str, Tensor], there: Mapping[str, Tensor]) -> set[str]:
+    parts: dict[str, list[set[tuple[str, str]]]] = {}
+    for side, tensors in enumerate((here, there)):
+        for key, tensor in tensors.items():
+            if key.startswith(("parameters/", "buffers/")):
+                pair = parts.setdefault(_part(key), [set(), set()])
+                pair[side].add((key, _facts(tensor)))
+    return {part for part, (own, other) in parts.items() if own and own != other}
+
+
+def _part(key: str) -> str:
+    """What a parameter belongs to: `kind/encoder.layers.0.weight` to the encoder."""
+    return _plain(key).partition("/")[2].partition(".")[0]
+
+
+def _plain(name: str) -> str:
+    """A parameter's name as modules write it; Pyro sets off that of a module by `$$$`."""
+    return name.replace("$$$", ".")
 
 
 def copy_into(pairs: Iterable[tuple[Tensor, Tensor]]) -> None:

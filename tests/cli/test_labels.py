@@ -6,9 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
 from pyrovae.cli import main
+from pyrovae.cli.figures import with_figures
+from pyrovae.data import Split
+from pyrovae.models import SemiSupervisedVAE
+from pyrovae.report import Report
 
 LATENT = ["--model.latent_dim", "2"]
 HOLES = ["--data", "arrays", "--data.x", "holes.npy", "--data.missing", "true"]
@@ -85,6 +90,17 @@ def test_data_changed_by_an_option(change, model, said, tmp_path, monkeypatch, c
     assert main([*fit, "--epochs", "1", "--test-particles", "2", "--run", "out"]) == 0
     assert said in capsys.readouterr().out
     assert main(["evaluate", "out", "--num-particles", "2", "--limit", "20"]) == 0
+
+
+def test_accuracy_is_that_of_the_labelled():
+    torch.manual_seed(0)
+    pair = SemiSupervisedVAE((4,), 2, 3)
+    x, found = torch.rand(40, 4).round(), Report((), {"nll": None})
+    likeliest = pair.predict(x).probs.argmax(-1)
+    y = torch.where(torch.arange(40) < 10, likeliest, (likeliest + 1) % 3)
+    for unknown, share in ((0, 10 / 40), (20, 10 / 20)):
+        told = torch.where(torch.arange(40) < 40 - unknown, y, -1)
+        assert with_figures(found, pair, Split(x, y=told)).facts["accuracy"] == share
 
 
 def test_advice_where_classes_are_drawn(tmp_path, monkeypatch, capsys):

@@ -130,6 +130,8 @@ def test_start_finds_the_clusters_of_the_codes():
     assert ((made.prior.loc[order] - centres).abs() < 0.2).all()
     share = made.prior.logits.softmax(-1)[order]
     torch.testing.assert_close(share, torch.tensor([0.25, 0.5, 0.25]).double(), atol=1e-3, rtol=0)
+    found = made.prior.log_scale.exp()
+    torch.testing.assert_close(found, torch.full((3, 2), 0.5).double(), atol=0.1, rtol=0)
 
 
 def test_generates_by_cluster(pairs):
@@ -144,5 +146,5 @@ def test_generates_by_cluster(pairs):
 def test_refusals(pairs):
     with pytest.raises(ConfigError, match="num_clusters=1"):
         MixtureVAE((4,), 2, 1)
-    with pytest.raises(DataError, match="2 data for 3 clusters"):
+    with pytest.raises(DataError, match="2 data for 3 components"):
         pairs[0].start(X[:2])

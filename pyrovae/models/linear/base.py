@@ -121,12 +121,12 @@ class LinearVAE(Family, ABC):
         self.decoder.log_scale.requires_grad_(learn_scale)
 
     @torch.no_grad()
-    def start_from(self, x: Tensor) -> None:
+    def start(self, x: Tensor, *, seed: int = 0) -> None:
         """Put both means at that of the data [N, *data_shape], and a learned noise at its spread.
 
         Gradients find their way from elsewhere too, in more steps.
         """
-        check_data(x, self.data_shape, f"{type(self).__name__}.start_from")
+        check_data(x, self.data_shape, f"{type(self).__name__}.start")
         data, noise = x.flatten(1), self.decoder.log_scale
         self.decoder.loc.copy_(data.mean(0))
         self.encoder.center.copy_(data.mean(0))

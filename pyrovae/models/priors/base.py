@@ -4,8 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeAlias
 
+import pyro
 import pyro.distributions as dist
+import torch
 from torch import Tensor, nn
+
+from ...tracing import undisturbed
 
 Encode: TypeAlias = Callable[[Tensor], dist.TorchDistribution]
 """q(z|x) of a family: data [B, *data_shape] in, batch shape [B] and event shape [L] out."""
@@ -44,6 +48,23 @@ class Prior(nn.Module, ABC):
             data_shape: Its shape.
             bounds: Its smallest and largest value (`Likelihood.bounds`); None: no two ends.
         """
+
+    @torch.no_grad()
+    def start(self, x: Tensor, encode: Encode, *, seed: int = 0) -> None:
+        """Begin where data lie, or their codes, before training; see `start_at`.
+
+        Args:
+            x: Training data [N, *data_shape].
+            encode: Gives their q(z|x), from which one code each is drawn.
+            seed: Of the draws and of what `start_at` draws.
+        """
+        with undisturbed():
+            pyro.set_rng_seed(seed)
+            codes = torch.cat([encode(part).sample() for part in x.split(1000)])
+        self.start_at(codes, seed=seed)
+
+    def start_at(self, codes: Tensor, *, seed: int = 0) -> None:  # noqa: B027
+        """Begin where codes [N, L] lie; most need nothing."""
 
 
 PriorFactory = Callable[[int], Prior]

@@ -1,6 +1,7 @@
 """Normalizing flow on a simple prior."""
 
 import pyro.distributions as dist
+from torch import Tensor
 
 from ...errors import ConfigError
 from ...nn.flows import AffineCoupling, LayerFactory, Permutation, stacked
@@ -58,6 +59,10 @@ class FlowPrior(Prior):
                 f"FlowPrior got {what}, and a prior scores what the guide drew; take layers with "
                 "an inverse, such as AffineCoupling, on a StandardNormal"
             )
+
+    def start_at(self, codes: Tensor, *, seed: int = 0) -> None:
+        """Let the base begin where codes [N, L] lie: the layers start near the identity."""
+        self.base.start_at(codes, seed=seed)
 
     def forward(self) -> dist.TorchDistribution:
         transforms = [self.flow.condition(None)]

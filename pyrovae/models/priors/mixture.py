@@ -4,7 +4,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
-from ...errors import ConfigError
+from ...errors import ConfigError, DataError
 from ..mixture import Mixture
 from .base import Prior
 
@@ -48,6 +48,39 @@ class MixturePrior(Prior):
         self.loc = nn.Parameter(spread * torch.randn(num_components, latent_dim))
         self.log_scale = nn.Parameter(torch.zeros(num_components, latent_dim))
         self.logits = nn.Parameter(torch.zeros(num_components))
+
+    @torch.no_grad()
+    def start_at(self, codes: Tensor, *, seed: int = 0, num_starts: int = 5) -> None:
+        """Fit the mixture to codes [N, L], by expectation maximisation (scikit-learn).
+
+        Args:
+            codes: As many as there are components, and no less than two.
+            seed: Of the starts.
+            num_starts: The best of so many is taken.
+
+        Raises:
+            DataError: There are too few codes.
+        """
+        from sklearn.mixture import GaussianMixture  # a second of imports that little else needs
+
+        count = len(self.logits)
+        if len(codes) < max(count, 2):
+            raise DataError(
+                f"MixturePrior.start_at got {len(codes)} data for {count} components; give one "
+                "for each at least, or build it with fewer"
+            )
+        loc, scale = codes.mean(0), codes.std(0).clamp(min=1e-12)
+        mixture = GaussianMixture(
+            count, covariance_type="diag", max_iter=500, n_init=num_starts, random_state=seed
+        )
+        mixture.fit(((codes - loc) / scale).double().cpu().numpy())
+        means, variances, weights = (
+            torch.from_numpy(found).to(codes)
+            for found in (mixture.means_, mixture.covariances_, mixture.weights_)
+        )
+        self.loc.copy_(loc + scale * means)
+        self.log_scale.copy_(scale.log() + variances.log() / 2)
+        self.logits.copy_(weights.log())
 
     def forward(self) -> dist.TorchDistribution:
         normals = dist.Normal(self.loc, self.log_scale.exp(), validate_args=False).to_event(1)

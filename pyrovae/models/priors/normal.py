@@ -30,5 +30,11 @@ class NormalPrior(Prior):
         self.loc = nn.Parameter(torch.zeros(latent_dim))
         self.log_scale = nn.Parameter(torch.zeros(latent_dim))
 
+    @torch.no_grad()
+    def start_at(self, codes: Tensor, *, seed: int = 0) -> None:
+        """Take the mean and the standard deviation of codes [N, L], N >= 2."""
+        self.loc.copy_(codes.mean(0))
+        self.log_scale.copy_(codes.std(0).clamp(min=1e-12).log())
+
     def forward(self) -> dist.TorchDistribution:
         return dist.Normal(self.loc, self.log_scale.exp(), validate_args=False).to_event(1)

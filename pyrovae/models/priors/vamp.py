@@ -38,7 +38,7 @@ class VampPrior(Prior):
     Example:
         >>> from pyrovae.models import VAE
         >>> vae = VAE((1, 8, 8), 2, prior=VampPrior(2, num_components=5))
-        >>> vae.prior.start_from(torch.rand(20, 1, 8, 8))
+        >>> vae.prior.start(torch.rand(20, 1, 8, 8))
         >>> vae.generate(3).shape
         torch.Size([3, 1, 8, 8])
     """
@@ -112,11 +112,15 @@ class VampPrior(Prior):
         return low + (high - low) * free.sigmoid()
 
     @torch.no_grad()
-    def start_from(self, x: Tensor, *, inside: float = 0.02) -> None:
-        """Put the pseudo-inputs on K different data, chosen by torch's generator.
+    def start(
+        self, x: Tensor, encode: Encode | None = None, *, seed: int = 0, inside: float = 0.02
+    ) -> None:
+        """Put the pseudo-inputs on K different data.
 
         Args:
             x: Data [N, *data_shape], N >= K.
+            encode: Of no use here.
+            seed: Of the choice.
             inside: How far inside the bounds they start, as a share of the range.
 
         Raises:
@@ -126,10 +130,11 @@ class VampPrior(Prior):
         free = self._free()
         if x.shape[1:] != free.shape[1:] or len(x) < self.num_components:
             raise ShapeError(
-                f"VampPrior.start_from got data of shape {list(x.shape)}; it needs "
+                f"VampPrior.start got data of shape {list(x.shape)}; it needs "
                 f"{self.num_components} or more of shape {list(free.shape[1:])}"
             )
-        rows = torch.randperm(len(x))[: self.num_components].to(x.device)
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+        rows = order[: self.num_components].to(x.device)
         values = x[rows].to(free)
         if self.bounds is not None:
             low, high = self.bounds

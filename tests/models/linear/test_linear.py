@@ -157,7 +157,7 @@ def test_gradients_reach_em(kind):
     x = DATA[kind]()
     em = _em(KINDS[kind]((6,), 2).double(), x, steps=700)
     svi = KINDS[kind]((6,), 2).double()
-    svi.start_from(x)
+    svi.start(x)
     fit(svi.model, svi.guide, x, objective=ELBO(8, closed_form_kl=True), epochs=200, lr=0.1,
         batch_size=200, schedule=schedules.cosine(), device="cpu", progress=False)  # fmt: skip
     best = em.log_px(x).mean().item()
@@ -212,7 +212,7 @@ def test_a_direction_collapses_at_its_threshold(beta):
     lengths = exact.solve(x, beta)
     torch.testing.assert_close(lengths, (SPECTRUM[:4] - beta / 2).clamp(min=0))
     trained = ProbabilisticPCA((6,), 4, covariance="diagonal", **options).double()
-    trained.start_from(x)
+    trained.start(x)
     fit(trained.model, trained.guide, x, objective=Beta(beta, 4), epochs=250, lr=0.1,
         batch_size=200, schedule=schedules.cosine(), device="cpu", progress=False)  # fmt: skip
     best = exact.elbo(x, beta).mean().item()
@@ -224,7 +224,7 @@ def test_a_direction_collapses_at_its_threshold(beta):
 
 def test_fixed_noise_stays():
     x, pair = _data(), ProbabilisticPCA((6,), 2, init_scale=0.3, learn_scale=False).double()
-    for step in (lambda: pair.start_from(x), lambda: m_step(pair, x), lambda: pair.solve(x)):
+    for step in (lambda: pair.start(x), lambda: m_step(pair, x), lambda: pair.solve(x)):
         step()
         assert pair.variance()[0].item() == pytest.approx(0.09)
 

@@ -171,7 +171,7 @@ class TestPseudoInputs:
     def test_start_from_data(self, likelihood):
         vae, x = vae_with(likelihood=likelihood), torch.randint(0, 17, (9, DATA)).double()
         torch.manual_seed(0)
-        vae.prior.start_from(x, inside=1e-6)
+        vae.prior.start(x, inside=1e-6)
         distances = (vae.prior.pseudo_inputs()[:, None] - x).abs().amax(-1)  # [K, N]
         nearest = distances.min(1)
         assert (nearest.values < 1e-3).all()
@@ -179,13 +179,13 @@ class TestPseudoInputs:
 
     def test_move_on_from_black_and_white(self):
         vae, x = vae_with(likelihood=Bernoulli()), torch.randint(0, 2, (9, DATA)).double()
-        vae.prior.start_from(x)
+        vae.prior.start(x)
         ELBO().loss_and_grads(vae.model, vae.guide, x)
         assert (vae.prior.free_inputs.grad != 0).all()
 
     def test_of_whole_numbers(self):
         vae, x = vae_with(likelihood=Binomial(16)), torch.full((9, DATA), 8, dtype=torch.uint8)
-        vae.prior.start_from(x)
+        vae.prior.start(x)
         torch.testing.assert_close(
             vae.prior.pseudo_inputs().detach(), torch.full((3, DATA), 8.0).double()
         )
@@ -215,12 +215,12 @@ class TestErrors:
         with pytest.raises(ConfigError, match="no pseudo-inputs yet.*shape_for"):
             VampPrior(LATENT).with_encoder(lambda x: x)
         with pytest.raises(ConfigError, match="no pseudo-inputs yet"):
-            VampPrior(LATENT).start_from(torch.zeros(60, DATA))
+            VampPrior(LATENT).start(torch.zeros(60, DATA))
 
     @pytest.mark.parametrize("shape", [(2, DATA), (9, 4)])
     def test_data_that_do_not_fit(self, shape):
-        with pytest.raises(ShapeError, match=r"start_from got data of shape .* needs 3 or more"):
-            vae_with().prior.start_from(torch.zeros(shape))
+        with pytest.raises(ShapeError, match=r"start got data of shape .* needs 3 or more"):
+            vae_with().prior.start(torch.zeros(shape))
 
     def test_posteriors_that_score_only_their_own_draws(self):
         posterior = partial(FlowPosterior, layer=OneWay)
