@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 import pyro
+import torch
 from jsonargparse import Namespace
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from .. import plots
+from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..evaluate.base import as_data
+from ..models import ConditionalVAE, MixtureVAE, SemiSupervisedVAE
 from ..particles import simulate
 from ..report import to_generate
 from .config import Parser, Setup, make_parser
@@ -25,12 +28,17 @@ from .run_folder import first_batch, restore
 def run_sample(words: Sequence[str]) -> None:
     """Draw from the model: z from the prior, then the mean of p(x|z) or a draw from it."""
     parser = _parser("sample", "Make data from a trained run: z ~ p(z), x ~ p(x|z).")
+    parser.add_argument("--classes", type=NonNegativeInt, nargs="+", metavar="CLASS",
+        help="Of these classes or clusters, alike; default: all that training knew.")  # fmt: skip
     config = parser.parse_args(list(words))
     setup, run = restored(config)
     device = pick_device(config.device)
-    wanted = to_generate(setup.data.test if len(setup.data.test) else setup.data.train, config.n)
-    made = simulate(setup.pair.model, *(t.to(device) for t in wanted), mean=not config.draw)
-    x = as_data(made, wanted[0]).cpu()
+    if config.classes:
+        x = _of_classes(setup.pair, config, device).cpu()
+    else:
+        wanted = to_generate(_teaching(setup.data), config.n)
+        made = simulate(setup.pair.model, *(t.to(device) for t in wanted), mean=not config.draw)
+        x = as_data(made, wanted[0]).cpu()
     out = Path(config.out or run / "sample.png")
     write(out, lambda: plots.image_grid(x, title="samples from the prior"), x=x)
 
@@ -50,6 +58,24 @@ def run_reconstruct(words: Sequence[str]) -> None:
         out, lambda: plots.reconstructions(batch[0], rebuilt, title=title), x=batch[0],
         reconstruction=rebuilt,
     )  # fmt: skip
+
+
+def _teaching(data: Dataset) -> Split:
+    """Whose y to generate for: classes of the training, values that it has not seen."""
+    y = data.train.y
+    is_class = y is not None and y.dim() == 1 and not y.is_floating_point()
+    return data.train if is_class or not len(data.test) else data.test
+
+
+def _of_classes(pair: Any, config: Namespace, device: torch.device) -> Tensor:  # noqa: ANN401
+    if not isinstance(pair, ConditionalVAE | SemiSupervisedVAE | MixtureVAE):
+        raise ConfigError(
+            f"--classes: {type(pair).__name__} knows no classes; ConditionalVAE, "
+            "SemiSupervisedVAE and MixtureVAE do"
+        )
+    classes = torch.tensor(config.classes, device=device)
+    each = classes.repeat_interleave(-(-config.n // len(classes)))[: config.n]
+    return pair.generate(each, mean=not config.draw)
 
 
 def run_parser(command: str, description: str) -> Parser:

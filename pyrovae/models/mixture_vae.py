@@ -26,7 +26,7 @@ class MixtureVAE(Family):
     the draw.
 
     From random weights the components often share all data. Train a `VAE` or an autoencoder
-    first, load its encoder and decoder, and call `start`.
+    first, load its encoder and decoder, and call `start` (`pyrovae fit --from RUN --start N`).
 
     Args:
         data_shape: Shape of one datum.

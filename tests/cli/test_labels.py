@@ -59,6 +59,14 @@ def test_every_command(name, holes, capsys):
         assert main([command, "out", "--n", "4"]) == 0
         assert Path(f"out/{command}.png").read_bytes().startswith(b"\x89PNG")
     assert main(["traverse", "out", "--units", "2", "--steps", "3"]) == 0
+    by_class = ["sample", "out", "--n", "5", "--classes", "3", "7", "--out", "made.npz"]
+    assert main(by_class) == (2 if name == "missing values" else 0)
+    if name == "missing values":
+        assert "PartialVAE knows no classes" in capsys.readouterr().err
+    else:
+        assert np.load("made.npz")["x"].shape == (5, 1, 8, 8)
+        assert main(["sample", "out", "--classes", "12"]) == 2
+        assert "12" in capsys.readouterr().err
 
 
 def test_bits_are_those_of_what_was_observed(holes):

@@ -188,3 +188,35 @@ def test_a_write_that_fails_leaves_the_old_file(trained, monkeypatch):
     with pytest.raises(CheckpointError, match="No space left on device.*make room"):
         write_checkpoint(path, {"a": torch.zeros(1)}, {})
     assert path.read_bytes() == before
+
+
+@pytest.mark.filterwarnings("ignore:.*not registered in the param store because requires_grad")
+@pytest.mark.parametrize(
+    ("frozen", "loads_into_frozen"),
+    [("encoder", True), ("weights of both", True), ("weights of both", False)],
+)
+def test_what_is_frozen_is_kept_too(frozen, loads_into_frozen, tmp_path):
+    def made(seed, freeze):
+        nets = networks(seed)
+        for net in nets[:1] if frozen == "encoder" else nets:
+            for name, parameter in net.named_parameters():
+                if frozen == "encoder" or "weight" in name:
+                    parameter.requires_grad_(not freeze)
+        return nets
+
+    nets = made(0, True)
+    fit(*pair(*nets), x_of(), objective=ELBO(), epochs=2, run_dir=tmp_path, **QUIET)
+    pyro.clear_param_store()
+    others = made(5, loads_into_frozen)
+    load_checkpoint(tmp_path / "last.safetensors", *pair(*others), x_of(3))
+    assert same(state(nets), state(others))
+
+
+def test_parts_that_fit_are_loaded(trained):
+    path, expected = trained
+    encoder, _ = networks(5)
+    decoder = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 6))
+    own = state([decoder])
+    meta = load_checkpoint(path, *pair(encoder, decoder), x_of(3), strict=False)
+    assert meta["kept"] == ["decoder"]
+    assert same(own, state([decoder])) and same(expected[:4], state([encoder]))
