@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shlex
 from pathlib import Path
 
 import pyro
@@ -12,6 +13,7 @@ from torch import nn
 
 from pyrovae import data, fit, models, objectives
 from pyrovae import nn as heads
+from pyrovae.cli import main
 from pyrovae.objectives import IWAE
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -46,6 +48,16 @@ def test_comparing_and_measuring(capsys):
     block = BLOCKS[2].replace("test.x[:100]", "test.x[:8]").replace("x[:10]", "x[:2]")
     exec(block.replace("num_particles=8", "num_particles=4, num_draws=5, repeats=2"), names)
     assert "DReG" in capsys.readouterr().out
+
+
+def test_runs_that_begin_at_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    block = re.search(r"A run may begin at another.*?```\n(.*?)```", README, re.DOTALL)
+    for line in block[1].replace("\\\n", "").splitlines():
+        words = shlex.split(line)[1:]
+        small = {"fit": ["--epochs", "1", "--test-particles", "2"],
+                 "evaluate": ["--num-particles", "2"]}.get(words[0], [])  # fmt: skip
+        assert main([*words, *small]) == 0, line
 
 
 @pytest.mark.parametrize(("room", "base"), [
