@@ -79,7 +79,8 @@ def main(options):
     say(
         f"{len(data.train) + 1} shapes {list(data.shape)}, factors {data.info['factors']}; "
         f"MLP {options.hidden}, {options.latent_dim} latents, {options.epochs} epochs of batch "
-        f"{options.batch_size}, Adam {options.lr} falling to zero, sampling of TCVAE {options.sampling}; disentanglement() as it is\n"
+        f"{options.batch_size}, Adam {options.lr} falling to zero, sampling of TCVAE "
+        f"{options.sampling}; disentanglement() as it is\n"
     )
     head = "".join(f"{title:>9s}" for title in COLUMNS.values())
     say(f"{'':12s}{'seed':>5s}{head}{'live':>6s}{'seconds':>9s}")
