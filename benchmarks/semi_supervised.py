@@ -77,7 +77,7 @@ def stacked(few: Dataset, vae: VAE, given: argparse.Namespace, seed: int) -> flo
     x = torch.cat([codes(images, times) for images, times in parts])
     y = torch.cat([few.train.y[~known].repeat(4), few.train.y[known].repeat(40)])
     net = partial(MLP, hidden=(300,))
-    made = SemiSupervisedVAE(x.shape[1:], 5, 10, encoder=net, decoder=net, classifier=net,
+    made = SemiSupervisedVAE(x.shape[1:], 10, 10, encoder=net, decoder=net, classifier=net,
                              likelihood=PredictedNormal(), classification_weight=3.0)  # fmt: skip
     source = SemiSupervisedBatches(
         data.Split(x, y=y), 100, num_labelled=20, seed=seed, device="cpu"
@@ -125,7 +125,7 @@ def main(given: argparse.Namespace) -> None:
     say(
         f"MNIST, dynamic binarisation, seeds {given.seeds}\n"
         f"M1: {given.m1_epochs} epochs, 500 hidden units, 50 latents\n"
-        f"M1+M2: {given.stacked_epochs} epochs of its codes, 5 latents, 300 hidden units\n"
+        f"M1+M2: {given.stacked_epochs} epochs of its codes, 10 latents, 300 hidden units\n"
         f"M2: {given.epochs} epochs, {given.hidden} hidden units, {given.latent_dim} latents, "
         f"weight {given.weight:g}, batches of {given.batch_size} with {given.labelled_per_batch} "
         "labelled\n"
@@ -155,7 +155,7 @@ if __name__ == "__main__":
     parser.add_argument("--labels", type=int, nargs="+", default=[100, 600, 1000, 3000])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--epochs", type=int, default=20, help="of M2; 0 leaves it out")
-    parser.add_argument("--m1-epochs", type=int, default=15, help="0 leaves M1 and M1+M2 out")
+    parser.add_argument("--m1-epochs", type=int, default=40, help="0 leaves M1 and M1+M2 out")
     parser.add_argument("--stacked-epochs", type=int, default=6, help="of M1+M2")
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--latent-dim", type=int, default=50)

@@ -7,7 +7,7 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..collapsed_categorical import CollapsedCategorical
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
 from .base import Family, check_data, decoded, latent_parts, params_of
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
@@ -144,9 +144,15 @@ class MixtureVAE(Family):
 
         Raises:
             DataError: There is no such cluster.
+            ShapeError: c is neither a number nor whole numbers [N].
         """
         if isinstance(c, int):
             which = self.prior.logits.softmax(-1).multinomial(c, replacement=True)
+        elif c.dim() != 1 or c.is_floating_point() or c.dtype == torch.bool:
+            raise ShapeError(
+                f"MixtureVAE.generate got {c.dtype} of shape {list(c.shape)}; give the clusters as "
+                "whole numbers [N], or a number of data"
+            )
         elif bool(((c < 0) | (c >= self.num_clusters)).any()):
             raise DataError(
                 f"MixtureVAE.generate got clusters from {int(c.min())} to {int(c.max())}; there "

@@ -8,7 +8,7 @@ import torch
 from pyro.infer import Trace_ELBO, TraceEnum_ELBO
 
 from pyrovae import SVI, kl_routes
-from pyrovae.errors import ConfigError, DataError
+from pyrovae.errors import ConfigError, DataError, ShapeError
 from pyrovae.evaluate import cluster_accuracy
 from pyrovae.models import VAE, FlowPosterior, MixtureVAE
 from pyrovae.nn import MLP
@@ -141,6 +141,9 @@ def test_generates_by_cluster(pairs):
     assert own.reconstruct(X).shape == X.shape
     with pytest.raises(DataError, match="there are 0..2"):
         own.generate(torch.tensor([3]))
+    for wrong in (torch.tensor([0.5]), torch.tensor(1), torch.tensor([[1]])):
+        with pytest.raises(ShapeError, match=r"whole numbers \[N\]"):
+            own.generate(wrong)
 
 
 def test_refusals(pairs):
