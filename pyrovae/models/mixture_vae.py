@@ -150,7 +150,7 @@ class MixtureVAE(Family):
             which = self.prior.logits.softmax(-1).multinomial(c, replacement=True)
         elif c.dim() != 1 or c.is_floating_point() or c.dtype == torch.bool:
             raise ShapeError(
-                f"MixtureVAE.generate got {c.dtype} of shape {list(c.shape)}; give the clusters as "
+                f"MixtureVAE.generate got {c.dtype} of shape {list(c.shape)}; give clusters as "
                 "whole numbers [N], or a number of data"
             )
         elif bool(((c < 0) | (c >= self.num_clusters)).any()):
