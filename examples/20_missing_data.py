@@ -3,7 +3,8 @@
 Breast-cancer measurements (569 x 30), half of the values taken away at random, the pair trained
 on what is left alone. RMSE of the filled-in values, in standard deviations of each column, beside
 the mean, nearest neighbours and chained regressions of scikit-learn; and whether the spread of
-several imputations covers the truth as it should. After Mattei & Frellsen (2019), MIWAE.
+several imputations covers the truth as it should. After Mattei & Frellsen (2019), MIWAE. Writes
+missing_data.png: digits, what was left of them, and how they are filled in.
 """
 
 import argparse
@@ -17,9 +18,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
-from pyrovae import data, fit
+from pyrovae import data, fit, plots
 from pyrovae.models import PartialVAE
-from pyrovae.nn import MLP, PredictedNormal
+from pyrovae.nn import MLP, Binomial, PredictedNormal
 from pyrovae.objectives import IWAE
 
 NET = partial(MLP, hidden=(128, 128), activation=torch.nn.Tanh)
@@ -57,6 +58,20 @@ def main(smoke):
     low, high = several.quantile(torch.tensor([0.05, 0.95]), 0)
     inside = ((low <= truth) & (truth <= high))[~mask].float().mean()
     print(f"truth within the central 90 % of 50 imputations: {100 * inside:.1f} %")
+    draw(smoke)
+
+
+def draw(smoke):
+    digits = data.digits()
+    holes, truth = data.missing(digits, 0.5, seed=0), digits.test.x[:12]
+    pair = PartialVAE(digits.shape, 10, likelihood=Binomial(16))
+    fit(pair.model, pair.guide, holes.train.labelled(), objective=IWAE(10), seed=0, device="cpu",
+        epochs=2 if smoke else 150, compile=not smoke, progress=False)  # fmt: skip
+    mask = holes.test.y[:12]
+    filled = pair.impute(truth * mask, mask, num_particles=100 if smoke else 1000)
+    rows = torch.cat([truth, torch.where(mask, truth, 8.0), filled])
+    title = "digits, what was left of them (grey: missing), filled in"
+    plots.image_grid(rows, columns=12, title=title).savefig("missing_data.png")
 
 
 if __name__ == "__main__":
