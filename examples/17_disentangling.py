@@ -19,8 +19,8 @@ from pyrovae.train import schedules
 
 OBJECTIVES = {
     "VAE": lambda num_data: Beta(1.0),
-    "beta-VAE, 8": lambda num_data: Beta(8.0),
-    "beta-TCVAE, 8": lambda num_data: TCVAE(8.0, num_data=num_data),
+    "beta-VAE, 6": lambda num_data: Beta(6.0),
+    "beta-TCVAE, 6": lambda num_data: TCVAE(6.0, num_data=num_data, sampling="weighted"),
 }
 NET = partial(MLP, hidden=(256, 256))
 
@@ -37,8 +37,8 @@ def main(smoke):
         pyro.clear_param_store()
         pyro.set_rng_seed(0)
         vae = VAE((1, 32, 32), 10, encoder=NET, decoder=NET)
-        run = fit(vae.model, vae.guide, x, objective=make(len(x)), epochs=1 if smoke else 60,
-                  batch_size=64, lr=2e-3, schedule=schedules.cosine(), seed=0,
+        run = fit(vae.model, vae.guide, x, objective=make(len(x)), epochs=1 if smoke else 300,
+                  batch_size=512, lr=2e-3, schedule=schedules.cosine(), seed=0,
                   compile=not smoke, device="cpu", progress=not smoke)  # fmt: skip
         codes = posterior_means(vae.model, vae.guide, x)
         found[name] = disentanglement(codes, factors, names=list(grid.sizes))

@@ -1,6 +1,7 @@
 """Normalizing flow on a simple prior."""
 
 import pyro.distributions as dist
+import torch
 from torch import Tensor
 
 from ...errors import ConfigError
@@ -60,9 +61,10 @@ class FlowPrior(Prior):
                 "an inverse, such as AffineCoupling, on a StandardNormal"
             )
 
+    @torch.no_grad()
     def start_at(self, codes: Tensor, *, seed: int = 0) -> None:
-        """Let the base begin where codes [N, L] lie: the layers start near the identity."""
-        self.base.start_at(codes, seed=seed)
+        """Let the base begin where the layers come from when they arrive at codes [N, L]."""
+        self.base.start_at(self.flow.condition(None).inv(codes), seed=seed)
 
     def forward(self) -> dist.TorchDistribution:
         transforms = [self.flow.condition(None)]

@@ -187,3 +187,29 @@ def test_a_prior_belongs_to_the_latents_of_its_family():
 
     with pytest.raises(ShapeError, match="the prior has latent_dim=3"):
         vae_with(StandardNormal(3))
+
+
+@every_prior
+def test_starts_where_the_data_or_their_codes_lie(name):
+    """In no case does the prior fit the codes worse, and nothing else changes by it."""
+    vae = vae_with(PRIORS[name])
+    with torch.no_grad():
+        for parameter in vae.encoder.parameters():
+            parameter.mul_(3.0)
+    x = torch.rand(200, DATA, generator=torch.Generator().manual_seed(2)).double()
+    torch.manual_seed(0)
+    codes = vae.encode(x).sample()
+    before = {n: t.clone() for n, t in vae.state_dict().items()}
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    found = []
+    for _ in range(2):
+        found.append(vae.prior.with_encoder(vae.encode).log_prob(codes).mean())
+        vae.start(x)
+    assert torch.equal(torch.rand(4), expected), "the streams of the user go on"
+    after = vae.state_dict()
+    assert all(torch.equal(before[n], after[n]) for n in before if not n.startswith("prior."))
+    moved = any(not torch.equal(before[n], after[n]) for n in before)
+    assert moved == (name not in ("StandardNormal", "FlowPrior"))
+    assert found[1] > found[0] if moved else found[1] == found[0]
