@@ -39,7 +39,7 @@ class TCVAE(BatchELBO):
 
     Either way a datum's own posterior outweighs the others of a small batch, and the total
     correlation is hardly told from the mutual information: take batches of hundreds, and many
-    steps. On drawn shapes "weighted" gave the better latents.
+    steps.
 
     A batch of one datum has neither mutual information nor total correlation. Takes K B^2 D
     numbers of memory. With all weights equal it is `Beta` with a sampled KL.
