@@ -2,7 +2,7 @@
 
 Squares, ellipses and hearts whose factors are known; a VAE, a beta-VAE and a beta-TCVAE that never
 see the factors; how well each factor of variation got a latent unit, by the metrics of the field.
-Writes a traversal for each: one unit moves in every row.
+The last two rebuild the images about equally well. Writes a traversal for each: one unit moves in every row.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pyrovae.train import schedules
 
 OBJECTIVES = {
     "VAE": lambda num_data: Beta(1.0),
-    "beta-VAE, 6": lambda num_data: Beta(6.0),
+    "beta-VAE, 4": lambda num_data: Beta(4.0),
     "beta-TCVAE, 6": lambda num_data: TCVAE(6.0, num_data=num_data, sampling="weighted"),
 }
 NET = partial(MLP, hidden=(256, 256))
@@ -37,7 +37,7 @@ def main(smoke):
         pyro.clear_param_store()
         pyro.set_rng_seed(0)
         vae = VAE((1, 32, 32), 10, encoder=NET, decoder=NET)
-        run = fit(vae.model, vae.guide, x, objective=make(len(x)), epochs=1 if smoke else 300,
+        run = fit(vae.model, vae.guide, x, objective=make(len(x)), epochs=1 if smoke else 250,
                   batch_size=512, lr=2e-3, schedule=schedules.cosine(), seed=0,
                   compile=not smoke, device="cpu", progress=not smoke)  # fmt: skip
         codes = posterior_means(vae.model, vae.guide, x)
