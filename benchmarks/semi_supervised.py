@@ -156,7 +156,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--epochs", type=int, default=20, help="of M2; 0 leaves it out")
     parser.add_argument("--m1-epochs", type=int, default=40, help="0 leaves M1 and M1+M2 out")
-    parser.add_argument("--stacked-epochs", type=int, default=6, help="of M1+M2")
+    parser.add_argument("--stacked-epochs", type=int, default=12, help="of M1+M2")
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--latent-dim", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=100)
