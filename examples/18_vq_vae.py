@@ -3,8 +3,8 @@
 Digits as grids of 2 x 2 codes out of 64: a codebook by gradient, one of moving averages, and
 finite scalars, which have none. Then a prior over the codes is learned, and takes the uniform
 one's place. Bits/dim are bounds both times: of -log p(x|c) - log p(c) at the code c of x. Beside
-them the relaxed cousin, Gumbel-softmax codes, measured as the discrete model that it becomes.
-Writes vq_vae.png: digits, their reconstructions from four codes, and samples.
+them Gumbel-softmax codes, measured as the discrete model. Writes vq_vae.png: digits, their
+reconstructions from four codes, and samples.
 """
 
 import argparse
@@ -86,9 +86,8 @@ def main(smoke):
     pyro.clear_param_store()
     pyro.set_rng_seed(0)
     vae, run = relaxed(digits, sides, 2 if smoke else 60)
-    varied = q.perplexity(q.usage(vae.encode(digits.test.x), 64))
-    print(f"{'relaxed':<10} {varied:16.1f} {bits(vae, digits.test):18.4f} {'':38} "
-          f"{run.seconds:8.1f}")  # fmt: skip
+    varied, found = q.perplexity(q.usage(vae.encode(digits.test.x), 64)), bits(vae, digits.test)
+    print(f"{'relaxed':<10} {varied:16.1f} {found:18.4f} {run.seconds:39.1f}")
     draw(axes[-3:], "relaxed", vae, digits.test.x[:12])
     print(f"test bits/dim of {len(digits.test)} digits with 17 levels; a code of 64 costs "
           f"{torch.tensor(64.0).log2():.2f} bits under a uniform prior; vq_vae.png")  # fmt: skip
