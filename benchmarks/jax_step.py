@@ -26,7 +26,7 @@ import pyrovae
 
 JIT, SCAN = "jax by hand, jit", "jax by hand, lax.scan"
 SEVERAL = "pyrovae, SVI.steps"
-STEPS, CALL = 100, 16  # in one scan, in one call
+STEPS, CALL = 100, 4  # in one scan, in one call
 DENSE = [key for key, case in CASES.items() if key not in ("flow", "conv")]
 
 

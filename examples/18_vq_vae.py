@@ -3,8 +3,7 @@
 Digits as grids of 2 x 2 codes out of 64: a codebook by gradient, one of moving averages, and
 finite scalars, which have none. Then a prior over the codes is learned, and takes the uniform
 one's place. Bits/dim are bounds both times: of -log p(x|c) - log p(c) at the code c of x. Beside
-them Gumbel-softmax codes, measured as the discrete model. Writes vq_vae.png: digits, their
-reconstructions from four codes, and samples.
+them Gumbel-softmax codes. Writes vq_vae.png: digits, what four codes keep of them, and samples.
 """
 
 import argparse
