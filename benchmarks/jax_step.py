@@ -4,9 +4,9 @@ Run: python benchmarks/jax_step.py [--cases digits iwae5]   (needs jax: not a de
 package; without it the script says so and ends)
 
 What NumPyro's `svi.update` traces to is this program: its densities, its gradient, and the Adam
-that NumPyro takes from `jax.example_libraries`; so NumPyro's own step is no faster
-(`numpyro_step.py`). First the losses of five steps from the same weights with the same noise, then
-the times, in turn. JAX runs on the threads that it finds, torch on --threads.
+that NumPyro takes from `jax.example_libraries`; so NumPyro's own step (`numpyro_step.py`) is not
+expected to be faster. First the losses of five steps from the same weights with the same noise,
+then the times, in turn. JAX runs on the threads that it finds, torch on --threads.
 """
 
 import argparse

@@ -2,8 +2,7 @@
 
 Squares, ellipses and hearts whose factors are known; a VAE, a beta-VAE and a beta-TCVAE that never
 see the factors; how well each factor of variation got a latent unit, by the metrics of the field.
-The last two rebuild the images about equally well. Writes a traversal for each: one unit moves in
-every row.
+Writes a traversal for each: one unit moves in every row.
 """
 
 import argparse

@@ -14,19 +14,20 @@ from .config import Setup
 from .run_folder import checkpoint_of, first_batch
 
 
-def begin(setup: Setup, config: Namespace) -> list[str]:
+def begin(setup: Setup, config: Namespace, run_dir: Path) -> list[str]:
     """Do as `--from`, `--start` and `--only` say, and say what was done.
 
-    A run that is resumed has begun already: what it holds will be loaded over what is here.
+    A run that is resumed from a checkpoint has begun: what that holds will be loaded over this.
 
     Raises:
         ConfigError: The pair does not start from data, or has no such part.
         CheckpointError: The other run holds nothing that fits.
     """
     told = []
-    if config["from"] and not config.resume:
+    begun = config.resume and (run_dir / "last.safetensors").is_file()
+    if config["from"] and not begun:
         told.append(_from_run(setup, Path(config["from"])))
-    if config.start and not config.resume:
+    if config.start and not begun:
         _start(setup.pair, setup.data.train, config.start, config.seed)
         told.append(f"started at {min(config.start, len(setup.data.train))} data")
     if config.only:

@@ -52,7 +52,7 @@ def fit_parser() -> Parser:
     add("--quadrants", type=PositiveInt,
         help="Give so many quadrants of each image as y, and leave the others as x.")  # fmt: skip
     add("--from", type=str,
-        help="Begin as that run ended, in all that has the same names and sizes.")  # fmt: skip
+        help="Begin as that run ended, in the parts (encoder, ...) that fit.")  # fmt: skip
     add("--start", type=PositiveInt,
         help="Let clusters, codebooks, pseudo-inputs begin at so many data.")  # fmt: skip
     add("--only", type=str, nargs="+", metavar="PART",
@@ -116,7 +116,7 @@ def run_fit(words: Sequence[str]) -> None:
         f"{pick_device(config.device)}{ranks} -> {run_dir}"
     )
 
-    for line in begin(setup, config):
+    for line in begin(setup, config, run_dir):
         say(line)
     if isinstance(setup.pair, SemiSupervisedVAE) and type(setup.objective) is ELBO:
         say(f"advice: --objective StratifiedELBO --objective.num_particles "

@@ -56,9 +56,8 @@ def probe(
         raise DataError(
             f"probe got {len(few)} labelled data, not of two classes; a classifier needs that"
         )
-    from sklearn.linear_model import (
-        LogisticRegression,
-    )  # a second of imports that little else needs
+    # A second of imports that little else needs.
+    from sklearn.linear_model import LogisticRegression
 
     chosen: Any = LogisticRegression(max_iter=1000) if classifier is None else classifier
     taught, asked = (

@@ -81,6 +81,18 @@ def test_a_part_is_resumed():
     assert not torch.equal(whole["prior.loc"], tensors("vae")["prior.loc"])
 
 
+def test_a_run_resumed_before_its_first_checkpoint_begins_as_it_was_told(capsys):
+    latent = ["--model.latent_dim", "2"]
+    assert run("vae", "VAE", *latent, epochs=3) == 0
+    assert run("more", "VAE", *latent, "--from", "vae", *STILL) == 0
+    for kept in ("best", "last"):
+        Path(f"more/{kept}.safetensors").unlink()
+    assert main(["fit", "--run", "more", "--resume"]) == 0
+    assert "began as vae" in capsys.readouterr().out.split("began as vae", 1)[1]
+    before, after = tensors("vae"), tensors("more")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
 def test_a_density_for_an_autoencoder():
     latent = ["--model.latent_dim", "2"]
     assert run("plain", "Autoencoder", *latent) == 0

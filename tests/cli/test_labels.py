@@ -9,10 +9,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from pyrovae.cli import main
+from pyrovae.cli import main, sample
 from pyrovae.cli.figures import with_figures
 from pyrovae.data import Split
 from pyrovae.models import SemiSupervisedVAE
+from pyrovae.particles import simulate
 from pyrovae.report import Report
 
 LATENT = ["--model.latent_dim", "2"]
@@ -109,6 +110,35 @@ def test_accuracy_is_that_of_the_labelled():
     for unknown, share in ((0, 10 / 40), (20, 10 / 20)):
         told = torch.where(torch.arange(40) < 40 - unknown, y, -1)
         assert with_figures(found, pair, Split(x, y=told)).facts["accuracy"] == share
+
+
+def test_samples_are_of_classes_that_training_knew(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x, y = np.random.default_rng(0).integers(0, 2, (60, 1, 4, 4)), np.arange(60) % 2
+    y[20:] = 2  # in the test data alone
+    Path("own.py").write_text(
+        "import numpy as np, torch\n"
+        "from pyrovae.data import Dataset, Split\n"
+        "def rows():\n"
+        "    held = np.load('rows.npz')\n"
+        "    x, y = torch.tensor(held['x']).float(), torch.tensor(held['y'])\n"
+        "    parts = [Split(x[i], y=y[i]) for i in (slice(20), slice(0), slice(20, None))]\n"
+        "    return Dataset('rows', *parts, {'binarize': 'static'})\n"
+    )
+    np.savez("rows.npz", x=x, y=y)
+    fit = ["fit", "--data", "own.py:rows", "--model", "ConditionalVAE", "--model.num_classes"]
+    fit += ["3", *LATENT, "--epochs", "1", "--test-particles", "0", "--run", "out"]
+    assert main(fit) == 0
+    asked = []
+
+    def watched(model, x, y, **options):
+        asked.append(y)
+        return simulate(model, x, y, **options)
+
+    monkeypatch.setattr(sample, "simulate", watched)
+    assert main(["sample", "out", "--n", "6", "--out", "made.npz"]) == 0
+    assert sorted(asked[0].unique().tolist()) == [0, 1]
+    assert main(["sample", "out", "--classes", "2"]) == 2
 
 
 def test_advice_where_classes_are_drawn(tmp_path, monkeypatch, capsys):

@@ -55,9 +55,8 @@ def beta_vae_metric(
             found.append(np.abs(scaled[first] - scaled[second]).mean(1))
         features.append(np.concatenate(found))
     (asked, judged), (seen, tested) = rows.parts, features
-    from sklearn.linear_model import (
-        LogisticRegression,
-    )  # a second of imports that little else needs
+    # A second of imports that little else needs.
+    from sklearn.linear_model import LogisticRegression
 
     classifier = LogisticRegression(max_iter=1000).fit(seen, asked)
     return float(np.mean(classifier.predict(tested) == judged))
