@@ -69,3 +69,11 @@ def test_flow_is_a_change_of_variables():
         jacobian = torch.autograd.functional.jacobian(transform, u)
         exact = normal(u, zero, zero) - torch.linalg.slogdet(jacobian)[1]
         torch.testing.assert_close(prior().log_prob(transform(u)), exact)
+
+
+def test_a_normal_starts_at_the_moments_of_codes():
+    codes = torch.tensor([[1.0, -2.0], [3.0, 4.0], [8.0, 1.0]]).double()
+    prior = NormalPrior(2).double()
+    prior.start_at(codes)
+    expected = torch.distributions.Normal(codes.mean(0), codes.std(0)).log_prob(codes).sum(-1)
+    torch.testing.assert_close(prior().log_prob(codes), expected)
