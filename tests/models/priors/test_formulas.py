@@ -5,6 +5,8 @@ import math
 import pyro.distributions as dist
 import torch
 
+from pyrovae.models import NormalPrior
+
 from .made import made
 
 Z = torch.randn(6, 2, generator=torch.Generator().manual_seed(1)).double()
