@@ -208,15 +208,19 @@ class CompiledStep:
     def _move(self, grads: list[Tensor], taken: Tensor) -> None:
         states = cast(Any, self._optimizer.torch).state
         update = cast(Any, self._update)
-        places = {id(leaf): i for i, group in enumerate(self._groups) for leaf in group["params"]}
-        for leaf, grad in zip(self._moving, grads, strict=True):
-            i = places[id(leaf)]
-            new = update(leaf, grad, states[leaf], self._groups[i], self._rates[i])
-            for name, value in new.items():
-                place = leaf if name == "parameter" else states[leaf][name]
-                if self._alive is not None:
-                    value = torch.where(taken, value, place)
-                place.copy_(value)
+        by_leaf = {id(leaf): grad for leaf, grad in zip(self._moving, grads, strict=True)}
+        for group, rate in zip(self._groups, self._rates, strict=True):
+            leaves = [leaf for leaf in group["params"] if id(leaf) in by_leaf]
+            if not leaves:
+                continue
+            found = [by_leaf[id(leaf)] for leaf in leaves]
+            moved = update(leaves, found, [states[leaf] for leaf in leaves], group, rate)
+            for leaf, new in zip(leaves, moved, strict=True):
+                for name, value in new.items():
+                    place = leaf if name == "parameter" else states[leaf][name]
+                    if self._alive is not None:
+                        value = torch.where(taken, value, place)
+                    place.copy_(value)
 
     def _loose(self) -> list[Tensor]:
         """What moves with the gradient, which is compared itself."""

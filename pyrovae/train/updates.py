@@ -1,5 +1,6 @@
 """The steps of torch's optimisers as plain tensor operations, on their own states in place."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -7,12 +8,19 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-Update = Callable[[Tensor, Tensor, dict[str, Any], Mapping[str, Any], Tensor], dict[str, Tensor]]
-"""Parameter, gradient, its state, options of its group, rate -> new values; "parameter" is one."""
+State = dict[str, Any]
+Update = Callable[
+    [Sequence[Tensor], Sequence[Tensor], Sequence[State], Mapping[str, Any], Tensor],
+    list[dict[str, Tensor]],
+]
+"""Parameters of a group, their gradients and states, the group's options and rate -> new values.
+
+One dict for each parameter, by the names of its state; "parameter" is its own new value.
+"""
 
 
 def update_of(groups: Sequence[Mapping[str, Any]], optimizer: Optimizer | None) -> Update | None:
-    """How an optimiser moves a tensor; None for those that are not known here."""
+    """How an optimiser moves its parameters; None for those that are not known here."""
     if type(optimizer) in (Adam, AdamW):
         return adam
     # With dampening the first step is another than those that follow.
@@ -45,8 +53,12 @@ def start_state(optimizer: Optimizer | None, leaves: Sequence[Tensor]) -> None:
 
 
 def adam(
-    parameter: Tensor, grad: Tensor, state: dict[str, Any], options: Mapping[str, Any], lr: Tensor
-) -> dict[str, Tensor]:
+    parameters: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    states: Sequence[State],
+    options: Mapping[str, Any],
+    lr: Tensor,
+) -> list[dict[str, Tensor]]:
     """Adam, AdamW and AMSGrad as in `torch.optim.Adam`.
 
     Source:
@@ -54,38 +66,55 @@ def adam(
         decay (Loshchilov and Hutter, 2019), algorithm 2, https://arxiv.org/abs/1711.05101
     """
     beta1, beta2 = options["betas"]
-    grad = -grad if options["maximize"] else grad
-    decay = options["weight_decay"]
-    if decay and options.get("decoupled_weight_decay", False):
-        parameter = parameter * (1 - lr * decay).to(parameter.dtype)
-    elif decay:
-        grad = grad + decay * parameter
-    step = state["step"] + 1
-    mean = torch.lerp(state["exp_avg"], grad, 1 - beta1)
-    square = beta2 * state["exp_avg_sq"] + (1 - beta2) * grad * grad
-    new = {"step": step, "exp_avg": mean, "exp_avg_sq": square}
-    if options["amsgrad"]:
-        square = torch.maximum(state["max_exp_avg_sq"], square)
-        new["max_exp_avg_sq"] = square
-    precise = step.to(torch.float64)
-    size = (lr / (1 - beta1**precise)).to(parameter.dtype)
-    root = (1 - beta2**precise).sqrt().to(parameter.dtype)
-    new["parameter"] = parameter - size * mean / (square.sqrt() / root + options["eps"])
-    return new
+    # What depends on the step alone, for all parameters at once: else inductor works it out again
+    # in the innermost loop over each of them.
+    steps = torch.stack([state["step"].to(lr.device) for state in states]) + 1
+    precise = steps.to(torch.float64)
+    sizes = lr / (1 - _power(beta1, precise))
+    roots = (1 - _power(beta2, precise)).sqrt()
+    moved = []
+    for i, (parameter, grad, state) in enumerate(zip(parameters, grads, states, strict=True)):
+        size, root = (scale[i].to(parameter.dtype) for scale in (sizes, roots))
+        grad = -grad if options["maximize"] else grad
+        decay = options["weight_decay"]
+        if decay and options.get("decoupled_weight_decay", False):
+            parameter = parameter * (1 - lr * decay).to(parameter.dtype)
+        elif decay:
+            grad = grad + decay * parameter
+        mean = torch.lerp(state["exp_avg"], grad, 1 - beta1)
+        square = beta2 * state["exp_avg_sq"] + (1 - beta2) * grad * grad
+        new = {"step": steps[i], "exp_avg": mean, "exp_avg_sq": square}
+        if options["amsgrad"]:
+            square = torch.maximum(state["max_exp_avg_sq"], square)
+            new["max_exp_avg_sq"] = square
+        new["parameter"] = parameter - size * mean / (square.sqrt() / root + options["eps"])
+        moved.append(new)
+    return moved
+
+
+def _power(base: float, exponents: Tensor) -> Tensor:
+    """Powers of a number in [0, 1) by exp, whose results inductor keeps where they are shared."""
+    return torch.exp(exponents * math.log(base)) if base > 0 else torch.zeros_like(exponents)
 
 
 def sgd(
-    parameter: Tensor, grad: Tensor, state: dict[str, Any], options: Mapping[str, Any], lr: Tensor
-) -> dict[str, Tensor]:
+    parameters: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    states: Sequence[State],
+    options: Mapping[str, Any],
+    lr: Tensor,
+) -> list[dict[str, Tensor]]:
     """Stochastic gradient descent as in `torch.optim.SGD`, without dampening."""
-    grad = -grad if options["maximize"] else grad
-    if options["weight_decay"]:
-        grad = grad + options["weight_decay"] * parameter
-    new = {}
-    momentum = options["momentum"]
-    if momentum:
-        buffer = momentum * state["momentum_buffer"] + grad
-        new["momentum_buffer"] = buffer
-        grad = grad + momentum * buffer if options["nesterov"] else buffer
-    new["parameter"] = parameter - lr.to(parameter.dtype) * grad
-    return new
+    momentum, moved = options["momentum"], []
+    for parameter, grad, state in zip(parameters, grads, states, strict=True):
+        grad = -grad if options["maximize"] else grad
+        if options["weight_decay"]:
+            grad = grad + options["weight_decay"] * parameter
+        new = {}
+        if momentum:
+            buffer = momentum * state["momentum_buffer"] + grad
+            new["momentum_buffer"] = buffer
+            grad = grad + momentum * buffer if options["nesterov"] else buffer
+        new["parameter"] = parameter - lr.to(parameter.dtype) * grad
+        moved.append(new)
+    return moved

@@ -24,6 +24,7 @@ def gradients(step):
 OPTIMIZERS = {
     "Adam": lambda p: Adam(p, lr=0.1),
     "betas, eps": lambda p: Adam(p, lr=0.1, betas=(0.8, 0.95), eps=1e-2),
+    "no momentum": lambda p: Adam(p, lr=0.1, betas=(0.0, 0.95)),
     "weight decay": lambda p: Adam(p, lr=0.1, weight_decay=0.3),
     "amsgrad": lambda p: Adam(p, lr=0.1, amsgrad=True),
     "maximize": lambda p: Adam(p, lr=0.1, maximize=True),
@@ -52,9 +53,10 @@ def test_the_steps_are_those_of_torch(name):
             leaf.grad = grad
         reference.step()
         with torch.no_grad():
-            for leaf, grad in zip(ours, gradients(step), strict=True):
-                state = optimizer.state[leaf]
-                new = update(leaf, grad, state, group, torch.tensor(rate, dtype=torch.float64))
+            states = [optimizer.state[leaf] for leaf in ours]
+            lr = torch.tensor(rate, dtype=torch.float64)
+            moved = update(ours, gradients(step), states, group, lr)
+            for leaf, state, new in zip(ours, states, moved, strict=True):
                 for key, value in new.items():
                     (leaf if key == "parameter" else state[key]).copy_(value)
         for one, other in zip(theirs, ours, strict=True):
