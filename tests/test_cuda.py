@@ -1,6 +1,7 @@
 """The whole way on a GPU: a pair moves wholly, agrees with the CPU, trains, and comes back."""
 
 import copy
+import math
 import warnings
 
 import pyro
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from pyrovae import SVI, data, draw, fit, log_evidence
+from pyrovae.errors import CaptureWarning
 from pyrovae.models import VAE
 from pyrovae.nn import MLP, Binomial, ConvDecoder, ConvEncoder
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG, Renyi
@@ -84,6 +86,33 @@ class TestCompiled:
         found, _, svi = self.run(objective, True, steps=3)
         assert svi._compiled.captured.refusal == ""
         torch.testing.assert_close(found, eager, rtol=1e-4, atol=1e-3)
+
+    @pytest.mark.filterwarnings("error::pyrovae.errors.CaptureWarning")
+    def test_an_adam_that_counts_on_the_cpu_is_replayed_too(self):
+        vae = make_vae(conv=False).cuda()
+        x = data.digits().train.x[:32].cuda()
+        svi = SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 1e-3}), ELBO(), compile=True)
+        for _ in range(4):
+            svi.step(x)
+        assert all(state["step"].is_cuda for state in svi.optimizer.torch.state.values())
+        svi.compile = False
+        svi.step(x)
+        assert {float(state["step"]) for state in svi.optimizer.torch.state.values()} == {5.0}
+
+    @pytest.mark.filterwarnings("always::pyrovae.errors.CaptureWarning")
+    def test_a_pair_that_reads_on_the_cpu_is_compiled_and_says_so(self):
+        vae, scale = make_vae(conv=False).cuda(), torch.tensor(2.0)
+
+        def guide(x):
+            with pyro.poutine.scale(scale=scale):
+                vae.guide(x)
+
+        x = data.digits().train.x[:32].cuda()
+        leaves = torch.optim.Adam(vae.parameters(), 1e-3)
+        svi = SVI(vae.model, guide, leaves, ELBO(), compile=True)
+        with pytest.warns(CaptureWarning, match="not replayed as a CUDA graph"):
+            losses = [svi.step(x) for _ in range(4)]
+        assert all(math.isfinite(loss) for loss in losses)
 
     def test_noise_is_new_at_every_replay(self):
         pyro.clear_param_store()

@@ -115,7 +115,8 @@ class Captured:
             code: Code = traced.graph
             if self._compiler is not None:
                 everything = [*traced.externals, *inputs]
-                code = replayed(self._compiler(traced.graph, everything), traced, inputs)
+                code = self._compiler(traced.graph, everything)
+                code = replayed(code, traced, inputs, self._name)
             self._graphs[key] = _Graph(traced, code)
         except CaptureError as error:
             self._refuse(str(error))

@@ -1,25 +1,61 @@
 """Compiled code on a GPU as a CUDA graph: one launch for all of its kernels."""
 
+import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from ..errors import CaptureWarning
 from .graph import Traced, kept_randomness, kept_values
 from .inductor import Code
 
 _WARM_UPS = 3  # a library's first calls allocate, and choose their kernels
 
 
-def replayed(code: Code, traced: Traced, inputs: Sequence[Tensor]) -> Code:
-    """The code as a CUDA graph; the code itself where anything of it lies on a CPU.
+def replayed(code: Code, traced: Traced, inputs: Sequence[Tensor], name: str) -> Code:
+    """The code as a CUDA graph; the code itself where nothing of it lies on a GPU.
 
     Random streams are registered with the graph by torch, so that every replay draws anew. What
-    a call returns is overwritten by the next.
+    a call returns is overwritten by the next. Code that cannot be recorded is launched kernel by
+    kernel, and a `CaptureWarning` says why.
+
+    Args:
+        code: Compiled from the graph.
+        traced: The graph.
+        inputs: Of one call.
+        name: Who speaks in the warning.
     """
     tensors = [*traced.externals, *inputs]
-    if not tensors or any(tensor.device.type != "cuda" for tensor in tensors):
+    if not any(tensor.is_cuda for tensor in tensors):
         return code
+    reason = elsewhere(tensors)
+    if not reason:
+        try:
+            return _recorded(code, traced, inputs)
+        except RuntimeError as error:
+            reason = f"`{str(error).strip().splitlines()[0]}`"
+    warnings.warn(
+        f"{name} is compiled, but not replayed as a CUDA graph: {reason}",
+        CaptureWarning,
+        stacklevel=7,
+    )
+    return code
+
+
+def elsewhere(tensors: Sequence[Tensor]) -> str:
+    """Why one replay cannot reach all of these: they lie on several devices; or nothing."""
+    devices = {tensor.device: tensor for tensor in tensors}
+    if len(devices) == 1:
+        return ""
+    places = ", ".join(f"{device} (shape {list(t.shape)})" for device, t in devices.items())
+    return (
+        f"it reads tensors on {places}; keep on one device what model, guide and objective read "
+        "(a buffer of a network moves with it)"
+    )
+
+
+def _recorded(code: Code, traced: Traced, inputs: Sequence[Tensor]) -> Code:
     held = [tensor.detach().clone() for tensor in inputs]
     with kept_randomness(), kept_values(traced.changed), torch.no_grad():
         stream = torch.cuda.Stream()
@@ -29,7 +65,8 @@ def replayed(code: Code, traced: Traced, inputs: Sequence[Tensor]) -> Code:
                 code(*traced.externals, *held)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Of this thread: another may be loading data.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             outputs = code(*traced.externals, *held)
 
     def replay(*everything: Tensor) -> Sequence[Tensor]:

@@ -29,7 +29,11 @@ def update_of(groups: Sequence[Mapping[str, Any]], optimizer: Optimizer | None) 
 
 
 def start_state(optimizer: Optimizer | None, leaves: Sequence[Tensor]) -> None:
-    """Make the state of leaves that have none, as before a first step; nothing else changes."""
+    """Make the state of leaves that have none, as before a first step; their values stay.
+
+    All of a state lies with its leaf then, Adam's count of steps as well, which torch keeps on the
+    CPU: a graph that reads it there could not be replayed on a GPU.
+    """
     if not isinstance(optimizer, (Adam, AdamW, SGD)):
         return
     new = [leaf for leaf in leaves if not optimizer.state[leaf]]
@@ -50,6 +54,10 @@ def start_state(optimizer: Optimizer | None, leaves: Sequence[Tensor]) -> None:
                     optimizer.state[leaf][name] = torch.zeros_like(entry)
     for leaf, grad in others.items():
         leaf.grad = grad
+    for leaf in leaves:
+        for name, entry in optimizer.state[leaf].items():
+            if isinstance(entry, Tensor):
+                optimizer.state[leaf][name] = entry.to(leaf.device)
 
 
 def adam(
@@ -68,7 +76,7 @@ def adam(
     beta1, beta2 = options["betas"]
     # What depends on the step alone, for all parameters at once: else inductor works it out again
     # in the innermost loop over each of them.
-    steps = torch.stack([state["step"].to(lr.device) for state in states]) + 1
+    steps = torch.stack([state["step"] for state in states]) + 1
     precise = steps.to(torch.float64)
     sizes = lr / (1 - _power(beta1, precise))
     roots = (1 - _power(beta2, precise)).sqrt()
