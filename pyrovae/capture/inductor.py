@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from ..errors import CaptureError
+from .layouts import laid_out_once
 
 Code = Callable[..., Sequence[Tensor]]
 
@@ -25,6 +26,8 @@ def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
     """
     import torch._inductor.config as inductor_config  # seconds that no eager program needs
 
+    if all(tensor.device.type == "cpu" for tensor in tensors):
+        graph = laid_out_once(graph)
     try:
         with (
             torch.no_grad(),
