@@ -93,6 +93,10 @@ class Captured:
             self._capture(key, inputs)
         return None
 
+    def interrupt(self) -> None:
+        """The caller does something else: what comes next does not come twice in a row."""
+        self._last = None
+
     def prepare(self, key: Hashable, inputs: Sequence[Tensor], fresh: Sequence[Tensor]) -> None:
         """Trace with `inputs` and compare on `fresh`, of the same kind, without lasting effect."""
         self._capture(key, inputs)

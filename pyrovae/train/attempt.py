@@ -1,6 +1,9 @@
-"""One step of a run, or why it was not taken."""
+"""The next steps of a run, or why one was not taken."""
+
+from collections.abc import Mapping, Sequence
 
 from pyro.infer import ELBO as PyroELBO
+from torch import Tensor
 
 from ..tracing import undisturbed
 from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
@@ -14,23 +17,52 @@ LOOK = 100  # steps between two looks at a device, where the steps are compiled
 
 
 class Refused(Exception):
-    """A step that was not taken, and what was not finite."""
+    """A step that was not taken, and what was not finite.
+
+    Attributes:
+        before: How many steps of the same call were taken before it.
+    """
+
+    before = 0
 
 
-def attempt(svi: SVI, objective: PyroELBO, piece: Piece, team: Team, *, look: bool) -> Taken:
-    """Take a step on this rank's piece of a batch.
+def attempt(
+    svi: SVI, objective: PyroELBO, pieces: Sequence[Piece], team: Team, *, look: bool
+) -> list[Taken]:
+    """Take a step on each of this rank's pieces of some batches, if possible in one graph.
 
     Args:
-        svi: Takes it.
+        svi: Takes them.
         objective: Of the run.
-        piece: Rows, and where their noise comes from.
-        team: Ranks that take the step together.
-        look: Wait for the device and see whether the step was taken, even if that could wait.
+        pieces: Rows of each batch, and where their noise comes from.
+        team: Ranks that take the steps together.
+        look: Wait for the device and see whether the steps were taken, even if that could wait.
 
     Raises:
-        Refused: The loss or the gradient of this step, or on a device of one of the `LOOK` steps
+        Refused: The loss or the gradient of a step, or on a device of one of the `LOOK` steps
             up to it, is not finite; the parameters are those of the last good step.
     """
+    if len(pieces) > 1:
+        streams = torch_streams()
+        steps = svi.steps_if_finite([piece.rows for piece in pieces])
+        if steps is not None:
+            for i, step in enumerate(steps):
+                if not ((step.may_wait and not look) or step.taken):
+                    refused = _refused(svi, objective, pieces[i], team, streams, step)
+                    refused.before = i
+                    raise refused
+            return steps
+    steps = []
+    for piece in pieces:
+        try:
+            steps.append(_attempt(svi, objective, piece, team, look=look))
+        except Refused as refused:
+            refused.before = len(steps)
+            raise
+    return steps
+
+
+def _attempt(svi: SVI, objective: PyroELBO, piece: Piece, team: Team, *, look: bool) -> Taken:
     streams = torch_streams()
     with piece.noise:
         try:
@@ -44,12 +76,24 @@ def attempt(svi: SVI, objective: PyroELBO, piece: Piece, team: Team, *, look: bo
             raise Refused(team.first_known(f"{site} ({first_line(error)})")) from error
         if (step.may_wait and not look) or step.taken:
             return step
-        site = non_finite_site(svi.model, svi.guide, objective, piece.rows, streams)
-        cause = team.first_known(site)
-        if cause is None:
-            with undisturbed():
-                restore_torch_streams(streams)
-                svi.summed_gradients(*piece.rows)
-            cause = non_finite_parameter(svi.optimizer.leaves)
-        late = f", there or up to {LOOK} steps before," if step.taken.is_cuda else ""
-        raise Refused(f"{cause}{late}")
+        raise _refused(svi, objective, piece, team, streams, step)
+
+
+def _refused(
+    svi: SVI,
+    objective: PyroELBO,
+    piece: Piece,
+    team: Team,
+    streams: Mapping[str, Tensor],
+    step: Taken,
+) -> Refused:
+    """What was not finite in a step that was not taken, as far as its noise can be had again."""
+    site = non_finite_site(svi.model, svi.guide, objective, piece.rows, streams)
+    cause = team.first_known(site)
+    if cause is None:
+        with undisturbed():
+            restore_torch_streams(streams)
+            svi.summed_gradients(*piece.rows)
+        cause = non_finite_parameter(svi.optimizer.leaves)
+    late = f", there or up to {LOOK} steps before," if step.taken.is_cuda else ""
+    return Refused(f"{cause}{late}")

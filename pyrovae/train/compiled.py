@@ -87,28 +87,23 @@ class CompiledStep:
                 leaf.grad = grad
             if not self._exchange:
                 self._optimizer.step(norm)
-        latched = self._alive is not None and self._update is not None
-        return Taken(loss, norm, taken, may_wait=latched)
+        return Taken(loss, norm, taken, may_wait=self._latched)
 
     def several(self, calls: Sequence[tuple[Any, ...]]) -> list[Taken] | None:
         """Take a step for each call, all in one graph; None where they must be taken otherwise."""
         if self._update is None or self._several.refusal:
             return None
-        key, tensors = self._enter(calls[0], {})
-        batches = self._batches
-        first, _ = batches[0]
-        for args in calls[1:]:
-            leaves, other, structure = _flattened(args, {})
-            if (structure, kind_of(leaves)) != (key[0], kind_of(first)):
-                return None
-            tensors += [leaf for leaf in leaves if isinstance(leaf, Tensor)]
-            batches.append((leaves, other))
-        found = self._several((len(calls), key), *tensors)
+        entered = self._enter_all(calls)
+        if entered is None:
+            return None
+        self.captured.interrupt()
+        key, tensors = entered
+        found = self._several(key, *tensors)
         if found is None:
             with keeping_buffers():
                 found = self._run(*tensors)
         threes = zip(found[::3], found[1::3], found[2::3], strict=True)
-        return [Taken(loss, norm, taken) for loss, norm, taken in threes]
+        return [Taken(*three, may_wait=self._latched) for three in threes]
 
     @property
     def seconds(self) -> float:
@@ -120,12 +115,31 @@ class CompiledStep:
         """Whether the optimiser has kept its state; `load_state_dict` puts another there."""
         return cast(Any, self._optimizer.torch).param_groups is self._groups
 
-    def prepare(self, batch: Sequence[Any], fresh: Sequence[Any]) -> None:
-        """Capture the step on one batch, check it on another, and leave everything as it was."""
-        key, tensors = self._enter(tuple(batch), {})
-        other_key, others = self._enter(tuple(fresh), {})
-        if key == other_key:
-            self.captured.prepare(key, tensors, others)
+    def prepare(self, calls: Sequence[tuple[Any, ...]], fresh: Sequence[tuple[Any, ...]]) -> None:
+        """Capture the steps of a call on some batches, check them on as many others, undo all."""
+        captured = self.captured if len(calls) == 1 else self._several
+        others, entered = self._enter_all(fresh), self._enter_all(calls)
+        if entered is not None and others is not None and entered[0] == others[0]:
+            captured.prepare(*entered, others[1])
+
+    @property
+    def _latched(self) -> bool:
+        return self._alive is not None and self._update is not None
+
+    def _enter_all(self, calls: Sequence[tuple[Any, ...]]) -> tuple[Hashable, list[Tensor]] | None:
+        """`_enter` for the steps of one call; None where their kinds differ."""
+        key, tensors = self._enter(calls[0], {})
+        if len(calls) == 1:
+            return key, tensors
+        batches = self._batches
+        first, _ = batches[0]
+        for args in calls[1:]:
+            leaves, other, structure = _flattened(args, {})
+            if (structure, kind_of(leaves)) != (key[0], kind_of(first)):
+                return None
+            tensors += [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+            batches.append((leaves, other))
+        return (len(calls), key), tensors
 
     def _enter(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -2,11 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pyro
 import torch
@@ -36,6 +36,8 @@ from .share import Share, batch_plate_of
 from .streams import kept_streams, restore_streams
 from .svi import SVI
 
+T = TypeVar("T")
+
 _LONG = 2000  # steps; compiling costs some ten seconds
 
 
@@ -60,6 +62,7 @@ def fit(
     checkpoint_seconds: float = 60.0,
     device: torch.device | str | None = None,
     compile: bool | Literal["auto"] = False,
+    steps_per_call: int = 1,
     precision: PrecisionName = "full",
     memory: int | None = None,
     seed: int | None = 0,
@@ -102,6 +105,10 @@ def fit(
         compile: Capture the whole step as one graph and run it compiled (see `SVI`), and the
             validation likewise; "auto" where the run is long enough to win back what compiling
             costs.
+        steps_per_call: How many steps are compiled as one graph, which saves Python's part where a
+            step takes less than a millisecond, and takes so many times as long to compile. Rates
+            and weights change, callbacks run and checkpoints are written from call to call.
+            Several ranks, and what is not compiled, take their steps one by one.
         precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
             bfloat16, all else in float32); see `Precision`. Validation is in full.
         memory: Bytes that the tensors of one step's forward and backward pass may take: where all
@@ -133,6 +140,8 @@ def fit(
     source = batches(data, batch_size, seed=seed or 0, device=device)
     val_source = _validation_data(data, val, batch_size, seed or 0, device)
     _check(objective, epochs, patience, val_source, run_dir, resume, seed)
+    if steps_per_call < 1:
+        raise ConfigError(f"fit: steps_per_call={steps_per_call}, needs one or more")
 
     # The pair, on its device, and the optimiser over all its leaves.
     with kept_streams():
@@ -204,12 +213,16 @@ def fit(
             restore_streams(**resumed)  # last of all, so that nothing draws before the next step
         align_streams(team)
         if worth_it:
-            with kept_streams():
-                two = [division(batch) for batch in _two_batches(source, loop.epoch - 1, device)]
-            if exchange is not None:
-                exchange.part = two[0].part
-            with two[0].noise:
-                svi.prepare(*(piece.rows for piece in two))
+            whole = steps_per_call if team.alone and steps_per_call <= len(source) else 1
+            for count in sorted({1, whole}):
+                with kept_streams():
+                    found = _first_batches(source, loop.epoch - 1, 2 * count, device)
+                    pieces = [division(batch) for batch in found]
+                if exchange is not None:
+                    exchange.part = pieces[0].part
+                with pieces[0].noise:
+                    taken = [piece.rows for piece in pieces]
+                    svi.prepare(taken[:count], taken[count:])
         if validate is not None:
             validate.prepare()
 
@@ -217,31 +230,33 @@ def fit(
             started = perf_counter() - loop.seconds
             with kept_streams():  # a DataLoader draws when it starts, wherever it starts
                 stream = source.epoch(loop.epoch - 1, loop.batch)
-            for batch in stream:
-                batch = tuple(tensor.to(device) for tensor in batch)
+            for call in _calls(stream, steps_per_call):
+                call = [tuple(tensor.to(device) for tensor in batch) for batch in call]
                 set_rate(svi.optimizer.torch, schedule, loop.progress)
 
-                scale, rows = share(batch)
-                piece = division(batch)  # all of it, where no other rank takes a part
+                shares = [share(batch) for batch in call]
+                pieces = [division(batch) for batch in call]  # whole, where no rank takes a part
                 if exchange is not None:
-                    exchange.expect(piece, stop=loop.stopping)
+                    exchange.expect(pieces[0], stop=loop.stopping)
                 # A device is waited for now and then, and always before its parameters are kept.
-                due = keeper.is_due
-                look = device.type == "cpu" or due or (loop.batch + 1) % LOOK == 0
-                look = look or loop.stopping or loop.batch + 1 == loop.steps_per_epoch
+                due, after = keeper.is_due, loop.batch + len(call)
+                look = device.type == "cpu" or due or after // LOOK > loop.batch // LOOK
+                look = look or loop.stopping or after == loop.steps_per_epoch
                 try:
-                    step = attempt(svi, objective, piece, team, look=look)
+                    steps = attempt(svi, objective, pieces, team, look=look)
                 except Refused as refused:
+                    loop.batch += refused.before
                     raise _non_finite(str(refused), loop, keeper) from refused.__cause__
 
-                loop.record(first_loss(step.loss) / scale, step.norm, rows)
-                for hook in hooks:
-                    hook.on_step(loop)
+                for step, (scale, num_data) in zip(steps, shares, strict=True):
+                    loop.record(first_loss(step.loss) / scale, step.norm, num_data)
+                    for hook in hooks:
+                        hook.on_step(loop)
                 if loop.batch < loop.steps_per_epoch:
                     loop.seconds = perf_counter() - started
                     if loop.stopping if exchange is None else exchange.stop:
                         loop.request_stop()
-                        if not step.taken:
+                        if not steps[-1].taken:
                             raise _non_finite("the loss or a gradient", loop, keeper)
                         break
                     if due:
@@ -272,12 +287,26 @@ def fit(
     return Run(loop.history, loop.best, loop.step, folder, seconds, keeper)
 
 
-def _two_batches(
-    source: BatchSource, epoch: int, device: torch.device
+def _first_batches(
+    source: BatchSource, epoch: int, count: int, device: torch.device
 ) -> list[tuple[torch.Tensor, ...]]:
-    """Two whole batches, to trace a step with and to check it on."""
-    stream = itertools.chain(source.epoch(epoch), source.epoch(epoch + 1))
-    return [tuple(t.to(device) for t in batch) for batch in itertools.islice(stream, 2)]
+    """Batches of as many rows as the first, to trace steps with and to check them on."""
+    stream = itertools.chain.from_iterable(map(source.epoch, itertools.count(epoch)))
+    first = next(stream)
+    alike = (batch for batch in stream if len(batch[0]) == len(first[0]))
+    found = [first, *itertools.islice(alike, count - 1)]
+    return [tuple(t.to(device) for t in batch) for batch in found]
+
+
+def _calls(stream: Iterable[T], count: int) -> Iterator[list[T]]:
+    """The batches of an epoch, `count` by `count`, and what is left over one by one."""
+    call = []
+    for batch in stream:
+        call.append(batch)
+        if len(call) == count:
+            yield call
+            call = []
+    yield from ([batch] for batch in call)
 
 
 def _validation_data(

@@ -144,19 +144,32 @@ class SVI(pyro.infer.SVI):
             self.optimizer.zero_grad()
         return Taken(loss, norm, finite)
 
-    def prepare(self, batch: Sequence[Tensor], fresh: Sequence[Tensor]) -> None:
+    def steps_if_finite(self, batches: Sequence[tuple[Any, ...]]) -> list[Taken] | None:
+        """`step_if_finite` on each of some batches, all in one graph; None where there is none."""
+        if not (self.compile and self._checked) or self.exchange is not None:
+            return None
+        with self._in_precision(batches[0], {}):
+            return self._compiled_step(only_finite=True).several(batches)
+
+    def prepare(
+        self, batches: Sequence[tuple[Any, ...]], fresh: Sequence[tuple[Any, ...]]
+    ) -> None:
         """Compile `step_if_finite` before the first step: capture on a batch, check on another.
 
         Nothing changes by it: neither parameters nor random streams.
+
+        Args:
+            batches: Of one step, or of the steps that are to be one graph.
+            fresh: As many others.
         """
         if not self.compile:
             return
         with undisturbed():
-            self.backward(*batch)
+            self.backward(*batches[0])
             step = self._compiled_step(only_finite=True)
         self.optimizer.zero_grad()
-        with self._in_precision(batch, {}):
-            step.prepare(batch, fresh)
+        with self._in_precision(batches[0], {}):
+            step.prepare(batches, fresh)
 
     def evaluate_loss(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Estimate the loss, without a step."""

@@ -6,6 +6,7 @@ import sys
 import warnings
 from copy import deepcopy
 from functools import partial
+from itertools import islice
 
 import pyro
 import pyro.distributions as dist
@@ -23,10 +24,11 @@ from torch import nn
 
 from pyrovae import trainable
 from pyrovae.capture import Captured
-from pyrovae.data import LinearGaussian
-from pyrovae.errors import CaptureWarning, NonFiniteError
+from pyrovae.data import LinearGaussian, batches
+from pyrovae.errors import CaptureWarning, ConfigError, NonFiniteError
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG
-from pyrovae.train import SVI, compiled, fit
+from pyrovae.train import SVI, Callback, compiled, fit
+from pyrovae.train.compiled import CompiledStep
 
 from ..objectives.test_contract import OBJECTIVES, _mode
 from ..pairs import STYLES
@@ -417,6 +419,14 @@ def test_flows_that_can_be_captured(interpreted, make_flow, objective):
     assert runs[0] == pytest.approx(runs[1], rel=1e-5)
 
 
+class Watch(Callback):
+    def __init__(self):
+        self.seen = []
+
+    def on_step(self, loop):
+        self.seen.append(loop.step)
+
+
 class TestFit:
     def arguments(self, **options):
         options = {"epochs": 3, "batch_size": 16, "lr": 1e-2, "progress": False, **options}
@@ -441,12 +451,13 @@ class TestFit:
 
         return wide(pair.model), wide(pair.guide)
 
-    @pytest.mark.parametrize(("stop_after", "is_compiled"), [(4, False), (5, True), (9, False)])
+    @pytest.mark.parametrize(
+        ("stop_after", "is_compiled", "count"),
+        [(4, False, 1), (5, True, 1), (9, False, 1), (6, False, 2), (6, True, 2)],
+    )
     def test_a_resumed_run_is_the_same_bit_for_bit(
-        self, tmp_path, request, stop_after, is_compiled
+        self, tmp_path, request, stop_after, is_compiled, count
     ):
-        from pyrovae.train import Callback
-
         if not is_compiled:
             request.getfixturevalue("interpreted")
 
@@ -458,12 +469,11 @@ class TestFit:
         x, ends = ORACLE.sample(70, seed=3), []
         for folder, stops in (("whole", []), ("cut", [Stop()])):
             pyro.clear_param_store()
-            fit(*self.pair(), x, **self.arguments(
-                compile=True, run_dir=tmp_path / folder, callbacks=stops))  # fmt: skip
+            options = {"compile": True, "steps_per_call": count, "run_dir": tmp_path / folder}
+            fit(*self.pair(), x, **self.arguments(callbacks=stops, **options))
             if stops:
                 pyro.clear_param_store()
-                fit(*self.pair(), x, **self.arguments(
-                    compile=True, run_dir=tmp_path / folder, resume=True))  # fmt: skip
+                fit(*self.pair(), x, **self.arguments(resume=True, **options))
             ends.append([p.clone() for p in pyro.get_param_store().values()])
         assert all(torch.equal(one, other) for one, other in zip(*ends, strict=True))
 
@@ -480,6 +490,56 @@ class TestFit:
         with pyro.validation_enabled(False), pytest.raises(NonFiniteError, match="not finite"):
             fit(model, pair[1], x, **self.arguments(compile=True))
         assert all(p.isfinite().all() for p in pyro.get_param_store().values())
+
+    def test_several_steps_in_a_call_are_the_run(self, interpreted, monkeypatch):
+        in_one, several = [], CompiledStep.several
+
+        def counted(step, calls):
+            found = several(step, calls)
+            in_one.append(len(found))
+            return found
+
+        monkeypatch.setattr(CompiledStep, "several", counted)
+        x, ends = ORACLE.sample(70, seed=3), []
+        for count in (1, 2):  # of five batches the last is smaller
+            pyro.clear_param_store()
+            watch = Watch()
+            run = fit(*self.pair(), x, **self.arguments(
+                compile=True, steps_per_call=count, callbacks=[watch]))  # fmt: skip
+            assert watch.seen == list(range(1, 16))
+            leaves = [p.clone() for p in pyro.get_param_store().values()]
+            ends.append((leaves, [row["train"] for row in run.history]))
+        torch.testing.assert_close(ends[0], ends[1], rtol=1e-7, atol=1e-9)
+        assert in_one == [2] * 6
+
+    def test_rates_hold_for_the_steps_of_a_call(self, interpreted):
+        x, asked = ORACLE.sample(64, seed=3), []
+        fit(*self.pair(), x, **self.arguments(compile=True, steps_per_call=2, epochs=2,
+            schedule=lambda progress: asked.append(progress) or 1.0))  # fmt: skip
+        assert asked == [0.0, 0.25, 0.5, 0.75]
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_a_refused_step_is_told_from_those_before_it(self, interpreted, count):
+        x = ORACLE.sample(64, seed=3)
+        x[self.rows_of_batch(2)] = float("nan")
+        with pyro.validation_enabled(False), pytest.raises(NonFiniteError) as eager:
+            fit(*self.pair(), x, **self.arguments())
+        assert "epoch 1, batch 2 (of 4, from 0)" in str(eager.value)
+        good = [p.clone() for p in pyro.get_param_store().values()]
+        pyro.clear_param_store()
+        with pyro.validation_enabled(False), pytest.raises(NonFiniteError) as found:
+            fit(*self.pair(), x, **self.arguments(compile=True, steps_per_call=count))
+        assert str(found.value) == str(eager.value)
+        left = list(pyro.get_param_store().values())
+        torch.testing.assert_close(left, good, rtol=1e-7, atol=1e-9)
+
+    def rows_of_batch(self, index):
+        order = batches(torch.arange(64), 16, seed=0, device="cpu").epoch(0)
+        return next(islice(order, index, None))[0]
+
+    def test_no_step_in_a_call_is_refused(self):
+        with pytest.raises(ConfigError, match="steps_per_call=0, needs one or more"):
+            fit(*self.pair(), ORACLE.sample(8, seed=3), **self.arguments(steps_per_call=0))
 
     def test_auto_goes_by_the_length_of_the_run(self, monkeypatch):
         asked = []
