@@ -13,6 +13,7 @@ from time import perf_counter
 
 import pyro
 import torch
+import torch._inductor.config as inductor_config
 from cases import CASES
 from evidence import by_hand
 from products import operations, products_of
@@ -39,6 +40,7 @@ from pyrovae.objectives import ELBO, IWAE, STL, VIMCO, Beta, DReG
 GRAPH, GRAPH_COMPILED = "by hand, CUDA graph", "by hand, torch.compile, CUDA graph"
 OWN_NOISE = "the same, inductor's own noise"
 FIT_STEP = "pyrovae, compile=True, as fit steps"
+COMBINED = "the same, inductor's combo_kernels"
 
 
 class Skipped(Exception):
@@ -114,6 +116,7 @@ def step_times(key, rows, device, quick):
     ways = {
         **makers(case, device),
         FIT_STEP: lambda: our_side(case, device, "fit", compile=True, only_finite=True),
+        COMBINED: lambda: _combined_side(case, device),
         GRAPH: lambda: _graph_side(case, device, compile=False),
         GRAPH_COMPILED: lambda: _graph_side(case, device, compile=True),
         OWN_NOISE: lambda: _graph_side(case, device, compile=True, own_noise=True),
@@ -167,7 +170,7 @@ def precision(rows, device, quick):
     for key in ("iwae5", "conv"):
         case = CASES[key]
         rows(f"tf32, {key}", partial(_tf32, case, device, quick))
-    for name in ("32", "bf16"):
+    for name in ("full", "bf16"):
         rows(f"fit, precision {name}", partial(_fit, device, quick, precision=name))
 
 
@@ -175,6 +178,7 @@ def whole(rows, device, quick):
     """A run of `fit` and of `log_evidence`."""
     rows("fit, eager", partial(_fit, device, quick, compile=False))
     rows("fit, compiled", partial(_fit, device, quick))
+    rows("fit, four steps in a call", partial(_fit, device, quick, steps_per_call=4))
     rows("log_evidence", partial(_evidence, device, quick))
 
 
@@ -195,6 +199,16 @@ def needs_cuda(device):
 def _graph_side(case, device, **options):
     needs_cuda(device)
     return graph_side(case, device, **options)
+
+
+def _combined_side(case, device):
+    """With inductor joining kernels that do not depend on each other, such as Adam's."""
+    needs_cuda(device)
+    side = our_side(case, device, "combined", compile=True, only_finite=True)
+    with inductor_config.patch(combo_kernels=True):
+        for _ in range(4):
+            side.step()
+    return side
 
 
 def _fail(line):
