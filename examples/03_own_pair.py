@@ -60,6 +60,7 @@ def main(smoke):
         objective=IWAE(num_particles=3),
         epochs=2 if smoke else 80,
         lr=2e-3,
+        device="cpu",
         progress=not smoke,
     )
     print(f"trained {run.steps} steps in {run.seconds:.1f} s")

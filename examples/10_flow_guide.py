@@ -61,6 +61,7 @@ def main(smoke):
             objective=ELBO(),
             epochs=2 if smoke else 150,
             lr=2e-3,
+            device="cpu",
             compile="auto",
             progress=not smoke,
         )

@@ -25,6 +25,7 @@ from .evaluate import (
     traverse,
 )
 from .evaluate.base import as_data
+from .home import brought_home, home_of
 from .math import nats_to_bits_per_dim
 from .particles import draw, simulate
 from .tracing import Program, undisturbed
@@ -87,7 +88,7 @@ def report(
     """
     parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed)
     few = test[:2].binarized(0) if test.dynamic else test
-    why = no_evidence(model, guide, *_batch(few, 2))
+    why = no_evidence(model, guide, *brought_home(model, guide, _batch(few, 2)))
     if why is not None:
         return _without_evidence(parts, test, why)
     evidence = log_evidence(
@@ -192,7 +193,8 @@ def pictures(
     Those that the data do not allow (images of data that are no images) are left out, as are
     samples of a model that has no prior to draw from.
     """
-    found = {}
+    found, home = {}, home_of(model, guide, _batch(test, 2))
+    test = test if home is None else test.to(home)
     if history:
         found["curves"] = plots.training_curves(history)
     with undisturbed():

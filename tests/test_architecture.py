@@ -29,7 +29,7 @@ ORDER = [
     {"site"},
     {"assembly", "aggregate"},
     {"tracing"},
-    {"recompute"},
+    {"recompute", "home"},
     {"particles"},
     {"parameters", "kl", "paths"},
     {"models"},

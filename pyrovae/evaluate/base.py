@@ -4,16 +4,19 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import pyro
 import torch
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
+from torch.utils import _pytree as pytree
 from tqdm import tqdm
 
 from ..data.base import Split, mix_seed
 from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
+from ..home import brought_home, home_of
 from ..particles import Particles, draw, plate_nesting
 from ..tracing import Program, undisturbed
 from ..train.distributed import Team
@@ -35,7 +38,8 @@ class Sweep:
     """Draws K particles for each of N data, no more than `chunk` of them at once.
 
     Runs without gradient and without side effects: random streams and networks' buffers are
-    restored. Pyro's validation runs on the first draw of every block of rows and not on those
+    restored. The data may lie elsewhere than the pair: each block is brought to where it lies.
+    Pyro's validation runs on the first draw of every block of rows and not on those
     that repeat it with other particles.
 
     Args:
@@ -95,6 +99,15 @@ class Sweep:
                 f"the data have {sizes} rows; give at least one, and equally many in each tensor"
             )
 
+    @cached_property
+    def home(self) -> torch.device:
+        """Where the pair lies, and the blocks are brought; where the data lie, if none knows."""
+        args = (*self._tensors(), *self.args)
+        found = None
+        if torch.accelerator.is_available():
+            found = home_of(self.model, self.guide, self._rows_of(args, slice(0, 1)))
+        return args[0].device if found is None else found
+
     @property
     def num_data(self) -> int:
         """N."""
@@ -130,7 +143,7 @@ class Sweep:
         chunk = self.chunk
         if chunk is None:
             tensors = self._tensors()
-            on_cpu = tensors[0].device.type == "cpu"
+            on_cpu = self.home.type == "cpu"
             memory = self.memory or (_MEMORY_CPU if on_cpu else _MEMORY_GPU)
             widest = max(t[0].numel() * max(4, t.element_size()) for t in tensors)
             chunk = max(1, memory // (_LIVE * max(widest, 4 * _WIDTH)))
@@ -159,6 +172,10 @@ class Sweep:
             ) from error
 
     def _cut(self, args: tuple[Any, ...], rows: slice) -> tuple[Any, ...]:
+        part = self._rows_of(args, rows)
+        return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(self.home), part)
+
+    def _rows_of(self, args: tuple[Any, ...], rows: slice) -> tuple[Any, ...]:
         return tuple(
             arg[rows] if isinstance(arg, Tensor) and arg.shape[:1] == (self.num_data,) else arg
             for arg in args
@@ -240,6 +257,15 @@ def as_tensors(data: Data) -> tuple[Tensor, ...]:
             "a tuple of tensors or a split; of a dataset give `.test`"
         )
     return tensors
+
+
+def at_home(
+    model: Program, guide: Program, data: Data, args: tuple[Any, ...]
+) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
+    """`as_tensors(data)` and the other arguments of a pair, on the device where the pair lies."""
+    tensors = as_tensors(data)
+    moved = brought_home(model, guide, (*tensors, *args))
+    return moved[: len(tensors)], moved[len(tensors) :]
 
 
 def as_data(sites: Mapping[str, Tensor], x: Tensor) -> Tensor:

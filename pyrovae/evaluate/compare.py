@@ -10,7 +10,7 @@ from ..data.base import mix_seed
 from ..errors import ConfigError
 from ..parameters import trainable
 from ..tracing import Program, own_parameters, undisturbed
-from .base import Data, as_tensors
+from .base import Data, at_home
 from .bounds import Subject, bound_of, kind_of
 from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
@@ -104,7 +104,8 @@ def compare(
             f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
             "and times one repeat"
         )
-    subject = Subject(model, guide, as_tensors(x), args, num_draws, seed)
+    x, args = at_home(model, guide, x, args)
+    subject = Subject(model, guide, x, args, num_draws, seed)
     fitted = fit_particles(objectives, subject.call, num_particles, equal)
     unknown = sorted((references or {}).keys() - fitted.keys())
     if unknown:

@@ -15,6 +15,7 @@ from torch import Tensor, nan
 from ..data import Batchable, Dataset, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
+from ..home import brought_home
 from ..parameters import trainable
 from ..train import fit
 from ..train.make_optimizer import OptimizerLike
@@ -205,7 +206,8 @@ def _same_start(
     data: Data,
     seed: int,
 ) -> dict[str, Tensor]:
-    batch = [tensor[:2] for tensor in as_tensors(data)]
+    few = [tensor[:2] for tensor in as_tensors(data)]
+    batch = brought_home(pair.model, pair.guide, few)
     leaves = trainable(pair.model, pair.guide, *batch)
     if start is None:
         return {name: leaf.detach().clone() for name, leaf in leaves.items()}

@@ -13,7 +13,7 @@ from ..data.base import mix_seed
 from ..errors import ConfigError, ParameterError, ShapeError
 from ..objectives import ParticleELBO
 from ..tracing import Pair, Program, leaves_of, own_parameters, undisturbed
-from .base import Data, as_tensors, name_of
+from .base import Data, at_home, name_of
 from .gradient_draws import Leaves, Welford
 from .gradient_statistics import GradientStatistics
 
@@ -91,7 +91,8 @@ def gradients(
             f"gradients got num_draws={num_draws}, reference_draws={reference_draws}; a variance "
             "needs two or more"
         )
-    call = (model, guide, *as_tensors(x), *args)
+    x, args = at_home(model, guide, x, args)
+    call = (model, guide, *x, *args)
     objective = copy(objective)  # what it remembers of these draws is not the user's
     with undisturbed(), own_parameters(), torch.enable_grad():
         groups = _declared(model, guide, call[2:])

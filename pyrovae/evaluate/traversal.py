@@ -15,7 +15,7 @@ from ..errors import ConfigError, DataError, SiteError
 from ..particles import Particles, simulate
 from ..site import Site
 from ..tracing import Program, undisturbed, with_distributions
-from .base import Data, Sweep, as_data, as_tensors, to_host
+from .base import Data, Sweep, as_data, at_home, to_host
 from .collect import collect
 from .latents import posterior_means
 
@@ -86,7 +86,7 @@ def traverse(
         >>> traverse(oracle.model, oracle.guide, oracle.sample(100, seed=1)).images.shape
         torch.Size([2, 9, 5])
     """
-    tensors = as_tensors(x)
+    tensors, args = at_home(model, guide, x, args)
     if not 0 <= datum < len(tensors[0]):
         raise DataError(f"traverse got datum={datum}, and there are {len(tensors[0])} data")
     if len(values) == 0 or (num_units is not None and num_units < 1):

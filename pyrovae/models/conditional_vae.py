@@ -155,7 +155,7 @@ class ConditionalVAE(Beside):
                 f"ConditionalVAE.generate got {y!r}; it makes one datum for each y, so give a "
                 "tensor of these [N, ...]"
             )
-        given = self.condition(y, y.shape[:1])
+        given = self.condition(y.to(self.condition.classes.device), y.shape[:1])
         self.condition.check_seen(given)
         made = self._decode(self._prior(given).expand(y.shape[:1]).sample(), given)
         return made.mean if mean else made.sample()

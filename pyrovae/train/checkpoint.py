@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..errors import CheckpointError
+from ..home import brought_home
 from ..parameters import buffers, trainable
 from ..tracing import Program
 
@@ -52,6 +53,7 @@ def load_checkpoint(
     """
     tensors, meta = read_checkpoint(path)
     with pyro.validation_enabled(False):  # the pair may have come to NaN: load all the same
+        batch = brought_home(model, guide, batch)
         leaves, constants = trainable(model, guide, *batch), buffers(model, guide, *batch)
     tensors = _as_here(tensors, leaves, constants)
     if not strict:

@@ -9,6 +9,7 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
+from ..home import brought_home
 from ..objectives import ParticleELBO
 from ..parameters import buffers, trainable
 from ..tracing import Pair, Program, undisturbed
@@ -40,21 +41,14 @@ def place(model: Program, guide: Program, batch: Sequence[Tensor], device: torch
         ParameterError: The pair declares no parameter, or computes with one that it does not
             declare.
     """
-    # A pair may lie on the CPU still, or on the device already: one of the two takes the batch.
-    homes = [torch.device("cpu")] + ([device] if device.type != "cpu" else [])
-    for home in homes:
-        at_home = [tensor.to(home) for tensor in batch]
-        try:
-            with pyro.validation_enabled(False):  # a pair that is at NaN may be about to resume
-                placed = Placed(
-                    trainable(model, guide, *at_home),
-                    buffers(model, guide, *at_home),
-                    _networks(model, guide, at_home),
-                )
-            break
-        except RuntimeError:
-            if home == homes[-1]:
-                raise
+    # A pair may lie on the CPU still, or on the device already.
+    with pyro.validation_enabled(False):  # a pair that is at NaN may be about to resume
+        at_home = brought_home(model, guide, batch)
+        placed = Placed(
+            trainable(model, guide, *at_home),
+            buffers(model, guide, *at_home),
+            _networks(model, guide, at_home),
+        )
     for tensor in placed.tensors:
         tensor.grad = None
         tensor.data = tensor.data.to(device)

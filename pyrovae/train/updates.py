@@ -31,8 +31,8 @@ def update_of(groups: Sequence[Mapping[str, Any]], optimizer: Optimizer | None) 
 def start_state(optimizer: Optimizer | None, leaves: Sequence[Tensor]) -> None:
     """Make the state of leaves that have none, as before a first step; their values stay.
 
-    All of a state lies with its leaf then, Adam's count of steps as well, which torch keeps on the
-    CPU: a graph that reads it there could not be replayed on a GPU.
+    All states lie with their leaves then, Adam's counts of steps as well, which torch keeps on the
+    CPU: a graph that reads them there could not be replayed on a GPU.
     """
     if not isinstance(optimizer, (Adam, AdamW, SGD)):
         return
@@ -54,10 +54,10 @@ def start_state(optimizer: Optimizer | None, leaves: Sequence[Tensor]) -> None:
                     optimizer.state[leaf][name] = torch.zeros_like(entry)
     for leaf, grad in others.items():
         leaf.grad = grad
-    for leaf in leaves:
-        for name, entry in optimizer.state[leaf].items():
+    for leaf, state in optimizer.state.items():
+        for name, entry in state.items():
             if isinstance(entry, Tensor):
-                optimizer.state[leaf][name] = entry.to(leaf.device)
+                state[name] = entry.to(leaf.device)
 
 
 def adam(

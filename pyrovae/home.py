@@ -1,0 +1,37 @@
+"""Where a pair lies, and bringing there what it is called with."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from .tracing import Program, captured_parameters, undisturbed
+
+
+def home_of(model: Program, guide: Program, args: Sequence[Any]) -> torch.device | None:
+    """Device of the parameters that a pair declares; None where it declares none.
+
+    The pair is run without lasting effect. It need not come to its end: on the CPU's data a pair
+    on a GPU declares its parameters, and then fails.
+    """
+    for program in (guide, model):
+        with undisturbed(), torch.no_grad(), captured_parameters() as leaves:
+            # Whatever is wrong besides is said where the pair is run for good.
+            with suppress(Exception):
+                program(*args)
+        for leaf in leaves.values():
+            return leaf.device
+    return None
+
+
+def brought_home(model: Program, guide: Program, args: Sequence[Any]) -> tuple[Any, ...]:
+    """The arguments of a pair, their tensors on the device where the pair lies."""
+    if not torch.accelerator.is_available():
+        return tuple(args)  # everything lies on the CPU
+    home = home_of(model, guide, args)
+    if home is None:
+        return tuple(args)
+    return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(home), tuple(args))
