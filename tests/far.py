@@ -1,0 +1,158 @@
+"""A device named `far`: tensors on it lie in main memory, and refuse to meet those on the CPU.
+
+It stands in for a GPU where there is none: `python tests/far.py SCRIPT ...` runs a script, and
+`python tests/far.py fit --data digits ...` a command of pyrovae, as if `far` were the GPU that is
+present. Like a GPU it refuses operations on tensors of two devices (but for indices, and scalars
+on the CPU), and numpy. It knows nothing of streams, graphs and generators.
+"""
+
+import importlib
+import pkgutil
+import runpy
+import sys
+from functools import partial
+
+import pyro
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+MOVES = ("aten::copy_", "aten::_copy_from", "aten::_to_copy")
+VIEWS = ("aten::view", "aten::_unsafe_view", "aten::_reshape_alias")
+_held = {}  # storage of a tensor on far -> the tensor that holds its numbers, and that storage
+
+
+def register():
+    """Make the device known to torch; what is returned must be kept."""
+    _setup_privateuseone_for_python_backend("far")
+    torch.Generator = Generator
+    every = torch.library.Library("_", "IMPL")
+    every.fallback(run, "PrivateUse1")
+    own = torch.library.Library("aten", "IMPL")
+    for name in torch._C._dispatch_get_all_op_names():
+        has = partial(torch._C._dispatch_has_kernel_for_dispatch_key, name)
+        explicit = has("CompositeExplicitAutograd") or has(
+            "CompositeExplicitAutogradNonFunctional"
+        )
+        # Torch's own kernels for these read strides and memory, which are not there.
+        if name.startswith("aten::") and explicit and name not in ("aten::detach", "aten::alias"):
+            packet, _, overload = name.removeprefix("aten::").partition(".")
+            op = getattr(getattr(torch.ops.aten, packet), overload or "default", None)
+            if op is not None and not has("PrivateUse1"):
+                own.impl(name.removeprefix("aten::"), partial(run, op), "PrivateUse1")
+    own.impl("_copy_from", copy, "PrivateUse1")
+    return every, own
+
+
+class Generator(torch.Generator):
+    """One of the CPU, wherever it was asked for."""
+
+    def __new__(cls, device="cpu"):
+        return super().__new__(cls, "cpu")
+
+
+def put(numbers):
+    """A tensor on far that holds these."""
+    tensor = torch._C._acc.create_empty_tensor(tuple(numbers.shape), numbers.dtype)
+    storage = tensor.untyped_storage()
+    _held[storage._cdata] = numbers, storage
+    return tensor
+
+
+def is_far(value):
+    return isinstance(value, torch.Tensor) and value.device.type == "far"
+
+
+def numbers_of(value):
+    if is_far(value):
+        return _held[value.untyped_storage()._cdata][0]
+    if isinstance(value, torch.device) and value.type == "far":
+        return torch.device("cpu")
+    return value
+
+
+def copy(source, target, non_blocking=False):
+    numbers_of(target).copy_(numbers_of(source))
+    return target
+
+
+def run(op, *args, **kwargs):
+    """An operation of which something is on far."""
+    name = op.name().split(".")[0]
+    leaves, tree = pytree.tree_flatten((args, kwargs))
+    far = [leaf for leaf in leaves if is_far(leaf)]
+    if far and name not in MOVES:
+        for leaf in leaves:
+            if isinstance(leaf, torch.Tensor) and not is_far(leaf) and leaf.dim() > 0:
+                indexes = "index" in name and leaf.dtype in (torch.int64, torch.bool)
+                if not indexes:
+                    raise RuntimeError(
+                        f"{name}: a tensor of shape {list(leaf.shape)} on {leaf.device} meets one "
+                        "on far"
+                    )
+    by_numbers = {id(numbers_of(tensor)): tensor for tensor in far}
+    target = kwargs.get("device")
+    args, kwargs = pytree.tree_unflatten([numbers_of(leaf) for leaf in leaves], tree)
+    with torch.no_grad():
+        found = args[0].reshape(args[1]) if name in VIEWS else op(*args, **kwargs)
+    if name == "aten::_to_copy" and target is not None and target.type == "cpu":
+        return found
+    if name == "aten::copy_" and not is_far(leaves[0]):
+        return leaves[0]
+
+    def up(value):
+        if not isinstance(value, torch.Tensor):
+            return value
+        return by_numbers[id(value)] if id(value) in by_numbers else put(value)
+
+    return pytree.tree_map(up, found)
+
+
+def as_the_gpu():
+    """Have pyrovae take far where it would take CUDA."""
+    from pyrovae.data import base
+    from pyrovae.home import home_of
+    from pyrovae.train import placement
+
+    pick, place = base.pick_device, placement.place
+
+    def pick_far(device):
+        return torch.device("far:0") if device is None else pick(device)
+
+    def place_far(model, guide, batch, device):
+        """Parameters are replaced, for torch lets none change its device to this one."""
+        home = home_of(model, guide, batch)
+        if device.type == "far" and home is not None and home.type == "cpu":
+            found = place(model, guide, batch, home)
+            owners = [getattr(program, "__self__", program) for program in (model, guide)]
+            for owner in (*found.networks, *owners):
+                if isinstance(owner, nn.Module):
+                    owner.to("far")
+            store = pyro.get_param_store()
+            for name, value in store._params.items():
+                if not is_far(value):
+                    store._params[name] = value.detach().to("far").requires_grad_()
+            store._param_to_name = {value: name for name, value in store._params.items()}
+        return place(model, guide, batch, device)
+
+    import pyrovae
+
+    for module in pkgutil.walk_packages(pyrovae.__path__, "pyrovae."):
+        if module.name != "pyrovae.__main__":
+            names = vars(importlib.import_module(module.name))
+            for name, old, new in (("pick_device", pick, pick_far), ("place", place, place_far)):
+                if names.get(name) is old:
+                    names[name] = new
+
+
+if __name__ == "__main__":
+    kept = register()
+    as_the_gpu()
+    sys.argv = sys.argv[1:]
+    if sys.argv[0].endswith(".py"):
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    else:
+        from pyrovae.cli import main
+
+        sys.exit(main(sys.argv))
