@@ -54,6 +54,8 @@ def test_fit_measure_and_resume(objective, tmp_path):
     assert [row["epoch"] for row in run.history] == [1, 2, 3]
     found = log_evidence(again.model, again.guide, digits.test.to("cuda"), num_particles=50)
     assert found.log_px.isfinite().all()
+    found = log_evidence(again.model, again.guide, digits.test, num_particles=50)  # on the CPU
+    assert found.log_px.isfinite().all()
     assert again.generate(3).is_cuda
 
 
