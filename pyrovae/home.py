@@ -14,16 +14,19 @@ from .tracing import Program, captured_parameters, undisturbed
 def home_of(model: Program, guide: Program, args: Sequence[Any]) -> torch.device | None:
     """Device of the parameters that a pair declares; None where it declares none.
 
-    The pair is run without lasting effect. It need not come to its end: on the CPU's data a pair
-    on a GPU declares its parameters, and then fails.
+    The pair is run on the CPU's copies of its arguments. It need not come to its end: a pair on a
+    GPU declares its parameters, and then fails. Parameters that it makes of its arguments at this
+    moment lie on the CPU; those that lie elsewhere tell.
     """
+    args = pytree.tree_map_only(Tensor, Tensor.cpu, tuple(args))
     for program in (guide, model):
         with undisturbed(), torch.no_grad(), captured_parameters() as leaves:
             # Whatever is wrong besides is said where the pair is run for good.
             with suppress(Exception):
                 program(*args)
-        for leaf in leaves.values():
-            return leaf.device
+        devices = [leaf.device for leaf in leaves.values()]
+        if devices:
+            return next((device for device in devices if device.type != "cpu"), devices[0])
     return None
 
 

@@ -36,6 +36,8 @@ else:
 
 MEASURED = """
 from pathlib import Path
+import pyro
+import pyro.distributions as dist
 import torch
 from pyrovae import *
 from pyrovae import data, evaluate
@@ -74,6 +76,25 @@ pictures(*call, test)
 load_checkpoint(Path("run") / "last.safetensors", *call, test.x)
 compare_training(lambda: make().to("far"), digits, [ELBO()], epochs=1, seeds=[0],
                  test=test, num_particles=5, progress=False)
+
+encoder, decoder = torch.nn.Linear(64, 2), torch.nn.Linear(2, 64)
+
+def model(x):
+    pyro.module("decoder", decoder)
+    with pyro.plate("data", len(x)):
+        z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
+        pyro.sample("x", dist.Normal(decoder(z), 1.0).to_event(1), obs=x)
+
+def guide(x):
+    scale = pyro.param("scale", x.new_ones(2), constraint=dist.constraints.positive)
+    pyro.module("encoder", encoder)
+    with pyro.plate("data", len(x)):
+        pyro.sample("z", dist.Normal(encoder(x), scale).to_event(1))
+
+x = digits.train.x.flatten(1)
+fit(model, guide, x.to("far"), objective=ELBO(), epochs=1)  # the pair lies on the CPU
+assert pyro.param("scale").device.type == "far" == encoder.weight.device.type
+log_evidence(model, guide, x, num_particles=5)
 """
 
 

@@ -71,6 +71,19 @@ def test_is_where_the_parameters_are(make, local):
         assert home_of(model, guide, (X,)) == torch.device("meta")
 
 
+def test_parameters_made_of_the_arguments_do_not_tell():
+    pyro.clear_param_store()
+    encoder = nn.Linear(4, 2).to("meta")
+
+    def guide(x):
+        scale = pyro.param("scale", x.new_ones(2))  # on the CPU, where x is
+        pyro.module("encoder", encoder)
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(encoder(x), scale).to_event(1))
+
+    assert home_of(guide, guide, (X,)) == torch.device("meta")
+
+
 def test_nothing_is_disturbed():
     model, guide = by_functions()
     seen = []

@@ -159,6 +159,8 @@ def fit(
     align(team, placed, objective)
     leaves = {**placed.leaves, **leaves_of(objective)}
     worth_it = epochs * len(source) >= _LONG if compile == "auto" else compile
+    if not worth_it or not team.alone:
+        steps_per_call = 1
     by_lr = make_optimizer(optimizer, leaves, lr)
     svi = SVI(
         model, guide, by_lr, objective,
@@ -213,8 +215,7 @@ def fit(
             restore_streams(**resumed)  # last of all, so that nothing draws before the next step
         align_streams(team)
         if worth_it:
-            whole = steps_per_call if team.alone and steps_per_call <= len(source) else 1
-            for count in sorted({1, whole}):
+            for count in sorted({1, steps_per_call if steps_per_call <= len(source) else 1}):
                 with kept_streams():
                     found = _first_batches(source, loop.epoch - 1, 2 * count, device)
                     pieces = [division(batch) for batch in found]
