@@ -7,9 +7,11 @@ on the CPU), and numpy. It knows nothing of streams, graphs and generators.
 """
 
 import importlib
+import os
 import pkgutil
 import runpy
 import sys
+import traceback
 from functools import partial
 
 import pyro
@@ -146,13 +148,25 @@ def as_the_gpu():
                     names[name] = new
 
 
+def main(words):
+    """Run a script, or a command of pyrovae; its exit status."""
+    as_the_gpu()
+    sys.argv = words
+    if not words[0].endswith(".py"):
+        from pyrovae.cli import main as command
+
+        return command(words)
+    try:
+        runpy.run_path(words[0], run_name="__main__")
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
     kept = register()
-    as_the_gpu()
-    sys.argv = sys.argv[1:]
-    if sys.argv[0].endswith(".py"):
-        runpy.run_path(sys.argv[0], run_name="__main__")
-    else:
-        from pyrovae.cli import main
-
-        sys.exit(main(sys.argv))
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # torch's thread for the device may abort a process that ends by itself
