@@ -12,12 +12,15 @@ from .tracing import Program, captured_parameters, undisturbed
 
 
 def home_of(model: Program, guide: Program, args: Sequence[Any]) -> torch.device | None:
-    """Device of the parameters that a pair declares; None where it declares none.
+    """Device of the parameters that a pair declares; None where none tells.
 
-    The pair is run on the CPU's copies of its arguments. It need not come to its end: a pair on a
-    GPU declares its parameters, and then fails. Parameters that it makes of its arguments at this
-    moment lie on the CPU; those that lie elsewhere tell.
+    Without an accelerator all lies on the CPU, and nothing is run. With one, the pair is run on
+    the CPU's copies of its arguments. It need not come to its end: a pair on a GPU declares its
+    parameters, and then fails. Parameters that it makes of its arguments at this moment lie on
+    the CPU; those that lie elsewhere tell.
     """
+    if not torch.accelerator.is_available():
+        return None
     args = pytree.tree_map_only(Tensor, Tensor.cpu, tuple(args))
     for program in (guide, model):
         with undisturbed(), torch.no_grad(), captured_parameters() as leaves:
@@ -32,8 +35,6 @@ def home_of(model: Program, guide: Program, args: Sequence[Any]) -> torch.device
 
 def brought_home(model: Program, guide: Program, args: Sequence[Any]) -> tuple[Any, ...]:
     """The arguments of a pair, their tensors on the device where the pair lies."""
-    if not torch.accelerator.is_available():
-        return tuple(args)  # everything lies on the CPU
     home = home_of(model, guide, args)
     if home is None:
         return tuple(args)

@@ -13,6 +13,11 @@ from pyrovae.models import VAE
 X = torch.ones(3, 4)
 
 
+@pytest.fixture(autouse=True)
+def accelerator(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+
+
 def by_functions():
     decoder = nn.Linear(2, 4).to("meta")
 
@@ -103,8 +108,8 @@ def test_a_pair_without_parameters_has_no_home():
 
 def test_arguments_are_brought_where_there_is_another_device(monkeypatch):
     pair = [lambda x, *_, program=program: program(x) for program in by_functions()]
-    assert brought_home(*pair, (X, "word"))[0] is X
-    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
     moved = brought_home(*pair, (X, "word", [X]))
     assert moved[0].is_meta and moved[1] == "word" and moved[2][0].is_meta
     assert brought_home(lambda x: None, lambda x: None, (X,))[0] is X
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    assert brought_home(*pair, (X, "word"))[0] is X

@@ -103,9 +103,7 @@ class Sweep:
     def home(self) -> torch.device:
         """Where the pair lies, and the blocks are brought; where the data lie, if none knows."""
         args = (*self._tensors(), *self.args)
-        found = None
-        if torch.accelerator.is_available():
-            found = home_of(self.model, self.guide, self._rows_of(args, slice(0, 1)))
+        found = home_of(self.model, self.guide, self._rows_of(args, slice(0, 1)))
         return args[0].device if found is None else found
 
     @property

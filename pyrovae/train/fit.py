@@ -219,6 +219,8 @@ def fit(
                 with kept_streams():
                     found = _first_batches(source, loop.epoch - 1, 2 * count, device)
                     pieces = [division(batch) for batch in found]
+                if len(found) < 2 * count:
+                    continue
                 if exchange is not None:
                     exchange.part = pieces[0].part
                 with pieces[0].noise:
@@ -291,8 +293,12 @@ def fit(
 def _first_batches(
     source: BatchSource, epoch: int, count: int, device: torch.device
 ) -> list[tuple[torch.Tensor, ...]]:
-    """Batches of as many rows as the first, to trace steps with and to check them on."""
-    stream = itertools.chain.from_iterable(map(source.epoch, itertools.count(epoch)))
+    """Batches of as many rows as the first, to trace steps with and to check them on.
+
+    Fewer where a loader's batches differ so much that some epochs do not hold as many.
+    """
+    epochs = range(epoch, epoch + count + 1)
+    stream = itertools.chain.from_iterable(map(source.epoch, epochs))
     first = next(stream)
     alike = (batch for batch in stream if len(batch[0]) == len(first[0]))
     found = [first, *itertools.islice(alike, count - 1)]

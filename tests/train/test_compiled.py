@@ -560,6 +560,24 @@ class TestFit:
         order = batches(torch.arange(64), 16, seed=0, device="cpu").epoch(0)
         return next(islice(order, index, None))[0]
 
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_batches_of_ever_other_sizes_are_taken_all_the_same(self, interpreted, count):
+        x = ORACLE.sample(30, seed=3)
+
+        class Growing:
+            num_data = 30
+
+            def __len__(self):
+                return 2
+
+            def epoch(self, epoch, start=0):
+                assert epoch < 20, "looks for another batch of that size without end"
+                return iter([(part,) for part in x.split([5 + epoch, 25 - epoch])][start:])
+
+        run = fit(*self.pair(), Growing(), **self.arguments(
+            compile=True, steps_per_call=count, epochs=2))  # fmt: skip
+        assert run.steps == 4
+
     def test_no_step_in_a_call_is_refused(self):
         with pytest.raises(ConfigError, match="steps_per_call=0, needs one or more"):
             fit(*self.pair(), ORACLE.sample(8, seed=3), **self.arguments(steps_per_call=0))
