@@ -21,6 +21,7 @@ from pyro.infer import (
     config_enumerate,
 )
 from torch import nn
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from pyrovae import trainable
 from pyrovae.capture import Captured
@@ -564,17 +565,21 @@ class TestFit:
     def test_batches_of_ever_other_sizes_are_taken_all_the_same(self, interpreted, count):
         x = ORACLE.sample(30, seed=3)
 
-        class Growing:
-            num_data = 30
+        class Growing(Sampler):
+            epoch = 0
 
             def __len__(self):
                 return 2
 
-            def epoch(self, epoch, start=0):
-                assert epoch < 20, "looks for another batch of that size without end"
-                return iter([(part,) for part in x.split([5 + epoch, 25 - epoch])][start:])
+            def __iter__(self):
+                assert self.epoch < 40, "looks for another batch of that size without end"
+                self.epoch += 1
+                rows = list(range(30))
+                size = 1 + self.epoch % 13
+                return iter([rows[:size], rows[size:]])
 
-        run = fit(*self.pair(), Growing(), **self.arguments(
+        loader = DataLoader(TensorDataset(x), batch_sampler=Growing())
+        run = fit(*self.pair(), loader, **self.arguments(
             compile=True, steps_per_call=count, epochs=2))  # fmt: skip
         assert run.steps == 4
 
