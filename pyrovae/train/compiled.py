@@ -16,7 +16,7 @@ from .exchange import Exchange
 from .optimizer import JointOptimizer
 from .settings import Settings
 from .taken import Taken
-from .updates import start_state, update_of
+from .updates import Group, start_state, update_of
 
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -228,7 +228,7 @@ class CompiledStep:
             if not leaves:
                 continue
             found = [by_leaf[id(leaf)] for leaf in leaves]
-            moved = update(leaves, found, [states[leaf] for leaf in leaves], group, rate)
+            moved = update(Group(leaves, found, [states[leaf] for leaf in leaves], group, rate))
             for leaf, new in zip(leaves, moved, strict=True):
                 for name, value in new.items():
                     place = leaf if name == "parameter" else states[leaf][name]

@@ -2,21 +2,25 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-State = dict[str, Any]
-Update = Callable[
-    [Sequence[Tensor], Sequence[Tensor], Sequence[State], Mapping[str, Any], Tensor],
-    list[dict[str, Tensor]],
-]
-"""Parameters of a group, their gradients and states, the group's options and rate -> new values.
 
-One dict for each parameter, by the names of its state; "parameter" is its own new value.
-"""
+class Group(NamedTuple):
+    """Parameters that move alike."""
+
+    parameters: Sequence[Tensor]
+    grads: Sequence[Tensor]
+    states: Sequence[dict[str, Any]]
+    options: Mapping[str, Any]
+    lr: Tensor
+
+
+Update = Callable[[Group], list[dict[str, Tensor]]]
+"""New values of each parameter's state, by name; "parameter" is its own new value."""
 
 
 def update_of(groups: Sequence[Mapping[str, Any]], optimizer: Optimizer | None) -> Update | None:
@@ -60,19 +64,14 @@ def start_state(optimizer: Optimizer | None, leaves: Sequence[Tensor]) -> None:
                 state[name] = entry.to(leaf.device)
 
 
-def adam(
-    parameters: Sequence[Tensor],
-    grads: Sequence[Tensor],
-    states: Sequence[State],
-    options: Mapping[str, Any],
-    lr: Tensor,
-) -> list[dict[str, Tensor]]:
+def adam(group: Group) -> list[dict[str, Tensor]]:
     """Adam, AdamW and AMSGrad as in `torch.optim.Adam`.
 
     Source:
         Adam (Kingma and Ba, 2015), algorithm 1, https://arxiv.org/abs/1412.6980; decoupled weight
         decay (Loshchilov and Hutter, 2019), algorithm 2, https://arxiv.org/abs/1711.05101
     """
+    parameters, grads, states, options, lr = group
     beta1, beta2 = options["betas"]
     # What depends on the step alone, for all parameters at once: else inductor works it out again
     # in the innermost loop over each of them.
@@ -105,14 +104,9 @@ def _power(base: float, exponents: Tensor) -> Tensor:
     return torch.exp(exponents * math.log(base)) if base > 0 else torch.zeros_like(exponents)
 
 
-def sgd(
-    parameters: Sequence[Tensor],
-    grads: Sequence[Tensor],
-    states: Sequence[State],
-    options: Mapping[str, Any],
-    lr: Tensor,
-) -> list[dict[str, Tensor]]:
+def sgd(group: Group) -> list[dict[str, Tensor]]:
     """Stochastic gradient descent as in `torch.optim.SGD`, without dampening."""
+    parameters, grads, states, options, lr = group
     momentum, moved = options["momentum"], []
     for parameter, grad, state in zip(parameters, grads, states, strict=True):
         grad = -grad if options["maximize"] else grad

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.optim import SGD, Adam, AdamW
 
-from pyrovae.train.updates import start_state, update_of
+from pyrovae.train.updates import Group, start_state, update_of
 
 
 def leaves():
@@ -55,7 +55,7 @@ def test_the_steps_are_those_of_torch(name):
         with torch.no_grad():
             states = [optimizer.state[leaf] for leaf in ours]
             lr = torch.tensor(rate, dtype=torch.float64)
-            moved = update(ours, gradients(step), states, group, lr)
+            moved = update(Group(ours, gradients(step), states, group, lr))
             for leaf, state, new in zip(ours, states, moved, strict=True):
                 for key, value in new.items():
                     (leaf if key == "parameter" else state[key]).copy_(value)
