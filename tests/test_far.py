@@ -42,7 +42,7 @@ import pyro.distributions as dist
 import torch
 from pyrovae import *
 from pyrovae import data, evaluate
-from pyrovae.models import VAE
+from pyrovae.models import VAE, ConditionalVAE
 from pyrovae.nn import MLP, Binomial
 from pyrovae.objectives import ELBO, IWAE, DReG
 from pyrovae.report import pictures, report
@@ -77,6 +77,10 @@ pictures(*call, test)
 load_checkpoint(Path("run") / "last.safetensors", *call, test.x)
 compare_training(lambda: make().to("far"), digits, [ELBO()], epochs=1, seeds=[0],
                  test=test, num_particles=5, progress=False)
+
+pair = ConditionalVAE((1, 8, 8), 2, num_classes=10, likelihood=Binomial(16))
+fit(pair.model, pair.guide, digits.train.labelled(), objective=ELBO(), epochs=1)
+assert pair.generate(torch.tensor([1, 2])).device.type == "far"
 
 encoder, decoder = torch.nn.Linear(64, 2), torch.nn.Linear(2, 64)
 
