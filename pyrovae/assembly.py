@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pyro.distributions import Unit
 from torch import Tensor
 
-from .errors import PlateError, SiteError
-from .layout import Layout, batch_axis, common_scale, nesting
+from .errors import PlateError, ShapeError, SiteError
+from .layout import PARTICLE_PLATE, Layout, Scales, batch_axis, nesting
 from .site import JoinedSite, Site, is_enumerable
+
+ScaleUse = Literal["common", "own", "ignored"]
+"""What becomes of the scales of a pair's sites: see `pyrovae.draw`."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,7 @@ class Particles:
         guide_sites: Sample sites of the guide likewise.
         model_parameters: Unconstrained leaves that the model declared, by Pyro's name.
         guide_parameters: Likewise for the guide.
-        scale: Common factor of the whole pair (N/B of a subsampled plate, `poutine.scale`);
-            a number, a scalar tensor or one weight per datum [B]. No log-density here has it.
+        scales: What Pyro multiplies the sites by (N/B of a subsampled plate, `poutine.scale`).
         num_particles: K.
         batch_size: B; 1 for a joint bound.
         penalties: What the guide adds to the loss, by name; no site of the pair: see
@@ -43,10 +45,40 @@ class Particles:
     guide_sites: Mapping[str, Site]
     model_parameters: Mapping[str, Tensor]
     guide_parameters: Mapping[str, Tensor]
-    scale: float | Tensor
+    scales: Scales
     num_particles: int
     batch_size: int
     penalties: Mapping[str, Site] = field(default_factory=dict)
+
+    @property
+    def scale(self) -> float | Tensor:
+        """Common factor of the whole pair: a number, a scalar tensor or one weight per datum [B].
+
+        No log-density here is multiplied by it, but where each has its own: see `scaled`.
+
+        Raises:
+            ScaleError: The sites are scaled unequally.
+        """
+        return self.scales.common
+
+    def scaled(self) -> "Particles":
+        """The same particles, each log-density multiplied by its site's own scale.
+
+        The common factor is then one. Scales that are all one number stay outside.
+        """
+        if self.scales.is_one_number:
+            return self
+
+        def own(sites: Mapping[str, Site]) -> dict[str, Site]:
+            return {name: site.scaled() for name, site in sites.items()}
+
+        return replace(
+            self,
+            model_sites=own(self.model_sites),
+            guide_sites=own(self.guide_sites),
+            penalties=own(self.penalties),
+            scales=self.scales.none(),
+        )
 
     @cached_property
     def log_lik(self) -> Tensor:
@@ -123,6 +155,8 @@ def assemble(
             f"the plates of the pair occupy {nesting(m for _, _, m in every)} batch dims, and "
             f"max_plate_nesting leaves room for {rank - 1}; leave it out, or raise it"
         )
+    for name in guide_sites[0].keys() & model_sites[0].keys():
+        _check_shapes(name, model_sites[0][name]["fn"], guide_sites[0][name]["fn"], particle_dim)
     layout = Layout(particle_dim, batch_dim, rank, batch_size)
     guide_recording, model_recording = recordings[0]
     drawn = {n: _site(n, [t[n] for t in guide_sites], layout) for n in guide_sites[0]}
@@ -131,20 +165,36 @@ def assemble(
         guide_sites={n: site for n, site in drawn.items() if n not in penalties},
         model_parameters=model_recording.leaves,
         guide_parameters=guide_recording.leaves,
-        scale=common_scale(every, layout),
+        scales=Scales(every, layout),
         num_particles=num_particles,
         batch_size=batch_size,
         penalties={n: drawn[n] for n in penalties},
     )
 
 
+def with_scales(p: Particles, use: ScaleUse) -> Particles:
+    """Particles whose scales are used as `draw` says.
+
+    Raises:
+        ScaleError: One scale is asked for, and there is none.
+    """
+    if use == "common":
+        _ = p.scale
+    return p.scaled() if use == "own" else p
+
+
 def scored(p: Particles) -> Particles:
     """The same particles, each site with its log-density and without what only gave it."""
+    apart = any(site.needs_score for site in p.guide_sites.values())
+
+    def of(sites: Mapping[str, Site]) -> dict[str, Site]:
+        return {name: site.scored(by_plates=apart) for name, site in sites.items()}
+
     return replace(
         p,
-        model_sites={name: site.scored() for name, site in p.model_sites.items()},
-        guide_sites={name: site.scored() for name, site in p.guide_sites.items()},
-        penalties={name: site.scored() for name, site in p.penalties.items()},
+        model_sites=of(p.model_sites),
+        guide_sites=of(p.guide_sites),
+        penalties=of(p.penalties),
     )
 
 
@@ -166,7 +216,10 @@ def joined(parts: list[Particles]) -> Particles:
 def with_guide(p: Particles, recordings: list[Recording]) -> Particles:
     """The same particles, with the guide as it was recorded anew at their values."""
     sites = [r.sites for r in recordings]
-    again = {n: _site(n, [t[n] for t in sites], s.layout) for n, s in p.guide_sites.items()}
+    again = {
+        n: _site(n, [t[n] for t in sites], s.layout).scaled(s.is_scaled)
+        for n, s in p.guide_sites.items()
+    }
     return replace(p, guide_sites=again)
 
 
@@ -181,6 +234,12 @@ def _site(name: str, messages: list[dict[str, Any]], layout: Layout) -> Site:
         layout=layout,
         _values=tuple(m["value"] for m in messages),
         masks=tuple(m["mask"] for m in messages),
+        scales=tuple(m["scale"] for m in messages),
+        plates={
+            frame.name: frame.dim
+            for frame in first["cond_indep_stack"]
+            if frame.dim is not None and frame.name != PARTICLE_PLATE
+        },
         _messages=tuple(messages),
     )
 
@@ -223,4 +282,28 @@ def _check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> No
             raise SiteError(
                 f"the guide samples '{name}', and the model does not; sample it in the model too, "
                 "or mark it infer={'is_auxiliary': True} in the guide"
+            )
+
+
+def _check_shapes(name: str, of_model: Any, of_guide: Any, particle_dim: int | None) -> None:  # noqa: ANN401
+    """A draw of the guide must be one of the model: else its density would broadcast.
+
+    Raises:
+        ShapeError: It is of another shape.
+    """
+    pair = (of_model, of_guide)
+    batch_shapes = [list(fn.batch_shape) for fn in pair]
+    if particle_dim is not None:  # a replayed site is not expanded over particles
+        batch_shapes = [
+            shape[particle_dim + 1 :] if particle_dim < -1 else [] for shape in batch_shapes
+        ]
+    rank = max(map(len, batch_shapes))  # dims of size one may be left out
+    batch_shapes = [[1] * (rank - len(shape)) + shape for shape in batch_shapes]
+    event_shapes = [list(fn.event_shape) for fn in pair]
+    for kind, (here, there) in (("event", event_shapes), ("batch", batch_shapes)):
+        if here != there:
+            raise ShapeError(
+                f"latent '{name}' has the {kind} shape {here} in the model and {there} in the "
+                "guide, so that a draw of the guide is none of the model; give both the same "
+                "size, the same `.to_event(n)` and the same plates"
             )

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .assembly import Particles, assemble, joined, scored
+from .assembly import Particles, ScaleUse, assemble, joined, scored, with_scales
 from .errors import SiteError
 from .layout import Layout, batch_axis, nesting
 from .recompute import in_chunks
@@ -35,6 +35,7 @@ def draw(
     max_plate_nesting: int | None = None,
     fixed_latents: bool = False,
     chunk: int | None = None,
+    scales: ScaleUse = "common",
     **kwargs: Any,  # noqa: ANN401
 ) -> Particles:
     """Draw K particles per datum from the guide and score them under model and guide.
@@ -55,13 +56,17 @@ def draw(
             log-densities. What a gradient needs beside them is made again in the backward pass,
             so that memory does not grow with K; each is drawn twice. The model's distribution of
             the data is not kept.
+        scales: Of subsampled plates and `poutine.scale`. "common" asks for one scale of all sites,
+            `Particles.scale`, which no log-density has. "own" multiplies each log-density by the
+            scale of its site, which a sum of log-densities can bear and a weight cannot. "ignored"
+            leaves them out.
 
     Raises:
         PlateError: No plate, or more than one, encloses every site.
-        ScaleError: Two sites are scaled unequally.
+        ScaleError: Two sites are scaled unequally, and `scales` is "common".
         SiteError: Model and guide do not sample the same latents.
-        ShapeError: A site has batch dims left of the particle axis, or a network of the pair
-            cannot take the particle axis.
+        ShapeError: A latent has another shape in the guide than in the model, a site has batch
+            dims left of the particle axis, or a network of the pair cannot take the particle axis.
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -77,7 +82,7 @@ def draw(
     def some(count: int, same: Trace | None) -> tuple[Particles, Trace]:
         traces, dim = pair.traces(count, vectorize_particles, depth, same=same)
         p = assemble([recordings(t) for t in traces], count, dim, batch_plate)
-        return p, only_subsample_sites(traces[0])
+        return with_scales(p, scales), only_subsample_sites(traces[0])
 
     if chunk is None or num_particles <= chunk:
         return some(num_particles, None)[0]

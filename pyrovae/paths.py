@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from .assembly import Particles, assemble, joined, scored, with_guide
+from .assembly import Particles, ScaleUse, assemble, joined, scored, with_guide, with_scales
 from .recompute import in_chunks, recomputed
 from .site import Site
 from .tracing import Pair, Program, Trace, only_subsample_sites, recordings, sample_sites
@@ -73,6 +73,7 @@ def draw_paths(
     batch_plate: str | None = "auto",
     max_plate_nesting: int | None = None,
     chunk: int | None = None,
+    scales: ScaleUse = "common",
     **kwargs: Any,  # noqa: ANN401
 ) -> Paths:
     """Draw particles as `draw` does, and put the model on aliases of their latents.
@@ -97,6 +98,7 @@ def draw_paths(
 
         traces, dim = pair.traces(count, vectorize_particles, depth, alias, same)
         p = assemble([recordings(t) for t in traces], count, dim, batch_plate)
+        p = with_scales(p, scales)
         return _Part(p, aliased, pair, dim), only_subsample_sites(traces[0])
 
     if chunk is None or num_particles <= chunk:

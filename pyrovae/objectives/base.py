@@ -10,6 +10,7 @@ from pyro.infer import ELBO as PyroELBO
 from pyro.infer.enum import get_importance_trace
 from torch import Tensor, nn
 
+from ..assembly import ScaleUse
 from ..errors import CheckpointError, ConfigError, PlateError, ShapeError
 from ..parameters import declare, declared
 from ..particles import Particles, draw, plate_nesting
@@ -52,6 +53,15 @@ class ParticleELBO(PyroELBO, ABC):
     """Particles drawn at once, at most; None draws all: see `in_chunks`."""
 
     _fixed_latents = False
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether its bound is linear in the log-densities.
+
+        Then each site keeps the scale that Pyro gives it, as in `pyro.infer.Trace_ELBO`. Other
+        bounds need one scale for all sites, which multiplies them.
+        """
+        return False
 
     @property
     def is_lower_bound(self) -> bool:
@@ -147,28 +157,32 @@ class ParticleELBO(PyroELBO, ABC):
         reparameterised, by the score function (REINFORCE) where they are not.
         """
         bound = self.bound(p)
-        score = self._score(p)
-        if score is None:
-            return bound
-        term = (self.credit(p, bound).detach() * score).sum(0)
-        return bound + (term - term.detach())
+        term = self._score_term(p, bound)
+        return bound if term is None else bound + (term - term.detach())
 
     def credit(self, p: Particles, bound: Tensor) -> Tensor:
         """What the score of each particle is multiplied by [K, B]; need not be differentiable."""
         return bound.expand(p.num_particles, -1)
 
     def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
-        """Particles as this objective draws them."""
-        known = self._known_nesting
-        depth = self._nesting(model, guide, args, kwargs)
-        try:
-            return self._draw(depth, model, guide, args, kwargs)
-        except (PlateError, ShapeError):
-            self._known_nesting = None
-            again = self._nesting(model, guide, args, kwargs)
-            if known is None or again == depth:
-                raise
-        return self._draw(again, model, guide, args, kwargs)  # the pair has grown deeper
+        """Particles as this objective draws them, without the scales of their sites."""
+        return self._particles("ignored", model, guide, args, kwargs)
+
+    def draw_scaled(
+        self,
+        model: Program,
+        guide: Program,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Particles:
+        """Particles of which the loss is made: minus `Particles.scale` times the bound, summed.
+
+        Where the bound `is_linear`, each log-density has its site's own scale.
+
+        Raises:
+            ScaleError: The bound is not linear, and sites are scaled unequally.
+        """
+        return self._particles(self._scale_use, model, guide, args, kwargs)
 
     def per_datum(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """The bound for each datum, in nats, unscaled, without gradient [B]."""
@@ -186,19 +200,19 @@ class ParticleELBO(PyroELBO, ABC):
         with own_parameters():
             for name, network in self.networks.items():
                 declare(_named(name), network)
-        p = self.draw(model, guide, *args, **kwargs)
+        p = self.draw_scaled(model, guide, *args, **kwargs)
         return self._as_loss(p, self.surrogate(p))
 
     def loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """Scalar loss in nats, without gradient."""
         with torch.no_grad():
-            p = self.draw(model, guide, *args, **kwargs)
+            p = self.draw_scaled(model, guide, *args, **kwargs)
             return self._as_loss(p, self._evaluated(p))
 
     def bound_loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """The loss without the penalties of the guide: of the bound alone, to judge by."""
         with torch.no_grad():
-            p = self.draw(model, guide, *args, **kwargs)
+            p = self.draw_scaled(model, guide, *args, **kwargs)
             return self._as_loss(p, self._evaluated(p)) - p.total_penalty
 
     def loss_and_grads(
@@ -267,9 +281,33 @@ class ParticleELBO(PyroELBO, ABC):
             for name, tensor in own.items():
                 tensor.copy_(state[name])
 
+    @property
+    def _scale_use(self) -> ScaleUse:
+        return "own" if self.is_linear else "common"
+
+    def _particles(
+        self,
+        scales: ScaleUse,
+        model: Program,
+        guide: Program,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Particles:
+        known = self._known_nesting
+        depth = self._nesting(model, guide, args, kwargs)
+        try:
+            return self._draw(depth, scales, model, guide, args, kwargs)
+        except (PlateError, ShapeError):
+            self._known_nesting = None
+            again = self._nesting(model, guide, args, kwargs)
+            if known is None or again == depth:
+                raise
+        return self._draw(again, scales, model, guide, args, kwargs)  # the pair has grown deeper
+
     def _draw(
         self,
         depth: int | None,
+        scales: ScaleUse,
         model: Program,
         guide: Program,
         args: tuple[Any, ...],
@@ -285,6 +323,7 @@ class ParticleELBO(PyroELBO, ABC):
             max_plate_nesting=depth,
             fixed_latents=self._fixed_latents,
             chunk=self.particle_chunk,
+            scales=scales,
             **kwargs,
         )
 
@@ -316,14 +355,14 @@ class ParticleELBO(PyroELBO, ABC):
             )
         return bound
 
+    def _score_term(self, p: Particles, bound: Tensor) -> Tensor | None:
+        """What has the gradient of the score function [B]; None where all is reparameterised."""
+        score = self._score(p)
+        return None if score is None else (self.credit(p, bound).detach() * score).sum(0)
+
     def _score(self, p: Particles) -> Tensor | None:
         """log q of the sites without a reparameterised sampler [K, B]."""
-        terms = [
-            s.log_prob
-            for s in p.guide_sites.values()
-            # A `pyro.factor` is observed as well, and says itself what it comes from.
-            if not s.has_rsample and (s.is_auxiliary or not s.is_observed)
-        ]
+        terms = [s.scaled(False).log_prob for s in p.guide_sites.values() if s.needs_score]
         return torch.stack(terms).sum(0) if terms else None
 
     def _get_trace(

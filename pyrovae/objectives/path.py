@@ -102,7 +102,7 @@ class PathELBO(ParticleELBO, ABC):
 
     def _demand_samplers(self, p: Particles) -> None:
         for site in p.guide_sites.values():
-            if not site.has_rsample and (site.is_auxiliary or not site.is_observed):
+            if site.needs_score:
                 raise ReparamError(
                     f"site '{site.name}' ({site.kind}) has no reparameterised sampler, which "
                     f"{self} needs; use objectives.VIMCO, objectives.REINFORCE or objectives.RWS "
@@ -129,6 +129,7 @@ def paths_of(
         batch_plate=objective.batch_plate,
         max_plate_nesting=objective._nesting(model, guide, args, kwargs),
         chunk=objective.particle_chunk,
+        scales="own" if objective.is_linear else "common",
         **kwargs,
     )
 
