@@ -10,7 +10,7 @@ from pyro.distributions import Unit
 from torch import Tensor
 
 from .errors import PlateError, ShapeError, SiteError
-from .layout import PARTICLE_PLATE, Layout, Scales, batch_axis, nesting
+from .layout import PARTICLE_PLATE, Layout, Scales, batch_axis, nesting, outside_plate
 from .site import JoinedSite, Site, is_enumerable
 
 ScaleUse = Literal["common", "own", "ignored"]
@@ -37,6 +37,9 @@ class Particles:
         scales: What Pyro multiplies the sites by (N/B of a subsampled plate, `poutine.scale`).
         num_particles: K.
         batch_size: B; 1 for a joint bound.
+        global_model_sites: Sites of the model outside a plate over data that was named, drawn once
+            for all data and particles; no property here but `log_global` has them.
+        global_guide_sites: Likewise of the guide.
         penalties: What the guide adds to the loss, by name; no site of the pair: see
             `pyrovae.penalty`.
     """
@@ -49,6 +52,8 @@ class Particles:
     num_particles: int
     batch_size: int
     penalties: Mapping[str, Site] = field(default_factory=dict)
+    global_model_sites: Mapping[str, Site] = field(default_factory=dict)
+    global_guide_sites: Mapping[str, Site] = field(default_factory=dict)
 
     @property
     def scale(self) -> float | Tensor:
@@ -60,6 +65,15 @@ class Particles:
             ScaleError: The sites are scaled unequally.
         """
         return self.scales.common
+
+    @property
+    def data_scale(self) -> float | Tensor:
+        """The scale of the observed sites, by which the loss of a batch grows with its data.
+
+        One where they have none in common.
+        """
+        observed = [site.scales[0] for site in self.model_sites.values() if site.is_observed]
+        return self.scales.common_of(observed)
 
     def scaled(self) -> "Particles":
         """The same particles, each log-density multiplied by its site's own scale.
@@ -99,6 +113,22 @@ class Particles:
     def log_w(self) -> Tensor:
         """Log importance weights log p(x, z) - log q(z|x) [K, B]."""
         return self.log_lik + self.log_prior - self.log_q
+
+    @property
+    def has_global_sites(self) -> bool:
+        """Whether sites are drawn once for all data, so that no datum has a bound of its own."""
+        return bool(self.global_model_sites or self.global_guide_sites)
+
+    @property
+    def log_global(self) -> Tensor | float:
+        """log p - log q of the global sites, each with its own scale: a scalar, nats."""
+        ours, theirs = self.global_model_sites.values(), self.global_guide_sites.values()
+        total: Tensor | float = 0.0
+        for site in ours:
+            total = total + site.scaled().log_prob.sum()
+        for site in theirs:
+            total = total - site.scaled().log_prob.sum()
+        return total
 
     @property
     def total_penalty(self) -> Tensor | float:
@@ -148,7 +178,9 @@ def assemble(
     penalties = _penalties(guide_sites[0], model_sites[0])
     every = [("guide", n, s) for n, s in guide_sites[0].items()]
     every += [("model", n, s) for n, s in model_sites[0].items()]
-    batch_dim, batch_size = batch_axis(every, batch_plate)
+    shared = outside_plate(every, batch_plate)
+    local = [named for named in every if named[1] not in shared]
+    batch_dim, batch_size = batch_axis(local, batch_plate)
     rank = nesting(m for _, _, m in every) if particle_dim is None else -particle_dim
     if rank < nesting(m for _, _, m in every):
         raise PlateError(
@@ -158,17 +190,28 @@ def assemble(
     for name in guide_sites[0].keys() & model_sites[0].keys():
         _check_shapes(name, model_sites[0][name]["fn"], guide_sites[0][name]["fn"], particle_dim)
     layout = Layout(particle_dim, batch_dim, rank, batch_size)
+    once = Layout(None, None, rank, 1)
     guide_recording, model_recording = recordings[0]
-    drawn = {n: _site(n, [t[n] for t in guide_sites], layout) for n in guide_sites[0]}
+    drawn, scored_by_model = (
+        {
+            n: _site(n, [traces[0][n]], once)
+            if n in shared
+            else _site(n, [t[n] for t in traces], layout)
+            for n in traces[0]
+        }
+        for traces in (guide_sites, model_sites)
+    )
     return Particles(
-        model_sites={n: _site(n, [t[n] for t in model_sites], layout) for n in model_sites[0]},
-        guide_sites={n: site for n, site in drawn.items() if n not in penalties},
+        model_sites={n: s for n, s in scored_by_model.items() if n not in shared},
+        guide_sites={n: s for n, s in drawn.items() if n not in shared and n not in penalties},
         model_parameters=model_recording.leaves,
         guide_parameters=guide_recording.leaves,
-        scales=Scales(every, layout),
+        scales=Scales(local, layout),
         num_particles=num_particles,
         batch_size=batch_size,
         penalties={n: drawn[n] for n in penalties},
+        global_model_sites={n: s for n, s in scored_by_model.items() if n in shared},
+        global_guide_sites={n: s for n, s in drawn.items() if n in shared and n not in penalties},
     )
 
 

@@ -83,7 +83,7 @@ def kl_routes(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict
         {'z': 'closed form'}
     """
     with undisturbed(), torch.no_grad():
-        p = draw(model, guide, *args, **kwargs)
+        p = draw(model, guide, *args, scales="ignored", **kwargs)
         return {name: site_kl(p, name).route for name in p.guide_sites}
 
 

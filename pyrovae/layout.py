@@ -95,6 +95,27 @@ def nesting(messages: Iterable[dict[str, Any]]) -> int:
     return max(dims, default=0)
 
 
+def outside_plate(every: list[Named], plate: str | None) -> set[str]:
+    """Names of the sites outside a plate over data that is named, which are global.
+
+    Raises:
+        PlateError: A site is outside of it on one side and inside on the other.
+    """
+    if plate in (None, "auto"):
+        return set()
+    inside: set[str] = set()
+    outside: set[str] = set()
+    for _, name, site in every:
+        own = {frame.name for frame in site["cond_indep_stack"]}
+        (inside if plate in own else outside).add(name)
+    if both := sorted(inside & outside):
+        raise PlateError(
+            f"site '{both[0]}' is in plate '{plate}' on one side of the pair and outside of it on "
+            "the other; draw it in the same plates in model and guide"
+        )
+    return outside if inside else set()
+
+
 def batch_axis(every: list[Named], wanted: str | None) -> tuple[int | None, int]:
     """The plate over data: its dim and size."""
     if wanted is None:
@@ -107,8 +128,9 @@ def batch_axis(every: list[Named], wanted: str | None) -> tuple[int | None, int]
     ]
     common = set(stacks[0]).intersection(*stacks[1:])
     way_out = (
-        "; enclose every site of model and guide in one `pyro.plate` over data, or pass "
-        "batch_plate=None for one joint bound"
+        "; enclose every site of model and guide in one `pyro.plate` over data, pass "
+        "batch_plate=None for one joint bound, or name the plate over data by batch_plate= where "
+        "sites outside of it are to be drawn once for all data"
     )
     if wanted != "auto":
         common &= {wanted}
@@ -193,6 +215,13 @@ class Scales:
             self._common = common_scale(self._every, self._layout)
         return self._common
 
+    @staticmethod
+    def common_of(scales: Sequence[float | Tensor]) -> float | Tensor:
+        """The one scale of some sites; one where there is none."""
+        first = scales[0] if scales else 1.0
+        alike = all(scale is first or _equal(scale, first) for scale in scales)
+        return first if alike else 1.0
+
     def none(self) -> "Scales":
         """Scales of one."""
         return Scales((), self._layout)
@@ -235,6 +264,8 @@ def common_scale(every: list[Named], layout: Layout) -> float | Tensor:
 
 
 def _equal(a: float | Tensor, b: float | Tensor) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor) and 1 < a.numel() != b.numel() > 1:
+        return False
     if isinstance(a, Tensor) or isinstance(b, Tensor):
         return torch.allclose(torch.as_tensor(a).double(), torch.as_tensor(b).double(), 1e-6, 0.0)
     return abs(a - b) <= 1e-6 * abs(b)

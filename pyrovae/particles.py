@@ -47,8 +47,10 @@ def draw(
         vectorize_particles: Draw all particles in one pass, along an axis left of all plates:
             networks see `[K, B, ...]` (`pyrovae.nn.OneBatchAxis` wraps those that cannot). False
             traces the pair K times, on one and the same subsample.
-        batch_plate: Name of the plate over data. "auto" finds the one plate that encloses every
-            site; None asks for one joint bound over all data (B = 1).
+        batch_plate: The plate over data. "auto" finds the one plate that encloses every site.
+            None asks for one joint bound over all data (B = 1). Its name allows sites outside of
+            it: they are drawn once for all data and particles, and kept apart
+            (`Particles.log_global`).
         max_plate_nesting: Number of batch dims that plates occupy, where it is known already.
             By default one extra pass, without side effects, finds it when K > 1.
         fixed_latents: Hand every draw on as a constant, through which no gradient flows.
@@ -75,14 +77,15 @@ def draw(
         >>> draw(oracle.model, oracle.guide, x, num_particles=4).log_w.shape
         torch.Size([4, 3])
     """
-    pair = Pair(model, guide, args, kwargs, fixed_latents)
+    plate = None if batch_plate == "auto" else batch_plate
+    pair = Pair(model, guide, args, kwargs, fixed_latents, plate)
 
     depth = max_plate_nesting
 
     def some(count: int, same: Trace | None) -> tuple[Particles, Trace]:
         traces, dim = pair.traces(count, vectorize_particles, depth, same=same)
         p = assemble([recordings(t) for t in traces], count, dim, batch_plate)
-        return with_scales(p, scales), only_subsample_sites(traces[0])
+        return with_scales(p, scales), pair.drawn_once(traces[0])
 
     if chunk is None or num_particles <= chunk:
         return some(num_particles, None)[0]
@@ -209,7 +212,7 @@ def score(
     """
     if like is None:
         with undisturbed(), torch.no_grad():
-            like = draw(model, guide, *args, batch_plate=batch_plate, **kwargs)
+            like = draw(model, guide, *args, batch_plate=batch_plate, scales="ignored", **kwargs)
     needed = {name for name, site in like.guide_sites.items() if not site.is_observed}
     if not needed or not needed <= latents.keys() <= like.guide_sites.keys():
         raise SiteError(

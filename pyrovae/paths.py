@@ -11,7 +11,7 @@ from torch import Tensor
 from .assembly import Particles, ScaleUse, assemble, joined, scored, with_guide, with_scales
 from .recompute import in_chunks, recomputed
 from .site import Site
-from .tracing import Pair, Program, Trace, only_subsample_sites, recordings, sample_sites
+from .tracing import Pair, Program, Trace, recordings, sample_sites
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def draw_paths(
         >>> paths.rescored().log_w.shape
         torch.Size([4, 3])
     """
-    pair = Pair(model, guide, args, kwargs)
+    plate = None if batch_plate == "auto" else batch_plate
+    pair = Pair(model, guide, args, kwargs, plate=plate)
     depth = max_plate_nesting
 
     def some(count: int, same: Trace | None) -> tuple[_Part, Trace]:
@@ -99,7 +100,7 @@ def draw_paths(
         traces, dim = pair.traces(count, vectorize_particles, depth, alias, same)
         p = assemble([recordings(t) for t in traces], count, dim, batch_plate)
         p = with_scales(p, scales)
-        return _Part(p, aliased, pair, dim), only_subsample_sites(traces[0])
+        return _Part(p, aliased, pair, dim), pair.drawn_once(traces[0])
 
     if chunk is None or num_particles <= chunk:
         part, _ = some(num_particles, None)

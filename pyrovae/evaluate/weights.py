@@ -50,4 +50,4 @@ def weights_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
 def _particles(objective: PyroELBO, subject: Subject) -> Particles:
     if isinstance(objective, ParticleELBO):
         return objective.draw(*subject.call)
-    return draw(*subject.call, num_particles=objective.num_particles)
+    return draw(*subject.call, num_particles=objective.num_particles, scales="ignored")

@@ -35,7 +35,10 @@ class ParticleELBO(PyroELBO, ABC):
         vectorize_particles: Draw them in one pass along an axis left of all plates; False traces
             the pair K times.
         batch_plate: The plate over data: "auto" finds the one that encloses every site; None asks
-            for one joint bound over all data.
+            for one joint bound over all data. Its name allows global latents outside of it, u:
+            they are drawn once, and each datum has a bound of its own given that draw,
+            E_u [log p(u) - log q(u) + sum_i bound_i(x_i given u)], again a lower bound on
+            log p(x) where bound_i is one.
         max_plate_nesting: Batch dims that plates occupy; found by one pass when not given.
 
     Raises:
@@ -62,6 +65,11 @@ class ParticleELBO(PyroELBO, ABC):
         bounds need one scale for all sites, which multiplies them.
         """
         return False
+
+    @property
+    def takes_global_latents(self) -> bool:
+        """Whether latents outside the plate over data may be drawn once for all: `batch_plate`."""
+        return not (self.is_upper_bound or self._fixed_latents)
 
     @property
     def is_lower_bound(self) -> bool:
@@ -185,9 +193,21 @@ class ParticleELBO(PyroELBO, ABC):
         return self._particles(self._scale_use, model, guide, args, kwargs)
 
     def per_datum(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
-        """The bound for each datum, in nats, unscaled, without gradient [B]."""
+        """The bound for each datum, in nats, unscaled, without gradient [B].
+
+        Raises:
+            PlateError: The pair has global latents, which are of no datum.
+        """
         with torch.no_grad():
-            return self._evaluated(self.draw(model, guide, *args, **kwargs))
+            p = self.draw(model, guide, *args, **kwargs)
+            if p.has_global_sites:
+                name = next(iter({**p.global_guide_sites, **p.global_model_sites}))
+                raise PlateError(
+                    f"site '{name}' is outside plate '{self.batch_plate}' and belongs to all "
+                    "data, so that no datum has a bound of its own; take the loss of the whole "
+                    "batch, or batch_plate=None"
+                )
+            return self._evaluated(p)
 
     def differentiable_loss(
         self,
@@ -296,13 +316,35 @@ class ParticleELBO(PyroELBO, ABC):
         known = self._known_nesting
         depth = self._nesting(model, guide, args, kwargs)
         try:
-            return self._draw(depth, scales, model, guide, args, kwargs)
+            return self.admit(self._draw(depth, scales, model, guide, args, kwargs))
         except (PlateError, ShapeError):
             self._known_nesting = None
             again = self._nesting(model, guide, args, kwargs)
             if known is None or again == depth:
                 raise
-        return self._draw(again, scales, model, guide, args, kwargs)  # the pair has grown deeper
+        # The pair has grown deeper.
+        return self.admit(self._draw(again, scales, model, guide, args, kwargs))
+
+    def admit(self, p: Particles) -> Particles:
+        """The particles, unless they have global latents that this estimator cannot take.
+
+        Raises:
+            PlateError: They have.
+        """
+        if not p.has_global_sites:
+            return p
+        scored = [n for n, site in p.global_guide_sites.items() if site.needs_score]
+        if scored or not self.takes_global_latents:
+            name = next(iter([*scored, *p.global_guide_sites, *p.global_model_sites]))
+            why = (
+                "has no reparameterised sampler" if scored else f"is nothing that {self} can take"
+            )
+            raise PlateError(
+                f"site '{name}' is outside plate '{self.batch_plate}', drawn once for all data, "
+                f"and {why}; use objectives.IWAE on reparameterised latents, or objectives.ELBO "
+                "with batch_plate=None"
+            )
+        return p
 
     def _draw(
         self,
@@ -343,7 +385,7 @@ class ParticleELBO(PyroELBO, ABC):
         return self._checked(p, self.bound(p))
 
     def _as_loss(self, p: Particles, bound: Tensor) -> Tensor:
-        total = (p.scale * self._checked(p, bound)).sum()
+        total = (p.scale * self._checked(p, bound)).sum() + p.log_global
         return p.total_penalty + (total if self.is_upper_bound else -total)
 
     def _checked(self, p: Particles, bound: Tensor) -> Tensor:

@@ -41,6 +41,11 @@ class PathELBO(ParticleELBO, ABC):
     _can_rescore = True  # the known pair
     _has_warned = False
 
+    @property
+    def takes_global_latents(self) -> bool:
+        """The weights of a datum say nothing of the path of a latent of all data."""
+        return False
+
     @abstractmethod
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
         """(w, h) [K, B]: what each particle weighs for the model's parameters and on its path."""
@@ -120,7 +125,7 @@ def paths_of(
     **kwargs: Any,  # noqa: ANN401
 ) -> Paths:
     """Particles as the objective draws them, on aliases."""
-    return draw_paths(
+    paths = draw_paths(
         model,
         guide,
         *args,
@@ -132,6 +137,8 @@ def paths_of(
         scales="own" if objective.is_linear else "common",
         **kwargs,
     )
+    objective.admit(paths.particles)
+    return paths
 
 
 def weighted_loss(paths: Paths, p: Particles, value: Tensor, w: Tensor, h: Tensor) -> Tensor:
