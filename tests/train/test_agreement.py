@@ -127,13 +127,14 @@ def test_fit_too(compile):
             pyro.sample("y", dist.Normal((w * rows[:, :2]).sum(-1), 0.3), obs=rows[:, 2])
 
     _, guide = regression(start=0.03)
+    loss = Trace_ELBO(20, vectorize_particles=True, max_plate_nesting=1)
     fit(
-        model, guide, x, objective=Trace_ELBO(), epochs=150, lr=0.03, compile=compile,
+        model, guide, x, objective=loss, epochs=150, lr=0.03, compile=compile,
         schedule=lambda progress: 1 - progress, progress=False,
     )  # fmt: skip
     precision = torch.eye(2).double() + x[:, :2].T @ x[:, :2] / 0.3**2
     found = pyro.param("s").detach()
-    torch.testing.assert_close(found, precision.diagonal().rsqrt(), rtol=0.3, atol=0)
+    torch.testing.assert_close(found, precision.diagonal().rsqrt(), rtol=0.4, atol=0)
 
 
 class Doubled(Trace_ELBO):
