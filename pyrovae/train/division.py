@@ -69,5 +69,10 @@ class Division:
                 f"{self._team.size} ranks share a batch by its rows, which needs a pair with one "
                 f"plate over data around every site ({error}); train on one process"
             ) from error
+        if self._share.has_global_sites:
+            raise ConfigError(
+                f"the pair draws sites outside of its plate over data, and {self._team.size} ranks "
+                "would each count them; train on one process"
+            )
         weight = float(whole / own) if part.counts else 0.0
         return Piece(rows, part, weight, SharedNoise(part, self._particles))

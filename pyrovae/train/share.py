@@ -24,6 +24,7 @@ class Share:
     model: Program
     guide: Program
     batch_plate: str | None = "auto"
+    has_global_sites: bool = False  # as far as has been seen
     _known: dict[int, tuple[float | Tensor, int] | PyrovaeError] = field(default_factory=dict)
 
     def __call__(self, batch: Sequence[Tensor]) -> tuple[float | Tensor, int]:
@@ -57,6 +58,7 @@ class Share:
             p = draw(
                 self.model, self.guide, *batch, batch_plate=self.batch_plate, scales="ignored"
             )
+        self.has_global_sites |= p.has_global_sites
         scale = p.data_scale
         if isinstance(scale, Tensor) and scale.numel() > 1:
             scale = 1.0

@@ -4,6 +4,7 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from pyro import poutine
 from pyro.infer import Trace_ELBO
 
 from pyrovae.errors import ConfigError, SupportError
@@ -102,3 +103,34 @@ def test_every_style_of_pair_can_be_cut(style):
     with pyro.settings.context(module_local_params=made.local_params):
         piece = Division(Team(1, 2), Share(made.model, made.guide), ELBO())(made.args)
     assert piece.weight == 1 and len(piece.rows[0]) == len(made.args[0]) // 2
+
+
+def test_ranks_do_not_share_a_pair_with_global_sites():
+    """Each would add log p(u) - log q(u)."""
+
+    def model(x):
+        u = pyro.sample("u", dist.Normal(0.0, 1.0))
+        with whole(x):
+            pyro.sample("x", dist.Normal(u, 1.0).expand([2]).to_event(1), obs=x)
+
+    def guide(x):
+        pyro.sample("u", dist.Normal(0.0, 1.0))
+
+    share = Share(model, guide, "data")
+    assert Division(Team(), share, ELBO(batch_plate="data"))((X,)).weight == 1.0
+    with pytest.raises(ConfigError, match="2 ranks would each count them"):
+        Division(Team(0, 2), share, ELBO(batch_plate="data"))((X,))
+
+
+def test_data_count_by_their_own_scale():
+    """The weight of a KL says nothing of how many data there are."""
+
+    def program(x, observed):
+        with half_of_many(x):
+            with poutine.scale(scale=0.1):
+                z = pyro.sample("z", dist.Normal(x.new_zeros(()), 1.0))
+            if observed:
+                pyro.sample("x", dist.Normal(z[..., None], 1.0).to_event(1), obs=x)
+
+    share = Share(lambda x: program(x, True), lambda x: program(x, False))
+    assert share((X,)) == (6.0, 10)
