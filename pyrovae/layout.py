@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .capture import is_tracing
 from .errors import PlateError, ScaleError
 
 PARTICLE_PLATE = "num_particles_vectorized"  # Pyro's own name for it
@@ -238,13 +239,21 @@ class Scales:
 def common_scale(every: list[Named], layout: Layout) -> float | Tensor:
     """The one factor of the whole pair, which goes outside the log-mean-exp.
 
+    In a graph, where tensors cannot be compared, the factor of scales that differ is NaN: a step
+    that is then not finite is not taken, and running it eagerly tells why.
+
     Raises:
         ScaleError: The sites are scaled unequally, or by a tensor that is neither one number nor
             one weight per datum.
     """
     first = every[0][2]["scale"] if every else 1.0
+    agree: list[Tensor] = []
     for side, name, site in every[1:]:
-        if site["scale"] is not first and not _equal(site["scale"], first):
+        if site["scale"] is first:
+            continue
+        if is_tracing() and (isinstance(first, Tensor) or isinstance(site["scale"], Tensor)):
+            agree.append(_is_close(site["scale"], first))
+        elif not _equal(site["scale"], first):
             raise ScaleError(
                 f"site '{name}' of the {side} is scaled by {_show(site['scale'])}, and site "
                 f"'{every[0][1]}' by {_show(first)}; a bound per datum needs one scale: "
@@ -253,6 +262,8 @@ def common_scale(every: list[Named], layout: Layout) -> float | Tensor:
                 "where sites outside of it belong to all data, or take objectives.ELBO, which is "
                 "linear in the log-densities and keeps each site's own scale"
             )
+    if agree:
+        first = torch.where(torch.stack(agree).all(), torch.as_tensor(first), torch.nan)
     if not isinstance(first, Tensor) or first.numel() == 1:
         return first.reshape(()) if isinstance(first, Tensor) else first
     full = first.reshape((1,) * (layout.rank - first.dim()) + first.shape)
@@ -268,8 +279,13 @@ def _equal(a: float | Tensor, b: float | Tensor) -> bool:
     if isinstance(a, Tensor) and isinstance(b, Tensor) and 1 < a.numel() != b.numel() > 1:
         return False
     if isinstance(a, Tensor) or isinstance(b, Tensor):
-        return torch.allclose(torch.as_tensor(a).double(), torch.as_tensor(b).double(), 1e-6, 0.0)
+        return bool(_is_close(a, b))
     return abs(a - b) <= 1e-6 * abs(b)
+
+
+def _is_close(a: float | Tensor, b: float | Tensor) -> Tensor:
+    one, other = (torch.as_tensor(scale).double() for scale in (a, b))
+    return torch.isclose(one, other, rtol=1e-6, atol=0.0).all()
 
 
 def _show(scale: float | Tensor) -> str:

@@ -2,13 +2,14 @@
 
 from .call import CapturedCall, kind_of, settings_of
 from .captured import Captured, deviation, rounding
-from .graph import kept_randomness
+from .graph import is_tracing, kept_randomness
 from .networks import keeping_buffers
 
 __all__ = [
     "Captured",
     "CapturedCall",
     "deviation",
+    "is_tracing",
     "keeping_buffers",
     "kept_randomness",
     "kind_of",

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ from .survey import Survey
 from .tables import KnownTables, is_table
 
 _LARGEST = 6000  # operations
+
+_tracing: ContextVar[bool] = ContextVar("tracing", default=False)
 
 Run = Callable[..., tuple[Tensor, ...]]
 """A computation: tensors in, tensors out, and whatever it reads and writes besides."""
@@ -62,6 +65,7 @@ def trace(run: Run, inputs: Sequence[Tensor], moving: Sequence[Tensor] = ()) -> 
         CaptureError: It cannot be a graph; the message says which line does what.
     """
     survey = Survey(inputs)
+    before = _tracing.set(True)
     try:
         with kept_randomness():
             try:
@@ -88,6 +92,8 @@ def trace(run: Run, inputs: Sequence[Tensor], moving: Sequence[Tensor] = ()) -> 
             graph = make_fx(with_tables)(*externals, *inputs)
     except (RuntimeError, ValueError, TypeError, AssertionError, LookupError) as error:
         raise CaptureError(explained(error)) from error
+    finally:
+        _tracing.reset(before)
     if len(graph.graph.nodes) > _LARGEST:
         raise CaptureError(
             f"it takes {len(graph.graph.nodes)} operations, and more than {_LARGEST} would take "
@@ -95,6 +101,11 @@ def trace(run: Run, inputs: Sequence[Tensor], moving: Sequence[Tensor] = ()) -> 
             "or over particles (vectorize_particles=False) is unrolled"
         )
     return Traced(graph, externals, changed, [(tensor, tensor._version) for tensor in frozen])
+
+
+def is_tracing() -> bool:
+    """Whether what runs is being made a graph, in which no tensor can be looked at."""
+    return _tracing.get()
 
 
 @contextmanager

@@ -228,9 +228,9 @@ class Block:
         )
         if p.has_global_sites:
             raise PlateError(
-                f"the pair draws sites outside plate '{self.sweep.batch_plate}' once for all data, "
-                "so that no datum has an evidence of its own; pass batch_plate=None to measure "
-                "all data jointly"
+                f"the pair draws sites outside plate '{self.sweep.batch_plate}' once for all "
+                "data, so that no datum has an evidence of its own; pass batch_plate=None to "
+                "measure all data jointly"
             )
         if self.sweep.batch_plate is not None and p.batch_size != len(self.args[0]):
             raise PlateError(

@@ -71,8 +71,8 @@ class Division:
             ) from error
         if self._share.has_global_sites:
             raise ConfigError(
-                f"the pair draws sites outside of its plate over data, and {self._team.size} ranks "
-                "would each count them; train on one process"
+                "the pair draws sites outside of its plate over data, and "
+                f"{self._team.size} ranks would each count them; train on one process"
             )
         weight = float(whole / own) if part.counts else 0.0
         return Piece(rows, part, weight, SharedNoise(part, self._particles))

@@ -1,5 +1,6 @@
 """A step is captured only where its loss is the one that the user gave."""
 
+import math
 from functools import partial
 
 import pyro
@@ -10,8 +11,8 @@ from pyro import poutine
 from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO, config_enumerate
 
 from pyrovae.capture import Captured
-from pyrovae.errors import CaptureWarning
-from pyrovae.objectives import ELBO
+from pyrovae.errors import CaptureWarning, ScaleError
+from pyrovae.objectives import ELBO, IWAE
 from pyrovae.train import SVI, agreement, compiled, fit
 
 X = torch.randn(10, 3, generator=torch.Generator().manual_seed(0)).double()
@@ -70,9 +71,7 @@ def two_rates():
     def guide(x):
         scale = pyro.param("l", torch.tensor(0.2).double())
         with pyro.plate("a", 30, subsample=torch.arange(len(x))):
-            pyro.sample(
-                "z", dist.Normal(pyro.param("l", torch.tensor(0.2).double()) * x[:, 0], 1.0)
-            )
+            pyro.sample("z", dist.Normal(scale * x[:, 0], 1.0))
 
     return model, guide
 
@@ -237,3 +236,53 @@ def test_enumerated_losses_agree():
         for c in (False, True)
     ]  # fmt: skip
     assert runs[0][0] == pytest.approx(runs[1][0], rel=1e-9)
+
+
+def weighed(x, weights, of_guide):
+    """Each datum with a weight of its own, which the batch brings."""
+    model, guide = annealed()
+
+    def scaled(program, scale):
+        return lambda x, *_: poutine.scale(program, scale=scale)(x, torch.tensor(1.0).double())
+
+    return scaled(model, weights), scaled(guide, of_guide)
+
+
+def _weighed(compile, **options):
+    def model(x, weights, of_guide):
+        return weighed(x, weights, of_guide)[0](x)
+
+    def guide(x, weights, of_guide):
+        return weighed(x, weights, of_guide)[1](x)
+
+    return SVI(model, guide, pyro.optim.Adam({"lr": 0.05}), IWAE(3), compile=compile, **options)
+
+
+def test_weights_of_the_data_stay_in_the_graph():
+    """As tensors that are new at each step."""
+    weights = [torch.rand(10, generator=torch.Generator().manual_seed(i)).double() + 0.1
+               for i in range(6)]  # fmt: skip
+    eager = _run(_weighed(False), lambda i: (X, weights[i], weights[i].clone()))
+    svi = _weighed(True)
+    found = _run(svi, lambda i: (X, weights[i], weights[i].clone()))
+    assert svi._compiled.captured.refusal == ""
+    assert found[0] == pytest.approx(eager[0], rel=1e-9)
+
+
+def test_scales_that_come_to_differ_are_not_silent():
+    """Where a graph cannot look, the step is not finite; `step_if_finite` then takes none."""
+    svi, one = _weighed(True), torch.ones(10).double()
+    _run(svi, lambda i: (X, one, one.clone()), steps=4)
+    leaf = next(iter(svi.optimizer.leaves.values()))
+    before = leaf.detach().clone()
+    with pytest.raises(ScaleError):
+        _weighed(False).step(X, one, 2 * one)
+    assert math.isnan(svi.step(X, one, 2 * one))
+    pair = _weighed(True)
+    pyro.clear_param_store()
+    for _ in range(4):
+        pair.step_if_finite(X, one, one.clone())
+    leaf = next(iter(pair.optimizer.leaves.values()))
+    before = leaf.detach().clone()
+    assert not pair.step_if_finite(X, one, 2 * one).taken
+    assert torch.equal(leaf, before)
