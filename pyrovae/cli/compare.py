@@ -14,7 +14,7 @@ from ..evaluate import Annealed, ais, compare
 from .config import make_parser
 from .fit import fit_parser
 from .objective_words import make_objective
-from .run_folder import restore
+from .run_folder import parse_opening, restore
 
 EQUAL = {"K": "K", "evaluations": "decoder evaluations"}
 
@@ -44,7 +44,7 @@ def run_compare(words: Sequence[str]) -> None:
         help="auto: the best by validation where there is one.")  # fmt: skip
     add("--seed", type=int, default=0, help="Of the draws.")
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
-    config = parser.parse_args(list(words))
+    config, named = parse_opening(parser, words)
     objectives = {name: make_objective(name, config.num_particles) for name in config.objectives}
     run = Path(config.run_folder)
     out = run / config.out
@@ -52,7 +52,7 @@ def run_compare(words: Sequence[str]) -> None:
         raise ConfigError(f"--out {config.out}: name a .csv file; .json and .png go beside it")
     if config.limit < 1:
         raise ConfigError(f"--limit {config.limit}: a batch has at least one datum")
-    setup = restore(run, fit_parser(), config.checkpoint, config.device)
+    setup = restore(run, fit_parser(), config.checkpoint, config.device, named)
     split = getattr(setup.data, config.split).subset(config.limit)
     call = setup.pair.model, setup.pair.guide, split.to(pick_device(config.device))
     truth: Annealed | Literal["evidence"] = "evidence"

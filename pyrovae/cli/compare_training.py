@@ -13,7 +13,7 @@ from ..evaluate import compare_training
 from .config import build, build_pair, make_parser
 from .fit import SCHEDULES, fit_parser
 from .objective_words import make_objective
-from .run_folder import configuration
+from .run_folder import configuration, parse_opening
 
 
 def run_compare_training(words: Sequence[str]) -> None:
@@ -40,14 +40,14 @@ def run_compare_training(words: Sequence[str]) -> None:
     add("--evidence-particles", type=PositiveInt, default=1000, help="Particles of the NLL.")
     add("--out", type=str, default="compare-training.csv", help="CSV file; .json beside it.")
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
-    given = parser.parse_args(list(words))
+    given, named = parse_opening(parser, words)
     objectives = [make_objective(name, given.num_particles) for name in given.objectives]
     run = Path(given.run_folder)
     out = run / given.out
     if out.suffix != ".csv":
         raise ConfigError(f"--out {given.out}: name a .csv file; .json goes beside it")
     of_fit = fit_parser()
-    config = configuration(run, of_fit)
+    config = configuration(run, of_fit, named)
     data = build(of_fit, config, config.seed).data
     held_out: Split = getattr(data, given.split).subset(given.limit or 2**62)
     found = compare_training(

@@ -4,7 +4,7 @@ import argparse
 import inspect
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,16 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from ..data import Dataset, few_labels, missing, quadrants
 from ..errors import ConfigError, PyrovaeError
 from ..models import Family
-from .names import (
-    find_data,
-    find_model,
-    find_objective,
-    forget_file,
-    full_path,
-    known_names,
-    known_networks,
-)
+from .arguments import add_arguments, supplied
+from .library import full_path, known_names, known_networks
+from .names import find_data, find_model, find_objective, forget_file
+from .safe_yaml import read_yaml
+from .stored import checked
 
 SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
 """The parts that are named, each with keyword arguments of its own, and their defaults."""
+
+FINDERS: dict[str, Any] = {"data": find_data, "model": find_model, "objective": find_objective}
 
 
 @dataclass
@@ -62,28 +60,47 @@ def make_parser(command: str, description: str) -> Parser:
     )
 
 
-def parse(parser: Parser, words: Sequence[str], base: dict[str, Any] | None = None) -> Namespace:
+def parse(
+    parser: Parser,
+    words: Sequence[str],
+    base: dict[str, Any] | None = None,
+    run_file: Path | None = None,
+) -> Namespace:
     """Parse `--config FILE` and words over it; adds the sections that these name to the parser.
+
+    A file is data: it names what the library has. One's own is named by words.
 
     Args:
         parser: One that has not parsed before.
         words: Of the command line.
-        base: What a file would hold, where there is no `--config`.
+        base: What was parsed before, where there is no file.
+        run_file: The configuration of a run, which is read in the place of `--config`.
 
     Raises:
-        ConfigError: An option or a name is unknown, a value does not fit, a file is no YAML.
+        ConfigError: An option or a name is unknown, a value does not fit, a file is no YAML, or
+            it names what the library does not have and the words do not.
     """
     given, rest = _split(words)
     path = given.pop("config", None)
-    config = dict(base or {}) if path is None else _read_yaml(path)
+    config = dict(base or {})
+    file = run_file if path is None else Path(path)
+    if file is not None:
+        name = str(file) if path is None else f"--config {path}"
+        config = checked(
+            read_yaml(file, name),
+            name=name,
+            options={action.dest: action for action in parser._actions},
+            find=FINDERS,
+            defaults=SECTIONS,
+            said=_said(given, rest),
+            is_run=path is None,
+        )
     for section, default in SECTIONS.items():
         part = config.get(section) or {}
-        part = {"name": part} if isinstance(part, str) else dict(part)
         named = given.get(section) or part.get("name") or default
         if named != part.get("name", named):
             part = {}  # the options in the file are those of something else
-        part["name"] = named
-        config[section] = {k: v if k == "name" else _spell_out(v) for k, v in part.items()}
+        config[section] = {**part, "name": named}
     for section, maker in _makers(config).items():
         names = ", ".join(known_names()[section])
         parser.add_argument(
@@ -92,10 +109,7 @@ def parse(parser: Parser, words: Sequence[str], base: dict[str, Any] | None = No
             metavar="NAME",
             help=f"Written --{section} NAME: {names}, or your own.",
         )
-        if inspect.isclass(maker):
-            parser.add_class_arguments(maker, section, skip=_supplied(maker))
-        elif inspect.isfunction(maker):
-            parser.add_function_arguments(maker, section, skip=_supplied(maker))
+        add_arguments(parser, maker, section)
     parser.add_argument("--config", action="config", help="YAML file that holds any of these.")
     return parser.parse_args(["--config", yaml.safe_dump(config), *rest])
 
@@ -143,7 +157,7 @@ def build_pair(parser: Parser, config: Namespace, data_shape: Sequence[int]) -> 
 def _pair(config: Namespace, made: Namespace, data_shape: Sequence[int]) -> Any:  # noqa: ANN401
     pair: Any = find_model(config.model.name)
     if not inspect.ismodule(pair):
-        shape: Any = {name: tuple(data_shape) for name in _supplied(pair)}
+        shape: Any = {name: tuple(data_shape) for name in supplied(pair)}
         pair = pair(**shape, **_arguments(made, "model"))
     for program in ("model", "guide"):
         if not callable(getattr(pair, program, None)):
@@ -184,17 +198,11 @@ def _sentence(message: str) -> str:
 
 
 def _makers(config: dict[str, Any]) -> dict[str, Any]:
-    finders: dict[str, Any] = {"data": find_data, "model": find_model, "objective": find_objective}
-    return {section: finders[section](config[section]["name"]) for section in SECTIONS}
+    return {section: FINDERS[section](config[section]["name"]) for section in SECTIONS}
 
 
 def _arguments(made: Namespace, section: str) -> dict[str, Any]:
     return {k: v for k, v in vars(made[section]).items() if k != "name"}
-
-
-def _supplied(maker: Any) -> set[str | int]:  # noqa: ANN401
-    """Arguments that come from the data, not from the user."""
-    return set({"data_shape"} & inspect.signature(maker).parameters.keys())
 
 
 def _split(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -215,24 +223,16 @@ def _split(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return {k: v for k, v in vars(known).items() if v is not None}, rest
 
 
-def _spell_out(value: Any) -> Any:  # noqa: ANN401
-    """Replace class names by import paths in what a YAML file says of a model."""
-    if isinstance(value, dict):
-        return {k: _spell_out(v) for k, v in value.items()}
-    return full_path(value) if isinstance(value, str) else value
-
-
-def _read_yaml(path: str) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise ConfigError(f"--config {path}: {error.strerror}; name a YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0]
-        raise ConfigError(f"--config {path} is not YAML ({first}); mend the file") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"--config {path} holds no options; write `option: value` lines")
-    return content
+def _said(given: Mapping[str, str], words: Sequence[str]) -> dict[str, str]:
+    """What words give to the sections and to the options below them, by place."""
+    said = {section: name for section, name in given.items() if section in SECTIONS}
+    for word, following in zip(words, [*words[1:], ""], strict=False):
+        option, given_here, value = word.partition("=")
+        steps = option.removeprefix("--").removesuffix("+").split(".")
+        if word.startswith("--") and len(steps) > 1 and steps[0] in SECTIONS:
+            place = ".".join(step for step in steps if step not in ("class_path", "init_args"))
+            said[place] = value if given_here else following
+    return said
 
 
 class _Formatter(DefaultHelpFormatter):

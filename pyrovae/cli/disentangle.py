@@ -13,6 +13,7 @@ from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import DataError
 from ..evaluate import disentanglement, posterior_means, traverse
+from .run_folder import parse_opening
 from .sample import restored, run_parser, write
 
 
@@ -23,8 +24,8 @@ def run_disentangle(words: Sequence[str]) -> None:
     add = parser.add_argument
     add("--split", choices=["all", "train", "val", "test"], default="all", help="Which data.")
     add("--site", type=str, help="Latent site; may be left out where there is only one.")
-    config = parser.parse_args(list(words))
-    setup, run = restored(config)
+    config, named = parse_opening(parser, words)
+    setup, run = restored(config, named)
     split, factors = _split_of(setup.data, config.split)
     codes = posterior_means(
         setup.pair.model,
@@ -51,8 +52,8 @@ def run_traverse(words: Sequence[str]) -> None:
     add("--range", type=PositiveFloat, default=2.5, help="Values from minus this to this.")
     add("--site", type=str, help="Latent site; may be left out where there is only one vector.")
     add("--out", type=str, help="A .png picture or an .npz of arrays; default: in the run folder.")
-    config = parser.parse_args(list(words))
-    setup, run = restored(config)
+    config, named = parse_opening(parser, words)
+    setup, run = restored(config, named)
     split = setup.data.test
     found = traverse(
         setup.pair.model,

@@ -13,7 +13,7 @@ from ..train.distributed import join
 from .config import make_parser
 from .figures import with_figures, with_probe
 from .fit import fit_parser
-from .run_folder import restore
+from .run_folder import parse_opening, restore
 
 
 def run_evaluate(words: Sequence[str]) -> None:
@@ -31,11 +31,11 @@ def run_evaluate(words: Sequence[str]) -> None:
         help="Teach a classifier on latents of so many labelled data, and score it.")  # fmt: skip
     add("--seed", type=NonNegativeInt, default=0, help="Of the draws.")
     add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
-    config = parser.parse_args(list(words))
+    config, named = parse_opening(parser, words)
     started = time.perf_counter()
     team = join(config.device)
     run = Path(config.run_folder)
-    setup = restore(run, fit_parser(), config.checkpoint, config.device)
+    setup = restore(run, fit_parser(), config.checkpoint, config.device, named)
     split = getattr(setup.data, config.split).subset(config.limit or 2**62)
     split = split.to(pick_device(config.device))
     found = report(

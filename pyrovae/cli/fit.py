@@ -98,7 +98,7 @@ def run_fit(words: Sequence[str]) -> None:
     """Train, measure, draw, and print a table."""
     started = time.perf_counter()
     parser = fit_parser()
-    config = parse(parser, _with_its_configuration(words))
+    config = parse(parser, words, run_file=_its_configuration(words))
     run_dir = Path(config.run or _default_folder(config))
     settings = _spelled_out(settings_of(parser, config))
     team = join(config.device)
@@ -207,7 +207,7 @@ def _spelled_out(settings: dict[str, Any]) -> dict[str, Any]:
     return settings_of(again, parse(again, [], settings))
 
 
-def _with_its_configuration(words: Sequence[str]) -> list[str]:
+def _its_configuration(words: Sequence[str]) -> Path | None:
     """A run that is resumed says by itself what it is; words go over that."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for name in ("--run", "--config"):
@@ -216,8 +216,8 @@ def _with_its_configuration(words: Sequence[str]) -> list[str]:
     known, _ = early.parse_known_args(list(words))
     kept = Path(known.run or "") / CONFIG
     if known.resume and known.run and not known.config and kept.is_file():
-        return ["--config", str(kept), *words]
-    return list(words)
+        return kept
+    return None
 
 
 def _callbacks(

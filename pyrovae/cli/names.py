@@ -1,34 +1,25 @@
-"""What a name on the command line stands for: a part of the library, or the user's own."""
+"""What a name on the command line stands for: a part of the library, or the user's own.
+
+Only the command line names one's own: what stands in a file is looked up in `stored`.
+"""
 
 import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pyro.infer
-import torch
 
-from .. import data, models, nn, objectives
 from ..data import Dataset
 from ..errors import ConfigError
-
-Maker = Callable[..., Any]
-
-
-def known_names() -> dict[str, list[str]]:
-    """What --data, --model and --objective may name besides one's own."""
-    return {"data": sorted(_known_data()), "model": sorted(_concrete(models, models.Family)),
-            "objective": sorted(_known_objectives())}  # fmt: skip
-
-
-def known_networks() -> set[str]:
-    """What an encoder or a decoder may be, besides one's own."""
-    heads, noises = _concrete(nn, nn.Likelihood), _concrete(nn, nn.Corruption)
-    return _concrete(nn, torch.nn.Module).keys() - heads.keys() - noises.keys()
+from .library import Maker, known_names, sections
 
 
 def find_data(name: str) -> Maker:
@@ -39,29 +30,50 @@ def find_data(name: str) -> Maker:
             of the user's own.
 
     Raises:
-        ConfigError: There is no such thing.
+        ConfigError: There is no such thing, or it is no function that gives a `Dataset`.
     """
-    return _find("data", name, _known_data())
+    found = _find("data", name, "--data")
+    if found not in sections()["data"].values():
+        _check(f"--data {name}", found, Dataset, "a function that returns a pyrovae.data.Dataset")
+    return found
 
 
 def find_model(name: str) -> Maker | ModuleType:
     """The class of a family, the user's own class, or a file with `model` and `guide`.
 
     Raises:
-        ConfigError: There is no such thing.
+        ConfigError: There is no such thing, or it has no `model` and `guide`.
     """
     if name.endswith(".py"):
         return _load_file("--model", Path(name))
-    return _find("model", name, _concrete(models, models.Family))
+    found = _find("model", name, "--model")
+    _check(f"--model {name}", found, None, "a class with a `model` and a `guide`")
+    return found
 
 
 def find_objective(name: str, option: str = "--objective") -> Maker:
     """The class of an estimator: of this library, of `pyro.infer`, or the user's own.
 
     Raises:
-        ConfigError: There is no such thing; the message names the option.
+        ConfigError: There is no such thing, or it is no `pyro.infer.ELBO`; the message names the
+            option.
     """
-    return _find("objective", name, _known_objectives(), option)
+    found = _find("objective", name, option)
+    _check(f"{option} {name}", found, pyro.infer.ELBO, "a class of pyro.infer.ELBO")
+    return found
+
+
+def own_class(path: str, option: str) -> type:
+    """A class of the user's own by its import path, named on the command line.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    module, _, name = path.rpartition(".")
+    found = vars(_import(option, path, module)).get(name) if module else None
+    if not inspect.isclass(found):
+        raise ConfigError(f"{option} {path}: there is no such class; name one by its import path")
+    return found
 
 
 def forget_file(name: str) -> None:
@@ -71,54 +83,12 @@ def forget_file(name: str) -> None:
         sys.modules.pop(_module_name(path), None)
 
 
-def _known_data() -> dict[str, Any]:
-    """What gives a data set, unless it makes it of another."""
-    known = {n: f for n in data.__all__ if inspect.isfunction(f := getattr(data, n))}
-    wanted = (Dataset, "Dataset")
-
-    def is_source(function: Maker) -> bool:
-        signature = inspect.signature(function)
-        first = next(iter(signature.parameters.values()))
-        return signature.return_annotation in wanted and first.annotation not in wanted
-
-    return {name: function for name, function in known.items() if is_source(function)}
-
-
-def _known_objectives() -> dict[str, Any]:
-    known = _concrete(objectives, objectives.ParticleELBO)
-    pyros = ("Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO", "TraceEnum_ELBO", "RenyiELBO")
-    return known | {n: getattr(pyro.infer, n) for n in pyros}
-
-
-def full_path(name: Any) -> Any:  # noqa: ANN401
-    """Import path of a network, head, prior or posterior that is named by its class alone.
-
-    Other values are handed back. Without this a name would be ambiguous as soon as some imported
-    library has a module class of that name.
-    """
-    for room in (nn, nn.flows, nn.quantizers, models):
-        if name in room.__all__ and inspect.isclass(getattr(room, name)):
-            return f"{room.__name__}.{name}"
-    if isinstance(name, str) and inspect.isclass(getattr(torch.nn, name, None)):
-        return f"torch.nn.{name}"
-    return name
-
-
-def _concrete(room: ModuleType, base: type) -> dict[str, type]:
-    found = {name: getattr(room, name) for name in room.__all__}
-    return {
-        n: c
-        for n, c in found.items()
-        if inspect.isclass(c) and issubclass(c, base) and not inspect.isabstract(c)
-    }
-
-
-def _find(kind: str, name: str, known: dict[str, Any], option: str = "") -> Any:  # noqa: ANN401
-    option = option or f"--{kind}"
+def _find(kind: str, name: str, option: str) -> Any:  # noqa: ANN401
+    known = sections()[kind]
     if name in known:
         return known[name]
     way_out = (
-        f"choose one of {', '.join(sorted(known))}, or name your own by an import path "
+        f"choose one of {', '.join(known_names()[kind])}, or name your own by an import path "
         "(package.module.Name) or a file (path/to/file.py:Name)"
     )
     if ":" in name:
@@ -128,19 +98,91 @@ def _find(kind: str, name: str, known: dict[str, Any], option: str = "") -> Any:
         raise ConfigError(f"{option} {name}: name what to take from the file, {name}:NAME")
     elif "." in name:
         path, _, attribute = name.rpartition(".")
-        if "" not in sys.path:
-            sys.path.insert(0, "")
-        try:
-            module = importlib.import_module(path)
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"{option} {name}: cannot import {path} ({error}); {way_out}"
-            ) from error
+        module = _import(option, name, path, way_out)
     else:
         raise ConfigError(f"{option} {name}: there is no such {kind}; {way_out}")
     if attribute not in vars(module):
         raise ConfigError(f"{option} {name}: {path} defines no '{attribute}'; {way_out}")
     return vars(module)[attribute]
+
+
+def _check(where: str, found: Any, base: type | None, wanted: str) -> None:  # noqa: ANN401
+    """Refuse what cannot be of the kind, before it is called: `base`, or for None a pair.
+
+    A function says what it returns by its annotation. One that was written into the file that the
+    user named may leave that out, and what it returns is looked at.
+    """
+    if isinstance(found, partial):
+        found = found.func
+    if inspect.isclass(found):
+        if not _fits(found, base):
+            raise ConfigError(f"{where} is the class {found.__qualname__}; name {wanted}")
+        if inspect.isabstract(found):
+            lacking = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
+            raise ConfigError(f"{where} is abstract, it lacks {lacking}; name one that has them")
+        return
+    if not inspect.isfunction(found):
+        raise ConfigError(f"{where} is a {type(found).__name__}; name {wanted}")
+    returned = _returned(found)
+    if returned is inspect.Signature.empty:
+        if not found.__module__.startswith(_PREFIX):
+            raise ConfigError(
+                f"{where} is a function that does not say what it returns; name {wanted}, and "
+                "annotate what it returns"
+            )
+    elif not (inspect.isclass(returned) and _fits(returned, base)):
+        shown = getattr(returned, "__name__", returned)
+        raise ConfigError(f"{where} is a function that returns {shown}; name {wanted}")
+
+
+def _fits(cls: type, base: type | None) -> bool:
+    """Whether a class is one of `base`, or for None has both programs."""
+    if base is not None:
+        return issubclass(cls, base)
+    return all(_gives(cls, program) for program in ("model", "guide"))
+
+
+def _returned(function: Callable[..., Any]) -> Any:  # noqa: ANN401
+    """What a function says that it returns."""
+    try:
+        found = typing.get_type_hints(function)
+    except (NameError, AttributeError, TypeError, SyntaxError):  # names that are not there
+        found = dict(function.__annotations__)
+    return found.get("return", inspect.Signature.empty)
+
+
+def _gives(cls: type, name: str) -> bool:
+    """Whether objects of a class have an attribute, as far as the class says by itself."""
+    makers = [vars(base).get("__init__") for base in cls.__mro__]
+    return (
+        hasattr(cls, name)
+        or any(name in getattr(base, "__annotations__", {}) for base in cls.__mro__)
+        or any(name in maker.__code__.co_names for maker in makers if inspect.isfunction(maker))
+    )
+
+
+def _import(option: str, name: str, path: str, way_out: str = "correct the name") -> ModuleType:
+    try:
+        with _working_folder_first():
+            return importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{option} {name}: cannot import {path} ({error}); {way_out}") from error
+    except (SyntaxError, ImportError, ValueError, TypeError) as error:  # of "..x" and "x..y", too
+        raise ConfigError(f"{option} {name}: cannot import {path} ({error}); mend it") from error
+
+
+@contextmanager
+def _working_folder_first() -> Iterator[None]:
+    """What the user named is looked for in the working folder first; all else there at last."""
+    added = "" not in sys.path
+    if added:
+        sys.path.insert(0, "")
+    try:
+        yield
+    finally:
+        if added:
+            sys.path.remove("")
+            sys.path.append("")
 
 
 def _load_file(option: str, path: Path) -> ModuleType:
@@ -164,5 +206,8 @@ def _load_file(option: str, path: Path) -> ModuleType:
     return module
 
 
+_PREFIX = "pyrovae_user_"
+
+
 def _module_name(path: Path) -> str:
-    return f"pyrovae_user_{path.stem}"
+    return f"{_PREFIX}{path.stem}"

@@ -8,7 +8,8 @@ from typing import Any
 from pyro.infer import ELBO as PyroELBO
 
 from ..errors import ConfigError
-from .names import Maker, find_objective
+from .library import Maker
+from .names import find_objective
 
 OPTION = "--objectives"
 
@@ -21,8 +22,6 @@ def make_objective(words: str, num_particles: int) -> PyroELBO:
     """
     name, opened, rest = words.partition("(")
     maker = find_objective(name, option=OPTION)
-    if not callable(maker):
-        raise ConfigError(f"{OPTION} {words} is a {type(maker).__name__}; name a class")
     options = _options(words, f"f({rest}") if opened else {}
     _check(words, maker, options)
     if "num_particles" in _parameters(maker):

@@ -13,7 +13,8 @@ from ..data.base import pick_device
 from ..errors import CheckpointError, ConfigError
 from ..train import Callback, Loop, load_checkpoint
 from ..train.placement import place
-from .config import Parser, Setup, build, parse
+from .config import SECTIONS, Parser, Setup, build, parse
+from .safe_yaml import read_yaml
 
 CONFIG = "config.yaml"
 MADE = (
@@ -25,7 +26,40 @@ _MAY_CHANGE = {
 }  # fmt: skip
 
 
-def restore(run: Path, parser: Parser, checkpoint: str, device: str | None) -> Setup:
+def parse_opening(parser: Parser, words: Sequence[str]) -> tuple[Namespace, list[str]]:
+    """Parse the words of a command that opens a run, but for those that name the user's own.
+
+    Args:
+        parser: Of the command; it gains the options that name one's own again.
+        words: Of the command line.
+
+    Returns:
+        The options of the command, and the words for `restore` or `configuration`.
+    """
+    for section in SECTIONS:
+        parser.add_argument(
+            f"--{section}",
+            metavar="NAME",
+            type=str,
+            help=f"The {section} of the run, named again where it is your own; a part of it "
+            f"likewise, as --{section}.OPTION NAME. A run folder by itself runs nothing.",
+        )
+    named, others, rest = [], [], list(words)
+    while rest:
+        word = rest.pop(0)
+        option, given, _ = word.partition("=")
+        if not option.startswith("--") or option[2:].split(".")[0] not in SECTIONS:
+            others.append(word)
+            continue
+        named.append(word)
+        if not given and rest:
+            named.append(rest.pop(0))
+    return parser.parse_args(others), named
+
+
+def restore(
+    run: Path, parser: Parser, checkpoint: str, device: str | None, words: Sequence[str] = ()
+) -> Setup:
     """Rebuild what a run trained, with the parameters of a checkpoint, ready for measuring.
 
     Args:
@@ -33,11 +67,13 @@ def restore(run: Path, parser: Parser, checkpoint: str, device: str | None) -> S
         parser: The parser of `fit`, which wrote the configuration.
         checkpoint: "best", "last", or "auto": the best where there is one.
         device: Where to put it; None is CUDA when present.
+        words: Of the command line, which name the user's own again.
 
     Raises:
         CheckpointError: The folder holds no run, or a checkpoint that does not fit it.
+        ConfigError: The run names what the library does not have, and the words do not.
     """
-    config = configuration(run, parser)
+    config = configuration(run, parser, words)
     setup = build(parser, config, config.seed)
     path = checkpoint_of(run, [checkpoint] if checkpoint != "auto" else ["best", "last"])
     batch = first_batch(setup.data.train)
@@ -68,21 +104,39 @@ def to_measure(pair: Any) -> None:  # noqa: ANN401
         pair.eval()
 
 
-def configuration(run: Path, parser: Parser) -> Namespace:
-    """What a run was told.
+def configuration(run: Path, parser: Parser, words: Sequence[str] = ()) -> Namespace:
+    """What a run was told. It is data: of one's own it takes only what the words name again.
 
     Args:
         run: The run folder.
         parser: The parser of `fit`, which wrote it; it gains the options of what the run names.
+        words: Of the command line, over what the run was told.
 
     Raises:
         CheckpointError: The folder holds no run.
+        ConfigError: It names what the library does not have, or holds a link to elsewhere.
     """
     path = run / CONFIG
     if not path.is_file():
         raise CheckpointError(f"{run} is no run folder: it holds no {CONFIG}; name one that "
                               "`pyrovae fit --run DIR` wrote")  # fmt: skip
-    return parse(parser, ["--config", str(path)])
+    check_links(run)
+    return parse(parser, words, run_file=path)
+
+
+def check_links(run: Path) -> None:
+    """Refuse a run folder in which writing, or reading, would happen elsewhere.
+
+    Raises:
+        ConfigError: It holds a link that leads out of it.
+    """
+    home = run.resolve()
+    for path in sorted(run.iterdir()):
+        if path.is_symlink() and home not in path.resolve().parents:
+            raise ConfigError(
+                f"{path} is a link to {path.resolve()}, outside of the run folder, and what is "
+                "written under that name would land there; put the file itself in its place"
+            )
 
 
 def first_batch(split: Split, size: int = 2) -> tuple[torch.Tensor, ...]:
@@ -102,6 +156,8 @@ def check_folder(run: Path, settings: dict[str, Any], *, resume: bool, overwrite
     """
     if run.exists() and not run.is_dir():
         raise ConfigError(f"{run} is a file; name a folder with --run")
+    if run.is_dir():
+        check_links(run)
     path = run / CONFIG
     if not path.is_file():
         if run.is_dir() and any(run.iterdir()):
@@ -122,6 +178,8 @@ def settings_of(parser: Parser, config: Namespace) -> dict[str, Any]:
     """The whole configuration, defaults included, as plain values."""
     # A None that is left out would be read as the default, which may be something else.
     content = yaml.safe_load(parser.dump(config, skip_unset=False))
+    if "download" in content["data"]:
+        content["data"]["download"] = False  # done once; who opens the run decides anew
     return {k: v for k, v in content.items() if k not in ("config", "resume", "overwrite", "run")}
 
 
@@ -144,10 +202,7 @@ class WriteConfig(Callback):
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
-    try:
-        kept = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise CheckpointError(f"{path} is damaged ({str(error).splitlines()[0]})") from error
+    kept = read_yaml(path)
     changed = [
         f"{name} (was {kept.get(name)})"
         for name, value in settings.items()

@@ -22,7 +22,7 @@ from ..particles import simulate
 from ..report import to_generate
 from .config import Parser, Setup, make_parser
 from .fit import fit_parser
-from .run_folder import first_batch, restore
+from .run_folder import first_batch, parse_opening, restore
 
 
 def run_sample(words: Sequence[str]) -> None:
@@ -30,8 +30,8 @@ def run_sample(words: Sequence[str]) -> None:
     parser = _parser("sample", "Make data from a trained run: z ~ p(z), x ~ p(x|z).")
     parser.add_argument("--classes", type=NonNegativeInt, nargs="+", metavar="CLASS",
         help="Of these classes or clusters, alike; default: all that training knew.")  # fmt: skip
-    config = parser.parse_args(list(words))
-    setup, run = restored(config)
+    config, named = parse_opening(parser, words)
+    setup, run = restored(config, named)
     device = pick_device(config.device)
     if config.classes:
         x = _of_classes(setup.pair, config, device).cpu()
@@ -46,8 +46,8 @@ def run_sample(words: Sequence[str]) -> None:
 def run_reconstruct(words: Sequence[str]) -> None:
     """Encode test data and decode them again."""
     parser = _parser("reconstruct", "Encode test data of a run and decode them again.")
-    config = parser.parse_args(list(words))
-    setup, run = restored(config)
+    config, named = parse_opening(parser, words)
+    setup, run = restored(config, named)
     batch = first_batch(setup.data.test, config.n)
     moved = [t.to(pick_device(config.device)) for t in batch]
     made = simulate(setup.pair.model, *moved, guide=setup.pair.guide, mean=not config.draw)
@@ -99,10 +99,10 @@ def _parser(command: str, description: str) -> Parser:
     return parser
 
 
-def restored(config: Namespace) -> tuple[Setup, Path]:
+def restored(config: Namespace, named: Sequence[str]) -> tuple[Setup, Path]:
     """What a run trained, and its folder."""
     run = Path(config.run_folder)
-    setup = restore(run, fit_parser(), config.checkpoint, config.device)
+    setup = restore(run, fit_parser(), config.checkpoint, config.device, named)
     pyro.set_rng_seed(config.seed)
     return setup, run
 

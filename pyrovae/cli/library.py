@@ -1,0 +1,136 @@
+"""The library's own names: all that a configuration which anyone may have written can name."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import pyro.infer
+import torch
+
+from .. import data, models, nn, objectives
+from ..data import Dataset
+from .kinds import Kind
+
+Maker = Callable[..., Any]
+
+ROOMS = (nn, nn.flows, nn.quantizers, models)
+
+# Functions of their input alone, built from numbers: what layers of the library's networks may be
+# made of. Nothing else of torch is named by a configuration, so that what it can build is known.
+TORCH = (
+    "BatchNorm1d", "BatchNorm2d", "CELU", "ELU", "GELU", "Hardshrink", "Hardsigmoid", "Hardswish",
+    "Hardtanh", "Identity", "LayerNorm", "LeakyReLU", "LogSigmoid", "Mish", "PReLU", "RMSNorm",
+    "RReLU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus", "Softshrink", "Softsign",
+    "Tanh", "Tanhshrink",
+)  # fmt: skip
+
+_PYROS = ("Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO", "TraceEnum_ELBO", "RenyiELBO")
+
+
+@cache
+def known_data() -> dict[str, Any]:
+    """What gives a data set, unless it makes it of another."""
+    known = {n: f for n in data.__all__ if inspect.isfunction(f := getattr(data, n))}
+    wanted = (Dataset, "Dataset")
+
+    def is_source(function: Maker) -> bool:
+        signature = inspect.signature(function)
+        first = next(iter(signature.parameters.values()))
+        return signature.return_annotation in wanted and first.annotation not in wanted
+
+    return {name: function for name, function in known.items() if is_source(function)}
+
+
+@cache
+def known_models() -> dict[str, type]:
+    """The families."""
+    return concrete(models, models.Family)
+
+
+@cache
+def known_objectives() -> dict[str, type]:
+    """The estimators, and Pyro's own."""
+    known = concrete(objectives, objectives.ParticleELBO)
+    return known | {name: getattr(pyro.infer, name) for name in _PYROS}
+
+
+@cache
+def known_networks() -> set[str]:
+    """What an encoder or a decoder may be, besides one's own."""
+    heads, noises = concrete(nn, nn.Likelihood), concrete(nn, nn.Corruption)
+    return concrete(nn, torch.nn.Module).keys() - heads.keys() - noises.keys()
+
+
+@cache
+def sections() -> dict[str, dict[str, Any]]:
+    """What --data, --model and --objective may name besides one's own, by short and full name."""
+    found: dict[str, dict[str, Any]] = {}
+    for section, room, known in (
+        ("data", data, known_data()),
+        ("model", models, known_models()),
+        ("objective", objectives, known_objectives()),
+    ):
+        full = {f"{room.__name__}.{n}": made for n, made in known.items() if n in room.__all__}
+        found[section] = known | full
+    found["objective"] |= {f"pyro.infer.{name}": getattr(pyro.infer, name) for name in _PYROS}
+    return found
+
+
+@cache
+def parts() -> dict[str, tuple[str, type]]:
+    """Import path and class of whatever a model may be made of, by every name that it has."""
+    named = [(torch.nn, name) for name in TORCH]
+    for room in reversed(ROOMS):  # a short name is that of the first room that has it
+        named += [(room, name) for name in concrete(room, object)]
+    found: dict[str, tuple[str, type]] = {}
+    for room, name in named:
+        cls = getattr(room, name)
+        path = f"{room.__name__}.{name}"
+        for alias in (name, path, f"{cls.__module__}.{name}"):
+            found[alias] = path, cls
+    return found
+
+
+def fitting(kinds: Iterable[Kind]) -> list[str]:
+    """Classes of the library, by short name, that may stand where one of these is asked for."""
+    found: set[str] = set()
+    for kind in kinds:
+        if kind.base is not torch.nn.Module:
+            found |= {cls.__name__ for _, cls in parts().values() if kind.base in cls.__mro__}
+        elif kind.called_with in (0, 1):  # an activation, a normalization
+            found |= set(TORCH)
+        else:
+            found |= known_networks()
+    return sorted(found)
+
+
+def known_names() -> dict[str, list[str]]:
+    """What --data, --model and --objective may name besides one's own, by short name."""
+    known = {"data": known_data(), "model": known_models(), "objective": known_objectives()}
+    return {section: sorted(names) for section, names in known.items()}
+
+
+def full_path(name: Any) -> Any:  # noqa: ANN401
+    """Import path of a network, head, prior or posterior that is named by its class alone.
+
+    Other values are handed back. Without this a name would be ambiguous as soon as some imported
+    library has a module class of that name.
+    """
+    for room in ROOMS:
+        if name in room.__all__ and inspect.isclass(getattr(room, name)):
+            return f"{room.__name__}.{name}"
+    if isinstance(name, str) and inspect.isclass(getattr(torch.nn, name, None)):
+        return f"torch.nn.{name}"
+    return name
+
+
+def concrete(room: ModuleType, base: type) -> dict[str, type]:
+    """The classes of a room that are built, by name."""
+    found = {name: getattr(room, name) for name in room.__all__}
+    return {
+        n: c
+        for n, c in found.items()
+        if inspect.isclass(c) and issubclass(c, base) and not inspect.isabstract(c)
+    }

@@ -1,0 +1,219 @@
+"""A configuration out of a file is data: it names what the library has, of the kind asked for."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import ConfigError
+from .arguments import annotations
+from .kinds import Asked, Kind, asked_by
+from .library import fitting, known_names, parts, sections
+from .names import own_class
+
+Said = Mapping[str, str]
+"""What words of the command line give to which option, without dashes, as "model.encoder"."""
+
+_ACTS = ("config", "resume", "overwrite")
+_LONGEST = 100  # letters of what stands in a file that a message repeats
+
+
+def checked(
+    content: Mapping[str, Any],
+    *,
+    name: str,
+    options: Mapping[str, Any],
+    find: Mapping[str, Callable[[str], Any]],
+    defaults: Mapping[str, str],
+    said: Said,
+    is_run: bool,
+) -> dict[str, Any]:
+    """The content of a file with all classes by their import paths, after a look at every value.
+
+    Nothing is called, built or imported for a name that the file alone gives. What the command
+    line names at the same place is left to it.
+
+    Args:
+        content: What `read_yaml` found.
+        name: What the messages of errors call the file.
+        options: Names of the options beside the sections.
+        find: By section, what finds the function or class of a name on the command line.
+        defaults: By section, what it is where none is named.
+        said: Words of the command line.
+        is_run: Whether the file is that of a run folder, which says nothing of what to do with it.
+
+    Raises:
+        ConfigError: There is no such option, or a value names what the library does not have,
+            what is of another kind than the place needs, or the user's own without being named
+            on the command line as well.
+    """
+    return _Check(name, said, is_run).all(content, options, find, defaults)
+
+
+class _Check:
+    def __init__(self, name: str, said: Said, is_run: bool) -> None:
+        self.name, self.said, self.is_run = name, said, is_run
+
+    def all(
+        self,
+        content: Mapping[str, Any],
+        options: Mapping[str, Any],
+        find: Mapping[str, Callable[[str], Any]],
+        defaults: Mapping[str, str],
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for option, value in content.items():
+            if option in find:
+                found[option] = self.section(option, value, find[option], defaults[option])
+            elif option in _ACTS or (option == "run" and self.is_run):
+                raise self.refusal(option, "is said on the command line alone")
+            elif option not in options:
+                raise self.refusal(option, "is no option of `pyrovae fit`")
+            else:
+                found[option] = self.plain(option, value)
+        return found
+
+    def plain(self, option: str, value: Any) -> Any:  # noqa: ANN401
+        """A value of an option that is no class: a number, a text, or a list of them."""
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, list | dict):
+                raise self.refusal(option, "takes one plain value or a list of them")
+        return value
+
+    def section(
+        self,
+        section: str,
+        value: Any,  # noqa: ANN401
+        find: Callable[[str], Any],
+        default: str,
+    ) -> dict[str, Any]:
+        part = {"name": value} if isinstance(value, str) else value or {}
+        if not isinstance(part, dict) or not isinstance(part.get("name"), str | None):
+            raise self.refusal(section, "takes a name, and options below it")
+        stored, words, known = part.get("name"), self.said.get(section), sections()[section]
+        if stored is not None and stored not in known and words is None:
+            raise self.unknown(section, stored, known_names()[section])
+        named = words or stored or default
+        if stored not in (None, named) and (stored in known or named in known):
+            return {"name": named}  # the options in the file are those of something else
+        maker = known[named] if named in known else find(named)
+        given = {option: item for option, item in part.items() if option != "name"}
+        return {"name": named, **self.options(section, given, annotations(maker), named)}
+
+    def options(
+        self, where: str, given: Mapping[str, Any], hints: Mapping[str, Any], owner: str
+    ) -> dict[str, Any]:
+        found = {}
+        for option, value in given.items():
+            place = f"{where}.{option}"
+            if option not in hints:
+                takes = ", ".join(hints) or "none"
+                raise self.refusal(place, f"is no option of {owner}, which takes {takes}")
+            if self.is_run and place == "data.download" and value and place not in self.said:
+                raise self.refusal(place, "would fetch data; add `--data.download true`")
+            asked = asked_by(hints[option])
+            if place in self.said and not (asked.kinds and self.is_again(place, value)):
+                continue
+            found[option] = self.value(place, value, asked)
+        return found
+
+    def is_again(self, place: str, value: Any) -> bool:  # noqa: ANN401
+        """Whether the command line names the class again whose arguments the file gives."""
+        stored = value.get("class_path") if isinstance(value, dict) else None
+        return isinstance(stored, str) and _path(stored) == _path(self.said[place])
+
+    def value(self, place: str, value: Any, asked: Asked) -> Any:  # noqa: ANN401
+        if isinstance(value, list):
+            inner = asked.items or Asked(is_open=asked.is_open)
+            return [self.value(place, item, inner) for item in value]
+        if isinstance(value, dict):
+            if asked.kinds and not (asked.items and not {"class_path", "init_args"} & set(value)):
+                return self.part(place, value, asked.kinds)
+            if {"class_path", "init_args", "dict_kwargs"} & set(value):
+                raise self.refusal(place, "takes no class")
+            inner = asked.items or Asked(is_open=asked.is_open)
+            return {key: self.value(place, item, inner) for key, item in value.items()}
+        if isinstance(value, str):
+            return self.text(place, value, asked)
+        return value
+
+    def text(self, place: str, value: str, asked: Asked) -> Any:  # noqa: ANN401
+        if value in asked.words or not asked.holds_names:
+            return value
+        if not asked.is_text and (number := _number(value)) is not None:
+            return number
+        if asked.kinds:
+            return self.part(place, {"class_path": value}, asked.kinds)
+        is_inert = not re.search(r"[{\[:]", value)  # else it may be read as YAML once more
+        if not (is_inert and (asked.is_open or asked.is_text)):
+            raise self.refusal(place, f"holds {shown(value)}, which is no plain text")
+        return value
+
+    def part(self, place: str, spec: dict[str, Any], kinds: list[Kind]) -> dict[str, Any]:
+        """A class and its arguments."""
+        stored, given = spec.get("class_path"), spec.get("init_args")
+        if not isinstance(stored, str):
+            raise self.refusal(place, "needs a class; give its name as `class_path:`")
+        if set(spec) - {"class_path", "init_args"} or not isinstance(given, dict | None):
+            raise self.refusal(place, "takes a `class_path` and `init_args`, and nothing else")
+        given = given or {}
+        is_own = place in self.said and self.is_again(place, spec)
+        if stored not in parts() and not is_own:
+            raise self.unknown(place, stored, fitting(kinds))
+        path, cls = (stored, own_class(stored, f"--{place}")) if is_own else parts()[stored]
+        fits = [kind for kind in kinds if kind.base in cls.__mro__]
+        if inspect.isabstract(cls) or not (fits and (is_own or cls.__name__ in fitting(kinds))):
+            wanted = " or ".join(sorted({kind.base.__name__ for kind in kinds}))
+            raise self.refusal(
+                place, f"names {shown(stored)}, which is no {wanted} to stand there; name one of "
+                f"{', '.join(fitting(kinds)) or 'your own'}",
+            )  # fmt: skip
+        taken = [kind.called_with or 0 for kind in fits if _binds(cls, kind, given)]
+        if not taken:
+            raise self.refusal(
+                place, f"gives {shown(stored)} the arguments {', '.join(given) or 'none'}, of "
+                "which it cannot be built there; give those that it takes",
+            )  # fmt: skip
+        positional = list(inspect.signature(cls).parameters)[: taken[0]]
+        hints = {k: v for k, v in annotations(cls).items() if k not in positional}
+        init_args = self.options(place, given, hints, shown(stored))
+        return {"class_path": path, **({"init_args": init_args} if init_args else {})}
+
+    def unknown(self, place: str, stored: str, known: list[str]) -> ConfigError:
+        return self.refusal(
+            place,
+            f"names {shown(stored)}, which is none of the library's ({', '.join(known) or 'none'} "
+            "may stand there), and a file alone runs nothing; if it is your own and you trust "
+            f"it, name it again on the command line: --{place} {shown(stored, quote='')}",
+        )
+
+    def refusal(self, place: str, what: str) -> ConfigError:
+        return ConfigError(f"{self.name}: {shown(place, quote='')} {what}")
+
+
+def shown(text: str, quote: str = "'") -> str:
+    """A text of the file as a message repeats it."""
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return f"{quote}{cut}{quote}"
+
+
+def _path(name: str) -> str:
+    return parts()[name][0] if name in parts() else name
+
+
+def _number(text: str) -> int | float | None:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
+
+
+def _binds(cls: type, kind: Kind, given: Mapping[str, Any]) -> bool:
+    """Whether a class can be built of the arguments given and those it will be called with."""
+    try:
+        inspect.signature(cls).bind(*[None] * (kind.called_with or 0), **given)
+    except TypeError:
+        return False
+    return True
