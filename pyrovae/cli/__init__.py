@@ -51,9 +51,14 @@ def main(words: Sequence[str] | None = None) -> int:
     except SystemExit as finished:  # after --help
         return int(finished.code or 0)
     except PyrovaeError as error:
-        print(f"pyrovae {words[0]}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"pyrovae {words[0]}: {_one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted; `--resume` continues from the last checkpoint", file=sys.stderr)
         return 130
     return 0
+
+
+def _one_line(message: str) -> str:
+    """Without line breaks, and without what a file may hold to command a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))

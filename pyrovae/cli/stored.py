@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from shlex import quote
 from typing import Any
 
 from ..errors import ConfigError
@@ -184,17 +185,21 @@ class _Check:
             place,
             f"names {shown(stored)}, which is none of the library's ({', '.join(known) or 'none'} "
             "may stand there), and a file alone runs nothing; if it is your own and you trust "
-            f"it, name it again on the command line: --{place} {shown(stored, quote='')}",
+            f"it, name it again on the command line: --{place} {quote(cut(stored))}",
         )
 
     def refusal(self, place: str, what: str) -> ConfigError:
-        return ConfigError(f"{self.name}: {shown(place, quote='')} {what}")
+        return ConfigError(f"{self.name}: {cut(place)} {what}")
 
 
-def shown(text: str, quote: str = "'") -> str:
+def shown(text: str) -> str:
     """A text of the file as a message repeats it."""
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return f"{quote}{cut}{quote}"
+    return f"'{cut(text)}'"
+
+
+def cut(text: str) -> str:
+    """What of a text a message repeats at most."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _path(name: str) -> str:
