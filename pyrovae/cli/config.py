@@ -17,8 +17,8 @@ from ..data import Dataset, few_labels, missing, quadrants
 from ..errors import ConfigError, PyrovaeError
 from ..models import Family
 from .arguments import add_arguments, supplied
-from .library import full_path, known_names, known_networks
-from .names import find_data, find_model, find_objective, forget_file
+from .library import full_path, known_names, known_networks, parts
+from .names import find_data, find_model, find_objective, forget_file, look_here_as_well
 from .safe_yaml import read_yaml
 from .stored import checked
 
@@ -83,6 +83,9 @@ def parse(
     given, rest = _split(words)
     path = given.pop("config", None)
     config = dict(base or {})
+    said = _said(given, rest)
+    if any(place.startswith("model.") and _is_own(name) for place, name in said.items()):
+        look_here_as_well()
     file = run_file if path is None else Path(path)
     if file is not None:
         name = str(file) if path is None else f"--config {path}"
@@ -92,7 +95,7 @@ def parse(
             options={action.dest: action for action in parser._actions},
             find=FINDERS,
             defaults=SECTIONS,
-            said=_said(given, rest),
+            said=said,
             is_run=path is None,
         )
     for section, default in SECTIONS.items():
@@ -233,6 +236,12 @@ def _said(given: Mapping[str, str], words: Sequence[str]) -> dict[str, str]:
             place = ".".join(step for step in steps if step not in ("class_path", "init_args"))
             said[place] = value if given_here else following
     return said
+
+
+def _is_own(name: str) -> bool:
+    """Whether a word may be the import path of what is not the library's."""
+    steps = name.split(".")
+    return len(steps) > 1 and all(step.isidentifier() for step in steps) and name not in parts()
 
 
 class _Formatter(DefaultHelpFormatter):

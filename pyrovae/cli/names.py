@@ -171,6 +171,12 @@ def _import(option: str, name: str, path: str, way_out: str = "correct the name"
         raise ConfigError(f"{option} {name}: cannot import {path} ({error}); mend it") from error
 
 
+def look_here_as_well() -> None:
+    """Let names that the command line gives to parts of a pair lie in the working folder, too."""
+    if "" not in sys.path:
+        sys.path.append("")
+
+
 @contextmanager
 def _working_folder_first() -> Iterator[None]:
     """What the user named is looked for in the working folder first; all else there at last."""

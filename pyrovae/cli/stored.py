@@ -175,9 +175,7 @@ class _Check:
                 place, f"gives {shown(stored)} the arguments {', '.join(given) or 'none'}, of "
                 "which it cannot be built there; give those that it takes",
             )  # fmt: skip
-        positional = list(inspect.signature(cls).parameters)[: taken[0]]
-        hints = {k: v for k, v in annotations(cls).items() if k not in positional}
-        init_args = self.options(place, given, hints, shown(stored))
+        init_args = self.options(place, given, annotations(cls, taken[0]), shown(stored))
         return {"class_path": path, **({"init_args": init_args} if init_args else {})}
 
     def unknown(self, place: str, stored: str, known: list[str]) -> ConfigError:

@@ -202,7 +202,8 @@ def test_own_models_by_file_and_import_path(name, tmp_path, monkeypatch):
     words = ["--model", name, *extra, "--epochs", 1, "--test-particles", 30, "--run", "r"]
     assert fit_here(*words, "--objective", "Trace_ELBO") == 0
     assert is_png(Path("r/reconstructions.png"))
-    assert main(["sample", "r", "--n", "4"]) == 0
+    assert main(["sample", "r", "--n", "4"]) == 2, "a run folder by itself runs nothing"
+    assert main(["sample", "r", "--n", "4", "--model", name]) == 0
 
 
 def test_flows_by_name(tmp_path, monkeypatch):
@@ -398,7 +399,7 @@ def test_a_model_may_observe_flattened_data(here):
     words = ["--model", "flat.py", "--epochs", 1, "--test-particles", 10, "--run", "r"]
     assert fit_here(*words) == 0
     assert is_png(Path("r/reconstructions.png"))
-    assert main(["reconstruct", "r", "--n", "4"]) == 0
+    assert main(["reconstruct", "r", "--n", "4", "--model", "flat.py"]) == 0
 
 
 def test_precision_and_memory_are_kept_with_the_run(here):

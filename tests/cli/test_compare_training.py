@@ -118,7 +118,8 @@ def test_the_settings_are_those_of_the_run(here):
 def test_a_file_that_makes_its_networks_is_read_again_for_each_run(here):
     fit = ["fit", "--data", "digits", "--model", "own.py", *SMALL, "--run", "own"]
     assert main(fit) == 0
-    elbo, again = compared("own", "--objectives", "ELBO", "ELBO", "--seeds", "0")
+    words = ["--objectives", "ELBO", "ELBO", "--seeds", "0", "--model", "own.py"]
+    elbo, again = compared("own", *words)
     assert elbo["nll"] == again["nll"]
 
 

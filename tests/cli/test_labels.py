@@ -136,9 +136,9 @@ def test_samples_are_of_classes_that_training_knew(tmp_path, monkeypatch):
         return simulate(model, x, y, **options)
 
     monkeypatch.setattr(sample, "simulate", watched)
-    assert main(["sample", "out", "--n", "6", "--out", "made.npz"]) == 0
+    assert main(["sample", "out", "--data", "own.py:rows", "--n", "6", "--out", "made.npz"]) == 0
     assert sorted(asked[0].unique().tolist()) == [0, 1]
-    assert main(["sample", "out", "--classes", "2"]) == 2
+    assert main(["sample", "out", "--data", "own.py:rows", "--classes", "2"]) == 2
 
 
 def test_advice_where_classes_are_drawn(tmp_path, monkeypatch, capsys):

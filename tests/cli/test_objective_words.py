@@ -36,7 +36,7 @@ def test_names_and_arguments():
         ("math.nothing", "--objectives math.nothing: math defines no 'nothing'"),
         ("Renyi(", "cannot read its arguments"),
         ("Renyi(0.5)", "cannot read its arguments"),
-        ("collections.OrderedDict", "gave a OrderedDict"),
+        ("collections.OrderedDict", "is the class OrderedDict; name a class of pyro.infer.ELBO"),
         ("math.pi", "is a float; name a class"),
     ],
 )  # fmt: skip

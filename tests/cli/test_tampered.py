@@ -224,7 +224,7 @@ YAML = {
     "a tag that makes": "objective: !!python/object/new:planted.Objective {}\n",
     "a tag that names": "objective: {name: !!python/name:planted.run ''}\n",
     "a tag that imports": "objective: !!python/module:planted\n",
-    "a tag in the place of a class": "model: {encoder: {class_path: !python/name:planted.make x}}\n",
+    "a tag in the place of a class": "model: {encoder: {class_path: !python/name:os.system x}}\n",
     "a tag of one's own": "objective: !planted {name: ELBO}\n",
     "many laughs": LAUGHS,
     "laughs in a mapping": "a: &a {b: 1, c: 2}\n" + "".join(
