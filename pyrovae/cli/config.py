@@ -4,7 +4,8 @@ import argparse
 import inspect
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 import pyro
 import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
+from pyro.infer import ELBO
 
 from ..data import Dataset, few_labels, missing, quadrants
 from ..errors import ConfigError, PyrovaeError
 from ..models import Family
 from .arguments import add_arguments, supplied
-from .library import full_path, known_names, known_networks, parts
+from .library import full_path, known_names, known_networks, parts, sections
 from .names import find_data, find_model, find_objective, forget_file, look_here_as_well
 from .safe_yaml import read_yaml
 from .stored import checked
@@ -127,7 +129,8 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
         os.environ["PYROVAE_DATA"] = str(config.data_root)
     made = _instantiate(parser, config)
     makers = _makers({section: {"name": config[section]["name"]} for section in SECTIONS})
-    data = makers["data"](**_arguments(made, "data"))
+    with _as_sentence("data", config.data.name):
+        data = makers["data"](**_arguments(made, "data"))
     if not isinstance(data, Dataset):
         raise ConfigError(
             f"--data {config.data.name} gave a {type(data).__name__}; it must be a function that "
@@ -144,7 +147,14 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
     pair = _pair(config, made, data.shape)
     if config.labels or (isinstance(pair, Family) and pair.takes_labels):
         data = data.labelled()
-    return Setup(data, pair, makers["objective"](**_arguments(made, "objective")))
+    with _as_sentence("objective", config.objective.name):
+        objective = makers["objective"](**_arguments(made, "objective"))
+    if not isinstance(objective, ELBO):
+        raise ConfigError(
+            f"--objective {config.objective.name} gave a {type(objective).__name__}; it must be a "
+            "class of pyro.infer.ELBO, or a function that gives such an object"
+        )
+    return Setup(data, pair, objective)
 
 
 def build_pair(parser: Parser, config: Namespace, data_shape: Sequence[int]) -> Any:  # noqa: ANN401
@@ -161,7 +171,8 @@ def _pair(config: Namespace, made: Namespace, data_shape: Sequence[int]) -> Any:
     pair: Any = find_model(config.model.name)
     if not inspect.ismodule(pair):
         shape: Any = {name: tuple(data_shape) for name in supplied(pair)}
-        pair = pair(**shape, **_arguments(made, "model"))
+        with _as_sentence("model", config.model.name):
+            pair = pair(**shape, **_arguments(made, "model"))
     for program in ("model", "guide"):
         if not callable(getattr(pair, program, None)):
             raise ConfigError(
@@ -169,6 +180,22 @@ def _pair(config: Namespace, made: Namespace, data_shape: Sequence[int]) -> Any:
                 "a `guide`: methods of a class, or functions in a file"
             )
     return pair
+
+
+@contextmanager
+def _as_sentence(section: str, name: str) -> Iterator[None]:
+    """Say in a sentence why a part of the library cannot be built: sizes that no memory holds."""
+    try:
+        yield
+    except PyrovaeError:
+        raise
+    except (RuntimeError, MemoryError, OverflowError, TypeError, ValueError) as error:
+        if name not in sections()[section]:
+            raise  # one's own code, whose error is seen as it is
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise ConfigError(
+            f"--{section} {name} cannot be built ({lines[0]}); correct its options"
+        ) from error
 
 
 def _instantiate(parser: Parser, config: Namespace) -> Namespace:

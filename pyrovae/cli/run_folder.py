@@ -1,5 +1,6 @@
 """A run folder: its configuration, its checkpoints, and the pair they belong to."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -130,11 +131,12 @@ def check_links(run: Path) -> None:
     Raises:
         ConfigError: It holds a link that leads out of it.
     """
-    home = run.resolve()
+    home = Path(os.path.realpath(run))
     for path in sorted(run.iterdir()):
-        if path.is_symlink() and home not in path.resolve().parents:
+        target = Path(os.path.realpath(path))  # `resolve` raises where links go in a circle
+        if path.is_symlink() and home not in target.parents:
             raise ConfigError(
-                f"{path} is a link to {path.resolve()}, outside of the run folder, and what is "
+                f"{path} is a link to {target}, outside of the run folder, and what is "
                 "written under that name would land there; put the file itself in its place"
             )
 

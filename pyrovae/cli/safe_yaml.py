@@ -10,7 +10,7 @@ from ..errors import ConfigError
 
 MAX_BYTES = 2**18
 MAX_DEPTH = 30
-MAX_VALUES = 20_000
+MAX_VALUES = 10_000
 _MAX_NUMBER = 100  # letters of one; converting more takes time that grows with their square
 _PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
 _TEXT = "tag:yaml.org,2002:str"
@@ -63,10 +63,13 @@ class _Loader(yaml.SafeLoader):
 
     def __init__(self, content: str, name: str) -> None:
         super().__init__(content)
-        self._name, self._depth = name, 0
+        self._name, self._depth, self._values = name, 0, 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:  # noqa: ANN401
         self._depth += 1
+        self._values += 1
+        if self._values > 2 * MAX_VALUES:  # names of options are counted here as well
+            raise self._refusal(self.peek_event(), f"it holds more than {MAX_VALUES} values")
         if self._depth > MAX_DEPTH:
             raise self._too_deep()
         node = super().compose_node(parent, index)

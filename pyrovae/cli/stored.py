@@ -158,8 +158,8 @@ class _Check:
         if set(spec) - {"class_path", "init_args"} or not isinstance(given, dict | None):
             raise self.refusal(place, "takes a `class_path` and `init_args`, and nothing else")
         given = given or {}
-        is_own = place in self.said and self.is_again(place, spec)
-        if stored not in parts() and not is_own:
+        is_own = stored not in parts()
+        if is_own and not (place in self.said and self.is_again(place, spec)):
             raise self.unknown(place, stored, fitting(kinds))
         path, cls = (stored, own_class(stored, f"--{place}")) if is_own else parts()[stored]
         fits = [kind for kind in kinds if kind.base in cls.__mro__]
@@ -217,6 +217,6 @@ def _binds(cls: type, kind: Kind, given: Mapping[str, Any]) -> bool:
     """Whether a class can be built of the arguments given and those it will be called with."""
     try:
         inspect.signature(cls).bind(*[None] * (kind.called_with or 0), **given)
-    except TypeError:
+    except (TypeError, ValueError):  # a ValueError where a class does not say what it takes
         return False
     return True

@@ -152,7 +152,9 @@ def test_what_an_own_class_takes_is_data_as_well(own, capsys):
     path.write_text(path.read_text().replace("width: 3", "width: {class_path: own_code.Prior}"))
     assert "model.encoder.width takes no class" in refused(capsys, "sample", "r", *encoder)
     path.write_text(path.read_text().replace("width:", "depth:"))
-    assert "the arguments depth, gate, of which it cannot be built" in refused(capsys, "sample", "r", *encoder)
+    assert "the arguments depth, gate, of which it cannot be built" in refused(
+        capsys, "sample", "r", *encoder
+    )
 
 
 def test_a_configuration_of_ones_own_names_what_is_own_on_the_command_line(own, capsys):
