@@ -1,7 +1,9 @@
 """The `pyrovae` command."""
 
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from .. import __version__
 from ..errors import PyrovaeError
@@ -23,6 +25,8 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], None], str]] = {
     "disentangle": (run_disentangle, "compare the latents of a trained run with known factors"),
 }
 
+_SAFE = "PYTHONSAFEPATH"
+
 _USAGE = (
     "usage: pyrovae COMMAND [options]\n\n"
     "Variational autoencoders as Pyro programs.\n\n"
@@ -40,6 +44,11 @@ def main(words: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(__version__)
         return 0
+    with _children_import_nothing_from_here():
+        return _run(words)
+
+
+def _run(words: Sequence[str]) -> int:
     try:
         if words[0] not in COMMANDS:
             known = ", ".join(COMMANDS)
@@ -57,6 +66,24 @@ def main(words: Sequence[str] | None = None) -> int:
         print("\ninterrupted; `--resume` continues from the last checkpoint", file=sys.stderr)
         return 130
     return 0
+
+
+@contextmanager
+def _children_import_nothing_from_here() -> Iterator[None]:
+    """Keep Python from looking into the working folder first in the processes that are started.
+
+    jsonargparse starts one for type stubs that imports json, and would import a `json.py` that
+    lies where a stranger's run was unpacked.
+    """
+    before = os.environ.get(_SAFE)
+    os.environ[_SAFE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE]
+        else:
+            os.environ[_SAFE] = before
 
 
 def _one_line(message: str) -> str:

@@ -1,6 +1,8 @@
 """Run folders and configurations that a stranger wrote: nothing of theirs is run or imported."""
 
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -336,3 +338,21 @@ def test_messages_say_what_to_add(trap, capsys):
     error = refused(capsys, "sample", "run")
     assert "model.likelihood names 'pyrovae.nn.MLP', which is no Likelihood" in error
     assert "Bernoulli, Binomial, Categorical" in error
+
+
+def test_processes_that_are_started_import_nothing_from_the_working_folder(tmp_path):
+    marker = tmp_path / "EXECUTED"
+    for name in ("json", "sitecustomize", "typing"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'w')\n")
+    script = "import sys; from pyrovae.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = ["fit", "--model", "LadderVAE", "--model.latent_dims", "[2,2]", "--epochs", "no"]
+    done = subprocess.run(  # as the installed command: without the working folder on the path
+        [sys.executable, "-P", "-c", script, *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 2 and "epochs" in done.stderr, done.stderr
+    assert not marker.exists()
