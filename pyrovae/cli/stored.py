@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from argparse import Action
 from collections.abc import Callable, Mapping
 from shlex import quote
 from typing import Any
@@ -23,7 +24,7 @@ def checked(
     content: Mapping[str, Any],
     *,
     name: str,
-    options: Mapping[str, Any],
+    options: Mapping[str, Action],
     find: Mapping[str, Callable[[str], Any]],
     defaults: Mapping[str, str],
     said: Said,
@@ -37,7 +38,7 @@ def checked(
     Args:
         content: What `read_yaml` found.
         name: What the messages of errors call the file.
-        options: Names of the options beside the sections.
+        options: The options beside the sections, by name.
         find: By section, what finds the function or class of a name on the command line.
         defaults: By section, what it is where none is named.
         said: Words of the command line.
@@ -58,7 +59,7 @@ class _Check:
     def all(
         self,
         content: Mapping[str, Any],
-        options: Mapping[str, Any],
+        options: Mapping[str, Action],
         find: Mapping[str, Callable[[str], Any]],
         defaults: Mapping[str, str],
     ) -> dict[str, Any]:
@@ -71,14 +72,16 @@ class _Check:
             elif option not in options:
                 raise self.refusal(option, "is no option of `pyrovae fit`")
             else:
-                found[option] = self.plain(option, value)
+                found[option] = self.plain(option, value, options[option])
         return found
 
-    def plain(self, option: str, value: Any) -> Any:  # noqa: ANN401
+    def plain(self, option: str, value: Any, action: Action) -> Any:  # noqa: ANN401
         """A value of an option that is no class: a number, a text, or a list of them."""
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, list | dict):
                 raise self.refusal(option, "takes one plain value or a list of them")
+        if action.nargs == 0 and not isinstance(value, bool):
+            raise self.refusal(option, "is true or false")
         return value
 
     def section(
@@ -146,8 +149,11 @@ class _Check:
         if asked.kinds:
             return self.part(place, {"class_path": value}, asked.kinds)
         is_inert = not re.search(r"[{\[:]", value)  # else it may be read as YAML once more
-        if not (is_inert and (asked.is_open or asked.is_text)):
-            raise self.refusal(place, f"holds {shown(value)}, which is no plain text")
+        if not (is_inert and asked.is_text):
+            raise self.refusal(
+                place, f"holds the text {shown(value)}, where none is asked for; if it is right, "
+                f"say it on the command line: --{place} {quote(cut(value))}",
+            )  # fmt: skip
         return value
 
     def part(self, place: str, spec: dict[str, Any], kinds: list[Kind]) -> dict[str, Any]:

@@ -188,6 +188,7 @@ NESTED = {
         "objective": {"name": "Trace_ELBO", "jit_options": "{class_path: planted.Encoder}"}},
     "letters in code": {"objective": {
         "name": "Trace_ELBO", "jit_options": '{"class\\u005fpath": planted.Encoder}'}},
+    "a text for a number": {"objective": {"name": "Trace_ELBO", "num_particles": "planted.run"}},
     "a class for a tensor": {"objective": {"name": "Beta", "beta": cls("planted.Encoder")}},
     "a name for a tensor": {"objective": {"name": "Beta", "beta": "planted.make"}},
     "a name in a mapping": {"objective": {"name": "Beta", "beta": {"z": "planted.make"}}},
@@ -217,6 +218,7 @@ OPTIONS = {
     "YAML for a list": {"only": ["{class_path: planted.Encoder}"], "latent_dim": 1},
     "a class in a list": {"only": [cls("planted.Encoder")]},
     "a class for a rate": {"lr": cls("planted.Encoder")},
+    "a text for a switch": {"tensorboard": "planted.run"},
     "help": {"help": True},
     "another run folder": {"run": "elsewhere"},
     "to overwrite": {"overwrite": True},
