@@ -122,13 +122,17 @@ class Particles:
     @property
     def log_global(self) -> Tensor | float:
         """log p - log q of the global sites, each with its own scale: a scalar, nats."""
-        ours, theirs = self.global_model_sites.values(), self.global_guide_sites.values()
-        total: Tensor | float = 0.0
-        for site in ours:
-            total = total + site.scaled().log_prob.sum()
-        for site in theirs:
-            total = total - site.scaled().log_prob.sum()
-        return total
+        return self.log_global_prior - self.log_global_q
+
+    @property
+    def log_global_prior(self) -> Tensor | float:
+        """log p of the global sites, scaled: a scalar, nats."""
+        return _scaled_sum(self.global_model_sites)
+
+    @property
+    def log_global_q(self) -> Tensor | float:
+        """log q of the global sites, scaled: a scalar, nats."""
+        return _scaled_sum(self.global_guide_sites)
 
     @property
     def total_penalty(self) -> Tensor | float:
@@ -218,6 +222,13 @@ def assemble(
     )
 
 
+def _scaled_sum(sites: Mapping[str, Site]) -> Tensor | float:
+    total: Tensor | float = 0.0
+    for site in sites.values():
+        total = total + site.scaled().log_prob.sum()
+    return total
+
+
 def with_scales(p: Particles, use: ScaleUse) -> Particles:
     """Particles whose scales are used as `draw` says.
 
@@ -266,7 +277,8 @@ def with_guide(p: Particles, recordings: list[Recording]) -> Particles:
         n: _site(n, [t[n] for t in sites], s.layout).scaled(s.is_scaled)
         for n, s in p.guide_sites.items()
     }
-    return replace(p, guide_sites=again)
+    once = {n: _site(n, [sites[0][n]], s.layout) for n, s in p.global_guide_sites.items()}
+    return replace(p, guide_sites=again, global_guide_sites=once)
 
 
 def _site(name: str, messages: list[dict[str, Any]], layout: Layout) -> Site:

@@ -41,12 +41,17 @@ class Paths:
         again = [partial(_scored_afresh, part) for part in self._parts]
         return joined([recomputed(run) for run in again])
 
-    def along(self, total: Tensor) -> Tensor:
+    def along(self, total: Tensor, *, of_all_data: bool = False) -> Tensor:
         """Zero, with the gradient of a scalar along the latents alone.
 
         Whatever else the scalar depends on, declared to Pyro or not, gets none of it.
+
+        Args:
+            total: The scalar.
+            of_all_data: Along the global latents, and not along those of each datum.
         """
-        aliases = [alias for part in self._parts for _, _, alias in part.aliases()]
+        parts = self._parts[:1] if of_all_data else self._parts
+        aliases = [alias for part in parts for _, _, alias in part.aliases(of_all_data)]
         zero = torch.zeros_like(total)
         if not aliases or not total.requires_grad:
             return zero
@@ -129,13 +134,16 @@ class _Part:
         count = self.particles.num_particles
         again = self.pair.record_guide(count, self.particle_dim, self.traces)
         p = with_guide(self.particles, again)
-        _ = p.log_q  # the networks of conditional distributions may run no sooner than this
+        # The networks of conditional distributions may run no sooner than this.
+        _ = p.log_q, p.log_global
         return p
 
-    def aliases(self) -> Iterator[tuple[int, Site, Tensor]]:
+    def aliases(self, of_all_data: bool = False) -> Iterator[tuple[int, Site, Tensor]]:
         """Number of the trace, site and tensor, of those through which a gradient can pass."""
-        for index, trace in enumerate(self.traces):
-            for name, site in self.particles.guide_sites.items():
+        p = self.particles
+        sites = p.global_guide_sites if of_all_data else p.guide_sites
+        for index, trace in enumerate(self.traces[:1] if of_all_data else self.traces):
+            for name, site in sites.items():
                 if not site.is_observed:
                     for alias in _with_soft(cast(Tensor, trace.nodes[name]["value"])):
                         if alias.requires_grad:

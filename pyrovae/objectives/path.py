@@ -41,11 +41,6 @@ class PathELBO(ParticleELBO, ABC):
     _can_rescore = True  # the known pair
     _has_warned = False
 
-    @property
-    def takes_global_latents(self) -> bool:
-        """The weights of a datum say nothing of the path of a latent of all data."""
-        return False
-
     @abstractmethod
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
         """(w, h) [K, B]: what each particle weighs for the model's parameters and on its path."""
@@ -53,7 +48,7 @@ class PathELBO(ParticleELBO, ABC):
     def plain_loss(self, paths: Paths) -> Tensor:
         """Scalar loss with the gradient to follow where the guide cannot be scored again."""
         p = paths.particles
-        return -(p.scale * self.bound(p)).sum()
+        return -(p.scale * self.bound(p)).sum() - p.log_global
 
     def differentiable_loss(
         self,
@@ -159,12 +154,26 @@ def weighted_loss(paths: Paths, p: Particles, value: Tensor, w: Tensor, h: Tenso
     terms = _weigh(share, p.log_lik + p.log_prior)
     if p is paths.particles:
         terms = terms - _weigh(h, p.log_q)
-        path_only = torch.zeros_like(value).sum()
+        path_only = -p.log_global + torch.zeros_like(value).sum()
     else:
         path_only = paths.along((p.scale * _weigh(share, p.log_q)).sum())
+        if p.has_global_sites:
+            path_only = path_only + _global_loss(paths, p)
     if h is not w:  # last: from here on the gradient that reaches the latents is multiplied
         paths.weigh(h / share.clamp_min(torch.finfo(w.dtype).tiny))
     return path_only - (p.scale * (value + terms - terms.detach())).sum()
+
+
+def _global_loss(paths: Paths, p: Particles) -> Tensor:
+    """Minus log p - log q of the global latents, without the score of the guide.
+
+    To q(z|x, u) of a datum the global u is a parameter, whose score is left out as well. Its mean
+    over the particles has expectation zero, and counts, so that at the exact posterior, where all
+    weights are equal, u has a gradient without noise.
+    """
+    log_q = torch.as_tensor(p.log_global_q)
+    of_data = (p.scale * p.log_q.mean(0)).sum()
+    return paths.along(log_q + of_data, of_all_data=True) + log_q.detach() - p.log_global_prior
 
 
 def _weigh(share: Tensor, log_prob: Tensor) -> Tensor:  # [K, B] -> [B]
