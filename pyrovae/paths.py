@@ -48,14 +48,17 @@ class Paths:
 
         Args:
             total: The scalar.
-            of_all_data: Along the global latents, and not along those of each datum.
+            of_all_data: Along the global latents, and not along those of each datum, whose turn
+                comes after.
         """
         parts = self._parts[:1] if of_all_data else self._parts
         aliases = [alias for part in parts for _, _, alias in part.aliases(of_all_data)]
         zero = torch.zeros_like(total)
         if not aliases or not total.requires_grad:
             return zero
-        gradients = torch.autograd.grad(total, aliases, allow_unused=True)
+        gradients = torch.autograd.grad(
+            total, aliases, allow_unused=True, retain_graph=of_all_data
+        )
         pairs = [(a, g) for a, g in zip(aliases, gradients, strict=True) if g is not None]
         return sum((((alias - alias.detach()) * g).sum() for alias, g in pairs), start=zero)
 

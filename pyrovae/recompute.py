@@ -1,9 +1,9 @@
 """Runs whose intermediate tensors are dropped, and made again where a gradient needs them."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import pyro
 import torch
@@ -51,22 +51,25 @@ def in_chunks(
 
 
 def _contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """Of the run, and of its repetition."""
-    return nullcontext(), _as_now()
+    """Of the run, and of its repetitions."""
+    return nullcontext(), _AsNow()
 
 
-def _as_now() -> AbstractContextManager[None]:
-    """A context, to be entered later, with the random streams and settings of this moment."""
-    streams = pyro.util.get_rng_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    validates = is_validation_enabled()
+class _AsNow(AbstractContextManager[None]):
+    """A context, to be entered later and perhaps again, with the streams of this moment."""
 
-    @contextmanager
-    def context() -> Iterator[None]:
-        with undisturbed(), pyro.validation_enabled(validates):
-            pyro.util.set_rng_state(streams)
-            if devices:
-                torch.cuda.set_rng_state_all(devices)
-            yield
+    def __init__(self) -> None:
+        self._streams = pyro.util.get_rng_state()
+        self._devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        self._validates = is_validation_enabled()
+        self._stack = ExitStack()
 
-    return context()
+    def __enter__(self) -> None:
+        self._stack.enter_context(undisturbed())
+        self._stack.enter_context(pyro.validation_enabled(self._validates))
+        pyro.util.set_rng_state(self._streams)
+        if self._devices:
+            torch.cuda.set_rng_state_all(self._devices)
+
+    def __exit__(self, *error: Any) -> None:  # noqa: ANN401
+        self._stack.close()

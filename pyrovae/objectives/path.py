@@ -156,9 +156,8 @@ def weighted_loss(paths: Paths, p: Particles, value: Tensor, w: Tensor, h: Tenso
         terms = terms - _weigh(h, p.log_q)
         path_only = -p.log_global + torch.zeros_like(value).sum()
     else:
-        path_only = paths.along((p.scale * _weigh(share, p.log_q)).sum())
-        if p.has_global_sites:
-            path_only = path_only + _global_loss(paths, p)
+        of_all_data = _global_loss(paths, p) if p.has_global_sites else 0.0
+        path_only = of_all_data + paths.along((p.scale * _weigh(share, p.log_q)).sum())
     if h is not w:  # last: from here on the gradient that reaches the latents is multiplied
         paths.weigh(h / share.clamp_min(torch.finfo(w.dtype).tiny))
     return path_only - (p.scale * (value + terms - terms.detach())).sum()
