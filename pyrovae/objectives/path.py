@@ -120,17 +120,20 @@ def paths_of(
     **kwargs: Any,  # noqa: ANN401
 ) -> Paths:
     """Particles as the objective draws them, on aliases."""
-    return draw_paths(
+    depth = objective._nesting(model, guide, args, kwargs)
+    paths = draw_paths(
         model,
         guide,
         *args,
         num_particles=objective.num_particles,
-        vectorize_particles=objective.vectorize_particles,
+        vectorize_particles=objective._one_pass,
         batch_plate=objective.batch_plate,
-        max_plate_nesting=objective._nesting(model, guide, args, kwargs),
+        max_plate_nesting=depth,
         chunk=objective.particle_chunk,
         **kwargs,
     )
+    objective._remember(paths.particles)
+    return paths
 
 
 def weighted_loss(paths: Paths, p: Particles, value: Tensor, w: Tensor, h: Tensor) -> Tensor:
