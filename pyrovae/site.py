@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, cast
 
 import torch
+from pyro.distributions import Unit
 from pyro.distributions.util import scale_and_mask
 from pyro.infer.util import is_validation_enabled
 from pyro.util import check_site_shape
@@ -47,11 +48,16 @@ class Site:
 
     @property
     def kind(self) -> str:
-        """Name of the distribution's class, under what only reshapes or masks it."""
+        """Name of the distribution's class, under what only reshapes or masks it.
+
+        "pyro.factor" where there is none, but a factor.
+        """
         fn = self.distributions[0]
+        if isinstance(fn, _Outline):
+            return fn.kind
         while type(fn).__name__ in ("Independent", "MaskedDistribution", "ExpandedDistribution"):
             fn = fn.base_dist
-        return type(fn).__name__
+        return "pyro.factor" if isinstance(fn, Unit) else type(fn).__name__
 
     @cached_property
     def value(self) -> Tensor:
@@ -87,8 +93,9 @@ class Site:
         log_prob = self.log_prob
         other = self
         if self.is_observed:
-            outlines = tuple(_Outline(fn.has_rsample, fn.event_dim) for fn in self.distributions)
-            other = replace(self, distributions=outlines, _messages=())
+            kind = self.kind
+            fns = (_Outline(fn.has_rsample, fn.event_dim, kind) for fn in self.distributions)
+            other = replace(self, distributions=tuple(fns), _messages=())
         vars(other)["log_prob"] = log_prob  # where the cached property keeps it
         return other
 
@@ -180,3 +187,4 @@ class _Outline:
 
     has_rsample: bool
     event_dim: int
+    kind: str

@@ -102,14 +102,22 @@ class PathELBO(ParticleELBO, ABC):
 
     def _demand_samplers(self, p: Particles) -> None:
         for site in p.guide_sites.values():
-            if not site.has_rsample and (site.is_auxiliary or not site.is_observed):
+            if site.has_rsample or (site.is_observed and not site.is_auxiliary):
+                continue
+            if site.kind == "pyro.factor":
                 raise ReparamError(
-                    f"site '{site.name}' ({site.kind}) has no reparameterised sampler, which "
-                    f"{self} needs; use objectives.VIMCO, objectives.REINFORCE or objectives.RWS "
-                    "(objectives.ELBO and objectives.IWAE follow its score too), relax it "
-                    "(RelaxedOneHotCategorical and the like), or enumerate it with "
-                    "pyro.infer.TraceEnum_ELBO"
+                    f"`pyro.factor('{site.name}', ..., has_rsample=False)` of the guide says that "
+                    f"no gradient runs through what it was computed from, which {self} needs; "
+                    "pass has_rsample=True where that is data, parameters and reparameterised "
+                    "latents, or use objectives.ELBO, objectives.IWAE or objectives.VIMCO"
                 )
+            raise ReparamError(
+                f"site '{site.name}' ({site.kind}) has no reparameterised sampler, which {self} "
+                "needs; use objectives.VIMCO, objectives.REINFORCE or objectives.RWS "
+                "(objectives.ELBO and objectives.IWAE follow its score too), relax it "
+                "(RelaxedOneHotCategorical and the like), or enumerate it with "
+                "pyro.infer.TraceEnum_ELBO"
+            )
 
 
 def paths_of(

@@ -61,7 +61,9 @@ class _Stratified(ParticleELBO):
         kwargs: dict[str, Any],
     ) -> Particles:
         if self.particle_chunk or not self._one_pass:
-            return super()._draw(depth, model, guide, args, kwargs)
+            p = super()._draw(depth, model, guide, args, kwargs)
+            self.log_shares(p)  # refuses them where there are strata
+            return p
         with stratified(self.num_particles):
             return super()._draw(depth, model, guide, args, kwargs)
 
