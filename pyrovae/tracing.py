@@ -77,6 +77,8 @@ class Pair:
         own = _OwnParameters(strict=not pyro.settings.get("module_local_params"))
         guide_trace = self._run(self.guide, num_particles, depth, replay, own)
         seen = guide_trace if alias is None else alias(guide_trace)
+        if replay is not None:
+            seen = _with_subsamples(seen, replay)
         model_trace = Trace()
         try:
             return guide_trace, self._run(
@@ -424,6 +426,21 @@ def _is_transformed(fn: Any) -> bool:  # noqa: ANN401
             return False
         fn = fn.base_dist
     return True
+
+
+def _with_subsamples(trace: Trace, other: Trace) -> Trace:
+    """The trace, with the subsamples of another one that it lacks."""
+    lacking = {
+        name: node
+        for name, node in other.nodes.items()
+        if name not in trace and node["type"] == "sample" and site_is_subsample(node)
+    }
+    if not lacking:
+        return trace
+    whole = trace.copy()
+    for name, node in lacking.items():
+        whole.add_node(name, **node.copy())
+    return whole
 
 
 def _nesting_of(traces: tuple[Trace, Trace]) -> int:
