@@ -20,9 +20,6 @@ from . import weights
 from .pairs import STRUCTURES
 
 K = 3
-SINGLY = {"cvae", "prodlda"}
-"""Those whose networks cannot take the particle axis."""
-
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pyrovae.errors.ParticleAxisWarning"),
     pytest.mark.filterwarnings("ignore:.*enumerat:UserWarning:pyro"),
@@ -133,13 +130,13 @@ class TestObjectives:
         if refusal is not None:
             refuses(refusal, lambda: self.found(name, cls, 3, gradient=True, **how))
             return
-        expected = self.expected(name, 3, many and name not in SINGLY)[which]
+        expected = self.expected(name, 3, many and not structure.one_by_one)[which]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             found = self.found(name, cls, 3, **how)
         torch.testing.assert_close(found, expected.detach(), rtol=1e-4, atol=1e-4)
         noted = any(issubclass(w.category, ParticleAxisWarning) for w in caught)
-        assert noted == (many and name in SINGLY)
+        assert noted == (many and structure.one_by_one)
         assert self.found(name, cls, 3, gradient=True, **how).isfinite()
 
     def test_an_elbo_needs_no_plate_over_data(self, name):

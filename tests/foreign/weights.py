@@ -73,13 +73,10 @@ def _side(trace, plate, particle_dim):
         score = scale_and_mask(node["unscaled_log_prob"], 1.0, node["mask"])
         dims = {f.name: f.dim for f in node["cond_indep_stack"]}
         kept = [particle_dim, dims[plate] if plate else None]
-        # Every kept axis to the front, all others summed.
         rank = max([score.dim(), *(-d for d in kept if d is not None)])
         score = score.reshape((1,) * (rank - score.dim()) + score.shape)
-        order = [score.movedim(kept[0], 0) if kept[0] is not None else score.unsqueeze(0)][0]
-        if kept[1] is None:
-            total = total + order.flatten(1).sum(1, keepdim=True)
-        else:
-            other = order.movedim(kept[1], 1)
-            total = total + other.flatten(2).sum(2)
+        # Kept axes to the front: the particles lie left of all others, so that these stay.
+        score = score.unsqueeze(0) if kept[0] is None else score.movedim(kept[0], 0)
+        score = score.unsqueeze(1) if kept[1] is None else score.movedim(kept[1], 1)
+        total = total + score.reshape(*score.shape[:2], -1).sum(-1)
     return total

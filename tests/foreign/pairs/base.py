@@ -38,7 +38,7 @@ class Structure:
         joint: Whether `batch_plate=None` is to be given to objectives of importance weights.
         fits: Data that `fit` takes of it, all rows of equal number; None: it is not tried.
         compiles: Whether its step can be captured.
-        per_row: Whether it takes a part of its rows.
+        one_by_one: Whether its networks cannot take the particle axis.
     """
 
     build: Callable[[], Pair]
@@ -51,6 +51,7 @@ class Structure:
     joint: bool = False
     fits: Callable[[Pair], tuple[Tensor, ...]] | None = None
     compiles: bool = True
+    one_by_one: bool = False
 
     def make(self) -> Pair:
         torch.manual_seed(11)

@@ -12,7 +12,7 @@ from pyro.nn import PyroModule, PyroSample
 from torch import nn
 from torch.nn import functional
 
-from pyrovae.errors import PlateError, ScaleError, SiteError
+from pyrovae.errors import ConfigError, ReparamError, ScaleError, SiteError
 
 from .base import Pair, Structure, rows
 
@@ -39,6 +39,20 @@ class Regression(PyroModule):
 
 def _regression(guide, size):
     model = Regression(size)
+    return Pair(model, guide(model), (X, Y))
+
+
+def _written_out(guide, size):
+    """The same without modules, as functions are written."""
+
+    def model(x, y):
+        weight = pyro.sample("weight", dist.Normal(torch.zeros(P), 1.0).to_event(1))
+        bias = pyro.sample("bias", dist.Normal(0.0, 10.0))
+        sigma = pyro.sample("sigma", dist.LogNormal(0.0, 1.0))
+        with pyro.plate("data", x.shape[0], subsample_size=size) as rows_:
+            mean = (x[rows_] * weight).sum(-1) + bias
+            pyro.sample("obs", dist.Normal(mean, sigma), obs=y[rows_])
+
     return Pair(model, guide(model), (X, Y))
 
 
@@ -147,9 +161,8 @@ def _all(pair):
 ENUM = partial(TraceEnum_ELBO, max_plate_nesting=1)
 SCALED = (ScaleError, "scale")
 SUMMED_OUT = (SiteError, "the model samples 'assignment', and the guide does not")
-GLOBAL = (PlateError, "plate")
-DRAWN = (Exception, "'assignment'")
-CANNOT_SCORE = (Exception, "")
+DRAWN = (ReparamError, "'assignment'")
+POINT = (ConfigError, "point mass")
 
 AUTOGUIDES = {
     "AutoNormal": autoguide.AutoNormal,
@@ -170,10 +183,17 @@ def _regressions():
         for size in (None, 4):
             words = f"regression, {name}" + (", minibatches" if size else "")
             refused = SCALED if size else None
+            points = "AutoDelta" in name or "Laplace" in name
+            measured = POINT if points and not size else refused
             yield words, Structure(
-                partial(_regression, guide, size), Trace_ELBO, joint=True,
-                iwae=refused, dreg=refused, measured=refused,
+                partial(_regression, guide, size), Trace_ELBO, joint=True, compiles=False,
+                iwae=refused, dreg=refused, measured=measured, one_by_one=True,
             )  # fmt: skip
+            if name in ("AutoNormal", "AutoDiagonalNormal", "AutoMultivariateNormal"):
+                yield f"functions, {words}", Structure(
+                    partial(_written_out, guide, size), Trace_ELBO, joint=True,
+                    iwae=refused, dreg=refused, measured=refused,
+                )  # fmt: skip
 
 
 BAYESIAN = dict(_regressions()) | {

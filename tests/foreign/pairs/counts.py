@@ -123,8 +123,10 @@ def _lda(batch_size):
             pyro.sample("topic_words", dist.Dirichlet(words))
         pyro.module("predictor", predictor)
         with pyro.plate("documents", DOCS, batch_size) as ind:
-            counts = functional.one_hot(data[:, ind], V).sum(0).float()
-            pyro.sample("doc_topics", dist.Delta(predictor(counts), event_dim=1))
+            counts = torch.zeros(V, len(ind)).scatter_add(
+                0, data[:, ind], torch.ones(WORDS, len(ind))
+            )
+            pyro.sample("doc_topics", dist.Delta(predictor(counts.T), event_dim=1))
 
     return Pair(model, guide, (TEXT,))
 
@@ -159,7 +161,7 @@ COUNTS = {
     "scanvi, labelled, Trace_ELBO": Structure(
         partial(_scanvi, True, False), Trace_ELBO, "batch", dreg=FACTOR, compiles=False
     ),
-    "prodlda": Structure(_prodlda, TraceMeanField_ELBO, "documents", fits=_all, compiles=False),
+    "prodlda": Structure(_prodlda, TraceMeanField_ELBO, "documents", fits=_all, compiles=False, one_by_one=True),
     "lda": Structure(
         partial(_lda, None), lambda: TraceEnum_ELBO(max_plate_nesting=2),
         elbo=TOPIC, iwae=TOPIC, dreg=TOPIC, measured=TOPIC,

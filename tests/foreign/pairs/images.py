@@ -89,7 +89,7 @@ class Conditional(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.baseline = mlp(D, 4, D, out=nn.Sigmoid()).requires_grad_(False)
+        self.baseline = mlp(D, 4, D, out=nn.Sigmoid())
         self.prior_net, self.recognition_net = mlp(2 * D, 4, 2 * L), mlp(2 * D, 4, 2 * L)
         self.generation_net = mlp(L, 4, D, out=nn.Sigmoid())
 
@@ -157,5 +157,7 @@ IMAGES = {
         "data", dreg=DISCRETE, fits=_all,
     ),
     "ss_vae, auxiliary loss": Structure(_classified, Trace_ELBO, "data", fits=_all),
-    "cvae": Structure(_quadrant, Trace_ELBO, "data", fits=_all),
+    "cvae": Structure(
+        _quadrant, Trace_ELBO, "data", fits=_all, compiles=False, one_by_one=True
+    ),
 }  # fmt: skip
