@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pyro.distributions import Unit
 from torch import Tensor
 
-from .errors import PlateError, SiteError
-from .layout import Layout, batch_axis, common_scale, nesting
+from .errors import PlateError, ShapeError, SiteError
+from .layout import PARTICLE_PLATE, Layout, Scales, batch_axis, nesting, outside_plate
 from .site import JoinedSite, Site, is_enumerable
+
+ScaleUse = Literal["common", "own", "ignored"]
+"""What becomes of the scales of a pair's sites: see `pyrovae.draw`."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,12 @@ class Particles:
         guide_sites: Sample sites of the guide likewise.
         model_parameters: Unconstrained leaves that the model declared, by Pyro's name.
         guide_parameters: Likewise for the guide.
-        scale: Common factor of the whole pair (N/B of a subsampled plate, `poutine.scale`);
-            a number, a scalar tensor or one weight per datum [B]. No log-density here has it.
+        scales: What Pyro multiplies the sites by (N/B of a subsampled plate, `poutine.scale`).
         num_particles: K.
         batch_size: B; 1 for a joint bound.
+        global_model_sites: Sites of the model outside a plate over data that was named, drawn once
+            for all data and particles; no property here but `log_global` has them.
+        global_guide_sites: Likewise of the guide.
         penalties: What the guide adds to the loss, by name; no site of the pair: see
             `pyrovae.penalty`.
     """
@@ -43,10 +48,51 @@ class Particles:
     guide_sites: Mapping[str, Site]
     model_parameters: Mapping[str, Tensor]
     guide_parameters: Mapping[str, Tensor]
-    scale: float | Tensor
+    scales: Scales
     num_particles: int
     batch_size: int
     penalties: Mapping[str, Site] = field(default_factory=dict)
+    global_model_sites: Mapping[str, Site] = field(default_factory=dict)
+    global_guide_sites: Mapping[str, Site] = field(default_factory=dict)
+
+    @property
+    def scale(self) -> float | Tensor:
+        """Common factor of the whole pair: a number, a scalar tensor or one weight per datum [B].
+
+        No log-density here is multiplied by it, but where each has its own: see `scaled`.
+
+        Raises:
+            ScaleError: The sites are scaled unequally.
+        """
+        return self.scales.common
+
+    @property
+    def data_scale(self) -> float | Tensor:
+        """The scale of the observed sites, by which the loss of a batch grows with its data.
+
+        One where they have none in common.
+        """
+        observed = [site.scales[0] for site in self.model_sites.values() if site.is_observed]
+        return self.scales.common_of(observed)
+
+    def scaled(self) -> "Particles":
+        """The same particles, each log-density multiplied by its site's own scale.
+
+        The common factor is then one. Scales that are all one number stay outside.
+        """
+        if self.scales.is_one_number:
+            return self
+
+        def own(sites: Mapping[str, Site]) -> dict[str, Site]:
+            return {name: site.scaled() for name, site in sites.items()}
+
+        return replace(
+            self,
+            model_sites=own(self.model_sites),
+            guide_sites=own(self.guide_sites),
+            penalties=own(self.penalties),
+            scales=self.scales.none(),
+        )
 
     @cached_property
     def log_lik(self) -> Tensor:
@@ -73,6 +119,22 @@ class Particles:
         """Whether each of several particles was drawn in a pass of its own."""
         site = next(iter({**self.model_sites, **self.guide_sites}.values()))
         return self.num_particles > 1 and site.layout.particle_dim is None
+
+    @property
+    def has_global_sites(self) -> bool:
+        """Whether sites are drawn once for all data, so that no datum has a bound of its own."""
+        return bool(self.global_model_sites or self.global_guide_sites)
+
+    @property
+    def log_global(self) -> Tensor | float:
+        """log p - log q of the global sites, each with its own scale: a scalar, nats."""
+        ours, theirs = self.global_model_sites.values(), self.global_guide_sites.values()
+        total: Tensor | float = 0.0
+        for site in ours:
+            total = total + site.scaled().log_prob.sum()
+        for site in theirs:
+            total = total - site.scaled().log_prob.sum()
+        return total
 
     @property
     def total_penalty(self) -> Tensor | float:
@@ -122,35 +184,66 @@ def assemble(
     penalties = _penalties(guide_sites[0], model_sites[0])
     every = [("guide", n, s) for n, s in guide_sites[0].items()]
     every += [("model", n, s) for n, s in model_sites[0].items()]
-    batch_dim, batch_size = batch_axis(every, batch_plate)
+    shared = outside_plate(every, batch_plate)
+    local = [named for named in every if named[1] not in shared]
+    batch_dim, batch_size = batch_axis(local, batch_plate)
     rank = nesting(m for _, _, m in every) if particle_dim is None else -particle_dim
     if rank < nesting(m for _, _, m in every):
         raise PlateError(
             f"the plates of the pair occupy {nesting(m for _, _, m in every)} batch dims, and "
             f"max_plate_nesting leaves room for {rank - 1}; leave it out, or raise it"
         )
+    for name in guide_sites[0].keys() & model_sites[0].keys():
+        _check_shapes(name, model_sites[0][name]["fn"], guide_sites[0][name]["fn"], particle_dim)
     layout = Layout(particle_dim, batch_dim, rank, batch_size)
+    once = Layout(None, None, rank, 1)
     guide_recording, model_recording = recordings[0]
-    drawn = {n: _site(n, [t[n] for t in guide_sites], layout) for n in guide_sites[0]}
+    drawn, scored_by_model = (
+        {
+            n: _site(n, [traces[0][n]], once)
+            if n in shared
+            else _site(n, [t[n] for t in traces], layout)
+            for n in traces[0]
+        }
+        for traces in (guide_sites, model_sites)
+    )
     return Particles(
-        model_sites={n: _site(n, [t[n] for t in model_sites], layout) for n in model_sites[0]},
-        guide_sites={n: site for n, site in drawn.items() if n not in penalties},
+        model_sites={n: s for n, s in scored_by_model.items() if n not in shared},
+        guide_sites={n: s for n, s in drawn.items() if n not in shared and n not in penalties},
         model_parameters=model_recording.leaves,
         guide_parameters=guide_recording.leaves,
-        scale=common_scale(every, layout),
+        scales=Scales(local, layout),
         num_particles=num_particles,
         batch_size=batch_size,
         penalties={n: drawn[n] for n in penalties},
+        global_model_sites={n: s for n, s in scored_by_model.items() if n in shared},
+        global_guide_sites={n: s for n, s in drawn.items() if n in shared and n not in penalties},
     )
+
+
+def with_scales(p: Particles, use: ScaleUse) -> Particles:
+    """Particles whose scales are used as `draw` says.
+
+    Raises:
+        ScaleError: One scale is asked for, and there is none.
+    """
+    if use == "common":
+        _ = p.scale
+    return p.scaled() if use == "own" else p
 
 
 def scored(p: Particles) -> Particles:
     """The same particles, each site with its log-density and without what only gave it."""
+    apart = any(site.needs_score for site in p.guide_sites.values())
+
+    def of(sites: Mapping[str, Site]) -> dict[str, Site]:
+        return {name: site.scored(by_plates=apart) for name, site in sites.items()}
+
     return replace(
         p,
-        model_sites={name: site.scored() for name, site in p.model_sites.items()},
-        guide_sites={name: site.scored() for name, site in p.guide_sites.items()},
-        penalties={name: site.scored() for name, site in p.penalties.items()},
+        model_sites=of(p.model_sites),
+        guide_sites=of(p.guide_sites),
+        penalties=of(p.penalties),
     )
 
 
@@ -172,7 +265,10 @@ def joined(parts: list[Particles]) -> Particles:
 def with_guide(p: Particles, recordings: list[Recording]) -> Particles:
     """The same particles, with the guide as it was recorded anew at their values."""
     sites = [r.sites for r in recordings]
-    again = {n: _site(n, [t[n] for t in sites], s.layout) for n, s in p.guide_sites.items()}
+    again = {
+        n: _site(n, [t[n] for t in sites], s.layout).scaled(s.is_scaled)
+        for n, s in p.guide_sites.items()
+    }
     return replace(p, guide_sites=again)
 
 
@@ -187,6 +283,12 @@ def _site(name: str, messages: list[dict[str, Any]], layout: Layout) -> Site:
         layout=layout,
         _values=tuple(m["value"] for m in messages),
         masks=tuple(m["mask"] for m in messages),
+        scales=tuple(m["scale"] for m in messages),
+        plates={
+            frame.name: frame.dim
+            for frame in first["cond_indep_stack"]
+            if frame.dim is not None and frame.name != PARTICLE_PLATE
+        },
         _messages=tuple(messages),
     )
 
@@ -235,4 +337,28 @@ def check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> Non
             raise SiteError(
                 f"the guide samples '{name}', and the model does not; sample it in the model too, "
                 "or mark it infer={'is_auxiliary': True} in the guide"
+            )
+
+
+def _check_shapes(name: str, of_model: Any, of_guide: Any, particle_dim: int | None) -> None:  # noqa: ANN401
+    """A draw of the guide must be one of the model: else its density would broadcast.
+
+    Raises:
+        ShapeError: It is of another shape.
+    """
+    pair = (of_model, of_guide)
+    batch_shapes = [list(fn.batch_shape) for fn in pair]
+    if particle_dim is not None:  # a replayed site is not expanded over particles
+        batch_shapes = [
+            shape[particle_dim + 1 :] if particle_dim < -1 else [] for shape in batch_shapes
+        ]
+    rank = max(map(len, batch_shapes))  # dims of size one may be left out
+    batch_shapes = [[1] * (rank - len(shape)) + shape for shape in batch_shapes]
+    event_shapes = [list(fn.event_shape) for fn in pair]
+    for kind, (here, there) in (("event", event_shapes), ("batch", batch_shapes)):
+        if here != there:
+            raise ShapeError(
+                f"latent '{name}' has the {kind} shape {here} in the model and {there} in the "
+                "guide, so that a draw of the guide is none of the model; give both the same "
+                "size, the same `.to_event(n)` and the same plates"
             )

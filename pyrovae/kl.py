@@ -1,9 +1,11 @@
 """The KL terms of a pair, site by site: in closed form where that is right, else sampled."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
+from pyro.distributions import MaskedDistribution
+from pyro.distributions.util import scale_and_mask
 from torch import Tensor
 from torch.distributions import (
     Categorical,
@@ -17,6 +19,7 @@ from torch.distributions import (
 from .collapsed_categorical import CollapsedCategorical
 from .labelled_categorical import LabelledCategorical
 from .particles import Particles, draw
+from .site import Site
 from .tracing import Program, undisturbed
 
 
@@ -31,6 +34,15 @@ class SiteKL:
 
     value: Tensor
     route: str
+    _terms: tuple[tuple[Site, float, tuple[Tensor, ...] | None], ...] = field(repr=False)
+
+    def by_plates(self) -> Tensor:
+        """The same value, with all plates of the site kept [K, ..., B, ...]."""
+        total: Any = 0.0
+        for site, sign, per_trace in self._terms:
+            own = site.log_prob_by_plates if per_trace is None else site.by_plates(per_trace)
+            total = total + sign * own
+        return cast(Tensor, total)
 
 
 def site_kl(p: Particles, name: str, *, closed_form: bool = True) -> SiteKL:
@@ -46,16 +58,19 @@ def site_kl(p: Particles, name: str, *, closed_form: bool = True) -> SiteKL:
         if why is None and model_site is not None:
             try:
                 pairs = zip(guide_site.distributions, model_site.distributions, strict=True)
-                value = guide_site.collect([divergence(q, prior) for q, prior in pairs])
-                return SiteKL(value, "closed form")
+                parts = tuple(divergence(q, prior) for q, prior in pairs)
+                terms = ((guide_site, 1.0, parts),)
+                return SiteKL(guide_site.collect(parts), "closed form", terms)
             except NotImplementedError:
                 why = f"no closed form between {guide_site.kind} and {model_site.kind}"
     else:
         why = "asked for"
-    value = guide_site.log_prob
+    value, sampled = guide_site.log_prob, [(guide_site, 1.0, None)]
     if model_site is not None and not model_site.is_observed:
         value = value - model_site.log_prob
-    return SiteKL(value.expand(p.num_particles, p.batch_size), f"sampled: {why}")
+        sampled.append((model_site, -1.0, None))
+    value = value.expand(p.num_particles, p.batch_size)
+    return SiteKL(value, f"sampled: {why}", tuple(sampled))
 
 
 def kl_routes(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, str]:  # noqa: ANN401
@@ -68,7 +83,7 @@ def kl_routes(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict
         {'z': 'closed form'}
     """
     with undisturbed(), torch.no_grad():
-        p = draw(model, guide, *args, **kwargs)
+        p = draw(model, guide, *args, scales="ignored", **kwargs)
         return {name: site_kl(p, name).route for name in p.guide_sites}
 
 
@@ -79,11 +94,21 @@ def divergence(q: Distribution, prior: Distribution) -> Tensor:
     if isinstance(q, MultivariateNormal) and _is_diagonal_normal(prior):
         scale_tril = torch.diag_embed(prior.stddev)  # torch knows the pair of full normals only
         prior = MultivariateNormal(prior.mean, scale_tril=scale_tril, validate_args=False)
+    if isinstance(q, MaskedDistribution) and isinstance(prior, MaskedDistribution):
+        return _masked_divergence(q, prior)
     if isinstance(q, CollapsedCategorical):
         raise NotImplementedError("its draw counts in the densities of other sites")
     if isinstance(q, LabelledCategorical) and isinstance(prior, Categorical):
         return q.kl_divergence(prior)
     return kl_divergence(q, prior)
+
+
+def _masked_divergence(q: MaskedDistribution, prior: MaskedDistribution) -> Tensor:
+    """KL where both masks leave something; Pyro's gives a number where one leaves nothing."""
+    unmasked = divergence(q.base_dist, prior.base_dist)
+    for mask in (q._mask, prior._mask):
+        unmasked = scale_and_mask(unmasked, 1.0, mask)
+    return unmasked
 
 
 def _is_diagonal_normal(fn: Distribution) -> bool:

@@ -1,11 +1,10 @@
 """Where particles and data lie in the tensors of a pair: plates and scales."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from .errors import PlateError, ScaleError
@@ -34,6 +33,17 @@ class Layout:
         if self.batch_dim is None:
             reduced = reduced.unsqueeze(-1)
         return reduced if self.particle_dim is not None else reduced.unsqueeze(0)
+
+    def by_plates(self, log_prob: Tensor) -> Tensor:
+        """Keep all plates, with particles in front. [(K), ..., B, ...] -> [K, ..., B, ...]."""
+        full = log_prob.reshape((1,) * (self.rank - log_prob.dim()) + log_prob.shape)
+        return full if self.particle_dim is not None else full.unsqueeze(0)
+
+    def sum_plates(self, values: Tensor) -> Tensor:
+        """Sum what `by_plates` gave over all plates but that over data -> [K, B]."""
+        summed = [d for d in range(1 - values.dim(), 0) if d != self.batch_dim]
+        reduced = values.sum(summed) if summed else values
+        return reduced.unsqueeze(-1) if self.batch_dim is None else reduced
 
     def arrange(self, value: Tensor, event_dim: int) -> Tensor:
         """Bring particles and batch to the front. [(K), ..., B, ..., *event] -> [K, B, ...]."""
@@ -85,6 +95,27 @@ def nesting(messages: Iterable[dict[str, Any]]) -> int:
     return max(dims, default=0)
 
 
+def outside_plate(every: list[Named], plate: str | None) -> set[str]:
+    """Names of the sites outside a plate over data that is named, which are global.
+
+    Raises:
+        PlateError: A site is outside of it on one side and inside on the other.
+    """
+    if plate in (None, "auto"):
+        return set()
+    inside: set[str] = set()
+    outside: set[str] = set()
+    for _, name, site in every:
+        own = {frame.name for frame in site["cond_indep_stack"]}
+        (inside if plate in own else outside).add(name)
+    if both := sorted(inside & outside):
+        raise PlateError(
+            f"site '{both[0]}' is in plate '{plate}' on one side of the pair and outside of it on "
+            "the other; draw it in the same plates in model and guide"
+        )
+    return outside if inside else set()
+
+
 def batch_axis(every: list[Named], wanted: str | None) -> tuple[int | None, int]:
     """The plate over data: its dim and size."""
     if wanted is None:
@@ -97,8 +128,9 @@ def batch_axis(every: list[Named], wanted: str | None) -> tuple[int | None, int]
     ]
     common = set(stacks[0]).intersection(*stacks[1:])
     way_out = (
-        "; enclose every site of model and guide in one `pyro.plate` over data, or pass "
-        "batch_plate=None for one joint bound"
+        "; enclose every site of model and guide in one `pyro.plate` over data, pass "
+        "batch_plate=None for one joint bound, or name the plate over data by batch_plate= where "
+        "sites outside of it are to be drawn once for all data"
     )
     if wanted != "auto":
         common &= {wanted}
@@ -115,35 +147,111 @@ def batch_axis(every: list[Named], wanted: str | None) -> tuple[int | None, int]
             "it is not clear which one is over data; pass batch_plate='<its name>'"
         )
     plate = common.pop()
-    frame = stacks[0][plate]
-    for (side, name, _), stack in zip(every, stacks, strict=True):
-        other = stack[plate]
-        if other.dim is None:
+    frames = [stack[plate] for stack in stacks]
+    for (side, name, _), frame in zip(every, frames, strict=True):
+        if frame.dim is None:
             raise PlateError(
                 f"site '{name}' of the {side} is in the sequential plate '{plate}'; write it as "
                 "`with pyro.plate(...)`, one vectorised plate over data"
             )
-        if (other.dim, other.size, other.full_size) != (frame.dim, frame.size, frame.full_size):
+    # `pyro.plate("data")` states no size: it has as many data as its log-densities.
+    first = next((frame for frame in frames if frame.size >= 0), frames[0])
+    size = first.size if first.size >= 0 else _size_of_data(plate, every, frames)
+    for (side, name, site), frame in zip(every, frames, strict=True):
+        if frame.size < 0 and (own := _size_at(frame.dim, site)) != size:
             raise PlateError(
-                f"site '{name}' of the {side} is in plate '{plate}' of size {other.size} of "
-                f"{other.full_size} at dim {other.dim}, and site '{every[0][1]}' of size "
-                f"{frame.size} of {frame.full_size} at dim {frame.dim}; make the two plates equal"
+                f"site '{name}' of the {side} has {own} value where plate '{plate}', which "
+                f"states no size, holds {size} data; expand its distribution, or write "
+                f"`pyro.plate('{plate}', {size})`"
             )
-    return frame.dim, frame.size
+        sizes_agree = frame.size < 0 or (frame.size, frame.full_size) == (size, first.full_size)
+        if not sizes_agree or frame.dim != first.dim:
+            raise PlateError(
+                f"site '{name}' of the {side} is in plate '{plate}' of size {frame.size} of "
+                f"{frame.full_size} at dim {frame.dim}, and site '{every[0][1]}' of size "
+                f"{first.size} of {first.full_size} at dim {first.dim}; make the two plates equal"
+            )
+    return first.dim, size
+
+
+def _size_of_data(plate: str, every: list[Named], frames: Sequence[Any]) -> int:
+    """Data in a plate that states no size."""
+    sizes = {_size_at(f.dim, site) for (_, _, site), f in zip(every, frames, strict=True)} - {1}
+    if len(sizes) > 1:
+        raise PlateError(
+            f"plate '{plate}' states no size, and the log-densities of its sites have "
+            f"{' and '.join(map(str, sorted(sizes)))} entries there; make them equal, one for "
+            "each datum"
+        )
+    return sizes.pop() if sizes else 1
+
+
+def _size_at(dim: int, site: dict[str, Any]) -> int:
+    """Size of a site's log-density at a dim, found without scoring it."""
+    fn, value = site["fn"], site["value"]
+    shape = torch.broadcast_shapes(fn.batch_shape, value.shape[: value.dim() - fn.event_dim])
+    return shape[dim] if len(shape) >= -dim else 1
+
+
+class Scales:
+    """What Pyro multiplies the log-densities of a pair's sites by.
+
+    Scales that are tensors are compared only where one scale is needed: that reads them.
+    """
+
+    def __init__(self, every: Iterable[Named], layout: Layout) -> None:
+        self._every = [(side, name, {"scale": site["scale"]}) for side, name, site in every]
+        self._layout = layout
+        self._common: float | Tensor | None = None
+
+    @property
+    def common(self) -> float | Tensor:
+        """The one factor of the whole pair: a number, a scalar tensor or one weight per datum [B].
+
+        Raises:
+            ScaleError: The sites are scaled unequally.
+        """
+        if self._common is None:
+            self._common = common_scale(self._every, self._layout)
+        return self._common
+
+    @staticmethod
+    def common_of(scales: Sequence[float | Tensor]) -> float | Tensor:
+        """The one scale of some sites; one where there is none."""
+        first = scales[0] if scales else 1.0
+        alike = all(scale is first or _equal(scale, first) for scale in scales)
+        return first if alike else 1.0
+
+    def none(self) -> "Scales":
+        """Scales of one."""
+        return Scales((), self._layout)
+
+    @property
+    def is_one_number(self) -> bool:
+        """Whether all scales are the same number; tensors are not read, and none is."""
+        scales = [site["scale"] for _, _, site in self._every]
+        first = scales[0] if scales else 1.0
+        numbers = not any(isinstance(scale, Tensor) for scale in scales)
+        return numbers and all(_equal(scale, first) for scale in scales)
 
 
 def common_scale(every: list[Named], layout: Layout) -> float | Tensor:
-    """The one factor of the whole pair, which goes outside the log-mean-exp."""
+    """The one factor of the whole pair, which goes outside the log-mean-exp.
+
+    Raises:
+        ScaleError: The sites are scaled unequally, or by a tensor that is neither one number nor
+            one weight per datum.
+    """
     first = every[0][2]["scale"] if every else 1.0
-    if is_validation_enabled():
-        for side, name, site in every[1:]:
-            if not _equal(site["scale"], first):
-                raise ScaleError(
-                    f"site '{name}' of the {side} is scaled by {_show(site['scale'])}, and site "
-                    f"'{every[0][1]}' by {_show(first)}; a bound per datum needs one scale: "
-                    "subsample the same plate in model and guide, put `poutine.scale` around "
-                    "both, and weigh a KL with objectives.Beta"
-                )
+    for side, name, site in every[1:]:
+        if site["scale"] is not first and not _equal(site["scale"], first):
+            raise ScaleError(
+                f"site '{name}' of the {side} is scaled by {_show(site['scale'])}, and site "
+                f"'{every[0][1]}' by {_show(first)}; a bound per datum needs one scale: "
+                "subsample the same plate in model and guide, put `poutine.scale` around "
+                "both, and weigh a KL with objectives.Beta; or take a bound that is linear in "
+                "the log-densities, such as objectives.ELBO, which takes each site's own scale"
+            )
     if not isinstance(first, Tensor) or first.numel() == 1:
         return first.reshape(()) if isinstance(first, Tensor) else first
     full = first.reshape((1,) * (layout.rank - first.dim()) + first.shape)
@@ -156,6 +264,8 @@ def common_scale(every: list[Named], layout: Layout) -> float | Tensor:
 
 
 def _equal(a: float | Tensor, b: float | Tensor) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor) and 1 < a.numel() != b.numel() > 1:
+        return False
     if isinstance(a, Tensor) or isinstance(b, Tensor):
         return torch.allclose(torch.as_tensor(a).double(), torch.as_tensor(b).double(), 1e-6, 0.0)
     return abs(a - b) <= 1e-6 * abs(b)

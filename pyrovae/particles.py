@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .assembly import Particles, assemble, joined, scored
+from .assembly import Particles, ScaleUse, assemble, joined, scored, with_scales
 from .errors import PyrovaeError, SiteError
 from .layout import Layout, batch_axis, nesting
 from .particle_axis import FAILURES, first_line, note
@@ -36,6 +36,7 @@ def draw(
     max_plate_nesting: int | None = None,
     fixed_latents: bool = False,
     chunk: int | None = None,
+    scales: ScaleUse = "common",
     **kwargs: Any,  # noqa: ANN401
 ) -> Particles:
     """Draw K particles per datum from the guide and score them under model and guide.
@@ -49,8 +50,10 @@ def draw(
             subsample. So does True with a pair whose networks cannot take that axis, or compute
             something else with it, and a `ParticleAxisWarning` says so (`pyrovae.nn.OneBatchAxis`
             wraps such networks).
-        batch_plate: Name of the plate over data. "auto" finds the one plate that encloses every
-            site; None asks for one joint bound over all data (B = 1).
+        batch_plate: The plate over data. "auto" finds the one plate that encloses every site.
+            None asks for one joint bound over all data (B = 1). Its name allows sites outside of
+            it: they are drawn once for all data and particles, and kept apart
+            (`Particles.log_global`).
         max_plate_nesting: Number of batch dims that plates occupy, where it is known already.
             By default a pass without side effects finds it when K > 1, and another sees whether
             the pair can take the particle axis.
@@ -59,12 +62,17 @@ def draw(
             log-densities. What a gradient needs beside them is made again in the backward pass,
             so that memory does not grow with K; each is drawn twice. The model's distribution of
             the data is not kept.
+        scales: Of subsampled plates and `poutine.scale`. "common" asks for one scale of all sites,
+            `Particles.scale`, which no log-density has. "own" multiplies each log-density by the
+            scale of its site, which a sum of log-densities can bear and a weight cannot. "ignored"
+            leaves them out.
 
     Raises:
         PlateError: No plate, or more than one, encloses every site.
-        ScaleError: Two sites are scaled unequally.
+        ScaleError: Two sites are scaled unequally, and `scales` is "common".
         SiteError: Model and guide do not sample the same latents.
-        ShapeError: A site has batch dims left of the particle axis.
+        ShapeError: A latent has another shape in the guide than in the model, or a site has batch
+            dims left of the particle axis.
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -73,17 +81,18 @@ def draw(
         >>> draw(oracle.model, oracle.guide, x, num_particles=4).log_w.shape
         torch.Size([4, 3])
     """
-    pair = Pair(model, guide, args, kwargs, fixed_latents)
+    plate = None if batch_plate == "auto" else batch_plate
+    pair = Pair(model, guide, args, kwargs, fixed_latents, plate)
 
     depth, one_pass = max_plate_nesting, vectorize_particles
 
     def some(count: int, same: Trace | None) -> tuple[Particles, Trace]:
         traced = pair.traces(count, one_pass, depth, same=same)
         runs = [recordings(run) for run in traced.runs]
-        p = assemble(runs, count, traced.particle_dim, batch_plate)
+        p = with_scales(assemble(runs, count, traced.particle_dim, batch_plate), scales)
         if traced.refusal:
             note(traced.refusal)
-        return p, only_subsample_sites(traced.runs[0])
+        return p, pair.drawn_once(traced.runs[0])
 
     if chunk is None or num_particles <= chunk:
         return some(num_particles, None)[0]
@@ -213,7 +222,7 @@ def score(
     """
     if like is None:
         with undisturbed(), torch.no_grad():
-            like = draw(model, guide, *args, batch_plate=batch_plate, **kwargs)
+            like = draw(model, guide, *args, batch_plate=batch_plate, scales="ignored", **kwargs)
     needed = {name for name, site in like.guide_sites.items() if not site.is_observed}
     if not needed or not needed <= latents.keys() <= like.guide_sites.keys():
         raise SiteError(
@@ -260,6 +269,7 @@ def plan(
     model: Program,
     guide: Program,
     *args: Any,  # noqa: ANN401
+    batch_plate: str | None = "auto",
     max_plate_nesting: int | None = None,
     **kwargs: Any,  # noqa: ANN401
 ) -> tuple[int, str]:
@@ -267,4 +277,5 @@ def plan(
 
     Found by two passes without side effects: see `Pair.plan`.
     """
-    return Pair(model, guide, args, kwargs).plan(max_plate_nesting)
+    plate = None if batch_plate == "auto" else batch_plate
+    return Pair(model, guide, args, kwargs, plate=plate).plan(max_plate_nesting)

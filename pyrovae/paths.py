@@ -8,11 +8,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from .assembly import Particles, assemble, joined, scored, with_guide
+from .assembly import Particles, ScaleUse, assemble, joined, scored, with_guide, with_scales
 from .particle_axis import note
 from .recompute import in_chunks, recomputed
 from .site import Site
-from .tracing import SOFT, Pair, Program, Trace, only_subsample_sites, recordings, sample_sites
+from .tracing import SOFT, Pair, Program, Trace, recordings, sample_sites
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def draw_paths(
     batch_plate: str | None = "auto",
     max_plate_nesting: int | None = None,
     chunk: int | None = None,
+    scales: ScaleUse = "common",
     **kwargs: Any,  # noqa: ANN401
 ) -> Paths:
     """Draw particles as `draw` does, and put the model on aliases of their latents.
@@ -86,7 +87,8 @@ def draw_paths(
         >>> paths.rescored().log_w.shape
         torch.Size([4, 3])
     """
-    pair = Pair(model, guide, args, kwargs)
+    plate = None if batch_plate == "auto" else batch_plate
+    pair = Pair(model, guide, args, kwargs, plate=plate)
     depth, one_pass = max_plate_nesting, vectorize_particles
 
     def some(count: int, same: Trace | None) -> tuple[_Part, Trace]:
@@ -99,10 +101,11 @@ def draw_paths(
         traced = pair.traces(count, one_pass, depth, alias, same)
         runs, dim = traced.runs, traced.particle_dim
         p = assemble([recordings(run) for run in runs], count, dim, batch_plate)
+        p = with_scales(p, scales)
         if traced.refusal:
             note(traced.refusal)
             aliased = aliased[-len(runs) :]  # without that of the pass that failed
-        return _Part(p, aliased, pair, dim), only_subsample_sites(runs[0])
+        return _Part(p, aliased, pair, dim), pair.drawn_once(runs[0])
 
     if chunk is None or num_particles <= chunk:
         part, _ = some(num_particles, None)

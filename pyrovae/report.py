@@ -233,7 +233,7 @@ def save_pictures(found: dict[str, Figure], folder: Path) -> list[Path]:
 
 
 def _has_a_prior(model: Program, guide: Program, split: Split) -> bool:
-    sites = draw(model, guide, *_batch(split, 2)).model_sites.values()
+    sites = draw(model, guide, *_batch(split, 2), scales="ignored").model_sites.values()
     return not any(site.kind == "ImproperUniform" for site in sites)
 
 
@@ -274,6 +274,6 @@ def _are_images(x: Tensor) -> bool:
 
 def _vector_site(model: Program, guide: Program, split: Split) -> str | None:
     """The last latent site that holds one vector of real numbers a datum."""
-    latents = draw(model, guide, *_batch(split, 2)).latents
+    latents = draw(model, guide, *_batch(split, 2), scales="ignored").latents
     names = [name for name, z in latents.items() if z.dim() == 3 and z.is_floating_point()]
     return names[-1] if names else None

@@ -29,6 +29,9 @@ class Site:
         is_enumerable: Whether the program marks it, as Pyro has it, for enumeration.
         layout: Where particles and data lie in its tensors.
         masks: What `poutine.mask` put around it, one per distribution.
+        scales: What Pyro multiplies its log-density by, one per distribution.
+        plates: Dims of its vectorised plates by name, but for that of particles.
+        is_scaled: Whether `log_prob`, and what `collect` gives, have these scales.
     """
 
     name: str
@@ -38,8 +41,11 @@ class Site:
     is_enumerable: bool
     layout: Layout
     masks: tuple[Tensor | bool | None, ...] = field(repr=False)
+    scales: tuple[Tensor | float, ...] = field(repr=False)
+    plates: Mapping[str, int]
     _values: tuple[Tensor, ...] = field(repr=False)
     _messages: tuple[dict[str, Any], ...] = field(repr=False)
+    is_scaled: bool = False
 
     @property
     def has_rsample(self) -> bool:
@@ -66,16 +72,49 @@ class Site:
         pairs = zip(self._values, event_dims, strict=True)
         return torch.cat([self.layout.arrange(value, dim) for value, dim in pairs])
 
+    @property
+    def is_latent(self) -> bool:
+        """Whether model and guide both draw it."""
+        return not (self.is_observed or self.is_auxiliary)
+
+    @property
+    def needs_score(self) -> bool:
+        """Whether the gradient of its draw is that of its score.
+
+        A `pyro.factor` is observed as well, and says itself what it comes from.
+        """
+        return not self.has_rsample and (self.is_auxiliary or not self.is_observed)
+
     @cached_property
     def log_prob(self) -> Tensor:
-        """Log-density in nats, masked, unscaled, summed over nested plates [K, B]."""
-        log_probs = [
+        """Log-density in nats, masked, summed over nested plates [K, B].
+
+        Without Pyro's scale, unless `is_scaled`.
+        """
+        return self.collect(self._log_probs)
+
+    @cached_property
+    def log_prob_by_plates(self) -> Tensor:
+        """The same, with all plates kept [K, ..., B, ...]."""
+        return self.by_plates(self._log_probs)
+
+    @cached_property
+    def _log_probs(self) -> list[Tensor]:
+        return [
             message["unscaled_log_prob"]  # of a draw that could only be scored at once
             if "unscaled_log_prob" in message
             else fn.log_prob(message["value"], *message["args"], **message["kwargs"])
             for fn, message in zip(self.distributions, self._messages, strict=True)
         ]
-        return self.collect(log_probs)
+
+    @property
+    def own_scale(self) -> Tensor | float:
+        """What `log_prob` is multiplied by, along the plates of one particle."""
+        return self.scales[0] if self.is_scaled else 1.0
+
+    def scaled(self, is_scaled: bool = True) -> "Site":
+        """The same site, with the log-density that Pyro's scale multiplies, or without."""
+        return self if is_scaled == self.is_scaled else replace(self, is_scaled=is_scaled)
 
     @property
     def num_data(self) -> int | None:
@@ -85,28 +124,39 @@ class Site:
                 return int(frame.full_size)
         return None
 
-    def scored(self) -> "Site":
+    def scored(self, *, by_plates: bool) -> "Site":
         """The same site, which knows its log-density; of what was observed it knows no more.
 
         The distribution of the data is by far the largest thing that particles hold.
+
+        Args:
+            by_plates: Keep what nested plates add to the log-density apart.
         """
-        log_prob = self.log_prob
+        known = {"log_prob": self.log_prob}
+        if by_plates:
+            known["log_prob_by_plates"] = self.log_prob_by_plates
         other = self
-        if self.is_observed:
+        if self.is_observed and not self.needs_score:
             kind = self.kind
             fns = (_Outline(fn.has_rsample, fn.event_dim, kind) for fn in self.distributions)
             other = replace(self, distributions=tuple(fns), _messages=())
-        vars(other)["log_prob"] = log_prob  # where the cached property keeps it
+        vars(other).update(known)  # where the cached properties keep them
         return other
 
     def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
         """Mask and sum one tensor per distribution as the site's log-density is. -> [K, B]."""
-        parts = []
-        for tensor, mask, message in zip(per_trace, self.masks, self._messages, strict=True):
-            masked = scale_and_mask(tensor, 1.0, mask)
-            parts.append(self.layout.reduce(self._on_its_plates(masked, message)))
-        whole = torch.cat(parts)
+        whole = torch.cat([self.layout.reduce(t) for t in self._on_plates(per_trace)])
         return whole.expand(whole.shape[0], self.layout.batch_size)
+
+    def by_plates(self, per_trace: Iterable[Tensor]) -> Tensor:
+        """The same, with all plates kept. -> [K, ..., B, ...]."""
+        return torch.cat([self.layout.by_plates(t) for t in self._on_plates(per_trace)])
+
+    def _on_plates(self, per_trace: Iterable[Tensor]) -> Iterator[Tensor]:
+        each = zip(per_trace, self.masks, self.scales, self._messages, strict=True)
+        for tensor, mask, scale, message in each:
+            masked = scale_and_mask(tensor, scale if self.is_scaled else 1.0, mask)
+            yield self._on_its_plates(masked, message)
 
     def _on_its_plates(self, log_prob: Tensor, message: dict[str, Any]) -> Tensor:
         rank = self.layout.rank
@@ -120,7 +170,7 @@ class Site:
             check_site_shape(cast(Any, {**message, "log_prob": log_prob}), rank)
         sizes = [1] * rank
         for frame in message["cond_indep_stack"]:
-            if frame.dim is not None:
+            if frame.dim is not None:  # below zero: the plate states no size
                 sizes[frame.dim] = frame.size
         log_prob = log_prob.reshape(log_prob.shape[max(0, log_prob.dim() - rank) :])
         for dim in range(-log_prob.dim(), 0):
@@ -131,7 +181,8 @@ class Site:
                     f"in no plate at dim {dim}; declare it with `.to_event(n)` or enclose it in a "
                     "`pyro.plate`"
                 )
-        return log_prob.expand(torch.broadcast_shapes(log_prob.shape, torch.Size(sizes)))
+        whole = torch.Size(max(1, size) for size in sizes)
+        return log_prob.expand(torch.broadcast_shapes(log_prob.shape, whole))
 
 
 @dataclass(frozen=True)
@@ -156,6 +207,9 @@ class JoinedSite(Site):
             is_enumerable=first.is_enumerable,
             layout=first.layout,
             masks=tuple(mask for part in parts for mask in part.masks),
+            scales=tuple(scale for part in parts for scale in part.scales),
+            plates=first.plates,
+            is_scaled=first.is_scaled,
             _values=(),
             _messages=(),
             parts=parts,
@@ -169,10 +223,23 @@ class JoinedSite(Site):
     def log_prob(self) -> Tensor:
         return torch.cat([part.log_prob for part in self.parts])
 
+    @cached_property
+    def log_prob_by_plates(self) -> Tensor:
+        return torch.cat([part.log_prob_by_plates for part in self.parts])
+
+    def scaled(self, is_scaled: bool = True) -> Site:
+        return self.of(tuple(part.scaled(is_scaled) for part in self.parts))
+
     def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
-        tensors: Iterator[Tensor] = iter(per_trace)
-        parts = [p.collect(list(islice(tensors, len(p.distributions)))) for p in self.parts]
-        return torch.cat(parts)
+        return torch.cat([part.collect(own) for part, own in self._split(per_trace)])
+
+    def by_plates(self, per_trace: Iterable[Tensor]) -> Tensor:
+        return torch.cat([part.by_plates(own) for part, own in self._split(per_trace)])
+
+    def _split(self, per_trace: Iterable[Tensor]) -> Iterator[tuple[Site, list[Tensor]]]:
+        tensors = iter(per_trace)
+        for part in self.parts:
+            yield part, list(islice(tensors, len(part.distributions)))
 
 
 def is_enumerable(message: Mapping[str, Any]) -> bool:

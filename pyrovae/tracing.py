@@ -54,13 +54,20 @@ class Traced:
 
 @dataclass(frozen=True)
 class Pair:
-    """A model and a guide with the arguments of one batch."""
+    """A model and a guide with the arguments of one batch.
+
+    Attributes:
+        fixed_latents: Hand every draw on as a constant.
+        plate: Name of the plate over data, outside of which sites are drawn once for all
+            particles; None where all are drawn for each.
+    """
 
     model: Program
     guide: Program
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     fixed_latents: bool = False
+    plate: str | None = None
 
     def trace(
         self,
@@ -167,7 +174,7 @@ class Pair:
         for name, node in traces[0].nodes.items():
             if node["type"] == "sample":
                 node = cast(Any, node.copy())
-                if not site_is_subsample(node):
+                if not (site_is_subsample(node) or self._is_drawn_once(node)):
                     node["value"] = _copied(node, depth)
                 many.add_node(name, **node)
         try:
@@ -186,11 +193,22 @@ class Pair:
     ) -> list[tuple[Trace, Trace]]:
         traces: list[tuple[Trace, Trace]] = []
         for _ in range(num_particles):
-            same = only_subsample_sites(traces[0]) if traces else same
+            same = self.drawn_once(traces[0]) if traces else same
             traces.append(self.trace(replay=same, alias=alias))
             if num_particles > 1:
                 self._score_draws(traces[-1][0])
         return traces
+
+    def drawn_once(self, traces: tuple[Trace, Trace]) -> Trace:
+        """What all particles share: subsamples, and latents outside the plate over data."""
+        shared = only_subsample_sites(traces)
+        for name, node in sample_sites(traces[0]).items():
+            if not node["is_observed"] and self._is_drawn_once(node):
+                shared.add_node(name, **node.copy())
+        return shared
+
+    def _is_drawn_once(self, node: Any) -> bool:  # noqa: ANN401
+        return self.plate is not None and not _is_in(self.plate, node)
 
     def record_guide(
         self, num_particles: int, particle_dim: int | None, replays: Iterable[Trace]
@@ -255,7 +273,7 @@ class Pair:
             if (dealing := current_dealing()) is not None:
                 stack.enter_context(_Dealt(dealing))  # outside all plates, to come after them
             if num_particles > 1:
-                stack.enter_context(pyro.plate(PARTICLE_PLATE, num_particles, dim=-depth - 1))
+                stack.enter_context(_ParticlePlate(num_particles, -depth - 1, self.plate))
             recorder = stack.enter_context(poutine.trace())
             if replay is not None:
                 stack.enter_context(poutine.replay(trace=replay))
@@ -464,6 +482,23 @@ def _copied(node: Any, depth: int) -> Tensor:  # noqa: ANN401
     if (soft := getattr(value, SOFT, None)) is not None:
         setattr(found, SOFT, copies(soft, event_dim, depth, _COPIES))
     return found
+
+
+def _is_in(plate: str | None, message: Any) -> bool:  # noqa: ANN401
+    return any(frame.name == plate for frame in message["cond_indep_stack"])
+
+
+class _ParticlePlate(pyro.plate):
+    """The plate of particles, outermost; sites outside the plate over data may be spared it."""
+
+    def __init__(self, num_particles: int, dim: int, data_plate: str | None) -> None:
+        super().__init__(PARTICLE_PLATE, num_particles, dim=dim)
+        self._data_plate = data_plate
+
+    def _process_message(self, msg: Message) -> None:
+        is_global = self._data_plate is not None and not _is_in(self._data_plate, msg)
+        if not (is_global and msg["type"] == "sample"):
+            super()._process_message(msg)
 
 
 class _FixedLatents(Messenger):

@@ -106,7 +106,7 @@ SHARED = {
     },
     "models/priors": {"mixture", "standard_normal"},
     # Abstract classes between the base and some of the estimators.
-    "objectives": {"batch", "fixed_draws", "groups", "options", "path", "tail"},
+    "objectives": {"batch", "fixed_draws", "groups", "linear", "options", "path", "tail"},
     "evaluate/annealing": {"tempered_path", "hmc"},
     "evaluate/disentanglement": {"beta_vae", "dci", "factor_vae", "mig", "sap"},  # of one table
     # Whole programs, whose parts build on each other; circles are refused there like elsewhere.

@@ -1,7 +1,17 @@
 """Computations on tensors, traced once with all the Python around them, compiled and checked."""
 
 from .call import CapturedCall, kind_of, settings_of
-from .captured import Captured
+from .captured import Captured, deviation, rounding
+from .graph import kept_randomness
 from .networks import keeping_buffers
 
-__all__ = ["Captured", "CapturedCall", "keeping_buffers", "kind_of", "settings_of"]
+__all__ = [
+    "Captured",
+    "CapturedCall",
+    "deviation",
+    "keeping_buffers",
+    "kept_randomness",
+    "kind_of",
+    "rounding",
+    "settings_of",
+]

@@ -39,6 +39,8 @@ class Captured:
         name: Who speaks in the warning.
         loose: Tensors that `run` writes and that small differences may leave far apart, such as
             parameters under Adam where a gradient is nothing but rounding; not compared.
+        admit: Asked before a kind of call is traced, with its inputs: False puts it off, a
+            `CaptureError` refuses it for good.
         max_graphs: How many kinds of call are compiled; others are run as they are.
         tolerance: Largest relative difference between the graph and the computation; by default
             that of rounding in the type of what it gives.
@@ -55,11 +57,13 @@ class Captured:
         name: str,
         *,
         loose: Callable[[], Sequence[Tensor]] = tuple,
+        admit: Callable[..., bool] | None = None,
         max_graphs: int = 4,
         tolerance: float | None = None,
         compiler: Compiler | None = compiled,
     ) -> None:
         self._run, self._name, self._loose = run, name, loose
+        self._admit = admit
         self._max_graphs, self._compiler = max_graphs, compiler
         self._tolerance = tolerance
         self._graphs: dict[Hashable, _Graph] = {}
@@ -114,6 +118,8 @@ class Captured:
             return
         started = perf_counter()
         try:
+            if self._admit is not None and not self._admit(*inputs):
+                return
             self._captures += 1
             traced = self._trace(inputs)
             code: Code = traced.graph
@@ -149,10 +155,10 @@ class Captured:
         tight = [i for i, tensor in enumerate(changed) if id(tensor) not in loose]
         moved = _distance([changed[i] for i in tight], [before[i] for i in tight])
         strayed = _distance([changed[i] for i in tight], [written[i] for i in tight])
-        worst = max(_relative(found, expected), _ratio(strayed, moved))
+        worst = max(deviation(found, expected), _ratio(strayed, moved))
         allowed = self._tolerance
         large = [tensor for tensor in externals if tensor.numel() > 1]
-        if worst <= (_rounding([*expected, *large]) if allowed is None else allowed):
+        if worst <= (rounding([*expected, *large]) if allowed is None else allowed):
             graph.trusted = True
             put(changed, written)
             return found
@@ -171,7 +177,7 @@ class Captured:
         warnings.warn(f"{self._name} is not compiled: {reason}", CaptureWarning, stacklevel=5)
 
 
-def _relative(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+def deviation(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
     """Largest relative difference: of each number, and of all larger tensors together."""
     pairs = list(zip(found, expected, strict=True))
     worst = 0.0
@@ -196,6 +202,7 @@ def _distance(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
     return total**0.5
 
 
-def _rounding(tensors: Sequence[Tensor]) -> float:
+def rounding(tensors: Sequence[Tensor]) -> float:
+    """Relative difference that the type of these tensors explains."""
     floats = [tensor.dtype for tensor in tensors if tensor.is_floating_point()]
     return max((torch.finfo(dtype).eps ** 0.5 for dtype in floats), default=0.0)

@@ -166,7 +166,7 @@ class Sweep:
         try:
             if self.shape[1] == 1 or not self.vectorize_particles:
                 return plate_nesting(self.model, self.guide, *block), ""
-            return plan(self.model, self.guide, *block)
+            return plan(self.model, self.guide, *block, batch_plate=self.batch_plate)
         except PyrovaeError:
             raise
         except (RuntimeError, ValueError, IndexError) as error:
@@ -233,7 +233,14 @@ class Block:
             vectorize_particles=self.sweep.vectorize_particles,
             batch_plate=self.sweep.batch_plate,
             max_plate_nesting=self.depth,
+            scales="ignored",
         )
+        if p.has_global_sites:
+            raise PlateError(
+                f"the pair draws sites outside plate '{self.sweep.batch_plate}' once for all data, "
+                "so that no datum has an evidence of its own; pass batch_plate=None to measure "
+                "all data jointly"
+            )
         if self.sweep.batch_plate is not None and p.batch_size != len(self.args[0]):
             raise PlateError(
                 f"the pair was given {len(self.args[0])} rows, and its plate over data holds "

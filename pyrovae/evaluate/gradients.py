@@ -196,7 +196,7 @@ def _reference(
         return lambda: _loss_and_grads(objective, call), "the objective itself"
 
     def plain() -> None:
-        p = objective.draw(*call)
+        p = objective.draw_scaled(*call)
         loss = -(p.scale * ParticleELBO.surrogate(objective, p)).sum()
         if loss.requires_grad:
             loss.backward()

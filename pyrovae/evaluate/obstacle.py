@@ -21,7 +21,7 @@ def no_evidence(model: Program, guide: Program, *args: Any, **kwargs: Any) -> st
         "the prior of 'z' is improper, so that there is no p(x)"
     """
     with undisturbed(), torch.no_grad():
-        return obstacle(draw(model, guide, *args, **kwargs))
+        return obstacle(draw(model, guide, *args, scales="ignored", **kwargs))
 
 
 def obstacle(p: Particles) -> str | None:

@@ -11,6 +11,7 @@ from pyro.infer import ELBO as PyroELBO
 from pyro.infer.enum import get_importance_trace
 from torch import Tensor, nn
 
+from ..assembly import ScaleUse
 from ..errors import CheckpointError, ConfigError, PlateError, ShapeError
 from ..parameters import declare, declared
 from ..particle_axis import note
@@ -37,7 +38,10 @@ class ParticleELBO(PyroELBO, ABC):
             the pair K times, as True does with a pair that cannot take that axis (after one
             `ParticleAxisWarning`).
         batch_plate: The plate over data: "auto" finds the one that encloses every site; None asks
-            for one joint bound over all data.
+            for one joint bound over all data. Its name allows global latents outside of it, u:
+            they are drawn once, and each datum has a bound of its own given that draw,
+            E_u [log p(u) - log q(u) + sum_i bound_i(x_i given u)], again a lower bound on
+            log p(x) where bound_i is one.
         max_plate_nesting: Batch dims that plates occupy; found by one pass when not given. One
             more sees whether the pair can take the particle axis, once.
 
@@ -56,6 +60,20 @@ class ParticleELBO(PyroELBO, ABC):
     """Particles drawn at once, at most; None draws all: see `in_chunks`."""
 
     _fixed_latents = False
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether its bound is linear in the log-densities.
+
+        Then each site keeps the scale that Pyro gives it, as in `pyro.infer.Trace_ELBO`. Other
+        bounds need one scale for all sites, which multiplies them.
+        """
+        return False
+
+    @property
+    def takes_global_latents(self) -> bool:
+        """Whether latents outside the plate over data may be drawn once for all: `batch_plate`."""
+        return not (self.is_upper_bound or self._fixed_latents)
 
     @property
     def is_lower_bound(self) -> bool:
@@ -151,30 +169,32 @@ class ParticleELBO(PyroELBO, ABC):
         reparameterised, by the score function (REINFORCE) where they are not.
         """
         bound = self.bound(p)
-        score = self._score(p)
-        if score is None:
-            return bound
-        term = (self.credit(p, bound).detach() * score).sum(0)
-        return bound + (term - term.detach())
+        term = self._score_term(p, bound)
+        return bound if term is None else bound + (term - term.detach())
 
     def credit(self, p: Particles, bound: Tensor) -> Tensor:
         """What the score of each particle is multiplied by [K, B]; need not be differentiable."""
         return bound.expand(p.num_particles, -1)
 
     def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
-        """Particles as this objective draws them."""
-        known = self._known
-        depth = self._nesting(model, guide, args, kwargs)
-        try:
-            p = self._draw(depth, model, guide, args, kwargs)
-        except (PlateError, ShapeError):
-            self._known = None
-            again = self._nesting(model, guide, args, kwargs)
-            if known is None or again == depth:
-                raise
-            p = self._draw(again, model, guide, args, kwargs)  # the pair has grown deeper
-        self._remember(p)
-        return p
+        """Particles as this objective draws them, without the scales of their sites."""
+        return self._particles("ignored", model, guide, args, kwargs)
+
+    def draw_scaled(
+        self,
+        model: Program,
+        guide: Program,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Particles:
+        """Particles of which the loss is made: minus `Particles.scale` times the bound, summed.
+
+        Where the bound `is_linear`, each log-density has its site's own scale.
+
+        Raises:
+            ScaleError: The bound is not linear, and sites are scaled unequally.
+        """
+        return self._particles(self._scale_use, model, guide, args, kwargs)
 
     def draws_in_one_pass(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401
         """Whether all particles of this pair are drawn in one pass, along an axis of their own.
@@ -185,9 +205,21 @@ class ParticleELBO(PyroELBO, ABC):
         return self._one_pass
 
     def per_datum(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
-        """The bound for each datum, in nats, unscaled, without gradient [B]."""
+        """The bound for each datum, in nats, unscaled, without gradient [B].
+
+        Raises:
+            PlateError: The pair has global latents, which are of no datum.
+        """
         with torch.no_grad():
-            return self._evaluated(self.draw(model, guide, *args, **kwargs))
+            p = self.draw(model, guide, *args, **kwargs)
+            if p.has_global_sites:
+                name = next(iter({**p.global_guide_sites, **p.global_model_sites}))
+                raise PlateError(
+                    f"site '{name}' is outside plate '{self.batch_plate}' and belongs to all "
+                    "data, so that no datum has a bound of its own; take the loss of the whole "
+                    "batch, or batch_plate=None"
+                )
+            return self._evaluated(p)
 
     def differentiable_loss(
         self,
@@ -200,19 +232,19 @@ class ParticleELBO(PyroELBO, ABC):
         with own_parameters():
             for name, network in self.networks.items():
                 declare(_named(name), network)
-        p = self.draw(model, guide, *args, **kwargs)
+        p = self.draw_scaled(model, guide, *args, **kwargs)
         return self._as_loss(p, self.surrogate(p))
 
     def loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """Scalar loss in nats, without gradient."""
         with torch.no_grad():
-            p = self.draw(model, guide, *args, **kwargs)
+            p = self.draw_scaled(model, guide, *args, **kwargs)
             return self._as_loss(p, self._evaluated(p))
 
     def bound_loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """The loss without the penalties of the guide: of the bound alone, to judge by."""
         with torch.no_grad():
-            p = self.draw(model, guide, *args, **kwargs)
+            p = self.draw_scaled(model, guide, *args, **kwargs)
             return self._as_loss(p, self._evaluated(p)) - p.total_penalty
 
     def loss_and_grads(
@@ -281,9 +313,57 @@ class ParticleELBO(PyroELBO, ABC):
             for name, tensor in own.items():
                 tensor.copy_(state[name])
 
+    @property
+    def _scale_use(self) -> ScaleUse:
+        return "own" if self.is_linear else "common"
+
+    def _particles(
+        self,
+        scales: ScaleUse,
+        model: Program,
+        guide: Program,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Particles:
+        known = self._known
+        depth = self._nesting(model, guide, args, kwargs)
+        try:
+            p = self.admit(self._draw(depth, scales, model, guide, args, kwargs))
+        except (PlateError, ShapeError):
+            self._known = None
+            again = self._nesting(model, guide, args, kwargs)
+            if known is None or again == depth:
+                raise
+            # The pair has grown deeper.
+            p = self.admit(self._draw(again, scales, model, guide, args, kwargs))
+        self._remember(p)
+        return p
+
+    def admit(self, p: Particles) -> Particles:
+        """The particles, unless they have global latents that this estimator cannot take.
+
+        Raises:
+            PlateError: They have.
+        """
+        if not p.has_global_sites:
+            return p
+        scored = [n for n, site in p.global_guide_sites.items() if site.needs_score]
+        if scored or not self.takes_global_latents:
+            name = next(iter([*scored, *p.global_guide_sites, *p.global_model_sites]))
+            why = (
+                "has no reparameterised sampler" if scored else f"is nothing that {self} can take"
+            )
+            raise PlateError(
+                f"site '{name}' is outside plate '{self.batch_plate}', drawn once for all data, "
+                f"and {why}; use objectives.IWAE on reparameterised latents, or objectives.ELBO "
+                "with batch_plate=None"
+            )
+        return p
+
     def _draw(
         self,
         depth: int | None,
+        scales: ScaleUse,
         model: Program,
         guide: Program,
         args: tuple[Any, ...],
@@ -299,6 +379,7 @@ class ParticleELBO(PyroELBO, ABC):
             max_plate_nesting=depth,
             fixed_latents=self._fixed_latents,
             chunk=self.particle_chunk,
+            scales=scales,
             **kwargs,
         )
 
@@ -310,7 +391,14 @@ class ParticleELBO(PyroELBO, ABC):
         if self._known is None or self._known.pair != (model, guide):
             self._known = None
             asked = self.max_plate_nesting
-            depth, refusal = plan(model, guide, *args, max_plate_nesting=asked, **kwargs)
+            depth, refusal = plan(
+                model,
+                guide,
+                *args,
+                batch_plate=self.batch_plate,
+                max_plate_nesting=asked,
+                **kwargs,
+            )
             self._known = _Known((model, guide), depth, refusal)
         return self._known.depth
 
@@ -334,7 +422,7 @@ class ParticleELBO(PyroELBO, ABC):
         return self._checked(p, self.bound(p))
 
     def _as_loss(self, p: Particles, bound: Tensor) -> Tensor:
-        total = (p.scale * self._checked(p, bound)).sum()
+        total = (p.scale * self._checked(p, bound)).sum() + p.log_global
         return p.total_penalty + (total if self.is_upper_bound else -total)
 
     def _checked(self, p: Particles, bound: Tensor) -> Tensor:
@@ -346,14 +434,14 @@ class ParticleELBO(PyroELBO, ABC):
             )
         return bound
 
+    def _score_term(self, p: Particles, bound: Tensor) -> Tensor | None:
+        """What has the gradient of the score function [B]; None where all is reparameterised."""
+        score = self._score(p)
+        return None if score is None else (self.credit(p, bound).detach() * score).sum(0)
+
     def _score(self, p: Particles) -> Tensor | None:
         """log q of the sites without a reparameterised sampler [K, B]."""
-        terms = [
-            s.log_prob
-            for s in p.guide_sites.values()
-            # A `pyro.factor` is observed as well, and says itself what it comes from.
-            if not s.has_rsample and (s.is_auxiliary or not s.is_observed)
-        ]
+        terms = [s.scaled(False).log_prob for s in p.guide_sites.values() if s.needs_score]
         return torch.stack(terms).sum(0) if terms else None
 
     def _get_trace(

@@ -10,11 +10,11 @@ from ..collapsed_categorical import refuse_collapsed
 from ..errors import ConfigError, SiteError
 from ..kl import site_kl
 from ..particles import Particles
-from .base import ParticleELBO
+from .linear import LinearELBO, Summand, of_kl, of_site
 from .options import Weight
 
 
-class Beta(ParticleELBO):
+class Beta(LinearELBO):
     r"""Weighted bound :math:`E_q[\log p(x|z)] - \sum_i \beta_i\,\mathrm{KL}_i`, nats per datum.
 
     A bound on log p(x) only where every weight is at least one and `free_bits` is zero. A weight
@@ -83,8 +83,21 @@ class Beta(ParticleELBO):
     def bound(self, p: Particles) -> Tensor:
         return self._per_particle(p).mean(0)
 
-    def credit(self, p: Particles, bound: Tensor) -> Tensor:
-        return self._per_particle(p) / p.num_particles
+    @property
+    def is_linear(self) -> bool:
+        """Unless there are free bits."""
+        return self.free_bits == 0
+
+    def summands(self, p: Particles) -> list[Summand]:
+        parts = [of_site(site) for site in p.model_sites.values() if site.is_observed]
+        for name, weight in self._weights(p).items():
+            kl = site_kl(p, name, closed_form=self.closed_form_kl)
+            values, plates = of_kl(p.guide_sites[name], kl, weight)
+            if self.free_bits > 0:
+                is_free = kl.value.mean() < self.free_bits
+                values = torch.where(is_free, 0.0, values)  # a constant, which no draw answers for
+            parts.append((values, plates))
+        return parts
 
     def _per_particle(self, p: Particles) -> Tensor:
         if isinstance(self.beta, Mapping) or self.free_bits > 0:

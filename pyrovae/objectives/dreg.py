@@ -54,6 +54,11 @@ class DReG(PathELBO):
         self.alpha = alpha
 
     @property
+    def is_linear(self) -> bool:
+        """At alpha = 1, where it is the ELBO."""
+        return self.alpha == 1
+
+    @property
     def is_lower_bound(self) -> bool:
         """From alpha = 0 on: below, weights count by a power above one."""
         return self.alpha >= 0

@@ -6,10 +6,11 @@ from torch import Tensor
 
 from ..kl import site_kl
 from ..particles import Particles
-from .base import ParticleELBO, against_the_others
+from ..site import Site
+from .linear import LinearELBO, Summand, of_kl, of_log_w, of_site
 
 
-class ELBO(ParticleELBO):
+class ELBO(LinearELBO):
     r"""Evidence lower bound :math:`E_q[\log p(x, z) - \log q(z|x)]`, in nats per datum.
 
     Equals log p(x) - KL(q(z|x) || p(z|x)). More particles lower its variance, not its gap.
@@ -52,14 +53,15 @@ class ELBO(ParticleELBO):
     def bound(self, p: Particles) -> Tensor:
         return self._per_particle(p).mean(0)
 
-    def credit(self, p: Particles, bound: Tensor) -> Tensor:
-        """Each particle's own term, against the mean of the others as a baseline."""
-        terms = self._per_particle(p)
-        if p.num_particles > 1:
-            terms = against_the_others(terms)
+    def summands(self, p: Particles) -> list[Summand]:
         if not self.closed_form_kl:
-            terms = terms + 1  # takes out the gradient of -log q, which is noise of mean zero
-        return terms / p.num_particles
+            return of_log_w(p)
+        parts = [of_site(site) for site in p.model_sites.values() if site.is_observed]
+        return parts + [of_kl(site, site_kl(p, n)) for n, site in p.guide_sites.items()]
+
+    def offset(self, site: Site) -> Tensor | float:
+        """What takes out the gradient of -log q, which is noise of mean zero."""
+        return 0.0 if self.closed_form_kl else site.own_scale
 
     def _per_particle(self, p: Particles) -> Tensor:
         if not self.closed_form_kl:

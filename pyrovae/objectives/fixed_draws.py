@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..assembly import ScaleUse
 from ..errors import SiteError
 from ..particles import Particles
 from ..tracing import Program
@@ -41,9 +42,16 @@ class FixedDrawsELBO(ParticleELBO, ABC):
         total = terms.sum(0)
         return bound + (total - total.detach())
 
-    def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
+    def _particles(
+        self,
+        scales: ScaleUse,
+        model: Program,
+        guide: Program,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Particles:
         try:
-            p = super().draw(model, guide, *args, **kwargs)
+            p = super()._particles(scales, model, guide, args, kwargs)
         except (KeyError, NotImplementedError) as error:
             if self.particle_chunk is None:  # in chunks, what is drawn is scored at once
                 raise

@@ -41,6 +41,11 @@ class PathELBO(ParticleELBO, ABC):
     _can_rescore = True  # the known pair
     _has_warned = False
 
+    @property
+    def takes_global_latents(self) -> bool:
+        """The weights of a datum say nothing of the path of a latent of all data."""
+        return False
+
     @abstractmethod
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
         """(w, h) [K, B]: what each particle weighs for the model's parameters and on its path."""
@@ -102,7 +107,7 @@ class PathELBO(ParticleELBO, ABC):
 
     def _demand_samplers(self, p: Particles) -> None:
         for site in p.guide_sites.values():
-            if site.has_rsample or (site.is_observed and not site.is_auxiliary):
+            if not site.needs_score:
                 continue
             if site.kind == "pyro.factor":
                 raise ReparamError(
@@ -138,9 +143,11 @@ def paths_of(
         batch_plate=objective.batch_plate,
         max_plate_nesting=depth,
         chunk=objective.particle_chunk,
+        scales="own" if objective.is_linear else "common",
         **kwargs,
     )
     objective._remember(paths.particles)
+    objective.admit(paths.particles)
     return paths
 
 

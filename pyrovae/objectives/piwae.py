@@ -38,6 +38,11 @@ class PIWAE(GroupedELBO):
 
     follows_bound = False  # the guide follows MIWAE
 
+    @property
+    def takes_global_latents(self) -> bool:
+        """The gradient is put together from the paths of single data."""
+        return False
+
     def bound(self, p: Particles) -> Tensor:  # [M K, B] -> [B]
         return log_mean_exp(p.log_w)
 

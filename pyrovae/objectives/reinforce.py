@@ -7,10 +7,11 @@ from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
 from ..particles import Particles
-from .base import ParticleELBO, against_the_others
+from ..site import Site
+from .linear import LinearELBO, Summand, of_log_w
 
 
-class REINFORCE(ParticleELBO):
+class REINFORCE(LinearELBO):
     r"""Evidence lower bound :math:`\frac1K\sum_k \log w_k` with a score-function gradient.
 
     The gradient of each site without a reparameterised sampler is :math:`(\log w - b)
@@ -89,22 +90,29 @@ class REINFORCE(ParticleELBO):
     def bound(self, p: Particles) -> Tensor:
         return p.log_w.mean(0)
 
-    def credit(self, p: Particles, bound: Tensor) -> Tensor:
-        terms = p.log_w.detach()
-        if self.baseline == "leave-one-out":
-            terms = against_the_others(terms)
-        elif self.baseline == "average":
-            terms = terms - self._average(terms)
-        # One more takes out the gradient of -log q, which is noise of mean zero.
-        return (terms + 1) / p.num_particles
+    def summands(self, p: Particles) -> list[Summand]:
+        return of_log_w(p)
 
-    def _average(self, terms: Tensor) -> Tensor:
-        """The mean of the past, before these terms join it."""
-        if self._past.device != terms.device:
-            self._past = self._past.to(terms.device)
+    def offset(self, site: Site) -> Tensor | float:
+        """What takes out the gradient of -log q, which is noise of mean zero."""
+        return site.own_scale
+
+    def centred(self, costs: list[Tensor]) -> list[Tensor]:
+        if self.baseline == "leave-one-out":
+            return super().centred(costs)
+        if self.baseline == "average":
+            average = self._average(costs)
+            return [cost - average for cost in costs]
+        return costs
+
+    def _average(self, costs: list[Tensor]) -> Tensor:
+        """The mean of the past, before these costs join it."""
+        first = costs[0]
+        if self._past.device != first.device:
+            self._past = self._past.to(first.device)
         total, mass = self._past.unbind()
-        average = torch.where(mass > 0, total / mass, 0.0).to(terms.dtype)
-        mean = terms.mean().to(self._past.dtype)
+        average = torch.where(mass > 0, total / mass, 0.0).to(first.dtype)
+        mean = torch.stack([cost.mean() for cost in costs]).mean().to(self._past.dtype)
         self._past.mul_(self.decay).add_((1 - self.decay) * torch.stack([mean, mean.new_ones(())]))
         return average
 

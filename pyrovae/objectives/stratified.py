@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..assembly import ScaleUse
 from ..errors import ConfigError, PlateError
 from ..labelled_categorical import LabelledCategorical
 from ..math import log_mean_exp
@@ -44,7 +45,7 @@ class _Stratified(ParticleELBO):
                 f"'{sites[0].name}' along their axis, all at once; {way_out}, or use ELBO or IWAE"
             )
         dealing = Dealing(p.num_particles)  # again, in the order of the guide's sites
-        return sum(_log_share(site, p, dealing) for site in sites)
+        return sum(_log_share(site.scaled(False), p, dealing) for site in sites)
 
     def _score(self, p: Particles) -> Tensor | None:
         """Of the sites that were drawn by chance."""
@@ -55,17 +56,18 @@ class _Stratified(ParticleELBO):
     def _draw(
         self,
         depth: int | None,
+        scales: ScaleUse,
         model: Program,
         guide: Program,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Particles:
         if self.particle_chunk or not self._one_pass:
-            p = super()._draw(depth, model, guide, args, kwargs)
+            p = super()._draw(depth, scales, model, guide, args, kwargs)
             self.log_shares(p)  # refuses them where there are strata
             return p
         with stratified(self.num_particles):
-            return super()._draw(depth, model, guide, args, kwargs)
+            return super()._draw(depth, scales, model, guide, args, kwargs)
 
 
 class StratifiedELBO(_Stratified):
@@ -94,6 +96,11 @@ class StratifiedELBO(_Stratified):
         >>> x = oracle.sample(3, seed=1)
         >>> StratifiedELBO(num_particles=4)(oracle.model, oracle.guide)(x).backward()
     """
+
+    @property
+    def is_linear(self) -> bool:
+        """Like the ELBO."""
+        return True
 
     def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
         shares = self.log_shares(p)

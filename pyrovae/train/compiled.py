@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 
 from ..capture import Captured, keeping_buffers, kind_of
 from ..tracing import Program, captured_parameters
+from .agreement import Agreement
 from .equals import differentiable
 from .exchange import Exchange
 from .optimizer import JointOptimizer
@@ -40,6 +41,8 @@ class CompiledStep:
         exchange: Where several ranks train together: the graph then gives this rank's gradients,
             and what follows is done after they are summed.
         tolerance: See `Captured`.
+        reference: The user's own `loss_and_grads`. What stands for it in the graph must agree
+            with it in value and gradient before a step is captured.
     """
 
     def __init__(
@@ -53,9 +56,11 @@ class CompiledStep:
         only_finite: bool = False,
         exchange: Exchange | None = None,
         tolerance: float | None = None,
+        reference: Callable[..., Any] | None = None,
     ) -> None:
         self._model, self._guide = model, guide
         self._objective, self._loss = loss, differentiable(loss)
+        self._agreement = Agreement(self._loss, loss, reference)
         self._optimizer = optimizer
         self._settings = Settings([vars(owner) for owner in (loss, *networks)], _is_setting)
         self._groups = cast(Any, optimizer.torch).param_groups
@@ -71,7 +76,7 @@ class CompiledStep:
         self._moving: list[Tensor] = []
         start_state(optimizer.torch, [leaf for leaf in self._leaves if leaf.grad is not None])
         self.captured, self._several = (
-            Captured(self._run, name, loose=self._loose, tolerance=tolerance)
+            Captured(self._run, name, loose=self._loose, admit=self._agrees, tolerance=tolerance)
             for name in ("the training step", "a call of several training steps")
         )
 
@@ -196,6 +201,12 @@ class CompiledStep:
             if self._update is not None:
                 self._move(self._clipped(grads, norm), taken)
         return loss.detach(), norm, taken, *grads
+
+    def _agrees(self, *_: Tensor) -> bool:
+        """Whether the loss to be captured is the user's own, on the batch that is entered."""
+        leaves, tree = self._batches[0]
+        args, kwargs = (leaves, {}) if tree is None else pytree.tree_unflatten(leaves, tree)
+        return self._agreement.holds(self._model, self._guide, args, kwargs, self._leaves)
 
     def _gradients(self, loss: Tensor) -> list[Tensor]:
         """Of the leaves that move, which `_moving` then holds."""

@@ -70,4 +70,4 @@ def _draw(
     if isinstance(objective, ParticleELBO):
         return objective.draw(model, guide, *batch)
     particles = objective.num_particles if objective.vectorize_particles else 1
-    return draw(model, guide, *batch, num_particles=particles)
+    return draw(model, guide, *batch, num_particles=particles, scales="ignored")

@@ -71,7 +71,7 @@ def _as_pyro(loss: Any) -> Loss:  # noqa: ANN401
 class _PathwiseELBO(ELBO):
     def surrogate(self, p: Particles) -> Tensor:
         for site in p.guide_sites.values():
-            if not site.has_rsample and (site.is_auxiliary or not site.is_observed):
+            if site.needs_score:
                 raise CaptureError(
                     f"site '{site.name}' ({site.kind}) has no reparameterised sampler, and Pyro's "
                     "own gradient for it has no equal here; use objectives.ELBO or VIMCO"

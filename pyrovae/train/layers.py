@@ -87,7 +87,8 @@ class LayerKL:
             yield tuple(tensor.to(self.device) for tensor in batch)
 
     def _draw(self, batch: Sequence[Tensor]) -> Particles:
-        return draw(self.model, self.guide, *batch, batch_plate=self.batch_plate)
+        plate = self.batch_plate
+        return draw(self.model, self.guide, *batch, batch_plate=plate, scales="ignored")
 
 
 def first_rows(source: BatchSource) -> list[tuple[Tensor, ...]]:

@@ -18,6 +18,7 @@ class Share:
     """What the loss of a batch stands for: a common scale times so many data.
 
     A subsampled plate or a `poutine.scale` multiplies the loss; nats per datum are without it.
+    Where sites are scaled unequally it is the scale of the data that counts.
     """
 
     model: Program
@@ -53,8 +54,12 @@ class Share:
 
     def _find(self, batch: Sequence[Tensor]) -> tuple[float | Tensor, int]:
         with undisturbed(), torch.no_grad(), own_parameters():
-            p = draw(self.model, self.guide, *batch, batch_plate=self.batch_plate)
-        scale = 1.0 if isinstance(p.scale, Tensor) and p.scale.numel() > 1 else p.scale
+            p = draw(
+                self.model, self.guide, *batch, batch_plate=self.batch_plate, scales="ignored"
+            )
+        scale = p.data_scale
+        if isinstance(scale, Tensor) and scale.numel() > 1:
+            scale = 1.0
         return scale, len(batch[0]) if self.batch_plate is None else p.batch_size
 
 

@@ -234,6 +234,7 @@ class SVI(pyro.infer.SVI):
                 only_finite=only_finite,
                 exchange=self.exchange,
                 tolerance=self._precision.tolerance,
+                reference=self.loss_and_grads,
             )
         return self._compiled
 

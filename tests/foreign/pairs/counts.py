@@ -161,7 +161,9 @@ COUNTS = {
     "scanvi, labelled, Trace_ELBO": Structure(
         partial(_scanvi, True, False), Trace_ELBO, "batch", dreg=FACTOR, compiles=False
     ),
-    "prodlda": Structure(_prodlda, TraceMeanField_ELBO, "documents", fits=_all, compiles=False, one_by_one=True),
+    "prodlda": Structure(
+        _prodlda, TraceMeanField_ELBO, "documents", fits=_all, compiles=False, one_by_one=True
+    ),
     "lda": Structure(
         partial(_lda, None), lambda: TraceEnum_ELBO(max_plate_nesting=2),
         elbo=TOPIC, iwae=TOPIC, dreg=TOPIC, measured=TOPIC,
