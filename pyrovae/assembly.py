@@ -195,6 +195,9 @@ def assemble(
         )
     for name in guide_sites[0].keys() & model_sites[0].keys():
         _check_shapes(name, model_sites[0][name]["fn"], guide_sites[0][name]["fn"], particle_dim)
+    for name, site in model_sites[0].items():
+        if site["is_observed"]:
+            _check_observed(name, site)
     layout = Layout(particle_dim, batch_dim, rank, batch_size)
     once = Layout(None, None, rank, 1)
     guide_recording, model_recording = recordings[0]
@@ -338,6 +341,22 @@ def check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> Non
                 f"the guide samples '{name}', and the model does not; sample it in the model too, "
                 "or mark it infer={'is_auxiliary': True} in the guide"
             )
+
+
+def _check_observed(name: str, site: dict[str, Any]) -> None:
+    """One number must not stand for all dims of a datum.
+
+    Raises:
+        ShapeError: It does.
+    """
+    fn, value = site["fn"], site["value"]
+    needed, given = list(fn.event_shape), list(value.shape[value.dim() - fn.event_dim :])
+    if any(there == 1 < here for here, there in zip(needed, given, strict=True)):
+        raise ShapeError(
+            f"site '{name}' of the model has the event shape {needed}, and what is observed there "
+            f"is {given}, which would count for all of its entries; give a tensor [..., "
+            f"{', '.join(map(str, needed))}]"
+        )
 
 
 def _check_shapes(name: str, of_model: Any, of_guide: Any, particle_dim: int | None) -> None:  # noqa: ANN401

@@ -248,9 +248,10 @@ def common_scale(every: list[Named], layout: Layout) -> float | Tensor:
             raise ScaleError(
                 f"site '{name}' of the {side} is scaled by {_show(site['scale'])}, and site "
                 f"'{every[0][1]}' by {_show(first)}; a bound per datum needs one scale: "
-                "subsample the same plate in model and guide, put `poutine.scale` around "
-                "both, and weigh a KL with objectives.Beta; or take a bound that is linear in "
-                "the log-densities, such as objectives.ELBO, which takes each site's own scale"
+                "subsample the same plate in model and guide, put `poutine.scale` around both, "
+                "weigh a KL with objectives.Beta, name the plate over data (batch_plate='data') "
+                "where sites outside of it belong to all data, or take objectives.ELBO, which is "
+                "linear in the log-densities and keeps each site's own scale"
             )
     if not isinstance(first, Tensor) or first.numel() == 1:
         return first.reshape(()) if isinstance(first, Tensor) else first
