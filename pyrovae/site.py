@@ -117,6 +117,12 @@ class Site:
         return self if is_scaled == self.is_scaled else replace(self, is_scaled=is_scaled)
 
     @property
+    def subsampled(self) -> dict[str, int]:
+        """Plates around the site that hold a part of their data, and how many."""
+        stack = self._messages[0]["cond_indep_stack"] if self._messages else ()
+        return {f.name: f.size for f in stack if f.full_size not in (None, f.size)}
+
+    @property
     def num_data(self) -> int | None:
         """Data that the site's plate over data is a subsample of; None where it is whole."""
         for frame in self._messages[0]["cond_indep_stack"] if self._messages else ():
@@ -190,6 +196,10 @@ class JoinedSite(Site):
     """The same site of several groups of particles, one group after the other."""
 
     parts: tuple[Site, ...] = ()
+
+    @property
+    def subsampled(self) -> dict[str, int]:
+        return self.parts[0].subsampled
 
     @property
     def num_data(self) -> int | None:

@@ -237,16 +237,22 @@ class Block:
         )
         if p.has_global_sites:
             raise PlateError(
-                f"the pair draws sites outside plate '{self.sweep.batch_plate}' once for all data, "
-                "so that no datum has an evidence of its own; pass batch_plate=None to measure "
+                f"the pair draws sites outside plate '{self.sweep.batch_plate}' once for all "
+                "data, so that no datum has an evidence of its own; pass batch_plate=None to measure "
                 "all data jointly"
             )
-        if self.sweep.batch_plate is not None and p.batch_size != len(self.args[0]):
-            raise PlateError(
-                f"the pair was given {len(self.args[0])} rows, and its plate over data holds "
-                f"{p.batch_size}: it draws its own subsample, and which row a density belongs to "
-                "is lost; for measuring, give it a plate of as many data as it is called with"
-            )
+        rows = len(self.args[0])
+        held = [p.batch_size]
+        if self.sweep.batch_plate is None:
+            sites = (*p.model_sites.values(), *p.guide_sites.values())
+            held = [size for site in sites for size in site.subsampled.values()]
+        for size in held:
+            if size != rows:
+                raise PlateError(
+                    f"the pair was given {rows} rows, and its plate over data holds {size}: it "
+                    "draws its own subsample, and which row a density belongs to is lost; for "
+                    "measuring, give it a plate of as many data as it is called with"
+                )
         return p
 
 

@@ -32,10 +32,10 @@ class Structure:
     Attributes:
         build: Makes the pair; called after seeding.
         loss: Makes Pyro's loss.
-        plate: The plate over data; None where all latents, or some, are global.
+        plate: The plate over data, where it is around every site.
         elbo, iwae, dreg: None where the value is right, else how it is refused.
         measured: None where evidence is measured, else how it is refused.
-        joint: Whether `batch_plate=None` is to be given to objectives of importance weights.
+        joint: Whether latents lie outside the plate over data, which is "data" there.
         fits: Data that `fit` takes of it, all rows of equal number; None: it is not tried.
         compiles: Whether its step can be captured.
         one_by_one: Whether its networks cannot take the particle axis.

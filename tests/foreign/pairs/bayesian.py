@@ -12,7 +12,7 @@ from pyro.nn import PyroModule, PyroSample
 from torch import nn
 from torch.nn import functional
 
-from pyrovae.errors import ConfigError, ReparamError, ScaleError, SiteError
+from pyrovae.errors import ConfigError, PlateError, ReparamError, ScaleError, SiteError
 
 from .base import Pair, Structure, rows
 
@@ -162,6 +162,7 @@ ENUM = partial(TraceEnum_ELBO, max_plate_nesting=1)
 SCALED = (ScaleError, "scale")
 SUMMED_OUT = (SiteError, "the model samples 'assignment', and the guide does not")
 DRAWN = (ReparamError, "'assignment'")
+SUBSAMPLED = (PlateError, "draws its own subsample")
 POINT = (ConfigError, "point mass")
 
 AUTOGUIDES = {
@@ -184,7 +185,7 @@ def _regressions():
             words = f"regression, {name}" + (", minibatches" if size else "")
             refused = SCALED if size else None
             points = "AutoDelta" in name or "Laplace" in name
-            measured = POINT if points and not size else refused
+            measured = SUBSAMPLED if size else POINT if points else None
             yield words, Structure(
                 partial(_regression, guide, size), Trace_ELBO, joint=True, compiles=False,
                 iwae=refused, dreg=refused, measured=measured, one_by_one=True,
@@ -192,7 +193,7 @@ def _regressions():
             if name in ("AutoNormal", "AutoDiagonalNormal", "AutoMultivariateNormal"):
                 yield f"functions, {words}", Structure(
                     partial(_written_out, guide, size), Trace_ELBO, joint=True,
-                    iwae=refused, dreg=refused, measured=refused,
+                    iwae=refused, dreg=refused, measured=measured,
                 )  # fmt: skip
 
 
@@ -212,5 +213,6 @@ BAYESIAN = dict(_regressions()) | {
     ),
     "gmm, assignments in the guide": Structure(
         partial(_mixture, autoguide.AutoNormal, True), ENUM, joint=True, dreg=DRAWN,
+        one_by_one=True,
     ),
 }  # fmt: skip

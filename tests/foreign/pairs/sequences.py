@@ -143,11 +143,11 @@ SEQUENCES = {
     "dmm, flows": Structure(partial(_deep, 2), Trace_ELBO, "z_minibatch", fits=_all),
     "dmm, annealed": Structure(
         partial(_deep, 0, 0.3), Trace_ELBO, "z_minibatch",
-        iwae=UNEQUAL, dreg=UNEQUAL, measured=UNEQUAL,
+        iwae=UNEQUAL, dreg=UNEQUAL,
     ),
     "dmm, flows, annealed": Structure(
         partial(_deep, 1, 0.3), Trace_ELBO, "z_minibatch",
-        iwae=UNEQUAL, dreg=UNEQUAL, measured=UNEQUAL,
+        iwae=UNEQUAL, dreg=UNEQUAL,
     ),
     "dmm, TraceEnum": Structure(
         _deep, lambda: TraceEnum_ELBO(max_plate_nesting=1), "z_minibatch", fits=_all
