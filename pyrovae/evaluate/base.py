@@ -238,8 +238,8 @@ class Block:
         if p.has_global_sites:
             raise PlateError(
                 f"the pair draws sites outside plate '{self.sweep.batch_plate}' once for all "
-                "data, so that no datum has an evidence of its own; pass batch_plate=None to measure "
-                "all data jointly"
+                "data, so that no datum has an evidence of its own; pass batch_plate=None to "
+                "measure all data jointly"
             )
         rows = len(self.args[0])
         held = [p.batch_size]

@@ -16,8 +16,8 @@ from pyrovae.errors import ScaleError, SiteError
 
 from .base import Pair, Structure, halves, mlp, rows
 
-B, T, D, L, H = 4, 3, 2, 2, 3
-LENGTHS = torch.tensor([3, 1, 2, 3])
+B, T, D, L, H = 4, 2, 2, 2, 3
+LENGTHS = torch.tensor([2, 1, 2, 2])
 MASK = (torch.arange(T) < LENGTHS[:, None]).float()  # [B, T]
 SEQUENCES_X = (rows(B, T, D) > 0.4).float() * MASK[..., None]
 BACKWARDS = torch.zeros_like(SEQUENCES_X)
