@@ -115,6 +115,12 @@ class Particles:
         return self.log_lik + self.log_prior - self.log_q
 
     @property
+    def are_one_by_one(self) -> bool:
+        """Whether each of several particles was drawn in a pass of its own."""
+        site = next(iter({**self.model_sites, **self.guide_sites}.values()))
+        return self.num_particles > 1 and site.layout.particle_dim is None
+
+    @property
     def has_global_sites(self) -> bool:
         """Whether sites are drawn once for all data, so that no datum has a bound of its own."""
         return bool(self.global_model_sites or self.global_guide_sites)
@@ -171,7 +177,7 @@ def assemble(
         batch_plate: See `draw`.
     """
     guide_sites, model_sites = ([r[i].sites for r in recordings] for i in (0, 1))
-    _check_match(model_sites[0], guide_sites[0])
+    check_match(model_sites[0], guide_sites[0])
     for one, *others in (guide_sites, model_sites):
         for other in others:
             if other.keys() != one.keys():
@@ -314,13 +320,19 @@ def _penalties(guide_sites: dict[str, Any], model_sites: dict[str, Any]) -> list
     return of(guide_sites)
 
 
-def _check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> None:
+def missing_latent(name: str) -> SiteError:
+    """What to raise where the guide lacks a latent of the model."""
+    return SiteError(
+        f"the model samples '{name}', and the guide does not; sample it in the guide too, or "
+        "observe it with obs="
+    )
+
+
+def check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> None:
+    """Check that model and guide sample the same latents."""
     for name, site in model_sites.items():
         if not site["is_observed"] and name not in guide_sites:
-            raise SiteError(
-                f"the model samples '{name}', and the guide does not; sample it in the guide too, "
-                "or observe it with obs="
-            )
+            raise missing_latent(name)
     for name, site in guide_sites.items():
         if isinstance(site["fn"], Unit) and "has_rsample" not in vars(site["fn"]):
             raise SiteError(

@@ -57,6 +57,10 @@ class GradientWarning(UserWarning):
     """An estimator follows another gradient than the one that it is named for."""
 
 
+class ParticleAxisWarning(UserWarning):
+    """Particles are drawn one by one although they were to be drawn in one pass."""
+
+
 class CaptureError(PyrovaeError, RuntimeError):
     """A computation cannot be frozen into a graph."""
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from .assembly import Particles, ScaleUse, assemble, joined, scored, with_scales
-from .errors import SiteError
+from .errors import PyrovaeError, SiteError
 from .layout import Layout, batch_axis, nesting
+from .particle_axis import FAILURES, first_line, note
 from .recompute import in_chunks
 from .tracing import (
     Pair,
@@ -45,14 +46,17 @@ def draw(
         guide: Pyro guide q(z|x), called likewise.
         num_particles: K >= 1.
         vectorize_particles: Draw all particles in one pass, along an axis left of all plates:
-            networks see `[K, B, ...]` (`pyrovae.nn.OneBatchAxis` wraps those that cannot). False
-            traces the pair K times, on one and the same subsample.
+            networks see `[K, B, ...]`. False traces the pair K times, on one and the same
+            subsample. So does True with a pair whose networks cannot take that axis, or compute
+            something else with it, and a `ParticleAxisWarning` says so (`pyrovae.nn.OneBatchAxis`
+            wraps such networks).
         batch_plate: The plate over data. "auto" finds the one plate that encloses every site.
             None asks for one joint bound over all data (B = 1). Its name allows sites outside of
             it: they are drawn once for all data and particles, and kept apart
             (`Particles.log_global`).
         max_plate_nesting: Number of batch dims that plates occupy, where it is known already.
-            By default one extra pass, without side effects, finds it when K > 1.
+            By default a pass without side effects finds it when K > 1, and another sees whether
+            the pair can take the particle axis.
         fixed_latents: Hand every draw on as a constant, through which no gradient flows.
         chunk: Draw so many particles at a time at most, and keep of each its latents and
             log-densities. What a gradient needs beside them is made again in the backward pass,
@@ -67,8 +71,8 @@ def draw(
         PlateError: No plate, or more than one, encloses every site.
         ScaleError: Two sites are scaled unequally, and `scales` is "common".
         SiteError: Model and guide do not sample the same latents.
-        ShapeError: A latent has another shape in the guide than in the model, a site has batch
-            dims left of the particle axis, or a network of the pair cannot take the particle axis.
+        ShapeError: A latent has another shape in the guide than in the model, or a site has batch
+            dims left of the particle axis.
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -80,17 +84,23 @@ def draw(
     plate = None if batch_plate == "auto" else batch_plate
     pair = Pair(model, guide, args, kwargs, fixed_latents, plate)
 
-    depth = max_plate_nesting
+    depth, one_pass = max_plate_nesting, vectorize_particles
 
     def some(count: int, same: Trace | None) -> tuple[Particles, Trace]:
-        traces, dim = pair.traces(count, vectorize_particles, depth, same=same)
-        p = assemble([recordings(t) for t in traces], count, dim, batch_plate)
-        return with_scales(p, scales), pair.drawn_once(traces[0])
+        traced = pair.traces(count, one_pass, depth, same=same)
+        runs = [recordings(run) for run in traced.runs]
+        p = with_scales(assemble(runs, count, traced.particle_dim, batch_plate), scales)
+        if traced.refusal:
+            note(traced.refusal)
+        return p, pair.drawn_once(traced.runs[0])
 
     if chunk is None or num_particles <= chunk:
         return some(num_particles, None)[0]
-    if vectorize_particles and depth is None:
-        depth = pair.plate_nesting()
+    if one_pass and depth is None:
+        depth, refusal = pair.plan()
+        if refusal:
+            one_pass = False
+            note(refusal)
 
     def part(count: int, same: Trace | None) -> tuple[Particles, Trace]:
         p, subsample = some(count, same)
@@ -222,20 +232,50 @@ def score(
     num_particles = next(iter(latents.values())).shape[0]
     known = next(iter(like.guide_sites.values())).layout
     depth = known.rank - (known.particle_dim is not None)
+    singly = replace(known, particle_dim=None, rank=depth)
+
+    def scored_at(groups: list[dict[str, Tensor]], layout: Layout) -> Particles:
+        traces: list[tuple[Trace, Trace]] = []
+        for group in groups:
+            pair = Pair(model, at_values(guide, group, layout), args, kwargs)
+            same = only_subsample_sites(traces[0]) if traces else None
+            traces.append(pair.trace(num_particles // len(groups), depth, replay=same))
+        each = [recordings(trace) for trace in traces]
+        return assemble(each, num_particles, layout.particle_dim, batch_plate)
+
+    refusal = ""
     if num_particles > 1 and vectorize_particles:
-        groups, layout = [dict(latents)], replace(known, particle_dim=-depth - 1, rank=depth + 1)
-    else:
-        groups = [{n: v[k : k + 1] for n, v in latents.items()} for k in range(num_particles)]
-        layout = replace(known, particle_dim=None, rank=depth)
-    traces: list[tuple[Trace, Trace]] = []
-    for group in groups:
-        pair = Pair(model, at_values(guide, group, layout), args, kwargs)
-        same = only_subsample_sites(traces[0]) if traces else None
-        traces.append(pair.trace(num_particles // len(groups), depth, replay=same))
-    each = [recordings(trace) for trace in traces]
-    return assemble(each, num_particles, layout.particle_dim, batch_plate)
+        in_one = replace(known, particle_dim=-depth - 1, rank=depth + 1)
+        try:
+            return scored_at([dict(latents)], in_one)
+        except (PyrovaeError, torch.OutOfMemoryError):
+            raise
+        except FAILURES as error:
+            refusal = first_line(error)
+    p = scored_at(
+        [{n: v[k : k + 1] for n, v in latents.items()} for k in range(num_particles)], singly
+    )
+    if refusal:
+        note(refusal)
+    return p
 
 
 def plate_nesting(model: Program, guide: Program, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401
     """Batch dims that the plates of a pair occupy, found by one pass without side effects."""
     return Pair(model, guide, args, kwargs).plate_nesting()
+
+
+def plan(
+    model: Program,
+    guide: Program,
+    *args: Any,  # noqa: ANN401
+    batch_plate: str | None = "auto",
+    max_plate_nesting: int | None = None,
+    **kwargs: Any,  # noqa: ANN401
+) -> tuple[int, str]:
+    """Batch dims that the plates of a pair occupy, and why it cannot take the particle axis.
+
+    Found by two passes without side effects: see `Pair.plan`.
+    """
+    plate = None if batch_plate == "auto" else batch_plate
+    return Pair(model, guide, args, kwargs, plate=plate).plan(max_plate_nesting)

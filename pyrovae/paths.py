@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from .assembly import Particles, ScaleUse, assemble, joined, scored, with_guide, with_scales
+from .particle_axis import note
 from .recompute import in_chunks, recomputed
 from .site import Site
-from .tracing import Pair, Program, Trace, recordings, sample_sites
+from .tracing import SOFT, Pair, Program, Trace, recordings, sample_sites
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def draw_paths(
     """
     plate = None if batch_plate == "auto" else batch_plate
     pair = Pair(model, guide, args, kwargs, plate=plate)
-    depth = max_plate_nesting
+    depth, one_pass = max_plate_nesting, vectorize_particles
 
     def some(count: int, same: Trace | None) -> tuple[_Part, Trace]:
         aliased: list[Trace] = []
@@ -105,16 +106,23 @@ def draw_paths(
             aliased.append(_aliased(trace))
             return aliased[-1]
 
-        traces, dim = pair.traces(count, vectorize_particles, depth, alias, same)
-        p = assemble([recordings(t) for t in traces], count, dim, batch_plate)
+        traced = pair.traces(count, one_pass, depth, alias, same)
+        runs, dim = traced.runs, traced.particle_dim
+        p = assemble([recordings(run) for run in runs], count, dim, batch_plate)
         p = with_scales(p, scales)
-        return _Part(p, aliased, pair, dim), pair.drawn_once(traces[0])
+        if traced.refusal:
+            note(traced.refusal)
+            aliased = aliased[-len(runs) :]  # without that of the pass that failed
+        return _Part(p, aliased, pair, dim), pair.drawn_once(runs[0])
 
     if chunk is None or num_particles <= chunk:
         part, _ = some(num_particles, None)
         return Paths(part.particles, [part])
-    if vectorize_particles and depth is None:
-        depth = pair.plate_nesting()
+    if one_pass and depth is None:
+        depth, refusal = pair.plan()
+        if refusal:
+            one_pass = False
+            note(refusal)
 
     def part_of(count: int, same: Trace | None) -> tuple[_Part, Trace]:
         part, subsample = some(count, same)
@@ -157,23 +165,20 @@ def _scored_afresh(part: _Part) -> Particles:
     return scored(replace(part, traces=[_aliased(trace) for trace in part.traces]).rescored())
 
 
-_SOFT = "_unquantize"  # where Pyro's straight-through distributions keep what they rounded
-
-
 def _aliased(trace: Trace) -> Trace:
     other = trace.copy()
     for name, site in sample_sites(trace).items():
         if not site["is_observed"]:
             alias, *soft = (tensor.view_as(tensor) for tensor in _with_soft(site["value"]))
             if soft:
-                setattr(alias, _SOFT, soft[0])
+                setattr(alias, SOFT, soft[0])
             other.nodes[name] = cast(Any, {**site, "value": alias})
     return other
 
 
 def _with_soft(value: Tensor) -> list[Tensor]:
     """A value, and the unrounded one at which a straight-through distribution scores it."""
-    soft = getattr(value, _SOFT, None)
+    soft = getattr(value, SOFT, None)
     return [value] if soft is None else [value, soft]
 
 

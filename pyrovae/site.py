@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, cast
 
 import torch
+from pyro.distributions import Unit
 from pyro.distributions.util import scale_and_mask
 from pyro.infer.util import is_validation_enabled
 from pyro.util import check_site_shape
@@ -53,11 +54,16 @@ class Site:
 
     @property
     def kind(self) -> str:
-        """Name of the distribution's class, under what only reshapes or masks it."""
+        """Name of the distribution's class, under what only reshapes or masks it.
+
+        "pyro.factor" where there is none, but a factor.
+        """
         fn = self.distributions[0]
+        if isinstance(fn, _Outline):
+            return fn.kind
         while type(fn).__name__ in ("Independent", "MaskedDistribution", "ExpandedDistribution"):
             fn = fn.base_dist
-        return type(fn).__name__
+        return "pyro.factor" if isinstance(fn, Unit) else type(fn).__name__
 
     @cached_property
     def value(self) -> Tensor:
@@ -111,6 +117,12 @@ class Site:
         return self if is_scaled == self.is_scaled else replace(self, is_scaled=is_scaled)
 
     @property
+    def subsampled(self) -> dict[str, int]:
+        """Plates around the site that hold a part of their data, and how many."""
+        stack = self._messages[0]["cond_indep_stack"] if self._messages else ()
+        return {f.name: f.size for f in stack if f.full_size not in (None, f.size)}
+
+    @property
     def num_data(self) -> int | None:
         """Data that the site's plate over data is a subsample of; None where it is whole."""
         for frame in self._messages[0]["cond_indep_stack"] if self._messages else ():
@@ -131,8 +143,9 @@ class Site:
             known["log_prob_by_plates"] = self.log_prob_by_plates
         other = self
         if self.is_observed and not self.needs_score:
-            outlines = tuple(_Outline(fn.has_rsample, fn.event_dim) for fn in self.distributions)
-            other = replace(self, distributions=outlines, _messages=())
+            kind = self.kind
+            fns = (_Outline(fn.has_rsample, fn.event_dim, kind) for fn in self.distributions)
+            other = replace(self, distributions=tuple(fns), _messages=())
         vars(other).update(known)  # where the cached properties keep them
         return other
 
@@ -183,6 +196,10 @@ class JoinedSite(Site):
     """The same site of several groups of particles, one group after the other."""
 
     parts: tuple[Site, ...] = ()
+
+    @property
+    def subsampled(self) -> dict[str, int]:
+        return self.parts[0].subsampled
 
     @property
     def num_data(self) -> int | None:
@@ -247,3 +264,4 @@ class _Outline:
 
     has_rsample: bool
     event_dim: int
+    kind: str

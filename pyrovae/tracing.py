@@ -16,10 +16,11 @@ from pyro.poutine.trace_struct import Trace
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 
-from .assembly import Recording
-from .errors import ParameterError, PyrovaeError, ShapeError, SiteError
+from .assembly import Recording, check_match, missing_latent
+from .errors import ParameterError, PlateError, PyrovaeError, ShapeError, SiteError
 from .labelled_categorical import LabelledCategorical
 from .layout import PARTICLE_PLATE, Layout, nesting
+from .particle_axis import FAILURES, copies, disagreement, first_line
 from .site import is_enumerable
 from .strata import Dealing, current_dealing
 from .substitution import in_its_place
@@ -27,8 +28,28 @@ from .substitution import in_its_place
 Program = Callable[..., Any]
 """A Pyro model or guide: a function, a bound method, a `PyroModule`."""
 
+SOFT = "_unquantize"  # where Pyro's straight-through distributions keep what they rounded
+
 Alias = Callable[[Trace], Trace]
 """What stands for the guide's trace where the model is replayed."""
+
+
+_COPIES = 2  # of a particle, to see what a pair makes of the particle axis
+
+
+@dataclass(frozen=True)
+class Traced:
+    """Traces of guide and model: one of all particles, or one of each.
+
+    Attributes:
+        runs: The traces.
+        particle_dim: The particle plate's dim; None where each particle was traced alone.
+        refusal: Why each was, although all were to be traced in one pass.
+    """
+
+    runs: list[tuple[Trace, Trace]]
+    particle_dim: int | None
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,11 +76,26 @@ class Pair:
         replay: Trace | None = None,
         alias: Alias | None = None,
     ) -> tuple[Trace, Trace]:
-        """Trace the guide, then the model replayed against it, or against an alias of it."""
+        """Trace the guide, then the model replayed against it, or against an alias of it.
+
+        Raises:
+            SiteError: The model fails, and has drawn a latent that the guide does not.
+        """
         own = _OwnParameters(strict=not pyro.settings.get("module_local_params"))
         guide_trace = self._run(self.guide, num_particles, depth, replay, own)
         seen = guide_trace if alias is None else alias(guide_trace)
-        return guide_trace, self._run(self.model, num_particles, depth, seen, own)
+        if replay is not None:
+            seen = _with_subsamples(seen, replay)
+        model_trace = Trace()
+        try:
+            return guide_trace, self._run(
+                self.model, num_particles, depth, seen, own, into=model_trace
+            )
+        except FAILURES as error:
+            for name, site in sample_sites(model_trace).items():
+                if not site["is_observed"] and name not in guide_trace:
+                    raise missing_latent(name) from error  # perhaps the cause
+            raise
 
     def traces(
         self,
@@ -68,44 +104,111 @@ class Pair:
         max_plate_nesting: int | None = None,
         alias: Alias | None = None,
         same: Trace | None = None,
-    ) -> tuple[list[tuple[Trace, Trace]], int | None]:
+    ) -> Traced:
         """Of guide and model: one of all particles and the particle plate's dim, or one of each.
 
-        All are on one subsample: that of `same`, where it is given.
+        All are on one subsample: that of `same`, where it is given. A pair that cannot take the
+        particle axis is traced particle by particle, from the same state of torch's streams.
 
         Raises:
-            ShapeError: The pair cannot take the particle axis, or `num_particles` is below one.
+            ShapeError: `num_particles` is below one; or the pair cannot take the particle axis,
+                and strata need it.
+            PlateError: `max_plate_nesting` is less than the plates occupy.
         """
         if num_particles < 1:
             raise ShapeError(f"draw got num_particles={num_particles}, and needs at least 1")
         if num_particles == 1 or not vectorize_particles:
-            traces: list[tuple[Trace, Trace]] = []
-            for _ in range(num_particles):
-                same = self.drawn_once(traces[0]) if traces else same
-                traces.append(self.trace(replay=same, alias=alias))
-                if num_particles > 1:
-                    self._score_draws(traces[-1][0])
-            return traces, None
-        depth = self.plate_nesting() if max_plate_nesting is None else max_plate_nesting
-        try:
-            return [self.trace(num_particles, depth, same, alias)], -depth - 1
-        except PyrovaeError:
-            raise
-        except (RuntimeError, ValueError, IndexError) as error:
+            return Traced(self._one_by_one(num_particles, alias, same), None)
+        depth, refusal = max_plate_nesting, ""
+        if depth is None:
+            depth, refusal = self.plan()
+        if not refusal:
+            state = torch.get_rng_state()
+            devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+            try:
+                return Traced([self.trace(num_particles, depth, same, alias)], -depth - 1)
+            except (PyrovaeError, torch.OutOfMemoryError):
+                raise
+            except FAILURES as error:
+                refusal = first_line(error)
+            torch.set_rng_state(state)
+            if devices:
+                torch.cuda.set_rng_state_all(devices)
+        if current_dealing() is not None:
             raise ShapeError(
-                f"the pair could not take {num_particles} particles in one pass, where latents "
-                f"have the shape [{num_particles}, B, ...] ({_first_line(error)}); write it for "
-                "leading axes, wrap its networks in pyrovae.nn.OneBatchAxis, or draw with "
-                "vectorize_particles=False"
-            ) from error
+                f"the pair cannot take {num_particles} particles in one pass ({refusal}), along "
+                "whose axis they are dealt out to strata; wrap its networks in "
+                "pyrovae.nn.OneBatchAxis, or use objectives.ELBO or IWAE"
+            )
+        runs = self._one_by_one(num_particles, alias, same)
+        needed = _nesting_of(runs[0])
+        if needed > depth:
+            raise PlateError(
+                f"the plates of the pair occupy {needed} batch dims, and max_plate_nesting is "
+                f"{depth}; leave it out, or raise it"
+            )
+        return Traced(runs, None, refusal)
+
+    def plan(self, max_plate_nesting: int | None = None) -> tuple[int, str]:
+        """Batch dims of the plates, and why the pair cannot take the particle axis.
+
+        Found by a run of one particle, which raises what is wrong with the pair itself, and one
+        of two copies of it, where the same has to come out. Neither has side effects.
+
+        Returns:
+            The dims, and "" where the pair can take the axis.
+
+        Raises:
+            SiteError: Model and guide do not sample the same latents.
+        """
+        with undisturbed(), torch.no_grad():
+            traces = self.trace()
+            check_match(*(sample_sites(trace) for trace in reversed(traces)))
+            depth = _nesting_of(traces) if max_plate_nesting is None else max_plate_nesting
+            if depth < _nesting_of(traces):
+                return depth, ""  # said where particles are drawn
+            return depth, self._refusal(traces, depth)
+
+    def _refusal(self, traces: tuple[Trace, Trace], depth: int) -> str:
+        many = Trace()
+        for name, node in traces[0].nodes.items():
+            if node["type"] == "sample":
+                node = cast(Any, node.copy())
+                if not (site_is_subsample(node) or self._is_drawn_once(node)):
+                    node["value"] = _copied(node, depth)
+                many.add_node(name, **node)
+        try:
+            again = self.trace(_COPIES, depth, many)
+            found = _first_disagreement(traces, again, depth)
+        except torch.OutOfMemoryError:
+            raise
+        except FAILURES as error:
+            return first_line(error)
+        if found and _first_disagreement(traces, self.trace(replay=traces[0]), depth):
+            return ""  # networks with noise of their own compute something else every time
+        return found
+
+    def _one_by_one(
+        self, num_particles: int, alias: Alias | None, same: Trace | None
+    ) -> list[tuple[Trace, Trace]]:
+        traces: list[tuple[Trace, Trace]] = []
+        for _ in range(num_particles):
+            same = self.drawn_once(traces[0]) if traces else same
+            traces.append(self.trace(replay=same, alias=alias))
+            if num_particles > 1:
+                self._score_draws(traces[-1][0])
+        return traces
 
     def drawn_once(self, traces: tuple[Trace, Trace]) -> Trace:
         """What all particles share: subsamples, and latents outside the plate over data."""
         shared = only_subsample_sites(traces)
-        for name, node in sample_sites(traces[0]).items() if self.plate else ():
-            if not (node["is_observed"] or _is_in(self.plate, node)):
+        for name, node in sample_sites(traces[0]).items():
+            if not node["is_observed"] and self._is_drawn_once(node):
                 shared.add_node(name, **node.copy())
         return shared
+
+    def _is_drawn_once(self, node: Any) -> bool:  # noqa: ANN401
+        return self.plate is not None and not _is_in(self.plate, node)
 
     def record_guide(
         self, num_particles: int, particle_dim: int | None, replays: Iterable[Trace]
@@ -139,10 +242,7 @@ class Pair:
     def plate_nesting(self) -> int:
         """Batch dims that the plates occupy, found by one pass without side effects."""
         with undisturbed(), torch.no_grad():
-            traces = self.trace()
-        # `pyro.deterministic` carries no density, and its plates occupy dims all the same.
-        nodes = [node for trace in traces for node in trace.nodes.values()]
-        return nesting(cast(Any, node) for node in nodes if node["type"] == "sample")
+            return _nesting_of(self.trace())
 
     def _score_draws(self, guide_trace: Trace) -> None:
         """Score what flows drew, before they draw again: one without an inverse forgets.
@@ -164,7 +264,9 @@ class Pair:
         depth: int,
         replay: Trace | None,
         own: "_OwnParameters",
+        into: Trace | None = None,
     ) -> Trace:
+        """The trace of a run; `into` has its nodes even where the run fails."""
         with ExitStack() as stack:
             if self.fixed_latents:
                 stack.enter_context(_FixedLatents())  # outside the recorder, to come before it
@@ -176,6 +278,8 @@ class Pair:
             if replay is not None:
                 stack.enter_context(poutine.replay(trace=replay))
             stack.enter_context(own)
+            if into is not None:
+                recorder.trace = into
             program(*self.args, **self.kwargs)
             return recorder.trace
 
@@ -342,8 +446,42 @@ def _is_transformed(fn: Any) -> bool:  # noqa: ANN401
     return True
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _with_subsamples(trace: Trace, other: Trace) -> Trace:
+    """The trace, with the subsamples of another one that it lacks."""
+    lacking = {
+        name: node
+        for name, node in other.nodes.items()
+        if name not in trace and node["type"] == "sample" and site_is_subsample(node)
+    }
+    if not lacking:
+        return trace
+    whole = trace.copy()
+    for name, node in lacking.items():
+        whole.add_node(name, **node.copy())
+    return whole
+
+
+def _nesting_of(traces: tuple[Trace, Trace]) -> int:
+    # `pyro.deterministic` carries no density, and its plates occupy dims all the same.
+    nodes = [node for trace in traces for node in trace.nodes.values()]
+    return nesting(cast(Any, node) for node in nodes if node["type"] == "sample")
+
+
+def _first_disagreement(one: tuple[Trace, Trace], two: tuple[Trace, Trace], depth: int) -> str:
+    found = (
+        disagreement(sample_sites(a), sample_sites(b), depth)
+        for a, b in zip(one, two, strict=True)
+    )
+    return next(filter(None, found), "")
+
+
+def _copied(node: Any, depth: int) -> Tensor:  # noqa: ANN401
+    """The value of a site, once for each copy of its particle."""
+    value, event_dim = node["value"], node["fn"].event_dim
+    found = copies(value, event_dim, depth, _COPIES)
+    if (soft := getattr(value, SOFT, None)) is not None:
+        setattr(found, SOFT, copies(soft, event_dim, depth, _COPIES))
+    return found
 
 
 def _is_in(plate: str | None, message: Any) -> bool:  # noqa: ANN401

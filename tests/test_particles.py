@@ -7,7 +7,7 @@ import torch
 from pyro import poutine
 from torch import nn
 
-from pyrovae.errors import PlateError, ScaleError, ShapeError, SiteError
+from pyrovae.errors import ParticleAxisWarning, PlateError, ScaleError, ShapeError, SiteError
 from pyrovae.particles import draw, plate_nesting, score, simulate_joint
 from pyrovae.tracing import prior_of, with_distributions
 from tests.pairs import BATCH, LATENT, STYLES
@@ -279,10 +279,13 @@ class TestErrors:
                 pyro.sample("z", dist.Normal(x.unsqueeze(-1), 1.0).to_event(1))
 
         assert draw(model, guide, X).log_w.shape == (1, 3)
-        with pytest.raises(ShapeError, match="OneBatchAxis.*vectorize_particles=False"):
-            draw(model, guide, X, num_particles=2)
+        with pytest.warns(ParticleAxisWarning, match="OneBatchAxis.*vectorize_particles=False"):
+            pyro.set_rng_seed(3)
+            by_itself = draw(model, guide, X, num_particles=2)
+        pyro.set_rng_seed(3)
         p = draw(model, guide, X, num_particles=2, vectorize_particles=False)
         assert p.log_w.shape == (2, 3)
+        assert torch.equal(by_itself.log_w, p.log_w)
 
     def test_no_particles(self):
         with pytest.raises(ShapeError, match="num_particles=0"):

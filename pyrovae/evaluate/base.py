@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -17,7 +18,8 @@ from tqdm import tqdm
 from ..data.base import Split, mix_seed
 from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
 from ..home import brought_home, home_of
-from ..particles import Particles, draw, plate_nesting
+from ..particle_axis import first_line, note
+from ..particles import Particles, draw, plan, plate_nesting
 from ..tracing import Program, undisturbed
 from ..train.distributed import Team
 
@@ -58,7 +60,8 @@ class Sweep:
             from torch's global stream.
         batch_plate: The plate over data: "auto" finds the one that encloses every site; None
             measures all data jointly, in one block.
-        vectorize_particles: False traces the pair once per particle.
+        vectorize_particles: False traces the pair once per particle, as is done with a pair that
+            cannot take the particle axis (after one `ParticleAxisWarning`).
         progress: Show a bar.
         together: Draw all K particles of a row at once: `chunk` then cuts the rows alone.
         team: Processes that share the blocks; every one gets the results of all, which are those
@@ -124,13 +127,16 @@ class Sweep:
         _keep_freed_memory()
         with undisturbed(), torch.no_grad(), self._bar() as bar:
             pyro.set_rng_seed(seed)
-            depth = self._nesting(self._cut(args, slice(0, rows)))
+            depth, refusal = self._plan(self._cut(args, slice(0, rows)))
+            sweep = replace(self, vectorize_particles=False) if refusal else self
             for index, start in enumerate(range(0, self.num_data, rows)):
-                block = Block(self, self._cut(args, slice(start, start + rows)), size, depth)
+                block = Block(sweep, self._cut(args, slice(start, start + rows)), size, depth)
                 if index % self.team.size == self.team.rank:
                     if index > 0:
                         pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
                     results[index] = run(block)
+                if refusal and index == 0:
+                    note(refusal)
                 bar.update(len(block.args[0]))
         every = {index: r for part in self.team.gather(results) for index, r in part.items()}
         return [every[index] for index in sorted(every)]
@@ -155,9 +161,12 @@ class Sweep:
             rows = _evenly(self.num_data, max(1, chunk // particles))
         return rows, particles
 
-    def _nesting(self, block: tuple[Any, ...]) -> int:
+    def _plan(self, block: tuple[Any, ...]) -> tuple[int, str]:
+        """Batch dims of the plates, and why the pair cannot take the particle axis."""
         try:
-            return plate_nesting(self.model, self.guide, *block)
+            if self.shape[1] == 1 or not self.vectorize_particles:
+                return plate_nesting(self.model, self.guide, *block), ""
+            return plan(self.model, self.guide, *block, batch_plate=self.batch_plate)
         except PyrovaeError:
             raise
         except (RuntimeError, ValueError, IndexError) as error:
@@ -165,7 +174,7 @@ class Sweep:
                 raise
             raise PlateError(
                 f"the pair failed on a block of {len(block[0])} of the {self.num_data} rows "
-                f"({_first_line(error)}); if it runs on all rows only, "
+                f"({first_line(error)}); if it runs on all rows only, "
                 f"because it holds parameters per datum, pass rows={self.num_data}"
             ) from error
 
@@ -232,12 +241,18 @@ class Block:
                 "data, so that no datum has an evidence of its own; pass batch_plate=None to "
                 "measure all data jointly"
             )
-        if self.sweep.batch_plate is not None and p.batch_size != len(self.args[0]):
-            raise PlateError(
-                f"the pair was given {len(self.args[0])} rows, and its plate over data holds "
-                f"{p.batch_size}: it draws its own subsample, and which row a density belongs to "
-                "is lost; for measuring, give it a plate of as many data as it is called with"
-            )
+        rows = len(self.args[0])
+        held = [p.batch_size]
+        if self.sweep.batch_plate is None:
+            sites = (*p.model_sites.values(), *p.guide_sites.values())
+            held = [size for site in sites for size in site.subsampled.values()]
+        for size in held:
+            if size != rows:
+                raise PlateError(
+                    f"the pair was given {rows} rows, and its plate over data holds {size}: it "
+                    "draws its own subsample, and which row a density belongs to is lost; for "
+                    "measuring, give it a plate of as many data as it is called with"
+                )
         return p
 
 
@@ -296,6 +311,15 @@ def name_of(objective: PyroELBO) -> str:
     return f"{type(objective).__name__}(num_particles={objective.num_particles})"
 
 
+def one_by_one(objective: PyroELBO, vectorize_particles: bool) -> PyroELBO:
+    """The objective; or, where `vectorize_particles` is False, a copy that draws one by one."""
+    if vectorize_particles or not isinstance(objective, PyroELBO):
+        return objective
+    other = copy(objective)
+    other.vectorize_particles = False
+    return other
+
+
 def own_names(objectives: Iterable[PyroELBO]) -> list[str]:
     """A name for each, told apart by number where two would be called the same."""
     names: list[str] = []
@@ -338,7 +362,3 @@ def _evenly(total: int, most: int) -> int:
     """
     fewest = math.ceil(total / math.ceil(total / most))
     return next((size for size in range(fewest, 2 * most // 3, -1) if total % size == 0), fewest)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

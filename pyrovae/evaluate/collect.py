@@ -45,21 +45,25 @@ def collect(
     """
     if not _is_worth_it(sweep, compile):
         return sweep.each(lambda block: combine([measure(p) for p in block.draws()]))
-    compiled = _Compiled(sweep, measure)
+    compiled = _Compiled(sweep, measure, asked=compile is True)
     return sweep.each(lambda block: combine(compiled(block)))
 
 
 class _Compiled(Generic[T]):
     """Measures a block by a graph that all blocks share."""
 
-    def __init__(self, sweep: Sweep, measure: Callable[[Particles], T]) -> None:
-        self._measure = measure
+    def __init__(self, sweep: Sweep, measure: Callable[[Particles], T], *, asked: bool) -> None:
+        self._measure, self._asked = measure, asked
         self._rows, self._particles = sweep.shape
         self._call = CapturedCall(self._run, "the measurement of a draw")
         self._blocks: list[Block] = []  # the latest
 
     def __call__(self, block: Block) -> list[T]:
-        if self._call.refusal or len(block.args[0]) != self._rows:
+        singly = self._particles > 1 and not block.sweep.vectorize_particles
+        if singly or self._call.refusal or len(block.args[0]) != self._rows:
+            if singly and self._asked and not self._blocks:
+                self._blocks = [block]
+                _say_why_not(self._particles)
             return [self._measure(p) for p in block.draws()]
         sizes, found = list(block.sizes), []
         if not self._blocks:
@@ -84,13 +88,18 @@ def _is_worth_it(sweep: Sweep, compile: Compile) -> bool:
     rows, particles = sweep.shape
     if compile and particles > 1 and not sweep.vectorize_particles:
         if compile != "auto":
-            warnings.warn(
-                "the measurement of a draw is not compiled: vectorize_particles=False traces the "
-                f"pair once for each of {particles} particles, and a graph would hold them all",
-                CaptureWarning,
-                stacklevel=4,
-            )
+            _say_why_not(particles)
         return False
     if compile == "auto":
         return (sweep.num_data // rows) * (sweep.num_particles // particles) >= _LONG
     return bool(compile)
+
+
+def _say_why_not(particles: int) -> None:
+    warnings.warn(
+        "the measurement of a draw is not compiled: a pair that draws one by one "
+        "(vectorize_particles=False, or its networks cannot take all particles at once) is traced "
+        f"once for each of {particles} particles, and a graph would hold them all",
+        CaptureWarning,
+        stacklevel=5,
+    )

@@ -11,6 +11,7 @@ from pyro.infer import ELBO as PyroELBO
 from ..errors import ConfigError, PyrovaeError
 from ..objectives import ParticleELBO
 from ..parameters import trainable
+from ..particle_axis import first_line
 from .base import own_names
 from .cost import decoder_evaluations
 from .gradient_draws import Leaves
@@ -121,16 +122,12 @@ def _resized(objective: PyroELBO, particles: int, call: tuple[Any, ...]) -> Fitt
                 other.num_particles = number
             break
         except _REFUSALS as error:  # they may be the product of other numbers, which a copy keeps
-            why = why or f"{name} cannot have {number} particles ({_first_line(error)})"
+            why = why or f"{name} cannot have {number} particles ({first_line(error)})"
     try:
         return _counted(other, call, why)
     except _REFUSALS as error:  # what is wrong with the pair shows once more, and is raised
-        why = f"{name} cannot have {other.num_particles} particles ({_first_line(error)})"
+        why = f"{name} cannot have {other.num_particles} particles ({first_line(error)})"
         return _counted(copy(objective), call, why)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _counted(objective: PyroELBO, call: tuple[Any, ...], note: str = "") -> Fitted:

@@ -10,7 +10,7 @@ from ..data.base import mix_seed
 from ..errors import ConfigError
 from ..parameters import trainable
 from ..tracing import Program, own_parameters, undisturbed
-from .base import Data, at_home
+from .base import Data, at_home, one_by_one
 from .bounds import Subject, bound_of, kind_of
 from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
@@ -40,6 +40,7 @@ def compare(
     reference_draws: int | None = None,
     repeats: int = 20,
     seed: int = 0,
+    vectorize_particles: bool = True,
     progress: bool = False,
 ) -> Comparison:
     """Put objectives side by side on one pair, at its parameters, on one batch.
@@ -72,6 +73,8 @@ def compare(
         reference_draws: See `gradients`.
         repeats: Timed steps of each objective, taken in turn after a warm-up.
         seed: Of all draws.
+        vectorize_particles: False draws all particles one by one, those of the evidence included;
+            True draws those of an objective as it says.
         progress: Show bars.
 
     Raises:
@@ -106,13 +109,17 @@ def compare(
         )
     x, args = at_home(model, guide, x, args)
     subject = Subject(model, guide, x, args, num_draws, seed)
+    if isinstance(objectives, Mapping):
+        objectives = {n: one_by_one(o, vectorize_particles) for n, o in objectives.items()}
+    else:
+        objectives = [one_by_one(o, vectorize_particles) for o in objectives]
     fitted = fit_particles(objectives, subject.call, num_particles, equal)
     unknown = sorted((references or {}).keys() - fitted.keys())
     if unknown:
         raise ConfigError(
             f"compare: references for {unknown}, and the objectives are {list(fitted)}; name them"
         )
-    known = truth_of(subject, truth, truth_source, evidence_particles)
+    known = truth_of(subject, truth, truth_source, evidence_particles, vectorize_particles)
     costs = _costs(fitted, subject, repeats)
     rows = []
     for name, one in fitted.items():
@@ -127,6 +134,7 @@ def compare(
             reference=(references or {}).get(name),
             reference_draws=reference_draws,
             seed=mix_seed(seed, _GRADIENTS),
+            vectorize_particles=vectorize_particles,
             progress=progress,
         )
         rows.append(

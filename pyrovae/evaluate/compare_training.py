@@ -20,7 +20,7 @@ from ..parameters import trainable
 from ..train import fit
 from ..train.make_optimizer import OptimizerLike
 from ..train.schedules import Schedule
-from .base import Data, as_tensors, own_names
+from .base import Data, as_tensors, one_by_one, own_names
 from .evidence import log_evidence
 from .table import Table, aligned, figure
 
@@ -75,6 +75,7 @@ def compare_training(
     device: torch.device | str | None = None,
     compile: bool | Literal["auto"] = False,
     on_run: Callable[[str, int, float], None] | None = None,
+    vectorize_particles: bool = True,
     progress: bool = True,
 ) -> TrainingComparison:
     """Train one architecture under several objectives and seeds; compare the NLL on test data.
@@ -97,6 +98,8 @@ def compare_training(
         run_dir: A folder that keeps a run folder each, so that a comparison that was stopped
             continues where it was.
         device: See `fit`, as for `compile`.
+        vectorize_particles: False draws all particles one by one, in training and in judging;
+            True draws those of an objective as it says.
         on_run: Called with name, seed and NLL as each run ends.
         progress: Show a bar for each run.
 
@@ -140,7 +143,7 @@ def compare_training(
                     pair.model,
                     pair.guide,
                     data,
-                    objective=copy(objective),
+                    objective=copy(one_by_one(objective, vectorize_particles)),
                     epochs=epochs,
                     batch_size=batch_size,
                     lr=lr,
@@ -160,6 +163,7 @@ def compare_training(
                     moved,
                     num_particles=num_particles,
                     compile=compile and "auto",
+                    vectorize_particles=vectorize_particles,
                     seed=evaluation_seed,
                 )
             nll = -evidence.mean()

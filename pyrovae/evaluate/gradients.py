@@ -13,7 +13,7 @@ from ..data.base import mix_seed
 from ..errors import ConfigError, ParameterError, ShapeError
 from ..objectives import ParticleELBO
 from ..tracing import Pair, Program, leaves_of, own_parameters, undisturbed
-from .base import Data, at_home, name_of
+from .base import Data, at_home, name_of, one_by_one
 from .gradient_draws import Leaves, Welford
 from .gradient_statistics import GradientStatistics
 
@@ -36,6 +36,7 @@ def gradients(
     reference_draws: int | None = None,
     seed: int = 0,
     keep_draws: bool = False,
+    vectorize_particles: bool = True,
     progress: bool = False,
 ) -> GradientStatistics:
     """Draw an objective's gradient many times at fixed parameters and a fixed batch.
@@ -65,6 +66,8 @@ def gradients(
             four times `num_draws`. They set the floor below which no ratio can be seen.
         seed: Of the draws.
         keep_draws: Also return every draw: memory grows with `num_draws`.
+        vectorize_particles: False draws the particles of all objectives one by one; True draws
+            them as the objectives say.
         progress: Show a bar, where stderr is a terminal.
 
     Raises:
@@ -93,7 +96,10 @@ def gradients(
         )
     x, args = at_home(model, guide, x, args)
     call = (model, guide, *x, *args)
-    objective = copy(objective)  # what it remembers of these draws is not the user's
+    if isinstance(reference, PyroELBO):
+        reference = one_by_one(reference, vectorize_particles)
+    # A copy, since what it remembers of these draws is not the user's.
+    objective = copy(one_by_one(objective, vectorize_particles))
     with undisturbed(), own_parameters(), torch.enable_grad():
         groups = _declared(model, guide, call[2:])
         flat = Leaves([leaf for leaves in groups.values() for leaf in leaves.values()])
@@ -184,7 +190,8 @@ def _reference(
 ) -> tuple[Callable[[], object], str]:
     """What draws a gradient whose mean is the target, and its name."""
     if given is not None:
-        return lambda: _loss_and_grads(copy(given), call), name_of(given)
+        other = copy(given)
+        return lambda: _loss_and_grads(other, call), name_of(given)
     if not (isinstance(objective, ParticleELBO) and objective.follows_bound):
         return lambda: _loss_and_grads(objective, call), "the objective itself"
 

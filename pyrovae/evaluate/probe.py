@@ -23,6 +23,7 @@ def probe(
     site: str | None = None,
     classifier: ClassifierMixin | None = None,
     seed: int = 0,
+    vectorize_particles: bool = True,
 ) -> float:
     """Test accuracy of a classifier that was taught on E_q[z] of the labelled data.
 
@@ -38,6 +39,7 @@ def probe(
         classifier: Of scikit-learn; by default a logistic regression. Features are given as they
             are: to standardise them would give units that the model does not use a voice.
         seed: Of the draws, where the guide does not state its mean.
+        vectorize_particles: See `active_units`.
 
     Returns:
         Share of the test data that are classified right.
@@ -61,7 +63,9 @@ def probe(
 
     chosen: Any = LogisticRegression(max_iter=1000) if classifier is None else classifier
     taught, asked = (
-        posterior_means(model, guide, split.x, site=site, seed=seed).numpy()
+        posterior_means(
+            model, guide, split.x, site=site, seed=seed, vectorize_particles=vectorize_particles
+        ).numpy()
         for split in (few, test)
     )
     chosen.fit(taught, few.y.cpu().numpy())

@@ -55,6 +55,7 @@ def traverse(
     values: Sequence[float] = VALUES,
     num_units: int | None = None,
     seed: int | None = None,
+    vectorize_particles: bool = True,
 ) -> Traversal:
     """Decode latents that differ from a datum's posterior mean in one unit.
 
@@ -72,6 +73,7 @@ def traverse(
         values: What a unit is set to, in its own units: -2.5 to 2.5 covers a standard normal.
         num_units: Only so many rows, those of the most informative units.
         seed: Of what is drawn.
+        vectorize_particles: See `active_units`.
 
     Raises:
         ConfigError: There are no values.
@@ -93,7 +95,18 @@ def traverse(
         raise ConfigError("traverse got nothing to show; give one value or unit at least")
     sweep = Sweep(model, guide, x, args, seed=seed)
     site, information = _information(sweep, site)
-    means, ordered_by = posterior_means(model, guide, x, *args, site=site, seed=seed), "KL"
+    means, ordered_by = (
+        posterior_means(
+            model,
+            guide,
+            x,
+            *args,
+            site=site,
+            seed=seed,
+            vectorize_particles=vectorize_particles,
+        ),
+        "KL",
+    )
     if information is None:
         information, ordered_by = means.var(0, unbiased=False), "variance of E_q[z]"
     units = information.argsort(descending=True, stable=True)[:num_units]

@@ -24,7 +24,13 @@ class Truth:
     source: str
 
 
-def truth_of(subject: Subject, known: Known, source: str | None, particles: int) -> Truth:
+def truth_of(
+    subject: Subject,
+    known: Known,
+    source: str | None,
+    particles: int,
+    vectorize_particles: bool = True,
+) -> Truth:
     """What is known, or an estimate, or neither, and why.
 
     Args:
@@ -32,6 +38,7 @@ def truth_of(subject: Subject, known: Known, source: str | None, particles: int)
         known: See `Known`.
         source: What to call it; None says where it comes from.
         particles: Of "evidence".
+        vectorize_particles: Of either estimate.
     """
     found = known
     if isinstance(known, str):
@@ -41,7 +48,7 @@ def truth_of(subject: Subject, known: Known, source: str | None, particles: int)
                 "tensor, a number, or what `log_evidence` or `ais` found"
             )
         try:
-            found = _estimate(subject, known, particles)
+            found = _estimate(subject, known, particles, vectorize_particles)
         except PlateError as error:
             return Truth(nan, nan, f"unknown: {error}")
     if isinstance(found, Evidence | Annealed):
@@ -54,11 +61,14 @@ def truth_of(subject: Subject, known: Known, source: str | None, particles: int)
     return Truth(float(per_datum.mean()), 0.0, source or "as given")
 
 
-def _estimate(subject: Subject, name: str, particles: int) -> Evidence | Annealed:
+def _estimate(
+    subject: Subject, name: str, particles: int, vectorize_particles: bool
+) -> Evidence | Annealed:
     call: tuple[Any, ...] = (subject.model, subject.guide, subject.data, *subject.args)
+    how: Any = {"seed": subject.seed, "vectorize_particles": vectorize_particles}
     if name == "ais":
-        return ais(*call, seed=subject.seed)
-    return log_evidence(*call, num_particles=particles, seed=subject.seed)
+        return ais(*call, **how)
+    return log_evidence(*call, num_particles=particles, **how)
 
 
 def _check(shape: torch.Size, subject: Subject) -> None:

@@ -6,8 +6,7 @@ from torch import Tensor, nan
 
 from ..errors import PyrovaeError
 from ..math import MIN_PARTICLES_PARETO, effective_sample_size, pareto_k, pareto_k_limit
-from ..objectives import ParticleELBO
-from ..particles import Particles, draw
+from ..objectives import IWAE, ParticleELBO
 from .bounds import Subject
 
 _LEAST_DRAWS, _POOL = 10, 1000  # draws of K, and weights per datum that are enough for k-hat
@@ -23,10 +22,11 @@ def weights_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
     """
     wanted = max(_LEAST_DRAWS, -(-_POOL // objective.num_particles))
     is_whole = True
+    drawn = objective if isinstance(objective, ParticleELBO) else IWAE(objective.num_particles)
 
     def log_w() -> Tensor:
         nonlocal is_whole
-        p = _particles(objective, subject)
+        p = drawn.draw(*subject.call)
         is_joint = isinstance(objective, ParticleELBO) and objective.batch_plate is None
         is_whole &= is_joint or p.batch_size == len(subject.data[0])
         return p.log_w.double()
@@ -45,9 +45,3 @@ def weights_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
         "k_hat_weights": float(len(pool)) if enough else nan,
         "k_hat_limit": pareto_k_limit(len(pool)) if enough else nan,
     }
-
-
-def _particles(objective: PyroELBO, subject: Subject) -> Particles:
-    if isinstance(objective, ParticleELBO):
-        return objective.draw(*subject.call)
-    return draw(*subject.call, num_particles=objective.num_particles, scales="ignored")

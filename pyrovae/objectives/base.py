@@ -3,6 +3,7 @@
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from ..assembly import ScaleUse
 from ..errors import CheckpointError, ConfigError, PlateError, ShapeError
 from ..parameters import declare, declared
-from ..particles import Particles, draw, plate_nesting
+from ..particle_axis import note
+from ..particles import Particles, draw, plan
 from ..tracing import Program, own_parameters
 from .options import as_written, is_whole
 
@@ -33,13 +35,15 @@ class ParticleELBO(PyroELBO, ABC):
     Args:
         num_particles: Particles per datum, K >= 1.
         vectorize_particles: Draw them in one pass along an axis left of all plates; False traces
-            the pair K times.
+            the pair K times, as True does with a pair that cannot take that axis (after one
+            `ParticleAxisWarning`).
         batch_plate: The plate over data: "auto" finds the one that encloses every site; None asks
             for one joint bound over all data. Its name allows global latents outside of it, u:
             they are drawn once, and each datum has a bound of its own given that draw,
             E_u [log p(u) - log q(u) + sum_i bound_i(x_i given u)], again a lower bound on
             log p(x) where bound_i is one.
-        max_plate_nesting: Batch dims that plates occupy; found by one pass when not given.
+        max_plate_nesting: Batch dims that plates occupy; found by one pass when not given. One
+            more sees whether the pair can take the particle axis, once.
 
     Raises:
         ShapeError: The estimator cannot have so many particles, now or when they are set later.
@@ -101,7 +105,7 @@ class ParticleELBO(PyroELBO, ABC):
         self.vectorize_particles = vectorize_particles
         self.batch_plate = batch_plate
         self.max_plate_nesting = max_plate_nesting
-        self._known_nesting: tuple[tuple[Program, Program], int] | None = None
+        self._known: _Known | None = None
 
     @property
     def num_particles(self) -> int:
@@ -191,6 +195,14 @@ class ParticleELBO(PyroELBO, ABC):
             ScaleError: The bound is not linear, and sites are scaled unequally.
         """
         return self._particles(self._scale_use, model, guide, args, kwargs)
+
+    def draws_in_one_pass(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401
+        """Whether all particles of this pair are drawn in one pass, along an axis of their own.
+
+        A pair that is new is run without side effects, to see whether its networks can.
+        """
+        self._nesting(model, guide, args, kwargs)
+        return self._one_pass
 
     def per_datum(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """The bound for each datum, in nats, unscaled, without gradient [B].
@@ -313,17 +325,19 @@ class ParticleELBO(PyroELBO, ABC):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Particles:
-        known = self._known_nesting
+        known = self._known
         depth = self._nesting(model, guide, args, kwargs)
         try:
-            return self.admit(self._draw(depth, scales, model, guide, args, kwargs))
+            p = self.admit(self._draw(depth, scales, model, guide, args, kwargs))
         except (PlateError, ShapeError):
-            self._known_nesting = None
+            self._known = None
             again = self._nesting(model, guide, args, kwargs)
             if known is None or again == depth:
                 raise
-        # The pair has grown deeper.
-        return self.admit(self._draw(again, scales, model, guide, args, kwargs))
+            # The pair has grown deeper.
+            p = self.admit(self._draw(again, scales, model, guide, args, kwargs))
+        self._remember(p)
+        return p
 
     def admit(self, p: Particles) -> Particles:
         """The particles, unless they have global latents that this estimator cannot take.
@@ -360,7 +374,7 @@ class ParticleELBO(PyroELBO, ABC):
             guide,
             *args,
             num_particles=self.num_particles,
-            vectorize_particles=self.vectorize_particles,
+            vectorize_particles=self._one_pass,
             batch_plate=self.batch_plate,
             max_plate_nesting=depth,
             fixed_latents=self._fixed_latents,
@@ -372,13 +386,36 @@ class ParticleELBO(PyroELBO, ABC):
     def _nesting(
         self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> int | None:
-        one_pass = self.vectorize_particles and self.num_particles > 1
-        if self.max_plate_nesting is not None or not one_pass:
+        if not self.vectorize_particles or self.num_particles == 1:
             return self.max_plate_nesting
-        if self._known_nesting is None or self._known_nesting[0] != (model, guide):
-            depth = plate_nesting(model, guide, *args, **kwargs)
-            self._known_nesting = ((model, guide), depth)
-        return self._known_nesting[1]
+        if self._known is None or self._known.pair != (model, guide):
+            self._known = None
+            asked = self.max_plate_nesting
+            depth, refusal = plan(
+                model,
+                guide,
+                *args,
+                batch_plate=self.batch_plate,
+                max_plate_nesting=asked,
+                **kwargs,
+            )
+            self._known = _Known((model, guide), depth, refusal)
+        return self._known.depth
+
+    @property
+    def _one_pass(self) -> bool:
+        """Whether the pair that was asked about last is drawn in one pass."""
+        return self.vectorize_particles and not (self._known and self._known.refusal)
+
+    def _remember(self, p: Particles) -> None:
+        """Keep how particles were drawn, and say once if it was one by one."""
+        if self._known is None or not p.are_one_by_one:
+            return
+        if not self._known.refusal:  # a later batch met what the first did not: `draw` said so
+            self._known = replace(self._known, refusal="a batch failed", is_noted=True)
+        elif not self._known.is_noted:
+            self._known = replace(self._known, is_noted=True)
+            note(self._known.refusal)
 
     def _evaluated(self, p: Particles) -> Tensor:
         """The bound of particles that no gradient is wanted of [B]."""
@@ -411,6 +448,23 @@ class ParticleELBO(PyroELBO, ABC):
         self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:  # noqa: ANN401
         return get_importance_trace("flat", float("inf"), model, guide, args, kwargs)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What an objective knows of the pair that it was used on last.
+
+    Attributes:
+        pair: Model and guide.
+        depth: Batch dims of its plates.
+        refusal: Why its particles are drawn one by one; "" where they are not.
+        is_noted: Whether that was said.
+    """
+
+    pair: tuple[Program, Program]
+    depth: int
+    refusal: str
+    is_noted: bool = False
 
 
 def _named(network: str) -> str:

@@ -102,14 +102,22 @@ class PathELBO(ParticleELBO, ABC):
 
     def _demand_samplers(self, p: Particles) -> None:
         for site in p.guide_sites.values():
-            if site.needs_score:
+            if not site.needs_score:
+                continue
+            if site.kind == "pyro.factor":
                 raise ReparamError(
-                    f"site '{site.name}' ({site.kind}) has no reparameterised sampler, which "
-                    f"{self} needs; use objectives.VIMCO, objectives.REINFORCE or objectives.RWS "
-                    "(objectives.ELBO and objectives.IWAE follow its score too), relax it "
-                    "(RelaxedOneHotCategorical and the like), or enumerate it with "
-                    "pyro.infer.TraceEnum_ELBO"
+                    f"`pyro.factor('{site.name}', ..., has_rsample=False)` of the guide says that "
+                    f"no gradient runs through what it was computed from, which {self} needs; "
+                    "pass has_rsample=True where that is data, parameters and reparameterised "
+                    "latents, or use objectives.ELBO, objectives.IWAE or objectives.VIMCO"
                 )
+            raise ReparamError(
+                f"site '{site.name}' ({site.kind}) has no reparameterised sampler, which {self} "
+                "needs; use objectives.VIMCO, objectives.REINFORCE or objectives.RWS "
+                "(objectives.ELBO and objectives.IWAE follow its score too), relax it "
+                "(RelaxedOneHotCategorical and the like), or enumerate it with "
+                "pyro.infer.TraceEnum_ELBO"
+            )
 
 
 def paths_of(
@@ -120,18 +128,20 @@ def paths_of(
     **kwargs: Any,  # noqa: ANN401
 ) -> Paths:
     """Particles as the objective draws them, on aliases."""
+    depth = objective._nesting(model, guide, args, kwargs)
     paths = draw_paths(
         model,
         guide,
         *args,
         num_particles=objective.num_particles,
-        vectorize_particles=objective.vectorize_particles,
+        vectorize_particles=objective._one_pass,
         batch_plate=objective.batch_plate,
-        max_plate_nesting=objective._nesting(model, guide, args, kwargs),
+        max_plate_nesting=depth,
         chunk=objective.particle_chunk,
         scales="own" if objective.is_linear else "common",
         **kwargs,
     )
+    objective._remember(paths.particles)
     objective.admit(paths.particles)
     return paths
 

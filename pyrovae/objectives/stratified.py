@@ -35,11 +35,14 @@ class _Stratified(ParticleELBO):
         sites = _with_strata(p)
         if not sites:
             return 0.0
-        if self.particle_chunk or not (self.vectorize_particles or self.num_particles == 1):
+        if self.particle_chunk or p.are_one_by_one:
+            way_out = "leave vectorize_particles=True and draw no chunks"
+            if self._known and self._known.refusal:
+                way_out = f"the pair cannot ({self._known.refusal}): wrap its networks in "
+                way_out += "pyrovae.nn.OneBatchAxis"
             raise ConfigError(
                 f"{type(self).__name__} deals its particles out to the strata of "
-                f"'{sites[0].name}' along their axis, all at once; leave "
-                "vectorize_particles=True and draw no chunks, or use ELBO or IWAE"
+                f"'{sites[0].name}' along their axis, all at once; {way_out}, or use ELBO or IWAE"
             )
         dealing = Dealing(p.num_particles)  # again, in the order of the guide's sites
         return sum(_log_share(site.scaled(False), p, dealing) for site in sites)
@@ -59,8 +62,10 @@ class _Stratified(ParticleELBO):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Particles:
-        if self.particle_chunk or not self.vectorize_particles:
-            return super()._draw(depth, scales, model, guide, args, kwargs)
+        if self.particle_chunk or not self._one_pass:
+            p = super()._draw(depth, scales, model, guide, args, kwargs)
+            self.log_shares(p)  # refuses them where there are strata
+            return p
         with stratified(self.num_particles):
             return super()._draw(depth, scales, model, guide, args, kwargs)
 

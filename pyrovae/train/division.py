@@ -8,6 +8,7 @@ from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import ConfigError, PlateError, SiteError
+from ..objectives import ParticleELBO
 from .distributed import Part, Team
 from .share import Share, batch_plate_of
 from .shared_noise import SharedNoise
@@ -50,7 +51,7 @@ class Division:
                 "each see a part of them; train on one process, or write a plate over data"
             )
         self._team, self._share = team, share
-        self._particles = objective.num_particles if objective.vectorize_particles else 1
+        self._objective = objective
 
     def __call__(self, batch: Sequence[Tensor]) -> Piece:
         """This rank's piece of a batch.
@@ -75,4 +76,12 @@ class Division:
                 f"{self._team.size} ranks would each count them; train on one process"
             )
         weight = float(whole / own) if part.counts else 0.0
-        return Piece(rows, part, weight, SharedNoise(part, self._particles))
+        return Piece(rows, part, weight, SharedNoise(part, self._particles(rows)))
+
+    def _particles(self, rows: Sequence[Tensor]) -> int:
+        """How many are drawn along an axis of their own."""
+        objective, share = self._objective, self._share
+        together = objective.vectorize_particles
+        if isinstance(objective, ParticleELBO):
+            together = objective.draws_in_one_pass(share.model, share.guide, *rows)
+        return objective.num_particles if together else 1

@@ -87,8 +87,9 @@ def test_python_runs_for_the_graph_once_and_for_the_validation_of_each_block(cal
             counting(oracle.model, sizes), oracle.guide, x[:rows], num_particles=100, chunk=90,
             rows=9, compile=True,
         )  # fmt: skip
-        # Nesting, first draw, capture (3), the draw meanwhile; then each block's validation.
-        assert len(sizes) == 6 + 3 + runs, "ten draws of a block of fewer rows are eager"
+        # Nesting, particle axis, first draw, capture (3), the draw meanwhile; then each block's
+        # validation.
+        assert len(sizes) == 7 + 3 + runs, "ten draws of a block of fewer rows are eager"
 
 
 def test_every_parallel_draw_has_the_size_of_the_chunk():
@@ -183,7 +184,7 @@ def test_a_branch_on_the_data_runs_eagerly_with_its_line(calls, gaussian):
 def test_particles_one_by_one_are_not_unrolled(calls, gaussian):
     oracle, x = gaussian
     options = {"num_particles": 20, "vectorize_particles": False, "seed": 0}
-    with pytest.warns(CaptureWarning, match="vectorize_particles=False traces"):
+    with pytest.warns(CaptureWarning, match="vectorize_particles=False.*20 particles"):
         log_evidence(oracle.model, oracle.guide, x[:3], **options, compile=True)
     log_evidence(oracle.model, oracle.guide, x[:3], **options, compile="auto")
     assert calls == []

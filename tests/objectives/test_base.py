@@ -157,7 +157,7 @@ class TestNesting:
         objective = IWAE(3)
         for _ in range(4):
             objective.loss(model, pair.guide, *pair.args)
-        assert model.runs == 5
+        assert model.runs == 6  # and whether the pair can take the particle axis
 
     def test_one_objective_serves_pairs_of_different_depth(self):
         flat, deep = (STYLES[n](torch.float64) for n in ("module_functions", "nested_plate"))
@@ -165,14 +165,20 @@ class TestNesting:
         for pair in (flat, deep, flat):
             assert objective.loss(pair.model, pair.guide, *pair.args).isfinite()
 
-    @pytest.mark.parametrize(
-        "objective", [IWAE(3, max_plate_nesting=2), IWAE(1), IWAE(3, vectorize_particles=False)]
-    )
-    def test_is_not_looked_for_where_it_is_known_or_not_needed(self, objective):
+    @pytest.mark.parametrize("objective", [IWAE(1), IWAE(3, vectorize_particles=False)])
+    def test_is_not_looked_for_where_it_is_not_needed(self, objective):
         pair = STYLES["nested_plate"](torch.float64)
         guide = Counted(pair.guide)
         objective.loss(pair.model, guide, *pair.args)
-        assert guide.runs == (1 if objective.vectorize_particles else 3)
+        assert guide.runs == objective.num_particles
+
+    def test_is_taken_as_given_and_the_particle_axis_tried_once(self):
+        pair = STYLES["nested_plate"](torch.float64)
+        guide, objective = Counted(pair.guide), IWAE(3, max_plate_nesting=4)
+        for runs in (3, 4):
+            objective.loss(pair.model, guide, *pair.args)
+            assert guide.runs == runs
+        assert objective._known.depth == 4
 
     def test_more_room_than_needed_changes_nothing(self):
         pair = STYLES["nested_plate"](torch.float64)
