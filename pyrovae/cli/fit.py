@@ -22,7 +22,7 @@ from ..train.distributed import Team, join
 from .begin import begin
 from .config import Parser, build, make_parser, parse
 from .figures import with_figures
-from .run_folder import CONFIG, WriteConfig, check_folder, settings_of, to_measure
+from .run_folder import CONFIG, WriteConfig, check_folder, settings_of
 
 SCHEDULES = {
     "constant": schedules.constant,
@@ -177,7 +177,6 @@ def measure(
     team: Team,
 ) -> None:
     """Print the table, and leave it and the pictures in the run folder; every rank works on it."""
-    to_measure(setup.pair)
     held_out = test.to(pick_device(config.device))
     model, guide = setup.pair.model, setup.pair.guide
     found = report(

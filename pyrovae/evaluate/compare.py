@@ -8,6 +8,7 @@ from pyro.infer import ELBO as PyroELBO
 
 from ..data.base import mix_seed
 from ..errors import ConfigError
+from ..modes import Mode, in_mode
 from ..parameters import trainable
 from ..tracing import Program, own_parameters, undisturbed
 from .base import Data, at_home
@@ -40,6 +41,7 @@ def compare(
     reference_draws: int | None = None,
     repeats: int = 20,
     seed: int = 0,
+    mode: Mode = "evaluation",
     progress: bool = False,
 ) -> Comparison:
     """Put objectives side by side on one pair, at its parameters, on one batch.
@@ -72,6 +74,7 @@ def compare(
         reference_draws: See `gradients`.
         repeats: Timed steps of each objective, taken in turn after a warm-up.
         seed: Of all draws.
+        mode: Of the pair's networks, for bounds, gradients and the truth alike: see `gradients`.
         progress: Show bars.
 
     Raises:
@@ -104,48 +107,51 @@ def compare(
             f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
             "and times one repeat"
         )
-    x, args = at_home(model, guide, x, args)
-    subject = Subject(model, guide, x, args, num_draws, seed)
-    fitted = fit_particles(objectives, subject.call, num_particles, equal)
-    unknown = sorted((references or {}).keys() - fitted.keys())
-    if unknown:
-        raise ConfigError(
-            f"compare: references for {unknown}, and the objectives are {list(fitted)}; name them"
-        )
-    known = truth_of(subject, truth, truth_source, evidence_particles)
-    costs = _costs(fitted, subject, repeats)
-    rows = []
-    for name, one in fitted.items():
-        bound = bound_of(one.objective, subject)
-        found = gradients(
-            model,
-            guide,
-            x,
-            one.objective,
-            args=args,
-            num_draws=num_draws,
-            reference=(references or {}).get(name),
-            reference_draws=reference_draws,
-            seed=mix_seed(seed, _GRADIENTS),
-            progress=progress,
-        )
-        rows.append(
-            {
-                "objective": name,
-                "num_particles": one.objective.num_particles,
-                "decoder_evaluations": one.evaluations,
-                "comparable": one.comparable,
-                "note": one.note,
-                "kind": kind_of(one.objective),
-                **bound,
-                "gap": known.value - bound["bound"],
-                "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
-                **weights_of(one.objective, subject),
-                **costs[name],
-                **_by_group(found.summary(), costs[name]["milliseconds"]),
-                "reference": found.reference_name,
-            }
-        )
+    with in_mode(mode, model, guide):  # what is called here takes the networks as they are then
+        x, args = at_home(model, guide, x, args)
+        subject = Subject(model, guide, x, args, num_draws, seed)
+        fitted = fit_particles(objectives, subject.call, num_particles, equal)
+        unknown = sorted((references or {}).keys() - fitted.keys())
+        if unknown:
+            raise ConfigError(
+                f"compare: references for {unknown}, and the objectives are {list(fitted)}; name "
+                "them"
+            )
+        known = truth_of(subject, truth, truth_source, evidence_particles)
+        costs = _costs(fitted, subject, repeats)
+        rows = []
+        for name, one in fitted.items():
+            bound = bound_of(one.objective, subject)
+            found = gradients(
+                model,
+                guide,
+                x,
+                one.objective,
+                args=args,
+                num_draws=num_draws,
+                reference=(references or {}).get(name),
+                reference_draws=reference_draws,
+                seed=mix_seed(seed, _GRADIENTS),
+                mode="as is",
+                progress=progress,
+            )
+            rows.append(
+                {
+                    "objective": name,
+                    "num_particles": one.objective.num_particles,
+                    "decoder_evaluations": one.evaluations,
+                    "comparable": one.comparable,
+                    "note": one.note,
+                    "kind": kind_of(one.objective),
+                    **bound,
+                    "gap": known.value - bound["bound"],
+                    "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
+                    **weights_of(one.objective, subject),
+                    **costs[name],
+                    **_by_group(found.summary(), costs[name]["milliseconds"]),
+                    "reference": found.reference_name,
+                }
+            )
     facts = {
         "num_data": len(subject.data[0]),
         "equal": equal,

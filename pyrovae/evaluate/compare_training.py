@@ -16,6 +16,7 @@ from ..data import Batchable, Dataset, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..home import brought_home
+from ..modes import Mode
 from ..parameters import trainable
 from ..train import fit
 from ..train.make_optimizer import OptimizerLike
@@ -71,6 +72,7 @@ def compare_training(
     clip_norm: float | None = None,
     num_particles: int = 1000,
     evaluation_seed: int = 0,
+    mode: Mode = "evaluation",
     run_dir: str | PathLike[str] | None = None,
     device: torch.device | str | None = None,
     compile: bool | Literal["auto"] = False,
@@ -94,6 +96,7 @@ def compare_training(
         batch_size: See `fit`, as for the next four.
         num_particles: Of the evaluator.
         evaluation_seed: Of its draws, the same for all.
+        mode: Of its networks; see `log_evidence`. Training runs them in the mode they are in.
         run_dir: A folder that keeps a run folder each, so that a comparison that was stopped
             continues where it was.
         device: See `fit`, as for `compile`.
@@ -161,6 +164,7 @@ def compare_training(
                     num_particles=num_particles,
                     compile=compile and "auto",
                     seed=evaluation_seed,
+                    mode=mode,
                 )
             nll = -evidence.mean()
             found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})

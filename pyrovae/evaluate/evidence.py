@@ -15,6 +15,7 @@ from ..math import (
     pareto_k_limit,
     pareto_smooth,
 )
+from ..modes import Mode
 from ..particles import Particles
 from ..tracing import Program
 from ..train.distributed import Team, join
@@ -132,6 +133,7 @@ def log_evidence(
     seed: int | None = None,
     batch_plate: str | None = "auto",
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
     compile: Compile = False,
     progress: bool = False,
     sharded: bool = False,
@@ -143,8 +145,7 @@ def log_evidence(
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
-        guide: Pyro guide q(z|x), called likewise. Its networks run in the mode they are in:
-            call `.eval()` where that matters.
+        guide: Pyro guide q(z|x), called likewise.
         x: Data [N, ...]: a tensor, several with equal N, or a split.
         num_particles: K, honoured exactly.
         chunk: Particles times data evaluated at once. Memory grows with it, and the time per
@@ -154,6 +155,8 @@ def log_evidence(
         seed: Of the draws; see `Sweep`, as for the remaining arguments. Tensors among `args`
             with N rows are cut as the data are, everything else is handed on whole.
         batch_plate: None estimates the joint evidence of all data, N = 1 in the result.
+        mode: "evaluation" puts the pair's networks into evaluation mode and back, so that a datum
+            has one value, whatever others it is measured with; "as is" keeps what is.
         sharded: The ranks that torchrun started share the work by rows. Each calls with all data
             and gets all results, those of one process. Alone, nothing is shared.
         compile: Capture the draw with its weights as one graph and run it compiled: on a CPU to
@@ -192,6 +195,7 @@ def log_evidence(
         seed=seed,
         batch_plate=batch_plate,
         vectorize_particles=vectorize_particles,
+        mode=mode,
         progress=progress,
         team=join(as_tensors(x)[0].device) if sharded else Team(),
     )

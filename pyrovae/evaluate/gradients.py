@@ -11,6 +11,7 @@ from torch import Tensor, nan
 
 from ..data.base import mix_seed
 from ..errors import ConfigError, ParameterError, ShapeError
+from ..modes import Mode, in_mode
 from ..objectives import ParticleELBO
 from ..tracing import Pair, Program, leaves_of, own_parameters, undisturbed
 from .base import Data, at_home, name_of
@@ -35,6 +36,7 @@ def gradients(
     reference: Reference | None = None,
     reference_draws: int | None = None,
     seed: int = 0,
+    mode: Mode = "evaluation",
     keep_draws: bool = False,
     progress: bool = False,
 ) -> GradientStatistics:
@@ -64,11 +66,15 @@ def gradients(
         reference_draws: Gradients whose mean is the reference, where it is not exact; by default
             four times `num_draws`. They set the floor below which no ratio can be seen.
         seed: Of the draws.
+        mode: "evaluation" puts the pair's networks into evaluation mode and back, as all
+            measurements do: noise is that of the estimator alone. "as is" keeps what is, for the
+            gradient of a training step, dropout and batch statistics included, and for pairs
+            that are relaxed in training mode alone (`GumbelSoftmaxVAE`).
         keep_draws: Also return every draw: memory grows with `num_draws`.
         progress: Show a bar, where stderr is a terminal.
 
     Raises:
-        ConfigError: There are fewer than two draws.
+        ConfigError: There are fewer than two draws, or there is no such mode.
         ParameterError: The reference names a leaf that the pair does not have.
         ShapeError: The reference has another shape than its leaf.
 
@@ -91,10 +97,15 @@ def gradients(
             f"gradients got num_draws={num_draws}, reference_draws={reference_draws}; a variance "
             "needs two or more"
         )
-    x, args = at_home(model, guide, x, args)
-    call = (model, guide, *x, *args)
     objective = copy(objective)  # what it remembers of these draws is not the user's
-    with undisturbed(), own_parameters(), torch.enable_grad():
+    with (
+        undisturbed(),
+        in_mode(mode, model, guide),
+        own_parameters(),
+        torch.enable_grad(),
+    ):
+        x, args = at_home(model, guide, x, args)
+        call = (model, guide, *x, *args)
         groups = _declared(model, guide, call[2:])
         flat = Leaves([leaf for leaves in groups.values() for leaf in leaves.values()])
         names = [name for leaves in groups.values() for name in leaves]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..data import Split
 from ..errors import DataError
 from ..labelled_categorical import UNKNOWN
+from ..modes import Mode
 from ..tracing import Program
 from .latents import posterior_means
 
@@ -23,6 +24,7 @@ def probe(
     site: str | None = None,
     classifier: ClassifierMixin | None = None,
     seed: int = 0,
+    mode: Mode = "evaluation",
 ) -> float:
     """Test accuracy of a classifier that was taught on E_q[z] of the labelled data.
 
@@ -38,6 +40,7 @@ def probe(
         classifier: Of scikit-learn; by default a logistic regression. Features are given as they
             are: to standardise them would give units that the model does not use a voice.
         seed: Of the draws, where the guide does not state its mean.
+        mode: Of the pair's networks; see `log_evidence`.
 
     Returns:
         Share of the test data that are classified right.
@@ -61,7 +64,7 @@ def probe(
 
     chosen: Any = LogisticRegression(max_iter=1000) if classifier is None else classifier
     taught, asked = (
-        posterior_means(model, guide, split.x, site=site, seed=seed).numpy()
+        posterior_means(model, guide, split.x, site=site, seed=seed, mode=mode).numpy()
         for split in (few, test)
     )
     chosen.fit(taught, few.y.cpu().numpy())

@@ -56,9 +56,9 @@ def truth_of(subject: Subject, known: Known, source: str | None, particles: int)
 
 def _estimate(subject: Subject, name: str, particles: int) -> Evidence | Annealed:
     call: tuple[Any, ...] = (subject.model, subject.guide, subject.data, *subject.args)
-    if name == "ais":
-        return ais(*call, seed=subject.seed)
-    return log_evidence(*call, num_particles=particles, seed=subject.seed)
+    if name == "ais":  # the caller has put the networks into the mode that it wants
+        return ais(*call, seed=subject.seed, mode="as is")
+    return log_evidence(*call, num_particles=particles, seed=subject.seed, mode="as is")
 
 
 def _check(shape: torch.Size, subject: Subject) -> None:
