@@ -66,6 +66,7 @@ def compare_training(
     seeds: Sequence[int] = (0, 1, 2),
     test: Data | None = None,
     batch_size: int = 100,
+    drop_last: bool = False,
     lr: float = 1e-3,
     optimizer: OptimizerLike | None = None,
     schedule: Schedule | None = None,
@@ -93,7 +94,7 @@ def compare_training(
         epochs: Passes over the data, for all alike.
         seeds: Of initial parameters, batches and noise.
         test: What to measure on; by default the `test` of a dataset.
-        batch_size: See `fit`, as for the next four.
+        batch_size: See `fit`, as for the next five.
         num_particles: Of the evaluator.
         evaluation_seed: Of its draws, the same for all.
         mode: Of its networks; see `log_evidence`. Training runs them in the mode they are in.
@@ -146,6 +147,7 @@ def compare_training(
                     objective=copy(objective),
                     epochs=epochs,
                     batch_size=batch_size,
+                    drop_last=drop_last,
                     lr=lr,
                     optimizer=optimizer,
                     schedule=schedule,
