@@ -18,6 +18,7 @@ from ..errors import ConfigError, NonFiniteError
 from ..tracing import Program, undisturbed
 from .alike import align, align_streams, check_alike
 from .attempt import LOOK, Refused, attempt
+from .auto_guides import check_auto_guides
 from .budget import within
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .distributed import join
@@ -80,6 +81,9 @@ def fit(
     by its rows and follow the run of one process, up to the rounding of sums; see `SharedNoise`
     for what they draw. Every rank calls `fit` alike, and gets the same parameters and history;
     rank 0 writes. `batch_size` is that of all ranks together. A pair needs a plate over its data.
+
+    An automatic guide of Pyro's has parameters of its own for each row that it was set up with:
+    with minibatches that are places in a batch, of which a `PlateWarning` tells.
 
     Args:
         model: Pyro model, called as `model(*batch)`.
@@ -156,6 +160,7 @@ def fit(
         pyro.set_rng_seed(seed)
     with lone_rows_named(source, first, team):
         placed = place(model, guide, first, device)
+    check_auto_guides(model, guide, source, [tensor.to(device) for tensor in first])
     for each in (objective, val_objective or objective):
         place_objective(each, device)
     if memory is not None:

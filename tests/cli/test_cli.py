@@ -438,8 +438,9 @@ def test_an_interrupted_run_can_be_resumed(here):
 
 def test_a_last_batch_is_dropped_where_asked(tmp_path, capsys):
     words = [
-        "fit", "--data", "digits", "--model", "VAE", "--model.latent_dim", "2", "--epochs", "1",
-        "--batch-size", "400", "--test-particles", "0", "--device", "cpu",
+        "fit", "--data", "digits", "--data.binarize", "static", "--model", "VAE",
+        "--model.latent_dim", "2", "--epochs", "1", "--batch-size", "400",
+        "--test-particles", "0", "--device", "cpu",
     ]  # fmt: skip
     for name, extra, steps in (("all", [], 3), ("whole", ["--drop-last"], 2)):
         main([*words, *extra, "--run", str(tmp_path / name)])

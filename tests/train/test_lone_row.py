@@ -127,11 +127,6 @@ def test_a_run_is_resumed_bit_for_bit(tmp_path):
         assert torch.equal(a, b)
 
 
-def test_compiled_steps_of_whole_batches():
-    run = train(pair(), drop_last=True, compile=True, epochs=2, batch_size=20)
-    assert run.steps == 10
-
-
 def test_batches_that_keep_their_last_are_not_dropped_in_silence():
     for source in (
         data.Batches(x_of(), 100, device="cpu"),
