@@ -86,7 +86,7 @@ SHARED = {
         "truth",
         "weights",
     },
-    "data": {"batches"},
+    "data": {"batches", "conversion"},
     "data/synthetic": {"gaussian_pair"},
     "models": {"beside", "code_priors", "layered", "priors", "posteriors"},
     "models/posteriors": {"diagonal_normal"},

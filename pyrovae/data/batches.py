@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import ConfigError, DataError
 from .base import Split, mix_seed, pick_device
+from .conversion import check_dense
 
 _ORDER, _NOISE = 0, 1  # two streams of one seed, so that order and pixels are independent
 
@@ -144,4 +145,6 @@ def _tensors(data: Split | Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             "Batches: got something else than tensors with one row per datum; "
             "pyrovae.data.arrays takes numpy arrays, lists and files"
         )
+    for tensor in tensors:
+        check_dense("Batches: a tensor", tensor)
     return tensors

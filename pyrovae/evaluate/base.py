@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 from tqdm import tqdm
 
 from ..data.base import Split, mix_seed
+from ..data.conversion import check_dense
 from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
 from ..home import brought_home, home_of
 from ..modes import Mode, check_mode, in_mode
@@ -264,6 +265,8 @@ def as_tensors(data: Data) -> tuple[Tensor, ...]:
             f"the data are of type {type(data).__name__}, and must be a tensor [N, ...], "
             "a tuple of tensors or a split; of a dataset give `.test`"
         )
+    for tensor in tensors:
+        check_dense("a tensor of the data", tensor)
     return tensors
 
 
