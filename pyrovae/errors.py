@@ -69,6 +69,10 @@ class CaptureWarning(UserWarning):
     """A computation runs eagerly although it was to be compiled."""
 
 
+class PlateWarning(UserWarning):
+    """Latents of a pair belong to the places of a batch, and not to the data that take them."""
+
+
 class VarianceWarning(UserWarning):
     """An estimate may have infinite variance, so that neither it nor its error can be trusted."""
 

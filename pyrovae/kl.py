@@ -18,6 +18,7 @@ from torch.distributions import (
 
 from .collapsed_categorical import CollapsedCategorical
 from .labelled_categorical import LabelledCategorical
+from .modes import Mode, in_mode
 from .particles import Particles, draw
 from .site import Site
 from .tracing import Program, undisturbed
@@ -73,8 +74,16 @@ def site_kl(p: Particles, name: str, *, closed_form: bool = True) -> SiteKL:
     return SiteKL(value, f"sampled: {why}", tuple(sampled))
 
 
-def kl_routes(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, str]:  # noqa: ANN401
+def kl_routes(
+    model: Program,
+    guide: Program,
+    *args: Any,  # noqa: ANN401 (whatever the pair takes)
+    mode: Mode = "evaluation",
+    **kwargs: Any,  # noqa: ANN401
+) -> dict[str, str]:
     """Which guide sites a closed-form KL covers: "closed form" or "sampled: why", by site.
+
+    Of the pair in evaluation mode, or with `mode="as is"` in the mode that its networks are in.
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -82,7 +91,7 @@ def kl_routes(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict
         >>> kl_routes(oracle.model, oracle.guide, oracle.sample(3, seed=1))
         {'z': 'closed form'}
     """
-    with undisturbed(), torch.no_grad():
+    with undisturbed(), in_mode(mode, model, guide), torch.no_grad():
         p = draw(model, guide, *args, scales="ignored", **kwargs)
         return {name: site_kl(p, name).route for name in p.guide_sites}
 

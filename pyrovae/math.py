@@ -10,6 +10,8 @@ from .errors import ShapeError
 MIN_PARTICLES_PARETO = 25
 """Below it the tail of the weights would hold fewer than five."""
 
+_LEAST = 5  # draws of the largest weight, of those that repeat
+
 
 def log_mean_exp(x: Tensor, dim: int = 0) -> Tensor:
     r"""Stable :math:`\log \frac1K \sum_k e^{x_k}` over `dim`.
@@ -122,8 +124,10 @@ def pareto_k(log_w: Tensor) -> Tensor:
         log_w: Log importance weights [K, B], K >= 25.
 
     Returns:
-        k-hat [B]; minus infinity where all tail weights are equal, NaN where no weight is above
-        zero, one is NaN, or the tail stands on weights that repeat (discrete latents).
+        k-hat [B]; minus infinity where all tail weights are equal but for rounding, or are a few
+        values that repeat (discrete latents), of which the largest was drawn five times or more:
+        such weights are bounded, and no tail is fitted. NaN where no weight is above zero, one is
+        NaN or infinite, or the tail repeats otherwise.
 
     Raises:
         ShapeError: Fewer than 25 particles: the tail would hold fewer than five.
@@ -135,7 +139,7 @@ def pareto_k(log_w: Tensor) -> Tensor:
     """
     top = _tail(log_w)[0]
     fitted = [_fit_tail(x)[0] for x in _excess(top).split(4096, dim=1)]
-    return torch.where(_is_tied(top), math.nan, torch.cat(fitted)).to(log_w.dtype)
+    return _without_fit(top, torch.cat(fitted)).to(log_w.dtype)
 
 
 def pareto_k_limit(num_particles: int) -> float:
@@ -183,7 +187,7 @@ def pareto_smooth(log_w: Tensor) -> tuple[Tensor, Tensor]:
     top, places = _tail(log_w)
     pairs = [_fit_tail(x) for x in _excess(top).split(4096, dim=1)]
     shape, scale = (torch.cat(values) for values in zip(*pairs, strict=True))
-    shape = torch.where(_is_tied(top), math.nan, shape)
+    shape = _without_fit(top, shape)
     size = len(top) - 1
     ranks = torch.arange(size, 0, -1, dtype=top.dtype, device=top.device) - 0.5
     log_survival = torch.log1p(-ranks / size).unsqueeze(1)  # descending quantiles, as `top`
@@ -207,10 +211,23 @@ def _tail(log_w: Tensor) -> tuple[Tensor, Tensor]:
     return torch.topk(log_w.double(), tail_size + 1, dim=0)
 
 
-def _is_tied(top: Tensor) -> Tensor:
-    """Whether the tail stands on weights that repeat, as those of discrete latents do [B]."""
+def _without_fit(top: Tensor, shape: Tensor) -> Tensor:
+    """The shape of the tail, or what stands for it where no continuous tail can be fitted [B].
+
+    Weights of discrete latents are as many values as there are states. Where each value of the
+    tail is there three times on average they are bounded, if only the largest is no chance find.
+    """
+    size = top[0].abs().clamp_min(1)  # of the rounding of log weights, which sum up terms
+    rounding = (1e-6 * size).clamp_max(1e-3).maximum(2e-7 * size)
+    num_values = 1 + (top[:-1] - top[1:] > rounding).sum(0)
+    few = (3 * num_values <= len(top)) | (num_values == 1)
+    bounded = few & ((top[0] - top <= rounding).sum(0) >= min(_LEAST, len(top)))
     lowest = top[len(top) - 1 - max(1, (len(top) - 1) // 4)]  # a quarter of the tail up
-    return (lowest == top[-1]) & (top[0] > top[-1]) & (top[-1] > -math.inf)
+    tied = (lowest == top[-1]) & (top[0] > top[-1]) & (top[-1] > -math.inf)
+    unknown = ~top[0].isfinite() | tied | (few & (top[-1] > -math.inf))
+    return torch.where(unknown, math.nan, shape).masked_fill(
+        bounded & top[0].isfinite(), -math.inf
+    )
 
 
 def _excess(top: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from .evaluate import (
 from .evaluate.base import as_data
 from .home import brought_home, home_of
 from .math import nats_to_bits_per_dim
+from .modes import Mode, in_mode
 from .particles import draw, simulate
 from .tracing import Program, undisturbed
 
@@ -68,6 +69,7 @@ def report(
     chunk: int | None = None,
     compile: bool | Literal["auto"] = False,
     seed: int = 0,
+    mode: Mode = "evaluation",
     progress: bool = False,
     sharded: bool = False,
 ) -> Report:
@@ -83,26 +85,30 @@ def report(
         num_particles: Particles per datum of the importance-sampling estimate.
         chunk: Particles times data at once; see `log_evidence`, as for `compile`.
         seed: Of all draws.
+        mode: Of the pair's networks; see `log_evidence`.
         progress: Show a bar.
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
     """
-    parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed)
-    few = test[:2].binarized(0) if test.dynamic else test
-    why = no_evidence(model, guide, *brought_home(model, guide, _batch(few, 2)))
-    if why is not None:
-        return _without_evidence(parts, test, why)
-    evidence = log_evidence(
-        model,
-        guide,
-        test,
-        num_particles=num_particles,
-        chunk=chunk,
-        compile=compile,
-        seed=seed,
-        progress=progress,
-        sharded=sharded,
-    )
-    units = active_units(model, guide, test, seed=seed)
+    with in_mode(mode, model, guide):  # what is measured takes them as they are then
+        parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed, mode="as is")
+        few = test[:2].binarized(0) if test.dynamic else test
+        batch = brought_home(model, guide, _batch(few, 2))
+        why = no_evidence(model, guide, *batch, mode="as is")
+        if why is not None:
+            return _without_evidence(parts, test, why)
+        evidence = log_evidence(
+            model,
+            guide,
+            test,
+            num_particles=num_particles,
+            chunk=chunk,
+            compile=compile,
+            seed=seed,
+            mode="as is",
+            progress=progress,
+            sharded=sharded,
+        )
+        units = active_units(model, guide, test, seed=seed, mode="as is")
     means, errors, found = parts.means(), parts.standard_errors, evidence.summary()
     nll, dims = -evidence.mean(), test.shape.numel()
     bits = float(nats_to_bits_per_dim(torch.tensor(nll), dims))
@@ -187,17 +193,20 @@ def pictures(
     *,
     history: list[dict[str, Any]] | None = None,
     seed: int = 0,
+    mode: Mode = "evaluation",
 ) -> dict[str, Figure]:
     """The pictures of a run by name: curves, reconstructions, samples, latent space, traversals.
 
     Those that the data do not allow (images of data that are no images) are left out, as are
-    samples of a model that has no prior to draw from.
+    samples of a model that has no prior to draw from. Networks are in evaluation mode, or with
+    `mode="as is"` in the mode that they are in.
     """
-    found, home = {}, home_of(model, guide, _batch(test, 2))
-    test = test if home is None else test.to(home)
+    found: dict[str, Figure] = {}
     if history:
         found["curves"] = plots.training_curves(history)
-    with undisturbed():
+    with undisturbed(), in_mode(mode, model, guide):
+        home = home_of(model, guide, _batch(test, 2))
+        test = test if home is None else test.to(home)
         torch.manual_seed(seed)
         if _are_images(test.x) and _observes_the_data(model, guide, test):
             batch = _batch(test, 32)
@@ -214,11 +223,13 @@ def pictures(
         if site is not None:
             classes = first.y if first.y is not None and first.y.dim() == 1 else None
             found["latents"] = plots.latent_space(
-                posterior_means(model, guide, first, site=site), classes, title=f"E_q[{site}]"
+                posterior_means(model, guide, first, site=site, mode="as is"),
+                classes,
+                title=f"E_q[{site}]",
             )
         if "samples" in found:
             with suppress(SiteError):  # where there is not one latent vector
-                moved = traverse(model, guide, first, num_units=_UNITS, seed=seed)
+                moved = traverse(model, guide, first, num_units=_UNITS, seed=seed, mode="as is")
                 found["traversals"] = plots.traversals(moved, title="one latent unit at a time")
     return found
 

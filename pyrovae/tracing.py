@@ -1,5 +1,6 @@
 """Runs of a Pyro pair, recorded: the only file that touches Pyro's effect handlers."""
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -12,12 +13,14 @@ from pyro import poutine
 from pyro.distributions import Independent, MaskedDistribution, TransformedDistribution
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import Message
+from pyro.poutine.trace_messenger import TraceMessenger
 from pyro.poutine.trace_struct import Trace
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 
 from .assembly import Recording, check_match, missing_latent
 from .errors import ParameterError, PlateError, PyrovaeError, ShapeError, SiteError
+from .held_networks import is_compiled
 from .labelled_categorical import LabelledCategorical
 from .layout import PARTICLE_PLATE, Layout, nesting
 from .particle_axis import FAILURES, copies, disagreement, first_line
@@ -326,6 +329,14 @@ def noticed(program: Program, call: Callable[[], None]) -> Program:
     return cast(Program, _Noticed(call)(program))
 
 
+def is_in_program() -> bool:
+    """Whether a Pyro program runs here, and is traced."""
+    return any(
+        isinstance(handler, TraceMessenger) and not handler.param_only
+        for handler in poutine.runtime._PYRO_STACK
+    )
+
+
 @contextmanager
 def undisturbed() -> Iterator[list[nn.Module]]:
     """Hide what runs here from outer handlers; restore random streams and networks' buffers.
@@ -336,16 +347,23 @@ def undisturbed() -> Iterator[list[nn.Module]]:
     before: dict[nn.Module, list[tuple[str, Tensor, Tensor]]] = {}
 
     def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
-        if module not in before:
-            own = module.named_buffers(recurse=False)
-            before[module] = [(name, buffer, buffer.clone()) for name, buffer in own]
+        # Where `torch.compile` traces through it, the module around has been remembered.
+        if torch.compiler.is_compiling() or module in before:
+            return
+        for each in module.modules() if is_compiled(module) else [module]:
+            own = each.named_buffers(recurse=False)
+            before.setdefault(each, [(name, buffer, buffer.clone()) for name, buffer in own])
 
     state = pyro.util.get_rng_state()
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     hook = nn.modules.module.register_module_forward_pre_hook(remember)
     outermost: list[nn.Module] = []
     try:
-        with poutine.block():
+        with poutine.block(), warnings.catch_warnings():
+            # It says that this hook runs once more than others, which changes nothing.
+            warnings.filterwarnings(
+                "ignore", message="Using `torch.compile.module.` when there are"
+            )
             yield outermost
     finally:
         hook.remove()

@@ -202,3 +202,36 @@ def test_k_hat_is_not_defined_for_weights_that_repeat():
     k_hat = pareto_k(states[drawn].T)
     assert (k_hat.isnan() | (k_hat < 2)).all(), k_hat
     assert k_hat.isnan().any()
+
+
+def test_k_hat_of_a_few_values_that_repeat_is_that_of_bounded_weights():
+    """Two states, of which the tail holds both in any proportion: one verdict, not three."""
+    for share in (0.02, 0.05, 0.1, 0.15, 0.17, 0.3, 0.9):
+        log_w = torch.zeros(1000, 1, dtype=torch.float64)
+        log_w[: round(1000 * share)] = 2.0
+        assert pareto_k(log_w).item() == -math.inf, share
+        assert torch.equal(pareto_smooth(log_w)[0], log_w)
+    log_w = torch.zeros(1000, 1)
+    log_w[:4] = 2.0  # four finds of a state say little of how often it comes
+    assert pareto_k(log_w).isnan().all()
+
+
+@pytest.mark.parametrize("size", [1.0, 50.0, 1000.0])
+def test_equal_weights_are_equal_but_for_rounding(size):
+    log_w = torch.full((500, 3), -size) * (1 + 3e-7 * torch.rand(500, 3))
+    assert (pareto_k(log_w) == -math.inf).all()
+    assert torch.equal(pareto_smooth(log_w)[0], log_w)
+
+
+@pytest.mark.parametrize("offset", [0.0, -1e3, -1e4])
+def test_a_continuous_tail_is_fitted_however_large_the_logarithms(offset):
+    log_w = torch.randn(5000, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    k = pareto_k(log_w)
+    far = pareto_k((log_w + offset).float())
+    assert (far - k).abs().max() < 0.02
+
+
+def test_infinite_weights_have_no_k_hat():
+    log_w = torch.randn(100, 2)
+    log_w[3, 0] = math.inf
+    assert pareto_k(log_w).isnan().tolist() == [True, False]

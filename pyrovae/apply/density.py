@@ -8,6 +8,7 @@ from ..data import Split
 from ..errors import ConfigError, DataError, ShapeError
 from ..models import VAE, Autoencoder, MixturePrior, Prior
 from ..models.priors import PriorFactory
+from ..modes import Mode, in_mode
 from ..objectives import ELBO
 from ..tracing import undisturbed
 from ..train import fit, schedules
@@ -22,6 +23,7 @@ def fit_density(
     batch_size: int = 100,
     lr: float = 2e-3,
     seed: int = 0,
+    mode: Mode = "evaluation",
 ) -> Prior:
     """Fit a density to the codes of data, and make it the prior of the pair.
 
@@ -37,7 +39,7 @@ def fit_density(
     grows without end as the codes draw together: fit the density last.
 
     Args:
-        pair: A trained pair. Its networks run in the mode that they are in.
+        pair: A trained pair.
         data: Data [N, *data_shape] that it was trained on; probabilities are drawn once.
         prior: Form of the density: a factory `prior(latent_dim)`, such as `FlowPrior` or
             `partial(MixturePrior, num_components=10)`, or a module.
@@ -45,6 +47,7 @@ def fit_density(
         batch_size: Codes per step.
         lr: Learning rate of Adam at the start; it falls to 0 as a cosine.
         seed: Of draws, shuffles and starting points.
+        mode: Of the networks that make the codes; see `log_evidence`.
 
     Returns:
         The fitted prior, which is `pair.prior` now.
@@ -65,7 +68,8 @@ def fit_density(
         >>> pair.generate(5).shape
         torch.Size([5, 8])
     """
-    codes = _codes(pair, data, seed)
+    with in_mode(mode, pair):
+        codes = _codes(pair, data, seed)
     made = prior if isinstance(prior, Prior) else prior(pair.latent_dim)
     if made.needs_encoder or not any(p.requires_grad for p in made.parameters()):
         raise ConfigError(

@@ -58,6 +58,7 @@ def run_compare_training(words: Sequence[str]) -> None:
         seeds=given.seeds,
         test=held_out,
         batch_size=config.batch_size,
+        drop_last=config.drop_last,
         optimizer=lambda leaves: torch.optim.Adam(
             leaves, lr=config.lr, eps=config.adam_eps, fused=True
         ),

@@ -22,7 +22,7 @@ from ..train.distributed import Team, join
 from .begin import begin
 from .config import Parser, build, make_parser, parse
 from .figures import with_figures
-from .run_folder import CONFIG, WriteConfig, check_folder, settings_of, to_measure
+from .run_folder import CONFIG, WriteConfig, check_folder, settings_of
 
 SCHEDULES = {
     "constant": schedules.constant,
@@ -59,6 +59,8 @@ def fit_parser() -> Parser:
         help="Train these parts of the pair, such as its prior, alone.")  # fmt: skip
     add("--epochs", type=PositiveInt, default=100, help="Passes over the training data.")
     add("--batch-size", type=PositiveInt, default=100, help="Data per step.")
+    add("--drop-last", action="store_true",
+        help="Leave out a last batch that is not whole, as batch norm may need.")  # fmt: skip
     add("--lr", type=PositiveFloat, default=1e-3, help="Learning rate of Adam.")
     add(
         "--adam-eps",
@@ -127,7 +129,7 @@ def run_fit(words: Sequence[str]) -> None:
     if config.num_labelled:
         batches = SemiSupervisedBatches(
             train, config.batch_size, num_labelled=max(1, config.batch_size // 5),
-            seed=config.seed, device=config.device,
+            seed=config.seed, device=config.device, drop_last=config.drop_last,
         )  # fmt: skip
     run = fit(
         model,
@@ -136,6 +138,7 @@ def run_fit(words: Sequence[str]) -> None:
         objective=setup.objective,
         epochs=config.epochs,
         batch_size=config.batch_size,
+        drop_last=config.drop_last,
         optimizer=lambda leaves: torch.optim.Adam(
             leaves, lr=config.lr, eps=config.adam_eps, fused=True
         ),
@@ -177,7 +180,6 @@ def measure(
     team: Team,
 ) -> None:
     """Print the table, and leave it and the pictures in the run folder; every rank works on it."""
-    to_measure(setup.pair)
     held_out = test.to(pick_device(config.device))
     model, guide = setup.pair.model, setup.pair.guide
     found = report(

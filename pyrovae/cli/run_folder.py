@@ -61,7 +61,7 @@ def parse_opening(parser: Parser, words: Sequence[str]) -> tuple[Namespace, list
 def restore(
     run: Path, parser: Parser, checkpoint: str, device: str | None, words: Sequence[str] = ()
 ) -> Setup:
-    """Rebuild what a run trained, with the parameters of a checkpoint, ready for measuring.
+    """Rebuild what a run trained, with the parameters of a checkpoint.
 
     Args:
         run: The run folder.
@@ -81,7 +81,6 @@ def restore(
     place(setup.pair.model, setup.pair.guide, batch, pick_device(device))
     moved = [tensor.to(pick_device(device)) for tensor in batch]
     load_checkpoint(path, setup.pair.model, setup.pair.guide, *moved)
-    to_measure(setup.pair)
     return setup
 
 
@@ -97,12 +96,6 @@ def checkpoint_of(run: Path, names: Sequence[str]) -> Path:
         raise CheckpointError(f"{run} holds no checkpoint {' or '.join(names)}; train it first: "
                               "`pyrovae fit --run DIR --resume`")  # fmt: skip
     return existing[0]
-
-
-def to_measure(pair: Any) -> None:  # noqa: ANN401
-    """Put a pair that is a module into evaluation mode: no dropout, corruption or relaxation."""
-    if isinstance(pair, torch.nn.Module):
-        pair.eval()
 
 
 def configuration(run: Path, parser: Parser, words: Sequence[str] = ()) -> Namespace:

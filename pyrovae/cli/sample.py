@@ -18,6 +18,7 @@ from ..data.base import pick_device
 from ..errors import ConfigError
 from ..evaluate.base import as_data
 from ..models import ConditionalVAE, MixtureVAE, SemiSupervisedVAE
+from ..modes import in_mode
 from ..particles import simulate
 from ..report import to_generate
 from .config import Parser, Setup, make_parser
@@ -37,7 +38,9 @@ def run_sample(words: Sequence[str]) -> None:
         x = _of_classes(setup.pair, config, device).cpu()
     else:
         wanted = to_generate(_teaching(setup.data), config.n)
-        made = simulate(setup.pair.model, *(t.to(device) for t in wanted), mean=not config.draw)
+        model = setup.pair.model
+        with in_mode("evaluation", model):
+            made = simulate(model, *(t.to(device) for t in wanted), mean=not config.draw)
         x = as_data(made, wanted[0]).cpu()
     out = Path(config.out or run / "sample.png")
     write(out, lambda: plots.image_grid(x, title="samples from the prior"), x=x)
@@ -50,7 +53,9 @@ def run_reconstruct(words: Sequence[str]) -> None:
     setup, run = restored(config, named)
     batch = first_batch(setup.data.test, config.n)
     moved = [t.to(pick_device(config.device)) for t in batch]
-    made = simulate(setup.pair.model, *moved, guide=setup.pair.guide, mean=not config.draw)
+    model, guide = setup.pair.model, setup.pair.guide
+    with in_mode("evaluation", model, guide):
+        made = simulate(model, *moved, guide=guide, mean=not config.draw)
     rebuilt = as_data(made, batch[0]).cpu()
     out = Path(config.out or run / "reconstruct.png")
     title = "originals over reconstructions"

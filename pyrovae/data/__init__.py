@@ -80,17 +80,22 @@ def batches(
         shuffle: A new order every epoch; an iterable torch dataset keeps its own.
         seed: Of the order and of the binary draws.
         device: None is CUDA when present, else the CPU.
-        drop_last: Leave out a last batch of fewer than `batch_size` rows.
+        drop_last: Leave out a last batch of fewer than `batch_size` rows. What brings batches of
+            its own drops it by itself.
 
     Raises:
         DataError: `data` is none of these, or is empty.
-        ConfigError: `batch_size` is below 1.
+        ConfigError: `batch_size` is below 1, or `drop_last` is asked of batches that keep theirs.
 
     Example:
         >>> source = batches(digits(binarize="dynamic"), 100, device="cpu")
         >>> len(source), next(source.epoch(0))[0].shape
         (12, torch.Size([100, 1, 8, 8]))
     """
+    if drop_last and isinstance(
+        data, Batches | LoaderBatches | SemiSupervisedBatches | DataLoader
+    ):
+        _check_drops(data)
     if isinstance(data, Batches | LoaderBatches | SemiSupervisedBatches):
         return data
     if isinstance(data, Dataset):
@@ -107,6 +112,17 @@ def batches(
         f"batches: got {type(data).__name__}, needs a dataset, a split, tensors, a torch Dataset "
         "or a DataLoader; pyrovae.data.arrays takes numpy arrays, lists and files"
     )
+
+
+def _check_drops(
+    data: Batches | LoaderBatches | SemiSupervisedBatches | DataLoader[Any],
+) -> None:
+    if not data.drop_last:
+        kind = type(data).__name__
+        raise ConfigError(
+            f"batches: drop_last=True, and the {kind} keeps its last batch; build it with "
+            "drop_last=True"
+        )
 
 
 def _loader(

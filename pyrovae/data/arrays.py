@@ -13,6 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from ..errors import DataError
 from .base import Dataset, Split, partition
+from .conversion import as_float32, from_list, from_masked, from_numpy, from_tensor
 
 Source = Tensor | np.ndarray | Sequence[Any] | TorchDataset[Any] | str | Path
 
@@ -35,34 +36,36 @@ def arrays(
     Args:
         x: [N, ...]: a numpy array, a tensor, nested lists, a map-style torch dataset whose items
             are x or (x, y), or the path of a `.npy` file or of an `.npz` file with arrays x and y
-            or with one array. Integers become float32, floats stay what they are.
+            or with one array. Integers become float32 where that holds them exactly, floats stay
+            what they are, and numbers in lists become torch's default type.
         y: Labels [N], likewise; integers become int64.
         val: Share of the rows as a float, or their number as an integer.
         test: Likewise.
         seed: Of the split, and of the fixed draws where `dynamic`.
         dynamic: `x` holds Bernoulli probabilities: every pass over `train` draws fresh 0/1 values,
             `val` and `test` are drawn once.
-        missing: NaN in `x` stands for what was not observed: the splits hold zeros there, and
-            as `y` the mask [N, ...], True where `x` was observed (`models.PartialVAE` takes both).
+        missing: NaN in `x`, and what a masked array masks, stands for what was not observed: the
+            splits hold zeros there, and as `y` the mask [N, ...], True where `x` was observed
+            (`models.PartialVAE` takes both).
 
     Raises:
         DataError: A file is missing or damaged, rows differ in shape, a value is not a finite
-            number, rows of `x` and `y` differ in number, no rows are left to train on, or
-            nothing at all was observed of a row.
+            number, is masked, or does not survive the conversion, rows of `x` and `y` differ in
+            number, no rows are left to train on, or nothing at all was observed of a row.
 
     Example:
         >>> arrays([[0.0, 1.0]] * 10, y=range(10), val=2, test=0.3)  # doctest: +ELLIPSIS
         Dataset(name='arrays', train=Split(5 x [2] float32, labels int64), val=Split(2 x ...
     """
-    data, labels = _load("x", x)
+    data, labels = _load("x", x, missing)
     if y is not None:
         if labels is not None:
             raise DataError("arrays: x brings labels of its own; leave y out, or give x alone")
-        labels, extra = _load("y", y)
+        labels, extra = _load("y", y, False)
         if extra is not None:
             raise DataError("arrays: y holds pairs; give the labels alone")
     if not data.is_floating_point():
-        data = data.to(torch.float32)
+        data = as_float32("arrays: x", data)
     if labels is not None and not labels.is_floating_point():
         labels = labels.to(torch.int64)
     if missing:
@@ -92,24 +95,28 @@ def _observed(x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
     return torch.where(mask, x, 0.0), mask
 
 
-def _load(name: str, source: Source) -> tuple[Tensor, Tensor | None]:
+def _load(name: str, source: Source, missing: bool) -> tuple[Tensor, Tensor | None]:
     if isinstance(source, str | Path):
         return _from_file(name, Path(source).expanduser())
     if isinstance(source, TorchDataset):
-        return _from_items(name, source)
-    return _tensor(name, source), None
+        return _from_items(name, source, missing)
+    return _tensor(name, source, missing), None
 
 
-def _tensor(name: str, source: object) -> Tensor:
+def _tensor(name: str, source: object, missing: bool) -> Tensor:
     if isinstance(source, Tensor):
-        tensor = source.detach().cpu()
+        tensor = from_tensor(f"arrays: {name}", source)
+    elif isinstance(source, np.ma.MaskedArray):
+        tensor = from_masked(f"arrays: {name}", source, missing)
     elif isinstance(source, np.ndarray | np.generic):
-        tensor = _from_numpy(name, np.asarray(source))
+        tensor = from_numpy(f"arrays: {name}", np.asarray(source))
     elif isinstance(source, Sequence) and not isinstance(source, str):
         if source and isinstance(source[0], Tensor | np.ndarray):
-            return _stacked(name, [_tensor(name, row) for row in source])
+            return _stacked(name, [_tensor(name, row, missing) for row in source])
         try:
-            tensor = torch.tensor(source)
+            tensor = from_list(f"arrays: {name}", source)
+        except DataError:
+            raise
         except (TypeError, ValueError, RuntimeError) as error:
             raise DataError(
                 f"arrays: the lists of {name} are ragged or hold something else than numbers "
@@ -120,21 +127,7 @@ def _tensor(name: str, source: object) -> Tensor:
             f"arrays: {name} holds {type(source).__name__}, needs a numpy array, a tensor, nested "
             "lists, a map-style torch dataset of these, or a .npy or .npz file"
         )
-    if tensor.is_complex():
-        raise DataError(f"arrays: {name} holds complex numbers; give real and imaginary parts")
     return tensor
-
-
-def _from_numpy(name: str, array: np.ndarray) -> Tensor:
-    if array.dtype.kind in "biu":
-        return torch.from_numpy(array.astype(np.int64))
-    if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
-        # A copy in this machine's byte order, with strides that torch accepts.
-        return torch.from_numpy(np.array(array, array.dtype.newbyteorder("="), order="C"))
-    raise DataError(
-        f"arrays: {name} has dtype {array.dtype}, needs real numbers of at most 64 bits; "
-        "encode categories as integers first"
-    )
 
 
 def _from_file(name: str, path: Path) -> tuple[Tensor, Tensor | None]:
@@ -155,16 +148,18 @@ def _from_file(name: str, path: Path) -> tuple[Tensor, Tensor | None]:
             "write it anew with numpy.save from an array of numbers"
         ) from error
     if len(found) == 1:
-        return _from_numpy(name, next(iter(found.values()))), None
+        return from_numpy(f"arrays: {name}", next(iter(found.values()))), None
     if set(found) != {"x", "y"}:
         raise DataError(
             f"arrays: {name}: {path} holds the arrays {sorted(found)}, needs x and y, or one; "
             "load it with numpy and pass the arrays"
         )
-    return _from_numpy(name, found["x"]), _from_numpy("y", found["y"])
+    return from_numpy(f"arrays: {name}", found["x"]), from_numpy("arrays: y", found["y"])
 
 
-def _from_items(name: str, source: TorchDataset[Any]) -> tuple[Tensor, Tensor | None]:
+def _from_items(
+    name: str, source: TorchDataset[Any], missing: bool
+) -> tuple[Tensor, Tensor | None]:
     if not isinstance(source, Sized):
         raise DataError(
             f"arrays: {type(source).__name__} has no length and cannot be split; give it a "
@@ -179,14 +174,16 @@ def _from_items(name: str, source: TorchDataset[Any]) -> tuple[Tensor, Tensor | 
             "be all x or all (x, y); wrap the dataset to give these"
         )
     columns = [
-        _stacked(name, [_item(name, part) for part in column])
-        for column in zip(*rows, strict=True)
+        _stacked(which, [_item(which, part, missing and which == name) for part in column])
+        for which, column in zip((name, "y"), zip(*rows, strict=True), strict=False)
     ]
     return columns[0], columns[1] if len(columns) == 2 else None
 
 
-def _item(name: str, part: object) -> Tensor:
-    return torch.tensor(part) if isinstance(part, int | float) else _tensor(name, part)
+def _item(name: str, part: object, missing: bool) -> Tensor:
+    if isinstance(part, int | float):
+        return from_list(f"arrays: {name}", [part])[0]
+    return _tensor(name, part, missing)
 
 
 def _stacked(name: str, rows: list[Tensor]) -> Tensor:

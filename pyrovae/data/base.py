@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, DataError
+from .conversion import check_dense
 
 Binarize = Literal["dynamic", "static"]
 
@@ -225,6 +226,7 @@ def _check(name: str, tensor: Tensor) -> None:
             f"Split: {name} is {got}, needs a tensor with one row per datum; "
             "pyrovae.data.arrays takes numpy arrays, lists and files"
         )
+    check_dense(f"Split: {name}", tensor)
     if tensor.is_floating_point() and not torch.isfinite(tensor).all():
         bad = (
             (~torch.isfinite(tensor)).flatten(1).any(1) if tensor.ndim > 1 else ~tensor.isfinite()

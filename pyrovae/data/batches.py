@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import ConfigError, DataError
 from .base import Split, mix_seed, pick_device
+from .conversion import check_dense
 
 _ORDER, _NOISE = 0, 1  # two streams of one seed, so that order and pixels are independent
 
@@ -19,6 +20,10 @@ class BatchSource(Protocol):
     @property
     def num_data(self) -> int:
         """How many data one pass covers."""
+
+    @property
+    def smallest(self) -> int | None:
+        """Rows of the smallest batch of an epoch; None where it is not known."""
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -80,6 +85,7 @@ class Batches:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
+        self.drop_last = drop_last
         self.num_data = sizes[0]
         self._length = (math.floor if drop_last else math.ceil)(sizes[0] / batch_size)
         self._tensors = tuple(tensor.to(self.device) for tensor in tensors)
@@ -89,6 +95,11 @@ class Batches:
 
     def __len__(self) -> int:
         return self._length
+
+    @property
+    def smallest(self) -> int:
+        """Rows of the last batch of an epoch, or of all where none is smaller."""
+        return min(self.batch_size, self.num_data - (len(self) - 1) * self.batch_size)
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, ...]:
         """Batch `index` of an epoch: tensors [B, ...] on the device.
@@ -134,4 +145,6 @@ def _tensors(data: Split | Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             "Batches: got something else than tensors with one row per datum; "
             "pyrovae.data.arrays takes numpy arrays, lists and files"
         )
+    for tensor in tensors:
+        check_dense("Batches: a tensor", tensor)
     return tensors

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader, DistributedSampler, default_collate
 
 from ..errors import DataError
 from .base import mix_seed, pick_device
@@ -58,6 +58,21 @@ class LoaderBatches:
 
     def __len__(self) -> int:
         return len(self.loader)
+
+    @property
+    def drop_last(self) -> bool:
+        """Whether the loader leaves out a last batch that is not whole."""
+        return self.loader.drop_last
+
+    @property
+    def smallest(self) -> int | None:
+        """Rows of the smallest batch of an epoch; None where the loader makes its own batches."""
+        size, sampler = self.loader.batch_size, self.loader.sampler
+        if size is None or not isinstance(sampler, Sized):
+            return None
+        if self.loader.collate_fn is not default_collate:
+            return None
+        return min(size, len(sampler) - (len(self) - 1) * size)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """Batches `start`, `start` + 1, ... of an epoch, on the device.

@@ -68,6 +68,7 @@ class SemiSupervisedBatches:
         num_labelled: How many of them are labelled.
         seed: Of the order and of the binary draws.
         device: None is CUDA when present, else the CPU.
+        drop_last: Leave out a last batch of fewer than `batch_size` rows.
 
     Raises:
         ConfigError: `num_labelled` leaves no room in a batch, or is below one.
@@ -89,6 +90,7 @@ class SemiSupervisedBatches:
         num_labelled: int,
         seed: int = 0,
         device: torch.device | str | None = None,
+        drop_last: bool = False,
     ) -> None:
         if not 1 <= num_labelled < batch_size:
             raise ConfigError(
@@ -108,12 +110,20 @@ class SemiSupervisedBatches:
         self._labelled = Batches(
             data[known], size, seed=mix_seed(seed, 1), device=device, drop_last=True
         )
-        self._others = Batches(data[~known], batch_size - size, seed=seed, device=device)
+        self._others = Batches(
+            data[~known], batch_size - size, seed=seed, device=device, drop_last=drop_last
+        )
+        self.drop_last = drop_last
         self.device, self.batch_size = self._others.device, batch_size
         self.num_data = len(data)
 
     def __len__(self) -> int:
         return len(self._others)
+
+    @property
+    def smallest(self) -> int:
+        """Rows of the smallest batch of an epoch."""
+        return self._labelled.smallest + self._others.smallest
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, ...]:
         """Batch `index` of an epoch: (x, y), the labelled data first."""

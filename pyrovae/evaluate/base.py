@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,8 +16,10 @@ from torch.utils import _pytree as pytree
 from tqdm import tqdm
 
 from ..data.base import Split, mix_seed
+from ..data.conversion import check_dense
 from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
 from ..home import brought_home, home_of
+from ..modes import Mode, check_mode, in_mode
 from ..particle_axis import first_line, note
 from ..particles import Particles, draw, plan, plate_nesting
 from ..tracing import Program, undisturbed
@@ -62,13 +64,15 @@ class Sweep:
             measures all data jointly, in one block.
         vectorize_particles: False traces the pair once per particle, as is done with a pair that
             cannot take the particle axis (after one `ParticleAxisWarning`).
+        mode: "evaluation" puts the networks of the pair into evaluation mode and back, module by
+            module; "as is" leaves each in the mode that it is in.
         progress: Show a bar.
         together: Draw all K particles of a row at once: `chunk` then cuts the rows alone.
         team: Processes that share the blocks; every one gets the results of all, which are those
             of one process. Each calls with the same data.
 
     Raises:
-        ConfigError: `chunk`, `rows` or `memory` is not positive.
+        ConfigError: `chunk`, `rows` or `memory` is not positive, or there is no such mode.
         DataError: There are no data, or their tensors have unequal N.
         PlateError: The pair draws its own subsample of the rows that it is given, or cannot run
             on a block of them.
@@ -86,6 +90,7 @@ class Sweep:
     seed: int | None = None
     batch_plate: str | None = "auto"
     vectorize_particles: bool = True
+    mode: Mode = "evaluation"
     progress: bool = False
     together: bool = False
     team: Team = field(default_factory=Team)
@@ -96,6 +101,7 @@ class Sweep:
         for name, value in (("chunk", self.chunk), ("rows", self.rows), ("memory", self.memory)):
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}, and must be at least 1")
+        check_mode(self.mode)
         sizes = [len(t) for t in self._tensors()]
         if sizes[0] == 0 or len(set(sizes)) > 1:
             raise DataError(
@@ -106,7 +112,8 @@ class Sweep:
     def home(self) -> torch.device:
         """Where the pair lies, and the blocks are brought; where the data lie, if none knows."""
         args = (*self._tensors(), *self.args)
-        found = home_of(self.model, self.guide, self._rows_of(args, slice(0, 1)))
+        with self.modes():
+            found = home_of(self.model, self.guide, self._rows_of(args, slice(0, 1)))
         return args[0].device if found is None else found
 
     @property
@@ -125,7 +132,7 @@ class Sweep:
         args = (*self._tensors(), *self.args)
         results: dict[int, R] = {}
         _keep_freed_memory()
-        with undisturbed(), torch.no_grad(), self._bar() as bar:
+        with undisturbed(), self.modes(), torch.no_grad(), self._bar() as bar:
             pyro.set_rng_seed(seed)
             depth, refusal = self._plan(self._cut(args, slice(0, rows)))
             sweep = replace(self, vectorize_particles=False) if refusal else self
@@ -140,6 +147,10 @@ class Sweep:
                 bar.update(len(block.args[0]))
         every = {index: r for part in self.team.gather(results) for index, r in part.items()}
         return [every[index] for index in sorted(every)]
+
+    def modes(self) -> AbstractContextManager[None]:
+        """Context in which the networks of the pair are in the mode asked for."""
+        return in_mode(self.mode, self.model, self.guide)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -276,6 +287,8 @@ def as_tensors(data: Data) -> tuple[Tensor, ...]:
             f"the data are of type {type(data).__name__}, and must be a tensor [N, ...], "
             "a tuple of tensors or a split; of a dataset give `.test`"
         )
+    for tensor in tensors:
+        check_dense("a tensor of the data", tensor)
     return tensors
 
 

@@ -8,6 +8,7 @@ from pyro.infer import ELBO as PyroELBO
 
 from ..data.base import mix_seed
 from ..errors import ConfigError
+from ..modes import Mode, in_mode
 from ..parameters import trainable
 from ..tracing import Program, own_parameters, undisturbed
 from .base import Data, at_home, one_by_one
@@ -41,6 +42,7 @@ def compare(
     repeats: int = 20,
     seed: int = 0,
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
     progress: bool = False,
 ) -> Comparison:
     """Put objectives side by side on one pair, at its parameters, on one batch.
@@ -75,6 +77,7 @@ def compare(
         seed: Of all draws.
         vectorize_particles: False draws all particles one by one, those of the evidence included;
             True draws those of an objective as it says.
+        mode: Of the pair's networks, for bounds, gradients and the truth alike: see `gradients`.
         progress: Show bars.
 
     Raises:
@@ -107,53 +110,56 @@ def compare(
             f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
             "and times one repeat"
         )
-    x, args = at_home(model, guide, x, args)
-    subject = Subject(model, guide, x, args, num_draws, seed)
-    if isinstance(objectives, Mapping):
-        objectives = {n: one_by_one(o, vectorize_particles) for n, o in objectives.items()}
-    else:
-        objectives = [one_by_one(o, vectorize_particles) for o in objectives]
-    fitted = fit_particles(objectives, subject.call, num_particles, equal)
-    unknown = sorted((references or {}).keys() - fitted.keys())
-    if unknown:
-        raise ConfigError(
-            f"compare: references for {unknown}, and the objectives are {list(fitted)}; name them"
-        )
-    known = truth_of(subject, truth, truth_source, evidence_particles, vectorize_particles)
-    costs = _costs(fitted, subject, repeats)
-    rows = []
-    for name, one in fitted.items():
-        bound = bound_of(one.objective, subject)
-        found = gradients(
-            model,
-            guide,
-            x,
-            one.objective,
-            args=args,
-            num_draws=num_draws,
-            reference=(references or {}).get(name),
-            reference_draws=reference_draws,
-            seed=mix_seed(seed, _GRADIENTS),
-            vectorize_particles=vectorize_particles,
-            progress=progress,
-        )
-        rows.append(
-            {
-                "objective": name,
-                "num_particles": one.objective.num_particles,
-                "decoder_evaluations": one.evaluations,
-                "comparable": one.comparable,
-                "note": one.note,
-                "kind": kind_of(one.objective),
-                **bound,
-                "gap": known.value - bound["bound"],
-                "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
-                **weights_of(one.objective, subject),
-                **costs[name],
-                **_by_group(found.summary(), costs[name]["milliseconds"]),
-                "reference": found.reference_name,
-            }
-        )
+    with in_mode(mode, model, guide):  # what is called here takes the networks as they are then
+        x, args = at_home(model, guide, x, args)
+        subject = Subject(model, guide, x, args, num_draws, seed)
+        if isinstance(objectives, Mapping):
+            objectives = {n: one_by_one(o, vectorize_particles) for n, o in objectives.items()}
+        else:
+            objectives = [one_by_one(o, vectorize_particles) for o in objectives]
+        fitted = fit_particles(objectives, subject.call, num_particles, equal)
+        unknown = sorted((references or {}).keys() - fitted.keys())
+        if unknown:
+            raise ConfigError(
+                f"compare: references for {unknown}, and the objectives are {list(fitted)}; name "
+                "them"
+            )
+        known = truth_of(subject, truth, truth_source, evidence_particles, vectorize_particles)
+        costs = _costs(fitted, subject, repeats)
+        rows = []
+        for name, one in fitted.items():
+            bound = bound_of(one.objective, subject)
+            found = gradients(
+                model,
+                guide,
+                x,
+                one.objective,
+                args=args,
+                num_draws=num_draws,
+                reference=(references or {}).get(name),
+                reference_draws=reference_draws,
+                seed=mix_seed(seed, _GRADIENTS),
+                mode="as is",
+                vectorize_particles=vectorize_particles,
+                progress=progress,
+            )
+            rows.append(
+                {
+                    "objective": name,
+                    "num_particles": one.objective.num_particles,
+                    "decoder_evaluations": one.evaluations,
+                    "comparable": one.comparable,
+                    "note": one.note,
+                    "kind": kind_of(one.objective),
+                    **bound,
+                    "gap": known.value - bound["bound"],
+                    "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
+                    **weights_of(one.objective, subject),
+                    **costs[name],
+                    **_by_group(found.summary(), costs[name]["milliseconds"]),
+                    "reference": found.reference_name,
+                }
+            )
     facts = {
         "num_data": len(subject.data[0]),
         "equal": equal,

@@ -16,6 +16,7 @@ from ..data import Batchable, Dataset, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..home import brought_home
+from ..modes import Mode
 from ..parameters import trainable
 from ..train import fit
 from ..train.make_optimizer import OptimizerLike
@@ -65,12 +66,14 @@ def compare_training(
     seeds: Sequence[int] = (0, 1, 2),
     test: Data | None = None,
     batch_size: int = 100,
+    drop_last: bool = False,
     lr: float = 1e-3,
     optimizer: OptimizerLike | None = None,
     schedule: Schedule | None = None,
     clip_norm: float | None = None,
     num_particles: int = 1000,
     evaluation_seed: int = 0,
+    mode: Mode = "evaluation",
     run_dir: str | PathLike[str] | None = None,
     device: torch.device | str | None = None,
     compile: bool | Literal["auto"] = False,
@@ -92,9 +95,10 @@ def compare_training(
         epochs: Passes over the data, for all alike.
         seeds: Of initial parameters, batches and noise.
         test: What to measure on; by default the `test` of a dataset.
-        batch_size: See `fit`, as for the next four.
+        batch_size: See `fit`, as for the next five.
         num_particles: Of the evaluator.
         evaluation_seed: Of its draws, the same for all.
+        mode: Of its networks; see `log_evidence`. Training runs them in the mode they are in.
         run_dir: A folder that keeps a run folder each, so that a comparison that was stopped
             continues where it was.
         device: See `fit`, as for `compile`.
@@ -146,6 +150,7 @@ def compare_training(
                     objective=copy(one_by_one(objective, vectorize_particles)),
                     epochs=epochs,
                     batch_size=batch_size,
+                    drop_last=drop_last,
                     lr=lr,
                     optimizer=optimizer,
                     schedule=schedule,
@@ -165,6 +170,7 @@ def compare_training(
                     compile=compile and "auto",
                     vectorize_particles=vectorize_particles,
                     seed=evaluation_seed,
+                    mode=mode,
                 )
             nll = -evidence.mean()
             found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..aggregate import cross_densities
 from ..errors import SiteError
+from ..modes import Mode
 from ..site import Site
 from ..tracing import Program
 from .base import Block, Data, Sweep, mean_error, monte_carlo_error
@@ -62,6 +63,7 @@ def kl_decomposition(
     memory: int | None = None,
     seed: int | None = None,
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
     progress: bool = False,
 ) -> KLDecomposition:
     """Cut the mean KL of the latent that the guide draws first, as `objectives.TCVAE` does.
@@ -100,12 +102,14 @@ def kl_decomposition(
         memory=memory,
         seed=seed,
         vectorize_particles=vectorize_particles,
+        mode=mode,
         progress=progress,
     )
     blocks = sweep.each(_draws_of)
     z, log_q, log_p = (torch.cat([part[i] for _, part in blocks], 1) for i in range(3))
     sites = [site for site, _ in blocks]
-    log_aggregate, log_product = _aggregate(sites, z.flatten(0, 1), sweep.num_data)
+    with sweep.modes():  # a guide may run networks where it is scored
+        log_aggregate, log_product = _aggregate(sites, z.flatten(0, 1), sweep.num_data)
     log_aggregate, log_product = (t.reshape(log_q.shape) for t in (log_aggregate, log_product))
     each = (log_q - log_aggregate, log_aggregate - log_product, log_product - log_p)
     terms = {name: term.cpu() for name, term in zip(_NAMES, each, strict=True)}

@@ -1,6 +1,7 @@
 """Evidence log p(x) by importance sampling, datum by datum."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..math import (
     pareto_k_limit,
     pareto_smooth,
 )
+from ..modes import Mode
 from ..particles import Particles
 from ..tracing import Program
 from ..train.distributed import Team, join
@@ -35,10 +37,15 @@ class Evidence:
         standard_error: Monte-Carlo standard error of each, by the delta method [N]; NaN at K = 1.
         ess: Effective number of particles, between 1 and K [N].
         k_hat: Shape of the weights' tail [N]: above `threshold` an estimate should not be
-            trusted. NaN below 25 particles.
+            trusted. Minus infinity where the weights are equal, or are a few values that repeat;
+            NaN below 25 particles and where it is not known; see `pyrovae.math.pareto_k`.
         log_px_psis: Log of the mean Pareto-smoothed weight [N]: of less variance, and no longer a
             lower bound in expectation. NaN below 25 particles.
         num_particles: K.
+        num_nan: How many of the K weights are not a number [N].
+        num_infinite: How many are infinite [N]. (A weight of zero is neither.)
+        not_finite_sites: Sites whose log-densities are NaN or beyond what a float holds, and of
+            how many data.
     """
 
     log_px: Tensor
@@ -47,6 +54,9 @@ class Evidence:
     k_hat: Tensor
     log_px_psis: Tensor
     num_particles: int
+    num_nan: Tensor
+    num_infinite: Tensor
+    not_finite_sites: Mapping[str, int]
 
     @property
     def threshold(self) -> float:
@@ -77,7 +87,10 @@ class Evidence:
         return monte_carlo_error(self.standard_error)
 
     def summary(self) -> dict[str, float]:
-        """The figures of a table: nats per datum, ESS and k-hat (median and worst)."""
+        """The figures of a table: nats per datum, ESS and k-hat (median and worst of those known).
+
+        "nan" and "infinite" count weights, of all data together.
+        """
         return {
             "log_px": self.mean(),
             "standard_error": self.mean_standard_error(),
@@ -85,11 +98,13 @@ class Evidence:
             "ess_median": float(self.ess.median()),
             "ess_min": float(self.ess.min()),
             "k_hat_median": float(self.k_hat.nanmedian()),
-            "k_hat_max": float(self.k_hat.nan_to_num(-math.inf).max()),
+            "k_hat_max": _largest(self.k_hat),
             "k_hat_above_0.7": float((self.k_hat > 0.7).double().mean()),
             "log_px_psis": float(self.log_px_psis.mean()),
             "k_hat_threshold": self.threshold,
             "trusted": float(self.trusted.double().mean()),
+            "nan": int(self.num_nan.sum()),
+            "infinite": int(self.num_infinite.sum()),
             "num_data": self.log_px.numel(),
             "num_particles": self.num_particles,
         }
@@ -101,23 +116,37 @@ class Evidence:
             f"(Monte Carlo {s['monte_carlo_error']:.3f}) over {s['num_data']} data, "
             f"K = {s['num_particles']}; ESS median {s['ess_median']:.1f}, worst "
             f"{s['ess_min']:.1f}; k-hat median {s['k_hat_median']:.2f}, worst "
-            f"{s['k_hat_max']:.2f}; {self._verdict()}"
+            f"{s['k_hat_max']:.2f}; {self._not_finite()}{self._verdict()}"
+        )
+
+    def _not_finite(self) -> str:
+        """How many weights are not finite, and which sites make them so."""
+        data = int(((self.num_nan > 0) | (self.num_infinite > 0)).sum())
+        if not data:
+            return ""
+        sites = ", ".join(f"'{n}' of {count}" for n, count in self.not_finite_sites.items())
+        where = f"density of {sites} data" if sites else "differences of infinite densities"
+        return (
+            f"{int(self.num_nan.sum())} weights are NaN and {int(self.num_infinite.sum())} "
+            f"infinite, at {data} of {self.k_hat.numel()} data ({where} not finite); "
         )
 
     def _verdict(self) -> str:
-        total, trusted = self.trusted.numel(), int(self.trusted.sum())
-        if bool(self.k_hat.isnan().all()):
+        total, unknown = self.trusted.numel(), int(self.k_hat.isnan().sum())
+        if unknown == total:
             return (
                 f"whether to trust it is not known: k-hat needs K >= {MIN_PARTICLES_PARETO} and "
-                "weights above zero"
+                "finite weights above zero, whose largest are no chance repeats"
             )
         limit = f"k-hat {self.threshold:.2f}, the limit at K = {self.num_particles}"
-        if trusted == total:
+        left, ways = total - int(self.trusted.sum()), "raise K, improve the guide, or anneal"
+        if left == 0:
             return f"every datum is below {limit}"
-        return (
-            f"do not trust {total - trusted} of {total} data, which are not below {limit}: raise "
-            "K, improve the guide, or anneal with `ais`"
-        )
+        if unknown == 0:
+            why = f", which are not below {limit}"
+        else:
+            why = f": {left - unknown} are not below {limit}, and of {unknown} k-hat is not known"
+        return f"do not trust {left} of {total} data{why}: {ways} with `ais`"
 
 
 def log_evidence(
@@ -132,6 +161,7 @@ def log_evidence(
     seed: int | None = None,
     batch_plate: str | None = "auto",
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
     compile: Compile = False,
     progress: bool = False,
     sharded: bool = False,
@@ -143,8 +173,7 @@ def log_evidence(
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
-        guide: Pyro guide q(z|x), called likewise. Its networks run in the mode they are in:
-            call `.eval()` where that matters.
+        guide: Pyro guide q(z|x), called likewise.
         x: Data [N, ...]: a tensor, several with equal N, or a split.
         num_particles: K, honoured exactly.
         chunk: Particles times data evaluated at once. Memory grows with it, and the time per
@@ -154,6 +183,8 @@ def log_evidence(
         seed: Of the draws; see `Sweep`, as for the remaining arguments. Tensors among `args`
             with N rows are cut as the data are, everything else is handed on whole.
         batch_plate: None estimates the joint evidence of all data, N = 1 in the result.
+        mode: "evaluation" puts the pair's networks into evaluation mode and back, so that a datum
+            has one value, whatever others it is measured with; "as is" keeps what is.
         sharded: The ranks that torchrun started share the work by rows. Each calls with all data
             and gets all results, those of one process. Alone, nothing is shared.
         compile: Capture the draw with its weights as one graph and run it compiled: on a CPU to
@@ -192,27 +223,61 @@ def log_evidence(
         seed=seed,
         batch_plate=batch_plate,
         vectorize_particles=vectorize_particles,
+        mode=mode,
         progress=progress,
         team=join(as_tensors(x)[0].device) if sharded else Team(),
     )
-    blocks = collect(
-        sweep, _log_weights, lambda chunks: _statistics(torch.cat(chunks)), compile=compile
+    blocks = collect(sweep, _log_weights, _statistics, compile=compile)
+    columns = zip(*(numbers for numbers, _ in blocks), strict=True)
+    log_px, error, ess, k_hat, smoothed, num_nan, num_infinite = map(to_host, columns)
+    sites = {name: sum(int(found[name]) for _, found in blocks) for name in blocks[0][1]}
+    return Evidence(
+        log_px=log_px,
+        standard_error=error,
+        ess=ess,
+        k_hat=k_hat,
+        log_px_psis=smoothed,
+        num_particles=num_particles,
+        num_nan=num_nan.long(),
+        num_infinite=num_infinite.long(),
+        not_finite_sites={name: count for name, count in sites.items() if count},
     )
-    log_px, error, ess, k_hat, smoothed = map(to_host, zip(*blocks, strict=True))
-    return Evidence(log_px, error, ess, k_hat, smoothed, num_particles)
 
 
-def _log_weights(p: Particles) -> Tensor:
+_Drawn = tuple[Tensor, dict[str, Tensor]]
+"""Log weights [k, b], and by site which data have a log-density that is not finite [b]."""
+
+
+def _log_weights(p: Particles) -> _Drawn:
     check_weights(p, "log_evidence")
-    return p.log_w
+    bad: dict[str, Tensor] = {}
+    for sites, lowest in ((p.model_sites, math.inf), (p.guide_sites, -math.inf)):
+        for name, site in sites.items():
+            # Data outside a model's support have a density of zero, a draw of the guide has not.
+            wrong = site.log_prob.isnan() | site.log_prob.isinf() & (site.log_prob >= lowest)
+            found = wrong.any(0).expand(p.batch_size)
+            bad[name] = bad[name] | found if name in bad else found
+    return p.log_w, bad
 
 
-def _statistics(log_w: Tensor) -> tuple[Tensor, ...]:  # [K, b] -> 5 x [b], in main memory
-    log_w = log_w.double()
+def _statistics(drawn: list[_Drawn]) -> tuple[tuple[Tensor, ...], dict[str, int]]:
+    """7 x [b], in main memory, and by site of how many data it is not finite."""
+    bad = {
+        name: int(torch.stack([found[name] for _, found in drawn]).any(0).sum())
+        for name in drawn[0][1]
+    }
+    log_w = torch.cat([weights for weights, _ in drawn]).double()  # [K, b]
     ess = effective_sample_size(log_w)
     smooth, k_hat = math.nan * log_w, math.nan * ess
     if len(log_w) >= MIN_PARTICLES_PARETO:
         smooth, k_hat = pareto_smooth(log_w)
     error = log_mean_exp_error(log_w)
-    found = log_mean_exp(log_w), error, ess, k_hat, log_mean_exp(smooth)
-    return tuple(tensor.cpu() for tensor in found)
+    not_finite = log_w.isnan().sum(0), (log_w == math.inf).sum(0)
+    found = log_mean_exp(log_w), error, ess, k_hat, log_mean_exp(smooth), *not_finite
+    return tuple(tensor.cpu() for tensor in found), bad
+
+
+def _largest(k_hat: Tensor) -> float:
+    """Of those that are known; NaN where none is."""
+    known = k_hat[~k_hat.isnan()]
+    return float(known.max()) if known.numel() else math.nan

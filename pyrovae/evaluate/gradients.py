@@ -11,6 +11,7 @@ from torch import Tensor, nan
 
 from ..data.base import mix_seed
 from ..errors import ConfigError, ParameterError, ShapeError
+from ..modes import Mode, in_mode
 from ..objectives import ParticleELBO
 from ..tracing import Pair, Program, leaves_of, own_parameters, undisturbed
 from .base import Data, at_home, name_of, one_by_one
@@ -35,6 +36,7 @@ def gradients(
     reference: Reference | None = None,
     reference_draws: int | None = None,
     seed: int = 0,
+    mode: Mode = "evaluation",
     keep_draws: bool = False,
     vectorize_particles: bool = True,
     progress: bool = False,
@@ -65,13 +67,17 @@ def gradients(
         reference_draws: Gradients whose mean is the reference, where it is not exact; by default
             four times `num_draws`. They set the floor below which no ratio can be seen.
         seed: Of the draws.
+        mode: "evaluation" puts the pair's networks into evaluation mode and back, as all
+            measurements do: noise is that of the estimator alone. "as is" keeps what is, for the
+            gradient of a training step, dropout and batch statistics included, and for pairs
+            that are relaxed in training mode alone (`GumbelSoftmaxVAE`).
         keep_draws: Also return every draw: memory grows with `num_draws`.
         vectorize_particles: False draws the particles of all objectives one by one; True draws
             them as the objectives say.
         progress: Show a bar, where stderr is a terminal.
 
     Raises:
-        ConfigError: There are fewer than two draws.
+        ConfigError: There are fewer than two draws, or there is no such mode.
         ParameterError: The reference names a leaf that the pair does not have.
         ShapeError: The reference has another shape than its leaf.
 
@@ -94,13 +100,18 @@ def gradients(
             f"gradients got num_draws={num_draws}, reference_draws={reference_draws}; a variance "
             "needs two or more"
         )
-    x, args = at_home(model, guide, x, args)
-    call = (model, guide, *x, *args)
     if isinstance(reference, PyroELBO):
         reference = one_by_one(reference, vectorize_particles)
     # A copy, since what it remembers of these draws is not the user's.
     objective = copy(one_by_one(objective, vectorize_particles))
-    with undisturbed(), own_parameters(), torch.enable_grad():
+    with (
+        undisturbed(),
+        in_mode(mode, model, guide),
+        own_parameters(),
+        torch.enable_grad(),
+    ):
+        x, args = at_home(model, guide, x, args)
+        call = (model, guide, *x, *args)
         groups = _declared(model, guide, call[2:])
         flat = Leaves([leaf for leaves in groups.values() for leaf in leaves.values()])
         names = [name for leaves in groups.values() for name in leaves]

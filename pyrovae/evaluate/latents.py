@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, PlateError, ShapeError, SiteError
+from ..modes import Mode
 from ..particles import Particles
 from ..site import Site
 from ..tracing import Program
@@ -74,6 +75,7 @@ def active_units(
     seed: int | None = None,
     batch_plate: str = "auto",
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
 ) -> ActiveUnits:
     """Count latent units whose posterior mean varies with the data.
 
@@ -114,6 +116,7 @@ def active_units(
         seed=seed,
         batch_plate=batch_plate,
         vectorize_particles=vectorize_particles,
+        mode=mode,
     )
     if sweep.num_data < 2:
         raise DataError("active_units got one datum, and a variance over data needs at least two")
@@ -140,6 +143,7 @@ def posterior_means(
     seed: int | None = None,
     batch_plate: str = "auto",
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
 ) -> Tensor:
     """E_q[z] of one latent site for each datum [N, L], float64 on the CPU.
 
@@ -164,6 +168,7 @@ def posterior_means(
         seed=seed,
         batch_plate=batch_plate,
         vectorize_particles=vectorize_particles,
+        mode=mode,
     )
     means = _posterior_means(sweep)
     if site is None and len(means) == 1:

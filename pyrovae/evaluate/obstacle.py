@@ -5,14 +5,23 @@ from typing import Any
 import torch
 
 from ..errors import ConfigError
+from ..modes import Mode, in_mode
 from ..nn import Corrupted
 from ..particles import Particles, draw
 from ..site import Site
 from ..tracing import Program, undisturbed
 
 
-def no_evidence(model: Program, guide: Program, *args: Any, **kwargs: Any) -> str | None:  # noqa: ANN401
+def no_evidence(
+    model: Program,
+    guide: Program,
+    *args: Any,  # noqa: ANN401 (whatever the pair takes)
+    mode: Mode = "evaluation",
+    **kwargs: Any,  # noqa: ANN401
+) -> str | None:
     """Why weights of this pair say nothing of p(x), in words; None where they do.
+
+    Of the pair in evaluation mode, or with `mode="as is"` in the mode that its networks are in.
 
     Example:
         >>> from pyrovae.models import Autoencoder
@@ -20,7 +29,7 @@ def no_evidence(model: Program, guide: Program, *args: Any, **kwargs: Any) -> st
         >>> no_evidence(pair.model, pair.guide, torch.zeros(3, 4))
         "the prior of 'z' is improper, so that there is no p(x)"
     """
-    with undisturbed(), torch.no_grad():
+    with undisturbed(), in_mode(mode, model, guide), torch.no_grad():
         return obstacle(draw(model, guide, *args, scales="ignored", **kwargs))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from ..kl import divergence, site_kl
+from ..modes import Mode
 from ..particles import Particles
 from ..tracing import Program
 from .base import Data, Sweep, mean_error, monte_carlo_error, to_host
@@ -73,6 +74,7 @@ def elbo_parts(
     seed: int | None = None,
     batch_plate: str | None = "auto",
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
     compile: Compile = False,
     progress: bool = False,
 ) -> ELBOParts:
@@ -112,6 +114,7 @@ def elbo_parts(
         seed=seed,
         batch_plate=batch_plate,
         vectorize_particles=vectorize_particles,
+        mode=mode,
         progress=progress,
     )
     blocks = collect(sweep, _measure, _merge, compile=compile)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..data import Split
 from ..errors import DataError
 from ..labelled_categorical import UNKNOWN
+from ..modes import Mode
 from ..tracing import Program
 from .latents import posterior_means
 
@@ -24,6 +25,7 @@ def probe(
     classifier: ClassifierMixin | None = None,
     seed: int = 0,
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
 ) -> float:
     """Test accuracy of a classifier that was taught on E_q[z] of the labelled data.
 
@@ -40,6 +42,7 @@ def probe(
             are: to standardise them would give units that the model does not use a voice.
         seed: Of the draws, where the guide does not state its mean.
         vectorize_particles: See `active_units`.
+        mode: Of the pair's networks; see `log_evidence`.
 
     Returns:
         Share of the test data that are classified right.
@@ -64,7 +67,13 @@ def probe(
     chosen: Any = LogisticRegression(max_iter=1000) if classifier is None else classifier
     taught, asked = (
         posterior_means(
-            model, guide, split.x, site=site, seed=seed, vectorize_particles=vectorize_particles
+            model,
+            guide,
+            split.x,
+            site=site,
+            seed=seed,
+            vectorize_particles=vectorize_particles,
+            mode=mode,
         ).numpy()
         for split in (few, test)
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SiteError
+from ..modes import Mode
 from ..particles import Particles, score
 from ..tracing import Program
 from .base import Block, Data, Sweep, mean_error, monte_carlo_error
@@ -82,6 +83,7 @@ def elbo_surgery(
     memory: int | None = None,
     seed: int | None = None,
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
     progress: bool = False,
 ) -> ELBOSurgery:
     """Cut the mean KL of the ELBO into mutual information and marginal KL.
@@ -124,6 +126,7 @@ def elbo_surgery(
         memory=memory,
         seed=seed,
         vectorize_particles=vectorize_particles,
+        mode=mode,
         progress=progress,
     )
     blocks = collect(sweep, _of_draw, _joined)

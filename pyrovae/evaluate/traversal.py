@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
 from ..errors import ConfigError, DataError, SiteError
+from ..modes import Mode, in_mode
 from ..particles import Particles, simulate
 from ..site import Site
 from ..tracing import Program, undisturbed, with_distributions
@@ -56,6 +57,7 @@ def traverse(
     num_units: int | None = None,
     seed: int | None = None,
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
 ) -> Traversal:
     """Decode latents that differ from a datum's posterior mean in one unit.
 
@@ -74,9 +76,10 @@ def traverse(
         num_units: Only so many rows, those of the most informative units.
         seed: Of what is drawn.
         vectorize_particles: See `active_units`.
+        mode: Of the pair's networks; see `log_evidence`.
 
     Raises:
-        ConfigError: There are no values.
+        ConfigError: There are no values, or there is no such mode.
         DataError: There is no such datum.
         ShapeError: The model observes no site that holds the data.
         SiteError: There is no such latent, or it is no vector, or there are several and none is
@@ -88,25 +91,25 @@ def traverse(
         >>> traverse(oracle.model, oracle.guide, oracle.sample(100, seed=1)).images.shape
         torch.Size([2, 9, 5])
     """
-    tensors, args = at_home(model, guide, x, args)
+    with in_mode(mode, model, guide):
+        tensors, args = at_home(model, guide, x, args)
     if not 0 <= datum < len(tensors[0]):
         raise DataError(f"traverse got datum={datum}, and there are {len(tensors[0])} data")
     if len(values) == 0 or (num_units is not None and num_units < 1):
         raise ConfigError("traverse got nothing to show; give one value or unit at least")
-    sweep = Sweep(model, guide, x, args, seed=seed)
+    sweep = Sweep(model, guide, x, args, seed=seed, mode=mode)
     site, information = _information(sweep, site)
-    means, ordered_by = (
-        posterior_means(
-            model,
-            guide,
-            x,
-            *args,
-            site=site,
-            seed=seed,
-            vectorize_particles=vectorize_particles,
-        ),
-        "KL",
+    means = posterior_means(
+        model,
+        guide,
+        x,
+        *args,
+        site=site,
+        seed=seed,
+        vectorize_particles=vectorize_particles,
+        mode=mode,
     )
+    ordered_by = "KL"
     if information is None:
         information, ordered_by = means.var(0, unbiased=False), "variance of E_q[z]"
     units = information.argsort(descending=True, stable=True)[:num_units]
@@ -121,7 +124,7 @@ def traverse(
         return dist.Delta(z.to(fn.sample()), event_dim=1) if name == site else fn
 
     fresh = int(torch.randint(2**31, ())) if seed is None else seed
-    with undisturbed(), torch.no_grad():
+    with undisturbed(), in_mode(mode, model, guide), torch.no_grad():
         pyro.set_rng_seed(fresh)
         made = simulate(model, *batch, *args, guide=with_distributions(guide, put), mean=True)
     images = as_data(made, batch[0]).cpu()

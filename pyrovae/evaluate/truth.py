@@ -66,6 +66,7 @@ def _estimate(
 ) -> Evidence | Annealed:
     call: tuple[Any, ...] = (subject.model, subject.guide, subject.data, *subject.args)
     how: Any = {"seed": subject.seed, "vectorize_particles": vectorize_particles}
+    how["mode"] = "as is"  # the caller has put the networks into the mode that it wants
     if name == "ais":
         return ais(*call, **how)
     return log_evidence(*call, num_particles=particles, **how)
@@ -84,12 +85,12 @@ def _of_evidence(found: Evidence) -> str:
     words = f"importance sampling, K = {found.num_particles}"
     if bool(found.k_hat.isnan().all()):
         return f"{words}, k-hat not known"
-    doubted = int((found.k_hat >= found.threshold).sum())
+    doubted, unknown = int((~found.trusted).sum()), int(found.k_hat.isnan().sum())
     words += f", median k-hat {float(found.k_hat.nanmedian()):.2f}"
     if doubted:
         words += (
             f": not to be trusted for {doubted} of {found.k_hat.numel()} data, which are not "
-            f"below {found.threshold:.2f}"
+            f"below {found.threshold:.2f}" + (f" or not known ({unknown})" if unknown else "")
         )
     return words
 

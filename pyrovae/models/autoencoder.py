@@ -22,7 +22,7 @@ from ..nn import (
     squared_jacobian,
 )
 from ..penalty import penalty
-from .base import Family, check_data, decoded
+from .base import Family, check_data, decoded, evaluated, evaluated_outside_programs
 from .priors import FlatPrior, Prior, PriorFactory
 
 
@@ -42,8 +42,9 @@ class Autoencoder(Family):
     `generate` draws; a module that is to be loaded is built with that form of prior.
 
     In training mode a denoising guide sees corrupted data (site "corrupted") while the model
-    scores the clean, and a contractive guide adds a penalty, which is no part of any bound:
-    call `.eval()` before measuring.
+    scores the clean, and a contractive guide adds a penalty, which is no part of any bound. What
+    is measured or reconstructed is in evaluation mode, without either (`mode="as is"` of a
+    measurement keeps them).
 
     Args:
         data_shape: Shape of one datum, such as (1, 28, 28) or (64,).
@@ -143,15 +144,18 @@ class Autoencoder(Family):
                 )
                 penalty("contraction", self.contraction * stretch)
 
+    @evaluated_outside_programs
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The point mass at f(x), batch shape [B], event shape [L]; its `mean` is the code."""
         check_data(x, self.data_shape, "Autoencoder.encode")
         return self._point(self.likelihood.rescale(x))
 
+    @evaluated_outside_programs
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
         return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
 
+    @evaluated
     def start(self, x: Tensor, *, seed: int = 0) -> None:
         """Let the prior begin where training data x [N, *data_shape] or their codes lie.
 
@@ -160,6 +164,7 @@ class Autoencoder(Family):
         check_data(x, self.data_shape, "Autoencoder.start")
         self.prior.start(x, self.encode, seed=seed)
 
+    @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
@@ -170,6 +175,7 @@ class Autoencoder(Family):
         made = self.decode(self.prior().sample(torch.Size([n])))
         return made.mean if mean else made.sample()
 
+    @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Decode the code of x; the mean of p(x|z), or a draw from it [B, *data_shape]."""

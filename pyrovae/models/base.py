@@ -2,17 +2,24 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pyro.distributions as dist
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
+from ..modes import evaluating
 from ..nn import Likelihood, Network, Shape, build, one_batch_axis
 from ..parameters import declare
+from ..tracing import is_in_program
 from .posteriors.base import Posterior, PosteriorFactory
 from .priors.base import Prior, PriorFactory
+
+F = TypeVar("F", bound=nn.Module)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Family(nn.Module, ABC):
@@ -20,6 +27,10 @@ class Family(nn.Module, ABC):
 
     Nothing in the library asks for this class: it only holds what the built-in families would
     otherwise repeat. Any two callables with one signature are a pair.
+
+    What makes or looks at data (`generate`, `reconstruct`, `encode`, ...) runs networks in
+    evaluation mode and puts each module back, whatever mode it is in; within a Pyro program, such
+    as `guide`, `encode` and `decode` leave the mode as it is, so that they can be trained.
 
     Attributes:
         takes_labels: Whether the pair is called as (x, y), y [B, ...] what is known beside x.
@@ -39,6 +50,32 @@ class Family(nn.Module, ABC):
         """Declare the parameters of these submodules to Pyro."""
         for name in names:
             declare(name, self.get_submodule(name))
+
+
+def evaluated(
+    method: Callable[Concatenate[F, P], R],
+) -> Callable[Concatenate[F, P], R]:
+    """The method of a network, run in evaluation mode; each module gets its own mode back."""
+
+    @wraps(method)
+    def run(self: F, *args: P.args, **kwargs: P.kwargs) -> R:
+        with evaluating([self]):
+            return method(self, *args, **kwargs)
+
+    return run
+
+
+def evaluated_outside_programs(
+    method: Callable[Concatenate[F, P], R],
+) -> Callable[Concatenate[F, P], R]:
+    """The same, but for calls by a Pyro program, whose networks train in the mode they are in."""
+    outside = evaluated(method)
+
+    @wraps(method)
+    def run(self: F, *args: P.args, **kwargs: P.kwargs) -> R:
+        return (method if is_in_program() else outside)(self, *args, **kwargs)
+
+    return run
 
 
 def check_data(x: Tensor, data_shape: tuple[int, ...], where: str) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
-from .base import Conditional, check_data, latent_parts
+from .base import Conditional, check_data, evaluated, evaluated_outside_programs, latent_parts
 from .beside import Beside
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
@@ -128,14 +128,17 @@ class ConditionalVAE(Beside):
         with pyro.plate("data", x.shape[0]):
             pyro.sample("z", self._encode(x, given))
 
+    @evaluated_outside_programs
     def prior_given(self, y: Tensor) -> dist.TorchDistribution:
         """The distribution p(z|y), batch shape [B], event shape [L]."""
         return self._prior(self.condition(y, y.shape[:1])).expand(y.shape[:1])
 
+    @evaluated_outside_programs
     def encode(self, x: Tensor, y: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x, y), batch shape [B], event shape [L]."""
         return self._encode(x, self._given(x, y, "encode"))
 
+    @evaluated_outside_programs
     def decode(self, z: Tensor, y: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|y, z), event shape `data_shape`, for z [..., B, L] and y [B, ...].
 
@@ -143,6 +146,7 @@ class ConditionalVAE(Beside):
         """
         return self._decode(z, self.condition(y, y.shape[:1]))
 
+    @evaluated
     @torch.no_grad()
     def generate(self, y: Tensor, *, mean: bool = True) -> Tensor:
         """A new datum for each y [N, ...]: the mean of p(x|y, z), or a draw [N, *data_shape].
@@ -160,6 +164,7 @@ class ConditionalVAE(Beside):
         made = self._decode(self._prior(given).expand(y.shape[:1]).sample(), given)
         return made.mean if mean else made.sample()
 
+    @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, y: Tensor, *, mean: bool = True) -> Tensor:
         """Draw z from q(z|x, y); the mean of p(x|y, z), or a draw from it [B, *data_shape]."""

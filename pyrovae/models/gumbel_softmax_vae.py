@@ -13,7 +13,7 @@ from torch.nn.functional import one_hot
 
 from ..errors import ConfigError, ShapeError, SupportError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
-from .base import Family, check_data, decoded
+from .base import Family, check_data, decoded, evaluated, evaluated_outside_programs
 
 
 class GumbelSoftmaxVAE(Family):
@@ -28,8 +28,9 @@ class GumbelSoftmaxVAE(Family):
     float32 has no numbers for what a low temperature leaves of the other codes.
 
     In evaluation mode "codes" (event `grid`, whole numbers) is categorical on both sides, and what
-    is measured is a bound on log p(x) **of the discrete model**. So call `.eval()` before
-    `log_evidence`; `fit` does so for its validation.
+    is measured is a bound on log p(x) **of the discrete model**. All measurements run in it, as
+    does the validation of `fit`; `mode="as is"` measures the relaxed model of a pair that is in
+    training mode, such as the gradients that train it.
 
     Args:
         data_shape: Shape of one datum.
@@ -103,12 +104,14 @@ class GumbelSoftmaxVAE(Family):
         with pyro.plate("data", x.shape[0]):
             self._codes(logits)
 
+    @evaluated
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         """The likeliest codes of data x [B, *data_shape], whole numbers [B, *grid]."""
         check_data(x, self.data_shape, "GumbelSoftmaxVAE.encode")
         return self._encoded(x).argmax(-1)
 
+    @evaluated_outside_programs
     def decode(self, codes: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|c), event shape `data_shape`, for codes [..., *grid]."""
         if tuple(codes.shape[-len(self.grid) :]) != self.grid:
@@ -123,6 +126,7 @@ class GumbelSoftmaxVAE(Family):
             )
         return self._decoded(self._one_hot(codes))
 
+    @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape]."""
@@ -130,6 +134,7 @@ class GumbelSoftmaxVAE(Family):
         made = self.decode(each.sample(torch.Size([n])))
         return made.mean if mean else made.sample()
 
+    @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Decode the likeliest codes; the mean of p(x|c), or a draw from it [B, *data_shape]."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
-from .base import Conditional, Networks, check_dims, decoded, for_each
+from .base import Conditional, Networks, check_dims, decoded, evaluated_outside_programs, for_each
 from .layered import Draw, Layered
 from .posteriors import DiagonalNormal, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
@@ -123,6 +123,7 @@ class HierarchicalVAE(Layered):
             drawn.append(z)
         return drawn[0]
 
+    @evaluated_outside_programs
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|z_1), event shape `data_shape`, for z_1 [..., L]."""
         return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)

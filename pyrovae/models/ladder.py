@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
-from .base import Conditional, Networks, check_dims, decoded, for_each
+from .base import Conditional, Networks, check_dims, decoded, evaluated_outside_programs, for_each
 from .layered import Draw, Layered
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
@@ -137,10 +137,12 @@ class LadderVAE(Layered):
             z = draw(f"z{i}", merged(head(seen), decoder(z)))
         return z
 
+    @evaluated_outside_programs
     def encode_top(self, x: Tensor) -> dist.TorchDistribution:
         """The distribution q(z_L|x), batch shape [B], event shape [L]."""
         return self.top(self._features(x)[-1])
 
+    @evaluated_outside_programs
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|z_1), event shape `data_shape`, for z_1 [..., L]."""
         return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)

@@ -11,7 +11,7 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..nn import Likelihood
-from .base import Family, check_data
+from .base import Family, check_data, evaluated, evaluated_outside_programs
 
 Draw = Callable[[str, dist.TorchDistribution], Tensor]
 """Draws a latent from its distribution: `pyro.sample`, or what `generate` does by itself."""
@@ -63,6 +63,7 @@ class Layered(Family):
         with pyro.plate("data", x.shape[0]):
             self.inferred(x, pyro.sample)
 
+    @evaluated_outside_programs
     def encode(self, x: Tensor) -> dict[str, dist.TorchDistribution]:
         """The guide's distributions by site, each given a draw of those before."""
         found = {}
@@ -74,12 +75,14 @@ class Layered(Family):
         self.inferred(x, draw)
         return found
 
+    @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw all layers from the model; the mean of p(x|z), or a draw [n, *data_shape]."""
         made = self.decode(self.generated(lambda _, fn: fn.expand([n]).sample()))
         return made.mean if mean else made.sample()
 
+    @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Draw all layers from the guide; the mean of p(x|z), or a draw [B, *data_shape]."""

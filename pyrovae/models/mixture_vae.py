@@ -9,7 +9,15 @@ from torch import Tensor
 from ..collapsed_categorical import CollapsedCategorical
 from ..errors import ConfigError, DataError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
-from .base import Family, check_data, decoded, latent_parts, params_of
+from .base import (
+    Family,
+    check_data,
+    decoded,
+    evaluated,
+    evaluated_outside_programs,
+    latent_parts,
+    params_of,
+)
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import MixturePrior
 
@@ -103,12 +111,14 @@ class MixtureVAE(Family):
         scale = self.prior.log_scale.exp()
         return dist.Normal(self.prior.loc[c], scale[c], validate_args=False).to_event(1)
 
+    @evaluated_outside_programs
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x), batch shape [B], event shape [L]."""
         seen = self.likelihood.rescale(x)
         params = params_of(self.encoder, self.posterior, seen, len(self.data_shape), "encoder")
         return self.posterior(params)
 
+    @evaluated_outside_programs
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
         return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
@@ -119,6 +129,7 @@ class MixtureVAE(Family):
         log_joint = self.component(each).log_prob(z.unsqueeze(-2)) + self.prior.logits
         return log_joint.log_softmax(-1)
 
+    @evaluated
     @torch.no_grad()
     def clusters(self, x: Tensor, *, num_draws: int = 10) -> Tensor:
         """The probabilities of the clusters, E_q(z|x)[p(c|z)], for x [B, *data_shape] [B, C]."""
@@ -126,6 +137,7 @@ class MixtureVAE(Family):
         z = self.encode(x).sample(torch.Size([num_draws]))
         return self.log_clusters_given(z).exp().mean(0)
 
+    @evaluated
     def start(self, x: Tensor, *, seed: int = 0) -> None:
         """Put the components where the codes of data x [N, *data_shape] lie: `MixturePrior`.
 
@@ -135,6 +147,7 @@ class MixtureVAE(Family):
         check_data(x, self.data_shape, "MixtureVAE.start")
         self.prior.start(x, self.encode, seed=seed)
 
+    @evaluated
     @torch.no_grad()
     def generate(self, c: Tensor | int, *, mean: bool = True) -> Tensor:
         """A new datum for each cluster c [N], or N of clusters drawn by their weights.
@@ -163,6 +176,7 @@ class MixtureVAE(Family):
         made = self.decode(self.component(which).sample())
         return made.mean if mean else made.sample()
 
+    @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Draw z from q(z|x); the mean of p(x|z), or a draw from it [B, *data_shape]."""

@@ -11,7 +11,15 @@ from torch import Tensor
 
 from ..errors import DataError, ShapeError
 from ..nn import MLP, Bernoulli, Join, JoinFactory, Likelihood, Network, Shape, build
-from .base import Family, check_data, decoded, latent_parts, params_of
+from .base import (
+    Family,
+    check_data,
+    decoded,
+    evaluated,
+    evaluated_outside_programs,
+    latent_parts,
+    params_of,
+)
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
@@ -112,6 +120,7 @@ class PartialVAE(Family):
         with pyro.plate("data", x.shape[0]):
             pyro.sample("z", self.encode(x, mask))
 
+    @evaluated_outside_programs
     def encode(self, x: Tensor, mask: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x observed), batch shape [B], event shape [L]."""
         self._check(x, mask, "encode")
@@ -121,6 +130,7 @@ class PartialVAE(Family):
         params = params_of(self.encoder, self.posterior, seen, len(self.in_shape), "encoder")
         return self.posterior(params)
 
+    @evaluated_outside_programs
     def decode(self, z: Tensor, mask: Tensor | None = None) -> dist.TorchDistribution:
         """The distribution p(x|z), event shape `data_shape`, for z [..., L].
 
@@ -129,12 +139,14 @@ class PartialVAE(Family):
         """
         return decoded(self.decoder, self.likelihood, z, 1, self.data_shape, mask)
 
+    @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
         made = self.decode(self._prior().sample(torch.Size([n])))
         return made.mean if mean else made.sample()
 
+    @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, mask: Tensor, *, mean: bool = True) -> Tensor:
         """Draw z from q(z|x observed); the mean of p(x|z), or a draw from it, of whole data.
@@ -144,6 +156,7 @@ class PartialVAE(Family):
         made = self.decode(self.encode(x, mask).sample())
         return made.mean if mean else made.sample()
 
+    @evaluated
     @torch.no_grad()
     def impute(
         self, x: Tensor, mask: Tensor, *, num_particles: int = 1000, at_once: int = 2**22
@@ -172,6 +185,7 @@ class PartialVAE(Family):
             found.append(torch.where(seen, some, (weights * made.mean).sum(0)))
         return torch.cat(found)
 
+    @evaluated
     @torch.no_grad()
     def imputations(
         self,

@@ -13,7 +13,7 @@ from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Sha
 from ..nn.base import one_batch_axis
 from ..nn.condition import Condition
 from ..penalty import penalty
-from .base import check_data, latent_parts
+from .base import check_data, evaluated, evaluated_outside_programs, latent_parts
 from .beside import Beside
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
@@ -133,19 +133,23 @@ class SemiSupervisedVAE(Beside):
                 wrong = cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="none")
                 penalty("classification", self.classification_weight * wrong)
 
+    @evaluated_outside_programs
     def predict(self, x: Tensor) -> dist.Categorical:
         """The distribution q(y|x), batch shape [B]."""
         check_data(x, self.data_shape, f"{type(self).__name__}.predict")
         return dist.Categorical(logits=self._classified(x), validate_args=False)
 
+    @evaluated_outside_programs
     def encode(self, x: Tensor, y: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x, y) for known classes y [B], batch shape [B], event shape [L]."""
         return self._encode(x, self._one_hot(self._known(x, y, "encode")))
 
+    @evaluated_outside_programs
     def decode(self, z: Tensor, y: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|y, z), event shape `data_shape`, for z [..., B, L] and y [B]."""
         return self._decode(z, self.condition(y, y.shape[:1]))
 
+    @evaluated
     @torch.no_grad()
     def generate(self, y: Tensor | int, *, mean: bool = True) -> Tensor:
         """A new datum for each class y [N], or N of classes drawn at random from those known.
@@ -166,6 +170,7 @@ class SemiSupervisedVAE(Beside):
         made = self._decode(self.prior().expand(given.shape[:1]).sample(), given)
         return made.mean if mean else made.sample()
 
+    @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, y: Tensor | None = None, *, mean: bool = True) -> Tensor:
         """Draw z from q(z|x, y); the mean of p(x|y, z), or a draw from it [B, *data_shape].

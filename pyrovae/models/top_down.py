@@ -11,7 +11,7 @@ from ..errors import ConfigError, ShapeError
 from ..nn import Bernoulli, Likelihood, Shape, one_batch_axis
 from ..nn.residual import Pyramid, ResidualBlock, convolution, strided
 from ..nn.top_down import TopDownGroup, TopDownPosterior
-from .base import decoded
+from .base import decoded, evaluated_outside_programs
 from .layered import Draw, Layered
 
 _MAX_LOG_SCALE = 5.0
@@ -120,6 +120,7 @@ class TopDownVAE(Layered):
     def inferred(self, x: Tensor, draw: Draw) -> Tensor:
         return self._descend(draw, x)
 
+    @evaluated_outside_programs
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|state) of the last state, event shape `data_shape`."""
         return decoded(self.decoder, self.likelihood, z, 3, self.data_shape)

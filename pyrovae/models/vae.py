@@ -9,7 +9,15 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
-from .base import Family, check_data, decoded, latent_parts, params_of
+from .base import (
+    Family,
+    check_data,
+    decoded,
+    evaluated,
+    evaluated_outside_programs,
+    latent_parts,
+    params_of,
+)
 from .posteriors import (
     DiagonalNormal,
     Posterior,
@@ -107,6 +115,7 @@ class VAE(Family):
         with pyro.plate("data", x.shape[0]):
             pyro.sample("z", self.encode(x))
 
+    @evaluated_outside_programs
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x), batch shape [B], event shape [L]."""
         params = self._encoded(x)
@@ -116,10 +125,12 @@ class VAE(Family):
             params = self.refinement(params, self.posterior, log_joint)
         return self.posterior(params)
 
+    @evaluated_outside_programs
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
         return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
 
+    @evaluated
     def start(self, x: Tensor, *, seed: int = 0) -> None:
         """Let the prior begin where training data x [N, *data_shape] or their codes lie.
 
@@ -128,12 +139,14 @@ class VAE(Family):
         check_data(x, self.data_shape, "VAE.start")
         self.prior.start(x, self.encode, seed=seed)
 
+    @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
         made = self.decode(self.prior.with_encoder(self._amortised).sample(torch.Size([n])))
         return made.mean if mean else made.sample()
 
+    @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Draw z from q(z|x); the mean of p(x|z), or a draw from it [B, *data_shape]."""

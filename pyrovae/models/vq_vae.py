@@ -12,7 +12,7 @@ from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
 from ..nn.quantizers import MovingAverageCodebook, Quantizer, perplexity, usage
 from ..penalty import penalty
-from .base import Family, check_data, decoded
+from .base import Family, check_data, decoded, evaluated, evaluated_outside_programs
 from .code_priors import CodePrior, CodePriorFactory, UniformCodes
 
 
@@ -129,12 +129,14 @@ class VQVAE(Family):
             for name, value in found.penalties.items():
                 penalty(name, value.sum(axes))
 
+    @evaluated
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         """The codes of data x [B, *data_shape], whole numbers [B, *grid]."""
         check_data(x, self.data_shape, "VQVAE.encode")
         return self.quantizer.codes(self._encoded(x))
 
+    @evaluated_outside_programs
     def decode(self, codes: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|c), event shape `data_shape`, for codes [..., *grid]."""
         if tuple(codes.shape[-len(self.grid) :]) != self.grid:
@@ -145,6 +147,7 @@ class VQVAE(Family):
         self.quantizer.check_codes(codes)
         return self._decoded(self.quantizer.embed(codes))
 
+    @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape]."""
@@ -152,12 +155,14 @@ class VQVAE(Family):
         made = self._decoded(self.quantizer.embed(self.prior().sample(torch.Size([n]))))
         return made.mean if mean else made.sample()
 
+    @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Decode the codes of x; the mean of p(x|c), or a draw from it [B, *data_shape]."""
         made = self._decoded(self.quantizer.embed(self.encode(x)))
         return made.mean if mean else made.sample()
 
+    @evaluated
     def start(self, x: Tensor, *, seed: int = 0) -> None:
         """Put the codebook on the encodings of data x [B, *data_shape], by k-means.
 
@@ -168,6 +173,7 @@ class VQVAE(Family):
         with torch.no_grad():
             self.quantizer.start(self._encoded(x), seed=seed)
 
+    @evaluated
     def perplexity(self, x: Tensor) -> Tensor:
         """How many codes, used alike, would be as varied as those of the data x; 1..num_codes."""
         return perplexity(usage(self.encode(x), self.num_codes))

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import torch
@@ -68,6 +69,11 @@ class Team:
         """This rank's rows of a batch: as even as may be, in order, without overlap."""
         start, stop = (total * rank // self.size for rank in (self.rank, self.rank + 1))
         return Part(start, stop, total) if stop > start else Part(0, 1, total, counts=False)
+
+    def sizes(self, total: int) -> list[int]:
+        """How many rows of a batch each rank runs: one, for nothing, where none is left."""
+        ends = [total * rank // self.size for rank in range(self.size + 1)]
+        return [max(1, stop - start) for start, stop in pairwise(ends)]
 
     def sum(self, tensor: Tensor) -> Tensor:
         """Sum over the ranks, in place."""

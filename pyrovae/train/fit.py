@@ -18,6 +18,7 @@ from ..errors import ConfigError, NonFiniteError
 from ..tracing import Program, undisturbed
 from .alike import align, align_streams, check_alike
 from .attempt import LOOK, Refused, attempt
+from .auto_guides import check_auto_guides
 from .budget import within
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .distributed import join
@@ -25,6 +26,7 @@ from .division import Division
 from .exchange import Exchange
 from .keeper import Keeper
 from .layers import LayerKL, first_rows
+from .lone_row import check_lone_rows, lone_rows_named
 from .loop import Loop
 from .make_optimizer import OptimizerLike, make_optimizer
 from .measure import Validation, first_loss
@@ -49,6 +51,7 @@ def fit(
     objective: PyroELBO,
     epochs: int,
     batch_size: int = 100,
+    drop_last: bool = False,
     lr: float = 1e-3,
     optimizer: OptimizerLike | None = None,
     schedule: Schedule | None = None,
@@ -79,6 +82,9 @@ def fit(
     for what they draw. Every rank calls `fit` alike, and gets the same parameters and history;
     rank 0 writes. `batch_size` is that of all ranks together. A pair needs a plate over its data.
 
+    An automatic guide of Pyro's has parameters of its own for each row that it was set up with:
+    with minibatches that are places in a batch, of which a `PlateWarning` tells.
+
     Args:
         model: Pyro model, called as `model(*batch)`.
         guide: Pyro guide, called likewise.
@@ -86,6 +92,8 @@ def fit(
         objective: Any `pyro.infer.ELBO`, Pyro's own or one of `pyrovae.objectives`.
         epochs: Passes over the data.
         batch_size: Rows per step, B.
+        drop_last: Leave out a last batch of fewer rows, other ones in each epoch; batch norm
+            takes no single row.
         lr: Learning rate of the default optimiser, Adam.
         optimizer: Makes a torch optimiser from the leaves, e.g.
             `lambda leaves: torch.optim.AdamW(leaves, lr=1e-3)`, or is a `pyro.optim` wrapper.
@@ -119,7 +127,8 @@ def fit(
         progress: Show a progress bar, where stderr is a terminal.
 
     Raises:
-        ConfigError: Arguments do not fit together.
+        ConfigError: Arguments do not fit together, or a batch of one row would meet batch norm in
+            training mode.
         ParameterError: A parameter of the pair would not train.
         NonFiniteError: A loss or a gradient became infinite or NaN. The step was not taken: the
             parameters are those before it.
@@ -137,7 +146,7 @@ def fit(
     team = join(device)
     align_streams(team)
     device = pick_device(device)
-    source = batches(data, batch_size, seed=seed or 0, device=device)
+    source = batches(data, batch_size, seed=seed or 0, device=device, drop_last=drop_last)
     val_source = _validation_data(data, val, batch_size, seed or 0, device)
     _check(objective, epochs, patience, val_source, run_dir, resume, seed)
     if steps_per_call < 1:
@@ -149,7 +158,9 @@ def fit(
     check_alike(team, source, first, epochs)
     if seed is not None:
         pyro.set_rng_seed(seed)
-    placed = place(model, guide, first, device)
+    with lone_rows_named(source, first, team):
+        placed = place(model, guide, first, device)
+    check_auto_guides(model, guide, source, [tensor.to(device) for tensor in first])
     for each in (objective, val_objective or objective):
         place_objective(each, device)
     if memory is not None:
@@ -171,6 +182,7 @@ def fit(
     if not team.alone:
         exchange = Exchange(team, svi.optimizer, placed.buffers.values(), objective)
     svi.exchange = exchange
+    check_lone_rows(svi, placed.networks, source, [t.to(device) for t in first], team)
 
     # Where the run stands, what is kept of it, how it is measured.
     folder = None if run_dir is None else Path(run_dir)

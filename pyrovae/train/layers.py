@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ..data import BatchSource
 from ..errors import PyrovaeError
 from ..kl import site_kl
+from ..modes import evaluating
 from ..particles import Particles, draw
 from ..tracing import Program, own_parameters, undisturbed
-from .placement import evaluating
 
 _ROWS = 1000
 

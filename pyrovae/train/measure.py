@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from ..capture import CapturedCall, settings_of
 from ..data import BatchSource
+from ..modes import evaluating
 from ..objectives import ParticleELBO
 from ..tracing import Program, own_parameters, undisturbed
 from .distributed import Team
 from .division import Division
 from .equals import differentiable
-from .placement import evaluating
 from .share import Share
 
 

@@ -1,7 +1,6 @@
 """Find the tensors of a pair and bring them to a device, each staying the tensor it is."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyro
@@ -70,19 +69,6 @@ def networks_of(objective: PyroELBO) -> dict[str, nn.Module]:
 def leaves_of(objective: PyroELBO) -> dict[str, Tensor]:
     """Their trainable parameters, by the names under which a step declares them."""
     return objective.leaves() if isinstance(objective, ParticleELBO) else {}
-
-
-@contextmanager
-def evaluating(networks: Sequence[nn.Module]) -> Iterator[None]:
-    """Within this context networks are in evaluation mode."""
-    modes = {module: module.training for network in networks for module in network.modules()}
-    try:
-        for network in networks:
-            network.eval()
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def _networks(model: Program, guide: Program, batch: Sequence[Tensor]) -> list[nn.Module]:

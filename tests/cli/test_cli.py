@@ -435,3 +435,14 @@ def test_an_interrupted_run_can_be_resumed(here):
     assert "--resume" in error and "Traceback" not in error
     done = len(Path("r/history.jsonl").read_text().splitlines())
     assert fit_here("--run", "r", "--resume", "--epochs", done + 1) == 0
+
+
+def test_a_last_batch_is_dropped_where_asked(tmp_path, capsys):
+    words = [
+        "fit", "--data", "digits", "--data.binarize", "static", "--model", "VAE",
+        "--model.latent_dim", "2", "--epochs", "1", "--batch-size", "400",
+        "--test-particles", "0", "--device", "cpu",
+    ]  # fmt: skip
+    for name, extra, steps in (("all", [], 3), ("whole", ["--drop-last"], 2)):
+        main([*words, *extra, "--run", str(tmp_path / name)])
+        assert f"trained {steps} steps" in capsys.readouterr().out

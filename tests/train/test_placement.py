@@ -6,7 +6,7 @@ from torch import nn
 
 from pyrovae.errors import ParameterError
 from pyrovae.parameters import trainable
-from pyrovae.train.placement import evaluating, place
+from pyrovae.train.placement import place
 
 from ..pairs import STYLES
 from .test_svi import batch, networks, pair
@@ -29,15 +29,6 @@ def test_buffers_move_with_their_data():
     assert set(map(id, placed.buffers.values())) == set(map(id, encoder.buffers()))
     assert encoder in placed.networks
     assert encoder[1].num_batches_tracked == 0  # looking has no side effects
-
-
-def test_evaluation_mode_is_put_back_module_by_module():
-    net = nn.Sequential(nn.Dropout(), nn.Sequential(nn.Dropout(), nn.BatchNorm1d(3)))
-    net[1][1].eval()
-    modes = [module.training for module in net.modules()]
-    with evaluating([net]):
-        assert not any(module.training for module in net.modules())
-    assert modes == [module.training for module in net.modules()]
 
 
 def test_a_pair_that_is_at_nan_is_found_all_the_same():

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from ...math import effective_sample_size, log_mean_exp, log_mean_exp_error
+from ...modes import Mode
 from ...tracing import Program
 from ..base import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
 from .base import Annealer, Schedule, Start, Transition
@@ -91,6 +92,7 @@ def ais(
     seed: int | None = None,
     batch_plate: str | None = "auto",
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
     progress: bool = False,
 ) -> Annealed:
     r"""Estimate log p(x) of each datum along :math:`q(z|x)^{1-\beta} p(x,z)^\beta`.
@@ -107,7 +109,7 @@ def ais(
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`; its latents are continuous.
             Constrained ones are moved in unconstrained coordinates.
-        guide: Pyro guide q(z|x), called likewise, in the mode that its networks are in.
+        guide: Pyro guide q(z|x), called likewise.
         x: Data [N, ...]: a tensor, several with equal N, or a split.
         num_particles: Chains K per datum.
         num_temperatures: Intervals T of the path; one is plain importance sampling.
@@ -152,6 +154,7 @@ def ais(
         seed=seed,
         batch_plate=batch_plate,
         vectorize_particles=vectorize_particles,
+        mode=mode,
         progress=progress,
         together=True,
     )

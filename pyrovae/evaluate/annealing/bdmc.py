@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...errors import DataError
 from ...math import log_mean_exp, log_mean_exp_error
+from ...modes import Mode
 from ...particles import simulate_joint
 from ...tracing import Program
 from ..base import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
@@ -108,6 +109,7 @@ def bdmc(
     seed: int | None = None,
     batch_plate: str | None = "auto",
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
     progress: bool = False,
 ) -> Bracket:
     """Bracket log p(x) of data simulated from the model, by annealing to the posterior and back.
@@ -153,6 +155,7 @@ def bdmc(
         seed=seed,
         batch_plate=batch_plate,
         vectorize_particles=vectorize_particles,
+        mode=mode,
         progress=progress,
         together=True,
     )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...errors import ConfigError, DataError, ParameterError
 from ...math import log_mean_exp, log_mean_exp_error
+from ...modes import Mode
 from ...parameters import frozen
 from ...particles import Particles, score
 from ...tracing import Program, with_distributions
@@ -97,6 +98,7 @@ def inference_gaps(
     seed: int | None = None,
     batch_plate: str | None = "auto",
     vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
     progress: bool = False,
 ) -> InferenceGaps:
     """Split log p(x) - ELBO into approximation and amortisation gap, datum by datum.
@@ -113,7 +115,7 @@ def inference_gaps(
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
-        guide: Pyro guide q(z|x), called likewise, in the mode that its networks are in.
+        guide: Pyro guide q(z|x), called likewise.
         x: Data [N, ...]: a tensor, several with equal N, or a split.
         log_px: Evidence [N] where it is known (`ais(...).log_px`, an oracle's). Else it is
             estimated by importance sampling with the optimised guides, `num_particles` draws.
@@ -161,6 +163,7 @@ def inference_gaps(
         seed=seed,
         batch_plate=batch_plate,
         vectorize_particles=vectorize_particles,
+        mode=mode,
         progress=progress,
     )
     size = sweep.num_data if batch_plate is not None else 1

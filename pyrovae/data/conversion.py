@@ -1,0 +1,128 @@
+"""Numbers as tensors that hold the same numbers, or an error."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+
+_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
+
+def from_tensor(name: str, source: Tensor) -> Tensor:
+    """A dense tensor on the CPU, without its graph; integers without a sign as int64.
+
+    Raises:
+        DataError: It is masked, sparse, nested or quantised, or its type has no arithmetic, or
+            holds integers beyond int64.
+    """
+    check_dense(name, source)
+    if source.is_complex():
+        raise DataError(f"{name} holds complex numbers; give real and imaginary parts")
+    if source.is_floating_point() and source.dtype not in _FLOATS:
+        raise DataError(f"{name} has dtype {source.dtype}, which is for storage; give float32")
+    tensor = source.detach().cpu()
+    if tensor.dtype in (torch.uint16, torch.uint32, torch.uint64):
+        return from_numpy(name, tensor.numpy())
+    return tensor
+
+
+def from_numpy(name: str, array: np.ndarray) -> Tensor:
+    """Integers and truth values as int64, floats as what they are.
+
+    Raises:
+        DataError: They are no real numbers of at most 64 bits, or integers beyond int64.
+    """
+    if array.dtype.kind in "biu":
+        if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+            raise DataError(
+                f"{name} holds {array.max()}, and integers are kept up to {2**63 - 1}; give "
+                "floats, or smaller numbers"
+            )
+        return torch.from_numpy(array.astype(np.int64))
+    if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
+        # A copy in this machine's byte order, with strides that torch accepts.
+        return torch.from_numpy(np.array(array, array.dtype.newbyteorder("="), order="C"))
+    raise DataError(
+        f"{name} has dtype {array.dtype}, needs real numbers of at most 64 bits; "
+        "encode categories as integers first"
+    )
+
+
+def from_masked(name: str, array: np.ma.MaskedArray, missing: bool) -> Tensor:
+    """A masked array of which nothing is masked, or with NaN for what is `missing`.
+
+    Raises:
+        DataError: Something is masked, and that is not what `missing` asks for.
+    """
+    mask = np.ma.getmaskarray(array)
+    tensor = from_numpy(name, np.ma.getdata(array))
+    if not mask.any():
+        return tensor
+    if not missing:
+        raise DataError(
+            f"{name} is an array of which {int(mask.sum())} values are masked, and no data; "
+            "fill them (.filled(value)) or drop their rows; in x, arrays(..., missing=True) takes "
+            "them as what was not observed"
+        )
+    held = torch.from_numpy(np.ascontiguousarray(mask))
+    if not tensor.is_floating_point():
+        tensor = as_float32(name, torch.where(held, 0, tensor))
+    return torch.where(held, torch.nan, tensor)
+
+
+def from_list(name: str, numbers: Sequence[Any]) -> Tensor:
+    """Nested lists of numbers, in torch's default type where one is a float.
+
+    Raises:
+        DataError: A number is complex, or beyond the range of that type.
+        TypeError: These are no numbers.
+        ValueError: The lists are ragged.
+    """
+    tensor = torch.tensor(numbers)
+    if tensor.is_complex():
+        raise DataError(f"{name} holds complex numbers; give real and imaginary parts")
+    if tensor.is_floating_point() and bool(tensor.isinf().any()):
+        exact = torch.tensor(numbers, dtype=torch.float64)
+        if bool((tensor.isinf() & exact.isfinite()).any()):
+            largest = float(exact[exact.isfinite()].abs().max())
+            raise DataError(
+                f"{name} holds {largest:g}, which is beyond {tensor.dtype}; give a numpy array of "
+                "64 bits, or scale the data"
+            )
+    return tensor
+
+
+def as_float32(name: str, whole: Tensor) -> Tensor:
+    """Whole numbers as float32, which holds all up to 2^24.
+
+    Raises:
+        DataError: It does not hold one.
+    """
+    made = whole.to(torch.float32)
+    lost = made.to(torch.int64) != whole
+    if bool(lost.any()):
+        raise DataError(
+            f"{name} holds {int(whole[lost][0])}, and float32 has no such number: it holds whole "
+            f"numbers up to {2**24:,}; give floats of 64 bits, or smaller numbers"
+        )
+    return made
+
+
+def check_dense(name: str, tensor: Tensor) -> None:
+    """Refuse tensors of which rows cannot simply be taken.
+
+    Raises:
+        DataError: It is masked, sparse, nested or quantised.
+    """
+    if torch.masked.is_masked_tensor(tensor):
+        raise DataError(
+            f"{name} is a MaskedTensor, whose masked values are no data; give a plain tensor, or "
+            "its data and mask to a pair that takes both (models.PartialVAE)"
+        )
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized:
+        kind = "nested" if tensor.is_nested else "quantised" if tensor.is_quantized else "sparse"
+        raise DataError(f"{name} is a {kind} tensor; give a dense one, with one row per datum")
