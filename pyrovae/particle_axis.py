@@ -1,7 +1,9 @@
 """Whether a pair computes the same with an axis of particles left of its plates as without."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -61,8 +63,27 @@ def disagreement(
     return ""
 
 
+_noted: ContextVar[bool | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def one_note() -> Iterator[None]:
+    """Say at most once in this context that a pair draws particles one by one."""
+    before = _noted.get()
+    if before is None:
+        _noted.set(False)
+    try:
+        yield
+    finally:
+        _noted.set(before)
+
+
 def note(why: str) -> None:
     """Say that particles are drawn one by one, and why."""
+    if _noted.get():
+        return
+    if _noted.get() is not None:
+        _noted.set(True)
     warnings.warn(
         "the pair cannot draw all particles in one pass, where latents have the shape [K, B, ...] "
         f"({why}), and draws them one by one: the same values, more slowly; wrap the networks in "

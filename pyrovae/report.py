@@ -28,6 +28,7 @@ from .evaluate.base import as_data
 from .home import brought_home, home_of
 from .math import nats_to_bits_per_dim
 from .modes import Mode, in_mode
+from .particle_axis import one_note
 from .particles import draw, simulate
 from .tracing import Program, undisturbed
 
@@ -89,7 +90,8 @@ def report(
         progress: Show a bar.
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
     """
-    with in_mode(mode, model, guide):  # what is measured takes them as they are then
+    # What is measured takes the networks as they are then.
+    with in_mode(mode, model, guide), one_note():
         parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed, mode="as is")
         few = test[:2].binarized(0) if test.dynamic else test
         batch = brought_home(model, guide, _batch(few, 2))

@@ -10,6 +10,7 @@ from ..data.base import mix_seed
 from ..errors import ConfigError
 from ..modes import Mode, in_mode
 from ..parameters import trainable
+from ..particle_axis import one_note
 from ..tracing import Program, own_parameters, undisturbed
 from .base import Data, at_home, one_by_one
 from .bounds import Subject, bound_of, kind_of
@@ -110,7 +111,8 @@ def compare(
             f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
             "and times one repeat"
         )
-    with in_mode(mode, model, guide):  # what is called here takes the networks as they are then
+    # What is called here takes the networks as they are then.
+    with in_mode(mode, model, guide), one_note():
         x, args = at_home(model, guide, x, args)
         subject = Subject(model, guide, x, args, num_draws, seed)
         if isinstance(objectives, Mapping):

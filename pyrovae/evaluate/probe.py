@@ -8,6 +8,7 @@ from ..data import Split
 from ..errors import DataError
 from ..labelled_categorical import UNKNOWN
 from ..modes import Mode
+from ..particle_axis import one_note
 from ..tracing import Program
 from .latents import posterior_means
 
@@ -65,17 +66,18 @@ def probe(
     from sklearn.linear_model import LogisticRegression
 
     chosen: Any = LogisticRegression(max_iter=1000) if classifier is None else classifier
-    taught, asked = (
-        posterior_means(
-            model,
-            guide,
-            split.x,
-            site=site,
-            seed=seed,
-            vectorize_particles=vectorize_particles,
-            mode=mode,
-        ).numpy()
-        for split in (few, test)
-    )
+    with one_note():
+        taught, asked = (
+            posterior_means(
+                model,
+                guide,
+                split.x,
+                site=site,
+                seed=seed,
+                vectorize_particles=vectorize_particles,
+                mode=mode,
+            ).numpy()
+            for split in (few, test)
+        )
     chosen.fit(taught, few.y.cpu().numpy())
     return float(chosen.score(asked, test.y.cpu().numpy()))
