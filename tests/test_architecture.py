@@ -18,6 +18,7 @@ ORDER = [
     {
         "math",
         "substitution",
+        "param_store",
         "capture",
         "memory",
         "normal_mixture",
