@@ -20,6 +20,7 @@ from torch.distributions import transform_to
 
 from .assembly import Recording
 from .errors import ParameterError, PyrovaeError, ShapeError, SiteError
+from .grad_mode import outside_inference_mode
 from .labelled_categorical import LabelledCategorical
 from .layout import PARTICLE_PLATE, Layout, nesting
 from .param_store import StoreView, statement, updates_its_module, without_networks
@@ -231,7 +232,7 @@ def undisturbed() -> Iterator[list[nn.Module]]:
     hook = nn.modules.module.register_module_forward_pre_hook(remember)
     outermost: list[nn.Module] = []
     try:
-        with poutine.block(), without_networks():
+        with poutine.block(), without_networks(), outside_inference_mode():
             yield outermost
     finally:
         hook.remove()
@@ -502,6 +503,11 @@ class _OwnParameters(Messenger):
         return view.take(name)
 
     def _claim(self, name: str, owner: object) -> None:
+        if isinstance(owner, Tensor) and owner.is_inference() and torch.is_grad_enabled():
+            raise ParameterError(
+                f"parameter '{name}' was made under torch.inference_mode(), and torch trains no "
+                "such tensor; make the networks outside of it"
+            )
         if self._strict and self._seen.setdefault(name, owner) is not owner:
             raise ParameterError(
                 f"the pair declares two tensors as parameter '{name}', of which one would never "

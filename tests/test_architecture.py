@@ -19,6 +19,7 @@ ORDER = [
         "math",
         "substitution",
         "param_store",
+        "grad_mode",
         "capture",
         "memory",
         "normal_mixture",

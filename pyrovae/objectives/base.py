@@ -11,6 +11,7 @@ from pyro.infer.enum import get_importance_trace
 from torch import Tensor, nn
 
 from ..errors import CheckpointError, ConfigError, PlateError, ShapeError
+from ..grad_mode import gradients_on
 from ..parameters import declare, declared
 from ..particles import Particles, draw, plate_nesting
 from ..tracing import Program, own_parameters
@@ -209,10 +210,11 @@ class ParticleELBO(PyroELBO, ABC):
         **kwargs: Any,  # noqa: ANN401
     ) -> Tensor:
         """Scalar loss in nats; adds its gradient to every parameter of the pair."""
-        loss = self.differentiable_loss(model, guide, *args, **kwargs)
-        if loss.requires_grad:
-            loss.backward()
-        return loss.detach()
+        with gradients_on():
+            loss = self.differentiable_loss(model, guide, *args, **kwargs)
+            if loss.requires_grad:
+                loss.backward()
+            return loss.detach()
 
     def __repr__(self) -> str:
         chunked = f".in_chunks({self.particle_chunk})" if self.particle_chunk else ""
