@@ -167,6 +167,12 @@ def updates_its_module(frame: FrameType | None) -> bool:
     )
 
 
+def declared_network(frame: FrameType | None) -> Iterator[nn.Module]:
+    """The network that a statement of `pyro.module` declares, and all that it is made of."""
+    if frame is not None and frame.f_code is _MODULE:
+        yield from frame.f_locals["nn_module"].modules()
+
+
 def _is_inside(frame: FrameType) -> bool:
     name = frame.f_globals.get("__name__", "")
     return name == f"{__package__}.tracing" or name.startswith("pyro.poutine") or name == __name__

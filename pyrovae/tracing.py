@@ -23,7 +23,14 @@ from .errors import ParameterError, PyrovaeError, ShapeError, SiteError
 from .grad_mode import outside_inference_mode
 from .labelled_categorical import LabelledCategorical
 from .layout import PARTICLE_PLATE, Layout, nesting
-from .param_store import StoreView, statement, updates_its_module, without_networks
+from .network_calls import watched_networks
+from .param_store import (
+    StoreView,
+    declared_network,
+    statement,
+    updates_its_module,
+    without_networks,
+)
 from .site import is_enumerable
 from .strata import Dealing, current_dealing
 from .substitution import in_its_place
@@ -221,21 +228,30 @@ def undisturbed() -> Iterator[list[nn.Module]]:
         The outermost networks that ran, in order, once the context is left.
     """
     before: dict[nn.Module, list[tuple[str, Tensor, Tensor]]] = {}
+    ran: dict[nn.Module, None] = {}
 
-    def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
+    def remember(module: nn.Module) -> None:
         if module not in before:
             own = module.named_buffers(recurse=False)
             before[module] = [(name, buffer, buffer.clone()) for name, buffer in own]
 
+    def note(module: nn.Module) -> None:
+        remember(module)
+        ran[module] = None
+
     state = pyro.util.get_rng_state()
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    hook = nn.modules.module.register_module_forward_pre_hook(remember)
     outermost: list[nn.Module] = []
     try:
-        with poutine.block(), without_networks(), outside_inference_mode():
+        with (
+            poutine.block(),
+            without_networks(),
+            outside_inference_mode(),
+            watched_networks(note),
+            _watched_declarations(remember),
+        ):
             yield outermost
     finally:
-        hook.remove()
         pyro.util.set_rng_state(state)
         if devices:
             torch.cuda.set_rng_state_all(devices)
@@ -244,8 +260,24 @@ def undisturbed() -> Iterator[list[nn.Module]]:
                 for name, buffer, old in saved:
                     buffer.copy_(old)
                     setattr(module, name, buffer)  # the network may have put another in its place
-        inner = {child for module in before for child in module.modules() if child is not module}
-        outermost.extend(module for module in before if module not in inner)
+        inner = {child for module in ran for child in module.modules() if child is not module}
+        outermost.extend(module for module in ran if module not in inner)
+
+
+_declared: list[Callable[[nn.Module], None]] = []
+
+
+@contextmanager
+def _watched_declarations(note: Callable[[nn.Module], None]) -> Iterator[None]:
+    """Within this context `note` is called with the networks that `pyro.module` declares.
+
+    A function that torch has compiled runs networks unseen.
+    """
+    _declared.append(note)
+    try:
+        yield
+    finally:
+        _declared.remove(note)
 
 
 @contextmanager
@@ -455,6 +487,10 @@ class _OwnParameters(Messenger):
         name, *init = msg["args"]
         view = cast(StoreView, _OwnParameters._view)
         who, frame = statement()
+        if _declared:
+            for network in declared_network(frame):
+                for note in _declared:
+                    note(network)
         if init and isinstance(init[0], nn.Parameter):
             own = self._own(name, init[0], who, frame, view)
             self._claim(name, own)

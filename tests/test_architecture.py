@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "pyrovae"
 # A room may import the rooms of the lines above its own; rooms of one line never each other.
 ORDER = [
     {"errors"},
-    {"strata", "capturable_categorical"},
+    {"strata", "capturable_categorical", "network_calls"},
     {
         "math",
         "substitution",

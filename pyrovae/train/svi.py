@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from ..capture import keeping_buffers
 from ..errors import ParameterError
 from ..grad_mode import computes_gradients
+from ..network_calls import watched_networks
 from ..tracing import Program, captured_parameters, own_parameters, undisturbed
 from .compiled import CompiledStep
 from .exchange import Exchange
@@ -259,16 +260,13 @@ def _networks_run() -> Iterator[dict[Tensor, str]]:
     """Parameters without a gradient, of all networks that run in this context, with a name."""
     found: dict[Tensor, str] = {}
 
-    def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
+    def remember(module: nn.Module) -> None:
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.requires_grad and parameter.grad is None:
                 found[parameter] = f"{name} of a {type(module).__name__}"
 
-    hook = nn.modules.module.register_module_forward_pre_hook(remember)
-    try:
+    with watched_networks(remember):
         yield found
-    finally:
-        hook.remove()
 
 
 def _check_declared(without_grad: dict[Tensor, str], leaves: dict[str, Tensor]) -> None:

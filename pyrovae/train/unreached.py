@@ -9,6 +9,7 @@ from pyro.params import module_from_param_with_module_name
 from torch import Tensor, nn
 
 from ..errors import ParameterError
+from ..network_calls import watched_networks
 from ..parameters import graph_leaves
 from ..tracing import Pair, Program, own_parameters, sample_sites, undisturbed
 
@@ -70,7 +71,13 @@ def _cut_off(
     def model_outputs() -> Outputs:
         return _outputs(fixed, of_guide=False)
 
-    with _RunsWithGradient() as ran:
+    ran: set[int] = set()
+
+    def note(module: nn.Module) -> None:
+        if torch.is_grad_enabled():
+            ran.update(id(parameter) for parameter in module.parameters(recurse=False))
+
+    with watched_networks(note):
         by_guide, by_model = _reached(guide_outputs), _reached(model_outputs)
     apart = {name: leaf for name, leaf in leaves.items() if id(leaf) not in by_guide | by_model}
     declared = {id(leaf) for leaf in leaves.values()}
@@ -86,7 +93,7 @@ def _cut_off(
                 name
                 for names in used
                 if _is_whole(names, leaves)
-                and (side == "guide" or any(id(apart[name]) in ran.parameters for name in names))
+                and (side == "guide" or any(id(apart[name]) in ran for name in names))
                 for name in names
             ]
         if cut:
@@ -143,21 +150,3 @@ def _moves(outputs: Callable[[], Outputs], names: list[str], leaves: Mapping[str
 def _evaluated(outputs: Callable[[], Outputs]) -> Outputs:
     with undisturbed(), own_parameters(), torch.no_grad():
         return [output.nan_to_num() for output in outputs()]
-
-
-class _RunsWithGradient:
-    """Parameters of the networks that run in this context while gradients are computed, by id."""
-
-    def __init__(self) -> None:
-        self.parameters: set[int] = set()
-
-    def __enter__(self) -> "_RunsWithGradient":
-        self._hook = nn.modules.module.register_module_forward_pre_hook(self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._hook.remove()
-
-    def _note(self, module: nn.Module, _: Any) -> None:  # noqa: ANN401
-        if torch.is_grad_enabled():
-            self.parameters.update(id(parameter) for parameter in module.parameters(recurse=False))
