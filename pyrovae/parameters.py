@@ -1,4 +1,12 @@
-"""The parameters and buffers of a pair, whichever style declared them."""
+"""The parameters and buffers of a pair, whichever style declared them.
+
+A network, a `PyroModule` and an autoguide train their own tensors, from their own start, whatever
+Pyro's store holds under their names; what is frozen in them stays so. The store is read by
+`pyro.param`, whose values nothing else remembers; by `pyro.module(update_module_params=True)`; and
+by a `PyroModule` that finds there what was loaded, and what no pair has used or trained yet. `SVI`
+lists all that it trains in the store, as Pyro does; `fit` and measurements, the values of
+`pyro.param` alone.
+"""
 
 import warnings
 from collections.abc import Iterator, Mapping
