@@ -21,7 +21,7 @@ def around_networks(around: Around) -> Iterator[None]:
     original = nn.Module.__call__
 
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_dynamo_compiling():
             return original(self, *args, **kwargs)
         return around(self, args, lambda: original(self, *args, **kwargs))
 
