@@ -119,10 +119,13 @@ def outside_plate(every: list[Named], plate: str | None) -> set[str]:
 
 def batch_axis(every: list[Named], wanted: str | None) -> tuple[int | None, int]:
     """The plate over data: its dim and size."""
+    if not every:
+        raise PlateError(
+            "the pair has no sample sites, so that there is nothing to estimate; write "
+            "`pyro.sample` statements in its model"
+        )
     if wanted is None:
         return None, 1
-    if not every:
-        raise PlateError("the pair has no sample sites")
     stacks = [
         {f.name: f for f in site["cond_indep_stack"] if f.name != PARTICLE_PLATE}
         for _, _, site in every

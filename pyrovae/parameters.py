@@ -1,4 +1,12 @@
-"""The parameters and buffers of a pair, whichever style declared them."""
+"""The parameters and buffers of a pair, whichever style declared them.
+
+A network, a `PyroModule` and an autoguide train their own tensors, from their own start, whatever
+Pyro's store holds under their names; what is frozen in them stays so. The store is read by
+`pyro.param`, whose values nothing else remembers; by `pyro.module(update_module_params=True)`; and
+by a `PyroModule` that finds there what was loaded, and what no pair has used or trained yet. `SVI`
+lists all that it trains in the store, as Pyro does; `fit` and measurements, the values of
+`pyro.param` alone.
+"""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from .errors import ParameterError
+from .grad_mode import for_gradients, gradients_on
 from .tracing import Pair, Program, leaves_of, own_parameters, sample_sites, undisturbed
 
 
@@ -27,8 +36,9 @@ def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict
         ParameterError: The pair declares no parameter, or two tensors under one name, or computes
             with a tensor that requires grad and is not declared, so that it would not train.
     """
+    args, kwargs = for_gradients((args, kwargs))
     pair = Pair(model, guide, args, kwargs)
-    with undisturbed(), own_parameters(), torch.enable_grad():
+    with undisturbed(), own_parameters(), gradients_on():
         guide_trace, model_trace = pair.trace()
         named = {**leaves_of(guide_trace), **leaves_of(model_trace)}
         first = {id(leaf): name for name, leaf in reversed(named.items())}
@@ -38,7 +48,7 @@ def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict
         for trace in (guide_trace, model_trace):
             for name, site in sample_sites(trace).items():
                 log_prob = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
-                for leaf in _graph_leaves(log_prob):
+                for leaf in graph_leaves(log_prob):
                     if id(leaf) not in known:
                         raise ParameterError(
                             f"site '{name}' depends on a tensor of shape {list(leaf.shape)} that "
@@ -134,8 +144,10 @@ def _tensors(tree: Any) -> Iterator[Tensor]:  # noqa: ANN401
     yield from (leaf for leaf in leaves if isinstance(leaf, Tensor))
 
 
-def _graph_leaves(tensor: Tensor) -> Iterator[Tensor]:
+def graph_leaves(tensor: Tensor) -> Iterator[Tensor]:
     """Leaves that autograd would reach from here."""
+    if tensor.is_leaf and tensor.requires_grad:
+        yield tensor
     stack = [tensor.grad_fn] if tensor.grad_fn is not None else []
     seen = set(stack)
     while stack:

@@ -1,11 +1,11 @@
 """Runs of a Pyro pair, recorded: the only file that touches Pyro's effect handlers."""
 
-import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from types import FrameType
+from typing import Any, Self, cast
 
 import pyro
 import torch
@@ -17,12 +17,21 @@ from pyro.poutine.trace_messenger import TraceMessenger
 from pyro.poutine.trace_struct import Trace
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
+from torch.distributions import transform_to
 
 from .assembly import Recording, check_match, missing_latent
 from .errors import ParameterError, PlateError, PyrovaeError, ShapeError, SiteError
-from .held_networks import is_compiled
+from .grad_mode import outside_inference_mode
 from .labelled_categorical import LabelledCategorical
 from .layout import PARTICLE_PLATE, Layout, nesting
+from .network_calls import watched_networks
+from .param_store import (
+    StoreView,
+    declared_network,
+    statement,
+    updates_its_module,
+    without_networks,
+)
 from .particle_axis import FAILURES, copies, disagreement, first_line
 from .site import is_enumerable
 from .strata import Dealing, current_dealing
@@ -271,6 +280,7 @@ class Pair:
     ) -> Trace:
         """The trace of a run; `into` has its nodes even where the run fails."""
         with ExitStack() as stack:
+            stack.enter_context(own)
             if self.fixed_latents:
                 stack.enter_context(_FixedLatents())  # outside the recorder, to come before it
             if (dealing := current_dealing()) is not None:
@@ -280,7 +290,6 @@ class Pair:
             recorder = stack.enter_context(poutine.trace())
             if replay is not None:
                 stack.enter_context(poutine.replay(trace=replay))
-            stack.enter_context(own)
             if into is not None:
                 recorder.trace = into
             program(*self.args, **self.kwargs)
@@ -292,10 +301,10 @@ def record(
 ) -> Trace:
     """One run of a program by itself, at the values of another trace where it has them."""
     with ExitStack() as stack:
+        stack.enter_context(_OwnParameters())
         recorder = stack.enter_context(poutine.trace())
         if replay is not None:
             stack.enter_context(poutine.replay(trace=replay))
-        stack.enter_context(_OwnParameters())
         program(*args, **kwargs)
         return recorder.trace
 
@@ -341,32 +350,36 @@ def is_in_program() -> bool:
 def undisturbed() -> Iterator[list[nn.Module]]:
     """Hide what runs here from outer handlers; restore random streams and networks' buffers.
 
+    Networks leave nothing in Pyro's store.
+
     Yields:
         The outermost networks that ran, in order, once the context is left.
     """
     before: dict[nn.Module, list[tuple[str, Tensor, Tensor]]] = {}
+    ran: dict[nn.Module, None] = {}
 
-    def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
-        # Where `torch.compile` traces through it, the module around has been remembered.
-        if torch.compiler.is_compiling() or module in before:
-            return
-        for each in module.modules() if is_compiled(module) else [module]:
-            own = each.named_buffers(recurse=False)
-            before.setdefault(each, [(name, buffer, buffer.clone()) for name, buffer in own])
+    def remember(module: nn.Module) -> None:
+        if module not in before:
+            own = module.named_buffers(recurse=False)
+            before[module] = [(name, buffer, buffer.clone()) for name, buffer in own]
+
+    def note(module: nn.Module) -> None:
+        remember(module)
+        ran[module] = None
 
     state = pyro.util.get_rng_state()
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    hook = nn.modules.module.register_module_forward_pre_hook(remember)
     outermost: list[nn.Module] = []
     try:
-        with poutine.block(), warnings.catch_warnings():
-            # It says that this hook runs once more than others, which changes nothing.
-            warnings.filterwarnings(
-                "ignore", message="Using `torch.compile.module.` when there are"
-            )
+        with (
+            poutine.block(),
+            without_networks(),
+            outside_inference_mode(),
+            watched_networks(note),
+            _watched_declarations(remember),
+        ):
             yield outermost
     finally:
-        hook.remove()
         pyro.util.set_rng_state(state)
         if devices:
             torch.cuda.set_rng_state_all(devices)
@@ -375,13 +388,29 @@ def undisturbed() -> Iterator[list[nn.Module]]:
                 for name, buffer, old in saved:
                     buffer.copy_(old)
                     setattr(module, name, buffer)  # the network may have put another in its place
-        inner = {child for module in before for child in module.modules() if child is not module}
-        outermost.extend(module for module in before if module not in inner)
+        inner = {child for module in ran for child in module.modules() if child is not module}
+        outermost.extend(module for module in ran if module not in inner)
+
+
+_declared: list[Callable[[nn.Module], None]] = []
+
+
+@contextmanager
+def _watched_declarations(note: Callable[[nn.Module], None]) -> Iterator[None]:
+    """Within this context `note` is called with the networks that `pyro.module` declares.
+
+    A function that torch has compiled runs networks unseen.
+    """
+    _declared.append(note)
+    try:
+        yield
+    finally:
+        _declared.remove(note)
 
 
 @contextmanager
 def own_parameters() -> Iterator[None]:
-    """Within this context a pair trains the tensors of its own networks.
+    """Within this context a pair computes with the tensors of its own networks.
 
     Pyro's store keeps the first tensor that was registered under a name. A second network of
     that name, or one whose weights are not contiguous, would compute with tensors that no
@@ -393,9 +422,15 @@ def own_parameters() -> Iterator[None]:
 
 @contextmanager
 def captured_parameters() -> Iterator[dict[str, Tensor]]:
-    """Collect the unconstrained leaves that are declared within this context, by name."""
+    """Collect the unconstrained leaves that are declared within this context, by name.
+
+    The store lists them afterwards, as after a step of Pyro's.
+    """
     leaves: dict[str, Tensor] = {}
-    with poutine.trace(param_only=True) as recorder, _OwnParameters(strict=True):
+    with (
+        _OwnParameters(strict=True, newest=True),
+        poutine.trace(param_only=True) as recorder,
+    ):
         yield leaves
     leaves.update(leaves_of(recorder.trace))
 
@@ -591,31 +626,117 @@ class _Noticed(Messenger):
 
 
 class _OwnParameters(Messenger):
-    """Answer `pyro.module`'s param statements with the network's own tensor.
+    """Answer param statements of networks with their own tensors, whatever the store holds.
+
+    The store is shown as `StoreView` says. A tensor that is frozen stays so: the store would
+    make it require grad.
 
     Args:
         strict: Refuse a second tensor under a name, which no optimiser would see. With Pyro's
             `module_local_params` such a pair is sound where its networks' own parameters are
             optimised, and not where parameters are collected by name.
+        newest: See `StoreView.close`.
     """
 
-    def __init__(self, *, strict: bool = False) -> None:
+    _view: StoreView | None = None  # of all that run inside one another
+    _is_seen_outside = False  # by handlers other than this library's
+
+    def __init__(self, *, strict: bool = False, newest: bool = False) -> None:
         super().__init__()
-        self._strict = strict
-        self._seen: dict[str, nn.Parameter] = {}
+        self._strict, self._newest = strict, newest
+        self._opened = False
+        self._seen: dict[str, object] = {}
+
+    def __enter__(self) -> Self:
+        if _OwnParameters._view is None:
+            _OwnParameters._view, self._opened = StoreView(), True
+            # Pyro's own `SVI` asks the values of its sites for their leaves.
+            stack = poutine.runtime._PYRO_STACK
+            hidden = not stack or isinstance(stack[-1], poutine.block_messenger.BlockMessenger)
+            _OwnParameters._is_seen_outside = not hidden
+        return cast(Self, super().__enter__())
+
+    def __exit__(self, *error: Any) -> None:  # noqa: ANN401
+        super().__exit__(*error)
+        if self._opened and _OwnParameters._view is not None:
+            _OwnParameters._view.close(newest=self._newest)
+            _OwnParameters._view, self._opened = None, False
 
     def _pyro_param(self, msg: Message) -> None:
         name, *init = msg["args"]
-        if not init or not isinstance(init[0], nn.Parameter):
-            return
-        own, store = init[0], pyro.get_param_store()
-        if self._seen.setdefault(name, own) is not own and self._strict:
+        view = cast(StoreView, _OwnParameters._view)
+        who, frame = statement()
+        if _declared:
+            for network in declared_network(frame):
+                for note in _declared:
+                    note(network)
+        if init and isinstance(init[0], nn.Parameter):
+            own = self._own(name, init[0], who, frame, view)
+            self._claim(name, own)
+            if own.requires_grad and who != "local":
+                view.list_own(name, own, of_network=who != "user")
+            msg["value"] = _with_origin(own, own) if who == "user" else own
+            if self._is_seen_outside:
+                own.unconstrained = weakref.ref(own)  # type: ignore[attr-defined]
+            msg["done"] = True
+        elif init:
+            if who == "user":
+                view.read(name, of_networks=False)
+        else:
+            if who in ("network", "local") and frame is not None:
+                self._claim(name, frame.f_locals["self"])
+            if who != "local":
+                view.read(name, of_networks=True)
+                leaf, constraint = view.shown(name)
+                if isinstance(
+                    leaf, nn.Parameter
+                ):  # which the store would mark: see `_with_origin`
+                    msg["value"] = _with_origin(transform_to(constraint)(leaf), leaf)
+                    msg["done"] = True
+
+    def _own(
+        self,
+        name: str,
+        own: nn.Parameter,
+        who: str,
+        frame: FrameType | None,
+        view: StoreView,
+    ) -> nn.Parameter:
+        """The tensor of a network, or that of the store where the network asks for it."""
+        held = view.held(name)
+        if held is None or held is own:
+            return own
+        asks = who == "attribute" and view.is_loaded(name)
+        if not asks and not updates_its_module(frame):
+            return own
+        if held.shape != own.shape:
+            raise ParameterError(
+                f"Pyro's store holds a tensor of shape {list(held.shape)} under '{name}', and the "
+                f"network's own is {list(own.shape)}; load what was saved of a network like this "
+                "one, or call pyro.clear_param_store()"
+            )
+        return view.take(name)
+
+    def _claim(self, name: str, owner: object) -> None:
+        if isinstance(owner, Tensor) and owner.is_inference() and torch.is_grad_enabled():
+            raise ParameterError(
+                f"parameter '{name}' was made under torch.inference_mode(), and torch trains no "
+                "such tensor; make the networks outside of it"
+            )
+        if self._strict and self._seen.setdefault(name, owner) is not owner:
             raise ParameterError(
                 f"the pair declares two tensors as parameter '{name}', of which one would never "
                 "train; give two networks two names (in a PyroModule: its attributes), and give "
                 "`pyro.param` a plain tensor to start from, made once"
             )
-        stale = name in store and cast(Any, store[name]).unconstrained() is not own
-        if stale or not own.is_contiguous():
-            own.unconstrained = weakref.ref(own)  # type: ignore[attr-defined]
-            msg["value"], msg["done"] = own, True
+
+
+def _with_origin(value: Tensor, leaf: Tensor) -> Tensor:
+    """A param statement's value that knows its leaf.
+
+    Pyro marks the leaf itself where it is the value, and a module with a marked parameter can no
+    longer be pickled.
+    """
+    value = value.view_as(value) if value is leaf else value
+    value.unconstrained = weakref.ref(leaf)  # type: ignore[attr-defined]
+    return value

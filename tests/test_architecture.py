@@ -14,10 +14,12 @@ PACKAGE = Path(__file__).parent.parent / "pyrovae"
 # A room may import the rooms of the lines above its own; rooms of one line never each other.
 ORDER = [
     {"errors"},
-    {"strata", "capturable_categorical", "particle_axis"},
+    {"strata", "capturable_categorical", "network_calls", "particle_axis"},
     {
         "math",
         "substitution",
+        "param_store",
+        "grad_mode",
         "capture",
         "memory",
         "normal_mixture",

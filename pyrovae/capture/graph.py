@@ -89,7 +89,8 @@ def trace(run: Run, inputs: Sequence[Tensor], moving: Sequence[Tensor] = ()) -> 
                 with KnownTables(frozen):
                     return run(*flat[count:])
 
-            graph = make_fx(with_tables)(*externals, *inputs)
+            with torch._dynamo.config.patch(error_on_nested_fx_trace=False):  # compiled networks
+                graph = make_fx(with_tables)(*externals, *inputs)
     except (RuntimeError, ValueError, TypeError, AssertionError, LookupError) as error:
         raise CaptureError(explained(error)) from error
     finally:

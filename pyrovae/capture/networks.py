@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from torch import Tensor, nn, no_grad
+
+from ..network_calls import watched_networks
 
 
 @contextmanager
@@ -19,15 +20,14 @@ def keeping_buffers() -> Iterator[dict[nn.Module, dict[str, Tensor]]]:
     """
     before: dict[nn.Module, dict[str, Tensor]] = {}
 
-    def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
+    def remember(module: nn.Module) -> None:
         if module not in before:
             before[module] = dict(module.named_buffers(recurse=False))
 
-    hook = nn.modules.module.register_module_forward_pre_hook(remember)
     try:
-        yield before
+        with watched_networks(remember):
+            yield before
     finally:
-        hook.remove()
         with no_grad():
             for module, buffers in before.items():
                 for name, buffer in buffers.items():

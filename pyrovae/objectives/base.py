@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..assembly import ScaleUse
 from ..errors import CheckpointError, ConfigError, PlateError, ShapeError
+from ..grad_mode import gradients_on
 from ..parameters import declare, declared
 from ..particle_axis import note
 from ..particles import Particles, draw, plan
@@ -255,10 +256,11 @@ class ParticleELBO(PyroELBO, ABC):
         **kwargs: Any,  # noqa: ANN401
     ) -> Tensor:
         """Scalar loss in nats; adds its gradient to every parameter of the pair."""
-        loss = self.differentiable_loss(model, guide, *args, **kwargs)
-        if loss.requires_grad:
-            loss.backward()
-        return loss.detach()
+        with gradients_on():
+            loss = self.differentiable_loss(model, guide, *args, **kwargs)
+            if loss.requires_grad:
+                loss.backward()
+            return loss.detach()
 
     def __repr__(self) -> str:
         chunked = f".in_chunks({self.particle_chunk})" if self.particle_chunk else ""

@@ -15,6 +15,8 @@ from pyro.infer import ELBO as PyroELBO
 from ..data import Batchable, BatchSource, Dataset, batches
 from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
+from ..grad_mode import computes_gradients
+from ..param_store import without_networks
 from ..tracing import Program, undisturbed
 from .alike import align, align_streams, check_alike
 from .attempt import LOOK, Refused, attempt
@@ -43,6 +45,8 @@ T = TypeVar("T")
 _LONG = 2000  # steps; compiling costs some ten seconds
 
 
+@without_networks()
+@computes_gradients
 def fit(
     model: Program,
     guide: Program,
@@ -72,6 +76,9 @@ def fit(
     progress: bool = True,
 ) -> Run:
     """Train a model and a guide on data; they are left with the parameters of the last epoch.
+
+    Gradients are computed under `torch.no_grad()` too. What `pyro.param` states is found in Pyro's
+    store afterwards; networks and `PyroModule`s hold their own, and leave nothing there.
 
     A run that is killed at any moment and resumed goes on as if nothing had happened: on the CPU
     it ends with the same parameters bit for bit, given the same machine, number of threads and

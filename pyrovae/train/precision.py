@@ -1,7 +1,7 @@
 """How precisely the networks of a pair compute while it trains."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from torch.distributions import Transform
 from torch.utils import _pytree as pytree
 
 from ..errors import ConfigError
+from ..network_calls import around_networks
 from ..tracing import Pair, Program, noticed, undisturbed
 
 PrecisionName = Literal["full", "tf32", "bf16"]
@@ -92,61 +93,42 @@ def networks_of(
     seen: set[nn.Module] = set()
     others: set[nn.Module] = set()
 
-    def enter(module: nn.Module, _: Any) -> None:  # noqa: ANN401
+    def around(module: nn.Module, _: Any, run: Callable[[], Any]) -> Any:  # noqa: ANN401
         running.append(module)
         seen.add(module)
         if _in_a_flow():
             others.add(module)
-
-    def leave(module: nn.Module, _: Any, out: Any) -> None:  # noqa: ANN401
+        out = run()
         running.pop()
         if not all(isinstance(leaf, Tensor) for leaf in pytree.tree_leaves(out)):
             others.add(module)
+        return out
 
     programs = [noticed(program, lambda: others.update(running)) for program in (model, guide)]
-    hooks = [
-        nn.modules.module.register_module_forward_pre_hook(enter),
-        nn.modules.module.register_module_forward_hook(leave),
-    ]
-    try:
-        with undisturbed(), torch.no_grad():
-            Pair(programs[0], programs[1], tuple(args), dict(kwargs)).trace()
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with around_networks(around), undisturbed(), torch.no_grad():
+        Pair(programs[0], programs[1], tuple(args), dict(kwargs)).trace()
     return seen - others
 
 
 @contextmanager
 def _autocast(networks: set[nn.Module]) -> Iterator[None]:
     """Within this context the outermost of these networks run under autocast, and give float32."""
-    inside: list[torch.autocast | None] = []
+    inside = False
 
-    def enter(module: nn.Module, args: Any) -> None:  # noqa: ANN401
-        if module in networks:
-            inside.append(None if inside else torch.autocast(_device_type(module, args), _BF16))
-            if inside[-1] is not None:
-                inside[-1].__enter__()
-
-    def leave(module: nn.Module, _: Any, out: Any) -> Any:  # noqa: ANN401
-        if module not in networks:
-            return out
-        region = inside.pop()
-        if region is None:
-            return out
-        region.__exit__(None, None, None)
+    def around(module: nn.Module, args: Any, run: Callable[[], Any]) -> Any:  # noqa: ANN401
+        nonlocal inside
+        if inside or module not in networks:
+            return run()
+        inside = True
+        try:
+            with torch.autocast(_device_type(module, args), _BF16):
+                out = run()
+        finally:
+            inside = False
         return pytree.tree_map_only(Tensor, _restored, out)
 
-    hooks = [
-        nn.modules.module.register_module_forward_pre_hook(enter),
-        # Also where the network raises, as one does that is run again for what its gradient needs.
-        nn.modules.module.register_module_forward_hook(leave, always_call=True),
-    ]
-    try:
+    with around_networks(around):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _restored(tensor: Tensor) -> Tensor:

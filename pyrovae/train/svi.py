@@ -14,12 +14,15 @@ from torch.optim import Optimizer
 
 from ..capture import keeping_buffers
 from ..errors import ParameterError
+from ..grad_mode import computes_gradients
+from ..network_calls import watched_networks
 from ..tracing import Program, captured_parameters, own_parameters, undisturbed
 from .compiled import CompiledStep
 from .exchange import Exchange
 from .optimizer import JointOptimizer
 from .precision import Precision, PrecisionName
 from .taken import Taken
+from .unreached import check_reached
 
 
 class SVI(pyro.infer.SVI):
@@ -87,6 +90,7 @@ class SVI(pyro.infer.SVI):
         self._compiled: CompiledStep | None = None
         self.exchange: Exchange | None = None  # where several ranks train together
 
+    @computes_gradients
     def step(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Take one gradient step; returns the loss as a float (a tuple for losses with two)."""
         if self.compile and self._checked:
@@ -98,6 +102,7 @@ class SVI(pyro.infer.SVI):
         self.optimizer.step(only=self._captured)
         return _to_numbers(loss)
 
+    @computes_gradients
     def steps(self, batches: Sequence[Any]) -> list[Any]:
         """Take a step on each of some batches; compiled, the steps of a call are one graph.
 
@@ -120,6 +125,7 @@ class SVI(pyro.infer.SVI):
                 return [torch_item(step.loss) for step in taken]
         return [self.step(*call) for call in calls]
 
+    @computes_gradients
     def step_if_finite(self, *args: Any, **kwargs: Any) -> Taken:  # noqa: ANN401
         """Take one gradient step, unless the loss or a gradient is not finite.
 
@@ -144,6 +150,7 @@ class SVI(pyro.infer.SVI):
             self.optimizer.zero_grad()
         return Taken(loss, norm, finite)
 
+    @computes_gradients
     def steps_if_finite(self, batches: Sequence[tuple[Any, ...]]) -> list[Taken] | None:
         """`step_if_finite` on each of some batches, all in one graph; None where there is none."""
         if not (self.compile and self._checked) or self.exchange is not None:
@@ -151,6 +158,7 @@ class SVI(pyro.infer.SVI):
         with self._in_precision(batches[0], {}):
             return self._compiled_step(only_finite=True).several(batches)
 
+    @computes_gradients
     def prepare(
         self, batches: Sequence[tuple[Any, ...]], fresh: Sequence[tuple[Any, ...]]
     ) -> None:
@@ -181,6 +189,7 @@ class SVI(pyro.infer.SVI):
         """Time spent on capturing and compiling."""
         return self._compiled.seconds if self._compiled is not None else 0.0
 
+    @computes_gradients
     def backward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Loss of one batch, with gradients in the leaves of `self.optimizer`, not yet applied."""
         if self._checked:
@@ -199,6 +208,8 @@ class SVI(pyro.infer.SVI):
             ):
                 loss = self.loss_and_grads(self.model, self.guide, *args, **kwargs)
             _check_declared(without_grad, leaves)
+            if any(leaf.grad is None for leaf in leaves.values()):
+                check_reached(self.model, self.guide, args, kwargs, leaves)
             self._networks, self._checked = list(networks), True
         self.optimizer.cover(leaves)
         self._captured = leaves
@@ -250,16 +261,13 @@ def _networks_run() -> Iterator[dict[Tensor, str]]:
     """Parameters without a gradient, of all networks that run in this context, with a name."""
     found: dict[Tensor, str] = {}
 
-    def remember(module: nn.Module, _: Any) -> None:  # noqa: ANN401
+    def remember(module: nn.Module) -> None:
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.requires_grad and parameter.grad is None:
                 found[parameter] = f"{name} of a {type(module).__name__}"
 
-    hook = nn.modules.module.register_module_forward_pre_hook(remember)
-    try:
+    with watched_networks(remember):
         yield found
-    finally:
-        hook.remove()
 
 
 def _check_declared(without_grad: dict[Tensor, str], leaves: dict[str, Tensor]) -> None:

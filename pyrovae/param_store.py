@@ -1,0 +1,217 @@
+"""Pyro's parameter store: what of it a pair reads, and what of a pair stays in it."""
+
+import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, cast
+
+import pyro
+from pyro.distributions import constraints
+from torch import Tensor, nn
+
+_PARAM, _MODULE = (cast(Any, function).__code__ for function in (pyro.param, pyro.module))
+_FOR_NETWORKS = {"pyro.primitives", "pyro.nn.module", f"{__package__}.parameters"}
+
+# Tensors that a pair has stated, by id: a reference, and whether a network owns them.
+_stated: dict[int, tuple[weakref.ref[Tensor], bool]] = {}
+
+
+class StoreView:
+    """What the store shows to a pair while it runs: what the pair states, and what was loaded.
+
+    A `PyroModule` (so an autoguide) takes over whatever the store holds under the names of its
+    parameters. Tensors that other runs have left in the store are therefore set aside meanwhile;
+    `pyro.param` recalls its own, which nobody else remembers.
+    """
+
+    def __init__(self) -> None:
+        store = _store()
+        self._params, self._names, self._limits = (
+            store._params, store._param_to_name, store._constraints,
+        )  # fmt: skip
+        self._shown = {name: leaf for name, leaf in self._params.items() if not _is_left(leaf)}
+        self._read: set[str] = set()
+        self._own: dict[str, nn.Parameter] = {}
+        store._params = dict(self._shown)
+        store._param_to_name = {leaf: name for name, leaf in self._shown.items()}
+        store._constraints = {name: self._limits[name] for name in self._shown}
+
+    def held(self, name: str) -> Tensor | None:
+        """The unconstrained tensor under a name, shown or set aside."""
+        leaf: Tensor | None = _store()._params.get(name)
+        return self._params.get(name) if leaf is None else leaf
+
+    def shown(self, name: str) -> tuple[Tensor | None, Any]:
+        """The unconstrained tensor under a name, unless it is set aside, and its constraint."""
+        store = _store()
+        return store._params.get(name), store._constraints.get(name)
+
+    def is_loaded(self, name: str) -> bool:
+        """Whether the store held a tensor under a name that no run has left there."""
+        return name in self._shown
+
+    def take(self, name: str) -> nn.Parameter:
+        """The unconstrained tensor under a name, for a network to keep."""
+        self.read(name, of_networks=True)
+        leaf = _store()._params[name]
+        if not isinstance(leaf, nn.Parameter):  # as Pyro does: another type, the same data
+            leaf = nn.Parameter(leaf)
+            _drop(name)
+            _put(name, leaf, constraints.real)
+            if name in self._shown:
+                self._shown[name] = leaf
+            self._names.pop(self._params[name], None)
+            self._params[name], self._names[leaf] = leaf, name
+        return leaf
+
+    def read(self, name: str, *, of_networks: bool) -> None:
+        """Show what a run has left under a name: a network's too, or only what no network owns."""
+        self._read.add(name)
+        leaf = self._params.get(name)
+        if leaf is None or name in _store()._params:
+            return
+        if of_networks or not _is_networks(leaf):
+            _put(name, leaf, self._limits[name])
+
+    def list_own(self, name: str, own: nn.Parameter, *, of_network: bool) -> None:
+        """Show a tensor that its network keeps, unless another was loaded under its name."""
+        _note(own, of_network=of_network)
+        self._own[name] = own
+        if name not in self._shown:
+            _put(name, own, constraints.real)
+
+    def close(self, *, newest: bool) -> None:
+        """Put the store together again.
+
+        Args:
+            newest: Of two networks with one name the store lists the one that ran last; else the
+                one that was there before. The value of a `pyro.param` gives way to neither.
+        """
+        store = _store()
+        found, limits = store._params, store._constraints
+        store._params, store._param_to_name, store._constraints = (
+            self._params, self._names, self._limits,
+        )  # fmt: skip
+        for name in self._shown.keys() - found.keys():
+            _drop(name)
+        for name, leaf in found.items():
+            before, loaded = self._params.get(name), name in self._shown
+            own = self._own.get(name)
+            if loaded and own is not None and own is not before:
+                if newest:
+                    self._replace(name, own, constraints.real)
+                continue
+            if name in self._read:
+                _note(leaf, of_network=isinstance(leaf, nn.Parameter))
+            if before is leaf:
+                continue
+            may_list = newest and before is not None and _is_networks(before)
+            if before is None or loaded or may_list or not _is_networks(leaf):
+                self._replace(name, leaf, limits[name])
+
+    def _replace(self, name: str, leaf: Tensor, constraint: Any) -> None:  # noqa: ANN401
+        if name in self._params:
+            _note(self._params[name], of_network=True)  # who took it over has its own of it
+            _drop(name)
+        _put(name, leaf, constraint)
+
+
+@contextmanager
+def without_networks() -> Iterator[None]:
+    """What runs in this context leaves no network's tensors in the store."""
+    store = _store()
+    before, limits = dict(store._params), dict(store._constraints)
+    try:
+        yield
+    finally:
+        for name, leaf in list(store._params.items()):
+            old = before.get(name)
+            if old is leaf or not _is_networks(leaf):
+                continue
+            if old is None:
+                _drop(name)
+            elif _is_left(old) and old.data_ptr() != leaf.data_ptr():
+                _drop(name)
+                _put(name, old, limits[name])
+
+
+def statement() -> tuple[str, FrameType | None]:
+    """Who makes the param statement that is being handled, and the frame that does it.
+
+    "network" is `pyro.module` or a `PyroModule`; "attribute" is a `PyroModule` that is given a
+    new parameter; "local" is a `PyroModule` that does without the store; "user" is all else.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_inside(frame):
+        frame = frame.f_back
+    through_store = frame is not None and frame.f_code is _PARAM
+    if frame is not None and through_store:
+        frame = frame.f_back
+    if frame is None:
+        return "user", None
+    if frame.f_globals.get("__name__") not in _FOR_NETWORKS:
+        return "user", frame
+    if not through_store:
+        return "local", frame
+    return ("attribute" if frame.f_code.co_name == "__setattr__" else "network"), frame
+
+
+def updates_its_module(frame: FrameType | None) -> bool:
+    """Whether the statement is that of `pyro.module(..., update_module_params=True)`."""
+    return (
+        frame is not None
+        and frame.f_code is _MODULE
+        and bool(frame.f_locals.get("update_module_params"))
+    )
+
+
+def declared_network(frame: FrameType | None) -> Iterator[nn.Module]:
+    """The network that a statement of `pyro.module` declares, and all that it is made of."""
+    if frame is not None and frame.f_code is _MODULE:
+        yield from frame.f_locals["nn_module"].modules()
+
+
+def _is_inside(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    return name == f"{__package__}.tracing" or name.startswith("pyro.poutine") or name == __name__
+
+
+def _store() -> Any:  # noqa: ANN401
+    return pyro.get_param_store()
+
+
+def _is_left(leaf: Tensor) -> bool:
+    """Whether a run has left this tensor; what was loaded has neither been stated nor trained."""
+    return leaf.grad is not None or _mark(leaf) is not None
+
+
+def _is_networks(leaf: Tensor) -> bool:
+    mark = _mark(leaf)
+    return isinstance(leaf, nn.Parameter) if mark is None else mark
+
+
+def _mark(leaf: Tensor) -> bool | None:
+    reference, of_network = _stated.get(id(leaf), (None, None))
+    return of_network if reference is not None and reference() is leaf else None
+
+
+def _note(leaf: Tensor, *, of_network: bool) -> None:
+    if _mark(leaf) is None:
+        key = id(leaf)
+        _stated[key] = weakref.ref(leaf, lambda _: _stated.pop(key, None)), of_network
+
+
+def _put(name: str, leaf: Tensor, constraint: Any) -> None:  # noqa: ANN401
+    store = _store()
+    store._params[name], store._constraints[name] = leaf, constraint
+    store._param_to_name[leaf] = name
+
+
+def _drop(name: str) -> None:
+    store = _store()
+    leaf = store._params.pop(name, None)
+    store._constraints.pop(name, None)
+    if leaf is not None and store._param_to_name.get(leaf) == name:
+        del store._param_to_name[leaf]

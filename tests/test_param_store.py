@@ -1,0 +1,398 @@
+"""What a pair reads from Pyro's store and leaves there: never another pair's tensors."""
+
+import copy
+import io
+import pickle
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro.infer import Trace_ELBO
+from pyro.infer.autoguide import (
+    AutoDiagonalNormal,
+    AutoLowRankMultivariateNormal,
+    AutoMultivariateNormal,
+    AutoNormal,
+)
+from pyro.nn import PyroModule, PyroParam
+from torch import nn
+
+from pyrovae import SVI, compare, elbo_parts, fit, log_evidence, trainable
+from pyrovae.errors import ParameterError
+from pyrovae.models import VAE
+from pyrovae.nn import Normal
+from pyrovae.objectives import ELBO, IWAE
+
+X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+FROZEN = "ignore:.*was not registered in the param store"  # Pyro says so of each
+
+
+def networks(seed):
+    torch.manual_seed(seed)
+    return nn.Linear(3, 4), nn.Linear(2, 3)
+
+
+def pair(encoder, decoder, **options):
+    def model(x):
+        pyro.module("decoder", decoder, **options)
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(decoder(z), 1.0).to_event(1), obs=x)
+
+    def guide(x):
+        pyro.module("encoder", encoder, **options)
+        with pyro.plate("data", len(x)):
+            loc, log_scale = encoder(x).chunk(2, -1)
+            pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
+
+    return model, guide
+
+
+def adam(lr):
+    return pyro.optim.Adam({"lr": lr})
+
+
+def trained(model, guide, x, objective, lr, steps=6, **options):
+    svi = SVI(model, guide, adam(lr), objective, **options)
+    return [svi.step(x) for _ in range(steps)]
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def parameters(*modules):
+    return [p.detach().clone() for module in modules for p in module.parameters()]
+
+
+USES = {
+    "log_evidence": lambda m, g: log_evidence(m, g, X, num_particles=3, seed=0),
+    "elbo_parts": lambda m, g: elbo_parts(m, g, X, seed=0),
+    "compare": lambda m, g: compare(
+        m, g, X, [ELBO()], num_draws=2, repeats=1, evidence_particles=5
+    ),
+    "trainable": lambda m, g: trainable(m, g, X),
+    "evaluate_loss": lambda m, g: SVI(m, g, adam(0.0), ELBO()).evaluate_loss(X),
+    "fit": lambda m, g: fit(m, g, X, objective=ELBO(), epochs=2, lr=0.0, progress=False),
+    "SVI": lambda m, g: trained(m, g, X, Trace_ELBO(), 0.0),
+    "SVI compiled": lambda m, g: trained(m, g, X, ELBO(), 0.0, compile=True),
+}
+
+
+class TestLoaded:
+    """`pyro.module(..., update_module_params=True)` takes the store's tensors, else none does."""
+
+    @staticmethod
+    def _load(kind, tmp_path):
+        source = networks(1)
+        pyro.module("encoder", source[0]), pyro.module("decoder", source[1])
+        store = pyro.get_param_store()
+        if kind == "file":
+            store.save(str(tmp_path / "store"))
+            pyro.clear_param_store()
+            store.load(str(tmp_path / "store"))
+        else:
+            state = store.get_state()
+            pyro.clear_param_store()
+            if kind == "tensors":
+                params = state["params"].items()
+                state["params"] = {n: p.detach().clone().requires_grad_() for n, p in params}
+            store.set_state(state)
+        return source
+
+    @pytest.mark.parametrize("kind", ["file", "state", "tensors"])
+    @pytest.mark.parametrize("use", USES)
+    def test_the_network_takes_what_was_loaded(self, use, kind, tmp_path):
+        source, own = self._load(kind, tmp_path), networks(2)
+        USES[use](*pair(*own, update_module_params=True))
+        assert same(parameters(*own), parameters(*source))
+        found = pyro.get_param_store()
+        assert found["encoder$$$weight"] is own[0].weight
+        assert len(found) == 4
+
+    def test_training_resumes_where_pyro_resumes(self, tmp_path):
+        losses = []
+        for svi_class in (pyro.infer.SVI, SVI):
+            pyro.clear_param_store()
+            self._load("file", tmp_path)
+            model, guide = pair(*networks(2), update_module_params=True)
+            svi = svi_class(model, guide, adam(0.1), Trace_ELBO())
+            pyro.set_rng_seed(4)
+            losses.append([svi.step(X) for _ in range(4)])
+        assert losses[0] == losses[1]
+
+    @pytest.mark.parametrize("use", USES)
+    def test_without_it_networks_keep_their_own(self, use, tmp_path):
+        source, own = self._load("file", tmp_path), networks(2)
+        before = parameters(*own)
+        USES[use](*pair(*own))
+        assert same(parameters(*own), before)
+        if not use.startswith("SVI"):
+            stored = pyro.get_param_store()["encoder$$$weight"]
+            assert torch.equal(stored, source[0].weight)
+
+    def test_a_store_of_other_shapes_is_an_error(self):
+        pyro.module("encoder", nn.Linear(7, 4))
+        with pytest.raises(ParameterError, match=r"\[4, 7\].*'encoder.*\[4, 3\]"):
+            trainable(*pair(*networks(1), update_module_params=True), X)
+
+    @pytest.mark.parametrize("make", [AutoNormal, AutoDiagonalNormal])
+    def test_an_autoguide_takes_what_was_loaded(self, make, tmp_path):
+        first, second, third = make(bayesian), make(bayesian), make(bayesian)
+        trained(bayesian, first, Y, Trace_ELBO(), 0.1)
+        pyro.get_param_store().save(str(tmp_path / "store"))
+        pyro.clear_param_store()
+        pyro.get_param_store().load(str(tmp_path / "store"))
+        trainable(bayesian, second, Y)
+        assert same(parameters(second), parameters(first))
+        trainable(bayesian, third, Y)
+        assert not same(parameters(third), parameters(first))
+
+
+Y = X[:, 0] + 3
+
+
+def bayesian(x):
+    mean = pyro.sample("mean", dist.Normal(0.0, 10.0))
+    scale = pyro.sample("scale", dist.LogNormal(0.0, 1.0))
+    with pyro.plate("data", len(x)):
+        pyro.sample("x", dist.Normal(mean, scale), obs=x)
+
+
+class Model(PyroModule):
+    def __init__(self, layer=nn.Linear):
+        super().__init__()
+        self.decoder = layer(2, 3)
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.sigma = PyroParam(torch.tensor(0.8), dist.constraints.positive)
+        self.shift = PyroParam(torch.zeros(3))
+
+    def forward(self, x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
+            loc = self.decoder(z) + self.bias + self.shift
+            pyro.sample("x", dist.Normal(loc, self.sigma).to_event(1), obs=x)
+
+
+class Guide(PyroModule):
+    def __init__(self, layer=nn.Linear):
+        super().__init__()
+        self.encoder = layer(3, 4)
+
+    def forward(self, x):
+        with pyro.plate("data", len(x)):
+            loc, log_scale = self.encoder(x).chunk(2, -1)
+            pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
+
+
+TRAIN = {
+    "fit": lambda m, g, x, o: fit(m, g, x, objective=o, epochs=5, lr=0.1, progress=False),
+    "SVI": lambda m, g, x, o: trained(m, g, x, o, 0.1),
+    "SVI of Pyro's loss": lambda m, g, x, o: trained(m, g, x, Trace_ELBO(), 0.1),
+}
+
+
+class TestNobodysMemory:
+    @pytest.mark.parametrize("train", TRAIN)
+    @pytest.mark.parametrize(
+        "make",
+        [
+            AutoNormal,
+            AutoDiagonalNormal,
+            AutoMultivariateNormal,
+            lambda model: AutoLowRankMultivariateNormal(model, rank=1),
+        ],
+    )
+    def test_a_second_autoguide_starts_afresh(self, make, train):
+        pyro.set_rng_seed(0)
+        fresh = make(bayesian)
+        trainable(bayesian, fresh, Y)
+        start = parameters(fresh)
+        pyro.clear_param_store()
+        first = make(bayesian)
+        TRAIN[train](bayesian, first, Y, ELBO(batch_plate=None))
+        after = parameters(first)
+        pyro.set_rng_seed(0)
+        second = make(bayesian)
+        trainable(bayesian, second, Y)
+        assert same(parameters(second), start)
+        TRAIN[train](bayesian, second, Y, ELBO(batch_plate=None))
+        assert same(parameters(first), after), "the second trains tensors of its own"
+
+    @pytest.mark.parametrize("train", TRAIN)
+    def test_a_second_pyro_module_starts_afresh(self, train):
+        first = Model(), Guide()
+        TRAIN[train](*first, X, ELBO())
+        after = parameters(*first)
+        second = Model(), Guide()
+        before = parameters(*second)
+        log_evidence(*second, X, num_particles=3)
+        assert same(parameters(*second), before)
+        TRAIN[train](*second, X, ELBO())
+        assert same(parameters(*first), after)
+        assert not same(parameters(*second), before)
+
+    def test_a_function_and_a_pyro_module_of_one_name(self):
+        def model(x):
+            sigma = pyro.param("sigma", torch.tensor(5.0), constraint=dist.constraints.positive)
+            with pyro.plate("data", len(x)):
+                pyro.sample("x", dist.Normal(0.0, sigma).expand([3]).to_event(1), obs=x)
+
+        def guide(x):
+            pass
+
+        fit(model, guide, X, objective=ELBO(), epochs=2, lr=0.1, progress=False)
+        kept = pyro.param("sigma").item()
+        module = Model()
+        fit(module, Guide(), X, objective=ELBO(), epochs=2, lr=0.01, progress=False)
+        assert module.sigma.item() == pytest.approx(0.8, abs=0.1)
+        assert pyro.param("sigma").item() == kept, "nobody else remembers it"
+
+    def test_fit_and_measuring_leave_values_of_param_statements_alone(self):
+        def model(x):
+            pair_model(x)
+            pyro.param("w", torch.tensor(1.0))
+
+        networks_ = networks(1)
+        pair_model, guide = pair(*networks_)
+        log_evidence(model, guide, X, num_particles=3)
+        fit(model, guide, X, objective=ELBO(), epochs=1, progress=False)
+        assert list(pyro.get_param_store()) == ["w"]
+        trained(model, guide, X, ELBO(), 0.1)
+        assert pyro.get_param_store()["encoder$$$weight"] is networks_[0].weight
+
+    def test_values_of_param_statements_are_a_pairs_memory_until_they_are_cleared(self):
+        def model(x):
+            w = pyro.param("w", torch.tensor(1.0))
+            with pyro.plate("data", len(x)):
+                pyro.sample("x", dist.Normal(w, 1.0), obs=x)
+
+        def guide(x):
+            pass
+
+        fit(model, guide, Y, objective=ELBO(), epochs=3, lr=0.1, progress=False)
+        value = pyro.param("w").item()
+        assert value != 1
+        fit(model, guide, Y, objective=ELBO(), epochs=1, lr=0.0, progress=False)
+        assert pyro.param("w").item() == value
+        pyro.clear_param_store()
+        fit(model, guide, Y, objective=ELBO(), epochs=1, lr=0.0, progress=False)
+        assert pyro.param("w").item() == 1
+
+    def test_svi_lists_the_networks_that_it_trained_last(self, tmp_path):
+        for seed in (1, 2):
+            nets = networks(seed)
+            trained(*pair(*nets), X, ELBO(), 0.1)
+        store = pyro.get_param_store()
+        assert store["decoder$$$weight"] is nets[1].weight
+        assert len(store) == 4
+
+    def test_pyro_params_of_one_name_in_model_and_guide_are_an_error(self):
+        class Other(Guide):
+            def __init__(self):
+                super().__init__()
+                self.sigma = PyroParam(torch.tensor(0.3), dist.constraints.positive)
+
+            def forward(self, x):
+                _ = self.sigma
+                super().forward(x)
+
+        for local in (False, True):
+            with pyro.settings.context(module_local_params=local):
+                pyro.clear_param_store()
+                with pytest.raises(ParameterError, match="two tensors as parameter 'sigma'"):
+                    trainable(Model(), Other(), X)
+
+
+def _resumed(model, guide, folder):
+    for epochs in (2, 4):
+        fit(
+            model, guide, X, objective=ELBO(), epochs=epochs, lr=0.1, progress=False,
+            run_dir=folder, resume=True,
+        )  # fmt: skip
+
+
+@pytest.mark.filterwarnings(FROZEN)
+class TestFrozen:
+    MEASURE = ("log_evidence", "elbo_parts", "trainable", "evaluate_loss")
+
+    @pytest.mark.parametrize("use", [*MEASURE, *TRAIN, "compiled", "resumed"])
+    @pytest.mark.parametrize("layer", [nn.Linear, PyroModule[nn.Linear]])
+    @pytest.mark.parametrize(
+        "names", [{"decoder.weight"}, {"bias"}, {"sigma_unconstrained"}, {"shift_unconstrained"}]
+    )
+    def test_of_a_pyro_module(self, names, layer, use, tmp_path):
+        model, guide = Model(layer), Guide(layer)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name not in names)
+        before = dict(zip(dict(model.named_parameters()), parameters(model), strict=True))
+        if use in self.MEASURE:
+            USES[use](model, guide)
+        elif use == "compiled":
+            trained(model, guide, X, ELBO(), 0.1, compile=True)
+        elif use == "resumed":
+            _resumed(model, guide, tmp_path)
+        else:
+            TRAIN[use](model, guide, X, ELBO())
+        for name, parameter in model.named_parameters():
+            assert parameter.requires_grad == (name not in names), name
+            moves = use not in self.MEASURE and name not in names
+            assert torch.equal(parameter, before[name]) != moves, name
+
+    @pytest.mark.parametrize("train", TRAIN)
+    def test_of_an_autoguide_and_a_param_statement(self, train):
+        def model(x):
+            bayesian(x)
+            noise = pyro.param("noise", torch.tensor(1.0), constraint=dist.constraints.positive)
+            pyro.sample("more", dist.Normal(0.0, noise), obs=torch.tensor(3.0))
+
+        guide = AutoNormal(model)
+        leaves = trainable(model, guide, Y)
+        frozen = {name for name in leaves if name == "noise" or name.endswith("locs.mean")}
+        assert len(frozen) == 2
+        for name in frozen:
+            leaves[name].requires_grad_(False)
+        before = {name: leaf.detach().clone() for name, leaf in leaves.items()}
+        log_evidence(model, guide, Y, num_particles=2, batch_plate=None)
+        TRAIN[train](model, guide, Y, ELBO(batch_plate=None))
+        for name, leaf in leaves.items():
+            assert torch.equal(leaf, before[name]) == (name in frozen), name
+            assert leaf.requires_grad != (name in frozen)
+
+
+class TestPickles:
+    """Pyro marks parameters with weak references, which cannot be pickled."""
+
+    @pytest.mark.parametrize("use", USES)
+    def test_networks(self, use):
+        vae, nets = VAE((3,), 2, likelihood=Normal()), networks(1)
+        for model, guide, owner in ((vae.model, vae.guide, vae), (*pair(*nets), nets)):
+            USES[use](model, guide)
+            again = pickle.loads(pickle.dumps(owner))
+            for before, after in zip(
+                parameters(*_modules(owner)), parameters(*_modules(again)), strict=True
+            ):
+                assert torch.equal(before, after)
+            torch.save(owner, io.BytesIO())
+            pickle.dumps(copy.deepcopy(owner))
+            pickle.dumps([list(module.parameters()) for module in _modules(owner)])
+
+    @pytest.mark.parametrize("train", TRAIN)
+    def test_pyro_modules_and_autoguides(self, train):
+        model, guide, auto = Model(), Guide(), AutoNormal(bayesian)
+        TRAIN[train](model, guide, X, ELBO())
+        TRAIN[train](bayesian, auto, Y, ELBO(batch_plate=None))
+        for module in (model, guide, auto):
+            pickle.dumps(list(module.parameters()))
+            pickle.dumps(module)
+
+    def test_pyros_own_svi_finds_the_leaves(self):
+        nets = networks(1)
+        before = parameters(*nets)
+        pyro.infer.SVI(*pair(*nets), adam(0.1), IWAE(2)).step(X)
+        assert not any(map(torch.equal, before, parameters(*nets)))
+
+
+def _modules(owner):
+    return owner if isinstance(owner, tuple) else (owner,)
