@@ -9,7 +9,7 @@ from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..memory import peak_bytes
+from ..memory import give_back_what_is_freed, peak_bytes
 from ..objectives import ParticleELBO
 from ..tracing import Program, own_parameters, undisturbed
 
@@ -29,7 +29,7 @@ def within(
 
     The chunk that is chosen has been measured to fit. Larger ones are tried as long as they do,
     twice as large at most, so that the measuring itself stays near the budget. Nothing changes by
-    it, neither gradients nor random streams.
+    it, neither gradients nor random streams. What is freed goes back to the system from here on.
 
     Args:
         memory: Bytes that the tensors of one step's forward and backward pass may take.
@@ -57,6 +57,7 @@ def within(
 
         return peak_bytes(step, batch[0].device)
 
+    give_back_what_is_freed(batch[0].device)
     total = objective.num_particles
     with (
         undisturbed(),

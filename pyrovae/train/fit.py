@@ -117,7 +117,8 @@ def fit(
             bfloat16, all else in float32); see `Precision`. Validation is in full.
         memory: Bytes that the tensors of one step's forward and backward pass may take: where all
             particles at once would take more, `objective.in_chunks` of as many as fit, whose
-            value and gradient are the same; those steps are not compiled.
+            value and gradient are the same; those steps are not compiled. Parameters, their
+            optimiser and the data come on top.
         seed: Of all random streams, set before the first step; None leaves the streams as they
             are, and takes 0 for the order of the data.
         progress: Show a progress bar, where stderr is a terminal.

@@ -232,7 +232,7 @@ def _by_leaf(
     strange = scalars.keys() - found.keys()
     for full, tensor in tensors.items():
         name, _, key = full.rpartition("/")
-        if name in found:
+        if name in found and key not in found[name]:
             found[name][key] = tensor
         else:
             strange.add(full)
