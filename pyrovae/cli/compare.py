@@ -76,8 +76,10 @@ def run_compare(words: Sequence[str]) -> None:
         seed=config.seed,
         progress=sys.stderr.isatty(),
     )
-    print(found)
-    found.to_csv(out)
-    found.to_json(out.with_suffix(".json"))
+    try:
+        print(found)
+    finally:  # also where whatever reads the output has gone
+        found.to_csv(out)
+        found.to_json(out.with_suffix(".json"))
     save_figure(out.with_suffix(".png"), plots.comparison(found))
     print(*(out.with_suffix(suffix) for suffix in (".csv", ".json", ".png")))

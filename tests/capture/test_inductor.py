@@ -1,0 +1,18 @@
+def test_the_instructions_are_those_of_the_processor(monkeypatch):
+    """A library that torch cannot load, as a killed process leaves one, changes no rounding."""
+    from torch._inductor import cpu_vec_isa
+
+    chosen = []
+
+    def seen(graph, tensors):
+        cpu_vec_isa.valid_vec_isa_list.cache_clear()
+        chosen.append(cpu_vec_isa.pick_vec_isa().bit_width())
+        return graph
+
+    monkeypatch.setattr(torch._inductor, "compile", seen)
+    graph = torch.fx.symbolic_trace(torch.nn.Identity())
+    for loads in (True, False):
+        monkeypatch.setattr(cpu_vec_isa.VecISA, "check_build", lambda self, code, ok=loads: ok)
+        inductor.compiled(graph, [torch.zeros(2)])
+    cpu_vec_isa.valid_vec_isa_list.cache_clear()
+    assert chosen[0] == chosen[1] > 0
