@@ -28,7 +28,7 @@ def facts_of(
     if isinstance(source, Batches | SemiSupervisedBatches):
         kinds.append(f"checksum {source.checksum():08x}")
     return {
-        "seed": seed,
+        "seed": None if seed is None else int(seed),
         "num_data": source.num_data,
         "batches_per_epoch": len(source),
         "batch_size": len(first[0]),

@@ -211,7 +211,7 @@ class Keeper:
     def _check_facts(self, path: Path, run: Mapping[str, Any]) -> None:
         for name, here in self.facts.items():
             there = run.get(name)
-            if there != here or type(there) is not type(here):
+            if there != here or isinstance(there, bool):
                 raise CheckpointError(
                     f"{path} is of a run with {name}={_said(there)}, this one has {name}="
                     f"{_said(here)}; resume with the data, batch_size, seed and objective of the "
