@@ -49,6 +49,10 @@ class CheckpointError(PyrovaeError, ValueError):
     """A checkpoint is missing, corrupted or belongs to another run."""
 
 
+class SaveError(PyrovaeError, OSError):
+    """A file cannot be written: no room, no permission, no such folder."""
+
+
 class ConfigError(PyrovaeError, ValueError):
     """A configuration names something that does not exist or does not fit."""
 

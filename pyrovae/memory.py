@@ -1,5 +1,7 @@
 """What memory a computation takes at its peak."""
 
+import ctypes
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
+
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of <malloc.h>
 
 
 def peak_bytes(step: Callable[[], object], device: torch.device | str) -> int:
@@ -35,6 +39,19 @@ def forget_peak(device: torch.device) -> None:
 def peak_so_far(device: torch.device) -> int | None:
     """Most bytes that tensors have taken on a device since `forget_peak`; None off CUDA."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def give_back_what_is_freed(device: torch.device | str) -> None:
+    """Let the memory of large tensors go back to the system as soon as they are freed.
+
+    On the CPU glibc would keep it, and in pieces that the next tensors do not fit: several times
+    what the tensors take. For the rest of the process, where the C library is glibc; large
+    tensors then cost some time to make.
+    """
+    if torch.device(device).type == "cpu" and sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(_MMAP_THRESHOLD, 2**20)
 
 
 class _LiveTensors(TorchDispatchMode):

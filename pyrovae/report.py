@@ -4,6 +4,7 @@ import json
 import math
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ from .modes import Mode, in_mode
 from .particle_axis import one_note
 from .particles import draw, simulate
 from .tracing import Program, undisturbed
+from .train.files import save
 
 _UNITS = 10  # latent units that are traversed
 
@@ -55,10 +57,14 @@ class Report:
         )
 
     def save(self, path: Path) -> None:
-        """Write the numbers as JSON; those that do not exist are null."""
+        """Write the numbers as JSON; those that do not exist are null.
+
+        Raises:
+            SaveError: The file cannot be written; one that was there is as it was.
+        """
         clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v
                  for k, v in self.facts.items()}  # fmt: skip
-        path.write_text(json.dumps(clean, indent=2) + "\n")
+        save(Path(path), json.dumps(clean, indent=2) + "\n")
 
 
 def report(
@@ -237,12 +243,26 @@ def pictures(
 
 
 def save_pictures(found: dict[str, Figure], folder: Path) -> list[Path]:
-    """Write each figure as `folder/<name>.png`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write each figure as `folder/<name>.png`.
+
+    Raises:
+        SaveError: One cannot be written; what was there is as it was.
+    """
     paths = [folder / f"{name}.png" for name in found]
     for path, figure in zip(paths, found.values(), strict=True):
-        figure.savefig(path)
+        save_figure(path, figure)
     return paths
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as a PNG; makes the folder.
+
+    Raises:
+        SaveError: It cannot be written; what was there is as it was.
+    """
+    content = BytesIO()
+    figure.savefig(content, format="png")
+    save(path, content.getvalue())
 
 
 def _has_a_prior(model: Program, guide: Program, split: Split) -> bool:

@@ -16,6 +16,7 @@ KINDS = [
 BUILTIN = {
     errors.NonFiniteError: ArithmeticError,
     errors.CaptureError: RuntimeError,
+    errors.SaveError: OSError,
     errors.RanksError: RuntimeError,
     errors.InverseError: NotImplementedError,
 }

@@ -13,6 +13,14 @@ from .layouts import laid_out_once
 
 Code = Callable[..., Sequence[Tensor]]
 
+_CHOICES = {
+    "fallback_random": True,
+    # Take the vector instructions that the processor names. Else torch compiles and loads small
+    # libraries to see which there are, and what fails there by chance, as where a killed process
+    # has left half a file in torch's cache, makes code that rounds in another way.
+    "cpp.vec_isa_ok": True,
+}
+
 
 def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
     """Compile a graph for tensors of these shapes.
@@ -31,7 +39,7 @@ def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
     try:
         with (
             torch.no_grad(),
-            inductor_config.patch(fallback_random=True),
+            inductor_config.patch(_CHOICES),
             warnings.catch_warnings(),
         ):
             for kind in (DeprecationWarning, FutureWarning):  # what torch says to itself

@@ -36,7 +36,12 @@ _USAGE = (
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 2 for what the user can mend, 130 interrupted."""
+    """Run one command.
+
+    Returns:
+        The exit code: 0, 2 for what the user can mend, 130 interrupted, 141 where whatever read
+        the output has gone, as other tools of the shell give.
+    """
     words = sys.argv[1:] if words is None else list(words)
     if not words or words[0] in ("-h", "--help"):
         print(_USAGE, end="")
@@ -57,6 +62,7 @@ def _run(words: Sequence[str]) -> int:
             )
             return 2
         COMMANDS[words[0]][0](words[1:])
+        sys.stdout.flush()  # here, where an error is still told
     except SystemExit as finished:  # after --help
         return int(finished.code or 0)
     except PyrovaeError as error:
@@ -65,6 +71,15 @@ def _run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; `--resume` continues from the last checkpoint", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read the output has seen enough
+        _drop_output()
+        return 141
+    except OSError as error:  # no room, no permission: of a file, or of what the output goes to
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"pyrovae {words[0]}: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
+    finally:
+        _flush_output()
     return 0
 
 
@@ -89,3 +104,21 @@ def _children_import_nothing_from_here() -> Iterator[None]:
 def _one_line(message: str) -> str:
     """Without line breaks, and without what a file may hold to command a terminal."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
+
+
+def _flush_output() -> None:
+    """Write out what has been printed; where it cannot go, drop it, for Python tries again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+
+
+def _drop_output() -> None:
+    try:
+        place = sys.stdout.fileno()
+    except OSError:  # no file stands behind it
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, place)
+    os.close(nowhere)

@@ -11,6 +11,7 @@ from .. import plots
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..evaluate import Annealed, ais, compare
+from ..report import save_figure
 from .config import make_parser
 from .fit import fit_parser
 from .objective_words import make_objective
@@ -75,8 +76,10 @@ def run_compare(words: Sequence[str]) -> None:
         seed=config.seed,
         progress=sys.stderr.isatty(),
     )
-    print(found)
-    found.to_csv(out)
-    found.to_json(out.with_suffix(".json"))
-    plots.comparison(found).savefig(out.with_suffix(".png"))
+    try:
+        print(found)
+    finally:  # also where whatever reads the output has gone
+        found.to_csv(out)
+        found.to_json(out.with_suffix(".json"))
+    save_figure(out.with_suffix(".png"), plots.comparison(found))
     print(*(out.with_suffix(suffix) for suffix in (".csv", ".json", ".png")))

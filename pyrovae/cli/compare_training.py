@@ -69,7 +69,9 @@ def run_compare_training(words: Sequence[str]) -> None:
         on_run=lambda name, seed, nll: print(f"{name}, seed {seed}: NLL {nll:.3f}", flush=True),
         progress=sys.stderr.isatty(),
     )
-    print(found)
-    found.to_csv(out)
-    found.to_json(out.with_suffix(".json"))
+    try:
+        print(found)
+    finally:  # also where whatever reads the output has gone
+        found.to_csv(out)
+        found.to_json(out.with_suffix(".json"))
     print(out, out.with_suffix(".json"))

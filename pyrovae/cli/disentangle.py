@@ -13,6 +13,7 @@ from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import DataError
 from ..evaluate import disentanglement, posterior_means, traverse
+from ..train.files import save
 from .run_folder import parse_opening
 from .sample import restored, run_parser, write
 
@@ -37,7 +38,7 @@ def run_disentangle(words: Sequence[str]) -> None:
     found = disentanglement(codes, factors, names=setup.data.info.get("factors"), seed=config.seed)
     print(found)
     path = run / "disentanglement.json"
-    path.write_text(json.dumps(found.summary(), indent=2) + "\n")
+    save(path, json.dumps(found.summary(), indent=2) + "\n")
     print(path)
 
 

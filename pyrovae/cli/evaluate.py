@@ -53,6 +53,8 @@ def run_evaluate(words: Sequence[str]) -> None:
     found = with_figures(found, setup.pair, split)
     if config.probe:
         found = with_probe(found, setup, split, config.probe, config.seed)
-    print(found)
-    found.save(run / f"report-{config.split}-{config.num_particles}.json")
+    try:
+        print(found)
+    finally:  # also where whatever reads the output has gone
+        found.save(run / f"report-{config.split}-{config.num_particles}.json")
     print(f"measured in {time.perf_counter() - started:.1f} s")

@@ -88,7 +88,8 @@ def fit_parser() -> Parser:
     add("--memory", type=PositiveInt,
         help="Bytes for one step; particles beyond them come in chunks.")  # fmt: skip
     add("--run", type=str, help="Run folder; default: runs/DATA-MODEL-OBJECTIVE-SEED.")
-    add("--resume", action="store_true", help="Continue the run in that folder.")
+    add("--resume", action="store_true",
+        help="Continue the run in that folder; lr, schedule, epochs may be others.")  # fmt: skip
     add("--overwrite", action="store_true", help="Replace the run in that folder.")
     add("--test-particles", type=NonNegativeInt, default=1000,
         help="Particles per datum of the closing NLL; 0 skips the measuring.")  # fmt: skip
@@ -193,8 +194,10 @@ def measure(
     if not team.first:
         return
     found = with_figures(found, setup.pair, held_out)
-    print(found)
-    found.save(run_dir / "report.json")
+    try:
+        print(found)
+    finally:  # also where whatever reads the output has gone
+        found.save(run_dir / "report.json")
     saved = save_pictures(pictures(model, guide, held_out, history=history), run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
 

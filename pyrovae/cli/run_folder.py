@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from ..data import Split
 from ..data.base import pick_device
 from ..errors import CheckpointError, ConfigError
 from ..train import Callback, Loop, load_checkpoint
+from ..train.files import save
+from ..train.lock import LOCK, check_free
 from ..train.placement import place
 from .config import SECTIONS, Parser, Setup, build, parse
 from .safe_yaml import read_yaml
@@ -23,7 +26,8 @@ MADE = (
     "traversals.png",
 )  # fmt: skip
 _MAY_CHANGE = {
-    "epochs", "patience", "device", "memory", "data_root", "test_particles", "tensorboard",
+    "epochs", "patience", "device", "memory", "data_root", "test_particles", "tensorboard", "lr",
+    "schedule", "clip_norm",
 }  # fmt: skip
 
 
@@ -149,13 +153,20 @@ def check_folder(run: Path, settings: dict[str, Any], *, resume: bool, overwrite
     Raises:
         ConfigError: The folder holds something else, or a run, or a run of other settings.
     """
-    if run.exists() and not run.is_dir():
+    try:
+        is_file = run.exists() and not run.is_dir()
+    except OSError as error:  # too long a name
+        raise ConfigError(
+            f"--run {run}: {error.strerror or error}; name another folder"
+        ) from error
+    if is_file:
         raise ConfigError(f"{run} is a file; name a folder with --run")
     if run.is_dir():
         check_links(run)
+    check_free(run)
     path = run / CONFIG
     if not path.is_file():
-        if run.is_dir() and any(run.iterdir()):
+        if run.is_dir() and any(file.name != LOCK for file in run.iterdir()):
             raise ConfigError(
                 f"{run} holds files and no run; name a new or an empty folder with --run"
             )
@@ -191,15 +202,21 @@ class WriteConfig(Callback):
         self.run, self.settings, self.fresh = run, settings, fresh
 
     def on_start(self, loop: Loop) -> None:
-        for name in MADE if self.fresh else ():
-            (self.run / name).unlink(missing_ok=True)
-        (self.run / CONFIG).write_text(yaml.safe_dump(self.settings, sort_keys=False))
+        try:
+            for name in MADE if self.fresh else ():
+                (self.run / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.run} cannot be written to ({error.strerror or error}); choose another "
+                "folder with --run"
+            ) from error
+        save(self.run / CONFIG, yaml.safe_dump(self.settings, sort_keys=False))
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
     kept = read_yaml(path)
     changed = [
-        f"{name} (was {kept.get(name)})"
+        f"{name} (was {short(kept.get(name))}, now {short(value)})"
         for name, value in settings.items()
         if name not in _MAY_CHANGE and kept.get(name) != value
     ]

@@ -1,6 +1,7 @@
 """`pyrovae sample RUN` and `pyrovae reconstruct RUN`: data made by a trained run."""
 
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from ..evaluate.base import as_data
 from ..models import ConditionalVAE, MixtureVAE, SemiSupervisedVAE
 from ..modes import in_mode
 from ..particles import simulate
-from ..report import to_generate
+from ..report import save_figure, to_generate
+from ..train.files import save
 from .config import Parser, Setup, make_parser
 from .fit import fit_parser
 from .run_folder import first_batch, parse_opening, restore
@@ -114,12 +116,13 @@ def restored(config: Namespace, named: Sequence[str]) -> tuple[Setup, Path]:
 
 def write(out: Path, draw: Callable[[], Figure], **arrays: Tensor) -> None:
     """Leave a picture, or the arrays that it shows."""
-    out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".npz":
         held: Any = {k: v.cpu().numpy() for k, v in arrays.items()}
-        np.savez_compressed(out, **held)
+        content = BytesIO()
+        np.savez_compressed(content, **held)
+        save(out, content.getvalue())
     elif out.suffix == ".png":
-        draw().savefig(out)
+        save_figure(out, draw())
     else:
         raise ConfigError(f"--out {out}: write a .png picture or an .npz of arrays")
     print(out)

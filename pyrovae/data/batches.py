@@ -1,6 +1,7 @@
 """Seeded minibatches of data that live on the device."""
 
 import math
+import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -127,6 +128,14 @@ class Batches:
         if not 0 <= start <= len(self):
             raise DataError(f"Batches: start={start} lies outside an epoch of {len(self)} batches")
         return (self.batch(epoch, index) for index in range(start, len(self)))
+
+    def checksum(self) -> int:
+        """Of about a thousand rows, as they are stored: other data have another."""
+        found = 0
+        for tensor in self._tensors:
+            some = tensor[:: max(1, len(tensor) // 1000)].cpu().contiguous()
+            found = zlib.crc32(some.flatten().view(torch.uint8).numpy().data, found)
+        return found
 
     def _permutation(self, epoch: int) -> Tensor:  # [N]
         if self._order is None or self._order[0] != epoch:

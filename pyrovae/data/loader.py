@@ -6,10 +6,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler, default_collate
+from torch.utils.data import (
+    DataLoader,
+    DistributedSampler,
+    RandomSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+    default_collate,
+)
 
 from ..errors import DataError
 from .base import mix_seed, pick_device
+
+_DRAWING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 
 class LoaderBatches:
@@ -19,10 +28,10 @@ class LoaderBatches:
     a dataset, or a `collate_fn`, that gives `x` alone. Batches before `start` are loaded, then
     dropped.
 
-    A loader with a `generator` has it seeded anew from (`seed`, epoch), so that its order, like
-    that of `Batches`, depends on the place alone; a `DistributedSampler` is told the epoch. A
-    loader that shuffles without a generator follows torch's global random state, and a resumed run
-    then sees another order.
+    A loader that shuffles does so by a generator, its own or one that it is given here, which is
+    seeded anew from (`seed`, epoch): its order, like that of `Batches`, depends on the place
+    alone, with any number of workers. A `DistributedSampler` is told the epoch. What the data
+    themselves draw in workers follows torch's `base_seed`.
 
     Args:
         loader: Yields tensors [B, ...], or tuples or lists of them.
@@ -84,11 +93,34 @@ class LoaderBatches:
             raise DataError(
                 f"LoaderBatches: start={start} lies outside an epoch of {len(self)} batches"
             )
-        if self.loader.generator is not None:
-            self.loader.generator.manual_seed(mix_seed(self.seed, epoch))
+        self._seed_order(epoch)
         if isinstance(self.loader.sampler, DistributedSampler):
             self.loader.sampler.set_epoch(epoch)
-        return (self._on_device(item) for item in islice(self.loader, start, None))
+        return (self._on_device(item) for item in islice(self._started(epoch), start, None))
+
+    def _seed_order(self, epoch: int) -> None:
+        samplers = self.loader.sampler, getattr(self.loader.batch_sampler, "sampler", None)
+        for sampler in samplers:
+            if isinstance(sampler, _DRAWING) and sampler.generator is None:
+                sampler.generator = torch.Generator()
+        for owner in (self.loader, *samplers):
+            generator = getattr(owner, "generator", None)
+            if isinstance(generator, torch.Generator):
+                generator.manual_seed(mix_seed(self.seed, epoch))
+
+    def _started(self, epoch: int) -> Iterator[Any]:
+        """The loader's iterator; the seed of its workers comes from a generator of its own.
+
+        From the one that draws the order it would be drawn first, or not at all without workers.
+        """
+        own = self.loader.generator
+        if own is None:
+            return iter(self.loader)
+        try:
+            self.loader.generator = torch.Generator().manual_seed(mix_seed(self.seed, epoch, 1))
+            return iter(self.loader)
+        finally:
+            self.loader.generator = own
 
     def _on_device(self, item: object) -> tuple[Tensor, ...]:
         tensors = (item,) if isinstance(item, Tensor) else item

@@ -133,6 +133,10 @@ class SemiSupervisedBatches:
         )
         return tuple(torch.cat(pair) for pair in pairs)
 
+    def checksum(self) -> int:
+        """See `Batches.checksum`."""
+        return self._labelled.checksum() ^ self._others.checksum()
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """Batches `start`, `start` + 1, ... of an epoch.
 

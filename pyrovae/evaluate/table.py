@@ -5,9 +5,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
+
+from ..train.files import save
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,17 +26,26 @@ class Table:
     facts: Mapping[str, Any]
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write the rows; a column that a row lacks stays empty."""
+        """Write the rows; a column that a row lacks stays empty.
+
+        Raises:
+            SaveError: The file cannot be written; one that was there is as it was.
+        """
         names = list(dict.fromkeys(name for row in self.rows for name in row))
-        with Path(path).open("w", newline="") as file:
-            writer = csv.DictWriter(file, names, restval="")
-            writer.writeheader()
-            writer.writerows(self.rows)
+        content = StringIO(newline="")
+        writer = csv.DictWriter(content, names, restval="")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        save(Path(path), content.getvalue())
 
     def to_json(self, path: str | PathLike[str]) -> None:
-        """Write facts and rows; numbers that do not exist are null."""
+        """Write facts and rows; numbers that do not exist are null.
+
+        Raises:
+            SaveError: See `to_csv`.
+        """
         content = {**self.facts, "rows": list(self.rows)}
-        Path(path).write_text(json.dumps(_without_nan(content), indent=2) + "\n")
+        save(Path(path), json.dumps(_without_nan(content), indent=2) + "\n")
 
 
 def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

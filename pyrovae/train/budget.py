@@ -1,7 +1,7 @@
 """An objective in chunks of as many particles as a budget of memory allows."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyro
 import torch
@@ -9,11 +9,12 @@ from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..memory import peak_bytes
+from ..memory import give_back_what_is_freed, peak_bytes
 from ..objectives import ParticleELBO
 from ..tracing import Program, own_parameters, undisturbed
 
-_SMALL = (4, 8)  # particles at once, for measuring
+_SMALL = 4  # particles at once, to begin the measuring with
+_CLOSE = 0.8  # of the budget, which is near enough
 
 
 def within(
@@ -26,8 +27,9 @@ def within(
 ) -> ParticleELBO:
     """The objective, in chunks where all its particles at once would take more memory.
 
-    The peak of a step is measured with two sizes of chunk, and rises in a straight line with it.
-    Nothing changes by the measuring, neither gradients nor random streams.
+    The chunk that is chosen has been measured to fit. Larger ones are tried as long as they do,
+    twice as large at most, so that the measuring itself stays near the budget. Nothing changes by
+    it, neither gradients nor random streams. What is freed goes back to the system from here on.
 
     Args:
         memory: Bytes that the tensors of one step's forward and backward pass may take.
@@ -55,8 +57,8 @@ def within(
 
         return peak_bytes(step, batch[0].device)
 
+    give_back_what_is_freed(batch[0].device)
     total = objective.num_particles
-    few, more = (min(size, total) for size in _SMALL)
     with (
         undisturbed(),
         own_parameters(),
@@ -65,14 +67,29 @@ def within(
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
-        low, high = peak(few), peak(more)
-        if low > memory:
-            few, more, low, high = 1, few, peak(1), low
-    each = (high - low) / (more - few) if more > few else 0.0
-    if low > memory:
-        raise ConfigError(
-            f"fit: memory={memory} bytes, and a step of {objective} on {len(batch[0])} data takes "
-            f"{low} even one particle at a time; give more, or a smaller batch_size"
-        )
-    size = total if each <= 0 else min(total, int(few + (memory - low) / each))
+        size, taken = min(_SMALL, total), 0
+        while (taken := peak(size)) > memory:
+            if size == 1:
+                raise ConfigError(
+                    f"fit: memory={memory} bytes, and a step of {objective} on {len(batch[0])} "
+                    f"data takes {taken} even one particle at a time; give more, or a smaller "
+                    "batch_size"
+                )
+            size = 1
+        size = _largest(peak, memory, size, taken, total)
     return objective if size >= total else objective.in_chunks(size)
+
+
+def _largest(peak: Callable[[int], int], memory: int, size: int, taken: int, total: int) -> int:
+    """About the largest size whose peak fits, from one that does."""
+    too_large = total + 1
+    while size + 1 < too_large and (taken < _CLOSE * memory or too_large > total):
+        middle = size * memory // max(1, taken)  # where all of it grew with the particles
+        most = 2 * size if too_large > total else (size + too_large) // 2
+        middle = min(max(size + 1, min(middle, most)), too_large - 1)
+        found = peak(middle)
+        if found > memory:
+            too_large = middle
+        else:
+            size, taken = middle, found
+    return size

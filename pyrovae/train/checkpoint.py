@@ -1,11 +1,12 @@
 """Checkpoints: one file of tensors by name with plain JSON beside them, written atomically."""
 
+import hashlib
 import json
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 import pyro
@@ -18,8 +19,9 @@ from ..errors import CheckpointError
 from ..home import brought_home
 from ..parameters import buffers, trainable
 from ..tracing import Program
+from .files import write_whole
 
-FORMAT, VERSION = "pyrovae-checkpoint", 1
+FORMAT, VERSION = "pyrovae-checkpoint", 2
 
 
 def load_checkpoint(
@@ -74,6 +76,10 @@ def load_checkpoint(
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write a checkpoint so that at any moment the path holds the old one or the new one, whole.
 
+    Its digest covers all that it holds: values, names, dtypes, shapes, and what stands beside
+    them. That tells damage, and says nothing of who wrote the file: whoever means to deceive
+    writes a digest that fits, and so what is read is checked against its place all the same.
+
     Raises:
         CheckpointError: The file cannot be written.
     """
@@ -82,30 +88,19 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[st
         name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
     }
-    text = json.dumps({**meta, "versions": _versions()})
     header = {
         "format": FORMAT,
         "version": str(VERSION),
-        "json": text,
-        "crc32": str(_crc32(text, held)),
+        "json": json.dumps({**meta, "versions": _versions()}),
     }
-    unfinished = path.with_name(path.name + ".unfinished")
+    header["digest"] = _digest(header, held)
     try:
-        write_whole(unfinished, path, save(held, metadata=header))
+        write_whole(path, save(held, metadata=header))
     except OSError as error:
         raise CheckpointError(
-            f"{path}: the checkpoint cannot be written ({error.strerror}); make room, or choose "
-            "another run_dir"
+            f"{path}: the checkpoint cannot be written ({error.strerror or error}); make room, or "
+            "choose another run_dir"
         ) from error
-
-
-def write_whole(unfinished: Path, path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it into it once it is on the disk."""
-    with open(unfinished, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -114,7 +109,11 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
     Raises:
         CheckpointError: There is no such file, it is damaged, or it is no checkpoint.
     """
-    if not Path(path).is_file():
+    try:
+        is_file = Path(path).is_file()
+    except OSError:  # too long a name
+        is_file = False
+    if not is_file:
         raise CheckpointError(
             f"{path}: no such file; name a checkpoint that `fit` wrote into its run_dir, "
             "last.safetensors or best.safetensors"
@@ -122,29 +121,63 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            if header.get("format") == FORMAT and header.get("version") != str(VERSION):
-                raise CheckpointError(
-                    f"{path}: a checkpoint of format version {header.get('version')}, this "
-                    f"library reads version {VERSION}; open it with the library that wrote it"
-                )
+            _check_header(path, header)
             # Clones, because what is read stays a view of the file.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise CheckpointError(
             f"{path}: damaged, or no safetensors file ({error}); use another checkpoint of the run"
         ) from error
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be read ({error.strerror or error}); use another checkpoint"
+        ) from error
+    if header.get("digest") != _digest(header, tensors):
+        raise CheckpointError(
+            f"{path}: damaged, its content does not have the checksum that was written with it; "
+            "use another checkpoint of the run"
+        )
+    return tensors, _plain_values(path, header.get("json", ""))
+
+
+def run_of(path: Path) -> str | None:
+    """The run that a checkpoint says to be of, unchecked; None where it does not say."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            said = json.loads((file.metadata() or {}).get("json", ""))
+    except (safetensors.SafetensorError, OSError, ValueError, RecursionError):
+        return None
+    run = said.get("id") if isinstance(said, dict) else None
+    return run if isinstance(run, str) else None
+
+
+def _check_header(path: str | os.PathLike[str], header: Mapping[str, str]) -> None:
     if header.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: a safetensors file, but no checkpoint of this library; name "
             "last.safetensors or best.safetensors of a run_dir"
         )
-    text = header.get("json", "")
-    if header.get("crc32") != str(_crc32(text, tensors)):
+    if header.get("version") != str(VERSION):
         raise CheckpointError(
-            f"{path}: damaged, its content does not have the checksum that was written with it; "
-            "use another checkpoint of the run"
+            f"{path}: a checkpoint of format version {short(header.get('version'))}, this library "
+            f"reads version {VERSION}; open it with the library that wrote it, or train anew"
         )
-    return tensors, json.loads(text)
+
+
+def _plain_values(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
+    try:
+        meta = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path}: what stands beside its tensors is no JSON ({type(error).__name__}); use "
+            "another checkpoint of the run"
+        ) from error
+    if not isinstance(meta, dict):
+        raise CheckpointError(
+            f"{path}: what stands beside its tensors is {short(meta)}, no object; use another "
+            "checkpoint of the run"
+        )
+    return meta
 
 
 def section(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -224,13 +257,15 @@ def copy_into(pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
             target.copy_(value)
 
 
-def _crc32(text: str, tensors: Mapping[str, Tensor]) -> int:
-    checksum = zlib.crc32(text.encode())
-    for name in sorted(tensors):
-        checksum = zlib.crc32(name.encode(), checksum)
-        content = tensors[name].reshape(-1).view(torch.uint8).numpy()
-        checksum = zlib.crc32(content.data, checksum)
-    return checksum
+def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    """Of everything that a file holds, in whatever order it lies there."""
+    names = sorted(tensors)
+    said = {key: value for key, value in header.items() if key != "digest"}
+    kinds = [[name, str(tensors[name].dtype), list(tensors[name].shape)] for name in names]
+    digest = hashlib.blake2b(json.dumps([said, kinds], sort_keys=True).encode(), digest_size=32)
+    for name in names:
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _facts(tensor: Tensor) -> str:

@@ -26,8 +26,10 @@ from .callbacks import Callback, EarlyStopping, ProgressBar
 from .distributed import join
 from .division import Division
 from .exchange import Exchange
+from .facts import facts_of
 from .keeper import Keeper
 from .layers import LayerKL, first_rows
+from .lock import RunLock
 from .lone_row import check_lone_rows, lone_rows_named
 from .loop import Loop
 from .make_optimizer import OptimizerLike, make_optimizer
@@ -112,8 +114,10 @@ def fit(
         callbacks: See `Callback`.
         patience: Stop when the validation bound has not risen for so many epochs.
         run_dir: Folder for last.safetensors, best.safetensors and history.jsonl. What an earlier
-            run left there is replaced, unless `resume`.
-        resume: Continue from the last checkpoint in `run_dir`; start where there is none.
+            run left there is replaced, unless `resume`. It is locked meanwhile (`run.lock`).
+        resume: Continue from the last checkpoint in `run_dir`; start where there is none. Seed,
+            data, batch size, objective, and the optimiser with its options must be those of the
+            first run; all else is as this call says: `lr`, schedule, `clip_norm`, more epochs.
         checkpoint_seconds: Time between checkpoints within an epoch; one is written after every
             epoch anyway.
         device: Where pair and batches go; None is CUDA when present, else the CPU.
@@ -128,14 +132,16 @@ def fit(
             bfloat16, all else in float32); see `Precision`. Validation is in full.
         memory: Bytes that the tensors of one step's forward and backward pass may take: where all
             particles at once would take more, `objective.in_chunks` of as many as fit, whose
-            value and gradient are the same; those steps are not compiled.
+            value and gradient are the same; those steps are not compiled. Parameters, their
+            optimiser and the data come on top.
         seed: Of all random streams, set before the first step; None leaves the streams as they
             are, and takes 0 for the order of the data.
         progress: Show a progress bar, where stderr is a terminal.
 
     Raises:
-        ConfigError: Arguments do not fit together, or a batch of one row would meet batch norm in
-            training mode.
+        ConfigError: Arguments do not fit together; a batch of one row would meet batch norm in
+            training mode; a resumed run has more epochs behind it than `epochs`; or another run is
+            writing into `run_dir`.
         ParameterError: A parameter of the pair would not train.
         NonFiniteError: A loss or a gradient became infinite or NaN. The step was not taken: the
             parameters are those before it.
@@ -170,6 +176,7 @@ def fit(
     check_auto_guides(model, guide, source, [tensor.to(device) for tensor in first])
     for each in (objective, val_objective or objective):
         place_objective(each, device)
+    facts = facts_of(seed, source, first, objective)
     if memory is not None:
         tensors = [*placed.leaves.values(), *leaves_of(objective).values()]
         at_home = [tensor.to(device) for tensor in first]
@@ -194,8 +201,6 @@ def fit(
     # Where the run stands, what is kept of it, how it is measured.
     folder = None if run_dir is None else Path(run_dir)
     loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device, rank=team.rank)
-    facts = {"seed": seed, "num_data": source.num_data, "batches_per_epoch": len(source),
-             "objective": type(objective).__name__}  # fmt: skip
     keeper = Keeper(loop, placed, objective, facts, checkpoint_seconds, team)
     share = Share(model, guide, batch_plate_of(objective))
     division = Division(team, share, objective)
@@ -217,15 +222,21 @@ def fit(
     hooks += [EarlyStopping(patience)] if patience is not None else []
     hooks += [ProgressBar()] if progress else []
 
-    resumed = None
-    kept = team.from_first(lambda: keeper.last is not None)
-    if resume and kept:
-        resumed = keeper.resume()
-    else:
-        if kept:  # an earlier run gives way only to one that can take a step
-            with undisturbed():
-                svi.evaluate_loss(*(tensor.to(device) for tensor in first))
-        keeper.start_over()
+    lock = RunLock(folder)
+    team.from_first(lock.take)
+    try:
+        resumed = None
+        kept = team.from_first(lambda: keeper.last is not None)
+        if resume and kept:
+            resumed = keeper.resume()
+        else:
+            if kept:  # an earlier run gives way only to one that can take a step
+                with undisturbed():
+                    svi.evaluate_loss(*(tensor.to(device) for tensor in first))
+            keeper.start_over()
+    except BaseException:
+        lock.release()
+        raise
 
     try:
         for hook in hooks:
@@ -303,8 +314,11 @@ def fit(
                 loop.start_epoch()
             keeper.save_last()
     finally:
-        for hook in hooks:
-            hook.on_end(loop)
+        try:
+            for hook in hooks:
+                hook.on_end(loop)
+        finally:
+            lock.release()
     seconds = svi.compile_seconds + (validate.compile_seconds if validate is not None else 0.0)
     return Run(loop.history, loop.best, loop.step, folder, seconds, keeper)
 

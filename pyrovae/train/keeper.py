@@ -1,11 +1,14 @@
 """What is kept of a run: its last and its best state, and its history."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from reprlib import repr as short
 from time import monotonic
 from typing import Any
+from uuid import uuid4
 
 import torch
 from pyro.infer import ELBO as PyroELBO
@@ -18,15 +21,17 @@ from .checkpoint import (
     matched,
     prefixed,
     read_checkpoint,
+    run_of,
     section,
     write_checkpoint,
-    write_whole,
 )
 from .distributed import Team
+from .fields import table, text
+from .files import append_line, write_whole
 from .loop import Loop
 from .optimizer_state import check_optimizer, restore_optimizer, save_optimizer
 from .placement import Placed, leaves_of
-from .streams import save_streams
+from .streams import check_streams, save_streams
 
 
 @dataclass
@@ -48,6 +53,7 @@ class Keeper:
     facts: Mapping[str, Any]
     seconds: float
     team: Team = field(default_factory=Team)
+    _id: str = field(default_factory=lambda: uuid4().hex)
     _best: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     _saved_at: float = field(default_factory=monotonic)
 
@@ -59,6 +65,7 @@ class Keeper:
 
     def start_over(self) -> None:
         """Make the folder; remove what an earlier run left, which must not be taken for ours."""
+        self._id = self.team.from_first(lambda: self._id)
         folder = self.loop.run_dir
         if folder is None or not self.team.first:
             return
@@ -69,7 +76,8 @@ class Keeper:
             self._write_history()
         except OSError as error:
             raise ConfigError(
-                f"run_dir={folder} cannot be written to ({error.strerror}); choose another folder"
+                f"run_dir={folder} cannot be written to ({error.strerror or error}); choose "
+                "another folder"
             ) from error
 
     def resume(self) -> Mapping[str, Any]:
@@ -80,24 +88,32 @@ class Keeper:
 
         Raises:
             CheckpointError: It is damaged, or belongs to another run; then nothing has changed.
+            ConfigError: It has more epochs behind it than the run is to have; likewise.
         """
         path = self.loop.run_dir / "last.safetensors"  # type: ignore[operator]
         tensors, meta = self._read(path)
-        for name, here in self.facts.items():
-            there = meta["run"].get(name)
-            if there != here:
-                raise CheckpointError(
-                    f"{path} is of a run with {name}={there}, this one has {name}={here}; resume "
-                    "with the data, batch_size and seed of the first run, or use another run_dir"
-                )
-        copies = matched(path, tensors, self._leaves(), self.placed.buffers)
-        check_optimizer(self.loop.optimizer, meta["optimizer"])
-        self._restore_objective(path, section(tensors, "objective"))
+        optimizer, objective, rng = (
+            section(tensors, s) for s in ("optimizer", "objective", "rng")
+        )
+        with _in(path):
+            _check_kind(path, "last", meta)
+            run, best = text(meta, "id"), self.team.from_first(self._best_run)
+            self._check_facts(path, table(meta, "run"))
+            self.loop.check(meta)
+            if meta["best"] and best is not None and best != run:
+                raise CheckpointError("best.safetensors beside it is of another run")
+            copies = matched(path, tensors, self._leaves(), self.placed.buffers)
+            check_optimizer(self.loop.optimizer, optimizer, table(meta, "optimizer"))
+            check_streams(rng, table(meta, "rng"))
+        self._check_values(path, section(tensors, "parameters"))
+        self._check_epochs(path, meta)
+        self._restore_objective(path, objective)
         copy_into(copies)
-        restore_optimizer(self.loop.optimizer, section(tensors, "optimizer"), meta["optimizer"])
+        restore_optimizer(self.loop.optimizer, optimizer, meta["optimizer"])
         self.loop.go_to(meta)
-        self._write_history()
-        return {"tensors": section(tensors, "rng"), "numbers": meta["rng"]}
+        self._id = run
+        self._write_history_or_say()
+        return {"tensors": rng, "numbers": meta["rng"]}
 
     @property
     def is_due(self) -> bool:
@@ -125,7 +141,7 @@ class Keeper:
             **prefixed("objective", self._objective()),
             **prefixed("rng", rng),
         }
-        meta = {**self._meta(), "optimizer": optimizer_numbers, "rng": rng_numbers}
+        meta = {**self._meta("last"), "optimizer": optimizer_numbers, "rng": rng_numbers}
         write_checkpoint(path, tensors, meta)
         self._saved_at = monotonic()
 
@@ -135,7 +151,7 @@ class Keeper:
         path = self._path("best.safetensors")
         if path is not None:
             if self.team.first:
-                write_checkpoint(path, self._pair(), self._meta())
+                write_checkpoint(path, self._pair(), self._meta("best"))
         else:
             self._best = [(tensor, tensor.detach().clone()) for tensor in self._pair().values()]
 
@@ -149,16 +165,26 @@ class Keeper:
             raise CheckpointError("the run stopped within its first epoch, so none is the best")
         path = self._path("best.safetensors")
         if path is not None:
-            tensors, _ = self._read(path)
+            tensors, meta = self._read(path)
+            _check_kind(path, "best", meta)
+            if meta.get("id") != self._id:
+                raise CheckpointError(f"{path} is of another run, which has taken its place")
             self._best = matched(path, tensors, self._leaves(), self.placed.buffers)
         copy_into(self._best)
 
     def append_history(self) -> None:
-        """Add the last entry to history.jsonl."""
+        """Add the last entry to history.jsonl.
+
+        Raises:
+            CheckpointError: It cannot be written.
+        """
         path = self._path("history.jsonl")
-        if path is not None and self.team.first:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(self.loop.history[-1]) + "\n")
+        if path is None or not self.team.first:
+            return
+        try:
+            append_line(path, json.dumps(self.loop.history[-1]))
+        except OSError as error:
+            raise _unwritten(path, error) from error
 
     def _check_finite(self) -> None:
         for name, leaf in self.loop.optimizer.leaves.items():
@@ -174,7 +200,44 @@ class Keeper:
         path = self._path("history.jsonl")
         if path is not None and self.team.first:
             lines = "".join(json.dumps(entry) + "\n" for entry in self.loop.history)
-            write_whole(path.with_name(path.name + ".unfinished"), path, lines.encode())
+            write_whole(path, lines.encode())
+
+    def _write_history_or_say(self) -> None:
+        try:
+            self._write_history()
+        except OSError as error:
+            raise _unwritten(self._path("history.jsonl"), error) from error
+
+    def _check_facts(self, path: Path, run: Mapping[str, Any]) -> None:
+        for name, here in self.facts.items():
+            there = run.get(name)
+            if there != here or isinstance(there, bool):
+                raise CheckpointError(
+                    f"{path} is of a run with {name}={_said(there)}, this one has {name}="
+                    f"{_said(here)}; resume with the data, batch_size, seed and objective of the "
+                    "first run, or use another run_dir"
+                )
+
+    def _check_values(self, path: Path, parameters: Mapping[str, Tensor]) -> None:
+        for name, tensor in parameters.items():
+            if not torch.isfinite(tensor).all():
+                raise CheckpointError(
+                    f"{path}: parameter '{name}' is not finite, and no run keeps such; use "
+                    "another checkpoint of the run"
+                )
+
+    def _check_epochs(self, path: Path, meta: Mapping[str, Any]) -> None:
+        done = (meta["epoch"] - 1) + (meta["batch"] > 0)
+        if self.loop.epochs < done:
+            raise ConfigError(
+                f"fit: epochs={self.loop.epochs}, and the run in {path.parent} is "
+                f"{'in its epoch' if meta['batch'] else 'at the end of epoch'} {done}; ask for "
+                f"epochs={done} or more, or use another run_dir"
+            )
+
+    def _best_run(self) -> str | None:
+        path = self._path("best.safetensors")
+        return None if path is None or not path.is_file() else run_of(path)
 
     def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return self.team.from_first(lambda: read_checkpoint(path))
@@ -196,17 +259,58 @@ class Keeper:
         return self.objective.state_dict() if isinstance(self.objective, ParticleELBO) else {}
 
     def _restore_objective(self, path: Path, state: Mapping[str, Tensor]) -> None:
-        if not state:  # the objective has none, or the checkpoint is older than that it is kept
+        here = self._objective()
+        if not here and not state:
             return
         if not isinstance(self.objective, ParticleELBO):
             raise CheckpointError(
-                f"{path} keeps a state of its objective, {sorted(state)}, and {self.objective!r} "
-                "takes none; resume with the objective of the first run, or use another run_dir"
+                f"{path} keeps a state of its objective, {short(sorted(state))}, and "
+                f"{self.objective!r} takes none; resume with the objective of the first run, or "
+                "use another run_dir"
             )
+        for name in here.keys() & state.keys():
+            if here[name].dtype != state[name].dtype:
+                raise CheckpointError(
+                    f"{path}: the objective's '{name}' is {state[name].dtype} in the checkpoint "
+                    f"and {here[name].dtype} in the run; resume with the objective of the first "
+                    "run"
+                )
         try:
             self.objective.load_state_dict(state)
         except CheckpointError as error:
             raise CheckpointError(f"{path} is of a run with another objective: {error}") from error
 
-    def _meta(self) -> dict[str, Any]:
-        return {**self.loop.position(), "run": dict(self.facts)}
+    def _meta(self, kind: str) -> dict[str, Any]:
+        return {"kind": kind, "id": self._id, **self.loop.position(), "run": dict(self.facts)}
+
+
+@contextmanager
+def _in(path: Path) -> Iterator[None]:
+    """Name the file in what is wrong with it."""
+    try:
+        yield
+    except CheckpointError as error:
+        message = str(error)
+        if message.startswith(str(path)):
+            raise
+        raise CheckpointError(f"{path} cannot be resumed from: {message}") from error
+
+
+def _check_kind(path: Path, kind: str, meta: Mapping[str, Any]) -> None:
+    found = meta.get("kind")
+    if found != kind:
+        raise CheckpointError(
+            f"{path} is {short(found)} of a run, in the place of '{kind}'; put back the file that "
+            "was there, or start in another run_dir"
+        )
+
+
+def _said(value: Any) -> str:  # noqa: ANN401
+    return value[:300] if isinstance(value, str) else short(value)
+
+
+def _unwritten(path: Path | None, error: OSError) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: the history cannot be written ({error.strerror or error}); make room, or choose "
+        "another run_dir"
+    )

@@ -1,5 +1,6 @@
 """Where a training run stands: what the loop keeps and callbacks see."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import CheckpointError
 from ..memory import forget_peak, peak_so_far
 from ..tracing import Program
+from .fields import real, table, tables, whole
 from .optimizer import JointOptimizer
 
 
@@ -117,6 +120,44 @@ class Loop:
             "best": self.best,
         }
 
+    def check(self, position: Mapping[str, Any]) -> None:
+        """Whether `go_to` can take this; nothing changes.
+
+        Raises:
+            CheckpointError: It is no place in this run.
+        """
+        epoch = whole(position, "epoch", 1)
+        batch = whole(position, "batch", 0, self.steps_per_epoch - 1)
+        step = (epoch - 1) * self.steps_per_epoch + batch
+        whole(position, "step", step, step)
+        sums = table(position, "sums")
+        real(sums, "loss")
+        real(sums, "grad_norm", 0.0)
+        real(sums, "seconds", 0.0)
+        whole(sums, "rows", min(1, batch))
+        history, best = tables(position, "history"), table(position, "best")
+        if len(history) != epoch - 1:
+            raise CheckpointError(
+                f"it is in epoch {epoch}, and has the figures of {len(history)} epochs"
+            )
+        for i, entry in enumerate(history, 1):
+            self._check_entry(i, entry)
+        if history:
+            whole(best, "epoch", 1, epoch - 1)
+            _check_bound(best)
+        elif best:
+            raise CheckpointError("it names a best epoch, and none is done")
+
+    def _check_entry(self, epoch: int, entry: Mapping[str, Any]) -> None:
+        whole(entry, "epoch", epoch, epoch)
+        whole(entry, "step", epoch * self.steps_per_epoch, epoch * self.steps_per_epoch)
+        for name in ("train", "lr", "grad_norm", "seconds"):
+            real(entry, name)
+        _check_bound(entry)
+        for name, value in entry.items():
+            if value is not None and type(value) is not float:
+                whole(entry, name)  # of bytes, say; a float may well be NaN
+
     def go_to(self, position: dict[str, Any]) -> None:
         """Continue where `position` was taken."""
         self.epoch, self.batch = position["epoch"], position["batch"]
@@ -124,3 +165,8 @@ class Loop:
         self._loss.fill_(position["sums"]["loss"])
         self._norm.fill_(position["sums"]["grad_norm"])
         self._rows, self.seconds = position["sums"]["rows"], position["sums"]["seconds"]
+
+
+def _check_bound(entry: Mapping[str, Any]) -> None:
+    if entry.get("val", ()) is not None:
+        real(entry, "val")

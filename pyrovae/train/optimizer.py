@@ -41,6 +41,7 @@ class JointOptimizer:
             )
         self.source = optim
         self.leaves: dict[str, Tensor] = {}
+        self.given: list[dict[str, Any]] = []  # options of each group as it came, before any step
         self._declared: dict[str, Tensor] = {}  # with second names of one and the same leaf
         self.torch: Optimizer | None = optim if isinstance(optim, Optimizer) else None
         clip_args = optim.pt_clip_args if isinstance(optim, PyroOptim) else {}
@@ -77,6 +78,8 @@ class JointOptimizer:
             if once:
                 self._add(once)
             self._declared.update(new)
+            groups = [] if self.torch is None else self.torch.param_groups
+            self.given += [as_given(group) for group in groups[len(self.given) :]]
 
     def gradient_norm(self) -> Tensor:
         """Norm of the gradient over all leaves, a scalar."""
@@ -186,6 +189,18 @@ class JointOptimizer:
         self.torch.load_state_dict(state)  # type: ignore[union-attr]
         if schedules:
             made.load_state_dict(schedules[0])
+
+
+def as_given(group: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a group, its rate without the factor of a schedule."""
+    options = {k: v.item() if _is_number(v) else v for k, v in group.items() if k != "params"}
+    if "initial_lr" in options:
+        options["lr"] = options.pop("initial_lr")
+    return options
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, Tensor) and value.numel() == 1
 
 
 def _joined(whole: dict[str, Any], parts: list[dict[str, Any] | None]) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 import pytest
 import torch
 from torch.utils.data import (
+    BatchSampler,
     DataLoader,
     Dataset,
     DistributedSampler,
     IterableDataset,
+    RandomSampler,
     SubsetRandomSampler,
     TensorDataset,
+    WeightedRandomSampler,
 )
 
 from pyrovae.data import LoaderBatches
@@ -104,3 +107,32 @@ def test_items_that_are_no_tensors_are_refused(collate, message):
 def test_a_start_outside_the_epoch_is_refused():
     with pytest.raises(DataError, match="start=6 .* 5 batches"):
         LoaderBatches(shuffled(), device="cpu").epoch(0, 6)
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("kind", ["shuffle", "weighted", "batch sampler"])
+def test_the_order_is_the_same_with_any_number_of_workers(own, kind):
+    def batches(workers, **options):
+        data = TensorDataset(torch.arange(23.0))
+        generator = torch.Generator() if own else None
+        if kind == "shuffle":
+            options |= {"batch_size": 5, "shuffle": True, "generator": generator}
+        elif kind == "weighted":
+            drawn = WeightedRandomSampler(torch.rand(23), 23, generator=generator)
+            options |= {"batch_size": 5, "sampler": drawn}
+        else:
+            drawn = BatchSampler(RandomSampler(data, generator=generator), 5, drop_last=False)
+            options |= {"batch_sampler": drawn}
+        return LoaderBatches(DataLoader(data, num_workers=workers, **options), device="cpu")
+
+    torch.manual_seed(0)
+    alone = batches(0)
+    torch.manual_seed(0)
+    expected = [values(alone, epoch) for epoch in range(2)]
+    assert expected[0] != expected[1]
+    for options in ({}, {"persistent_workers": True}):
+        torch.manual_seed(0)
+        found = batches(2, **options)
+        torch.rand(3)
+        assert values(found, 0, start=2) == expected[0][2:]
+        assert [values(found, epoch) for epoch in range(2)] == expected

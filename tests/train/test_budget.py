@@ -1,9 +1,14 @@
 """A budget of memory becomes a size of chunk, which keeps it and changes nothing else."""
 
+import json
+import tempfile
+from pathlib import Path
+
 import pyro
 import pytest
 import torch
 from pyro.infer import Trace_ELBO
+from torch.profiler import ProfilerActivity, profile
 
 from pyrovae import fit, trainable
 from pyrovae.errors import ConfigError
@@ -82,3 +87,34 @@ def test_fit_within_a_budget():
               device="cpu", progress=False)  # fmt: skip
     assert run.steps == 1 and run.peak_bytes is None
     assert len(seen) > 10  # in chunks, each of them twice
+
+
+def allocated(step):
+    """Most bytes that torch's allocator had given out at once, by its own events."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        profiler.export_chrome_trace(file.name)
+        events = json.loads(Path(file.name).read_text())["traceEvents"]
+    live = most = 0
+    memory = [e for e in events if e.get("name") == "[memory]"]
+    for event in sorted(memory, key=lambda e: e["ts"]):
+        live += event["args"]["Bytes"]
+        most = max(most, live)
+    return most
+
+
+@pytest.mark.parametrize("make", [IWAE, DReG])
+@pytest.mark.parametrize("share", [0.15, 0.6])
+def test_the_budget_holds_by_the_allocator(make, share):
+    vae, x, leaves = setup()
+    budget = int(share * peak(make(200), vae, x, leaves))
+    chosen = within(budget, make(200), vae.model, vae.guide, (x,), leaves)
+    loss = chosen.differentiable_loss
+
+    def step():
+        torch.autograd.grad(loss(vae.model, vae.guide, x), leaves)
+
+    step()
+    assert 0.3 * budget < peak(chosen, vae, x, leaves) <= budget
+    assert allocated(step) <= 1.02 * budget

@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ...errors import ConfigError
+from ...errors import ConfigError, SaveError
 from ..loop import Loop
 from .base import Callback
 
@@ -18,6 +18,7 @@ class TensorBoard(Callback):
 
     Raises:
         ConfigError: TensorBoard is not installed, or there is neither `log_dir` nor `run_dir`.
+        SaveError: The folder cannot be written to.
     """
 
     def __init__(self, log_dir: str | PathLike[str] | None = None) -> None:
@@ -37,17 +38,32 @@ class TensorBoard(Callback):
             raise ConfigError("TensorBoard has no folder to write to; give log_dir, or a run_dir")
         folder = Path(self.log_dir) if self.log_dir else Path(str(loop.run_dir)) / "tensorboard"
         # What was written after the checkpoint that a resumed run starts from is dropped.
-        self._writer = SummaryWriter(str(folder), purge_step=loop.step + 1)
+        try:
+            self._writer = SummaryWriter(str(folder), purge_step=loop.step + 1)
+        except OSError as error:
+            raise _unwritten(folder, error) from error
 
     def on_epoch(self, loop: Loop) -> None:
         if self._writer is None:
             return
         entry = loop.history[-1]
-        for name, value in entry.items():
-            if name not in ("epoch", "step") and value is not None:
-                self._writer.add_scalar(name, value, entry["step"])
-        self._writer.flush()
+        writer, self._writer = self._writer, None  # one that has failed would fail to be closed
+        try:
+            for name, value in entry.items():
+                if name not in ("epoch", "step") and value is not None:
+                    writer.add_scalar(name, value, entry["step"])
+            writer.flush()
+        except OSError as error:
+            raise _unwritten(Path(writer.log_dir), error) from error
+        self._writer = writer
 
     def on_end(self, loop: Loop) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+def _unwritten(folder: Path, error: OSError) -> SaveError:
+    return SaveError(
+        f"TensorBoard's {folder} cannot be written ({error.strerror or error}); make room, or "
+        "leave the callback out"
+    )

@@ -1,0 +1,61 @@
+"""Files are written whole or not at all."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import SaveError
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that at any moment the path holds the old one or the new one, whole.
+
+    Raises:
+        OSError: It cannot be written; the old one is as it was.
+    """
+    # A short name: that of the file may be as long as names can be.
+    unfinished = path.with_name(f"{path.name[:40]}.unfinished")
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
+
+
+def save(path: Path, content: bytes | str) -> None:
+    """`write_whole`, in a folder that is made where it is missing, with an error that helps.
+
+    Raises:
+        SaveError: The file cannot be written; the old one is as it was.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise SaveError(
+            f"{path} cannot be written ({error.strerror or error}); make room, or choose another "
+            "place"
+        ) from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a text file; where that fails, the file ends as it did.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with open(path, "ab", buffering=0) as file:
+        size = file.tell()
+        content = (line + "\n").encode()
+        try:
+            while content:
+                content = content[file.write(content) :]
+        except OSError:
+            with suppress(OSError):
+                file.truncate(size)
+            raise

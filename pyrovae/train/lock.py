@@ -1,0 +1,93 @@
+"""A run folder is written by one run at a time."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import ConfigError
+
+try:
+    import fcntl
+except ImportError:  # Windows has none, and folders are not locked there
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = "run.lock"
+
+_held: set[int] = set()
+
+
+class RunLock:
+    """Keeps every other run out of a folder, of this process or another.
+
+    The lock is the operating system's on a file `run.lock`, which stays behind and means nothing:
+    it is free as soon as the process that took it is gone, killed or not. On file systems without
+    such locks, and on Windows, nothing is locked.
+
+    Args:
+        folder: Of the run; None locks nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._file: int | None = None
+
+    def take(self) -> None:
+        """Make the folder and lock it.
+
+        Raises:
+            ConfigError: Another run writes into it, or it cannot be written to.
+        """
+        if self._folder is None:
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+            reason = getattr(error, "strerror", None) or error
+            raise ConfigError(
+                f"run_dir={self._folder} cannot be written to ({reason}); choose another folder"
+            ) from error
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(file)
+                raise ConfigError(
+                    f"run_dir={self._folder} is being written by another run; wait until it has "
+                    "ended, or choose another folder"
+                ) from None
+            except OSError:  # a file system without locks
+                pass
+        self._file = file
+        _held.add(file)
+
+    def release(self) -> None:
+        """Let others in."""
+        if self._file is not None:
+            _held.discard(self._file)
+            os.close(self._file)
+            self._file = None
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that a run is writing into; makes nothing.
+
+    Raises:
+        ConfigError: One is.
+    """
+    if (folder / LOCK).is_file():
+        lock = RunLock(folder)
+        lock.take()
+        lock.release()
+
+
+def _let_go() -> None:
+    """A forked process, such as a worker of a DataLoader, may live longer than the run."""
+    for file in _held:
+        with suppress(OSError):
+            os.close(file)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)

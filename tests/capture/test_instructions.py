@@ -1,0 +1,29 @@
+"""Compiled code rounds alike in every process of one machine."""
+
+import torch
+
+from pyrovae.capture import inductor
+
+
+def test_the_instructions_are_those_of_the_processor(monkeypatch):
+    """A library that torch cannot load, as a killed process leaves one, changes no rounding."""
+    from torch._inductor import cpu_vec_isa
+
+    chosen = []
+
+    def forget():
+        cpu_vec_isa.valid_vec_isa_list.cache_clear()
+        cpu_vec_isa.VecISA._VecISA__bool__impl.cache_clear()
+
+    def seen(graph, tensors):
+        chosen.append(cpu_vec_isa.pick_vec_isa().bit_width())
+        return graph
+
+    monkeypatch.setattr(torch._inductor, "compile", seen)
+    graph = torch.fx.symbolic_trace(torch.nn.Identity())
+    for loads in (True, False):
+        forget()
+        monkeypatch.setattr(cpu_vec_isa.VecISA, "check_build", lambda self, code, ok=loads: ok)
+        inductor.compiled(graph, [torch.zeros(2)])
+    forget()  # what was found here holds in no other test
+    assert chosen[0] == chosen[1] > 0
