@@ -2,16 +2,18 @@
 
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, cast
 
 import pyro
 from pyro.distributions import constraints
+from pyro.params.param_store import ParamStoreDict
 from torch import Tensor, nn
 
 _PARAM, _MODULE = (cast(Any, function).__code__ for function in (pyro.param, pyro.module))
+_SETDEFAULT = ParamStoreDict.setdefault.__code__
 _FOR_NETWORKS = {"pyro.primitives", "pyro.nn.module", f"{__package__}.parameters"}
 
 # Tensors that a pair has stated, by id: a reference, and whether a network owns them.
@@ -34,7 +36,7 @@ class StoreView:
         self._shown = {name: leaf for name, leaf in self._params.items() if not _is_left(leaf)}
         self._read: set[str] = set()
         self._own: dict[str, nn.Parameter] = {}
-        store._params = dict(self._shown)
+        store._params = _Params(self._shown, self)
         store._param_to_name = {leaf: name for name, leaf in self._shown.items()}
         store._constraints = {name: self._limits[name] for name in self._shown}
 
@@ -116,6 +118,23 @@ class StoreView:
             _note(self._params[name], of_network=True)  # who took it over has its own of it
             _drop(name)
         _put(name, leaf, constraint)
+
+
+class _Params(dict[str, Tensor]):
+    """What the store shows, which recalls a value that `pyro.param` asks for.
+
+    Under `poutine.block` (Pyro's losses use it to find how deep plates are nested) no handler sees
+    that statement, and the store would start it anew.
+    """
+
+    def __init__(self, shown: Mapping[str, Tensor], view: StoreView) -> None:
+        super().__init__(shown)
+        self._view = view
+
+    def __contains__(self, name: object) -> bool:
+        if not super().__contains__(name) and sys._getframe(1).f_code is _SETDEFAULT:
+            self._view.read(cast(str, name), of_networks=False)
+        return super().__contains__(name)
 
 
 @contextmanager

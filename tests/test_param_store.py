@@ -3,12 +3,14 @@
 import copy
 import io
 import pickle
+import warnings
 
 import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from pyro.infer import Trace_ELBO
+from pyro import poutine
+from pyro.infer import RenyiELBO, Trace_ELBO, TraceEnum_ELBO
 from pyro.infer.autoguide import (
     AutoDiagonalNormal,
     AutoLowRankMultivariateNormal,
@@ -396,3 +398,51 @@ class TestPickles:
 
 def _modules(owner):
     return owner if isinstance(owner, tuple) else (owner,)
+
+
+class TestBlocked:
+    """A statement that `poutine.block` hides is that of the same parameter."""
+
+    def _pair(self):
+        def model(x):
+            w = pyro.param("w", torch.tensor(1.0))
+            with pyro.plate("data", len(x)):
+                pyro.sample("x", dist.Normal(w, 1.0), obs=x)
+
+        def guide(x):
+            pass
+
+        return model, guide
+
+    @pytest.mark.parametrize(
+        "loss",
+        [
+            lambda: TraceEnum_ELBO(),  # which looks for the nesting of plates under a block
+            lambda: Trace_ELBO(num_particles=2, vectorize_particles=True),
+            lambda: RenyiELBO(alpha=0.0, num_particles=2, vectorize_particles=True),
+        ],
+    )
+    def test_training_moves_the_one_parameter(self, loss):
+        model, guide = self._pair()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for _ in range(2):  # the second run begins where the first one ended
+                before = pyro.param("w").item() if "w" in pyro.get_param_store() else 1.0
+                fit(model, guide, Y, objective=loss(), epochs=2, lr=0.1, progress=False)
+                assert pyro.param("w").item() != before
+        assert abs(before - 1.0) > 0.05
+
+    def test_a_program_that_blocks_itself(self):
+        model, guide = self._pair()
+        fit(model, guide, Y, objective=ELBO(), epochs=2, lr=0.1, progress=False)
+        value = pyro.param("w").item()
+        seen = []
+
+        def blocked(x):
+            with poutine.block(hide=["w"]):
+                seen.append(pyro.param("w", torch.tensor(1.0)).item())
+            model(x)
+
+        log_evidence(blocked, guide, Y, num_particles=2)
+        assert set(seen) == {value}
+        assert pyro.param("w").item() == value

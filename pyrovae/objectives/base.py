@@ -22,12 +22,22 @@ from .options import as_written, is_whole
 
 
 class ParticleELBO(PyroELBO, ABC):
-    """Base of the estimators: a function of `Particles`, usable wherever a Pyro ELBO is.
+    r"""Base of the estimators: a function of `Particles`, usable wherever a Pyro ELBO is.
 
     A subclass implements `bound`, in nats per datum; where the gradient that it wants is not the
     gradient of that bound, it also implements `surrogate`. Losses are minus the bound (plus an
     upper bound: every loss is minimised), times the scale of the pair, summed over the batch, as
     in Pyro; all are tensors.
+
+    Global latents u, outside of a plate over data that `batch_plate` names, are drawn once. Each
+    datum has a bound of its own given that draw, and the loss is minus
+
+    .. math:: E_u [\log p(u) - \log q(u) + \sum_i \mathrm{bound}_i(x_i | u)]
+
+    which again is a lower bound on log p(x) where bound_i is one on log p(x_i | u).
+
+    A pair that cannot take the particle axis (one more pass sees whether it can, once) is traced
+    particle by particle, after one `ParticleAxisWarning`.
 
     An estimator may have networks of its own, its attributes that are modules: `networks`. The
     step that trains the pair trains them too, by the gradient that `surrogate` gives them; what
@@ -36,15 +46,10 @@ class ParticleELBO(PyroELBO, ABC):
     Args:
         num_particles: Particles per datum, K >= 1.
         vectorize_particles: Draw them in one pass along an axis left of all plates; False traces
-            the pair K times, as True does with a pair that cannot take that axis (after one
-            `ParticleAxisWarning`).
-        batch_plate: The plate over data: "auto" finds the one that encloses every site; None asks
-            for one joint bound over all data. Its name allows global latents outside of it, u:
-            they are drawn once, and each datum has a bound of its own given that draw,
-            E_u [log p(u) - log q(u) + sum_i bound_i(x_i given u)], again a lower bound on
-            log p(x) where bound_i is one.
-        max_plate_nesting: Batch dims that plates occupy; found by one pass when not given. One
-            more sees whether the pair can take the particle axis, once.
+            the pair K times, as True does with a pair that cannot take that axis.
+        batch_plate: The plate over data: "auto" finds the one that encloses every site; its name
+            allows global latents outside of it; None asks for one joint bound over all data.
+        max_plate_nesting: Batch dims that plates occupy; found by one pass when not given.
 
     Raises:
         ShapeError: The estimator cannot have so many particles, now or when they are set later.
