@@ -44,9 +44,25 @@ def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
         ):
             for kind in (DeprecationWarning, FutureWarning):  # what torch says to itself
                 warnings.simplefilter("ignore", kind)
-            return cast(Any, torch)._inductor.compile(graph, list(tensors))
+            return _despite_its_cache(graph, list(tensors))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         raise CaptureError(
             f"torch's inductor says `{reason}`; is a C++ compiler there?"
         ) from error
+
+
+def _despite_its_cache(graph: GraphModule, tensors: list[Tensor]) -> Code:
+    """Compile once more, from nothing, where that fails with what torch's cache holds.
+
+    A process that was killed while it compiled may have left half a file there. Without this a
+    run that is resumed after it would be eager where it was compiled, and round in another way.
+    """
+    from torch._inductor.utils import fresh_cache
+
+    compile = cast(Any, torch)._inductor.compile
+    try:
+        return cast(Code, compile(graph, tensors))
+    except RuntimeError:
+        with fresh_cache():
+            return cast(Code, compile(graph, tensors))
