@@ -105,9 +105,9 @@ def allocated(step):
 
 
 @pytest.mark.parametrize("make", [IWAE, DReG])
-@pytest.mark.parametrize(("rows", "num_particles", "share"), [(20, 100, 0.3), (2, 60, 0.3)])
+@pytest.mark.parametrize(("rows", "num_particles", "share"), [(20, 100, 0.3), (20, 50, 0.1)])
 def test_the_budget_holds_by_the_allocator(make, rows, num_particles, share):
-    """Also where a step's peak does not rise with few particles, or not in a straight line."""
+    """The peak does not rise in a straight line from few particles to many."""
     pyro.set_rng_seed(0)
     encoder, decoder = MLP(300, 8, hidden=(200, 200)), MLP(4, (1, 300), hidden=(200, 200))
     vae, x = VAE((300,), 4, encoder=encoder, decoder=decoder), torch.full((rows, 300), 1.0)
