@@ -118,7 +118,8 @@ class Particles:
     def are_one_by_one(self) -> bool:
         """Whether each of several particles was drawn in a pass of its own."""
         site = next(iter({**self.model_sites, **self.guide_sites}.values()))
-        return self.num_particles > 1 and site.layout.particle_dim is None
+        parts = site.parts if isinstance(site, JoinedSite) else (site,)
+        return any(len(part.distributions) > 1 for part in parts)
 
     @property
     def has_global_sites(self) -> bool:

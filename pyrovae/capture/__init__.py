@@ -1,5 +1,6 @@
 """Computations on tensors, traced once with all the Python around them, compiled and checked."""
 
+from .blame import explained
 from .call import CapturedCall, kind_of, settings_of
 from .captured import Captured, deviation, rounding
 from .graph import is_tracing, kept_randomness
@@ -9,6 +10,7 @@ __all__ = [
     "Captured",
     "CapturedCall",
     "deviation",
+    "explained",
     "is_tracing",
     "keeping_buffers",
     "kept_randomness",

@@ -9,7 +9,7 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
-from ..capture import deviation, kept_randomness, rounding
+from ..capture import deviation, explained, kept_randomness, rounding
 from ..errors import CaptureError
 from ..objectives import ParticleELBO
 from ..tracing import Program, captured_parameters, undisturbed
@@ -64,7 +64,10 @@ class Agreement:
                 value = self._reference(model, guide, *args, **kwargs)
                 theirs = [_or_zero(leaf.grad, leaf) for leaf in wanted]
             with pyro.validation_enabled(False), captured_parameters():
-                loss = self._loss(model, guide, *args, **kwargs)
+                try:
+                    loss = self._loss(model, guide, *args, **kwargs)
+                except (RuntimeError, ValueError, TypeError, LookupError) as error:
+                    raise CaptureError(explained(error)) from error
             found = torch.autograd.grad(loss, wanted, allow_unused=True)
         name = getattr(self._objective, "__name__", type(self._objective).__name__)
         if isinstance(value, tuple):

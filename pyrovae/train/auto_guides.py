@@ -46,7 +46,7 @@ def check_auto_guides(
                 "give the model, and the guide's create_plates, a plate that subsamples: "
                 f"pyro.plate(name, {source.num_data}, subsample=indices)",
                 PlateWarning,
-                stacklevel=4,  # `fit` is wrapped once
+                stacklevel=5,  # `fit` is wrapped twice
             )
 
 

@@ -37,7 +37,7 @@ def test_a_stated_mean_takes_two_particles():
 
     means = posterior_means(oracle.model, guide, x)
     torch.testing.assert_close(means, oracle.encoder.affine(x).sigmoid().detach())
-    assert len(drawn) == 2, "one pass finds the plates, one draws"
+    assert len(drawn) == 3, "one pass finds the plates, one tries the particle axis, one draws"
 
 
 def test_a_unit_whose_decoder_is_dead_is_inactive_at_the_exact_posterior():

@@ -107,7 +107,8 @@ def test_parts_of_a_list_are_looked_at():
 
     def amortised(x):
         pyro.module("network", network)
-        pyro.sample("z", dist.Normal(network(x), 1.0).to_event(2))
+        with pyro.plate("rows", len(x)):  # the list itself makes the plate "data"
+            pyro.sample("z", dist.Normal(network(x), 1.0).to_event(1))
 
     train(local, made(lambda _: amortised))
 
