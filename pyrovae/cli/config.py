@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pyro
@@ -116,7 +117,11 @@ def parse(
         )
         add_arguments(parser, maker, section)
     parser.add_argument("--config", action="config", help="YAML file that holds any of these.")
-    return parser.parse_args(["--config", yaml.safe_dump(config), *rest])
+    # By a file of our own: jsonargparse would first look for one whose name is the text.
+    with NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as written:
+        written.write(yaml.safe_dump(config))
+        written.flush()
+        return parser.parse_args(["--config", written.name, *rest])
 
 
 def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:

@@ -25,6 +25,7 @@ MADE = (
     "report.json", "curves.png", "reconstructions.png", "samples.png", "latents.png",
     "traversals.png",
 )  # fmt: skip
+_BEGUN = {LOCK, "history.jsonl"}  # what a run leaves that found no room for its configuration
 _MAY_CHANGE = {
     "epochs", "patience", "device", "memory", "data_root", "test_particles", "tensorboard", "lr",
     "schedule", "clip_norm",
@@ -84,7 +85,12 @@ def restore(
     batch = first_batch(setup.data.train)
     place(setup.pair.model, setup.pair.guide, batch, pick_device(device))
     moved = [tensor.to(pick_device(device)) for tensor in batch]
-    load_checkpoint(path, setup.pair.model, setup.pair.guide, *moved)
+    meta = load_checkpoint(path, setup.pair.model, setup.pair.guide, *moved)
+    if meta.get("kind") != path.stem:
+        raise CheckpointError(
+            f"{path} was written as {str(meta.get('kind'))[:20]}.safetensors; put the run's own "
+            f"{path.name} there, or name the other with --checkpoint"
+        )
     return setup
 
 
@@ -166,7 +172,7 @@ def check_folder(run: Path, settings: dict[str, Any], *, resume: bool, overwrite
     check_free(run)
     path = run / CONFIG
     if not path.is_file():
-        if run.is_dir() and any(file.name != LOCK for file in run.iterdir()):
+        if run.is_dir() and any(file.name not in _BEGUN for file in run.iterdir()):
             raise ConfigError(
                 f"{run} holds files and no run; name a new or an empty folder with --run"
             )

@@ -16,7 +16,9 @@ def write_whole(path: Path, content: bytes) -> None:
     # A short name: that of the file may be as long as names can be.
     unfinished = path.with_name(f"{path.name[:40]}.unfinished")
     try:
-        with open(unfinished, "wb") as file:
+        # Made anew: what lies there may be a link to another file, or a pipe.
+        unfinished.unlink(missing_ok=True)
+        with open(unfinished, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -136,10 +136,15 @@ def _check_options(
                 "another run_dir"
             )
         _check_like(f"{kind} {key}", options[key], now)
+        if isinstance(value, bool | str) and options[key] != begun[key]:
+            raise CheckpointError(
+                f"the checkpoint says that {key} of its {kind} was {short(begun[key])} and became "
+                f"{short(options[key])}, which no step does; use another checkpoint of the run"
+            )
     for key in _RATES & options.keys():
-        real(options, key)
+        real(options, key, 0.0)
     if "lr" in begun:
-        real(begun, "lr")
+        real(begun, "lr", 0.0)
 
 
 def _with_rate(

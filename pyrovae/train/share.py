@@ -7,9 +7,9 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
-from ..errors import PyrovaeError
+from ..errors import PlateError, PyrovaeError
 from ..objectives import ParticleELBO
-from ..particles import draw
+from ..particles import Particles, draw
 from ..tracing import Program, own_parameters, undisturbed
 
 
@@ -25,6 +25,7 @@ class Share:
     guide: Program
     batch_plate: str | None = "auto"
     has_global_sites: bool = False  # as far as has been seen
+    _why_joint: PlateError | None = None
     _known: dict[int, tuple[float | Tensor, int] | PyrovaeError] = field(default_factory=dict)
 
     def __call__(self, batch: Sequence[Tensor]) -> tuple[float | Tensor, int]:
@@ -37,11 +38,13 @@ class Share:
         """Scale of the loss.
 
         Raises:
-            PyrovaeError: The pair cannot be drawn.
+            PyrovaeError: The pair cannot be drawn, or no plate over data encloses all sites.
         """
         found = self._of(batch)
         if isinstance(found, PyrovaeError):
             raise found
+        if self._why_joint is not None:
+            raise self._why_joint
         return found[0]
 
     def _of(self, batch: Sequence[Tensor]) -> tuple[float | Tensor, int] | PyrovaeError:
@@ -55,14 +58,24 @@ class Share:
 
     def _find(self, batch: Sequence[Tensor]) -> tuple[float | Tensor, int]:
         with undisturbed(), torch.no_grad(), own_parameters():
-            p = draw(
-                self.model, self.guide, *batch, batch_plate=self.batch_plate, scales="ignored"
-            )
+            p, is_joint = self._draw(batch)
         self.has_global_sites |= p.has_global_sites
         scale = p.data_scale
         if isinstance(scale, Tensor) and scale.numel() > 1:
             scale = 1.0
-        return scale, len(batch[0]) if self.batch_plate is None else p.batch_size
+        return scale, len(batch[0]) if is_joint else p.batch_size
+
+    def _draw(self, batch: Sequence[Tensor]) -> tuple[Particles, bool]:
+        """Particles, and whether they are of all data jointly."""
+        if self.batch_plate is not None:
+            try:
+                plate = self.batch_plate
+                p = draw(self.model, self.guide, *batch, batch_plate=plate, scales="ignored")
+                return p, False
+            except PlateError as error:  # Pyro's own losses ask for no plate around every site
+                self._why_joint = error
+        p = draw(self.model, self.guide, *batch, batch_plate=None, scales="ignored")
+        return p, True
 
 
 def batch_plate_of(objective: PyroELBO) -> str | None:

@@ -202,7 +202,7 @@ class SVI(pyro.infer.SVI):
         else:
             with (
                 self._in_precision(args, kwargs),
-                _networks_run() as without_grad,
+                _networks_run(self.model, self.guide) as without_grad,
                 keeping_buffers() as networks,
                 captured_parameters() as leaves,
             ):
@@ -257,8 +257,11 @@ def _to_numbers(loss: Any) -> Any:  # noqa: ANN401
 
 
 @contextmanager
-def _networks_run() -> Iterator[dict[Tensor, str]]:
-    """Parameters without a gradient, of all networks that run in this context, with a name."""
+def _networks_run(*programs: Program) -> Iterator[dict[Tensor, str]]:
+    """Parameters without a gradient, of all networks that run in this context, with a name.
+
+    Those of an object whose methods the programs are count too, its `PyroParam`s among them.
+    """
     found: dict[Tensor, str] = {}
 
     def remember(module: nn.Module) -> None:
@@ -266,6 +269,10 @@ def _networks_run() -> Iterator[dict[Tensor, str]]:
             if parameter.requires_grad and parameter.grad is None:
                 found[parameter] = f"{name} of a {type(module).__name__}"
 
+    for program in programs:
+        if isinstance(owner := getattr(program, "__self__", None), nn.Module):
+            for module in owner.modules():
+                remember(module)
     with watched_networks(remember):
         yield found
 

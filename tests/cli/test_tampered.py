@@ -358,3 +358,37 @@ def test_processes_that_are_started_import_nothing_from_the_working_folder(tmp_p
     )
     assert done.returncode == 2 and "epochs" in done.stderr, done.stderr
     assert not marker.exists()
+
+
+def test_a_file_called_like_the_configuration_is_not_read(trap, capsys):
+    """jsonargparse takes the value of `--config` for a path first."""
+    config = yaml.safe_load(Path("run/config.yaml").read_text())
+    words = {name: config[name] for name in ("data", "model", "objective")}
+    text = yaml.safe_dump(words)
+    Path("run/config.yaml").write_text(text)
+    short = yaml.safe_dump({"data": {"name": "digits"}, "model": {"name": "VAE"},
+                            "objective": {"name": "ELBO"}})  # fmt: skip
+    evil = yaml.safe_dump({**words, "objective": {"name": "./planted.py:Objective"}})
+    for name in (text, short):
+        if len(name.encode()) < 255 and "/" not in name:
+            Path(name).write_text(evil)
+    Path("short.yaml").write_text(short)
+    main(["fit", "--config", "short.yaml", "--model.latent_dim", "2", "--epochs", "1",
+          "--test-particles", "0", "--run", "another"])  # fmt: skip
+    main(["evaluate", "run", "--num-particles", "2", "--limit", "2"])
+
+
+@pytest.mark.parametrize("how", ["hard link", "pipe"])
+def test_what_lies_in_the_way_of_a_file_is_not_written_into(trap, how):
+    thesis = Path("thesis.txt")
+    thesis.write_text("years of work")
+    place = Path("run/report-test-2.json.unfinished")
+    os.link(thesis, place) if how == "hard link" else os.mkfifo(place)
+    assert main(["evaluate", "run", "--num-particles", "2", "--limit", "2"]) == 0
+    assert thesis.read_text() == "years of work"
+    assert Path("run/report-test-2.json").is_file()
+
+
+def test_the_last_checkpoint_is_not_measured_as_the_best(trap, capsys):
+    shutil.copy("run/last.safetensors", "run/best.safetensors")
+    refused(capsys, "evaluate", "run", "--num-particles", "2")

@@ -134,3 +134,15 @@ def test_data_count_by_their_own_scale():
 
     share = Share(lambda x: program(x, True), lambda x: program(x, False))
     assert share((X,)) == (6.0, 10)
+
+
+def test_pyros_own_losses_count_the_data_of_a_pair_without_one_plate():
+    """Their loss is that of all data: so many nats for each, by the scale of what is observed."""
+
+    def model(x):
+        u = pyro.sample("u", dist.Normal(0.0, 1.0))
+        with half_of_many(x):
+            pyro.sample("x", dist.Normal(u, 1.0).expand([2]).to_event(1), obs=x)
+
+    share = Share(model, lambda x: pyro.sample("u", dist.Normal(0.0, 1.0)))
+    assert share((X,)) == (6.0, 10)

@@ -5,6 +5,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro.infer import JitTrace_ELBO, RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
+from pyro.nn import PyroModule, PyroParam
 from torch import nn
 
 from pyrovae.errors import ConfigError, ParameterError
@@ -240,3 +241,28 @@ class TestPyroSteps:
                 svi.step(x, name)
             found.append((pyro.param("a").item(), pyro.param("b").item()))
         assert found[0] == found[1]
+
+
+def test_a_parameter_of_the_object_whose_methods_the_programs_are():
+    """A `PyroParam` is declared where its module is called, and its methods are not."""
+
+    class Net(PyroModule):
+        def __init__(self):
+            super().__init__()
+            self.decoder = PyroModule[nn.Linear](2, 3)
+            self.shift = PyroParam(torch.zeros(3))
+
+        def model(self, x):
+            with pyro.plate("data", len(x)):
+                z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
+                loc = self.decoder(z) + self.shift
+                pyro.sample("x", dist.Normal(loc, 1.0).to_event(1), obs=x)
+
+        def guide(self, x):
+            with pyro.plate("data", len(x)):
+                pyro.sample("z", dist.Normal(x[:, :2], 1.0).to_event(1))
+
+    net = Net()
+    svi = SVI(net.model, net.guide, pyro.optim.Adam({"lr": 0.1}), Trace_ELBO())
+    with pytest.raises(ParameterError, match="shift_unconstrained of a Net"):
+        svi.step(torch.randn(5, 3))
