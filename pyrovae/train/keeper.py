@@ -103,7 +103,8 @@ class Keeper:
             if meta["best"] and best is not None and best != run:
                 raise CheckpointError("best.safetensors beside it is of another run")
             copies = matched(path, tensors, self._leaves(), self.placed.buffers)
-            check_optimizer(self.loop.optimizer, optimizer, table(meta, "optimizer"))
+            numbers = table(meta, "optimizer")
+            check_optimizer(self.loop.optimizer, optimizer, numbers, steps=meta["step"])
             check_streams(rng, table(meta, "rng"))
         self._check_values(path, section(tensors, "parameters"))
         self._check_epochs(path, meta)

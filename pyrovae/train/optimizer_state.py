@@ -81,9 +81,13 @@ def restore_optimizer(
 
 
 def check_optimizer(
-    optimizer: JointOptimizer, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]
+    optimizer: JointOptimizer,
+    tensors: Mapping[str, Tensor],
+    numbers: Mapping[str, Any],
+    *,
+    steps: int = 0,
 ) -> None:
-    """Whether `restore_optimizer` can take this; nothing changes.
+    """Whether `restore_optimizer` can take this, after so many steps; nothing changes.
 
     Raises:
         CheckpointError: The optimiser is of another kind, has other options than the learning
@@ -103,6 +107,11 @@ def check_optimizer(
     for group, saved, given in zip(current, groups, optimizer.given, strict=True):
         _check_options(kind, group, saved, given, is_used=bool(target.state))
     found, expected = _by_leaf(optimizer, tensors, numbers), _after_a_step(target)
+    if steps and any(expected) and not any(found):
+        raise CheckpointError(
+            f"the checkpoint holds nothing of what the {kind} keeps, after {steps} steps of it; "
+            "use another checkpoint of the run"
+        )
     for name, held, needed in zip(names, found, expected, strict=True):
         if held:  # one that no gradient has reached has none
             _check_state(name, held, needed)

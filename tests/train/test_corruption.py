@@ -182,6 +182,11 @@ def tensor(name, make):
     return change
 
 
+def without_moments(tensors, meta):
+    for name in [name for name in tensors if name.startswith("optimizer/")]:
+        del tensors[name]
+
+
 MOMENT = "optimizer/encoder$$$0.weight/exp_avg"
 STEP = "optimizer/encoder$$$0.weight/step"
 PLAIN = ["epoch", "batch", "step", "sums", "history", "best", "run", "optimizer", "rng", "kind",
@@ -207,6 +212,10 @@ FORGERIES = {
     **{f"{key}={value!r}": at(*GROUP, "options", key, value=value)
        for key in ("betas", "eps", "weight_decay", "amsgrad")
        for value in ("1", None, float("nan"), [1e-3])},
+    **{f"{key} switched on": at(*GROUP, "options", key, value=True)
+       for key in ("amsgrad", "maximize", "decoupled_weight_decay")},
+    "a negative rate": at(*GROUP, "options", "lr", value=-1.0),
+    "no moments at all": without_moments,
     "an option more": at(*GROUP, "options", "odd", value=1),
     "an option less": at(*GROUP, "options", "eps", value=...),
     "betas of three": at(*GROUP, "options", "betas", value=[0.9, 0.999, 0.9]),
