@@ -416,13 +416,14 @@ class ParticleELBO(PyroELBO, ABC):
 
     def _remember(self, p: Particles) -> None:
         """Keep how particles were drawn, and say once if it was one by one."""
-        if self._known is None or not p.are_one_by_one:
+        if self._known is None:
             return
-        if not self._known.refusal:  # a later batch met what the first did not: `draw` said so
+        if self._known.refusal:
+            if not self._known.is_noted:
+                self._known = replace(self._known, is_noted=True)
+                note(self._known.refusal)
+        elif p.are_one_by_one:  # a later batch met what the first did not: `draw` said so
             self._known = replace(self._known, refusal="a batch failed", is_noted=True)
-        elif not self._known.is_noted:
-            self._known = replace(self._known, is_noted=True)
-            note(self._known.refusal)
 
     def _evaluated(self, p: Particles) -> Tensor:
         """The bound of particles that no gradient is wanted of [B]."""

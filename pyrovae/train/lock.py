@@ -65,6 +65,9 @@ class RunLock:
         """Let others in."""
         if self._file is not None:
             _held.discard(self._file)
+            if fcntl is not None:  # a process that has just been forked may hold it open still
+                with suppress(OSError):
+                    fcntl.flock(self._file, fcntl.LOCK_UN)
             os.close(self._file)
             self._file = None
 
