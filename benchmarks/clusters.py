@@ -22,7 +22,8 @@ from pyrovae.evaluate import cluster_accuracy, posterior_means
 from pyrovae.models import VAE, MixtureVAE
 from pyrovae.nn import MLP
 from pyrovae.objectives import Beta
-from pyrovae.train import Anneal, schedules
+from pyrovae.train import Anneal
+from pyrovae.train.optim import schedules
 
 
 def clusters_of(method, codes, asked, y):

@@ -24,7 +24,7 @@ from pyrovae import disentanglement, elbo_parts, fit, objectives, posterior_mean
 from pyrovae.data import Dataset, shapes
 from pyrovae.models import VAE
 from pyrovae.nn import MLP
-from pyrovae.train import schedules
+from pyrovae.train.optim import schedules
 
 COLUMNS = {
     "mig": "MIG", "dci_disentanglement": "DCI D", "dci_completeness": "DCI C",

@@ -14,7 +14,7 @@ from timing import interleaved_ms, table, where
 from torch import nn
 
 from pyrovae import trainable
-from pyrovae.evaluate.cost import peak_bytes
+from pyrovae.evaluate.comparison.cost import peak_bytes
 from pyrovae.models import VAE
 from pyrovae.nn import MLP
 from pyrovae.objectives import (

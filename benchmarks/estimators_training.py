@@ -21,7 +21,7 @@ from pyrovae.data.base import pick_device
 from pyrovae.evaluate import compare_training
 from pyrovae.models import VAE
 from pyrovae.nn import MLP
-from pyrovae.train import schedules
+from pyrovae.train.optim import schedules
 
 
 def make_pair():

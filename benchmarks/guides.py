@@ -34,7 +34,8 @@ from pyrovae.models import (
 )
 from pyrovae.nn import MLP, flows
 from pyrovae.objectives import Beta
-from pyrovae.train import Anneal, schedules
+from pyrovae.train import Anneal
+from pyrovae.train.optim import schedules
 
 NET = partial(MLP, hidden=(200, 200))
 UPPER = partial(MLP, hidden=(100, 100))

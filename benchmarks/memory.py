@@ -15,7 +15,7 @@ from evidence import one_layer_net
 from timing import synchronise, where
 
 from pyrovae import log_evidence, trainable
-from pyrovae.evaluate.cost import peak_bytes
+from pyrovae.evaluate.comparison.cost import peak_bytes
 from pyrovae.objectives import IWAE, DReG
 
 

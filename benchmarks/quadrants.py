@@ -26,7 +26,7 @@ from pyrovae import data, fit, log_evidence
 from pyrovae.models import ConditionalVAE
 from pyrovae.nn import MLP, Bernoulli
 from pyrovae.objectives import ELBO
-from pyrovae.train import schedules
+from pyrovae.train.optim import schedules
 
 PUBLISHED = {1: (100.4, 71.8), 2: (61.9, 51.0), 3: (25.4, 24.2)}  # network, CVAE
 

@@ -26,7 +26,8 @@ from pyrovae.evaluate import probe
 from pyrovae.models import VAE, SemiSupervisedVAE
 from pyrovae.nn import MLP, PredictedNormal
 from pyrovae.objectives import ELBO, StratifiedELBO
-from pyrovae.train import Callback, Loop, schedules
+from pyrovae.train import Callback, Loop
+from pyrovae.train.optim import schedules
 
 PUBLISHED = {100: 0.932, 600: 0.944, 1000: 0.949, 3000: 0.958}
 

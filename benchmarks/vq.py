@@ -31,7 +31,8 @@ from pyrovae.nn.quantizers import (
     usage,
 )
 from pyrovae.objectives import ELBO
-from pyrovae.train import Anneal, schedules
+from pyrovae.train import Anneal
+from pyrovae.train.optim import schedules
 
 GRID = (7, 7)
 ROWS = {

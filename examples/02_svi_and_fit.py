@@ -13,7 +13,7 @@ import torch
 from pyro.infer import Trace_ELBO
 from torch import nn
 
-from pyrovae import SVI, data, fit, log_evidence  # the changed import: SVI
+from pyrovae import SVI, data, fit, log_evidence
 from pyrovae.models import VAE
 from pyrovae.nn import MLP, Binomial
 from pyrovae.objectives import IWAE

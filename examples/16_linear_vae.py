@@ -17,7 +17,7 @@ from sklearn import decomposition
 from pyrovae import active_units, data, fit
 from pyrovae.models import FactorAnalysis, ProbabilisticPCA, e_step, m_step
 from pyrovae.objectives import ELBO, Beta
-from pyrovae.train import schedules
+from pyrovae.train.optim import schedules
 
 LATENT, SCALE = 8, 0.5  # of the sweep: sigma, in units of four levels of ink
 

@@ -15,7 +15,7 @@ from pyrovae.data import ShapeGrid
 from pyrovae.models import VAE
 from pyrovae.nn import MLP
 from pyrovae.objectives import TCVAE, Beta
-from pyrovae.train import schedules
+from pyrovae.train.optim import schedules
 
 OBJECTIVES = {
     "VAE": lambda num_data: Beta(1.0),

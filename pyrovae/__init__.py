@@ -20,10 +20,10 @@ from .evaluate import (
     posterior_means,
     traverse,
 )
-from .kl import kl_routes
-from .parameters import buffers, declare, frozen, trainable
 from .particles import Particles, draw
-from .penalty import penalty
+from .particles.kl import kl_routes
+from .particles.parameters import buffers, declare, frozen, trainable
+from .particles.penalty import penalty
 from .train import SVI, fit
 
 __version__ = "0.1.0"

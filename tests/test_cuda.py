@@ -160,7 +160,7 @@ class TestCompiled:
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one CUDA device")
 def test_ranks_on_two_gpus_follow_one(tmp_path, monkeypatch):
     monkeypatch.setenv("SCENARIO_DEVICE", "cuda")
-    from .train import test_distributed as ranks
+    from tests.train.ranks import test_ranks as ranks
 
     names = ["uneven", "fewer_rows_than_ranks", "scaled_by_the_plate", "captured"]
     (tmp_path / "one").mkdir()

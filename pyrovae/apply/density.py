@@ -8,10 +8,11 @@ from ..data import Split
 from ..errors import ConfigError, DataError, ShapeError
 from ..models import VAE, Autoencoder, MixturePrior, Prior
 from ..models.priors import PriorFactory
-from ..modes import Mode, in_mode
 from ..objectives import ELBO
-from ..tracing import undisturbed
-from ..train import fit, schedules
+from ..particles.modes import Mode, in_mode
+from ..particles.tracing import isolated
+from ..train import fit
+from ..train.optim import schedules
 
 
 def fit_density(
@@ -123,7 +124,7 @@ def _codes(pair: Autoencoder | VAE, data: Split | Tensor, seed: int) -> Tensor:
     if isinstance(data, Split):
         data = data.binarized(seed).x if data.dynamic else data.x
     some = next(pair.parameters())
-    with undisturbed():
+    with isolated():
         pyro.set_rng_seed(seed)
         codes = torch.cat([pair.encode(x.to(some)).sample() for x in data.split(1000)])
     if not bool(codes.isfinite().all()):

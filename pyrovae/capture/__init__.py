@@ -1,8 +1,8 @@
 """Computations on tensors, traced once with all the Python around them, compiled and checked."""
 
-from .blame import explained
 from .call import CapturedCall, kind_of, settings_of
 from .captured import Captured, deviation, rounding
+from .diagnose import explained
 from .graph import is_tracing, kept_randomness
 from .networks import keeping_buffers
 

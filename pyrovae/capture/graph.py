@@ -14,8 +14,8 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from ..errors import CaptureError
-from .blame import explained
-from .survey import Survey
+from .diagnose import explained
+from .read_set import Survey
 from .tables import KnownTables, is_table
 
 _LARGEST = 6000  # operations

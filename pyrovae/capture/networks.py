@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn, no_grad
 
-from ..network_calls import watched_networks
+from .network_calls import watched_networks
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import DataError
 from ..evaluate import disentanglement, posterior_means, traverse
-from ..train.files import save
+from ..runtime.files import save
 from .run_folder import parse_opening
 from .sample import restored, run_parser, write
 

@@ -9,7 +9,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from ..data.base import pick_device
 from ..report import report
-from ..train.distributed import join
+from ..runtime.distributed import join
 from .config import make_parser
 from .figures import with_figures, with_probe
 from .fit import fit_parser

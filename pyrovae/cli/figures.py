@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..data import Split, few_labels
+from ..distributions.labelled_categorical import UNKNOWN
 from ..errors import ConfigError
 from ..evaluate import cluster_accuracy, probe
-from ..labelled_categorical import UNKNOWN
 from ..math import nats_to_bits_per_dim
 from ..models import (
     VQVAE,

@@ -17,8 +17,9 @@ from ..errors import ConfigError
 from ..models import SemiSupervisedVAE
 from ..objectives import ELBO, Beta
 from ..report import pictures, report, save_pictures
-from ..train import Anneal, Callback, TensorBoard, fit, schedules
-from ..train.distributed import Team, join
+from ..runtime.distributed import Team, join
+from ..train import Anneal, Callback, TensorBoard, fit
+from ..train.optim import schedules
 from .begin import begin
 from .config import Parser, build, make_parser, parse
 from .figures import with_figures

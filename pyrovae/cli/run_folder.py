@@ -13,10 +13,10 @@ from jsonargparse import Namespace
 from ..data import Split
 from ..data.base import pick_device
 from ..errors import CheckpointError, ConfigError
+from ..runtime.files import save
 from ..train import Callback, Loop, load_checkpoint
-from ..train.files import save
-from ..train.lock import LOCK, check_free
 from ..train.placement import place
+from ..train.run_lock import LOCK, check_free
 from .config import SECTIONS, Parser, Setup, build, parse
 from .safe_yaml import read_yaml
 

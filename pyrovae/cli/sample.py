@@ -17,12 +17,12 @@ from .. import plots
 from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
-from ..evaluate.base import as_data
+from ..evaluate.sweep import as_data
 from ..models import ConditionalVAE, MixtureVAE, SemiSupervisedVAE
-from ..modes import in_mode
 from ..particles import simulate
+from ..particles.modes import in_mode
 from ..report import save_figure, to_generate
-from ..train.files import save
+from ..runtime.files import save
 from .config import Parser, Setup, make_parser
 from .fit import fit_parser
 from .run_folder import first_batch, parse_opening, restore

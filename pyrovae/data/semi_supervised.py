@@ -6,8 +6,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ..distributions.labelled_categorical import UNKNOWN
 from ..errors import ConfigError, DataError
-from ..labelled_categorical import UNKNOWN
 from .base import Dataset, Split, mix_seed
 from .batches import Batches
 

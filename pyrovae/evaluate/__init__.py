@@ -1,11 +1,9 @@
 """Measurements of a trained pair: evidence, bounds and their gradients, the use of latents."""
 
 from .annealing import Annealed, Bracket, ais, bdmc
-from .clusters import cluster_accuracy
-from .compare import compare
-from .compare_training import TrainingComparison, compare_training
-from .comparison import Comparison
-from .decomposition import KLDecomposition, kl_decomposition
+from .comparison.compare import compare
+from .comparison.compare_training import TrainingComparison, compare_training
+from .comparison.comparison import Comparison
 from .disentanglement import (
     Disentanglement,
     beta_vae_metric,
@@ -17,14 +15,16 @@ from .disentanglement import (
 )
 from .evidence import Evidence, log_evidence
 from .gaps import InferenceGaps, inference_gaps
-from .gradient_statistics import GradientStatistics
-from .gradients import gradients
-from .latents import ActiveUnits, active_units, posterior_means
-from .obstacle import no_evidence
-from .parts import ELBOParts, elbo_parts
-from .probe import probe
-from .surgery import ELBOSurgery, elbo_surgery
-from .traversal import Traversal, traverse
+from .gradients.gradients import gradients
+from .gradients.statistics import GradientStatistics
+from .latents.active_units import ActiveUnits, active_units, posterior_means
+from .latents.clusters import cluster_accuracy
+from .latents.elbo_parts import ELBOParts, elbo_parts
+from .latents.elbo_surgery import ELBOSurgery, elbo_surgery
+from .latents.kl_decomposition import KLDecomposition, kl_decomposition
+from .latents.probe import probe
+from .latents.traversal import Traversal, traverse
+from .validity import why_no_evidence
 
 __all__ = [
     "ActiveUnits",
@@ -57,7 +57,7 @@ __all__ = [
     "kl_decomposition",
     "log_evidence",
     "mig",
-    "no_evidence",
+    "why_no_evidence",
     "posterior_means",
     "probe",
     "sap",

@@ -10,8 +10,8 @@ import pyro
 from ..capture import CapturedCall
 from ..errors import CaptureWarning, ConfigError
 from ..particles import Particles
-from ..tracing import undisturbed
-from .base import Block, Sweep
+from ..particles.tracing import isolated
+from .sweep import Block, Sweep
 
 Compile = bool | Literal["auto"]
 """Whether the draw with its measurement runs as a compiled graph; "auto" in a long sweep."""
@@ -69,7 +69,7 @@ class _Compiled(Generic[T]):
         if not self._blocks:
             found.append(self._measure(block.draw(sizes.pop(0))))
         else:
-            with undisturbed():
+            with isolated():
                 block.draw(1).log_w  # noqa: B018 (with Pyro's validation, for these data)
         self._blocks = [block]
         for size in sizes:

@@ -16,13 +16,13 @@ from ..math import (
     pareto_k_limit,
     pareto_smooth,
 )
-from ..modes import Mode
 from ..particles import Particles
-from ..tracing import Program
-from ..train.distributed import Team, join
-from .base import Data, Sweep, as_tensors, mean_error, monte_carlo_error, to_host
+from ..particles.modes import Mode
+from ..particles.tracing import Program
+from ..runtime.distributed import Team, join
 from .collect import Compile, collect
-from .obstacle import check_weights
+from .sweep import Data, Sweep, as_tensors, mean_error, monte_carlo_error, to_host
+from .validity import check_weights
 
 
 @dataclass(frozen=True, eq=False)

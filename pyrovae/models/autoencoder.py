@@ -21,7 +21,7 @@ from ..nn import (
     one_batch_axis,
     squared_jacobian,
 )
-from ..penalty import penalty
+from ..particles.penalty import penalty
 from .base import Family, check_data, decoded, evaluated, evaluated_outside_programs
 from .priors import FlatPrior, Prior, PriorFactory
 

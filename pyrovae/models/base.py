@@ -10,10 +10,10 @@ import pyro.distributions as dist
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..modes import evaluating
 from ..nn import Likelihood, Network, Shape, build, one_batch_axis
-from ..parameters import declare
-from ..tracing import is_in_program
+from ..particles.modes import evaluating
+from ..particles.parameters import declare
+from ..particles.tracing import is_in_program
 from .posteriors.base import Posterior, PosteriorFactory
 from .priors.base import Prior, PriorFactory
 

@@ -10,12 +10,12 @@ from ..errors import ConfigError, ShapeError
 from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
 from .base import Conditional, check_data, evaluated, evaluated_outside_programs, latent_parts
-from .beside import Beside
+from .label_conditional import LabelConditional
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
-class ConditionalVAE(Beside):
+class ConditionalVAE(LabelConditional):
     r"""Conditional VAE: z ~ p(z|y), x ~ p(x|y, z); guide z ~ q(z|x, y).
 
     `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] and what is known of

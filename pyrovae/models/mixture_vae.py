@@ -6,7 +6,7 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..collapsed_categorical import CollapsedCategorical
+from ..distributions.collapsed_categorical import CollapsedCategorical
 from ..errors import ConfigError, DataError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
 from .base import (

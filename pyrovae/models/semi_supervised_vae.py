@@ -7,19 +7,19 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from ..distributions.labelled_categorical import UNKNOWN, LabelledCategorical
 from ..errors import ConfigError, DataError, ShapeError
-from ..labelled_categorical import UNKNOWN, LabelledCategorical
 from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape, build
 from ..nn.base import one_batch_axis
 from ..nn.condition import Condition
-from ..penalty import penalty
+from ..particles.penalty import penalty
 from .base import check_data, evaluated, evaluated_outside_programs, latent_parts
-from .beside import Beside
+from .label_conditional import LabelConditional
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
-class SemiSupervisedVAE(Beside):
+class SemiSupervisedVAE(LabelConditional):
     r"""M2: y ~ Categorical(1/C), z ~ p(z), x ~ p(x|y, z); guide y ~ q(y|x), z ~ q(z|x, y).
 
     `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with labels y [B]: a

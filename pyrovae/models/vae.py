@@ -18,13 +18,7 @@ from .base import (
     latent_parts,
     params_of,
 )
-from .posteriors import (
-    DiagonalNormal,
-    Posterior,
-    PosteriorFactory,
-    Refinement,
-    RefinementFactory,
-)
+from .posteriors import DiagonalNormal, Posterior, PosteriorFactory, Refinement, RefinementFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 

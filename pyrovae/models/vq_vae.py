@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
 from ..nn.quantizers import MovingAverageCodebook, Quantizer, perplexity, usage
-from ..penalty import penalty
+from ..particles.penalty import penalty
 from .base import Family, check_data, decoded, evaluated, evaluated_outside_programs
 from .code_priors import CodePrior, CodePriorFactory, UniformCodes
 

@@ -11,13 +11,13 @@ from pyro.infer import ELBO as PyroELBO
 from pyro.infer.enum import get_importance_trace
 from torch import Tensor, nn
 
-from ..assembly import ScaleUse
 from ..errors import CheckpointError, ConfigError, PlateError, ShapeError
-from ..grad_mode import gradients_on
-from ..parameters import declare, declared
-from ..particle_axis import note
 from ..particles import Particles, draw, plan
-from ..tracing import Program, own_parameters
+from ..particles.parameters import declare, declared
+from ..particles.particle_axis import note
+from ..particles.particles import ScaleUse
+from ..particles.tracing import Program, own_parameters
+from ..runtime.grad_mode import gradients_on
 from .options import as_written, is_whole
 
 

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 
 from ..errors import PlateError, ScaleError, SiteError
-from ..kl import site_kl
 from ..particles import Particles
+from ..particles.kl import site_kl
 from .base import ParticleELBO
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..collapsed_categorical import refuse_collapsed
+from ..distributions.collapsed_categorical import refuse_collapsed
 from ..errors import ConfigError, SiteError
-from ..kl import site_kl
 from ..particles import Particles
+from ..particles.kl import site_kl
 from .linear import LinearELBO, Summand, of_kl, of_site
 from .options import Weight
 

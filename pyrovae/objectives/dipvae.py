@@ -5,9 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..aggregate import moments
 from ..errors import ConfigError
 from ..particles import Particles
+from ..particles.aggregate import moments
 from .batch import BatchELBO
 from .options import Weight, check_weights
 

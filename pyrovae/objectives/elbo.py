@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..kl import site_kl
 from ..particles import Particles
-from ..site import Site
+from ..particles.kl import site_kl
+from ..particles.site import Site
 from .linear import LinearELBO, Summand, of_kl, of_log_w, of_site
 
 

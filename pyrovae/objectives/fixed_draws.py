@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..assembly import ScaleUse
 from ..errors import SiteError
 from ..particles import Particles
-from ..tracing import Program
+from ..particles.particles import ScaleUse
+from ..particles.tracing import Program
 from .base import ParticleELBO
 
 

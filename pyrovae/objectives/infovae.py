@@ -6,10 +6,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..aggregate import fresh_draws
 from ..errors import ConfigError, SiteError
-from ..kl import site_kl
 from ..particles import Particles
+from ..particles.aggregate import fresh_draws
+from ..particles.kl import site_kl
 from .batch import BatchELBO, latents_of
 from .options import check_finite
 

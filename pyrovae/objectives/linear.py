@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..kl import SiteKL
 from ..particles import Particles
-from ..site import Site
+from ..particles.kl import SiteKL
+from ..particles.site import Site
 from .base import ParticleELBO, against_the_others
 
 Summand = tuple[Tensor, Mapping[str, int]]

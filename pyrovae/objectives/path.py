@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..errors import GradientWarning, ReparamError
 from ..particles import Particles
-from ..paths import Paths, draw_paths
-from ..tracing import Program
+from ..particles.pathwise import Paths, draw_paths
+from ..particles.tracing import Program
 from .base import ParticleELBO
 
 

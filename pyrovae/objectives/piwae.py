@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ..math import log_mean_exp
 from ..particles import Particles
-from ..paths import Paths
-from ..tracing import Program
+from ..particles.pathwise import Paths
+from ..particles.tracing import Program
 from .groups import GroupedELBO
 from .path import PathELBO, paths_of, weighted_loss
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
 from ..particles import Particles
-from ..site import Site
+from ..particles.site import Site
 from .linear import LinearELBO, Summand, of_log_w
 
 

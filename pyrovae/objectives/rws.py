@@ -9,7 +9,7 @@ from torch import Tensor
 from ..errors import ConfigError
 from ..math import log_mean_exp
 from ..particles import Particles, dream
-from ..tracing import Program
+from ..particles.tracing import Program
 from .fixed_draws import FixedDrawsELBO
 
 

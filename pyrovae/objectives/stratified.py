@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..assembly import ScaleUse
+from ..distributions.labelled_categorical import LabelledCategorical
+from ..distributions.normal_mixture import NormalMixture
+from ..distributions.strata import StratifiedAssignment, stratified
 from ..errors import ConfigError, PlateError
-from ..labelled_categorical import LabelledCategorical
 from ..math import log_mean_exp
-from ..normal_mixture import NormalMixture
 from ..particles import Particles
-from ..site import Site
-from ..strata import Dealing, stratified
-from ..tracing import Program
+from ..particles.particles import ScaleUse
+from ..particles.site import Site
+from ..particles.tracing import Program
 from .base import ParticleELBO
 
 
@@ -44,7 +44,7 @@ class _Stratified(ParticleELBO):
                 f"{type(self).__name__} deals its particles out to the strata of "
                 f"'{sites[0].name}' along their axis, all at once; {way_out}, or use ELBO or IWAE"
             )
-        dealing = Dealing(p.num_particles)  # again, in the order of the guide's sites
+        dealing = StratifiedAssignment(p.num_particles)  # again, in the order of the guide's sites
         return sum(_log_share(site.scaled(False), p, dealing) for site in sites)
 
     def _score(self, p: Particles) -> Tensor | None:
@@ -142,7 +142,7 @@ def _with_strata(p: Particles) -> list[Site]:
     return [s for s in sites if s.is_enumerable or isinstance(s.distributions[0], NormalMixture)]
 
 
-def _log_share(site: Site, p: Particles, dealing: Dealing) -> Tensor:
+def _log_share(site: Site, p: Particles, dealing: StratifiedAssignment) -> Tensor:
     """Log of what each particle counts for by its stratum of one site [K, B]."""
     fn = site.distributions[0]
     if fn.batch_shape.numel() != p.num_particles * p.batch_size:

@@ -5,10 +5,10 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor
 
-from ..aggregate import cross_densities
-from ..collapsed_categorical import refuse_collapsed
+from ..distributions.collapsed_categorical import refuse_collapsed
 from ..errors import ConfigError, SiteError
 from ..particles import Particles
+from ..particles.aggregate import cross_densities
 from .batch import BatchELBO
 from .options import Weight, check_weights, is_whole
 

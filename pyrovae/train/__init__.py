@@ -1,12 +1,12 @@
 """Training: `fit`, the loop; `SVI`, its step; what may be hung into them."""
 
-from . import schedules
 from .callbacks import Anneal, Callback, EarlyStopping, ProgressBar, TensorBoard
 from .checkpoint import load_checkpoint
 from .fit import fit
 from .loop import Loop
+from .optim import schedules
 from .run import Run
-from .svi import SVI
+from .step.svi import SVI
 
 __all__ = [
     "SVI",

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..data import BatchSource
 from ..errors import PlateWarning
-from ..held_networks import held_networks
-from ..tracing import Program, record, sample_sites, undisturbed
+from ..particles.held_networks import held_networks
+from ..particles.tracing import Program, isolated, record, sample_sites
 
 
 def check_auto_guides(
@@ -61,7 +61,7 @@ def _auto_guides(guide: Program) -> Iterator[Any]:
 def _local(auto: Any, first: Sequence[Tensor]) -> dict[str, set[str]]:  # noqa: ANN401
     """Latents of an automatic guide in plates that are as large as the batch, and these plates."""
     amortized = set(auto.amortized_plates) if isinstance(auto, AutoMessenger) else set()
-    with undisturbed(), torch.no_grad(), pyro.validation_enabled(False):
+    with isolated(), torch.no_grad(), pyro.validation_enabled(False):
         trace = record(auto.model, tuple(first), {})  # the part of the model that it stands for
     size, found = len(first[0]), {}
     for name, site in sample_sites(trace).items():
@@ -83,7 +83,7 @@ def _plates_that_grow(model: Program, first: Sequence[Tensor]) -> set[str] | Non
     """Plates that hold as many rows as the model is given; None where it takes no other number."""
     more = tuple(torch.cat([tensor, tensor[:1]]) for tensor in first)
     try:
-        with undisturbed(), torch.no_grad(), pyro.validation_enabled(False):
+        with isolated(), torch.no_grad(), pyro.validation_enabled(False):
             sites = sample_sites(record(model, more, {}))
     except (RuntimeError, ValueError, IndexError):
         return None

@@ -16,10 +16,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..errors import CheckpointError
-from ..home import brought_home
-from ..parameters import buffers, trainable
-from ..tracing import Program
-from .files import write_whole
+from ..particles.device import to_device_of
+from ..particles.parameters import buffers, trainable
+from ..particles.tracing import Program
+from ..runtime.files import write_whole
 
 FORMAT, VERSION = "pyrovae-checkpoint", 2
 
@@ -55,7 +55,7 @@ def load_checkpoint(
     """
     tensors, meta = read_checkpoint(path)
     with pyro.validation_enabled(False):  # the pair may have come to NaN: load all the same
-        batch = brought_home(model, guide, batch)
+        batch = to_device_of(model, guide, batch)
         leaves, constants = trainable(model, guide, *batch), buffers(model, guide, *batch)
     tensors = _as_here(tensors, leaves, constants)
     if not strict:

@@ -15,32 +15,32 @@ from pyro.infer import ELBO as PyroELBO
 from ..data import Batchable, BatchSource, Dataset, batches
 from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
-from ..grad_mode import computes_gradients
-from ..param_store import without_networks
-from ..tracing import Program, undisturbed
-from .alike import align, align_streams, check_alike
-from .attempt import LOOK, Refused, attempt
+from ..particles.param_store import without_networks
+from ..particles.tracing import Program, isolated
+from ..runtime.distributed import join
+from ..runtime.grad_mode import computes_gradients
+from ..runtime.random_state import kept_streams, restore_streams
 from .auto_guides import check_auto_guides
-from .budget import within
 from .callbacks import Callback, EarlyStopping, ProgressBar
-from .distributed import join
-from .division import Division
-from .exchange import Exchange
-from .facts import facts_of
-from .keeper import Keeper
-from .layers import LayerKL, first_rows
-from .lock import RunLock
 from .lone_row import check_lone_rows, lone_rows_named
 from .loop import Loop
-from .make_optimizer import OptimizerLike, make_optimizer
-from .measure import Validation, first_loss
+from .loss_scale import LossScale, batch_plate_of
+from .memory_budget import within
+from .optim.make_optimizer import OptimizerLike, make_optimizer
+from .optim.schedules import Schedule, set_rate
 from .placement import leaves_of, networks_of, place, place_objective
-from .precision import PrecisionName
+from .ranks.all_reduce import AllReduce
+from .ranks.shard import Sharding
+from .ranks.synchronise import align, align_streams, check_alike
 from .run import Run
-from .schedules import Schedule, set_rate
-from .share import Share, batch_plate_of
-from .streams import kept_streams, restore_streams
-from .svi import SVI
+from .run_facts import facts_of
+from .run_lock import RunLock
+from .run_store import RunStore
+from .site_kl import SiteKLMonitor, first_rows
+from .step.guarded import LOOK, NonFiniteStep, attempt
+from .step.precision import PrecisionName
+from .step.svi import SVI
+from .validation import Validation, first_loss
 
 T = TypeVar("T")
 
@@ -194,16 +194,16 @@ def fit(
     svi.optimizer.cover(leaves)
     exchange = None
     if not team.alone:
-        exchange = Exchange(team, svi.optimizer, placed.buffers.values(), objective)
+        exchange = AllReduce(team, svi.optimizer, placed.buffers.values(), objective)
     svi.exchange = exchange
     check_lone_rows(svi, placed.networks, source, [t.to(device) for t in first], team)
 
     # Where the run stands, what is kept of it, how it is measured.
     folder = None if run_dir is None else Path(run_dir)
     loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device, rank=team.rank)
-    keeper = Keeper(loop, placed, objective, facts, checkpoint_seconds, team)
-    share = Share(model, guide, batch_plate_of(objective))
-    division = Division(team, share, objective)
+    keeper = RunStore(loop, placed, objective, facts, checkpoint_seconds, team)
+    share = LossScale(model, guide, batch_plate_of(objective))
+    division = Sharding(team, share, objective)
     validate = None
     if val_source is not None:
         noise = mix_seed(seed or 0, 1) % 2**32
@@ -215,7 +215,7 @@ def fit(
         )
     with kept_streams():
         looked_at = [first] if val_source is None else first_rows(val_source)
-    layer_kl = LayerKL(
+    layer_kl = SiteKLMonitor(
         model, guide, looked_at, placed.networks, share.batch_plate, seed or 0, device
     )
     hooks = list(callbacks)
@@ -231,7 +231,7 @@ def fit(
             resumed = keeper.resume()
         else:
             if kept:  # an earlier run gives way only to one that can take a step
-                with undisturbed():
+                with isolated():
                     svi.evaluate_loss(*(tensor.to(device) for tensor in first))
             keeper.start_over()
     except BaseException:
@@ -277,7 +277,7 @@ def fit(
                 look = look or loop.stopping or after == loop.steps_per_epoch
                 try:
                     steps = attempt(svi, objective, pieces, team, look=look)
-                except Refused as refused:
+                except NonFiniteStep as refused:
                     loop.batch += refused.before
                     raise _non_finite(str(refused), loop, keeper) from refused.__cause__
 
@@ -394,7 +394,7 @@ def _is_best(entry: dict[str, Any], best: dict[str, Any], validated: bool) -> bo
     return entry["val"] is not None and (best["val"] is None or entry["val"] > best["val"])
 
 
-def _non_finite(cause: str, loop: Loop, keeper: Keeper) -> NonFiniteError:
+def _non_finite(cause: str, loop: Loop, keeper: RunStore) -> NonFiniteError:
     last = keeper.last
     kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint"
     return NonFiniteError(

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from ..data import BatchSource
 from ..errors import ConfigError
-from ..tracing import undisturbed
-from .distributed import Team
-from .svi import SVI
+from ..particles.tracing import isolated
+from ..runtime.distributed import Team
+from .step.svi import SVI
 
 _REFUSAL = "Expected more than 1 value per channel when training"  # torch's own words
 
@@ -70,7 +70,7 @@ def check_lone_rows(
     if not any(size is not None and 1 in team.sizes(size) for size in sizes):
         return
     if any(_needs_rows(module) for network in networks for module in network.modules()):
-        with lone_rows_named(source, first, team), undisturbed():
+        with lone_rows_named(source, first, team), isolated():
             svi.evaluate_loss(*(tensor[:1] for tensor in first))
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
-from ..memory import forget_peak, peak_so_far
-from ..tracing import Program
-from .fields import real, table, tables, whole
-from .optimizer import JointOptimizer
+from ..particles.tracing import Program
+from ..runtime.fields import real, table, tables, whole
+from ..runtime.memory import forget_peak, peak_so_far
+from .optim.joint import JointOptimizer
 
 
 @dataclass

@@ -8,10 +8,10 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
-from ..home import brought_home
 from ..objectives import ParticleELBO
-from ..parameters import buffers, trainable
-from ..tracing import Pair, Program, undisturbed
+from ..particles.device import to_device_of
+from ..particles.parameters import buffers, trainable
+from ..particles.tracing import Pair, Program, isolated
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def place(model: Program, guide: Program, batch: Sequence[Tensor], device: torch
     """
     # A pair may lie on the CPU still, or on the device already.
     with pyro.validation_enabled(False):  # a pair that is at NaN may be about to resume
-        at_home = brought_home(model, guide, batch)
+        at_home = to_device_of(model, guide, batch)
         placed = Placed(
             trainable(model, guide, *at_home),
             buffers(model, guide, *at_home),
@@ -72,7 +72,7 @@ def leaves_of(objective: PyroELBO) -> dict[str, Tensor]:
 
 
 def _networks(model: Program, guide: Program, batch: Sequence[Tensor]) -> list[nn.Module]:
-    with undisturbed() as ran, torch.no_grad():
+    with isolated() as ran, torch.no_grad():
         Pair(model, guide, tuple(batch), {}).trace()
     owners = [getattr(program, "__self__", program) for program in (model, guide)]
     return [owner for owner in owners if isinstance(owner, nn.Module)] + ran

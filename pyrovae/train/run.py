@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .keeper import Keeper
+from .run_store import RunStore
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Run:
     steps: int
     run_dir: Path | None
     compile_seconds: float
-    _keeper: Keeper
+    _keeper: RunStore
 
     @property
     def seconds(self) -> float:

@@ -11,9 +11,9 @@ import torch
 
 from pyrovae.cli import main
 from pyrovae.errors import CheckpointError, SaveError
-from pyrovae.evaluate.table import Table
+from pyrovae.evaluate.comparison.table import Table
 from pyrovae.report import Report, save_figure
-from pyrovae.train import files
+from pyrovae.runtime import files
 from pyrovae.train.checkpoint import read_checkpoint, write_checkpoint
 
 WORDS = ["--model.latent_dim", "2", "--model.likelihood", "Binomial",

@@ -7,9 +7,9 @@ from torch.distributions import MultivariateNormal, Normal
 
 from pyrovae.data import LinearGaussian, LinearGaussianChain
 from pyrovae.errors import ConfigError, ShapeError
-from pyrovae.kl import kl_routes, site_kl
 from pyrovae.objectives import ELBO, IWAE, Renyi
 from pyrovae.particles import draw, simulate
+from pyrovae.particles.kl import kl_routes, site_kl
 from tests.oracles import z_scores
 
 ORDERS = ["bottom-up", "top-down"]

@@ -14,7 +14,7 @@ from pyrovae.capture import CapturedCall
 from pyrovae.data.synthetic import LinearGaussian
 from pyrovae.errors import CaptureWarning, ConfigError, SupportError
 from pyrovae.evaluate import elbo_parts, log_evidence
-from pyrovae.evaluate.base import Sweep
+from pyrovae.evaluate.sweep import Sweep
 from pyrovae.models import VAE
 from tests.pairs import STYLES
 

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 import pyrovae
-from pyrovae import apply, evaluate, report
+from pyrovae import apply, evaluate
 from pyrovae.data import Split
 from pyrovae.evaluate import Evidence
 from pyrovae.models import VAE, Autoencoder, MixturePrior
 from pyrovae.nn import Binomial, Corruption, Normal
 from pyrovae.objectives import ELBO, IWAE
+from pyrovae.report import report
 
 N, D = 12, 6
 X = torch.randn(N, D, generator=torch.Generator().manual_seed(0))
@@ -67,7 +68,7 @@ CALLS: dict[str, Callable] = {
     ),
 }  # fmt: skip
 # What they give is no number of the networks; see the tests below.
-WORDS = {"kl_routes", "no_evidence", "probe", "pictures"}
+WORDS = {"kl_routes", "why_no_evidence", "probe", "pictures"}
 
 
 def _of_comparison(table):
@@ -151,7 +152,7 @@ def test_words_are_of_the_pair_that_is_measured():
     pair = Autoencoder((D,), 2, likelihood=Normal(), corruption=Loud())
     assert list(pyrovae.kl_routes(pair.model, pair.guide, X)) == ["z"]
     assert list(pyrovae.kl_routes(pair.model, pair.guide, X, mode="as is")) == ["corrupted", "z"]
-    assert "improper" in evaluate.no_evidence(pair.model, pair.guide, X)
+    assert "improper" in evaluate.why_no_evidence(pair.model, pair.guide, X)
     assert pair.training
 
 

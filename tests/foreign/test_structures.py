@@ -14,7 +14,7 @@ from pyrovae import SVI, compare, fit, log_evidence, trainable
 from pyrovae.capture import Captured
 from pyrovae.errors import CaptureWarning, ParticleAxisWarning, PlateError, PyrovaeError
 from pyrovae.objectives import ELBO, IWAE, DReG
-from pyrovae.train import compiled
+from pyrovae.train.step import compiled
 
 from . import weights
 from .pairs import STRUCTURES

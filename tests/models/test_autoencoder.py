@@ -12,7 +12,7 @@ from torch import nn
 from pyrovae import elbo_parts, elbo_surgery, log_evidence
 from pyrovae.data import Split
 from pyrovae.errors import ConfigError, ShapeError, SupportError
-from pyrovae.evaluate import no_evidence
+from pyrovae.evaluate import why_no_evidence
 from pyrovae.models import (
     VAE,
     VQVAE,
@@ -125,7 +125,7 @@ def test_a_pair_without_evidence_says_so(tmp_path):
 @pytest.mark.parametrize("corruption", [None, Masking()])
 def test_a_point_mass_has_none_under_any_prior(corruption):
     pair = _made(prior=partial(MixturePrior, num_components=2), corruption=corruption)
-    assert "point mass" in no_evidence(pair.model, pair.guide, X)
+    assert "point mass" in why_no_evidence(pair.model, pair.guide, X)
     with pytest.raises(ConfigError, match="point mass at 'z'"):
         log_evidence(pair.model, pair.guide, X, num_particles=5)
     assert pair.generate(3).shape == (3, *SHAPE)
@@ -134,8 +134,8 @@ def test_a_point_mass_has_none_under_any_prior(corruption):
 
 def test_honest_pairs_are_left_alone():
     vae = VAE(SHAPE, LATENT, likelihood=Binomial(16)).double()
-    assert no_evidence(vae.model, vae.guide, X) is None
-    assert no_evidence(VAE((2,), 2, prior=FlatPrior, likelihood=Normal()).model,
+    assert why_no_evidence(vae.model, vae.guide, X) is None
+    assert why_no_evidence(VAE((2,), 2, prior=FlatPrior, likelihood=Normal()).model,
                        VAE((2,), 2, prior=FlatPrior, likelihood=Normal()).guide,
                        torch.zeros(3, 2)) is not None  # fmt: skip
 
@@ -148,13 +148,13 @@ def test_honest_pairs_are_left_alone():
         with pyro.plate("data", len(x)):
             pyro.sample("z", pyro.distributions.Delta((x > 0).double()))
 
-    assert no_evidence(model, guide, X[:, 0, 0, 0]) is None
+    assert why_no_evidence(model, guide, X[:, 0, 0, 0]) is None
 
 
 def test_codes_have_an_evidence():
     x = torch.rand(3, 1, 8, 8)
     pair = VQVAE((1, 8, 8), grid=(2, 2), likelihood=Normal())
-    assert no_evidence(pair.model, pair.guide, x) is None
+    assert why_no_evidence(pair.model, pair.guide, x) is None
 
 
 def test_a_flat_prior_knows_its_shapes():
@@ -200,6 +200,6 @@ def test_a_point_beside_a_draw():
             pyro.sample("b", dist.Delta(drawn[..., 1]))
 
     x = torch.tensor([0.3, -0.7])
-    why = no_evidence(model, guide, x)
+    why = why_no_evidence(model, guide, x)
     assert why is not None and "point mass at 'b'" in why
-    assert no_evidence(model, by_a_draw, x) is None
+    assert why_no_evidence(model, by_a_draw, x) is None

@@ -14,7 +14,7 @@ from pyrovae.models import FullNormal, HierarchicalVAE, Prior, StandardNormal
 from pyrovae.nn import MLP, Normal
 from pyrovae.objectives import ELBO, IWAE, STL, Beta
 from pyrovae.particles import draw, score
-from pyrovae.train import schedules
+from pyrovae.train.optim import schedules
 from tests.oracles import z_scores
 
 AFFINE = partial(MLP, hidden=())

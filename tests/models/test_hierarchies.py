@@ -14,14 +14,15 @@ from pyrovae import data, fit
 from pyrovae.capture import Captured
 from pyrovae.errors import ShapeError, SupportError
 from pyrovae.evaluate import active_units, elbo_parts
-from pyrovae.kl import kl_routes, site_kl
 from pyrovae.models import HierarchicalVAE, LadderVAE, TopDownVAE
 from pyrovae.nn import MLP, Bernoulli, Binomial, LearnedNormal, Normal
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG, Renyi
-from pyrovae.parameters import trainable
 from pyrovae.particles import draw, score, simulate
+from pyrovae.particles.kl import kl_routes, site_kl
+from pyrovae.particles.parameters import trainable
 from pyrovae.report import pictures, report
-from pyrovae.train import SVI, Anneal, Callback, compiled
+from pyrovae.train import SVI, Anneal, Callback
+from pyrovae.train.step import compiled
 from tests.objectives.copies import repeated_gradients, two_sample_z
 from tests.objectives.test_contract import (
     OBJECTIVES,

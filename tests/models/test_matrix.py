@@ -40,7 +40,7 @@ from pyrovae.models import (
 )
 from pyrovae.nn import flows, quantizers
 from pyrovae.objectives import ELBO, IWAE, TCVAE, DReG, StratifiedELBO
-from pyrovae.train import compiled as compiled_steps
+from pyrovae.train.step import compiled as compiled_steps
 from tests.objectives.test_contract import CLASSES as OBJECTIVES
 from tests.objectives.test_contract import MADE
 

@@ -13,7 +13,7 @@ from pyrovae.evaluate import cluster_accuracy
 from pyrovae.models import VAE, FlowPosterior, MixtureVAE
 from pyrovae.nn import MLP
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG
-from pyrovae.train import compiled
+from pyrovae.train.step import compiled
 from tests.oracles import z_scores
 
 NET = partial(MLP, hidden=(6,))

@@ -22,7 +22,7 @@ from pyrovae.models import (
 )
 from pyrovae.nn import Masking, Normal
 from pyrovae.objectives import ELBO
-from pyrovae.tracing import record
+from pyrovae.particles.tracing import record
 
 D, N = 6, 9
 X = torch.randn(N, D, generator=torch.Generator().manual_seed(0))

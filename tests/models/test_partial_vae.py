@@ -23,8 +23,8 @@ from pyrovae.nn import (
     Normal,
 )
 from pyrovae.objectives import ELBO, IWAE, DReG
-from pyrovae.parameters import trainable
 from pyrovae.particles import draw
+from pyrovae.particles.parameters import trainable
 from tests.oracles import z_scores
 
 D, L, B = 5, 2, 8

@@ -15,7 +15,7 @@ from pyrovae.models import FlowPosterior, SemiSupervisedVAE, VampPrior
 from pyrovae.nn import MLP
 from pyrovae.objectives import ELBO, IWAE, VIMCO, DReG, StratifiedELBO, StratifiedIWAE
 from pyrovae.particles import simulate
-from pyrovae.train import compiled
+from pyrovae.train.step import compiled
 from tests.oracles import z_scores
 
 NET = partial(MLP, hidden=(6,))

@@ -9,8 +9,8 @@ from pyrovae.errors import ConfigError, ShapeError
 from pyrovae.models import TopDownVAE
 from pyrovae.nn import Binomial, DiscretizedLogistic, Normal
 from pyrovae.objectives import ELBO, IWAE
-from pyrovae.parameters import trainable
 from pyrovae.particles import draw
+from pyrovae.particles.parameters import trainable
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ from pyrovae.nn import (
     PredictedNormal,
 )
 from pyrovae.objectives import ELBO, IWAE, Beta
-from pyrovae.parameters import trainable
 from pyrovae.particles import draw
+from pyrovae.particles.parameters import trainable
 from tests.oracles import z_scores
 
 SHAPE, BATCH, LATENT = (2, 4, 4), 3, 2

@@ -15,7 +15,7 @@ from pyrovae.models import VQVAE, AutoregressiveCodes, UniformCodes
 from pyrovae.nn import MLP
 from pyrovae.nn.quantizers import FiniteScalar, LearnedCodebook, MovingAverageCodebook
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG, Renyi
-from pyrovae.train import compiled as compiled_steps
+from pyrovae.train.step import compiled as compiled_steps
 
 NET = partial(MLP, hidden=(8,))
 X = torch.bernoulli(torch.full((12, 5), 0.5, dtype=torch.double))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pyrovae.data.synthetic import DiscreteLatent, LinearGaussian
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 from tests.oracles import phi_gradient
 
 LOG_2PI = 1.8378770664093453

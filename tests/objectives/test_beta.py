@@ -9,7 +9,7 @@ from pyrovae.data import LinearGaussian
 from pyrovae.errors import SiteError
 from pyrovae.models import MixtureVAE
 from pyrovae.objectives import ELBO, Beta
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 from tests.objectives.copies import discrete_copies, gaussian_copies, gaussian_truth
 from tests.oracles import LG2, lg2, t15, z_scores
 from tests.pairs import STYLES

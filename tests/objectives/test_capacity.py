@@ -10,7 +10,7 @@ from pyrovae.errors import ConfigError
 from pyrovae.evaluate import elbo_parts
 from pyrovae.objectives import ELBO, Capacity
 from pyrovae.train import Anneal, fit
-from pyrovae.train.schedules import cosine
+from pyrovae.train.optim.schedules import cosine
 from tests.objectives.copies import discrete_copies
 from tests.oracles import t15, z_scores
 

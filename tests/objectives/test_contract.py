@@ -36,7 +36,7 @@ from pyrovae.objectives import (
 )
 from pyrovae.objectives.batch import BatchELBO
 from pyrovae.objectives.fixed_draws import FixedDrawsELBO
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 from tests.pairs import STYLES
 
 # Few particles, on purpose.

@@ -14,7 +14,7 @@ from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from pyrovae.data import DiscreteLatent, LinearGaussian
 from pyrovae.errors import SiteError
 from pyrovae.objectives import ELBO
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 from tests.objectives.copies import discrete_copies, gaussian_copies, gaussian_truth
 from tests.oracles import LG2, T15, lg2, t15, z_scores
 from tests.pairs import STYLES

@@ -16,7 +16,7 @@ from pyrovae.models import VAE, FlowPosterior
 from pyrovae.nn import MLP
 from pyrovae.nn import Normal as NormalHead
 from pyrovae.objectives import ELBO, FactorVAE
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ from pyrovae.objectives import (
     DReGPIWAE,
     Renyi,
 )
-from pyrovae.train import SVI, compiled, fit
+from pyrovae.train import SVI, fit
+from pyrovae.train.step import compiled
 
 S = 0.7
 X = torch.tensor([0.5, 1.0, -0.3, 0.2, 0.8, -1.1]).double()

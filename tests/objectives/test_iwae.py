@@ -12,7 +12,7 @@ from pyro.infer import RenyiELBO
 from pyrovae.data import DiscreteLatent, LinearGaussian
 from pyrovae.math import effective_sample_size
 from pyrovae.objectives import ELBO, IWAE
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 from tests.objectives.copies import discrete_copies, gaussian_copies, gaussian_truth
 from tests.oracles import (
     GAMMA_BIAS,

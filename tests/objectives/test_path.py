@@ -29,7 +29,7 @@ from pyrovae.objectives import (
     DReGPIWAE,
     Renyi,
 )
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 from tests.objectives.copies import repeated_gradients, two_sample_z
 from tests.pairs import LATENT, STYLES, Pair, _x, hierarchy
 

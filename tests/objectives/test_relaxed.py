@@ -8,7 +8,7 @@ from pyro.infer import Trace_ELBO
 from torch import nn
 
 from pyrovae.objectives import ELBO, IWAE
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 from pyrovae.train import SVI
 
 CLASSES, DATA = 3, 5

@@ -10,7 +10,7 @@ from pyro.infer import RenyiELBO
 
 from pyrovae.data import DiscreteLatent, LinearGaussian
 from pyrovae.objectives import ELBO, IWAE, Renyi
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 from tests.objectives.copies import discrete_copies, gaussian_copies, gaussian_truth
 from tests.oracles import LG2, lg2, t15, z_scores
 from tests.pairs import STYLES

@@ -5,8 +5,8 @@ import pyro.distributions as dist
 import pytest
 import torch
 
+from pyrovae.distributions.normal_mixture import NormalMixture
 from pyrovae.errors import ConfigError, PlateError, ShapeError
-from pyrovae.normal_mixture import NormalMixture
 from pyrovae.objectives import ELBO, IWAE, StratifiedELBO, StratifiedIWAE
 from tests.oracles import z_scores
 

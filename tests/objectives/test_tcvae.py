@@ -20,7 +20,7 @@ from pyrovae.nn import MLP
 from pyrovae.nn import Normal as NormalHead
 from pyrovae.objectives import ELBO, TCVAE
 from pyrovae.objectives.tcvae import KLTerms
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 from tests.oracles import z_scores
 from tests.pairs import STYLES
 

@@ -21,7 +21,8 @@ from torch import nn
 
 from pyrovae.data import digits
 from pyrovae.objectives import IWAE, Beta
-from pyrovae.train import Anneal, Callback, fit, schedules
+from pyrovae.train import Anneal, Callback, fit
+from pyrovae.train.optim import schedules
 
 
 def with_params():

@@ -14,9 +14,8 @@ from pyrovae.errors import CheckpointError
 from pyrovae.objectives import ELBO
 from pyrovae.train import fit, load_checkpoint
 from pyrovae.train.checkpoint import read_checkpoint, write_checkpoint
-
-from .test_fit import QUIET, same, state, x_of
-from .test_svi import networks, pair
+from tests.train.step.test_svi import networks, pair
+from tests.train.test_fit import QUIET, same, state, x_of
 
 
 @pytest.fixture

@@ -32,12 +32,12 @@ from pyrovae.errors import (
     SupportError,
 )
 from pyrovae.objectives import ELBO, IWAE, Beta, Renyi
-from pyrovae.parameters import trainable
-from pyrovae.train import SVI, Callback, fit, load_checkpoint, schedules
+from pyrovae.particles.parameters import trainable
+from pyrovae.train import SVI, Callback, fit, load_checkpoint
 from pyrovae.train.checkpoint import read_checkpoint
-
-from ..pairs import STYLES
-from .test_svi import networks, pair
+from pyrovae.train.optim import schedules
+from tests.pairs import STYLES
+from tests.train.step.test_svi import networks, pair
 
 QUIET = {"progress": False, "device": "cpu"}
 

@@ -11,7 +11,7 @@ from pyrovae.evaluate import log_evidence
 from pyrovae.models import VAE
 from pyrovae.nn import Normal
 from pyrovae.objectives import ELBO, IWAE
-from pyrovae.train.distributed import Team
+from pyrovae.runtime.distributed import Team
 
 QUIET = {"device": "cpu", "progress": False}
 

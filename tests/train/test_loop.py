@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pyrovae.train.loop import Loop
-from pyrovae.train.optimizer import JointOptimizer
+from pyrovae.train.optim.joint import JointOptimizer
 
 
 def loop_of(epochs=3, steps=4):

@@ -5,11 +5,10 @@ import torch
 from torch import nn
 
 from pyrovae.errors import ParameterError
-from pyrovae.parameters import trainable
+from pyrovae.particles.parameters import trainable
 from pyrovae.train.placement import place
-
-from ..pairs import STYLES
-from .test_svi import batch, networks, pair
+from tests.pairs import STYLES
+from tests.train.step.test_svi import batch, networks, pair
 
 CPU = torch.device("cpu")
 

@@ -8,10 +8,10 @@ import torch
 
 from pyrovae.errors import CheckpointError, ConfigError
 from pyrovae.objectives import ELBO, IWAE, Beta
-from pyrovae.train import Callback, fit, schedules
-
-from .test_fit import QUIET, same, state, x_of
-from .test_svi import networks, pair
+from pyrovae.train import Callback, fit
+from pyrovae.train.optim import schedules
+from tests.train.step.test_svi import networks, pair
+from tests.train.test_fit import QUIET, same, state, x_of
 
 
 class Stop(Callback):

@@ -6,9 +6,9 @@ from typing import Any
 from torch import Tensor
 
 from ...math import effective_sample_size, log_mean_exp, log_mean_exp_error
-from ...modes import Mode
-from ...tracing import Program
-from ..base import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
+from ...particles.modes import Mode
+from ...particles.tracing import Program
+from ..sweep import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
 from .base import Annealer, Schedule, Start, Transition
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ...errors import ConfigError
-from ...parameters import frozen
-from ...tracing import prior_of
-from ..base import Block, Sweep
+from ...particles.parameters import frozen
+from ...particles.tracing import prior_of
+from ..sweep import Block, Sweep
 from .hmc import HMC
 from .tempered_path import State, TemperedPath
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ...errors import DataError
 from ...math import log_mean_exp, log_mean_exp_error
-from ...modes import Mode
 from ...particles import simulate_joint
-from ...tracing import Program
-from ..base import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
+from ...particles.modes import Mode
+from ...particles.tracing import Program
+from ..sweep import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
 from .base import Annealer, Schedule, Start, Transition
 
 ToData = Callable[[dict[str, Tensor]], tuple[Tensor, ...]]

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.distributions import biject_to, constraints
 
 from ...errors import ReparamError, SiteError, SupportError
-from ...layout import Layout
 from ...particles import Particles, score
-from ...site import Site
-from ...tracing import Program
-from ..base import Block
+from ...particles.plates import Layout
+from ...particles.site import Site
+from ...particles.tracing import Program
+from ..sweep import Block
 
 _POINT_MASSES = ("Delta", "_DeltaDistribution")
 

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from ...errors import ConfigError, DataError, ParameterError
 from ...math import log_mean_exp, log_mean_exp_error
-from ...modes import Mode
-from ...parameters import frozen
 from ...particles import Particles, score
-from ...tracing import Program, with_distributions
-from ..base import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
+from ...particles.modes import Mode
+from ...particles.parameters import frozen
+from ...particles.tracing import Program, with_distributions
+from ..sweep import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
 from .base import Shifts
 
 

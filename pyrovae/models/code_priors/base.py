@@ -10,7 +10,7 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor, nn
 
 from ...errors import ConfigError, ShapeError, SupportError
-from ...parameters import declare
+from ...particles.parameters import declare
 
 
 class CodePrior(nn.Module, ABC):

@@ -3,8 +3,8 @@
 import pyro.distributions as dist
 from torch import Tensor
 
+from ...distributions.normal_mixture import NormalMixture
 from ...errors import ConfigError
-from ...normal_mixture import NormalMixture
 from .base import Posterior
 
 

@@ -9,7 +9,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
-from ...tracing import undisturbed
+from ...particles.tracing import isolated
 
 Encode: TypeAlias = Callable[[Tensor], dist.TorchDistribution]
 """q(z|x) of a family: data [B, *data_shape] in, batch shape [B] and event shape [L] out."""
@@ -58,7 +58,7 @@ class Prior(nn.Module, ABC):
             encode: Gives their q(z|x), from which one code each is drawn.
             seed: Of the draws and of what `start_at` draws.
         """
-        with undisturbed():
+        with isolated():
             pyro.set_rng_seed(seed)
             codes = torch.cat([encode(part).sample() for part in x.split(1000)])
         self.start_at(codes, seed=seed)

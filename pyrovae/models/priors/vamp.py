@@ -4,8 +4,8 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
+from ...distributions.mixture import Mixture
 from ...errors import ConfigError, ShapeError
-from ..mixture import Mixture
 from .base import Encode, Prior
 
 

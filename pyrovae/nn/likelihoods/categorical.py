@@ -4,7 +4,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from ...capturable_categorical import CapturableCategorical
+from ...distributions.categorical import CapturableCategorical
 from ...errors import ConfigError
 from .base import Likelihood, Sizes, Values
 

@@ -9,7 +9,7 @@ from pyrovae import disentanglement, posterior_means
 from pyrovae.data import Split
 from pyrovae.errors import DataError
 from pyrovae.evaluate import mig
-from tests.evaluate.test_traversal import pair_of
+from tests.evaluate.latents.test_traversal import pair_of
 
 from .representations import FACTORS, dead, noise, rotated, themselves
 

@@ -236,7 +236,7 @@ def test_text():
 
 def test_a_mixture_is_optimised():
     """Its parameters are reached like any other distribution's."""
-    from pyrovae.normal_mixture import NormalMixture
+    from pyrovae.distributions.normal_mixture import NormalMixture
 
     locs = torch.tensor([[0.5, 0.0], [-0.5, 0.0]], dtype=torch.float64)
 

@@ -16,7 +16,7 @@ from pyrovae.errors import ConfigError, ShapeError
 from pyrovae.models import FactorAnalysis, ProbabilisticPCA, e_step, m_step
 from pyrovae.models.linear import LinearVAE
 from pyrovae.objectives import ELBO, Beta
-from pyrovae.train import schedules
+from pyrovae.train.optim import schedules
 
 SPECTRUM = torch.tensor([4, 2, 1, 0.5, 0.3, 0.2], dtype=torch.float64)
 KINDS = {"pPCA": ProbabilisticPCA, "FA": FactorAnalysis}

@@ -23,7 +23,8 @@ from pyrovae.nn.flows import (
     stacked,
 )
 from pyrovae.objectives import ELBO, STL
-from pyrovae.train import SVI, compiled
+from pyrovae.train import SVI
+from pyrovae.train.step import compiled
 from tests.oracles import LG2, lg2
 
 reverse = partial(Permutation, order="reversed")

@@ -11,7 +11,8 @@ from pyrovae.capture import Captured
 from pyrovae.models import VAE, FlowPosterior, FullNormal, StandardNormal
 from pyrovae.nn import MLP, Binomial, ContinuousBernoulli
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG
-from pyrovae.train import SVI, compiled
+from pyrovae.train import SVI
+from pyrovae.train.step import compiled
 from tests.objectives.test_contract import OBJECTIVES
 
 from .made import DATA, PRIORS

@@ -32,7 +32,8 @@ from pyrovae.nn.flows import (
     chain,
 )
 from pyrovae.objectives import ELBO, IWAE, RWS, STL, DReG
-from pyrovae.train import SVI, compiled
+from pyrovae.train import SVI
+from pyrovae.train.step import compiled
 
 K, B, C = 3, 4, 2
 small = {"hidden": (6,)}

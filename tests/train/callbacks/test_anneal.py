@@ -6,9 +6,8 @@ import torch
 from pyrovae.errors import ConfigError
 from pyrovae.objectives import Beta
 from pyrovae.train import Anneal, Callback, fit
-
-from ..test_fit import QUIET, same, state, x_of
-from ..test_svi import networks, pair
+from tests.train.step.test_svi import networks, pair
+from tests.train.test_fit import QUIET, same, state, x_of
 
 
 class Seen(Callback):

@@ -2,9 +2,8 @@
 
 from pyrovae.objectives import ELBO
 from pyrovae.train import fit
-
-from ..test_fit import x_of
-from ..test_svi import networks, pair
+from tests.train.step.test_svi import networks, pair
+from tests.train.test_fit import x_of
 
 
 def train(**options):

@@ -5,9 +5,8 @@ import pytest
 from pyrovae.errors import ConfigError
 from pyrovae.objectives import ELBO
 from pyrovae.train import TensorBoard, fit
-
-from ..test_fit import QUIET, x_of
-from ..test_svi import networks, pair
+from tests.train.step.test_svi import networks, pair
+from tests.train.test_fit import QUIET, x_of
 
 
 @pytest.mark.filterwarnings("ignore")

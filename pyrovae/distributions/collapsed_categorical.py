@@ -1,0 +1,54 @@
+"""A discrete latent that is drawn from its exact posterior, so that its draw does not matter."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import SiteError
+from .categorical import CapturableCategorical
+
+
+class CollapsedCategorical(CapturableCategorical):
+    """Categorical of a guide that is the model's own posterior of a latent given all others.
+
+    Then the weight p(c, z, x) / q(c, z|x) = p(z, x) / q(z|x) does not depend on c, its score has
+    the expectation zero, and all of the gradient is pathwise: hence `has_rsample`. It has no
+    closed form of the KL, for that would take one part of this sum exactly and leave the other to
+    the draw.
+
+    Args:
+        logits: log p(c|z) [..., C], in nats up to a constant.
+    """
+
+    has_rsample = True
+
+    def __init__(self, logits: Tensor, *, validate_args: bool | None = None) -> None:
+        super().__init__(logits=logits, validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "CollapsedCategorical":  # noqa: ANN401
+        return CollapsedCategorical(self.logits.expand(*batch_shape, self.logits.shape[-1]))
+
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: ANN401, B008
+        drawn: Tensor = self.sample(sample_shape)
+        return drawn
+
+
+def refuse_collapsed(distributions: Mapping[str, Any], where: str) -> None:
+    """Refuse guides whose draws matter as soon as the KL terms of their sites weigh unequally.
+
+    Args:
+        distributions: Of the guide's sites, by name.
+        where: What weighs them, for the message.
+
+    Raises:
+        SiteError: There is such a site.
+    """
+    for name, fn in distributions.items():
+        if isinstance(fn, CollapsedCategorical):
+            raise SiteError(
+                f"{where} weighs parts of the KL unequally, and the guide draws '{name}' from the "
+                "model's own posterior, which is summed out only where all weigh the same; use "
+                "one weight for all sites, without free bits, or a VAE with a MixturePrior"
+            )

@@ -1,0 +1,64 @@
+"""Particles dealt out in turn, to the components of a mixture or the values of a site."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor
+
+from ..errors import ShapeError
+
+
+class StratifiedAssignment:
+    """Deals the particles of one draw out to the strata of its sites, in the sites' order.
+
+    Where several sites have strata, every combination of them gets the same number of particles.
+
+    Args:
+        num_particles: K.
+
+    Example:
+        >>> dealing = StratifiedAssignment(6)
+        >>> dealing.deal(2), dealing.deal(3)
+        (tensor([0, 1, 0, 1, 0, 1]), tensor([0, 0, 1, 1, 2, 2]))
+    """
+
+    def __init__(self, num_particles: int) -> None:
+        self.num_particles = num_particles
+        self._dealt = 1
+
+    def deal(self, count: int, device: torch.device | str = "cpu") -> Tensor:
+        """The stratum of each particle, out of `count` [K].
+
+        Raises:
+            ShapeError: The particles do not fill the strata evenly.
+        """
+        stride, self._dealt = self._dealt, self._dealt * count
+        if self.num_particles % self._dealt:
+            raise ShapeError(
+                f"{self.num_particles} particles do not fill {self._dealt} strata evenly (the "
+                "components of a mixture, the values of a discrete site); take a multiple of "
+                f"{self._dealt}"
+            )
+        return torch.arange(self.num_particles, device=device) // stride % count
+
+
+_current: ContextVar[StratifiedAssignment | None] = ContextVar(
+    "how particles are dealt out", default=None
+)
+
+
+def current_assignment() -> StratifiedAssignment | None:
+    """How the draw that goes on deals its particles out; None where it does not."""
+    return _current.get()
+
+
+@contextmanager
+def stratified(num_particles: int) -> Iterator[None]:
+    """Within this context one draw deals `num_particles`, on the leftmost axis, to strata."""
+    token = _current.set(StratifiedAssignment(num_particles))
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,98 @@
+"""Bounds of any objective on one batch, and what each is to log p(x)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import pyro
+import torch
+from pyro.infer import ELBO as PyroELBO
+from pyro.infer import RenyiELBO, Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from torch import Tensor, nan
+
+from ...data.base import mix_seed
+from ...objectives import ParticleELBO
+from ...particles.tracing import Program, isolated, own_parameters
+from ...train.loss_scale import LossScale, batch_plate_of
+from ...train.validation import first_loss
+
+Kind = Literal["lower", "upper", "estimate", "unknown"]
+
+_BOUNDS = 0  # stream of the seed
+_PYRO_LOWER = (Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A pair and its batch, and how often to draw."""
+
+    model: Program
+    guide: Program
+    data: tuple[Tensor, ...]
+    args: tuple[Any, ...]
+    num_draws: int
+    seed: int
+
+    @property
+    def batch(self) -> tuple[Any, ...]:
+        return (*self.data, *self.args)
+
+    @property
+    def call(self) -> tuple[Any, ...]:
+        return (self.model, self.guide, *self.batch)
+
+    @property
+    def device(self) -> torch.device:
+        return self.data[0].device
+
+    def repeat(self, stream: int, count: int, measure: Callable[[], Any]) -> list[Any]:
+        """Call it under seeds that are the same for every objective, without a trace left."""
+        found = []
+        with isolated(), own_parameters(), torch.no_grad():
+            for index in range(count):
+                pyro.set_rng_seed(mix_seed(self.seed, stream, index) % 2**32)
+                found.append(measure())
+        return found
+
+
+def kind_of(objective: PyroELBO) -> Kind:
+    """Which side of log p(x) its expectation is on; an "estimate" may be on either.
+
+    Known of `ParticleELBO`, by its flags, and of Pyro's own classes; else "unknown".
+    """
+    if isinstance(objective, ParticleELBO):
+        if objective.is_upper_bound:
+            return "upper"
+        return "lower" if objective.is_lower_bound else "estimate"
+    if type(objective) is RenyiELBO:
+        return "lower" if objective.alpha >= 0 else "estimate"
+    return "lower" if type(objective) in _PYRO_LOWER else "unknown"
+
+
+def bound_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
+    """Mean over draws and data, its two errors, and in how many draws it is not finite."""
+    if isinstance(objective, ParticleELBO):
+        values = subject.repeat(
+            _BOUNDS, subject.num_draws, lambda: objective.per_datum(*subject.call)
+        )
+        per_datum = torch.stack(values).double().cpu()  # [draws, B]
+        over_data = nan
+        if per_datum.shape[1] == len(subject.data[0]) > 1:
+            over_data = float(per_datum.mean(0).std()) / per_datum.shape[1] ** 0.5
+        means = per_datum.mean(1)
+    else:
+        share = LossScale(subject.model, subject.guide, batch_plate_of(objective))
+        scale, rows = share(subject.batch)
+
+        def loss() -> Tensor:
+            value = first_loss(cast(Any, objective).loss(*subject.call))
+            return torch.as_tensor(value).detach().cpu().double()
+
+        losses = torch.stack(subject.repeat(_BOUNDS, subject.num_draws, loss))
+        means, over_data = -losses / (float(scale) * rows), nan
+    return {
+        "bound": float(means.mean()),
+        "bound_error": over_data,
+        "bound_monte_carlo_error": float(means.std()) / len(means) ** 0.5,
+        "not_finite": int((~means.isfinite()).sum()),
+    }

@@ -1,0 +1,219 @@
+"""Several objectives on one pair: bounds, gradients and cost in one table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, cast
+
+import torch
+from pyro.infer import ELBO as PyroELBO
+
+from ...data.base import mix_seed
+from ...errors import ConfigError
+from ...particles.modes import Mode, in_mode
+from ...particles.parameters import trainable
+from ...particles.particle_axis import one_note
+from ...particles.tracing import Program, isolated, own_parameters
+from ..gradients.draws import Leaves
+from ..gradients.gradients import Reference, gradients
+from ..sweep import Data, at_home, one_by_one
+from .bounds import Subject, bound_of, kind_of
+from .comparable import Fitted, fit_particles, rows_at
+from .comparison import Comparison
+from .cost import interleaved_ms, peak_bytes
+from .truth import Known, truth_of
+from .weights import weights_of
+
+_GRADIENTS = 2  # stream of the seed; the bounds have others
+
+
+def compare(
+    model: Program,
+    guide: Program,
+    x: Data,
+    objectives: Sequence[PyroELBO] | Mapping[str, PyroELBO],
+    *,
+    args: tuple[Any, ...] = (),
+    num_particles: int | None = None,
+    equal: Literal["K", "decoder evaluations"] = "K",
+    truth: Known = "evidence",
+    truth_source: str | None = None,
+    evidence_particles: int = 5000,
+    num_draws: int = 200,
+    references: Mapping[str, Reference] | None = None,
+    reference_draws: int | None = None,
+    repeats: int = 20,
+    seed: int = 0,
+    vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
+    progress: bool = False,
+) -> Comparison:
+    """Put objectives side by side on one pair, at its parameters, on one batch.
+
+    Every objective sees the same random numbers, draw by draw. Users' own objectives and Pyro's
+    classes take part as they are: an objective that is no `ParticleELBO` has a bound over the
+    whole batch only, and so no error over data. Nothing of the pair is changed.
+
+    Args:
+        model: Pyro model, called as `model(x, *args)`.
+        guide: Pyro guide, called likewise.
+        x: One batch [B, ...]: a tensor, several with equal B, or a split.
+        objectives: As they should be named, or in order, under their own names.
+        args: What the pair takes after the data.
+        num_particles: What makes rows comparable: all objectives are copied with so many
+            particles, or with so many decoder evaluations per datum. None equalises nothing, and
+            marks those that differ from the first.
+        equal: "K" for equal numbers of particles, "decoder evaluations" for equal cost: what an
+            objective of M times K particles needs beside one of K. A row that cannot be made
+            equal comes as close as it can, is marked, and says why.
+        truth: log p(x), for the gap: [B], its mean, or what `log_evidence` or `ais` found for
+            this batch, standard errors included; "evidence" and "ais" run these, with their
+            defaults. Estimates are low in expectation, so that a gap may be too small.
+        truth_source: What to call it in the table ("AIS, 1000 temperatures"); by default what is
+            known of it.
+        evidence_particles: Particles of "evidence".
+        num_draws: Draws of bounds and gradients.
+        references: What the signal of an objective's gradient is, by its name; by default the
+            plain gradient of its bound (see `gradients`).
+        reference_draws: See `gradients`.
+        repeats: Timed steps of each objective, taken in turn after a warm-up.
+        seed: Of all draws.
+        vectorize_particles: False draws all particles one by one, those of the evidence included;
+            True draws those of an objective as it says.
+        mode: Of the pair's networks, for bounds, gradients and the truth alike: see `gradients`.
+        progress: Show bars.
+
+    Raises:
+        ConfigError: There are no objectives, too few draws, or a reference for none of them;
+            `truth` names no estimate.
+        ShapeError: `truth` is not [B].
+
+    Source:
+        Mohamed et al. (2020), Monte Carlo Gradient Estimation in Machine Learning, sec. 3,
+        https://arxiv.org/abs/1906.10652
+
+    Example:
+        >>> from pyrovae.data import LinearGaussian
+        >>> from pyrovae.objectives import ELBO, IWAE
+        >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> x = oracle.sample(20, seed=1)
+        >>> table = compare(
+        ...     oracle.model, oracle.guide, x, [ELBO(), IWAE()],
+        ...     num_particles=4, truth=oracle.log_px(x), num_draws=20, repeats=3,
+        ... )
+        >>> [row["decoder_evaluations"] for row in table.rows]
+        [4.0, 4.0]
+        >>> table.rows[0]["gap"] > table.rows[1]["gap"]
+        True
+    """
+    if equal not in ("K", "decoder evaluations"):
+        raise ConfigError(f"compare: equal={equal!r}; choose 'K' or 'decoder evaluations'")
+    if num_draws < 2 or repeats < 1:
+        raise ConfigError(
+            f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
+            "and times one repeat"
+        )
+    # What is called here takes the networks as they are then.
+    with in_mode(mode, model, guide), one_note():
+        x, args = at_home(model, guide, x, args)
+        subject = Subject(model, guide, x, args, num_draws, seed)
+        if isinstance(objectives, Mapping):
+            objectives = {n: one_by_one(o, vectorize_particles) for n, o in objectives.items()}
+        else:
+            objectives = [one_by_one(o, vectorize_particles) for o in objectives]
+        fitted = fit_particles(objectives, subject.call, num_particles, equal)
+        unknown = sorted((references or {}).keys() - fitted.keys())
+        if unknown:
+            raise ConfigError(
+                f"compare: references for {unknown}, and the objectives are {list(fitted)}; name "
+                "them"
+            )
+        known = truth_of(subject, truth, truth_source, evidence_particles, vectorize_particles)
+        costs = _costs(fitted, subject, repeats)
+        rows = []
+        for name, one in fitted.items():
+            bound = bound_of(one.objective, subject)
+            found = gradients(
+                model,
+                guide,
+                x,
+                one.objective,
+                args=args,
+                num_draws=num_draws,
+                reference=(references or {}).get(name),
+                reference_draws=reference_draws,
+                seed=mix_seed(seed, _GRADIENTS),
+                mode="as is",
+                vectorize_particles=vectorize_particles,
+                progress=progress,
+            )
+            rows.append(
+                {
+                    "objective": name,
+                    "num_particles": one.objective.num_particles,
+                    "decoder_evaluations": one.evaluations,
+                    "comparable": one.comparable,
+                    "note": one.note,
+                    "kind": kind_of(one.objective),
+                    **bound,
+                    "gap": known.value - bound["bound"],
+                    "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
+                    **weights_of(one.objective, subject),
+                    **costs[name],
+                    **_by_group(found.summary(), costs[name]["milliseconds"]),
+                    "reference": found.reference_name,
+                }
+            )
+    facts = {
+        "num_data": len(subject.data[0]),
+        "equal": equal,
+        "rows_at": rows_at(fitted, num_particles, equal),
+        "num_draws": num_draws,
+        "log_px": known.value,
+        "log_px_error": known.error,
+        "log_px_source": known.source,
+        "device": _machine(subject.device),
+        "seed": seed,
+    }
+    return Comparison(rows, facts)
+
+
+def _costs(
+    fitted: Mapping[str, Fitted], subject: Subject, repeats: int
+) -> dict[str, dict[str, float]]:
+    leaves = Leaves(list(trainable(*subject.call).values()))
+
+    def step_of(objective: PyroELBO) -> Callable[[], None]:
+        def step() -> None:
+            for leaf in leaves.leaves:
+                leaf.grad = None
+            cast(Any, objective).loss_and_grads(*subject.call)
+
+        return step
+
+    steps = {name: step_of(one.objective) for name, one in fitted.items()}
+    with isolated(), own_parameters(), leaves.kept_grads():
+        times = interleaved_ms(steps, device=subject.device, repeats=repeats)
+        memory = {name: peak_bytes(step, subject.device) for name, step in steps.items()}
+    costs = {}
+    for name, values in times.items():
+        low, middle, high = torch.tensor(values).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist()
+        costs[name] = {
+            "milliseconds": middle,
+            "milliseconds_low": low,
+            "milliseconds_high": high,
+            "peak_bytes": memory[name],
+        }
+    return costs
+
+
+def _by_group(summary: Mapping[str, Mapping[str, Any]], milliseconds: float) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for group, figures in summary.items():
+        flat |= {f"{group}_{key}": value for key, value in figures.items()}
+        flat[f"{group}_variance_x_ms"] = figures["variance"] * milliseconds
+    return flat
+
+
+def _machine(device: torch.device) -> str:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    name = name or f"{torch.get_num_threads()} CPU thread(s)"
+    return f"{name}, torch {torch.__version__}"

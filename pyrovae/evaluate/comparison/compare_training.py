@@ -1,0 +1,233 @@
+"""One architecture trained under several objectives, and judged by one evaluator."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from os import PathLike
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, Literal
+
+import pyro
+import torch
+from pyro.infer import ELBO as PyroELBO
+from torch import Tensor, nan
+
+from ...data import Batchable, Dataset, Split
+from ...data.base import pick_device
+from ...errors import ConfigError
+from ...particles.device import to_device_of
+from ...particles.modes import Mode
+from ...particles.parameters import trainable
+from ...train import fit
+from ...train.optim.make_optimizer import OptimizerLike
+from ...train.optim.schedules import Schedule
+from ..evidence import log_evidence
+from ..sweep import Data, as_tensors, one_by_one, own_names
+from .table import Table, aligned, figure
+
+
+class TrainingComparison(Table):
+    """What `compare_training` found: a row per objective.
+
+    Columns: "objective"; "nll" in nats per datum and "nll_sd", its spread over seeds;
+    "difference" to the first objective, a mean over seeds paired with each other, and
+    "difference_sd"; "nll_by_seed"; "milliseconds" of a training step, validation and checkpoints
+    included; "steps".
+    """
+
+    def __str__(self) -> str:
+        facts = self.facts
+        first = self.rows[0]["objective"] if self.rows else ""
+        header = ["objective", "NLL", "sd", f"minus {first}", "sd", "ms/step"]
+        lines = [
+            [
+                row["objective"],
+                figure(row["nll"], ".3f"),
+                figure(row["nll_sd"], ".3f"),
+                figure(row["difference"], "+.3f"),
+                figure(row["difference_sd"], ".3f"),
+                figure(row["milliseconds"], ".1f"),
+            ]
+            for row in self.rows
+        ]
+        how = (
+            f"{facts['epochs']} epochs each, seeds {facts['seeds']}; NLL of {facts['num_test']} "
+            f"data by importance sampling, K = {facts['num_particles']}, for all alike"
+        )
+        return f"{how}\n{aligned(header, lines)}"
+
+
+def compare_training(
+    make_pair: Callable[[], Any],
+    data: Batchable,
+    objectives: Sequence[PyroELBO] | Mapping[str, PyroELBO],
+    *,
+    epochs: int,
+    seeds: Sequence[int] = (0, 1, 2),
+    test: Data | None = None,
+    batch_size: int = 100,
+    drop_last: bool = False,
+    lr: float = 1e-3,
+    optimizer: OptimizerLike | None = None,
+    schedule: Schedule | None = None,
+    clip_norm: float | None = None,
+    num_particles: int = 1000,
+    evaluation_seed: int = 0,
+    mode: Mode = "evaluation",
+    run_dir: str | PathLike[str] | None = None,
+    device: torch.device | str | None = None,
+    compile: bool | Literal["auto"] = False,
+    on_run: Callable[[str, int, float], None] | None = None,
+    vectorize_particles: bool = True,
+    progress: bool = True,
+) -> TrainingComparison:
+    """Train one architecture under several objectives and seeds; compare the NLL on test data.
+
+    For one seed all objectives start from the same parameters and see the same batches, so that
+    their results are paired. All are judged by `log_evidence` after the last epoch, whatever they
+    were trained with: training bounds of different estimators do not compare. The caller's
+    random streams move; Pyro's parameter store stays as it was.
+
+    Args:
+        make_pair: Makes an object with a `model` and a `guide`; called after seeding.
+        data: What to train on (of a dataset its `train`); see `fit`.
+        objectives: As they should be named, or in order, under their own names.
+        epochs: Passes over the data, for all alike.
+        seeds: Of initial parameters, batches and noise.
+        test: What to measure on; by default the `test` of a dataset.
+        batch_size: See `fit`, as for the next five.
+        num_particles: Of the evaluator.
+        evaluation_seed: Of its draws, the same for all.
+        mode: Of its networks; see `log_evidence`. Training runs them in the mode they are in.
+        run_dir: A folder that keeps a run folder each, so that a comparison that was stopped
+            continues where it was.
+        device: See `fit`, as for `compile`.
+        vectorize_particles: False draws all particles one by one, in training and in judging;
+            True draws those of an objective as it says.
+        on_run: Called with name, seed and NLL as each run ends.
+        progress: Show a bar for each run.
+
+    Raises:
+        ConfigError: There are no objectives, seeds or test data, or `make_pair` makes other
+            parameters when it is called again after the same seed.
+
+    Example:
+        >>> from pyrovae.data import LinearGaussian
+        >>> from pyrovae.objectives import ELBO, IWAE
+        >>> x = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0).sample(200, seed=1)
+        >>> table = compare_training(
+        ...     lambda: LinearGaussian.random(data_dim=5, latent_dim=2, seed=3),
+        ...     x, [ELBO(), IWAE(4)], epochs=2, seeds=(0, 1), test=x, num_particles=50,
+        ...     device="cpu", progress=False,
+        ... )
+        >>> [row["objective"] for row in table.rows], table.rows[0]["difference"]
+        (['ELBO(num_particles=1)', 'IWAE(num_particles=4)'], 0.0)
+    """
+    if not isinstance(objectives, Mapping):
+        objectives = {
+            name: one for name, one in zip(own_names(objectives), objectives, strict=True)
+        }
+    if not objectives or not seeds:
+        raise ConfigError(
+            f"compare_training got {len(objectives)} objectives and {len(seeds)} seeds, needs one "
+            "or more of both"
+        )
+    held_out = _held_out(data, test, evaluation_seed)
+    device = pick_device(device)
+    moved = tuple(tensor.to(device) for tensor in as_tensors(held_out))
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in objectives}
+    for seed in seeds:
+        start: dict[str, Tensor] | None = None
+        for name, objective in objectives.items():
+            with pyro.get_param_store().scope():
+                pyro.set_rng_seed(seed)
+                pair = make_pair()
+                start = _same_start(start, pair, held_out, seed)
+                run = fit(
+                    pair.model,
+                    pair.guide,
+                    data,
+                    objective=copy(one_by_one(objective, vectorize_particles)),
+                    epochs=epochs,
+                    batch_size=batch_size,
+                    drop_last=drop_last,
+                    lr=lr,
+                    optimizer=optimizer,
+                    schedule=schedule,
+                    clip_norm=clip_norm,
+                    seed=seed,
+                    device=device,
+                    compile=compile,
+                    run_dir=None if run_dir is None else Path(run_dir) / f"{name}-{seed}",
+                    resume=run_dir is not None,
+                    progress=progress,
+                )
+                evidence = log_evidence(
+                    pair.model,
+                    pair.guide,
+                    moved,
+                    num_particles=num_particles,
+                    compile=compile and "auto",
+                    vectorize_particles=vectorize_particles,
+                    seed=evaluation_seed,
+                    mode=mode,
+                )
+            nll = -evidence.mean()
+            found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})
+            if on_run is not None:
+                on_run(name, seed, nll)
+    facts = {
+        "epochs": epochs,
+        "seeds": list(seeds),
+        "num_particles": num_particles,
+        "num_test": len(moved[0]),
+        "device": str(device),
+    }
+    first = [run["nll"] for run in next(iter(found.values()))]
+    return TrainingComparison([_row(name, runs, first) for name, runs in found.items()], facts)
+
+
+def _row(name: str, runs: list[dict[str, float]], first: list[float]) -> dict[str, Any]:
+    nll = [run["nll"] for run in runs]
+    differences = [a - b for a, b in zip(nll, first, strict=True)]
+    return {
+        "objective": name,
+        "nll": mean(nll),
+        "nll_sd": stdev(nll) if len(nll) > 1 else nan,
+        "difference": mean(differences),
+        "difference_sd": stdev(differences) if len(nll) > 1 else nan,
+        "nll_by_seed": nll,
+        "milliseconds": 1e3 * sum(r["seconds"] for r in runs) / sum(r["steps"] for r in runs),
+        "steps": int(runs[0]["steps"]),
+    }
+
+
+def _held_out(data: Batchable, test: Data | None, seed: int) -> Data:
+    if test is None and isinstance(data, Dataset):
+        test = data.test
+    if test is None:
+        raise ConfigError("compare_training has no test data; give test, or a dataset as data")
+    return test.binarized(seed) if isinstance(test, Split) and test.dynamic else test
+
+
+def _same_start(
+    start: dict[str, Tensor] | None,
+    pair: Any,  # noqa: ANN401
+    data: Data,
+    seed: int,
+) -> dict[str, Tensor]:
+    few = [tensor[:2] for tensor in as_tensors(data)]
+    batch = to_device_of(pair.model, pair.guide, few)
+    leaves = trainable(pair.model, pair.guide, *batch)
+    if start is None:
+        return {name: leaf.detach().clone() for name, leaf in leaves.items()}
+    same = start.keys() == leaves.keys() and all(
+        torch.equal(start[name], leaf.detach()) for name, leaf in leaves.items()
+    )
+    if not same:
+        raise ConfigError(
+            f"make_pair gave other parameters when it was called again after seed {seed}, so runs "
+            "would not be paired; make a new pair in every call, with random numbers of torch, "
+            "numpy or Python only"
+        )
+    return start

@@ -1,0 +1,57 @@
+"""What a step costs: runs of the decoder, milliseconds, peak memory."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, cast
+
+import torch
+from pyro.infer import ELBO as PyroELBO
+
+from ...particles.tracing import Pair, Program, counted, isolated, own_parameters
+from ...runtime.memory import peak_bytes as peak_bytes
+
+
+def decoder_evaluations(
+    objective: PyroELBO,
+    model: Program,
+    guide: Program,
+    *args: Any,  # noqa: ANN401 (whatever the pair takes)
+) -> float:
+    """How often one step scores each datum under the model: K, M times K, ...
+
+    It is counted, not taken from the objective's word: what is enumerated or run twice counts.
+    """
+    watched, counts = counted(model)
+    with isolated(), own_parameters(), torch.enable_grad():
+        with torch.no_grad():
+            Pair(watched, guide, args, {}).trace()
+        once = sum(counts)
+        for _ in range(2):  # the first step on a pair may run it once more, to find its plates
+            counts.clear()
+            cast(Any, objective).loss_and_grads(watched, guide, *args)
+    return sum(counts) / once if once else float("nan")
+
+
+def interleaved_ms(
+    steps: Mapping[str, Callable[[], object]],
+    *,
+    device: torch.device | str,
+    warmup: int = 3,
+    repeats: int = 20,
+) -> dict[str, list[float]]:
+    """Milliseconds of each call of each step, taken in turn, so that a busy machine slows all."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for round_ in range(warmup + repeats):
+        for name, step in steps.items():
+            _wait(device)
+            started = perf_counter()
+            step()
+            _wait(device)
+            if round_ >= warmup:
+                times[name].append(1e3 * (perf_counter() - started))
+    return times
+
+
+def _wait(device: torch.device | str) -> None:
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)

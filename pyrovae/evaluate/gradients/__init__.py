@@ -1,0 +1,1 @@
+"""Signal and noise of gradient estimators."""

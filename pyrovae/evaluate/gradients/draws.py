@@ -1,0 +1,84 @@
+"""Seeded draws of a gradient, all leaves as one vector, and their running moments."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+import pyro
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ...data.base import mix_seed
+
+
+class Welford:
+    """Running mean and variance of vectors [P] in float64, one at a time."""
+
+    def __init__(self, size: int, device: torch.device) -> None:
+        self.count = 0
+        self.mean = torch.zeros(size, dtype=torch.float64, device=device)
+        self._squares = torch.zeros_like(self.mean)
+
+    def add(self, value: Tensor) -> None:
+        self.count += 1
+        off = value - self.mean
+        self.mean += off / self.count
+        self._squares += off * (value - self.mean)
+
+    @property
+    def variance(self) -> Tensor:
+        """Unbiased estimate [P]."""
+        return self._squares / (self.count - 1)
+
+
+class Leaves:
+    """The leaves of a pair seen as one vector [P]."""
+
+    def __init__(self, leaves: list[Tensor]) -> None:
+        self.leaves = leaves
+        self.size = sum(leaf.numel() for leaf in leaves)
+        self.device = leaves[0].device
+
+    def draws(
+        self, sampler: Callable[[], object], count: int, seed: int, progress: bool
+    ) -> Iterator[tuple[Tensor, float]]:
+        """Gradients in float64, one by one, and the milliseconds that each took."""
+        with self.kept_grads():
+            hidden = None if progress else True  # None: where stderr is no terminal
+            for index in tqdm(range(count), disable=hidden, leave=False, unit=" gradients"):
+                pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
+                for leaf in self.leaves:
+                    leaf.grad = None
+                self._wait()
+                started = perf_counter()
+                sampler()
+                self._wait()
+                milliseconds = 1e3 * (perf_counter() - started)
+                yield self._gradient(), milliseconds
+
+    def split(self, values: Tensor) -> list[Tensor]:
+        """[..., P] -> one tensor per leaf [..., *leaf]."""
+        parts = values.split([leaf.numel() for leaf in self.leaves], -1)
+        pairs = zip(parts, self.leaves, strict=True)
+        return [part.reshape(values.shape[:-1] + leaf.shape) for part, leaf in pairs]
+
+    def _gradient(self) -> Tensor:
+        grads = [
+            torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in self.leaves
+        ]
+        return torch.cat([grad.reshape(-1).double() for grad in grads])
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    @contextmanager
+    def kept_grads(self) -> Iterator[None]:
+        """Within this context gradients may be written; each `.grad` comes back afterwards."""
+        before = [leaf.grad for leaf in self.leaves]
+        try:
+            yield
+        finally:
+            for leaf, grad in zip(self.leaves, before, strict=True):
+                leaf.grad = grad

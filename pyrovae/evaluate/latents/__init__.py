@@ -1,0 +1,1 @@
+"""What the latents are used for."""

@@ -1,0 +1,262 @@
+"""What the latents do: posterior means, and how many units are active."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ...errors import DataError, PlateError, ShapeError, SiteError
+from ...particles import Particles
+from ...particles.modes import Mode
+from ...particles.site import Site
+from ...particles.tracing import Program
+from ..collect import collect
+from ..sweep import Data, Sweep, to_host
+
+
+@dataclass(frozen=True, eq=False)
+class ActiveUnits:
+    """Which latent dimensions carry information about the data.
+
+    Attributes:
+        variance: Var_x(E_q[z]) by site, nested plates and event dims flattened [L], float64 on
+            the CPU. Where E_q[z] is an average over particles, the variance that this adds is
+            subtracted, so that a dead unit is near zero and may fall below.
+        routes: By site, "exact" where the guide states its mean, else "averaged over K
+            particles".
+        threshold: A unit is active above it.
+        num_data: Sample size of the variance. It grows no more precise than the data allow:
+            state it beside the number of units.
+    """
+
+    variance: Mapping[str, Tensor]
+    routes: Mapping[str, str]
+    threshold: float
+    num_data: int
+
+    @property
+    def active(self) -> dict[str, Tensor]:
+        """Whether each unit is active, by site [L]."""
+        return {name: variance > self.threshold for name, variance in self.variance.items()}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of active units by site."""
+        return {name: int(active.sum()) for name, active in self.active.items()}
+
+    @property
+    def count(self) -> int:
+        """Number of active units of all sites."""
+        return sum(self.counts.values())
+
+    def __str__(self) -> str:
+        sites = [
+            f"{name}: {count} of {len(self.variance[name])} ({self.routes[name]})"
+            for name, count in self.counts.items()
+        ]
+        return (
+            f"active units {', '.join(sites)}; variance above {self.threshold:g} over "
+            f"{self.num_data} data"
+        )
+
+
+def active_units(
+    model: Program,
+    guide: Program,
+    x: Data,
+    *args: Any,  # noqa: ANN401 (whatever the pair takes)
+    threshold: float = 1e-2,
+    num_particles: int = 100,
+    chunk: int | None = None,
+    rows: int | None = None,
+    memory: int | None = None,
+    seed: int | None = None,
+    batch_plate: str = "auto",
+    vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
+) -> ActiveUnits:
+    """Count latent units whose posterior mean varies with the data.
+
+    The count depends on the scale of the prior: the threshold means what it says for a prior of
+    unit variance.
+
+    Args:
+        model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
+        guide: Pyro guide q(z|x), called likewise.
+        x: Data [N, ...], N >= 2: a tensor, several with equal N, or a split.
+        threshold: On the variance of the posterior means.
+        num_particles: K >= 2, drawn only where the guide's mean is not exact: for flows, and
+            below the first layer of a hierarchy.
+        chunk: See `log_evidence`, as for the remaining arguments.
+
+    Raises:
+        DataError: Fewer than two data.
+
+    Source:
+        Importance Weighted Autoencoders (Burda et al., 2016), sec. 5.2,
+        https://arxiv.org/abs/1509.00519
+
+    Example:
+        >>> from pyrovae.data.synthetic import LinearGaussian
+        >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> print(active_units(oracle.model, oracle.guide, oracle.sample(100, seed=1)))
+        active units z: 2 of 2 (exact); variance above 0.01 over 100 data
+    """
+    sweep = Sweep(
+        model,
+        guide,
+        x,
+        args,
+        num_particles=num_particles,
+        chunk=chunk,
+        rows=rows,
+        memory=memory,
+        seed=seed,
+        batch_plate=batch_plate,
+        vectorize_particles=vectorize_particles,
+        mode=mode,
+    )
+    if sweep.num_data < 2:
+        raise DataError("active_units got one datum, and a variance over data needs at least two")
+    means = _posterior_means(sweep)
+    averaged = f"averaged over {num_particles} particles"
+    return ActiveUnits(
+        variance={n: m.value.var(0) - cast(Tensor, m.noise).mean(0) for n, m in means.items()},
+        routes={n: "exact" if m.is_exact else averaged for n, m in means.items()},
+        threshold=threshold,
+        num_data=sweep.num_data,
+    )
+
+
+def posterior_means(
+    model: Program,
+    guide: Program,
+    x: Data,
+    *args: Any,  # noqa: ANN401 (whatever the pair takes)
+    site: str | None = None,
+    num_particles: int = 100,
+    chunk: int | None = None,
+    rows: int | None = None,
+    memory: int | None = None,
+    seed: int | None = None,
+    batch_plate: str = "auto",
+    vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
+) -> Tensor:
+    """E_q[z] of one latent site for each datum [N, L], float64 on the CPU.
+
+    Exact where the guide states its mean, else an average over particles.
+
+    Args:
+        site: Name of the latent; may be left out where there is only one.
+        model: See `active_units`, as for the remaining arguments.
+
+    Raises:
+        SiteError: There is no such latent, or there are several and none is named.
+    """
+    sweep = Sweep(
+        model,
+        guide,
+        x,
+        args,
+        num_particles=num_particles,
+        chunk=chunk,
+        rows=rows,
+        memory=memory,
+        seed=seed,
+        batch_plate=batch_plate,
+        vectorize_particles=vectorize_particles,
+        mode=mode,
+    )
+    means = _posterior_means(sweep)
+    if site is None and len(means) == 1:
+        return next(iter(means.values())).value
+    if site not in means:
+        asked = "several latents" if site is None else f"no latent '{site}'"
+        raise SiteError(f"the guide has {asked}: name one of {sorted(means)} with site=")
+    return means[site].value
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """Of one site; of one draw, where noise is unknown, of a block of rows, or of all data."""
+
+    value: Tensor  # [k, b, L] of a draw, else [N, L]
+    stated: bool  # the guide's mean given its earlier draws, not the draw itself
+    may_tie: bool  # what was drawn before may agree between particles by chance
+    noise: Tensor | None = None  # Monte-Carlo variance of the value
+
+    @property
+    def is_exact(self) -> bool:
+        return self.stated and self.noise is not None and not bool(self.noise.any())
+
+
+def _posterior_means(sweep: Sweep) -> dict[str, _Mean]:
+    if sweep.batch_plate is None:
+        raise PlateError("batch_plate is None, and means by datum need a plate over data: name it")
+    if sweep.num_particles < 2:
+        raise ShapeError(
+            f"num_particles is {sweep.num_particles}, and the noise of an average over particles "
+            "is known from two on"
+        )
+    # Two particles tell whether a mean depends on what was drawn before it.
+    means = _sweep(replace(sweep, num_particles=2))
+    if not all(m.is_exact and not m.may_tie for m in means.values()):
+        means = _sweep(sweep)
+    return means
+
+
+def _sweep(sweep: Sweep) -> dict[str, _Mean]:
+    blocks = collect(sweep, _of_draw, _of_block)
+    if not blocks[0]:
+        raise SiteError("the guide samples no latents, so there is nothing to measure")
+    return {
+        name: replace(
+            first,
+            value=to_host(block[name].value for block in blocks),
+            noise=to_host(cast(Tensor, block[name].noise) for block in blocks),
+        )
+        for name, first in blocks[0].items()
+    }
+
+
+def _of_draw(p: Particles) -> dict[str, _Mean]:
+    means, may_tie = {}, False
+    has_vectors = any(
+        s.value.is_floating_point()
+        for s in p.guide_sites.values()
+        if not (s.is_auxiliary or s.is_observed)
+    )
+    for name, site in p.guide_sites.items():
+        # The mean of classes says nothing; where there is nothing else, it has to do.
+        is_left_out = has_vectors and not site.value.is_floating_point()
+        if not (site.is_auxiliary or site.is_observed or is_left_out):
+            location = _stated_mean(site)
+            value = (site.value if location is None else location).double()
+            value = value.expand(p.num_particles, p.batch_size, *value.shape[2:])
+            value = value.reshape(p.num_particles, p.batch_size, -1)
+            means[name] = _Mean(value, location is not None, may_tie)
+        may_tie = may_tie or not site.has_rsample
+    return means
+
+
+def _of_block(drawn: list[dict[str, _Mean]]) -> dict[str, _Mean]:
+    averaged = {}
+    for name, first in drawn[0].items():
+        every = torch.cat([means[name].value for means in drawn])  # [K, b, L]
+        spread = every - every[0]  # exactly zero where the particles agree
+        noise = spread.var(0) / len(every)
+        averaged[name] = replace(first, value=every[0] + spread.mean(0), noise=noise)
+    return averaged
+
+
+def _stated_mean(site: Site) -> Tensor | None:
+    """The guide's mean given its earlier draws [K or 1, B or 1, ...], where it has one."""
+    try:
+        fns = site.distributions
+        mean = torch.cat([site.layout.arrange(fn.mean, fn.event_dim) for fn in fns])
+    except NotImplementedError:
+        return None
+    return None if bool(mean.isnan().any()) else mean  # as that of a categorical is

@@ -1,0 +1,44 @@
+"""How well clusters that no label taught agree with classes."""
+
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from ...errors import ShapeError
+
+
+def cluster_accuracy(clusters: Tensor, y: Tensor) -> float:
+    """Share of data in the class of their cluster, under the best one-to-one assignment.
+
+    It needs the labels to assign clusters to classes, and so is an upper bound of what one would
+    get from a few labels. With more clusters than classes, those that are left over count as
+    wrong.
+
+    Args:
+        clusters: The cluster of each datum, whole numbers from 0 [N].
+        y: Its class, whole numbers from 0 [N].
+
+    Returns:
+        Between 0 and 1.
+
+    Raises:
+        ShapeError: They are not one number each for the same data.
+
+    Source:
+        Unsupervised Deep Embedding for Clustering Analysis (Xie et al., 2016), eq. 10,
+        https://arxiv.org/abs/1511.06335
+
+    Example:
+        >>> import torch
+        >>> cluster_accuracy(torch.tensor([2, 2, 0, 1]), torch.tensor([0, 0, 1, 1]))
+        0.75
+    """
+    if clusters.shape != y.shape or y.dim() != 1 or len(y) == 0:
+        raise ShapeError(
+            f"cluster_accuracy got clusters of shape {list(clusters.shape)} and classes of shape "
+            f"{list(y.shape)}; it needs one of each for every datum, [N] and [N]"
+        )
+    from sklearn.metrics import confusion_matrix  # a second of imports that little else needs
+
+    table = confusion_matrix(y.cpu().numpy(), clusters.cpu().numpy())
+    rows, columns = linear_sum_assignment(-table)
+    return float(table[rows, columns].sum() / len(y))

@@ -1,0 +1,205 @@
+"""The ELBO in its parts: reconstruction and KL, by site and by latent dimension."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+from ...particles import Particles
+from ...particles.kl import divergence, site_kl
+from ...particles.modes import Mode
+from ...particles.tracing import Program
+from ..collect import Compile, collect
+from ..sweep import Data, Sweep, mean_error, monte_carlo_error, to_host
+
+
+@dataclass(frozen=True, eq=False)
+class ELBOParts:
+    """ELBO = reconstruction - KL, in nats per datum, float64 on the CPU.
+
+    Attributes:
+        elbo: Evidence lower bound [N].
+        reconstruction: E_q log p(x|z), all observed sites together [N].
+        kl: KL(q(z|x) || p(z)) [N], the sum of `kl_by_site`.
+        kl_by_site: Contribution of each site of the guide [N].
+        routes: How each of them was found: "closed form" or "sampled: why".
+        kl_per_dim: Mean KL over the data by dimension of a site, nested plates and event dims
+            flattened [L]; None where the site's KL is not a sum over dimensions.
+        per_dim_routes: "closed form", or why `kl_per_dim` has None.
+        standard_errors: Of the mean over data as an estimate for new data, by name: "elbo",
+            "reconstruction", "kl" and "kl[site]".
+        monte_carlo_errors: The part of them that more particles would remove; NaN at K = 1.
+        num_particles: K.
+    """
+
+    elbo: Tensor
+    reconstruction: Tensor
+    kl: Tensor
+    kl_by_site: Mapping[str, Tensor]
+    routes: Mapping[str, str]
+    kl_per_dim: Mapping[str, Tensor | None]
+    per_dim_routes: Mapping[str, str]
+    standard_errors: Mapping[str, float]
+    monte_carlo_errors: Mapping[str, float]
+    num_particles: int
+
+    def means(self) -> dict[str, float]:
+        """Mean over the data by name, as in `standard_errors`."""
+        terms = {"elbo": self.elbo, "reconstruction": self.reconstruction, "kl": self.kl}
+        terms |= {f"kl[{name}]": kl for name, kl in self.kl_by_site.items()}
+        return {name: float(term.mean()) for name, term in terms.items()}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{name:<16}{mean:11.3f} +- {self.standard_errors[name]:.3f} nats "
+            f"(Monte Carlo {self.monte_carlo_errors[name]:.3f})"
+            for name, mean in self.means().items()
+        ]
+        return "\n".join(lines + [f"kl[{name}]: {how}" for name, how in self.routes.items()])
+
+
+def elbo_parts(
+    model: Program,
+    guide: Program,
+    x: Data,
+    *args: Any,  # noqa: ANN401 (whatever the pair takes)
+    num_particles: int = 100,
+    chunk: int | None = None,
+    rows: int | None = None,
+    memory: int | None = None,
+    seed: int | None = None,
+    batch_plate: str | None = "auto",
+    vectorize_particles: bool = True,
+    mode: Mode = "evaluation",
+    compile: Compile = False,
+    progress: bool = False,
+) -> ELBOParts:
+    """Estimate the ELBO and its parts for each datum.
+
+    A KL is taken in closed form at each site that has one, so `elbo` is what
+    `objectives.ELBO(closed_form_kl=True)` estimates, with weight one on every term.
+
+    Args:
+        model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
+        guide: Pyro guide q(z|x), called likewise.
+        x: Data [N, ...]: a tensor, several with equal N, or a split.
+        num_particles: K, over which the parts are averaged.
+        chunk: See `log_evidence`, as for the remaining arguments.
+
+    Source:
+        Auto-Encoding Variational Bayes (Kingma & Welling, 2014), eq. 3,
+        https://arxiv.org/abs/1312.6114
+
+    Example:
+        >>> from pyrovae.data.synthetic import LinearGaussian
+        >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> x = oracle.sample(100, seed=1)
+        >>> parts = elbo_parts(oracle.model, oracle.guide, x, seed=2)
+        >>> parts.routes, torch.allclose(parts.kl, oracle.kl(x))
+        ({'z': 'closed form'}, True)
+    """
+    sweep = Sweep(
+        model,
+        guide,
+        x,
+        args,
+        num_particles=num_particles,
+        chunk=chunk,
+        rows=rows,
+        memory=memory,
+        seed=seed,
+        batch_plate=batch_plate,
+        vectorize_particles=vectorize_particles,
+        mode=mode,
+        progress=progress,
+    )
+    blocks = collect(sweep, _measure, _merge, compile=compile)
+    sites, names = blocks[0].routes, blocks[0].terms
+    mean, error = (
+        {name: to_host(block.terms[name][row] for block in blocks) for name in names}
+        for row in (0, 1)
+    )
+    count = sweep.num_data * num_particles
+    return ELBOParts(
+        elbo=mean["elbo"],
+        reconstruction=mean["reconstruction"],
+        kl=mean["kl"],
+        kl_by_site={name: mean[f"kl[{name}]"] for name in sites},
+        routes=sites,
+        kl_per_dim={name: _mean_over(blocks, name, count) for name in sites},
+        per_dim_routes=blocks[0].per_dim_routes,
+        standard_errors={name: mean_error(value) for name, value in mean.items()},
+        monte_carlo_errors={name: monte_carlo_error(value) for name, value in error.items()},
+        num_particles=num_particles,
+    )
+
+
+class _Tally(NamedTuple):
+    """Of one draw, or of the draws of one block of rows."""
+
+    terms: dict[str, Tensor]  # [k, b] of a draw; mean and standard error [2, b] of a block
+    per_dim: dict[str, Tensor]  # sums over particles and data [L]
+    routes: dict[str, str]
+    per_dim_routes: dict[str, str]
+
+
+def _measure(p: Particles) -> _Tally:
+    kls = {name: site_kl(p, name) for name in p.guide_sites}
+    kl = torch.stack([found.value for found in kls.values()]).sum(0) if kls else 0 * p.log_lik
+    terms = {"elbo": p.log_lik - kl, "reconstruction": p.log_lik, "kl": kl}
+    terms |= {f"kl[{name}]": found.value for name, found in kls.items()}
+    per_dim, per_dim_routes = {}, {}
+    for name, found in kls.items():
+        per_dim_routes[name] = found.route
+        if found.route == "closed form":
+            total = _kl_per_dim(p, name)
+            if isinstance(total, Tensor):
+                per_dim[name] = total
+            else:
+                per_dim_routes[name] = total
+    routes = {name: found.route for name, found in kls.items()}
+    return _Tally(terms, per_dim, routes, per_dim_routes)
+
+
+def _merge(drawn: list[_Tally]) -> _Tally:
+    first, terms = drawn[0], {}
+    for name in first.terms:
+        every = torch.cat([tally.terms[name] for tally in drawn]).double()  # [K, b]
+        size = every.shape[0]
+        error = every.std(0) / math.sqrt(size) if size > 1 else math.nan * every[0]
+        terms[name] = torch.stack([every.mean(0), error])
+    per_dim = {n: torch.stack([tally.per_dim[n] for tally in drawn]).sum(0) for n in first.per_dim}
+    return _Tally(terms, per_dim, first.routes, first.per_dim_routes)
+
+
+def _mean_over(blocks: list[_Tally], name: str, count: int) -> Tensor | None:
+    if name not in blocks[0].per_dim:
+        return None
+    return torch.stack([block.per_dim[name] for block in blocks]).sum(0).cpu() / count
+
+
+def _kl_per_dim(p: Particles, name: str) -> Tensor | str:
+    """Sum over particles and data of the KL by dimension [L], or why there is none."""
+    q_site, p_site = p.guide_sites[name], p.model_sites[name]
+    if any(mask is not None for mask in q_site.masks):
+        return "the site is masked"
+    totals = []
+    for q, prior in zip(q_site.distributions, p_site.distributions, strict=True):
+        q_base, prior_base = _without_event_dims(q), _without_event_dims(prior)
+        if q_base.event_shape or prior_base.event_shape:
+            return f"{type(q_base).__name__} or {type(prior_base).__name__} couples dimensions"
+        kl = q_site.layout.arrange(divergence(q_base, prior_base), q.event_dim).double()
+        num_particles = p.num_particles // len(q_site.distributions)
+        kl = kl.expand(num_particles, p.batch_size, *kl.shape[2:])
+        totals.append(kl.sum((0, 1)).flatten())
+    return torch.stack(totals).sum(0)
+
+
+def _without_event_dims(fn: Distribution) -> Distribution:
+    while isinstance(fn, Independent):
+        fn = fn.base_dist
+    return fn

@@ -1,0 +1,53 @@
+"""What the families share whose networks see something beside x or z, such as a class."""
+
+from abc import ABC
+
+import pyro.distributions as dist
+from torch import Tensor
+
+from ..nn import AsVector, JoinFactory, Likelihood, Network, Shape, build
+from .base import Family, decoded, params_of
+from .posteriors import Posterior
+
+
+class LabelConditional(Family, ABC):
+    """Base of p(x|y, z) and q(z|x, y), y as networks see it: one-hot classes, or values.
+
+    A subclass sets `data_shape`, `latent_dim`, `likelihood` and `posterior`, then calls
+    `build_networks`.
+    """
+
+    takes_labels = True
+
+    data_shape: Shape
+    latent_dim: int
+    likelihood: Likelihood
+    posterior: Posterior
+
+    def build_networks(
+        self, given: Shape, join: JoinFactory, encoder: Network, decoder: Network
+    ) -> None:
+        """The encoder of x and y as `join` puts them together, the decoder of the vector (z, y).
+
+        Args:
+            given: Shape of one y.
+            join: Makes one input of x and y.
+            encoder: Maps [N, *join.shape] to [N, posterior.num_parameters]: module or factory.
+            decoder: Maps [N, L + size of y] to [N, P * D] values: module or factory.
+
+        Raises:
+            ShapeError: The encoder takes no inputs of the shape that `join` makes.
+        """
+        self.join, self.beside = join(self.data_shape, given), AsVector(self.latent_dim, given)
+        self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
+        params_shape = (self.likelihood.num_parameters, *self.data_shape)
+        self.decoder = build(decoder, self.beside.shape, params_shape)
+
+    def _encode(self, x: Tensor, given: Tensor) -> dist.TorchDistribution:
+        both = self.join(self.likelihood.rescale(x), given)
+        params = params_of(self.encoder, self.posterior, both, len(self.join.shape), "encoder")
+        return self.posterior(params)
+
+    def _decode(self, z: Tensor, given: Tensor) -> dist.TorchDistribution:
+        both = self.beside(z, given)
+        return decoded(self.decoder, self.likelihood, both, 1, self.data_shape)

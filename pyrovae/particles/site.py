@@ -1,0 +1,267 @@
+"""One sample statement of a pair, over all its particles."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
+from typing import Any, cast
+
+import torch
+from pyro.distributions import Unit
+from pyro.distributions.util import scale_and_mask
+from pyro.infer.util import is_validation_enabled
+from pyro.util import check_site_shape
+from torch import Tensor
+
+from ..errors import ShapeError
+from .plates import Layout
+
+
+@dataclass(frozen=True)
+class Site:
+    """One sample statement of a pair, over all its particles.
+
+    Attributes:
+        name: Pyro's name of the site.
+        distributions: One that covers all particles, or one per particle drawn sequentially.
+        is_observed: Whether the value was data (or a `pyro.factor`).
+        is_auxiliary: Whether a guide site is declared to have no partner in the model.
+        is_enumerable: Whether the program marks it, as Pyro has it, for enumeration.
+        layout: Where particles and data lie in its tensors.
+        masks: What `poutine.mask` put around it, one per distribution.
+        scales: What Pyro multiplies its log-density by, one per distribution.
+        plates: Dims of its vectorised plates by name, but for that of particles.
+        is_scaled: Whether `log_prob`, and what `collect` gives, have these scales.
+    """
+
+    name: str
+    distributions: tuple[Any, ...]
+    is_observed: bool
+    is_auxiliary: bool
+    is_enumerable: bool
+    layout: Layout
+    masks: tuple[Tensor | bool | None, ...] = field(repr=False)
+    scales: tuple[Tensor | float, ...] = field(repr=False)
+    plates: Mapping[str, int]
+    _values: tuple[Tensor, ...] = field(repr=False)
+    _messages: tuple[dict[str, Any], ...] = field(repr=False)
+    is_scaled: bool = False
+
+    @property
+    def has_rsample(self) -> bool:
+        """Whether the site has a reparameterised sampler."""
+        return all(fn.has_rsample for fn in self.distributions)
+
+    @property
+    def kind(self) -> str:
+        """Name of the distribution's class, under what only reshapes or masks it.
+
+        "pyro.factor" where there is none, but a factor.
+        """
+        fn = self.distributions[0]
+        if isinstance(fn, _Outline):
+            return fn.kind
+        while type(fn).__name__ in ("Independent", "MaskedDistribution", "ExpandedDistribution"):
+            fn = fn.base_dist
+        return "pyro.factor" if isinstance(fn, Unit) else type(fn).__name__
+
+    @cached_property
+    def value(self) -> Tensor:
+        """What was drawn or observed [K, B, ..., *event]."""
+        event_dims = (fn.event_dim for fn in self.distributions)
+        pairs = zip(self._values, event_dims, strict=True)
+        return torch.cat([self.layout.arrange(value, dim) for value, dim in pairs])
+
+    @property
+    def is_latent(self) -> bool:
+        """Whether model and guide both draw it."""
+        return not (self.is_observed or self.is_auxiliary)
+
+    @property
+    def needs_score(self) -> bool:
+        """Whether the gradient of its draw is that of its score.
+
+        A `pyro.factor` is observed as well, and says itself what it comes from.
+        """
+        return not self.has_rsample and (self.is_auxiliary or not self.is_observed)
+
+    @cached_property
+    def log_prob(self) -> Tensor:
+        """Log-density in nats, masked, summed over nested plates [K, B].
+
+        Without Pyro's scale, unless `is_scaled`.
+        """
+        return self.collect(self._log_probs)
+
+    @cached_property
+    def log_prob_by_plates(self) -> Tensor:
+        """The same, with all plates kept [K, ..., B, ...]."""
+        return self.by_plates(self._log_probs)
+
+    @cached_property
+    def _log_probs(self) -> list[Tensor]:
+        return [
+            message["unscaled_log_prob"]  # of a draw that could only be scored at once
+            if "unscaled_log_prob" in message
+            else fn.log_prob(message["value"], *message["args"], **message["kwargs"])
+            for fn, message in zip(self.distributions, self._messages, strict=True)
+        ]
+
+    @property
+    def own_scale(self) -> Tensor | float:
+        """What `log_prob` is multiplied by, along the plates of one particle."""
+        return self.scales[0] if self.is_scaled else 1.0
+
+    def scaled(self, is_scaled: bool = True) -> "Site":
+        """The same site, with the log-density that Pyro's scale multiplies, or without."""
+        return self if is_scaled == self.is_scaled else replace(self, is_scaled=is_scaled)
+
+    @property
+    def subsampled(self) -> dict[str, int]:
+        """Plates around the site that hold a part of their data, and how many."""
+        stack = self._messages[0]["cond_indep_stack"] if self._messages else ()
+        return {f.name: f.size for f in stack if f.full_size not in (None, f.size)}
+
+    @property
+    def num_data(self) -> int | None:
+        """Data that the site's plate over data is a subsample of; None where it is whole."""
+        for frame in self._messages[0]["cond_indep_stack"] if self._messages else ():
+            if frame.dim == self.layout.batch_dim and frame.full_size not in (None, frame.size):
+                return int(frame.full_size)
+        return None
+
+    def scored(self, *, by_plates: bool) -> "Site":
+        """The same site, which knows its log-density; of what was observed it knows no more.
+
+        The distribution of the data is by far the largest thing that particles hold.
+
+        Args:
+            by_plates: Keep what nested plates add to the log-density apart.
+        """
+        known = {"log_prob": self.log_prob}
+        if by_plates:
+            known["log_prob_by_plates"] = self.log_prob_by_plates
+        other = self
+        if self.is_observed and not self.needs_score:
+            kind = self.kind
+            fns = (_Outline(fn.has_rsample, fn.event_dim, kind) for fn in self.distributions)
+            other = replace(self, distributions=tuple(fns), _messages=())
+        vars(other).update(known)  # where the cached properties keep them
+        return other
+
+    def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
+        """Mask and sum one tensor per distribution as the site's log-density is. -> [K, B]."""
+        whole = torch.cat([self.layout.reduce(t) for t in self._on_plates(per_trace)])
+        return whole.expand(whole.shape[0], self.layout.batch_size)
+
+    def by_plates(self, per_trace: Iterable[Tensor]) -> Tensor:
+        """The same, with all plates kept. -> [K, ..., B, ...]."""
+        return torch.cat([self.layout.by_plates(t) for t in self._on_plates(per_trace)])
+
+    def _on_plates(self, per_trace: Iterable[Tensor]) -> Iterator[Tensor]:
+        each = zip(per_trace, self.masks, self.scales, self._messages, strict=True)
+        for tensor, mask, scale, message in each:
+            masked = scale_and_mask(tensor, scale if self.is_scaled else 1.0, mask)
+            yield self._on_its_plates(masked, message)
+
+    def _on_its_plates(self, log_prob: Tensor, message: dict[str, Any]) -> Tensor:
+        rank = self.layout.rank
+        if log_prob.dim() > rank and any(size > 1 for size in log_prob.shape[: -rank or None]):
+            raise ShapeError(
+                f"site '{self.name}' has a log-density of shape {list(log_prob.shape)} with batch "
+                f"dims left of its {rank} plates and particles; declare them with `.to_event(n)` "
+                "or enclose the site in a `pyro.plate`"
+            )
+        if is_validation_enabled():
+            check_site_shape(cast(Any, {**message, "log_prob": log_prob}), rank)
+        sizes = [1] * rank
+        for frame in message["cond_indep_stack"]:
+            if frame.dim is not None:  # below zero: the plate states no size
+                sizes[frame.dim] = frame.size
+        log_prob = log_prob.reshape(log_prob.shape[max(0, log_prob.dim() - rank) :])
+        for dim in range(-log_prob.dim(), 0):
+            # Pyro does not look between two plates, as particles and data are.
+            if sizes[dim] == 1 < log_prob.shape[dim]:
+                raise ShapeError(
+                    f"site '{self.name}' has a log-density of shape {list(log_prob.shape)} and is "
+                    f"in no plate at dim {dim}; declare it with `.to_event(n)` or enclose it in a "
+                    "`pyro.plate`"
+                )
+        whole = torch.Size(max(1, size) for size in sizes)
+        return log_prob.expand(torch.broadcast_shapes(log_prob.shape, whole))
+
+
+@dataclass(frozen=True)
+class JoinedSite(Site):
+    """The same site of several groups of particles, one group after the other."""
+
+    parts: tuple[Site, ...] = ()
+
+    @property
+    def subsampled(self) -> dict[str, int]:
+        return self.parts[0].subsampled
+
+    @property
+    def num_data(self) -> int | None:
+        return self.parts[0].num_data
+
+    @classmethod
+    def of(cls, parts: tuple[Site, ...]) -> "JoinedSite":
+        """Join the groups' sites."""
+        first = parts[0]
+        return cls(
+            name=first.name,
+            distributions=tuple(fn for part in parts for fn in part.distributions),
+            is_observed=first.is_observed,
+            is_auxiliary=first.is_auxiliary,
+            is_enumerable=first.is_enumerable,
+            layout=first.layout,
+            masks=tuple(mask for part in parts for mask in part.masks),
+            scales=tuple(scale for part in parts for scale in part.scales),
+            plates=first.plates,
+            is_scaled=first.is_scaled,
+            _values=(),
+            _messages=(),
+            parts=parts,
+        )
+
+    @cached_property
+    def value(self) -> Tensor:
+        return torch.cat([part.value for part in self.parts])
+
+    @cached_property
+    def log_prob(self) -> Tensor:
+        return torch.cat([part.log_prob for part in self.parts])
+
+    @cached_property
+    def log_prob_by_plates(self) -> Tensor:
+        return torch.cat([part.log_prob_by_plates for part in self.parts])
+
+    def scaled(self, is_scaled: bool = True) -> Site:
+        return self.of(tuple(part.scaled(is_scaled) for part in self.parts))
+
+    def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
+        return torch.cat([part.collect(own) for part, own in self._split(per_trace)])
+
+    def by_plates(self, per_trace: Iterable[Tensor]) -> Tensor:
+        return torch.cat([part.by_plates(own) for part, own in self._split(per_trace)])
+
+    def _split(self, per_trace: Iterable[Tensor]) -> Iterator[tuple[Site, list[Tensor]]]:
+        tensors = iter(per_trace)
+        for part in self.parts:
+            yield part, list(islice(tensors, len(part.distributions)))
+
+
+def is_enumerable(message: Mapping[str, Any]) -> bool:
+    """Whether a latent site is marked `infer={"enumerate": ...}` and has values to go through."""
+    asked = (message["infer"] or {}).get("enumerate") is not None
+    return asked and not message["is_observed"] and bool(message["fn"].has_enumerate_support)
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """What is kept of a distribution."""
+
+    has_rsample: bool
+    event_dim: int
+    kind: str

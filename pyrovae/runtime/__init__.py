@@ -1,0 +1,1 @@
+"""What a program runs on: random streams, memory, gradient mode, files, ranks."""

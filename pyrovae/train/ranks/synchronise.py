@@ -1,0 +1,60 @@
+"""Ranks that begin a run, and each epoch of it, from one and the same state."""
+
+import zlib
+from collections.abc import Sequence
+
+import torch
+from pyro.infer import ELBO as PyroELBO
+from torch import Tensor
+
+from ...data import BatchSource
+from ...objectives import ParticleELBO
+from ...runtime.distributed import Team
+from ...runtime.random_state import restore_streams, save_streams
+from ..placement import Placed
+
+
+def check_alike(team: Team, source: BatchSource, first: Sequence[Tensor], epochs: int) -> None:
+    """Refuse ranks that were called with other data or for another number of steps.
+
+    Raises:
+        RanksError: They were.
+    """
+    if team.alone:
+        return
+    sizes = {"data": source.num_data, "batches": len(source), "epochs": epochs}
+    team.check_alike("run to make", sizes, "call fit alike on every rank")
+    checksums = [zlib.crc32(bytes(t.cpu().contiguous().view(torch.uint8).numpy())) for t in first]
+    team.check_alike(
+        "first batch (checksums)",
+        checksums,
+        "every rank needs all the data, in the same order: seed what is drawn of them, and give a "
+        "DataLoader no DistributedSampler, fit cuts the batches itself",
+    )
+
+
+def align(team: Team, placed: Placed, objective: PyroELBO) -> None:
+    """Give every rank the parameters and buffers of the first, and its objective's state.
+
+    Raises:
+        RanksError: The ranks hold another pair, or another objective.
+    """
+    if team.alone:
+        return
+    state = objective.state_dict() if isinstance(objective, ParticleELBO) else {}
+    facts = [
+        {name: (str(tensor.dtype), list(tensor.shape)) for name, tensor in tensors.items()}
+        for tensors in (placed.leaves, placed.buffers, state)
+    ]
+    team.check_alike("pair", [list(kind.items()) for kind in facts], "build it alike everywhere")
+    team.copy_first([*placed.tensors, *state.values()])
+
+
+def align_streams(team: Team) -> None:
+    """Put every rank's random streams where the first rank's are."""
+    if team.alone:
+        return
+    tensors, numbers = team.from_first(save_streams)
+    if torch.cuda.is_initialized() and "cuda:0" in tensors:  # the first rank's device, and ours
+        tensors[f"cuda:{torch.cuda.current_device()}"] = tensors["cuda:0"]
+    restore_streams(tensors, numbers)

@@ -1,0 +1,1 @@
+"""One training step: eager, compiled, and guarded against what is not finite."""

@@ -1,0 +1,102 @@
+"""Whether the loss that is captured is the one that the user gave."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyro
+import torch
+from pyro.infer import ELBO as PyroELBO
+from torch import Tensor
+
+from ...capture import deviation, explained, kept_randomness, rounding
+from ...errors import CaptureError
+from ...objectives import ParticleELBO
+from ...particles.tracing import Program, captured_parameters, isolated
+from .pyro_losses import Loss
+
+LossAndGrads = Callable[..., Any]
+
+
+class Agreement:
+    """Compares a loss in tensors alone with the `loss_and_grads` that it stands for.
+
+    Args:
+        loss: What is captured.
+        objective: What the user gave.
+        reference: The `loss_and_grads` of that, which an eager step calls.
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        objective: PyroELBO | Callable[..., Any],
+        reference: LossAndGrads | None,
+    ) -> None:
+        own = getattr(reference, "__func__", None)
+        is_same = isinstance(objective, ParticleELBO) and own is ParticleELBO.loss_and_grads
+        self._loss, self._objective = loss, objective
+        self._reference = None if is_same else reference
+
+    def holds(
+        self,
+        model: Program,
+        guide: Program,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        leaves: Sequence[Tensor],
+    ) -> bool:
+        """Whether both have one value and one gradient on a batch, with the same random numbers.
+
+        Nothing changes by it.
+
+        Returns:
+            False where the value is not finite, and so nothing can be told.
+
+        Raises:
+            CaptureError: They differ.
+        """
+        if self._reference is None:
+            return True
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
+        with isolated(), torch.enable_grad():
+            with kept_randomness(), _kept_gradients(leaves), captured_parameters():
+                value = self._reference(model, guide, *args, **kwargs)
+                theirs = [_or_zero(leaf.grad, leaf) for leaf in wanted]
+            with pyro.validation_enabled(False), captured_parameters():
+                try:
+                    loss = self._loss(model, guide, *args, **kwargs)
+                except (RuntimeError, ValueError, TypeError, LookupError) as error:
+                    raise CaptureError(explained(error)) from error
+            found = torch.autograd.grad(loss, wanted, allow_unused=True)
+        name = getattr(self._objective, "__name__", type(self._objective).__name__)
+        if isinstance(value, tuple):
+            raise CaptureError(f"{name} gives {len(value)} losses, and a graph follows one")
+        ours = [loss.detach(), *map(_or_zero, found, wanted)]
+        theirs = [torch.as_tensor(value, dtype=loss.dtype, device=loss.device), *theirs]
+        if not all(bool(tensor.isfinite().all()) for tensor in theirs):
+            return False
+        apart = deviation(ours, theirs)
+        if apart > rounding(ours):
+            raise CaptureError(
+                f"the loss that would be captured differs from {name} by {apart:.1e}, relative, "
+                "in value or gradient; use one of pyrovae.objectives"
+            )
+        return True
+
+
+def _or_zero(gradient: Tensor | None, leaf: Tensor) -> Tensor:
+    return torch.zeros_like(leaf) if gradient is None else gradient
+
+
+@contextmanager
+def _kept_gradients(leaves: Sequence[Tensor]) -> Iterator[None]:
+    """No leaf has a gradient in this context; after it each has that of before."""
+    kept = [leaf.grad for leaf in leaves]
+    try:
+        for leaf in leaves:
+            leaf.grad = None
+        yield
+    finally:
+        for leaf, gradient in zip(leaves, kept, strict=True):
+            leaf.grad = gradient

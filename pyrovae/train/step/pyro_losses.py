@@ -1,0 +1,120 @@
+"""A differentiable loss in tensors alone, for every objective that has one."""
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from pyro.infer import ELBO as PyroELBO
+from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO
+from pyro.infer.traceenum_elbo import _compute_dice_elbo
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ...errors import CaptureError
+from ...objectives import ELBO, ParticleELBO
+from ...particles import Particles
+from ...particles.tracing import Program
+
+Loss = Callable[..., Tensor]
+
+
+def differentiable(loss: PyroELBO | Callable[..., Any]) -> Loss:
+    """What gives the scalar whose gradient `loss.loss_and_grads` would leave in the parameters.
+
+    Pyro's `Trace_ELBO` and `TraceMeanField_ELBO` read scalars into Python; in their place comes
+    the objective that equals them in value and gradient, where every latent is reparameterised.
+    """
+    if isinstance(loss, ParticleELBO):
+        if loss.particle_chunk is not None and loss.particle_chunk < loss.num_particles:
+            return _refusal(
+                f"{loss} draws its particles in chunks, and a graph would hold every chunk twice; "
+                "leave out `in_chunks`, or do not compile"
+            )
+        return loss.differentiable_loss
+    if type(loss) in (Trace_ELBO, TraceMeanField_ELBO):
+        return _as_pyro(cast(Any, loss))
+    if isinstance(loss, TraceEnum_ELBO):
+        return _enumerated(loss)
+    if isinstance(loss, PyroELBO):
+        found = getattr(loss, "differentiable_loss", None)
+        return (
+            found
+            if found is not None
+            else _refusal(
+                f"{type(loss).__name__} has no differentiable_loss; use one of pyrovae.objectives"
+            )
+        )
+    return loss
+
+
+def _as_pyro(loss: Any) -> Loss:  # noqa: ANN401
+    together = loss.vectorize_particles
+    one = _PathwiseELBO(
+        loss.num_particles if together else 1,
+        closed_form_kl=type(loss) is TraceMeanField_ELBO,
+        batch_plate=None,
+        max_plate_nesting=None if math.isinf(loss.max_plate_nesting) else loss.max_plate_nesting,
+    ).differentiable_loss
+    if together:
+        return one
+
+    def mean(*args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        """Of runs that share nothing, as Pyro's: each draws a subsample of its own."""
+        losses = [one(*args, **kwargs) for _ in range(loss.num_particles)]
+        return torch.stack(losses).mean()
+
+    return mean
+
+
+class _PathwiseELBO(ELBO):
+    def surrogate(self, p: Particles) -> Tensor:
+        for site in p.guide_sites.values():
+            if site.needs_score:
+                raise CaptureError(
+                    f"site '{site.name}' ({site.kind}) has no reparameterised sampler, and Pyro's "
+                    "own gradient for it has no equal here; use objectives.ELBO or VIMCO"
+                )
+        return super().surrogate(p)
+
+
+def _enumerated(loss: TraceEnum_ELBO) -> Loss:
+    def negative_elbo(model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        with _WithoutLooking():
+            traces = list(loss._get_traces(model, guide, args, kwargs))
+            terms = [_compute_dice_elbo(*pair) for pair in traces]
+        return -sum(terms) / loss.num_particles
+
+    return negative_elbo
+
+
+class _WithoutLooking(TorchFunctionMode):
+    """Let `TraceEnum_ELBO` weigh costs by probabilities without a look at the values.
+
+    Pyro asks whether all probabilities are above zero, and leaves out the costs of the others,
+    which may be infinite, by a mask. Here the answer is yes, and the product of a probability
+    that is zero and any cost is zero. What a user's model asks goes through.
+    """
+
+    def __torch_function__(
+        self,
+        func: Any,  # noqa: ANN401
+        types: Any,  # noqa: ANN401
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        if sys._getframe(1).f_globals.get("__name__") == "pyro.infer.util":
+            if func is Tensor.all:
+                return True
+            if func is torch.tensordot:
+                probability, cost = args
+                return (probability * torch.where(probability > 0, cost, 0.0)).sum()
+        return func(*args, **(kwargs or {}))
+
+
+def _refusal(reason: str) -> Loss:
+    def refuse(*_: Any, **__: Any) -> Tensor:  # noqa: ANN401
+        raise CaptureError(reason)
+
+    return refuse

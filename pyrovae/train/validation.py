@@ -1,0 +1,134 @@
+"""Bounds in nats per datum: of a training batch's loss, and over all validation data."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+import pyro
+import torch
+from pyro.infer import ELBO as PyroELBO
+from torch import Tensor, nn
+
+from ..capture import CapturedCall, settings_of
+from ..data import BatchSource
+from ..objectives import ParticleELBO
+from ..particles.modes import evaluating
+from ..particles.tracing import Program, isolated, own_parameters
+from ..runtime.distributed import Team
+from .loss_scale import LossScale
+from .ranks.shard import Sharding
+from .step.pyro_losses import differentiable
+
+
+@dataclass(frozen=True)
+class Validation:
+    """An objective over all data of a source, with the same noise every time; no penalties.
+
+    An objective of Pyro's own takes a penalty for a factor, and counts it.
+
+    Networks are in evaluation mode meanwhile. Random streams, modes and running statistics are
+    as before afterwards. Several ranks share every batch.
+
+    Args:
+        model: Pyro model.
+        guide: Pyro guide.
+        objective: Any `pyro.infer.ELBO`.
+        source: Validation data, in an order that does not change.
+        networks: Those that the pair runs.
+        share: What the loss of a batch stands for.
+        seed: Of the noise.
+        device: Where the batches go.
+        team: Ranks that share the work.
+        compile: Run it as a graph, captured by `prepare`; a smaller last batch runs eagerly, and
+            so do all where several ranks share them.
+    """
+
+    model: Program
+    guide: Program
+    objective: PyroELBO
+    source: BatchSource
+    networks: Sequence[nn.Module]
+    share: LossScale
+    seed: int
+    device: torch.device
+    team: Team = field(default_factory=Team)
+    compile: bool = False
+
+    def __call__(self) -> float:
+        """The bound in nats per datum, a mean over all data."""
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        rows = 0
+        division = Sharding(self.team, self.share, self.objective)
+        with self._conditions():
+            for batch in self._batches():
+                scale, data = self.share(batch)
+                piece = division(batch)
+                with piece.noise:
+                    loss = self._captured(*piece.rows) if self._is_compiled else None
+                    loss = self._loss(*piece.rows) if loss is None else loss
+                if piece.weight:
+                    total += piece.weight * loss / scale
+                rows += data
+        self.team.sum(total)
+        return -float(total) / rows
+
+    def prepare(self) -> None:
+        """Compile, so that every call, a resumed run's first too, goes through the same graph.
+
+        The data pass the pair's validation once; later they do not.
+        """
+        if not self._is_compiled:
+            return
+        with self._conditions():
+            for batch in self._batches():
+                self._loss(*batch)
+        with self._conditions():
+            first = next(self._batches())
+            self._captured.prepare(first, [tensor.flip(0) for tensor in first])
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time spent on capturing and compiling."""
+        return self._captured.seconds
+
+    @property
+    def _is_compiled(self) -> bool:
+        return self.compile and self.team.alone
+
+    @contextmanager
+    def _conditions(self) -> Iterator[None]:
+        with isolated(), evaluating(self.networks), torch.no_grad(), own_parameters():
+            pyro.set_rng_seed(self.seed)
+            yield
+
+    def _batches(self) -> Iterator[tuple[Tensor, ...]]:
+        for batch in self.source.epoch(0):
+            yield tuple(tensor.to(self.device) for tensor in batch)
+
+    def _loss(self, *batch: Tensor) -> float | Tensor:
+        if isinstance(self.objective, ParticleELBO):  # what training pays beside it is no bound
+            return self.objective.bound_loss(self.model, self.guide, *batch)
+        return first_loss(cast(Any, self.objective).loss(self.model, self.guide, *batch))
+
+    @cached_property
+    def _captured(self) -> CapturedCall:
+        return CapturedCall(self._graphed_loss, "the validation", settings=self._settings)
+
+    def _graphed_loss(self, *batch: Tensor) -> float | Tensor:
+        """The same in tensors alone."""
+        with pyro.validation_enabled(False):
+            if isinstance(self.objective, ParticleELBO):
+                return self._loss(*batch)
+            return first_loss(differentiable(self.objective)(self.model, self.guide, *batch))
+
+    def _settings(self) -> Any:  # noqa: ANN401
+        inner = [module for network in self.networks for module in network.modules()]
+        owners = settings_of([self.objective, *inner])
+        return owners, getattr(self.objective, "num_particles", None)
+
+
+def first_loss(loss: Any) -> float | Tensor:  # noqa: ANN401
+    """The model's loss, where an objective has one for the model and one for the guide."""
+    return loss[0] if isinstance(loss, tuple) else loss

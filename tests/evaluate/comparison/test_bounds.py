@@ -1,0 +1,148 @@
+"""Values and errors against exact ones, and which side of log p(x) each is on."""
+
+import math
+
+import pytest
+import torch
+from pyro.infer import (
+    RenyiELBO,
+    ReweightedWakeSleep,
+    Trace_ELBO,
+    TraceEnum_ELBO,
+    TraceGraph_ELBO,
+    TraceMeanField_ELBO,
+)
+
+from pyrovae import objectives
+from pyrovae.data import LinearGaussian
+from pyrovae.evaluate.comparison.bounds import Subject, bound_of, kind_of
+from pyrovae.objectives import (
+    CIWAE,
+    CUBO,
+    DIPVAE,
+    ELBO,
+    EUBO,
+    IWAE,
+    JVI,
+    MIWAE,
+    PIWAE,
+    REINFORCE,
+    RWS,
+    STL,
+    TCVAE,
+    TVO,
+    VIMCO,
+    Beta,
+    Capacity,
+    DReG,
+    DReGCIWAE,
+    DReGMIWAE,
+    DReGPIWAE,
+    FactorVAE,
+    InfoVAE,
+    ParticleELBO,
+    Renyi,
+    StratifiedELBO,
+    StratifiedIWAE,
+    VRMax,
+)
+
+KINDS = {
+    "lower": [
+        ELBO(64), IWAE(64), STL(64), STL(64, 0.0), DReG(64), DReG(64, 2.0), MIWAE(8, 8),
+        DReGMIWAE(8, 8), PIWAE(8, 8), DReGPIWAE(8, 8), CIWAE(0.5, 64), DReGCIWAE(0.5, 64),
+        VIMCO(64), REINFORCE(64), RWS(64), TVO(64), Renyi(0.0, 64), Renyi(2.0, 64),
+        Beta(1.0, 64), Beta({"z": torch.tensor(3.0)}, 64), StratifiedELBO(64), StratifiedIWAE(64),
+        DIPVAE(), InfoVAE(), Trace_ELBO(64), TraceMeanField_ELBO(64), TraceGraph_ELBO(64),
+        RenyiELBO(0.5, 64),
+    ],
+    "upper": [EUBO(500), CUBO(500), CUBO(500, order=3.0), TVO(500, side="right")],
+    "estimate": [
+        JVI(64), VRMax(64), Renyi(-1.0, 64), DReG(64, -0.5), STL(64, -0.5), Beta(0.5, 64),
+        Beta({"z": 0.0}, 64), Beta(1.0, 64, free_bits=0.1), RenyiELBO(-1.0, 64),
+        TCVAE(2.0, num_data=20), Capacity(1.0), FactorVAE(1.0, 2, hidden=(4,)),
+    ],
+}  # fmt: skip
+
+
+class Pyros(Trace_ELBO):
+    """Of a user, who may have changed anything."""
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+    return pair, pair.sample(20, seed=1)
+
+
+@pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")  # few particles, on purpose
+@pytest.mark.parametrize(
+    ("kind", "objective"),
+    [(kind, one) for kind, every in KINDS.items() for one in every],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_kinds_are_what_the_values_show(oracle, kind, objective):
+    pair, x = oracle
+    assert kind_of(objective) == kind
+    if kind == "estimate":
+        return
+    subject = Subject(pair.model, pair.guide, (x,), (), 20, 0)
+    found = bound_of(objective, subject)
+    gap = float(pair.log_px(x).detach().mean()) - found["bound"]
+    z = gap / found["bound_monte_carlo_error"]
+    assert z > -4.5 if kind == "lower" else z < 4.5, f"{objective}: {z:.1f}"
+
+
+def test_no_estimator_of_the_library_is_left_out():
+    named = {type(one).__name__ for every in KINDS.values() for one in every}
+    own = {
+        name
+        for name in objectives.__all__
+        if not getattr(getattr(objectives, name), "__abstractmethods__", None)
+    }
+    assert own <= named
+
+
+class OnEitherSide(ParticleELBO):
+    """Of a user, who says so."""
+
+    is_lower_bound = False
+
+    def bound(self, p):
+        return p.log_w.amax(0)
+
+
+def test_what_is_not_known_is_not_claimed():
+    assert kind_of(OnEitherSide(3)) == "estimate"
+    assert kind_of(TraceEnum_ELBO()) == "lower"
+    assert kind_of(Pyros()) == "unknown"
+    assert kind_of(ReweightedWakeSleep()) == "unknown"
+
+
+@pytest.mark.parametrize("objective", [ELBO(3), Trace_ELBO(3, vectorize_particles=True)])
+def test_value_and_errors(oracle, objective):
+    pair, x = oracle
+    subject = Subject(pair.model, pair.guide, (x,), (), 200, 0)
+    found = bound_of(objective, subject)
+    exact = pair.elbo(x).detach()
+    z = (found["bound"] - float(exact.mean())) / found["bound_monte_carlo_error"]
+    assert abs(z) < 4.5
+    assert found["not_finite"] == 0
+    if isinstance(objective, Trace_ELBO):
+        assert math.isnan(found["bound_error"])
+    else:
+        assert found["bound_error"] == pytest.approx(float(exact.std()) / 20**0.5, rel=0.05)
+
+
+def test_draws_that_are_not_finite_are_counted(oracle):
+    pair, x = oracle
+
+    class Sometimes(ELBO):
+        calls = 0
+
+        def bound(self, p):
+            type(self).calls += 1
+            return super().bound(p) / (self.calls % 5)
+
+    found = bound_of(Sometimes(2), Subject(pair.model, pair.guide, (x,), (), 20, 0))
+    assert found["not_finite"] == 4 and not math.isfinite(found["bound"])

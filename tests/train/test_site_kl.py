@@ -1,0 +1,97 @@
+"""The KL of each layer in the history: of several latents only, disturbing nothing."""
+
+from functools import partial
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+
+from pyrovae.data import LinearGaussian, LinearGaussianChain, batches
+from pyrovae.objectives import ELBO
+from pyrovae.train import fit
+from pyrovae.train.site_kl import SiteKLMonitor, first_rows
+from tests.oracles import z_scores
+from tests.pairs import STYLES
+
+CPU = torch.device("cpu")
+CHAIN = partial(LinearGaussianChain.random, 5, (3, 2), seed=0)
+
+
+def layer_kl(pair, looked_at, **options):
+    options = {"networks": [], "batch_plate": "auto", "seed": 0, "device": CPU, **options}
+    return SiteKLMonitor(pair.model, pair.guide, looked_at, **options)
+
+
+@pytest.mark.parametrize("order", ["bottom-up", "top-down"])
+def test_against_the_exact_terms(order):
+    pair = CHAIN(order=order)
+    x = pair.sample(4, seed=1)
+    rows = [(x.repeat(250, 1),), (x.repeat(250, 1),)]
+    found = torch.tensor(
+        [list(layer_kl(pair, rows, seed=seed)().values()) for seed in range(30)]
+    ).double()
+    exact = pair.kl_by_site(x)
+    names = ["z1", "z2"] if order == "bottom-up" else ["z2", "z1"]
+    assert list(layer_kl(pair, rows)()) == [f"kl[{name}]" for name in names]
+    for i, name in enumerate(names):
+        values, truth = found[:, i], exact[name].mean().detach()
+        if values.std() < 1e-9:  # the closed form of what is drawn first
+            torch.testing.assert_close(values[0], truth)
+        else:
+            assert z_scores(values[:, None], truth[None]).abs() < 4.5
+
+
+def test_one_latent_adds_nothing():
+    pair = LinearGaussian.random(5, 2, seed=0)
+    assert layer_kl(pair, [(pair.sample(3, seed=1),)])() == {}
+    run = fit(pair.model, pair.guide, pair.sample(20, 1), objective=ELBO(), epochs=1, device="cpu")
+    assert not any(name.startswith("kl") for name in run.history[0])
+
+
+def test_a_pair_that_cannot_be_drawn_adds_nothing():
+    class Apart:
+        @staticmethod
+        def model(x):
+            pyro.sample("a", dist.Normal(0.0, 1.0))
+            pyro.sample("b", dist.Normal(0.0, 1.0))
+
+        guide = model
+
+    assert layer_kl(Apart, [(torch.zeros(3),)])() == {}
+    joint = layer_kl(Apart, [(torch.zeros(3),)], batch_plate=None)()
+    assert joint == {"kl[a]": 0.0, "kl[b]": 0.0}
+
+
+def test_nothing_is_disturbed():
+    """No draw is used up, and the same noise comes every time."""
+    pair = STYLES["hierarchy"](torch.float64)
+    state = torch.get_rng_state()
+    look = layer_kl(pair, [pair.args])
+    assert look() == look()
+    assert torch.equal(state, torch.get_rng_state())
+    assert layer_kl(pair, [pair.args], seed=1)() != look()
+
+
+def test_what_is_not_finite_is_none():
+    pair = CHAIN()
+    with torch.no_grad():
+        pair.encoders[1].log_scale.fill_(float("inf"))
+    assert layer_kl(pair, [(pair.sample(3, seed=1),)])()["kl[z2]"] is None
+
+
+def test_a_thousand_rows_are_enough():
+    source = batches(torch.zeros(5000, 2), 300, shuffle=False, device="cpu")
+    assert [len(rows[0]) for rows in first_rows(source)] == [300, 300, 300, 300]
+    small = batches(torch.zeros(50, 2), 20, shuffle=False, device="cpu")
+    assert [len(rows[0]) for rows in first_rows(small)] == [20, 20, 10]
+
+
+def test_without_validation_the_first_batch_is_looked_at():
+    pair = CHAIN()
+    run = fit(
+        pair.model, pair.guide, pair.sample(40, seed=1), objective=ELBO(), epochs=3, batch_size=10,
+        lr=1e-9, device="cpu",
+    )  # fmt: skip
+    kls = [entry["kl[z2]"] for entry in run.history]
+    assert kls[0] == pytest.approx(kls[2], rel=1e-4), "the same rows and noise every time"
