@@ -5,7 +5,6 @@ from typing import Any
 import torch
 
 from ..errors import ConfigError
-from ..nn import Corrupted
 from ..particles import Particles, draw
 from ..particles.modes import Mode, in_mode
 from ..particles.site import Site
@@ -39,7 +38,7 @@ def obstacle(p: Particles) -> str | None:
         if not site.is_observed and site.kind == "ImproperUniform":
             return f"the prior of '{name}' is improper, so that there is no p(x)"
     sites = p.guide_sites.items()
-    latents = {n: s for n, s in sites if not (s.is_observed or _is_mere_noise(s))}
+    latents = {n: s for n, s in sites if not s.is_observed and s.has_density}
     # A draw of another site may be handed on to a point, which then has the density of that draw.
     handed_on = any(s.is_auxiliary and s.kind != "Delta" for s in latents.values())
     points = [n for n, s in latents.items() if s.kind == "Delta" and n in p.model_sites]
@@ -63,11 +62,6 @@ def check_weights(p: Particles, where: str) -> None:
             f"{where}: {why}; measure the reconstruction with `elbo_parts`, or take a model with "
             "a proper prior and a guide that draws"
         )
-
-
-def _is_mere_noise(site: Site) -> bool:
-    """Whether it is a corruption of the data, which carries no density."""
-    return isinstance(site.distributions[0], Corrupted)
 
 
 def _has_density(site: Site) -> bool:

@@ -123,6 +123,7 @@ class Corrupted(TorchDistribution):
     """
 
     has_rsample = True
+    has_density = False
     arg_constraints = {}
 
     def __init__(

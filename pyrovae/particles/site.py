@@ -65,6 +65,14 @@ class Site:
             fn = fn.base_dist
         return "pyro.factor" if isinstance(fn, Unit) else type(fn).__name__
 
+    @property
+    def has_density(self) -> bool:
+        """Whether the distribution has one; noise such as `nn.Corrupted` says it has none.
+
+        A distribution says so by an attribute of this name.
+        """
+        return getattr(self.distributions[0], "has_density", True)
+
     @cached_property
     def value(self) -> Tensor:
         """What was drawn or observed [K, B, ..., *event]."""
