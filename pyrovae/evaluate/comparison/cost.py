@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 
+from ...objectives.objective import Objective
 from ...particles.tracing import Pair, Program, counted, isolated, own_parameters
 from ...runtime.memory import peak_bytes as peak_bytes
 
 
 def decoder_evaluations(
-    objective: PyroELBO,
+    objective: Objective,
     model: Program,
     guide: Program,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
@@ -28,7 +28,7 @@ def decoder_evaluations(
         once = sum(counts)
         for _ in range(2):  # the first step on a pair may run it once more, to find its plates
             counts.clear()
-            cast(Any, objective).loss_and_grads(watched, guide, *args)
+            objective.loss_and_grads(watched, guide, *args)
     return sum(counts) / once if once else float("nan")
 
 
