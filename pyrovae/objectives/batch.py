@@ -1,6 +1,7 @@
 """Bounds with a term of the whole batch."""
 
 from abc import ABC, abstractmethod
+from typing import Unpack
 
 from torch import Tensor
 
@@ -8,6 +9,14 @@ from ..errors import PlateError, ScaleError, SiteError
 from ..particles import Particles
 from ..particles.kl import site_kl
 from .base import ParticleELBO
+from .constructor import Drawing
+
+
+class BatchOptions(Drawing, total=False):
+    """Options of every estimator with a term of the whole batch; see `BatchELBO`."""
+
+    site: str | None
+    closed_form_kl: bool
 
 
 class BatchELBO(ParticleELBO, ABC):
@@ -32,16 +41,9 @@ class BatchELBO(ParticleELBO, ABC):
         *,
         site: str | None = None,
         closed_form_kl: bool = True,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **drawing: Unpack[Drawing],
     ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **drawing)
         self.site = site
         self.closed_form_kl = closed_form_kl
 
@@ -97,4 +99,4 @@ class BatchELBO(ParticleELBO, ABC):
 
 def latents_of(p: Particles) -> list[str]:
     """Sites that guide and model both draw, in the order of the guide."""
-    return [n for n, s in p.guide_sites.items() if not (s.is_auxiliary or s.is_observed)]
+    return [name for name, site in p.guide_sites.items() if site.is_latent]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Self, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +12,14 @@ from torch.nn import functional
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP
 from ..particles import Particles
-from .batch import BatchELBO
+from .batch import BatchELBO, BatchOptions
 from .options import Weight, check_weights, is_whole
 
 
 class FactorVAE(BatchELBO):
-    r"""Bound with a weight on the total correlation: FactorVAE, nats per datum.
+    r"""ELBO with a weight on the total correlation, which a discriminator estimates.
+
+    In nats per datum,
 
     .. math:: \mathrm{ELBO} - \gamma\, E_{q(z)}\!\left[\log\frac{D(z)}{1 - D(z)}\right]
 
@@ -71,11 +74,7 @@ class FactorVAE(BatchELBO):
         num_particles: int = 1,
         *,
         hidden: Sequence[int] = (1000,) * 6,
-        site: str | None = None,
-        closed_form_kl: bool = True,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **options: Unpack[BatchOptions],
     ) -> None:
         check_weights(self, gamma=gamma)
         if not is_whole(latent_dim, 1):
@@ -83,19 +82,16 @@ class FactorVAE(BatchELBO):
                 f"FactorVAE got latent_dim={latent_dim}, needs the number of dimensions of the "
                 "latent, that of the pair"
             )
-        super().__init__(
-            num_particles,
-            site=site,
-            closed_form_kl=closed_form_kl,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **options)
         self.gamma = gamma
         self.latent_dim = latent_dim
         self.hidden = tuple(hidden)
         leaky = partial(nn.LeakyReLU, 0.2)
         self.discriminator: nn.Module = MLP(latent_dim, 1, hidden=hidden, activation=leaky)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(gamma=3.0, latent_dim=2, num_particles=2, hidden=())
 
     @property
     def is_lower_bound(self) -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..particles import Particles
 from ..particles.kl import SiteKL
 from ..particles.site import Site
-from .base import ParticleELBO, against_the_others
+from .base import ParticleELBO
 
 Summand = tuple[Tensor, Mapping[str, int]]
 """A part of a bound with all its plates kept [K, ..., B, ...], and their dims by name."""
@@ -43,7 +43,7 @@ class LinearELBO(ParticleELBO, ABC):
 
         By default the mean of the datum's other particles.
         """
-        return [against_the_others(cost) if len(cost) > 1 else cost for cost in costs]
+        return [_minus_mean_of_others(cost) if len(cost) > 1 else cost for cost in costs]
 
     def offset(self, site: Site) -> Tensor | float:
         """What is added to the cost of a site's score, [..., B, ...] or a number."""
@@ -77,6 +77,12 @@ def of_site(site: Site) -> Summand:
 def of_kl(site: Site, kl: SiteKL, weight: Tensor | float = 1.0) -> Summand:
     """A KL as a part of a bound, that weighs so much."""
     return -weight * kl.by_plates(), site.plates
+
+
+def _minus_mean_of_others(terms: Tensor) -> Tensor:
+    """Each particle's term minus the mean of the others', K >= 2."""
+    num_particles = terms.shape[0]
+    return (terms - terms.mean(0)) * (num_particles / (num_particles - 1))
 
 
 def _on_plates_of(site: Site, summands: list[Summand]) -> Tensor:

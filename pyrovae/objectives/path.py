@@ -37,6 +37,8 @@ class PathELBO(ParticleELBO, ABC):
         2019), eqs. 6-8, https://arxiv.org/abs/1810.04152
     """
 
+    latents = "reparameterised"
+
     _known_pair: tuple[Program, Program] | None = None
     _can_rescore = True  # the known pair
     _has_warned = False
@@ -50,14 +52,10 @@ class PathELBO(ParticleELBO, ABC):
         p = paths.particles
         return -(p.scale * self.bound(p)).sum() - p.log_global
 
-    def differentiable_loss(
-        self,
-        model: Program,
-        guide: Program,
-        *args: Any,  # noqa: ANN401
-        **kwargs: Any,  # noqa: ANN401
+    def followed_loss(
+        self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Tensor:
-        paths = paths_of(self, model, guide, *args, **kwargs)
+        paths = paths_of(self, model, guide, args, kwargs)
         self._demand_samplers(paths.particles)
         p = self._rescored(paths, (model, guide))
         penalty = paths.particles.total_penalty
@@ -124,23 +122,12 @@ def paths_of(
     objective: ParticleELBO,
     model: Program,
     guide: Program,
-    *args: Any,  # noqa: ANN401
-    **kwargs: Any,  # noqa: ANN401
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Paths:
-    """Particles as the objective draws them, on aliases."""
-    depth = objective._nesting(model, guide, args, kwargs)
-    paths = draw_paths(
-        model,
-        guide,
-        *args,
-        num_particles=objective.num_particles,
-        vectorize_particles=objective._one_pass,
-        batch_plate=objective.batch_plate,
-        max_plate_nesting=depth,
-        chunk=objective.particle_chunk,
-        scales="own" if objective.is_linear else "common",
-        **kwargs,
-    )
+    """Particles as the objective draws them, on aliases of the latents."""
+    how = objective._how(objective._nesting(model, guide, args, kwargs), objective.scale_use)
+    paths = draw_paths(model, guide, *args, **how, **kwargs)
     objective._remember(paths.particles)
     objective.admit(paths.particles)
     return paths

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC
+from typing import Unpack
 
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from ..errors import VarianceWarning
 from ..math import MIN_PARTICLES_PARETO, pareto_k, pareto_k_limit
 from ..particles import Particles
+from .constructor import Drawing
 from .fixed_draws import FixedDrawsELBO
 
 
@@ -29,17 +31,9 @@ class TailELBO(FixedDrawsELBO, ABC):
     def __init__(
         self,
         num_particles: int = 100,
-        *,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **drawing: Unpack[Drawing],
     ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **drawing)
         self._steps_begun, self._evaluations = False, 0
         self._warned_at: set[int] = set()  # numbers of particles; copies share it
 
@@ -51,16 +45,16 @@ class TailELBO(FixedDrawsELBO, ABC):
     def surrogate(self, p: Particles) -> Tensor:
         if not self._steps_begun:
             self._steps_begun = True
-            self._look(p)
+            self._check_tail(p)
         return super().surrogate(p)
 
     def _evaluated(self, p: Particles) -> Tensor:
         self._evaluations += 1
         if self._evaluations & (self._evaluations - 1) == 0:
-            self._look(p)
+            self._check_tail(p)
         return super()._evaluated(p)
 
-    def _look(self, p: Particles) -> None:
+    def _check_tail(self, p: Particles) -> None:
         if p.num_particles in self._warned_at or not is_validation_enabled():
             return
         size, power = p.num_particles, self.tail_power
