@@ -23,9 +23,9 @@ class BatchELBO(ParticleELBO, ABC):
     r"""Base of bounds with a term T of the whole batch, :math:`\frac1B\sum_i b_i + T` per datum.
 
     `bound` is b_i + T for every datum i, so that the sum over the batch is B times what the
-    published objective has per datum, as for every other estimator. What T estimates of the
-    aggregate q(z) of all data it sees in one batch: it is of another value in larger ones, and of
-    several ranks each has that of its own rows.
+    published objective has per datum, as for every other estimator. T estimates a property of the
+    aggregate q(z) of all data from one batch, so its value depends on the size of the batch. Of
+    several ranks each computes T of its own rows.
 
     Args:
         num_particles: Particles per datum, K >= 1; the bound is their mean.
@@ -49,7 +49,7 @@ class BatchELBO(ParticleELBO, ABC):
 
     @abstractmethod
     def own(self, p: Particles) -> Tensor:
-        """What each draw brings by itself [K, B], in nats."""
+        """The part b of each draw alone [K, B], in nats."""
 
     def shared(self, p: Particles) -> Tensor | float:
         """The term T of the batch, a scalar in nats per datum."""
@@ -59,7 +59,7 @@ class BatchELBO(ParticleELBO, ABC):
         return self.own(p).mean(0) + self.shared(p)
 
     def credit(self, p: Particles, bound: Tensor) -> Tensor:
-        """A draw answers for its own term, and for that of the whole batch."""
+        """The draw's own part, and the term of the whole batch, which depends on it too."""
         if isinstance(p.scale, Tensor) and p.scale.dim() > 0:
             raise ScaleError(
                 f"{type(self).__name__} has a term of the whole batch, which the score of a draw "

@@ -20,10 +20,10 @@ class Capacity(BatchELBO):
 
     Args:
         capacity: C, nats per datum.
-        gamma: Weight that holds the KL there, nats per nat.
+        gamma: Weight of the KL's distance from C, nats per nat.
         num_particles: Particles per datum, K >= 1.
         closed_form_kl: Use the closed-form KL at each site that has one (`pyrovae.kl_routes`). A
-            sampled KL of few draws is held at C with its noise, which holds it too low.
+            KL that is sampled with few draws ends up below C, since its noise counts as distance.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:

@@ -38,12 +38,7 @@ class CIWAE(ParticleELBO):
         >>> bound = CIWAE(beta=0.5, num_particles=8).per_datum(oracle.model, oracle.guide, x)
     """
 
-    def __init__(
-        self,
-        beta: float,
-        num_particles: int = 2,
-        **drawing: Unpack[Drawing],
-    ) -> None:
+    def __init__(self, beta: float, num_particles: int = 2, **drawing: Unpack[Drawing]) -> None:
         if not 0 <= beta <= 1:
             raise ConfigError(
                 f"{type(self).__name__} got beta={beta}, needs 0 <= beta <= 1: it is the share of "

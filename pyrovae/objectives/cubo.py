@@ -53,11 +53,7 @@ class CUBO(TailELBO):
     is_upper_bound = True
 
     def __init__(
-        self,
-        num_particles: int = 100,
-        *,
-        order: float = 2.0,
-        **drawing: Unpack[Drawing],
+        self, num_particles: int = 100, *, order: float = 2.0, **drawing: Unpack[Drawing]
     ) -> None:
         super().__init__(num_particles, **drawing)
         check_finite(self, "the larger it is, the heavier the weights' tail; take 2", order=order)

@@ -1,4 +1,4 @@
-"""Evidence lower bound with a price on the covariance of the aggregate posterior."""
+"""Evidence lower bound with a penalty on the covariance of the aggregate posterior."""
 
 from typing import Literal, Unpack
 
@@ -22,8 +22,8 @@ class DIPVAE(BatchELBO):
 
     Variant "I" takes the covariance of the means over the data, Cov[E[z|x]]; "II" that of the
     aggregate, E[Cov[z|x]] + Cov[E[z|x]]. Both are over the batch, with the divisor B, so that
-    small batches see too small a Cov[E[z|x]], by (B - 1) / B. A prior with unit variances is
-    meant: the identity is its covariance.
+    small batches give too small a Cov[E[z|x]], by (B - 1) / B. It is meant for a prior whose
+    covariance is the identity.
 
     Args:
         off_diagonal: Weight of squared covariances, lambda_od.

@@ -37,11 +37,7 @@ class ELBO(LinearELBO):
     """
 
     def __init__(
-        self,
-        num_particles: int = 1,
-        *,
-        closed_form_kl: bool = False,
-        **drawing: Unpack[Drawing],
+        self, num_particles: int = 1, *, closed_form_kl: bool = False, **drawing: Unpack[Drawing]
     ) -> None:
         super().__init__(num_particles, **drawing)
         self.closed_form_kl = closed_form_kl

@@ -1,4 +1,4 @@
-"""Estimators whose gradient moves densities, and takes the draws as they are."""
+"""Estimators whose gradient goes through log-densities, and not through the draws."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -14,11 +14,10 @@ from .base import ParticleELBO
 
 
 class FixedDrawsELBO(ParticleELBO, ABC):
-    """Base of the estimators whose gradient moves densities, and takes the draws as they are.
+    """Base of the estimators whose gradient goes through log-densities, not through the draws.
 
-    No gradient flows along a draw, so that sites with and without a reparameterised sampler are
-    treated alike. A subclass implements `bound` and `weights`. The guide must be able to score
-    any value of its latents.
+    Sites with and without a reparameterised sampler are treated alike. A subclass implements
+    `bound` and `weights`. The guide must be able to score any value of its latents.
     """
 
     latents = "any; flows with an inverse"

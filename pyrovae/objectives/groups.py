@@ -1,4 +1,4 @@
-"""Estimators whose particles stand in groups, each of them an importance-weighted bound."""
+"""Estimators over groups of particles, each group an importance-weighted bound."""
 
 from abc import ABC
 from typing import Self, Unpack
@@ -26,12 +26,7 @@ class GroupedELBO(ParticleELBO, ABC):
         ShapeError: A number is below one, or particles do not fill the groups.
     """
 
-    def __init__(
-        self,
-        num_groups: int,
-        group_size: int,
-        **drawing: Unpack[Drawing],
-    ) -> None:
+    def __init__(self, num_groups: int, group_size: int, **drawing: Unpack[Drawing]) -> None:
         if not (is_whole(num_groups, 1) and is_whole(group_size, 1)):
             raise ShapeError(
                 f"{type(self).__name__} got num_groups={num_groups} and group_size={group_size}, "

@@ -1,4 +1,4 @@
-"""Evidence lower bound whose KL gives way to a distance between q(z) and p(z)."""
+"""Evidence lower bound with a distance between q(z) and p(z) in the place of the KL."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, Unpack
@@ -93,7 +93,7 @@ class InfoVAE(BatchELBO):
 
     @property
     def is_lower_bound(self) -> bool:
-        """Whether the KL counts whole; then the MMD, not negative on average, only lowers it."""
+        """Whether the KL has weight one or more; the MMD, not negative on average, lowers it."""
         return self.alpha <= 0
 
     def latent(self, p: Particles) -> str:
@@ -137,7 +137,7 @@ class InfoVAE(BatchELBO):
         return -weight * found
 
     def _part_of_each(self, z: Tensor, prior: Tensor) -> Tensor:
-        """What the MMD has of each draw of the prior [K, B]."""
+        """The part of the MMD that each draw of the prior contributes [K, B]."""
         size = z.shape[1]
         among = self.kernel_of(prior, prior)
         others = among.sum(2) - among.diagonal(dim1=1, dim2=2)

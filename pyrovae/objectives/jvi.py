@@ -50,11 +50,7 @@ class JVI(ParticleELBO):
     is_lower_bound = False
 
     def __init__(
-        self,
-        num_particles: int = 10,
-        *,
-        order: Literal[1, 2] = 1,
-        **drawing: Unpack[Drawing],
+        self, num_particles: int = 10, *, order: Literal[1, 2] = 1, **drawing: Unpack[Drawing]
     ) -> None:
         if order not in (1, 2):
             raise ConfigError(

@@ -28,8 +28,8 @@ class RWS(FixedDrawsELBO):
         num_particles: Particles per datum, K >= 1.
         wake: Weight of wake-phi.
         sleep: Weight of sleep-phi. Above zero each step also draws one (z, x) from the model for
-            each datum of the batch, and calls the guide with the dreamt x in the place of the
-            argument that held the observed one.
+            each datum of the batch, and calls the guide with this x as the argument that held the
+            observed one.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
@@ -76,7 +76,7 @@ class RWS(FixedDrawsELBO):
     def further_loss(
         self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Tensor | None:
-        """Sleep-phi: minus the log-density of dreamt latents under the guide."""
+        """Sleep-phi: minus log q(z|x) of latents and data that the model draws."""
         if self.sleep == 0:
             return None
         dreamt = dream(model, guide, *args, batch_plate=self.batch_plate, **kwargs)

@@ -1,4 +1,4 @@
-"""Estimators that a heavy tail of the weights misleads, and that say so."""
+"""Estimators that warn where a heavy tail of the weights makes them unreliable."""
 
 import warnings
 from abc import ABC
@@ -15,24 +15,20 @@ from .fixed_draws import FixedDrawsELBO
 
 
 class TailELBO(FixedDrawsELBO, ABC):
-    """Base of the estimators by means of a power of the weights, whose variance may be infinite.
+    """Base of the estimators that average a power of the weights, of perhaps infinite variance.
 
-    They are judged by k-hat of that power (`pareto_k`): a `VarianceWarning` comes once where, for
-    half of the data or more, it is above the limit of so many particles (`pareto_k_limit`), and
-    where there are too few particles to tell. Looked at are the first training step and the
-    evaluations number 1, 2, 4, 8, ..., and none while Pyro's validation is off: a step that is
-    looked at waits for the device.
+    They are checked by k-hat of that power (`pareto_k`). A `VarianceWarning` comes once where
+    k-hat is above the limit for so many particles (`pareto_k_limit`) for half of the data or
+    more, or where there are too few particles to tell. The first training step is checked, and
+    the evaluations number 1, 2, 4, 8, ...; a step that is checked waits for the device. Nothing is
+    checked while Pyro's validation is off.
 
     Args:
         num_particles: Particles per datum, K >= 1.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
     """
 
-    def __init__(
-        self,
-        num_particles: int = 100,
-        **drawing: Unpack[Drawing],
-    ) -> None:
+    def __init__(self, num_particles: int = 100, **drawing: Unpack[Drawing]) -> None:
         super().__init__(num_particles, **drawing)
         self._steps_begun, self._evaluations = False, 0
         self._warned_at: set[int] = set()  # numbers of particles; copies share it

@@ -1,4 +1,4 @@
-"""Evidence lower bound whose KL is cut into three parts with weights of their own."""
+"""Evidence lower bound with the KL split into three weighted parts."""
 
 import math
 from typing import Literal, NamedTuple, Self, Unpack
@@ -37,10 +37,10 @@ class TCVAE(BatchELBO):
       (N - 1) / (N (B - 1)). Unbiased for q(z), exact where the batch is all data. (The paper gives
       its weights to the others one after the other, of which this is the mean over all orders.)
     - "weighted" (MWS): every datum of the batch counts 1 / (N B). Its log q(z) is too low by about
-      log N, and its gradient takes z's own datum for as rare as any other.
+      log N, and its gradient treats z's own datum like any other.
 
-    Either way a datum's own posterior outweighs the others of a small batch, and the total
-    correlation is hardly told from the mutual information: take batches of hundreds, and many
+    Either way a datum's own posterior outweighs the others of a small batch, which makes the total
+    correlation hard to tell from the mutual information: take batches of hundreds, and many
     steps.
 
     A batch of one datum has neither mutual information nor total correlation. Takes K B^2 D
@@ -53,8 +53,8 @@ class TCVAE(BatchELBO):
         gamma: Weight of the KL by dimension.
         num_data: N. By default that of the pair's subsampled plate, if it has one.
         sampling: How q(z) is estimated, as above.
-        site: The latent that is cut; by default the first that the guide draws. Its q must depend
-            on x alone, and be a normal or factorise. Other latents keep their KL.
+        site: The latent whose KL is split; by default the first that the guide draws. Its q must
+            depend on x alone, and be a normal or factorise. Other latents keep their KL.
         closed_form_kl: Of those others; see `Beta`.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 

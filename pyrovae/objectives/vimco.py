@@ -43,11 +43,7 @@ class VIMCO(ParticleELBO):
         >>> loss(pair.sample(3, seed=1)).backward()
     """
 
-    def __init__(
-        self,
-        num_particles: int = 5,
-        **drawing: Unpack[Drawing],
-    ) -> None:
+    def __init__(self, num_particles: int = 5, **drawing: Unpack[Drawing]) -> None:
         super().__init__(num_particles, **drawing)
 
     @property

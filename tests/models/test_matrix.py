@@ -248,7 +248,7 @@ def test_resumed(make, batch, tmp_path):
 
 
 FAMILIES = [name for name in PAIRS if not name.startswith(("guide ", "prior ", "refined"))]
-PATHS = {"STL", "DReG", "DReGMIWAE", "DReGPIWAE", "DReGCIWAE"}
+PATHS = {cls.__name__ for cls in OBJECTIVES if cls.latents == "reparameterised"}
 # What cannot be asked of a family, and is refused by an error that says why.
 REFUSED = {
     "Autoencoder": {"TCVAE", "DIPVAE", "InfoVAE"},  # no density, and nothing to draw codes from
