@@ -19,8 +19,8 @@ class StratifiedAssignment:
         num_particles: K.
 
     Example:
-        >>> dealing = StratifiedAssignment(6)
-        >>> dealing.deal(2), dealing.deal(3)
+        >>> assignment = StratifiedAssignment(6)
+        >>> assignment.assign(2), assignment.assign(3)
         (tensor([0, 1, 0, 1, 0, 1]), tensor([0, 0, 1, 1, 2, 2]))
     """
 
@@ -28,7 +28,7 @@ class StratifiedAssignment:
         self.num_particles = num_particles
         self._dealt = 1
 
-    def deal(self, count: int, device: torch.device | str = "cpu") -> Tensor:
+    def assign(self, count: int, device: torch.device | str = "cpu") -> Tensor:
         """The stratum of each particle, out of `count` [K].
 
         Raises:

@@ -20,9 +20,11 @@ from ..data.conversion import check_dense
 from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
 from ..particles import Particles, draw, plan, plate_nesting
 from ..particles.device import device_of, to_device_of
+from ..particles.isolation import isolated
 from ..particles.modes import Mode, check_mode, in_mode
-from ..particles.particle_axis import first_line, note
-from ..particles.tracing import Program, isolated
+from ..particles.one_by_one import warn_one_by_one
+from ..particles.particle_axis import first_line
+from ..particles.tracing import Program
 from ..runtime.distributed import Team
 
 Data = Tensor | tuple[Tensor, ...] | Split
@@ -143,7 +145,7 @@ class Sweep:
                         pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
                     results[index] = run(block)
                 if refusal and index == 0:
-                    note(refusal)
+                    warn_one_by_one(refusal)
                 bar.update(len(block.args[0]))
         every = {index: r for part in self.team.gather(results) for index, r in part.items()}
         return [every[index] for index in sorted(every)]

@@ -6,9 +6,10 @@ import torch
 
 from ..errors import ConfigError
 from ..particles import Particles, draw
+from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
 from ..particles.site import Site
-from ..particles.tracing import Program, isolated
+from ..particles.tracing import Program
 
 
 def why_no_evidence(

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError, ConfigError, PlateError, ShapeError
 from ..particles import Particles, draw, plan
+from ..particles.one_by_one import warn_one_by_one
+from ..particles.own_parameters import own_parameters
 from ..particles.parameters import declare, declared
-from ..particles.particle_axis import note
 from ..particles.particles import ScaleUse
-from ..particles.tracing import Program, own_parameters
+from ..particles.tracing import Program
 from ..runtime.grad_mode import gradients_on
 from .options import as_written, is_whole
 
@@ -421,7 +422,7 @@ class ParticleELBO(PyroELBO, ABC):
         if self._known.refusal:
             if not self._known.is_noted:
                 self._known = replace(self._known, is_noted=True)
-                note(self._known.refusal)
+                warn_one_by_one(self._known.refusal)
         elif p.are_one_by_one:  # a later batch met what the first did not: `draw` said so
             self._known = replace(self._known, refusal="a batch failed", is_noted=True)
 

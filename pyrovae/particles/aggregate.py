@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.distributions import Independent, LowRankMultivariateNormal, MultivariateNormal
 
 from ..errors import PlateError, SiteError
-from .site import JoinedSite, Site
+from .joined_site import JoinedSite
+from .site import Site
 
 _NORMALS = (MultivariateNormal, LowRankMultivariateNormal)
 

@@ -10,7 +10,8 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch.utils.checkpoint import checkpoint
 
-from .tracing import Trace, isolated
+from .handlers import Trace
+from .isolation import isolated
 
 T = TypeVar("T")
 

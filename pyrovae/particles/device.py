@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from .tracing import Program, captured_parameters, isolated
+from .handlers import Program
+from .isolation import isolated
+from .own_parameters import captured_parameters
 
 
 def device_of(model: Program, guide: Program, args: Sequence[Any]) -> torch.device | None:

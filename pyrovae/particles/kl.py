@@ -18,10 +18,12 @@ from torch.distributions import (
 
 from ..distributions.collapsed_categorical import CollapsedCategorical
 from ..distributions.labelled_categorical import LabelledCategorical
-from .draw import Particles, draw
+from .draw import draw
+from .handlers import Program
+from .isolation import isolated
 from .modes import Mode, in_mode
+from .particles import Particles
 from .site import Site
-from .tracing import Program, isolated
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 from torch import nn
 
 from ..errors import ConfigError
+from .handlers import is_in_program
 from .held_networks import held_networks, is_compiled
-from .tracing import is_in_program
 
 Mode = Literal["evaluation", "as is"]
 """In which mode a measurement runs networks: evaluation mode, or the one that each is in."""

@@ -4,7 +4,6 @@ import sys
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any, cast
 
 import pyro
@@ -12,9 +11,7 @@ from pyro.distributions import constraints
 from pyro.params.param_store import ParamStoreDict
 from torch import Tensor, nn
 
-_PARAM, _MODULE = (cast(Any, function).__code__ for function in (pyro.param, pyro.module))
 _SETDEFAULT = ParamStoreDict.setdefault.__code__
-_FOR_NETWORKS = {"pyro.primitives", "pyro.nn.module", f"{__package__}.parameters"}
 
 # Tensors that a pair has stated, by id: a reference, and whether a network owns them.
 _stated: dict[int, tuple[weakref.ref[Tensor], bool]] = {}
@@ -154,47 +151,6 @@ def without_networks() -> Iterator[None]:
             elif _is_left(old) and old.data_ptr() != leaf.data_ptr():
                 _drop(name)
                 _put(name, old, limits[name])
-
-
-def statement() -> tuple[str, FrameType | None]:
-    """Who makes the param statement that is being handled, and the frame that does it.
-
-    "network" is `pyro.module` or a `PyroModule`; "attribute" is a `PyroModule` that is given a
-    new parameter; "local" is a `PyroModule` that does without the store; "user" is all else.
-    """
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_inside(frame):
-        frame = frame.f_back
-    through_store = frame is not None and frame.f_code is _PARAM
-    if frame is not None and through_store:
-        frame = frame.f_back
-    if frame is None:
-        return "user", None
-    if frame.f_globals.get("__name__") not in _FOR_NETWORKS:
-        return "user", frame
-    if not through_store:
-        return "local", frame
-    return ("attribute" if frame.f_code.co_name == "__setattr__" else "network"), frame
-
-
-def updates_its_module(frame: FrameType | None) -> bool:
-    """Whether the statement is that of `pyro.module(..., update_module_params=True)`."""
-    return (
-        frame is not None
-        and frame.f_code is _MODULE
-        and bool(frame.f_locals.get("update_module_params"))
-    )
-
-
-def declared_network(frame: FrameType | None) -> Iterator[nn.Module]:
-    """The network that a statement of `pyro.module` declares, and all that it is made of."""
-    if frame is not None and frame.f_code is _MODULE:
-        yield from frame.f_locals["nn_module"].modules()
-
-
-def _is_inside(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__", "")
-    return name == f"{__package__}.tracing" or name.startswith("pyro.poutine") or name == __name__
 
 
 def _store() -> Any:  # noqa: ANN401

@@ -21,7 +21,11 @@ from torch.utils import _pytree as pytree
 
 from ..errors import ParameterError
 from ..runtime.grad_mode import for_gradients, gradients_on
-from .tracing import Pair, Program, isolated, leaves_of, own_parameters, sample_sites
+from .handlers import Program
+from .isolation import isolated
+from .own_parameters import own_parameters
+from .traces import leaves_of, sample_sites
+from .tracing import Pair
 
 
 def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
 from typing import Any, cast
 
 import torch
@@ -14,7 +13,7 @@ from pyro.util import check_site_shape
 from torch import Tensor
 
 from ..errors import ShapeError
-from .plates import Layout
+from .layout import Layout
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Site:
     _values: tuple[Tensor, ...] = field(repr=False)
     _messages: tuple[dict[str, Any], ...] = field(repr=False)
     is_scaled: bool = False
+    _kept: "_Scores | None" = field(default=None, repr=False)
 
     @property
     def has_rsample(self) -> bool:
@@ -99,12 +99,13 @@ class Site:
 
         Without Pyro's scale, unless `is_scaled`.
         """
-        return self.collect(self._log_probs)
+        return self.collect(self._log_probs) if self._kept is None else self._kept.log_prob
 
     @cached_property
     def log_prob_by_plates(self) -> Tensor:
         """The same, with all plates kept [K, ..., B, ...]."""
-        return self.by_plates(self._log_probs)
+        kept = None if self._kept is None else self._kept.by_plates
+        return self.by_plates(self._log_probs) if kept is None else kept
 
     @cached_property
     def _log_probs(self) -> list[Tensor]:
@@ -122,7 +123,9 @@ class Site:
 
     def scaled(self, is_scaled: bool = True) -> "Site":
         """The same site, with the log-density that Pyro's scale multiplies, or without."""
-        return self if is_scaled == self.is_scaled else replace(self, is_scaled=is_scaled)
+        if is_scaled == self.is_scaled:
+            return self
+        return replace(self, is_scaled=is_scaled, _kept=None)
 
     @property
     def subsampled(self) -> dict[str, int]:
@@ -139,23 +142,19 @@ class Site:
         return None
 
     def scored(self, *, by_plates: bool) -> "Site":
-        """The same site, which knows its log-density; of what was observed it knows no more.
+        """The same site with its log-density computed, and an observed one without all else.
 
         The distribution of the data is by far the largest thing that particles hold.
 
         Args:
-            by_plates: Keep what nested plates add to the log-density apart.
+            by_plates: Compute `log_prob_by_plates` as well.
         """
-        known = {"log_prob": self.log_prob}
-        if by_plates:
-            known["log_prob_by_plates"] = self.log_prob_by_plates
-        other = self
-        if self.is_observed and not self.needs_score:
-            kind = self.kind
-            fns = (_Outline(fn.has_rsample, fn.event_dim, kind) for fn in self.distributions)
-            other = replace(self, distributions=tuple(fns), _messages=())
-        vars(other).update(known)  # where the cached properties keep them
-        return other
+        scores = _Scores(self.log_prob, self.log_prob_by_plates if by_plates else None)
+        if not self.is_observed or self.needs_score:
+            return self
+        kind = self.kind
+        fns = (_Outline(fn.has_rsample, fn.event_dim, kind) for fn in self.distributions)
+        return replace(self, distributions=tuple(fns), _messages=(), _kept=scores)
 
     def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
         """Mask and sum one tensor per distribution as the site's log-density is. -> [K, B]."""
@@ -199,67 +198,6 @@ class Site:
         return log_prob.expand(torch.broadcast_shapes(log_prob.shape, whole))
 
 
-@dataclass(frozen=True)
-class JoinedSite(Site):
-    """The same site of several groups of particles, one group after the other."""
-
-    parts: tuple[Site, ...] = ()
-
-    @property
-    def subsampled(self) -> dict[str, int]:
-        return self.parts[0].subsampled
-
-    @property
-    def num_data(self) -> int | None:
-        return self.parts[0].num_data
-
-    @classmethod
-    def of(cls, parts: tuple[Site, ...]) -> "JoinedSite":
-        """Join the groups' sites."""
-        first = parts[0]
-        return cls(
-            name=first.name,
-            distributions=tuple(fn for part in parts for fn in part.distributions),
-            is_observed=first.is_observed,
-            is_auxiliary=first.is_auxiliary,
-            is_enumerable=first.is_enumerable,
-            layout=first.layout,
-            masks=tuple(mask for part in parts for mask in part.masks),
-            scales=tuple(scale for part in parts for scale in part.scales),
-            plates=first.plates,
-            is_scaled=first.is_scaled,
-            _values=(),
-            _messages=(),
-            parts=parts,
-        )
-
-    @cached_property
-    def value(self) -> Tensor:
-        return torch.cat([part.value for part in self.parts])
-
-    @cached_property
-    def log_prob(self) -> Tensor:
-        return torch.cat([part.log_prob for part in self.parts])
-
-    @cached_property
-    def log_prob_by_plates(self) -> Tensor:
-        return torch.cat([part.log_prob_by_plates for part in self.parts])
-
-    def scaled(self, is_scaled: bool = True) -> Site:
-        return self.of(tuple(part.scaled(is_scaled) for part in self.parts))
-
-    def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
-        return torch.cat([part.collect(own) for part, own in self._split(per_trace)])
-
-    def by_plates(self, per_trace: Iterable[Tensor]) -> Tensor:
-        return torch.cat([part.by_plates(own) for part, own in self._split(per_trace)])
-
-    def _split(self, per_trace: Iterable[Tensor]) -> Iterator[tuple[Site, list[Tensor]]]:
-        tensors = iter(per_trace)
-        for part in self.parts:
-            yield part, list(islice(tensors, len(part.distributions)))
-
-
 def is_enumerable(message: Mapping[str, Any]) -> bool:
     """Whether a latent site is marked `infer={"enumerate": ...}` and has values to go through."""
     asked = (message["infer"] or {}).get("enumerate") is not None
@@ -267,8 +205,16 @@ def is_enumerable(message: Mapping[str, Any]) -> bool:
 
 
 @dataclass(frozen=True)
+class _Scores:
+    """Log-densities of a site whose distributions are dropped."""
+
+    log_prob: Tensor
+    by_plates: Tensor | None
+
+
+@dataclass(frozen=True)
 class _Outline:
-    """What is kept of a distribution."""
+    """What is kept of a distribution that is dropped."""
 
     has_rsample: bool
     event_dim: int

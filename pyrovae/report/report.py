@@ -29,9 +29,10 @@ from ..evaluate.sweep import as_data
 from ..math import nats_to_bits_per_dim
 from ..particles import draw, simulate
 from ..particles.device import device_of, to_device_of
+from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
-from ..particles.particle_axis import one_note
-from ..particles.tracing import Program, isolated
+from ..particles.one_by_one import warned_once
+from ..particles.tracing import Program
 from ..runtime.files import save
 
 _UNITS = 10  # latent units that are traversed
@@ -97,7 +98,7 @@ def report(
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
     """
     # What is measured takes the networks as they are then.
-    with in_mode(mode, model, guide), one_note():
+    with in_mode(mode, model, guide), warned_once():
         parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed, mode="as is")
         few = test[:2].binarized(0) if test.dynamic else test
         batch = to_device_of(model, guide, _batch(few, 2))

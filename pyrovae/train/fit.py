@@ -15,8 +15,9 @@ from pyro.infer import ELBO as PyroELBO
 from ..data import Batchable, BatchSource, Dataset, batches
 from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
+from ..particles.isolation import isolated
 from ..particles.param_store import without_networks
-from ..particles.tracing import Program, isolated
+from ..particles.tracing import Program
 from ..runtime.distributed import join
 from ..runtime.grad_mode import computes_gradients
 from ..runtime.random_state import kept_streams, restore_streams

@@ -10,7 +10,9 @@ from torch import Tensor
 from ..errors import PlateError, PyrovaeError
 from ..objectives import ParticleELBO
 from ..particles import Particles, draw
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.isolation import isolated
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 
 
 @dataclass

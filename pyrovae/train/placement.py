@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from ..objectives import ParticleELBO
 from ..particles.device import to_device_of
+from ..particles.isolation import isolated
 from ..particles.parameters import buffers, trainable
-from ..particles.tracing import Pair, Program, isolated
+from ..particles.tracing import Pair, Program
 
 
 @dataclass(frozen=True)

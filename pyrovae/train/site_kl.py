@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from ..data import BatchSource
 from ..errors import PyrovaeError
 from ..particles import Particles, draw
+from ..particles.isolation import isolated
 from ..particles.kl import site_kl
 from ..particles.modes import evaluating
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 
 _ROWS = 1000
 

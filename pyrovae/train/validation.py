@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from ..capture import CapturedCall, settings_of
 from ..data import BatchSource
 from ..objectives import ParticleELBO
+from ..particles.isolation import isolated
 from ..particles.modes import evaluating
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 from ..runtime.distributed import Team
 from .loss_scale import LossScale
 from .ranks.shard import Sharding

@@ -14,7 +14,7 @@ from pyrovae import SVI, fit, log_evidence, trainable
 from pyrovae.capture import Captured
 from pyrovae.capture.network_calls import around_networks, watched_networks
 from pyrovae.objectives import ELBO
-from pyrovae.particles.tracing import isolated
+from pyrovae.particles.isolation import isolated
 from pyrovae.train.step import compiled as step
 
 X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))

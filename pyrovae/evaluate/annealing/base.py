@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ...errors import ConfigError
+from ...particles.handlers import prior_of
 from ...particles.parameters import frozen
-from ...particles.tracing import prior_of
 from ..sweep import Block, Sweep
 from .hmc import HMC
 from .tempered_path import State, TemperedPath

@@ -8,10 +8,12 @@ from pyro.infer import ELBO as PyroELBO
 
 from ...data.base import mix_seed
 from ...errors import ConfigError
+from ...particles.isolation import isolated
 from ...particles.modes import Mode, in_mode
+from ...particles.one_by_one import warned_once
+from ...particles.own_parameters import own_parameters
 from ...particles.parameters import trainable
-from ...particles.particle_axis import one_note
-from ...particles.tracing import Program, isolated, own_parameters
+from ...particles.tracing import Program
 from ..gradients.draws import Leaves
 from ..gradients.gradients import Reference, gradients
 from ..sweep import Data, at_home, one_by_one
@@ -112,7 +114,7 @@ def compare(
             "and times one repeat"
         )
     # What is called here takes the networks as they are then.
-    with in_mode(mode, model, guide), one_note():
+    with in_mode(mode, model, guide), warned_once():
         x, args = at_home(model, guide, x, args)
         subject = Subject(model, guide, x, args, num_draws, seed)
         if isinstance(objectives, Mapping):

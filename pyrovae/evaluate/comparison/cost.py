@@ -7,7 +7,9 @@ from typing import Any, cast
 import torch
 from pyro.infer import ELBO as PyroELBO
 
-from ...particles.tracing import Pair, Program, counted, isolated, own_parameters
+from ...particles.isolation import isolated
+from ...particles.own_parameters import own_parameters
+from ...particles.tracing import Pair, Program, counted
 from ...runtime.memory import peak_bytes as peak_bytes
 
 

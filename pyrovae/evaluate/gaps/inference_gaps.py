@@ -12,9 +12,10 @@ from torch import Tensor
 from ...errors import ConfigError, DataError, ParameterError
 from ...math import log_mean_exp, log_mean_exp_error
 from ...particles import Particles, score
+from ...particles.handlers import with_distributions
 from ...particles.modes import Mode
 from ...particles.parameters import frozen
-from ...particles.tracing import Program, with_distributions
+from ...particles.tracing import Program
 from ..sweep import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
 from .base import Shifts
 

@@ -12,8 +12,11 @@ from torch import Tensor, nan
 from ...data.base import mix_seed
 from ...errors import ConfigError, ParameterError, ShapeError
 from ...objectives import ParticleELBO
+from ...particles.isolation import isolated
 from ...particles.modes import Mode, in_mode
-from ...particles.tracing import Pair, Program, isolated, leaves_of, own_parameters
+from ...particles.own_parameters import own_parameters
+from ...particles.traces import leaves_of
+from ...particles.tracing import Pair, Program
 from ..sweep import Data, at_home, name_of, one_by_one
 from .draws import Leaves, Welford
 from .statistics import GradientStatistics

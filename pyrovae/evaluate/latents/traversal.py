@@ -13,9 +13,11 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from ...errors import ConfigError, DataError, SiteError
 from ...particles import Particles, simulate
+from ...particles.handlers import with_distributions
+from ...particles.isolation import isolated
 from ...particles.modes import Mode, in_mode
 from ...particles.site import Site
-from ...particles.tracing import Program, isolated, with_distributions
+from ...particles.tracing import Program
 from ..collect import collect
 from ..sweep import Data, Sweep, as_data, at_home, to_host
 from .active_units import posterior_means

@@ -9,7 +9,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
-from ...particles.tracing import isolated
+from ...particles.isolation import isolated
 
 Encode: TypeAlias = Callable[[Tensor], dist.TorchDistribution]
 """q(z|x) of a family: data [B, *data_shape] in, batch shape [B] and event shape [L] out."""

@@ -12,7 +12,9 @@ from torch import Tensor
 from ...capture import deviation, explained, kept_randomness, rounding
 from ...errors import CaptureError
 from ...objectives import ParticleELBO
-from ...particles.tracing import Program, captured_parameters, isolated
+from ...particles.isolation import isolated
+from ...particles.own_parameters import captured_parameters
+from ...particles.tracing import Program
 from .pyro_losses import Loss
 
 LossAndGrads = Callable[..., Any]

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ...capture import Captured, keeping_buffers, kind_of
-from ...particles.tracing import Program, captured_parameters
+from ...particles.own_parameters import captured_parameters
+from ...particles.tracing import Program
 from ..optim.functional import Group, start_state, update_of
 from ..optim.joint import JointOptimizer
 from ..ranks.all_reduce import AllReduce

@@ -10,7 +10,8 @@ from torch import Tensor
 from ...errors import PyrovaeError
 from ...objectives import ParticleELBO
 from ...particles import Particles, draw
-from ...particles.tracing import Program, own_parameters
+from ...particles.own_parameters import own_parameters
+from ...particles.tracing import Program
 from ...runtime.random_state import kept_streams, restore_torch_streams
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
-from ...particles.tracing import isolated
+from ...particles.isolation import isolated
 from ...runtime.distributed import Team
 from ...runtime.random_state import restore_torch_streams, torch_streams
 from ..ranks.shard import Shard

@@ -13,7 +13,9 @@ from torch.utils import _pytree as pytree
 
 from ...capture.network_calls import around_networks
 from ...errors import ConfigError
-from ...particles.tracing import Pair, Program, isolated, noticed
+from ...particles.handlers import on_sample
+from ...particles.isolation import isolated
+from ...particles.tracing import Pair, Program
 
 PrecisionName = Literal["full", "tf32", "bf16"]
 
@@ -104,7 +106,7 @@ def networks_of(
             others.add(module)
         return out
 
-    programs = [noticed(program, lambda: others.update(running)) for program in (model, guide)]
+    programs = [on_sample(program, lambda: others.update(running)) for program in (model, guide)]
     with around_networks(around), isolated(), torch.no_grad():
         Pair(programs[0], programs[1], tuple(args), dict(kwargs)).trace()
     return seen - others

@@ -15,7 +15,9 @@ from torch.optim import Optimizer
 from ...capture import keeping_buffers
 from ...capture.network_calls import watched_networks
 from ...errors import ParameterError
-from ...particles.tracing import Program, captured_parameters, isolated, own_parameters
+from ...particles.isolation import isolated
+from ...particles.own_parameters import captured_parameters, own_parameters
+from ...particles.tracing import Program
 from ...runtime.grad_mode import computes_gradients
 from ..optim.joint import JointOptimizer
 from ..ranks.all_reduce import AllReduce

@@ -10,8 +10,11 @@ from torch import Tensor, nn
 
 from ...capture.network_calls import watched_networks
 from ...errors import ParameterError
+from ...particles.isolation import isolated
+from ...particles.own_parameters import own_parameters
 from ...particles.parameters import graph_leaves
-from ...particles.tracing import Pair, Program, isolated, own_parameters, sample_sites
+from ...particles.traces import sample_sites
+from ...particles.tracing import Pair, Program
 
 Outputs = list[Tensor]
 
