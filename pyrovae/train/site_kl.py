@@ -104,4 +104,4 @@ def first_rows(source: BatchSource) -> list[tuple[Tensor, ...]]:
 
 
 def _layers(p: Particles) -> list[str]:
-    return [n for n, s in p.guide_sites.items() if not (s.is_auxiliary or s.is_observed)]
+    return [n for n, s in p.guide_sites.items() if s.is_latent]
