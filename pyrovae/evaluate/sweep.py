@@ -18,6 +18,7 @@ from tqdm import tqdm
 from ..data.base import Split, mix_seed
 from ..data.conversion import check_dense
 from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
+from ..objectives.pyro_loss import as_objective
 from ..particles import Particles, draw, plan, plate_nesting
 from ..particles.device import device_of, to_device_of
 from ..particles.isolation import isolated
@@ -319,13 +320,6 @@ def as_data(sites: Mapping[str, Tensor], x: Tensor) -> Tensor:
     )
 
 
-def name_of(objective: PyroELBO) -> str:
-    """How a table calls an objective: its own words, or class and particles."""
-    if type(objective).__repr__ is not object.__repr__:
-        return repr(objective)
-    return f"{type(objective).__name__}(num_particles={objective.num_particles})"
-
-
 def one_by_one(objective: PyroELBO, vectorize_particles: bool) -> PyroELBO:
     """The objective; or, where `vectorize_particles` is False, a copy that draws one by one."""
     if vectorize_particles or not isinstance(objective, PyroELBO):
@@ -339,7 +333,7 @@ def own_names(objectives: Iterable[PyroELBO]) -> list[str]:
     """A name for each, told apart by number where two would be called the same."""
     names: list[str] = []
     for objective in objectives:
-        own = name_of(objective)
+        own = as_objective(objective).row_name
         count = sum(name == own or name.startswith(f"{own} #") for name in names)
         names.append(f"{own} #{count + 1}" if count else own)
     return names

@@ -15,6 +15,7 @@ from pyro.infer import ELBO as PyroELBO
 from ..data import Batchable, BatchSource, Dataset, batches
 from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
+from ..objectives.pyro_loss import as_objective
 from ..particles.isolation import isolated
 from ..particles.param_store import without_networks
 from ..particles.tracing import Program
@@ -175,9 +176,11 @@ def fit(
     with lone_rows_named(source, first, team):
         placed = place(model, guide, first, device)
     check_auto_guides(model, guide, source, [tensor.to(device) for tensor in first])
+    facts = facts_of(seed, source, first, objective)
+    objective = as_objective(objective)
+    val_objective = None if val_objective is None else as_objective(val_objective)
     for each in (objective, val_objective or objective):
         place_objective(each, device)
-    facts = facts_of(seed, source, first, objective)
     if memory is not None:
         tensors = [*placed.leaves.values(), *leaves_of(objective).values()]
         at_home = [tensor.to(device) for tensor in first]

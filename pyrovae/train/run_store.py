@@ -11,11 +11,10 @@ from typing import Any
 from uuid import uuid4
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import CheckpointError, ConfigError, NonFiniteError
-from ..objectives import ParticleELBO
+from ..objectives.objective import Objective
 from ..runtime.distributed import Team
 from ..runtime.fields import table, text
 from ..runtime.files import append_line, write_whole
@@ -49,7 +48,7 @@ class RunStore:
 
     loop: Loop
     placed: Placed
-    objective: PyroELBO
+    objective: Objective
     facts: Mapping[str, Any]
     seconds: float
     team: Team = field(default_factory=Team)
@@ -257,18 +256,12 @@ class RunStore:
         return {name: leaf for name, leaf in leaves.items() if name not in others}
 
     def _objective(self) -> dict[str, Tensor]:
-        return self.objective.state_dict() if isinstance(self.objective, ParticleELBO) else {}
+        return self.objective.state_dict()
 
     def _restore_objective(self, path: Path, state: Mapping[str, Tensor]) -> None:
         here = self._objective()
         if not here and not state:
             return
-        if not isinstance(self.objective, ParticleELBO):
-            raise CheckpointError(
-                f"{path} keeps a state of its objective, {short(sorted(state))}, and "
-                f"{self.objective!r} takes none; resume with the objective of the first run, or "
-                "use another run_dir"
-            )
         for name in here.keys() & state.keys():
             if here[name].dtype != state[name].dtype:
                 raise CheckpointError(

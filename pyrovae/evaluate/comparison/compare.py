@@ -1,13 +1,14 @@
 """Several objectives on one pair: bounds, gradients and cost in one table."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from pyro.infer import ELBO as PyroELBO
 
 from ...data.base import mix_seed
 from ...errors import ConfigError
+from ...objectives.objective import Objective
 from ...particles.isolation import isolated
 from ...particles.modes import Mode, in_mode
 from ...particles.one_by_one import warned_once
@@ -17,7 +18,7 @@ from ...particles.tracing import Program
 from ..gradients.draws import Leaves
 from ..gradients.gradients import Reference, gradients
 from ..sweep import Data, at_home, one_by_one
-from .bounds import Subject, bound_of, kind_of
+from .bounds import Subject, bound_of
 from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
 from .cost import interleaved_ms, peak_bytes
@@ -154,7 +155,7 @@ def compare(
                     "decoder_evaluations": one.evaluations,
                     "comparable": one.comparable,
                     "note": one.note,
-                    "kind": kind_of(one.objective),
+                    "kind": one.objective.bound_side,
                     **bound,
                     "gap": known.value - bound["bound"],
                     "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
@@ -183,11 +184,11 @@ def _costs(
 ) -> dict[str, dict[str, float]]:
     leaves = Leaves(list(trainable(*subject.call).values()))
 
-    def step_of(objective: PyroELBO) -> Callable[[], None]:
+    def step_of(objective: Objective) -> Callable[[], None]:
         def step() -> None:
             for leaf in leaves.leaves:
                 leaf.grad = None
-            cast(Any, objective).loss_and_grads(*subject.call)
+            objective.loss_and_grads(*subject.call)
 
         return step
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 
+from ...objectives.objective import Objective
 from ...particles.isolation import isolated
 from ...particles.own_parameters import own_parameters
 from ...particles.tracing import Pair, Program, counted
@@ -14,7 +14,7 @@ from ...runtime.memory import peak_bytes as peak_bytes
 
 
 def decoder_evaluations(
-    objective: PyroELBO,
+    objective: Objective,
     model: Program,
     guide: Program,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
@@ -30,7 +30,7 @@ def decoder_evaluations(
         once = sum(counts)
         for _ in range(2):  # the first step on a pair may run it once more, to find its plates
             counts.clear()
-            cast(Any, objective).loss_and_grads(watched, guide, *args)
+            objective.loss_and_grads(watched, guide, *args)
     return sum(counts) / once if once else float("nan")
 
 

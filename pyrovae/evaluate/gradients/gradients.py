@@ -11,13 +11,14 @@ from torch import Tensor, nan
 
 from ...data.base import mix_seed
 from ...errors import ConfigError, ParameterError, ShapeError
-from ...objectives import ParticleELBO
+from ...objectives.objective import Objective
+from ...objectives.pyro_loss import as_objective
 from ...particles.isolation import isolated
 from ...particles.modes import Mode, in_mode
 from ...particles.own_parameters import own_parameters
 from ...particles.traces import leaves_of
 from ...particles.tracing import Pair, Program
-from ..sweep import Data, at_home, name_of, one_by_one
+from ..sweep import Data, at_home, one_by_one
 from .draws import Leaves, Welford
 from .statistics import GradientStatistics
 
@@ -104,9 +105,9 @@ def gradients(
             "needs two or more"
         )
     if isinstance(reference, PyroELBO):
-        reference = one_by_one(reference, vectorize_particles)
+        reference = as_objective(one_by_one(reference, vectorize_particles))
     # A copy, since what it remembers of these draws is not the user's.
-    objective = copy(one_by_one(objective, vectorize_particles))
+    objective = copy(as_objective(one_by_one(objective, vectorize_particles)))
     with (
         isolated(),
         in_mode(mode, model, guide),
@@ -136,7 +137,7 @@ def gradients(
         signal = [_unit(target[part]).to(flat.device) for part in parts]
         ratios = torch.zeros(len(parts), dtype=torch.float64, device=flat.device)
         steps = flat.draws(
-            lambda: _loss_and_grads(objective, call), num_draws, mix_seed(seed, _DRAWS), progress
+            lambda: objective.loss_and_grads(*call), num_draws, mix_seed(seed, _DRAWS), progress
         )
         for gradient, milliseconds in steps:
             near.add(gradient)
@@ -195,27 +196,22 @@ def _declared(
     return found
 
 
-def _loss_and_grads(objective: Any, call: tuple[Any, ...]) -> object:  # noqa: ANN401
-    return objective.loss_and_grads(*call)
-
-
 def _reference(
-    given: PyroELBO | None, objective: PyroELBO, call: tuple[Any, ...]
+    given: Objective | None, objective: Objective, call: tuple[Any, ...]
 ) -> tuple[Callable[[], object], str]:
     """What draws a gradient whose mean is the target, and its name."""
     if given is not None:
         other = copy(given)
-        return lambda: _loss_and_grads(other, call), name_of(given)
-    if not (isinstance(objective, ParticleELBO) and objective.follows_bound):
-        return lambda: _loss_and_grads(objective, call), "the objective itself"
+        return lambda: other.loss_and_grads(*call), given.row_name
+    if not objective.follows_bound:
+        return lambda: objective.loss_and_grads(*call), "the objective itself"
 
     def plain() -> None:
-        p = objective.draw_scaled(*call)
-        loss = -(p.scale * ParticleELBO.surrogate(objective, p)).sum()
+        loss = objective.reference_loss(*call)
         if loss.requires_grad:
             loss.backward()
 
-    return plain, f"the plain gradient of the bound of {name_of(objective)}"
+    return plain, f"the plain gradient of the bound of {objective.row_name}"
 
 
 def _given(reference: Mapping[str, Tensor], names: list[str], leaves: list[Tensor]) -> Tensor:

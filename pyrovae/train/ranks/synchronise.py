@@ -4,11 +4,10 @@ import zlib
 from collections.abc import Sequence
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ...data import BatchSource
-from ...objectives import ParticleELBO
+from ...objectives.objective import Objective
 from ...runtime.distributed import Team
 from ...runtime.random_state import restore_streams, save_streams
 from ..placement import Placed
@@ -33,7 +32,7 @@ def check_alike(team: Team, source: BatchSource, first: Sequence[Tensor], epochs
     )
 
 
-def align(team: Team, placed: Placed, objective: PyroELBO) -> None:
+def align(team: Team, placed: Placed, objective: Objective) -> None:
     """Give every rank the parameters and buffers of the first, and its objective's state.
 
     Raises:
@@ -41,7 +40,7 @@ def align(team: Team, placed: Placed, objective: PyroELBO) -> None:
     """
     if team.alone:
         return
-    state = objective.state_dict() if isinstance(objective, ParticleELBO) else {}
+    state = objective.state_dict()
     facts = [
         {name: (str(tensor.dtype), list(tensor.shape)) for name, tensor in tensors.items()}
         for tensors in (placed.leaves, placed.buffers, state)

@@ -6,17 +6,16 @@ from typing import Any
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ...capture import deviation, explained, kept_randomness, rounding
 from ...errors import CaptureError
-from ...objectives import ParticleELBO
+from ...objectives.objective import Objective
 from ...particles.isolation import isolated
 from ...particles.own_parameters import captured_parameters
 from ...particles.tracing import Program
-from .pyro_losses import Loss
 
+Loss = Callable[..., Tensor]
 LossAndGrads = Callable[..., Any]
 
 
@@ -32,11 +31,10 @@ class Agreement:
     def __init__(
         self,
         loss: Loss,
-        objective: PyroELBO | Callable[..., Any],
+        objective: Objective,
         reference: LossAndGrads | None,
     ) -> None:
-        own = getattr(reference, "__func__", None)
-        is_same = isinstance(objective, ParticleELBO) and own is ParticleELBO.loss_and_grads
+        is_same = objective.is_gradient_of_captured_loss(reference)
         self._loss, self._objective = loss, objective
         self._reference = None if is_same else reference
 
@@ -71,7 +69,7 @@ class Agreement:
                 except (RuntimeError, ValueError, TypeError, LookupError) as error:
                     raise CaptureError(explained(error)) from error
             found = torch.autograd.grad(loss, wanted, allow_unused=True)
-        name = getattr(self._objective, "__name__", type(self._objective).__name__)
+        name = self._objective.class_name
         if isinstance(value, tuple):
             raise CaptureError(f"{name} gives {len(value)} losses, and a graph follows one")
         ours = [loss.detach(), *map(_or_zero, found, wanted)]

@@ -5,18 +5,17 @@ from typing import Any, cast
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ...capture import Captured, keeping_buffers, kind_of
+from ...objectives.objective import Objective
 from ...particles.own_parameters import captured_parameters
 from ...particles.tracing import Program
 from ..optim.functional import Group, start_state, update_of
 from ..optim.joint import JointOptimizer
 from ..ranks.all_reduce import AllReduce
 from .agreement import Agreement
-from .pyro_losses import differentiable
 from .result import StepResult
 from .static_key import Settings
 
@@ -50,7 +49,7 @@ class CompiledStep:
         self,
         model: Program,
         guide: Program,
-        loss: PyroELBO | Callable[..., Any],
+        loss: Objective,
         optimizer: JointOptimizer,
         networks: Sequence[nn.Module],
         *,
@@ -60,10 +59,11 @@ class CompiledStep:
         reference: Callable[..., Any] | None = None,
     ) -> None:
         self._model, self._guide = model, guide
-        self._objective, self._loss = loss, differentiable(loss)
+        self._objective, self._loss = loss, loss.captured_loss
         self._agreement = Agreement(self._loss, loss, reference)
         self._optimizer = optimizer
-        self._settings = Settings([vars(owner) for owner in (loss, *networks)], _is_setting)
+        owners = [vars(owner) for owner in (loss.as_given, *networks)]
+        self._settings = Settings(owners, _is_setting)
         self._groups = cast(Any, optimizer.torch).param_groups
         self._options = Settings(self._groups, _is_option)
         self._exchange = exchange

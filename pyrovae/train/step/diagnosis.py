@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ...errors import PyrovaeError
-from ...objectives import ParticleELBO
-from ...particles import Particles, draw
+from ...objectives.objective import Objective
 from ...particles.own_parameters import own_parameters
 from ...particles.tracing import Program
 from ...runtime.random_state import kept_streams, restore_torch_streams
@@ -18,7 +16,7 @@ from ...runtime.random_state import kept_streams, restore_torch_streams
 def non_finite_site(
     model: Program,
     guide: Program,
-    objective: PyroELBO,
+    objective: Objective,
     batch: Sequence[Tensor],
     streams: Mapping[str, Tensor],
 ) -> str | None:
@@ -31,7 +29,7 @@ def non_finite_site(
     with kept_streams(), torch.no_grad(), own_parameters(), pyro.validation_enabled(False):
         restore_torch_streams(streams)
         try:
-            p = _draw(model, guide, objective, batch)
+            p = objective.redraw(model, guide, *batch)
             sites = [("guide", s) for s in p.guide_sites.values()]
             sites += [("model", s) for s in p.model_sites.values()]
             for side, site in sites:
@@ -63,12 +61,3 @@ def first_line(error: Exception) -> str:
     """What went wrong, without the values that a distribution prints after it."""
     first = error.__cause__ if isinstance(error, PyrovaeError) else error
     return (str(first).strip().splitlines() or [type(first).__name__])[0].rstrip(":")
-
-
-def _draw(
-    model: Program, guide: Program, objective: PyroELBO, batch: Sequence[Tensor]
-) -> Particles:
-    if isinstance(objective, ParticleELBO):
-        return objective.draw(model, guide, *batch)
-    particles = objective.num_particles if objective.vectorize_particles else 1
-    return draw(model, guide, *batch, num_particles=particles, scales="ignored")

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
+from ...objectives.objective import Objective
 from ...particles.isolation import isolated
 from ...runtime.distributed import Team
 from ...runtime.random_state import restore_torch_streams, torch_streams
@@ -27,7 +27,7 @@ class NonFiniteStep(Exception):
 
 
 def attempt(
-    svi: SVI, objective: PyroELBO, pieces: Sequence[Shard], team: Team, *, look: bool
+    svi: SVI, objective: Objective, pieces: Sequence[Shard], team: Team, *, look: bool
 ) -> list[StepResult]:
     """Take a step on each of this rank's pieces of some batches, if possible in one graph.
 
@@ -62,7 +62,9 @@ def attempt(
     return steps
 
 
-def _attempt(svi: SVI, objective: PyroELBO, piece: Shard, team: Team, *, look: bool) -> StepResult:
+def _attempt(
+    svi: SVI, objective: Objective, piece: Shard, team: Team, *, look: bool
+) -> StepResult:
     streams = torch_streams()
     with piece.noise:
         try:
@@ -81,7 +83,7 @@ def _attempt(svi: SVI, objective: PyroELBO, piece: Shard, team: Team, *, look: b
 
 def _refused(
     svi: SVI,
-    objective: PyroELBO,
+    objective: Objective,
     piece: Shard,
     team: Team,
     streams: Mapping[str, Tensor],

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from ...capture import keeping_buffers
 from ...capture.network_calls import watched_networks
 from ...errors import ParameterError
+from ...objectives.pyro_loss import as_objective
 from ...particles.isolation import isolated
 from ...particles.own_parameters import captured_parameters, own_parameters
 from ...particles.tracing import Program
@@ -85,7 +86,7 @@ class SVI(pyro.infer.SVI):
         wrapper = optim if isinstance(optim, PyroOptim) else PyroOptim(type(optim), {})
         super().__init__(model, guide, wrapper, loss, loss_and_grads, num_samples, num_steps)
         self.optim = optim
-        self._objective, self.compile = loss, compile
+        self._objective, self.compile = as_objective(loss), compile
         self._captured: dict[str, Tensor] = {}
         self._checked = False
         self._networks: list[nn.Module] = []

@@ -1,4 +1,4 @@
-"""A differentiable loss in tensors alone, for every objective that has one."""
+"""Losses of Pyro and of users, as functions of tensors alone."""
 
 import math
 import sys
@@ -12,10 +12,10 @@ from pyro.infer.traceenum_elbo import _compute_dice_elbo
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ...errors import CaptureError
-from ...objectives import ELBO, ParticleELBO
-from ...particles import Particles
-from ...particles.tracing import Program
+from ..errors import CaptureError
+from ..particles import Particles
+from ..particles.tracing import Program
+from .elbo import ELBO
 
 Loss = Callable[..., Tensor]
 
@@ -26,13 +26,6 @@ def differentiable(loss: PyroELBO | Callable[..., Any]) -> Loss:
     Pyro's `Trace_ELBO` and `TraceMeanField_ELBO` read scalars into Python; in their place comes
     the objective that equals them in value and gradient, where every latent is reparameterised.
     """
-    if isinstance(loss, ParticleELBO):
-        if loss.particle_chunk is not None and loss.particle_chunk < loss.num_particles:
-            return _refusal(
-                f"{loss} draws its particles in chunks, and a graph would hold every chunk twice; "
-                "leave out `in_chunks`, or do not compile"
-            )
-        return loss.differentiable_loss
     if type(loss) in (Trace_ELBO, TraceMeanField_ELBO):
         return _as_pyro(cast(Any, loss))
     if isinstance(loss, TraceEnum_ELBO):
