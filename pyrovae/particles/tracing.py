@@ -24,6 +24,11 @@ from ..distributions.labelled_categorical import LabelledCategorical
 from ..distributions.strata import StratifiedAssignment, current_assignment
 from ..errors import ParameterError, PlateError, PyrovaeError, ShapeError, SiteError
 from ..runtime.grad_mode import outside_inference_mode
+from ..runtime.random_state import (
+    restore_random_state,
+    save_random_state,
+    save_torch_random_state,
+)
 from .param_store import (
     StoreView,
     declared_network,
@@ -135,17 +140,14 @@ class Pair:
         if depth is None:
             depth, refusal = self.plan()
         if not refusal:
-            state = torch.get_rng_state()
-            devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+            state = save_torch_random_state()
             try:
                 return Traced([self.trace(num_particles, depth, same, alias)], -depth - 1)
             except (PyrovaeError, torch.OutOfMemoryError):
                 raise
             except FAILURES as error:
                 refusal = first_line(error)
-            torch.set_rng_state(state)
-            if devices:
-                torch.cuda.set_rng_state_all(devices)
+            restore_random_state(state)
         if current_assignment() is not None:
             raise ShapeError(
                 f"the pair cannot take {num_particles} particles in one pass ({refusal}), along "
@@ -367,8 +369,7 @@ def isolated() -> Iterator[list[nn.Module]]:
         remember(module)
         ran[module] = None
 
-    state = pyro.util.get_rng_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    state = save_random_state()
     outermost: list[nn.Module] = []
     try:
         with (
@@ -380,9 +381,7 @@ def isolated() -> Iterator[list[nn.Module]]:
         ):
             yield outermost
     finally:
-        pyro.util.set_rng_state(state)
-        if devices:
-            torch.cuda.set_rng_state_all(devices)
+        restore_random_state(state)
         with torch.no_grad():
             for module, saved in before.items():
                 for name, buffer, old in saved:

@@ -9,10 +9,11 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
-from ...capture import deviation, explained, kept_randomness, rounding
+from ...capture import deviation, explained, rounding
 from ...errors import CaptureError
 from ...objectives import ParticleELBO
 from ...particles.tracing import Program, captured_parameters, isolated
+from ...runtime.random_state import kept_random_state
 from .pyro_losses import Loss
 
 LossAndGrads = Callable[..., Any]
@@ -60,7 +61,7 @@ class Agreement:
             return True
         wanted = [leaf for leaf in leaves if leaf.requires_grad]
         with isolated(), torch.enable_grad():
-            with kept_randomness(), _kept_gradients(leaves), captured_parameters():
+            with kept_random_state(), _kept_gradients(leaves), captured_parameters():
                 value = self._reference(model, guide, *args, **kwargs)
                 theirs = [_or_zero(leaf.grad, leaf) for leaf in wanted]
             with pyro.validation_enabled(False), captured_parameters():

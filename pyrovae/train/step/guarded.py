@@ -1,13 +1,12 @@
 """The next steps of a run, or why one was not taken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pyro.infer import ELBO as PyroELBO
-from torch import Tensor
 
 from ...particles.tracing import isolated
 from ...runtime.distributed import Team
-from ...runtime.random_state import restore_torch_streams, torch_streams
+from ...runtime.random_state import RandomState, restore_random_state, save_torch_random_state
 from ..ranks.shard import Shard
 from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
 from .result import StepResult
@@ -43,7 +42,7 @@ def attempt(
             steps up to it, is not finite; the parameters are those of the last good step.
     """
     if len(pieces) > 1:
-        streams = torch_streams()
+        streams = save_torch_random_state()
         steps = svi.steps_if_finite([piece.rows for piece in pieces])
         if steps is not None:
             for i, step in enumerate(steps):
@@ -63,7 +62,7 @@ def attempt(
 
 
 def _attempt(svi: SVI, objective: PyroELBO, piece: Shard, team: Team, *, look: bool) -> StepResult:
-    streams = torch_streams()
+    streams = save_torch_random_state()
     with piece.noise:
         try:
             step = svi.step_if_finite(*piece.rows)
@@ -84,7 +83,7 @@ def _refused(
     objective: PyroELBO,
     piece: Shard,
     team: Team,
-    streams: Mapping[str, Tensor],
+    streams: RandomState,
     step: StepResult,
 ) -> NonFiniteStep:
     """What was not finite in a step that was not taken, as far as its noise can be had again."""
@@ -92,7 +91,7 @@ def _refused(
     cause = team.first_known(site)
     if cause is None:
         with isolated():
-            restore_torch_streams(streams)
+            restore_random_state(streams)
             svi.summed_gradients(*piece.rows)
         cause = non_finite_parameter(svi.optimizer.leaves)
     late = f", there or up to {LOOK} steps before," if step.taken.is_cuda else ""
