@@ -3,7 +3,7 @@
 from .call import CapturedCall, kind_of, settings_of
 from .captured import Captured, deviation, rounding
 from .diagnose import explained
-from .graph import is_tracing, kept_randomness
+from .graph import is_tracing
 from .networks import keeping_buffers
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "explained",
     "is_tracing",
     "keeping_buffers",
-    "kept_randomness",
     "kind_of",
     "rounding",
     "settings_of",

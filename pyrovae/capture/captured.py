@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from ..errors import CaptureError, CaptureWarning
-from .graph import Run, Traced, kept_randomness, kept_values, put, trace
+from ..runtime.random_state import kept_random_state
+from .graph import Run, Traced, kept_values, put, trace
 from .inductor import Code, compiled
 from .networks import keeping_buffers
 from .replay import replayed
@@ -106,7 +107,7 @@ class Captured:
         self._capture(key, inputs)
         graph = self._graphs.get(key)
         if graph is not None:
-            with kept_randomness(), kept_values(graph.traced.changed):
+            with kept_random_state(), kept_values(graph.traced.changed):
                 self._first_use(graph, fresh)
 
     def _capture(self, key: Hashable, inputs: Sequence[Tensor]) -> None:
@@ -144,7 +145,7 @@ class Captured:
         """Run the computation and the graph, both from the same state, and compare."""
         changed, externals = graph.traced.changed, graph.traced.externals
         before = [tensor.detach().clone() for tensor in changed]
-        with kept_randomness(), torch.no_grad():
+        with kept_random_state(), torch.no_grad():
             found = graph.code(*externals, *inputs)
         written = [tensor.detach().clone() for tensor in changed]
         put(changed, before)

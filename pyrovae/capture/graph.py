@@ -7,13 +7,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
-import pyro
 import torch
 from torch import Tensor
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from ..errors import CaptureError
+from ..runtime.random_state import kept_random_state
 from .diagnose import explained
 from .read_set import Survey
 from .tables import KnownTables, is_table
@@ -67,7 +67,7 @@ def trace(run: Run, inputs: Sequence[Tensor], moving: Sequence[Tensor] = ()) -> 
     survey = Survey(inputs)
     before = _tracing.set(True)
     try:
-        with kept_randomness():
+        with kept_random_state():
             try:
                 with survey:
                     run(*inputs)
@@ -78,7 +78,7 @@ def trace(run: Run, inputs: Sequence[Tensor], moving: Sequence[Tensor] = ()) -> 
         frozen = [t for t in survey.externals if is_table(t) and id(t) not in moves]
         fixed = {id(tensor) for tensor in frozen}
         externals = [tensor for tensor in survey.externals if id(tensor) not in fixed]
-        with kept_randomness(), kept_values(changed):
+        with kept_random_state(), kept_values(changed):
             # Draws of Python's and numpy's would be frozen: they must not be those that come next,
             # or the comparison would find them right.
             random.random()
@@ -124,16 +124,3 @@ def put(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
     with torch.no_grad():
         for tensor, value in zip(tensors, values, strict=True):
             tensor.copy_(value)
-
-
-@contextmanager
-def kept_randomness() -> Iterator[None]:
-    """After this context every random stream is where it was before it."""
-    state = pyro.util.get_rng_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    try:
-        yield
-    finally:
-        pyro.util.set_rng_state(state)
-        if devices:
-            torch.cuda.set_rng_state_all(devices)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from ..errors import CaptureWarning
-from .graph import Traced, kept_randomness, kept_values
+from ..runtime.random_state import kept_random_state
+from .graph import Traced, kept_values
 from .inductor import Code
 
 _WARM_UPS = 3  # a library's first calls allocate, and choose their kernels
@@ -57,7 +58,7 @@ def elsewhere(tensors: Sequence[Tensor]) -> str:
 
 def _recorded(code: Code, traced: Traced, inputs: Sequence[Tensor]) -> Code:
     held = [tensor.detach().clone() for tensor in inputs]
-    with kept_randomness(), kept_values(traced.changed), torch.no_grad():
+    with kept_random_state(), kept_values(traced.changed), torch.no_grad():
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

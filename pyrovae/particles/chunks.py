@@ -10,6 +10,7 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch.utils.checkpoint import checkpoint
 
+from ..runtime.random_state import restore_random_state, save_random_state
 from .handlers import Trace
 from .isolation import isolated
 
@@ -60,17 +61,14 @@ class _AsNow(AbstractContextManager[None]):
     """A context, to be entered later and perhaps again, with the streams of this moment."""
 
     def __init__(self) -> None:
-        self._streams = pyro.util.get_rng_state()
-        self._devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        self._random_state = save_random_state()
         self._validates = is_validation_enabled()
         self._stack = ExitStack()
 
     def __enter__(self) -> None:
         self._stack.enter_context(isolated())
         self._stack.enter_context(pyro.validation_enabled(self._validates))
-        pyro.util.set_rng_state(self._streams)
-        if self._devices:
-            torch.cuda.set_rng_state_all(self._devices)
+        restore_random_state(self._random_state)
 
     def __exit__(self, *error: Any) -> None:  # noqa: ANN401
         self._stack.close()

@@ -7,6 +7,7 @@ import torch
 
 from ..distributions.strata import current_assignment
 from ..errors import PlateError, PyrovaeError, ShapeError
+from ..runtime.random_state import restore_random_state, save_torch_random_state
 from .assembly import assemble
 from .chunks import in_chunks
 from .handlers import Program, Trace
@@ -172,8 +173,7 @@ def trace_particles(
     if depth is None:
         depth, refusal = plan_of(pair)
     if not refusal:
-        state = torch.get_rng_state()
-        devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        state = save_torch_random_state()
         try:
             run = pair.trace(num_particles, depth, same, substitute)
             return DrawnTraces([run], -depth - 1)
@@ -181,9 +181,7 @@ def trace_particles(
             raise
         except FAILURES as error:
             refusal = first_line(error)
-        torch.set_rng_state(state)
-        if devices:
-            torch.cuda.set_rng_state_all(devices)
+        restore_random_state(state)
     if current_assignment() is not None:
         raise ShapeError(
             f"the pair cannot take {num_particles} particles in one pass ({refusal}), along "

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pyro
 import torch
 from torch import Tensor, nn
 
 from ..capture.network_calls import watched_networks
 from ..runtime.grad_mode import outside_inference_mode
+from ..runtime.random_state import restore_random_state, save_random_state
 from .handlers import hidden
 from .own_parameters import watched_declarations
 from .param_store import without_networks
@@ -35,8 +35,7 @@ def isolated() -> Iterator[list[nn.Module]]:
         remember(module)
         ran[module] = None
 
-    state = pyro.util.get_rng_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    state = save_random_state()
     outermost: list[nn.Module] = []
     try:
         with (
@@ -48,9 +47,7 @@ def isolated() -> Iterator[list[nn.Module]]:
         ):
             yield outermost
     finally:
-        pyro.util.set_rng_state(state)
-        if devices:
-            torch.cuda.set_rng_state_all(devices)
+        restore_random_state(state)
         with torch.no_grad():
             for module, saved in before.items():
                 for name, buffer, old in saved:

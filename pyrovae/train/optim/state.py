@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...errors import CheckpointError
 from ...runtime.fields import real, rows, table, tables, text, whole
-from ...runtime.random_state import kept_streams
+from ...runtime.random_state import kept_random_state
 from .joint import JointOptimizer, as_given
 
 # How a step is computed, not what: a resumed run takes them as it is told.
@@ -284,7 +284,7 @@ def _after_a_step(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
     )
     for copy in copies.values():
         copy.grad = torch.zeros_like(copy)
-    with kept_streams():
+    with kept_random_state():
         cast(Any, probe).step()
     return [dict(probe.state[copy]) for copy in copies.values()]
 

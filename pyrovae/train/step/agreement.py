@@ -8,12 +8,13 @@ import pyro
 import torch
 from torch import Tensor
 
-from ...capture import deviation, explained, kept_randomness, rounding
+from ...capture import deviation, explained, rounding
 from ...errors import CaptureError
 from ...objectives.objective import Objective
 from ...particles.isolation import isolated
 from ...particles.own_parameters import captured_parameters
 from ...particles.tracing import Program
+from ...runtime.random_state import kept_random_state
 
 Loss = Callable[..., Tensor]
 LossAndGrads = Callable[..., Any]
@@ -60,7 +61,7 @@ class Agreement:
             return True
         wanted = [leaf for leaf in leaves if leaf.requires_grad]
         with isolated(), torch.enable_grad():
-            with kept_randomness(), _kept_gradients(leaves), captured_parameters():
+            with kept_random_state(), _kept_gradients(leaves), captured_parameters():
                 value = self._reference(model, guide, *args, **kwargs)
                 theirs = [_or_zero(leaf.grad, leaf) for leaf in wanted]
             with pyro.validation_enabled(False), captured_parameters():

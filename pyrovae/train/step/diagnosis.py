@@ -10,7 +10,7 @@ from ...errors import PyrovaeError
 from ...objectives.objective import Objective
 from ...particles.own_parameters import own_parameters
 from ...particles.tracing import Program
-from ...runtime.random_state import kept_streams, restore_torch_streams
+from ...runtime.random_state import RandomState, kept_random_state, restore_random_state
 
 
 def non_finite_site(
@@ -18,16 +18,16 @@ def non_finite_site(
     guide: Program,
     objective: Objective,
     batch: Sequence[Tensor],
-    streams: Mapping[str, Tensor],
+    streams: RandomState,
 ) -> str | None:
     """The first site, guide before model, with a log-density that is not finite.
 
     Args:
-        streams: State of torch's random streams before the step, so that its particles are drawn
+        streams: Of torch, before the step, so that its particles are drawn
             again.
     """
-    with kept_streams(), torch.no_grad(), own_parameters(), pyro.validation_enabled(False):
-        restore_torch_streams(streams)
+    with kept_random_state(), torch.no_grad(), own_parameters(), pyro.validation_enabled(False):
+        restore_random_state(streams)
         try:
             p = objective.redraw(model, guide, *batch)
             sites = [("guide", s) for s in p.guide_sites.values()]

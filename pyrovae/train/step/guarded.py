@@ -1,13 +1,11 @@
 """The next steps of a run, or why one was not taken."""
 
-from collections.abc import Mapping, Sequence
-
-from torch import Tensor
+from collections.abc import Sequence
 
 from ...objectives.objective import Objective
 from ...particles.isolation import isolated
 from ...runtime.distributed import Team
-from ...runtime.random_state import restore_torch_streams, torch_streams
+from ...runtime.random_state import RandomState, restore_random_state, save_torch_random_state
 from ..ranks.shard import Shard
 from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
 from .result import StepResult
@@ -43,7 +41,7 @@ def attempt(
             steps up to it, is not finite; the parameters are those of the last good step.
     """
     if len(pieces) > 1:
-        streams = torch_streams()
+        streams = save_torch_random_state()
         steps = svi.steps_if_finite([piece.rows for piece in pieces])
         if steps is not None:
             for i, step in enumerate(steps):
@@ -65,7 +63,7 @@ def attempt(
 def _attempt(
     svi: SVI, objective: Objective, piece: Shard, team: Team, *, look: bool
 ) -> StepResult:
-    streams = torch_streams()
+    streams = save_torch_random_state()
     with piece.noise:
         try:
             step = svi.step_if_finite(*piece.rows)
@@ -86,7 +84,7 @@ def _refused(
     objective: Objective,
     piece: Shard,
     team: Team,
-    streams: Mapping[str, Tensor],
+    streams: RandomState,
     step: StepResult,
 ) -> NonFiniteStep:
     """What was not finite in a step that was not taken, as far as its noise can be had again."""
@@ -94,7 +92,7 @@ def _refused(
     cause = team.first_known(site)
     if cause is None:
         with isolated():
-            restore_torch_streams(streams)
+            restore_random_state(streams)
             svi.summed_gradients(*piece.rows)
         cause = non_finite_parameter(svi.optimizer.leaves)
     late = f", there or up to {LOOK} steps before," if step.taken.is_cuda else ""
