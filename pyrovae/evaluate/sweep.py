@@ -17,11 +17,11 @@ from tqdm import tqdm
 
 from ..data.base import Split, mix_seed
 from ..data.conversion import check_dense
-from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
+from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError, first_line
 from ..particles import Particles, draw, plan, plate_nesting
 from ..particles.device import device_of, to_device_of
 from ..particles.modes import Mode, check_mode, in_mode
-from ..particles.particle_axis import first_line, note
+from ..particles.particle_axis import note
 from ..particles.tracing import Program, isolated
 from ..runtime.distributed import Team
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import PyrovaeError, SiteError
+from ..errors import PyrovaeError, SiteError, first_line
 from .chunks import in_chunks
-from .particle_axis import FAILURES, first_line, note
+from .particle_axis import FAILURES, note
 from .particles import Particles, ScaleUse, assemble, joined, scored, with_scales
 from .plates import Layout, batch_axis, nesting
 from .tracing import (

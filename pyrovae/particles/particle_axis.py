@@ -93,11 +93,6 @@ def note(why: str) -> None:
     )
 
 
-def first_line(error: Exception) -> str:
-    """What went wrong, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
 def _score(site: dict[str, Any]) -> Tensor | None:
     """Log-density of a site; None where it cannot score what it is given."""
     try:

@@ -22,7 +22,7 @@ from torch.distributions import transform_to
 from ..capture.network_calls import watched_networks
 from ..distributions.labelled_categorical import LabelledCategorical
 from ..distributions.strata import StratifiedAssignment, current_assignment
-from ..errors import ParameterError, PlateError, PyrovaeError, ShapeError, SiteError
+from ..errors import ParameterError, PlateError, PyrovaeError, ShapeError, SiteError, first_line
 from ..runtime.grad_mode import outside_inference_mode
 from .param_store import (
     StoreView,
@@ -31,7 +31,7 @@ from .param_store import (
     updates_its_module,
     without_networks,
 )
-from .particle_axis import FAILURES, copies, disagreement, first_line
+from .particle_axis import FAILURES, copies, disagreement
 from .particles import Recording, check_match, missing_latent
 from .plates import PARTICLE_PLATE, Layout, nesting
 from .site import is_enumerable

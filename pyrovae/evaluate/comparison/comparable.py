@@ -8,10 +8,9 @@ from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
 
-from ...errors import ConfigError, PyrovaeError
+from ...errors import ConfigError, PyrovaeError, first_line
 from ...objectives import ParticleELBO
 from ...particles.parameters import trainable
-from ...particles.particle_axis import first_line
 from ..gradients.draws import Leaves
 from ..sweep import own_names
 from .cost import decoder_evaluations
