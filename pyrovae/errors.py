@@ -1,6 +1,11 @@
 """What can go wrong, by kind; a message says where, what came, what was needed, the way out."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; the name of its class where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class PyrovaeError(Exception):
     """Base of every error that this library raises on purpose."""
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pyro
 import torch
 
+from ..errors import first_line
+
 _OTHERS = [Path(path).parent for path in (torch.__file__, pyro.__file__)]
 _OTHERS += [Path(sysconfig.get_paths()["stdlib"]), Path(__file__).parent]
 _OURS = Path(__file__).parent.parent
@@ -22,8 +24,7 @@ def explained(error: Exception) -> str:
     """`line: reason`; the line is the innermost of the user's program, else of a library."""
     while isinstance(error.__cause__, Exception):  # what a library made of it says less
         error = error.__cause__
-    lines = str(error).strip().splitlines()
-    reason = lines[0] if lines else type(error).__name__
+    reason = first_line(error)
     if any(words in str(error) for words in _READS_VALUE):
         reason = (
             "it reads the value of a tensor into Python (a branch, float(), .item()), which a "

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from ..errors import CaptureError
+from ..errors import CaptureError, first_line
 from .layouts import laid_out_once
 
 Code = Callable[..., Sequence[Tensor]]
@@ -46,9 +46,8 @@ def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
                 warnings.simplefilter("ignore", kind)
             return _despite_its_cache(graph, list(tensors))
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
         raise CaptureError(
-            f"torch's inductor says `{reason}`; is a C++ compiler there?"
+            f"torch's inductor says `{first_line(error)}`; is a C++ compiler there?"
         ) from error
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..errors import CaptureWarning
+from ..errors import CaptureWarning, first_line
 from ..runtime.random_state import kept_random_state
 from .graph import Traced, kept_values
 from .inductor import Code
@@ -35,7 +35,7 @@ def replayed(code: Code, traced: Traced, inputs: Sequence[Tensor], name: str) ->
         try:
             return _recorded(code, traced, inputs)
         except RuntimeError as error:
-            reason = f"`{str(error).strip().splitlines()[0]}`"
+            reason = f"`{first_line(error)}`"
     warnings.warn(
         f"{name} is compiled, but not replayed as a CUDA graph: {reason}",
         CaptureWarning,

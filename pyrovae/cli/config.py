@@ -17,7 +17,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from pyro.infer import ELBO
 
 from ..data import Dataset, few_labels, missing, quadrants
-from ..errors import ConfigError, PyrovaeError
+from ..errors import ConfigError, PyrovaeError, first_line
 from ..models import Family
 from .arguments import add_arguments, supplied
 from .library import full_path, known_names, known_networks, parts, sections
@@ -197,9 +197,8 @@ def _as_sentence(section: str, name: str) -> Iterator[None]:
     except (RuntimeError, MemoryError, OverflowError, TypeError, ValueError) as error:
         if name not in sections()[section]:
             raise  # one's own code, whose error is seen as it is
-        lines = str(error).splitlines() or [type(error).__name__]
         raise ConfigError(
-            f"--{section} {name} cannot be built ({lines[0]}); correct its options"
+            f"--{section} {name} cannot be built ({first_line(error)}); correct its options"
         ) from error
 
 

@@ -17,14 +17,13 @@ from tqdm import tqdm
 
 from ..data.base import Split, mix_seed
 from ..data.conversion import check_dense
-from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError
+from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError, first_line
 from ..objectives.pyro_loss import as_objective
 from ..particles import Particles, draw, plan, plate_nesting
 from ..particles.device import device_of, to_device_of
 from ..particles.isolation import isolated
 from ..particles.modes import Mode, check_mode, in_mode
 from ..particles.one_by_one import warn_one_by_one
-from ..particles.particle_axis import first_line
 from ..particles.tracing import Program
 from ..runtime.distributed import Team
 

@@ -6,13 +6,13 @@ from typing import Any
 import torch
 
 from ..distributions.strata import current_assignment
-from ..errors import PlateError, PyrovaeError, ShapeError
+from ..errors import PlateError, PyrovaeError, ShapeError, first_line
 from ..runtime.random_state import restore_random_state, save_torch_random_state
 from .assembly import assemble
 from .chunks import in_chunks
 from .handlers import Program, Trace
 from .one_by_one import warn_one_by_one
-from .particle_axis import first_line, plan_of
+from .particle_axis import plan_of
 from .particles import Particles, ScaleUse, joined, scored, with_scales
 from .traces import plate_dims, recordings, score_flow_draws
 from .tracing import FAILURES, Pair, Substitute

@@ -6,6 +6,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ..errors import first_line
 from .handlers import Program, Trace, site_is_subsample
 from .isolation import isolated
 from .match import check_match
@@ -141,11 +142,6 @@ def _disagreement(
         if not _close(found, expected.reshape(shape)):
             return f"site '{name}' then has other log-densities than for one particle"
     return ""
-
-
-def first_line(error: Exception) -> str:
-    """What went wrong, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _score(site: dict[str, Any]) -> Tensor | None:

@@ -7,14 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import PyrovaeError, SiteError
+from ..errors import PyrovaeError, SiteError, first_line
 from .assembly import assemble
 from .draw import draw
 from .handlers import Program, Trace, condition_on
 from .isolation import isolated
 from .layout import Layout
 from .one_by_one import warn_one_by_one
-from .particle_axis import first_line
 from .particles import Particles
 from .traces import recordings, subsamples_of
 from .tracing import FAILURES, Pair

@@ -8,11 +8,10 @@ from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
 
-from ...errors import ConfigError, PyrovaeError
+from ...errors import ConfigError, PyrovaeError, first_line
 from ...objectives.objective import Objective
 from ...objectives.pyro_loss import as_objective
 from ...particles.parameters import trainable
-from ...particles.particle_axis import first_line
 from ..gradients.draws import Leaves
 from ..sweep import own_names
 from .cost import decoder_evaluations

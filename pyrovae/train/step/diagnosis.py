@@ -6,7 +6,7 @@ import pyro
 import torch
 from torch import Tensor
 
-from ...errors import PyrovaeError
+from ...errors import PyrovaeError, first_line
 from ...objectives.objective import Objective
 from ...particles.own_parameters import own_parameters
 from ...particles.tracing import Program
@@ -57,7 +57,7 @@ def is_refusal(error: ValueError) -> bool:
     return not isinstance(error, PyrovaeError) or isinstance(error.__cause__, ValueError)
 
 
-def first_line(error: Exception) -> str:
-    """What went wrong, without the values that a distribution prints after it."""
-    first = error.__cause__ if isinstance(error, PyrovaeError) else error
-    return (str(first).strip().splitlines() or [type(first).__name__])[0].rstrip(":")
+def cause_of(error: ValueError) -> str:
+    """What a distribution complained of, without the values that it prints after it."""
+    cause = error.__cause__ if isinstance(error, PyrovaeError) else None
+    return first_line(cause or error).rstrip(":")

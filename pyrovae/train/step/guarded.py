@@ -7,7 +7,7 @@ from ...particles.isolation import isolated
 from ...runtime.distributed import Team
 from ...runtime.random_state import RandomState, restore_random_state, save_torch_random_state
 from ..ranks.shard import Shard
-from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
+from .diagnosis import cause_of, is_refusal, non_finite_parameter, non_finite_site
 from .result import StepResult
 from .svi import SVI
 
@@ -73,7 +73,7 @@ def _attempt(
                 site = non_finite_site(svi.model, svi.guide, objective, piece.rows, streams)
             if site is None:
                 raise
-            raise NonFiniteStep(team.first_known(f"{site} ({first_line(error)})")) from error
+            raise NonFiniteStep(team.first_known(f"{site} ({cause_of(error)})")) from error
         if (step.may_wait and not look) or step.taken:
             return step
         raise _refused(svi, objective, piece, team, streams, step)
