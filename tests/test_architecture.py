@@ -98,9 +98,10 @@ FOLDERS = {
         {"guarded"},
     ],
     "evaluate": [
-        {"sweep"},
-        {"collect", "validity"},
-        {"evidence"},
+        {"block_size", "compared_objectives", "inputs", "options", "standard_errors"},
+        {"evidence", "sweep", "validity"},
+        {"collect"},
+        {"log_evidence"},
         {"annealing", "disentanglement", "gaps", "gradients", "latents"},
         {"comparison"},
     ],

@@ -12,14 +12,15 @@ from ...particles.modes import Mode, in_mode
 from ...particles.parameters import trainable
 from ...particles.particle_axis import one_note
 from ...particles.tracing import Program, isolated, own_parameters
+from ..compared_objectives import drawing
 from ..gradients.draws import Leaves
 from ..gradients.gradients import Reference, gradients
-from ..sweep import Data, at_home, one_by_one
+from ..inputs import Data, Inputs
 from .bounds import Subject, bound_of, kind_of
 from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
 from .cost import interleaved_ms, peak_bytes
-from .truth import Known, truth_of
+from .truth import Known, mean_evidence
 from .weights import weights_of
 
 _GRADIENTS = 2  # stream of the seed; the bounds have others
@@ -113,12 +114,12 @@ def compare(
         )
     # What is called here takes the networks as they are then.
     with in_mode(mode, model, guide), one_note():
-        x, args = at_home(model, guide, x, args)
-        subject = Subject(model, guide, x, args, num_draws, seed)
+        inputs = Inputs.of(x, args).to_device_of(model, guide)
+        subject = Subject(model, guide, inputs.data, inputs.rest, num_draws, seed)
         if isinstance(objectives, Mapping):
-            objectives = {n: one_by_one(o, vectorize_particles) for n, o in objectives.items()}
+            objectives = {n: drawing(o, vectorize_particles) for n, o in objectives.items()}
         else:
-            objectives = [one_by_one(o, vectorize_particles) for o in objectives]
+            objectives = [drawing(o, vectorize_particles) for o in objectives]
         fitted = fit_particles(objectives, subject.call, num_particles, equal)
         unknown = sorted((references or {}).keys() - fitted.keys())
         if unknown:
@@ -126,7 +127,9 @@ def compare(
                 f"compare: references for {unknown}, and the objectives are {list(fitted)}; name "
                 "them"
             )
-        known = truth_of(subject, truth, truth_source, evidence_particles, vectorize_particles)
+        known = mean_evidence(
+            subject, truth, truth_source, evidence_particles, vectorize_particles
+        )
         costs = _costs(fitted, subject, repeats)
         rows = []
         for name, one in fitted.items():
@@ -134,9 +137,9 @@ def compare(
             found = gradients(
                 model,
                 guide,
-                x,
+                inputs.data,
                 one.objective,
-                args=args,
+                args=inputs.rest,
                 num_draws=num_draws,
                 reference=(references or {}).get(name),
                 reference_draws=reference_draws,

@@ -21,8 +21,9 @@ from ...particles.parameters import trainable
 from ...train import fit
 from ...train.optim.make_optimizer import OptimizerLike
 from ...train.optim.schedules import Schedule
-from ..evidence import log_evidence
-from ..sweep import Data, as_tensors, one_by_one, own_names
+from ..compared_objectives import drawing, unique_names
+from ..inputs import Data, Inputs
+from ..log_evidence import log_evidence
 from .table import Table, aligned, figure
 
 
@@ -125,7 +126,7 @@ def compare_training(
     """
     if not isinstance(objectives, Mapping):
         objectives = {
-            name: one for name, one in zip(own_names(objectives), objectives, strict=True)
+            name: one for name, one in zip(unique_names(objectives), objectives, strict=True)
         }
     if not objectives or not seeds:
         raise ConfigError(
@@ -134,7 +135,7 @@ def compare_training(
         )
     held_out = _held_out(data, test, evaluation_seed)
     device = pick_device(device)
-    moved = tuple(tensor.to(device) for tensor in as_tensors(held_out))
+    moved = tuple(tensor.to(device) for tensor in Inputs.of(held_out).data)
     found: dict[str, list[dict[str, float]]] = {name: [] for name in objectives}
     for seed in seeds:
         start: dict[str, Tensor] | None = None
@@ -147,7 +148,7 @@ def compare_training(
                     pair.model,
                     pair.guide,
                     data,
-                    objective=copy(one_by_one(objective, vectorize_particles)),
+                    objective=copy(drawing(objective, vectorize_particles)),
                     epochs=epochs,
                     batch_size=batch_size,
                     drop_last=drop_last,
@@ -216,7 +217,7 @@ def _same_start(
     data: Data,
     seed: int,
 ) -> dict[str, Tensor]:
-    few = [tensor[:2] for tensor in as_tensors(data)]
+    few = [tensor[:2] for tensor in Inputs.of(data).data]
     batch = to_device_of(pair.model, pair.guide, few)
     leaves = trainable(pair.model, pair.guide, *batch)
     if start is None:

@@ -14,7 +14,8 @@ from ...errors import ConfigError, ParameterError, ShapeError
 from ...objectives import ParticleELBO
 from ...particles.modes import Mode, in_mode
 from ...particles.tracing import Pair, Program, isolated, leaves_of, own_parameters
-from ..sweep import Data, at_home, name_of, one_by_one
+from ..compared_objectives import drawing, name_of
+from ..inputs import Data, Inputs
 from .draws import Leaves, Welford
 from .statistics import GradientStatistics
 
@@ -101,17 +102,17 @@ def gradients(
             "needs two or more"
         )
     if isinstance(reference, PyroELBO):
-        reference = one_by_one(reference, vectorize_particles)
+        reference = drawing(reference, vectorize_particles)
     # A copy, since what it remembers of these draws is not the user's.
-    objective = copy(one_by_one(objective, vectorize_particles))
+    objective = copy(drawing(objective, vectorize_particles))
     with (
         isolated(),
         in_mode(mode, model, guide),
         own_parameters(),
         torch.enable_grad(),
     ):
-        x, args = at_home(model, guide, x, args)
-        call = (model, guide, *x, *args)
+        inputs = Inputs.of(x, args).to_device_of(model, guide)
+        call = (model, guide, *inputs.all)
         groups = _declared(model, guide, call[2:])
         flat = Leaves([leaf for leaves in groups.values() for leaf in leaves.values()])
         names = [name for leaves in groups.values() for name in leaves]

@@ -1,0 +1,32 @@
+"""Objectives as comparisons take them: their names in a table, and how they draw particles."""
+
+from collections.abc import Iterable
+from copy import copy
+
+from pyro.infer import ELBO as PyroELBO
+
+
+def name_of(objective: PyroELBO) -> str:
+    """How a table calls an objective: its `repr` where it has one, or class and particles."""
+    if type(objective).__repr__ is not object.__repr__:
+        return repr(objective)
+    return f"{type(objective).__name__}(num_particles={objective.num_particles})"
+
+
+def unique_names(objectives: Iterable[PyroELBO]) -> list[str]:
+    """A name for each; a number tells apart those that would be called the same."""
+    names: list[str] = []
+    for objective in objectives:
+        own = name_of(objective)
+        count = sum(name == own or name.startswith(f"{own} #") for name in names)
+        names.append(f"{own} #{count + 1}" if count else own)
+    return names
+
+
+def drawing(objective: PyroELBO, vectorize_particles: bool) -> PyroELBO:
+    """The objective; where `vectorize_particles` is False, a copy that draws one by one."""
+    if vectorize_particles or not isinstance(objective, PyroELBO):
+        return objective
+    other = copy(objective)
+    other.vectorize_particles = False
+    return other
