@@ -116,7 +116,7 @@ FOLDERS = {
         {"beta_vae", "dci", "factor_vae", "mig", "sap"},
         {"disentanglement"},
     ],
-    "evaluate/gradients": [{"draws", "statistics"}, {"gradients"}],
+    "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
     "evaluate/latents": [
         {"active_units", "clusters", "elbo_parts", "elbo_surgery", "kl_decomposition"},
         {"probe", "traversal"},

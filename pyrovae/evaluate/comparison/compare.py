@@ -1,6 +1,7 @@
 """Several objectives on one pair: bounds, gradients and cost in one table."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, cast
 
 import torch
@@ -12,15 +13,16 @@ from ...particles.modes import Mode, in_mode
 from ...particles.parameters import trainable
 from ...particles.particle_axis import one_note
 from ...particles.tracing import Program, isolated, own_parameters
-from ..compared_objectives import drawing
+from ..compared_objectives import all_drawing
 from ..gradients.draws import Leaves
 from ..gradients.gradients import Reference, gradients
+from ..gradients.statistics import GradientStatistics
 from ..inputs import Data, Inputs
 from .bounds import Subject, bound_of, kind_of
 from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
 from .cost import interleaved_ms, peak_bytes
-from .truth import Known, mean_evidence
+from .truth import Known, MeanEvidence, mean_evidence
 from .weights import weights_of
 
 _GRADIENTS = 2  # stream of the seed; the bounds have others
@@ -105,66 +107,28 @@ def compare(
         >>> table.rows[0]["gap"] > table.rows[1]["gap"]
         True
     """
-    if equal not in ("K", "decoder evaluations"):
-        raise ConfigError(f"compare: equal={equal!r}; choose 'K' or 'decoder evaluations'")
-    if num_draws < 2 or repeats < 1:
-        raise ConfigError(
-            f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
-            "and times one repeat"
-        )
+    _check_options(equal, num_draws, repeats)
     # What is called here takes the networks as they are then.
     with in_mode(mode, model, guide), one_note():
         inputs = Inputs.of(x, args).to_device_of(model, guide)
         subject = Subject(model, guide, inputs.data, inputs.rest, num_draws, seed)
-        if isinstance(objectives, Mapping):
-            objectives = {n: drawing(o, vectorize_particles) for n, o in objectives.items()}
-        else:
-            objectives = [drawing(o, vectorize_particles) for o in objectives]
+        objectives = all_drawing(objectives, vectorize_particles)
         fitted = fit_particles(objectives, subject.call, num_particles, equal)
-        unknown = sorted((references or {}).keys() - fitted.keys())
-        if unknown:
-            raise ConfigError(
-                f"compare: references for {unknown}, and the objectives are {list(fitted)}; name "
-                "them"
-            )
+        references = references or {}
+        _check_references(references, fitted)
         known = mean_evidence(
             subject, truth, truth_source, evidence_particles, vectorize_particles
         )
         costs = _costs(fitted, subject, repeats)
-        rows = []
-        for name, one in fitted.items():
-            bound = bound_of(one.objective, subject)
-            found = gradients(
-                model,
-                guide,
-                inputs.data,
-                one.objective,
-                args=inputs.rest,
-                num_draws=num_draws,
-                reference=(references or {}).get(name),
-                reference_draws=reference_draws,
-                seed=mix_seed(seed, _GRADIENTS),
-                mode="as is",
-                vectorize_particles=vectorize_particles,
-                progress=progress,
-            )
-            rows.append(
-                {
-                    "objective": name,
-                    "num_particles": one.objective.num_particles,
-                    "decoder_evaluations": one.evaluations,
-                    "comparable": one.comparable,
-                    "note": one.note,
-                    "kind": kind_of(one.objective),
-                    **bound,
-                    "gap": known.value - bound["bound"],
-                    "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
-                    **weights_of(one.objective, subject),
-                    **costs[name],
-                    **_by_group(found.summary(), costs[name]["milliseconds"]),
-                    "reference": found.reference_name,
-                }
-            )
+        measure = partial(
+            gradients, model, guide, inputs.data, args=inputs.rest, num_draws=num_draws,
+            reference_draws=reference_draws, seed=mix_seed(seed, _GRADIENTS), mode="as is",
+            vectorize_particles=vectorize_particles, progress=progress,
+        )  # fmt: skip
+        rows = [
+            _row(name, one, subject, known, costs[name], measure, references.get(name))
+            for name, one in fitted.items()
+        ]
     facts = {
         "num_data": len(subject.data[0]),
         "equal": equal,
@@ -177,6 +141,53 @@ def compare(
         "seed": seed,
     }
     return Comparison(rows, facts)
+
+
+def _check_options(equal: str, num_draws: int, repeats: int) -> None:
+    if equal not in ("K", "decoder evaluations"):
+        raise ConfigError(f"compare: equal={equal!r}; choose 'K' or 'decoder evaluations'")
+    if num_draws < 2 or repeats < 1:
+        raise ConfigError(
+            f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
+            "and times one repeat"
+        )
+
+
+def _check_references(references: Mapping[str, Reference], fitted: Mapping[str, Fitted]) -> None:
+    unknown = sorted(references.keys() - fitted.keys())
+    if unknown:
+        raise ConfigError(
+            f"compare: references for {unknown}, and the objectives are {list(fitted)}; name them"
+        )
+
+
+def _row(
+    name: str,
+    one: Fitted,
+    subject: Subject,
+    known: MeanEvidence,
+    cost: dict[str, float],
+    measure: Callable[..., GradientStatistics],
+    reference: Reference | None,
+) -> dict[str, Any]:
+    """What `Comparison` says of an objective."""
+    bound = bound_of(one.objective, subject)
+    found = measure(one.objective, reference=reference)
+    return {
+        "objective": name,
+        "num_particles": one.objective.num_particles,
+        "decoder_evaluations": one.evaluations,
+        "comparable": one.comparable,
+        "note": one.note,
+        "kind": kind_of(one.objective),
+        **bound,
+        "gap": known.value - bound["bound"],
+        "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
+        **weights_of(one.objective, subject),
+        **cost,
+        **_by_group(found.summary(), cost["milliseconds"]),
+        "reference": found.reference_name,
+    }
 
 
 def _costs(

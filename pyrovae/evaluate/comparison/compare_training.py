@@ -125,9 +125,7 @@ def compare_training(
         (['ELBO(num_particles=1)', 'IWAE(num_particles=4)'], 0.0)
     """
     if not isinstance(objectives, Mapping):
-        objectives = {
-            name: one for name, one in zip(unique_names(objectives), objectives, strict=True)
-        }
+        objectives = dict(zip(unique_names(objectives), objectives, strict=True))
     if not objectives or not seeds:
         raise ConfigError(
             f"compare_training got {len(objectives)} objectives and {len(seeds)} seeds, needs one "
@@ -136,44 +134,28 @@ def compare_training(
     held_out = _held_out(data, test, evaluation_seed)
     device = pick_device(device)
     moved = tuple(tensor.to(device) for tensor in Inputs.of(held_out).data)
+    training: dict[str, Any] = {
+        "epochs": epochs, "batch_size": batch_size, "drop_last": drop_last, "lr": lr,
+        "optimizer": optimizer, "schedule": schedule, "clip_norm": clip_norm, "device": device,
+        "compile": compile, "progress": progress,
+    }  # fmt: skip
+    judging: dict[str, Any] = {
+        "num_particles": num_particles, "compile": compile and "auto", "seed": evaluation_seed,
+        "vectorize_particles": vectorize_particles, "mode": mode,
+    }  # fmt: skip
     found: dict[str, list[dict[str, float]]] = {name: [] for name in objectives}
     for seed in seeds:
         start: dict[str, Tensor] | None = None
         for name, objective in objectives.items():
+            if run_dir is not None:
+                training |= {"run_dir": Path(run_dir) / f"{name}-{seed}", "resume": True}
             with pyro.get_param_store().scope():
                 pyro.set_rng_seed(seed)
                 pair = make_pair()
                 start = _same_start(start, pair, held_out, seed)
-                run = fit(
-                    pair.model,
-                    pair.guide,
-                    data,
-                    objective=copy(drawing(objective, vectorize_particles)),
-                    epochs=epochs,
-                    batch_size=batch_size,
-                    drop_last=drop_last,
-                    lr=lr,
-                    optimizer=optimizer,
-                    schedule=schedule,
-                    clip_norm=clip_norm,
-                    seed=seed,
-                    device=device,
-                    compile=compile,
-                    run_dir=None if run_dir is None else Path(run_dir) / f"{name}-{seed}",
-                    resume=run_dir is not None,
-                    progress=progress,
-                )
-                evidence = log_evidence(
-                    pair.model,
-                    pair.guide,
-                    moved,
-                    num_particles=num_particles,
-                    compile=compile and "auto",
-                    vectorize_particles=vectorize_particles,
-                    seed=evaluation_seed,
-                    mode=mode,
-                )
-            nll = -evidence.mean()
+                own = copy(drawing(objective, vectorize_particles))
+                run = fit(pair.model, pair.guide, data, objective=own, seed=seed, **training)
+                nll = -log_evidence(pair.model, pair.guide, moved, **judging).mean()
             found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})
             if on_run is not None:
                 on_run(name, seed, nll)
