@@ -108,7 +108,7 @@ FOLDERS = {
     "evaluate/annealing": [{"tempered_path"}, {"hmc"}, {"base"}, {"ais", "bdmc"}],
     "evaluate/comparison": [
         {"bounds", "cost", "table"},
-        {"comparable", "comparison", "truth", "weights"},
+        {"comparable", "comparison", "training_comparison", "truth", "weights"},
         {"compare", "compare_training"},
     ],
     "evaluate/disentanglement": [

@@ -2,8 +2,9 @@
 
 from .annealing import Annealed, AnnealingOptions, Bracket, ais, bdmc
 from .comparison.compare import compare
-from .comparison.compare_training import TrainingComparison, compare_training
+from .comparison.compare_training import compare_training
 from .comparison.comparison import Comparison
+from .comparison.training_comparison import TrainingComparison
 from .disentanglement import (
     Disentanglement,
     beta_vae_metric,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from pyro.infer import ELBO as PyroELBO
@@ -10,18 +10,16 @@ from pyro.infer import ELBO as PyroELBO
 from ...data.base import mix_seed
 from ...errors import ConfigError
 from ...particles.modes import Mode, in_mode
-from ...particles.parameters import trainable
 from ...particles.particle_axis import one_note
-from ...particles.tracing import Program, isolated, own_parameters
+from ...particles.tracing import Program
 from ..compared_objectives import all_drawing
-from ..gradients.draws import Leaves
 from ..gradients.gradients import Reference, gradients
 from ..gradients.statistics import GradientStatistics
 from ..inputs import Data, Inputs
 from .bounds import Subject, bound_of, kind_of
 from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
-from .cost import interleaved_ms, peak_bytes
+from .cost import step_costs
 from .truth import Known, MeanEvidence, mean_evidence
 from .weights import weights_of
 
@@ -119,7 +117,8 @@ def compare(
         known = mean_evidence(
             subject, truth, truth_source, evidence_particles, vectorize_particles
         )
-        costs = _costs(fitted, subject, repeats)
+        own = {name: one.objective for name, one in fitted.items()}
+        costs = step_costs(own, *subject.call, device=subject.device, repeats=repeats)
         measure = partial(
             gradients, model, guide, inputs.data, args=inputs.rest, num_draws=num_draws,
             reference_draws=reference_draws, seed=mix_seed(seed, _GRADIENTS), mode="as is",
@@ -188,35 +187,6 @@ def _row(
         **_by_group(found.summary(), cost["milliseconds"]),
         "reference": found.reference_name,
     }
-
-
-def _costs(
-    fitted: Mapping[str, Fitted], subject: Subject, repeats: int
-) -> dict[str, dict[str, float]]:
-    leaves = Leaves(list(trainable(*subject.call).values()))
-
-    def step_of(objective: PyroELBO) -> Callable[[], None]:
-        def step() -> None:
-            for leaf in leaves.leaves:
-                leaf.grad = None
-            cast(Any, objective).loss_and_grads(*subject.call)
-
-        return step
-
-    steps = {name: step_of(one.objective) for name, one in fitted.items()}
-    with isolated(), own_parameters(), leaves.kept_grads():
-        times = interleaved_ms(steps, device=subject.device, repeats=repeats)
-        memory = {name: peak_bytes(step, subject.device) for name, step in steps.items()}
-    costs = {}
-    for name, values in times.items():
-        low, middle, high = torch.tensor(values).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist()
-        costs[name] = {
-            "milliseconds": middle,
-            "milliseconds_low": low,
-            "milliseconds_high": high,
-            "peak_bytes": memory[name],
-        }
-    return costs
 
 
 def _by_group(summary: Mapping[str, Mapping[str, Any]], milliseconds: float) -> dict[str, Any]:
