@@ -121,6 +121,7 @@ FOLDERS = {
         {"active_units", "clusters", "elbo_parts", "elbo_surgery", "kl_decomposition"},
         {"probe", "traversal"},
     ],
+    "plots": [{"base"}, {"comparison", "curves", "images", "latent_space"}],
     "cli": [
         {"kinds", "safe_yaml"},
         {"arguments", "library"},
@@ -138,7 +139,7 @@ FOLDERS = {
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
            "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gradients",
-           "evaluate/latents", "cli"]  # fmt: skip
+           "evaluate/latents", "plots", "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}
