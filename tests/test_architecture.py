@@ -108,16 +108,17 @@ FOLDERS = {
         {"guarded"},
     ],
     "evaluate": [
-        {"sweep"},
-        {"collect", "validity"},
-        {"evidence"},
+        {"block_size", "compared_objectives", "inputs", "options", "standard_errors"},
+        {"evidence", "sweep", "validity"},
+        {"collect"},
+        {"log_evidence"},
         {"annealing", "disentanglement", "gaps", "gradients", "latents"},
         {"comparison"},
     ],
     "evaluate/annealing": [{"tempered_path"}, {"hmc"}, {"base"}, {"ais", "bdmc"}],
     "evaluate/comparison": [
         {"bounds", "cost", "table"},
-        {"comparable", "comparison", "truth", "weights"},
+        {"comparable", "comparison", "training_comparison", "truth", "weights"},
         {"compare", "compare_training"},
     ],
     "evaluate/disentanglement": [
@@ -125,11 +126,12 @@ FOLDERS = {
         {"beta_vae", "dci", "factor_vae", "mig", "sap"},
         {"disentanglement"},
     ],
-    "evaluate/gradients": [{"draws", "statistics"}, {"gradients"}],
+    "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
     "evaluate/latents": [
         {"active_units", "clusters", "elbo_parts", "elbo_surgery", "kl_decomposition"},
         {"probe", "traversal"},
     ],
+    "plots": [{"base"}, {"comparison", "curves", "images", "latent_space"}],
     "cli": [
         {"kinds", "safe_yaml"},
         {"arguments", "library"},
@@ -147,7 +149,7 @@ FOLDERS = {
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
            "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gradients",
-           "evaluate/latents", "cli"]  # fmt: skip
+           "evaluate/latents", "plots", "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}

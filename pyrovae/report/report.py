@@ -25,7 +25,7 @@ from ..evaluate import (
     traverse,
     why_no_evidence,
 )
-from ..evaluate.sweep import as_data
+from ..evaluate.inputs import as_data
 from ..math import nats_to_bits_per_dim
 from ..particles import draw, simulate
 from ..particles.device import device_of, to_device_of
