@@ -65,9 +65,9 @@ FOLDERS = {
         {"affine", "autoregressive", "coupling", "rational_spline", "sigmoidal"},
     ],
     "models": [
-        {"code_priors", "posteriors", "priors"},
+        {"capabilities", "code_priors", "posteriors", "priors"},
         {"base"},
-        {"label_conditional", "layered"},
+        {"codes", "label_conditional", "latent_vector", "layered"},
         {"linear"},
     ],
     "models/posteriors": [{"base"}, {"diagonal_normal"}],
@@ -120,13 +120,14 @@ FOLDERS = {
         {"active_units", "clusters", "elbo_parts", "elbo_surgery", "kl_decomposition"},
         {"probe", "traversal"},
     ],
+    "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"kinds", "safe_yaml"},
         {"arguments", "library"},
         {"names"},
         {"objective_words", "stored"},
         {"config"},
-        {"figures", "run_folder"},
+        {"run_folder"},
         {"begin"},
         {"fit"},
         {"compare", "compare_training", "evaluate", "sample"},
@@ -137,7 +138,7 @@ FOLDERS = {
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
            "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gradients",
-           "evaluate/latents", "cli"]  # fmt: skip
+           "evaluate/latents", "report", "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}
