@@ -71,9 +71,9 @@ FOLDERS = {
         {"affine", "autoregressive", "coupling", "rational_spline", "sigmoidal"},
     ],
     "models": [
-        {"code_priors", "posteriors", "priors"},
+        {"capabilities", "code_priors", "posteriors", "priors"},
         {"base"},
-        {"label_conditional", "layered"},
+        {"codes", "label_conditional", "latent_vector", "layered"},
         {"linear"},
     ],
     "models/posteriors": [{"base"}, {"diagonal_normal"}],
@@ -132,13 +132,14 @@ FOLDERS = {
         {"probe", "traversal"},
     ],
     "plots": [{"base"}, {"comparison", "curves", "images", "latent_space"}],
+    "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"kinds", "safe_yaml"},
         {"arguments", "library"},
         {"names"},
         {"objective_words", "stored"},
         {"config"},
-        {"figures", "run_folder"},
+        {"run_folder"},
         {"begin"},
         {"fit"},
         {"compare", "compare_training", "evaluate", "sample"},
@@ -149,7 +150,7 @@ FOLDERS = {
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
            "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gradients",
-           "evaluate/latents", "plots", "cli"]  # fmt: skip
+           "evaluate/latents", "plots", "report", "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}

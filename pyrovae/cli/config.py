@@ -18,7 +18,7 @@ from pyro.infer import ELBO
 
 from ..data import Dataset, few_labels, missing, quadrants
 from ..errors import ConfigError, PyrovaeError, first_line
-from ..models import Family
+from ..models.capabilities import TakesLabels
 from .arguments import add_arguments, supplied
 from .library import full_path, known_names, known_networks, parts, sections
 from .names import find_data, find_model, find_objective, forget_file, look_here_as_well
@@ -150,7 +150,7 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
     if seed is not None:
         pyro.set_rng_seed(seed)
     pair = _pair(config, made, data.shape)
-    if config.labels or (isinstance(pair, Family) and pair.takes_labels):
+    if config.labels or (isinstance(pair, TakesLabels) and pair.takes_labels):
         data = data.labelled()
     with _as_sentence("objective", config.objective.name):
         objective = makers["objective"](**_arguments(made, "objective"))
