@@ -1,6 +1,7 @@
 """Inverse autoregressive flow."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from torch import Tensor
 from torch.distributions import Transform
@@ -48,6 +49,10 @@ class InverseAutoregressive(FlowLayer):
         super().__init__(dim, context_dim)
         self.of = Gated() if gated else Affine()
         self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,))
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)

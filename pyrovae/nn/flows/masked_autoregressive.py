@@ -1,6 +1,7 @@
 """Masked autoregressive flow."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from torch import Tensor
 from torch.distributions import Transform
@@ -38,6 +39,10 @@ class MaskedAutoregressive(FlowLayer):
         super().__init__(dim, context_dim)
         self.of = Affine()
         self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,))
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)

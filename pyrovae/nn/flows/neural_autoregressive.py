@@ -1,6 +1,7 @@
 """Neural autoregressive flow."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -56,6 +57,10 @@ class NeuralAutoregressive(FlowLayer):
         self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
         with torch.no_grad():  # units that are alike stay alike
             self.network.last.bias.normal_(std=0.2)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,), num_units=3)
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)

@@ -1,6 +1,7 @@
 """Spline autoregressive flow."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from torch import Tensor
 from torch.distributions import Transform
@@ -51,6 +52,10 @@ class SplineAutoregressive(FlowLayer):
         super().__init__(dim, context_dim)
         self.of = RationalSpline(order, num_bins, bound)
         self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,), num_bins=4, bound=3.0)
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)
