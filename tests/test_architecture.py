@@ -62,7 +62,8 @@ FOLDERS = {
     "nn/flows": [
         {"base"},
         {"conditioner", "elementwise", "householder", "sylvester"},
-        {"affine", "autoregressive", "coupling", "rational_spline", "sigmoidal"},
+        {"affine", "autoregressive", "coupling", "permutation", "radial", "rational_spline",
+         "sigmoidal"},
     ],
     "models": [
         {"code_priors", "posteriors", "priors"},
