@@ -6,7 +6,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from ...nn.flows import AffineCoupling, LayerFactory, Permutation, stacked
+from ...nn.flows import AffineCoupling, LayerFactory, Permutation, Radial, stacked
 from .base import Posterior, PosteriorFactory
 from .diagonal_normal import DiagonalNormal
 
@@ -61,7 +61,7 @@ class FlowPosterior(Posterior):
 
     @classmethod
     def example(cls, latent_dim: int = 2) -> Self:
-        return cls(latent_dim, num_layers=2, context_dim=4)
+        return cls(latent_dim, layer=Radial, num_layers=2, context_dim=4)
 
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         sizes = [self.base.num_parameters, self.context_dim]
