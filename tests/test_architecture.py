@@ -68,7 +68,8 @@ FOLDERS = {
     "nn/flows": [
         {"base"},
         {"conditioner", "elementwise", "householder", "sylvester"},
-        {"affine", "autoregressive", "coupling", "rational_spline", "sigmoidal"},
+        {"affine", "autoregressive", "coupling", "permutation", "radial", "rational_spline",
+         "sigmoidal"},
     ],
     "models": [
         {"capabilities", "code_priors", "posteriors", "priors"},
