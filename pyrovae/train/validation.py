@@ -11,7 +11,7 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
-from ..capture import CapturedCall, settings_of
+from ..capture import CapturedCall, StaticKey
 from ..data import BatchSource
 from ..objectives import ParticleELBO
 from ..particles.modes import evaluating
@@ -114,7 +114,7 @@ class Validation:
 
     @cached_property
     def _captured(self) -> CapturedCall:
-        return CapturedCall(self._graphed_loss, "the validation", settings=self._settings)
+        return CapturedCall(self._graphed_loss, "the validation", static=self._static)
 
     def _graphed_loss(self, *batch: Tensor) -> float | Tensor:
         """The same in tensors alone."""
@@ -123,10 +123,13 @@ class Validation:
                 return self._loss(*batch)
             return first_loss(differentiable(self.objective)(self.model, self.guide, *batch))
 
-    def _settings(self) -> Any:  # noqa: ANN401
+    def _static(self) -> Any:  # noqa: ANN401
+        return self._attributes.key(), getattr(self.objective, "num_particles", None)
+
+    @cached_property
+    def _attributes(self) -> StaticKey:
         inner = [module for network in self.networks for module in network.modules()]
-        owners = settings_of([self.objective, *inner])
-        return owners, getattr(self.objective, "num_particles", None)
+        return StaticKey(vars(owner) for owner in (self.objective, *inner))
 
 
 def first_loss(loss: Any) -> float | Tensor:  # noqa: ANN401
