@@ -64,6 +64,7 @@ def trace(run: Run, inputs: Sequence[Tensor], mutable: Sequence[Tensor] = ()) ->
     Raises:
         CaptureError: It cannot be a graph; the message says which line does what.
     """
+    inputs = _distinct(inputs)
     token = _tracing.set(True)
     try:
         read = _read_set(run, inputs)
@@ -85,6 +86,17 @@ def trace(run: Run, inputs: Sequence[Tensor], mutable: Sequence[Tensor] = ()) ->
         )
     versions = [(tensor, tensor._version) for tensor in frozen]
     return Traced(graph, externals, read.changed, versions)
+
+
+def _distinct(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """The inputs, each an object of its own: a trace takes one tensor for one input."""
+    seen: set[int] = set()
+    found = []
+    for tensor in inputs:
+        again = id(tensor) in seen
+        seen.add(id(tensor))
+        found.append(tensor.detach().requires_grad_(tensor.requires_grad) if again else tensor)
+    return found
 
 
 def _read_set(run: Run, inputs: Sequence[Tensor]) -> ReadSet:

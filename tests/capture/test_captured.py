@@ -140,3 +140,11 @@ def test_what_is_not_finite_is_not_compared():
     assert it("key", -torch.ones(2))[0].isnan().all()
     torch.testing.assert_close(it("key", torch.ones(2))[0], torch.zeros(2))
     assert not it.refusal
+
+
+def test_a_tensor_that_is_given_twice_is_two_inputs():
+    it, x, y = captured(lambda x, y: (x - 2 * y,)), torch.ones(3), torch.full((3,), 5.0)
+    for _ in range(2):
+        it("key", x, x)
+    torch.testing.assert_close(it("key", x, y)[0], x - 2 * y)
+    torch.testing.assert_close(it("key", y, x)[0], y - 2 * x)
