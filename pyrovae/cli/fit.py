@@ -20,6 +20,7 @@ from ..report import pictures, report, save_pictures, with_figures
 from ..runtime.distributed import Team, join
 from ..train import Anneal, Callback, TensorBoard, fit
 from ..train.optim import schedules
+from ..train.optim.joint import adam
 from .begin import begin
 from .config import Parser, build, make_parser, parse
 from .run_folder import CONFIG, WriteConfig, check_folder, settings_of
@@ -140,9 +141,7 @@ def run_fit(words: Sequence[str]) -> None:
         epochs=config.epochs,
         batch_size=config.batch_size,
         drop_last=config.drop_last,
-        optimizer=lambda leaves: torch.optim.Adam(
-            leaves, lr=config.lr, eps=config.adam_eps, fused=True
-        ),
+        optimizer=adam(config.lr, config.adam_eps),
         schedule=SCHEDULES[config.schedule](),
         clip_norm=config.clip_norm,
         val=val if len(val) else None,

@@ -28,7 +28,7 @@ from .lone_row import check_lone_rows, lone_rows_named
 from .loop import Loop
 from .loss_scale import LossScale, batch_plate_of
 from .memory_budget import within
-from .optim.make_optimizer import OptimizerLike, make_optimizer
+from .optim.joint import OptimizerLike, make_optimizer
 from .optim.schedules import Schedule, set_rate
 from .placement import leaves_of, networks_of, place, place_objective
 from .ranks.all_reduce import AllReduce
@@ -39,7 +39,7 @@ from .run_facts import facts_of
 from .run_lock import RunLock
 from .run_store import RunStore
 from .site_kl import SiteKLMonitor, first_rows
-from .step.guarded import LOOK, NonFiniteStep, attempt
+from .step.guarded import LOOK, NonFiniteStep, guarded_step
 from .step.precision import PrecisionName
 from .step.svi import SVI
 from .validation import Validation, first_loss
@@ -282,7 +282,7 @@ def fit(
                 look = device.type == "cpu" or due or after // LOOK > loop.batch // LOOK
                 look = look or loop.stopping or after == loop.steps_per_epoch
                 try:
-                    steps = attempt(svi, objective, pieces, team, look=look)
+                    steps = guarded_step(svi, objective, pieces, team, look=look)
                 except NonFiniteStep as refused:
                     loop.batch += refused.before
                     raise _non_finite(str(refused), loop, keeper) from refused.__cause__

@@ -30,7 +30,8 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .loop import Loop
-from .optim.state import check_optimizer, restore_optimizer, save_optimizer
+from .optim.state import restore_optimizer, save_optimizer
+from .optim.state_check import check_optimizer
 from .placement import Placed, leaves_of
 
 

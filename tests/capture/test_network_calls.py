@@ -131,6 +131,18 @@ def test_what_it_is_told():
     assert nn.Module.__call__ is original
 
 
+@pytest.mark.parametrize("style", [compiled, in_place])
+def test_a_network_that_was_compiled_before_is_seen(style):
+    """Hooks of torch's that come after the first call are not run by such a network."""
+    net = network()
+    call, seen = style(net), []
+    call(X)
+    with watched_networks(seen.append):
+        call(X)
+        call(X)
+    assert set(net.modules()) <= set(seen)
+
+
 def test_of_a_compiled_network_all_modules_are_told():
     net = network()
     with isolated() as ran:

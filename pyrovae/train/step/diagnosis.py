@@ -1,4 +1,4 @@
-"""Say which site or parameter made a loss infinite or not a number."""
+"""Find the site or parameter that made a loss infinite or not a number."""
 
 from collections.abc import Mapping, Sequence
 
@@ -37,7 +37,7 @@ def non_finite_site(
                 if not finite.all():
                     row = int((~finite).any(0).nonzero()[0])
                     return f"the log-density of the {side}'s site '{site.name}' (row {row})"
-        except (ValueError, RuntimeError):  # it cannot be drawn: the cause is said elsewhere
+        except (ValueError, RuntimeError):  # it cannot be drawn: another error says why
             return None
     return None
 
@@ -52,8 +52,8 @@ def non_finite_parameter(leaves: Mapping[str, Tensor]) -> str:
     return f"the squared norm of the gradient, largest at parameter '{largest}',"
 
 
-def is_refusal(error: ValueError) -> bool:
-    """Whether it is a distribution that refused its values, and not an error of this library."""
+def is_of_a_distribution(error: ValueError) -> bool:
+    """Whether a distribution raised it because of its values, and not this library."""
     return not isinstance(error, PyrovaeError) or isinstance(error.__cause__, ValueError)
 
 
