@@ -1,4 +1,4 @@
-"""A mixture of normals whose components particles can be dealt out to, stratum by stratum."""
+"""A mixture of normals, with pathwise gradients and stratified draws."""
 
 import math
 from typing import Any
@@ -17,11 +17,11 @@ class NormalMixture(TorchDistribution):
 
     A draw z is a function of its conditional quantiles :math:`F_d = F(z_d | z_1 \dots z_{d-1})`,
     which depend on no parameter, so that :math:`dz/d\theta = -(dF/dz)^{-1} dF/d\theta`, weights
-    included; dF/dz is triangular and in closed form. (The gradient of `component_logits` that
-    Pyro's `MixtureOfDiagNormals` gives is biased where scales differ: in the case of our tests it
-    is .81 where .92 is exact.) It also has moments and strata: inside `strata.stratified(K)`
-    draws along the leftmost axis go to the components in turn, whatever their weights, and
-    `log_shares` says what each must count for.
+    included; dF/dz is triangular and in closed form. (Pyro's `MixtureOfDiagNormals` gives a biased
+    gradient of `component_logits` where scales differ: in the case of our tests .81, where .92 is
+    exact.) It also has moments and strata: inside `strata.stratified(K)` draws along the leftmost
+    axis are assigned to the components in turn, whatever their weights, and `log_shares` is the
+    log-weight of each.
 
     Args:
         locs: Means [..., C, L].

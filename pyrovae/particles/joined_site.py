@@ -1,4 +1,4 @@
-"""A sample statement over particles that were drawn group by group."""
+"""One sample statement of a pair, over particles that were drawn group by group."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class JoinedSite(Site):
 
     @classmethod
     def of(cls, parts: tuple[Site, ...]) -> "JoinedSite":
-        """Join the groups' sites."""
+        """Join the sites of the groups, in order."""
         first = parts[0]
         return cls(
             name=first.name,

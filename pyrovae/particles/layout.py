@@ -38,7 +38,7 @@ class Layout:
         return reduced.unsqueeze(-1) if self.batch_dim is None else reduced
 
     def arrange(self, value: Tensor, event_dim: int) -> Tensor:
-        """Bring particles and batch to the front. [(K), ..., B, ..., *event] -> [K, B, ...]."""
+        """Move particles and batch to the front. [(K), ..., B, ..., *event] -> [K, B, ...]."""
         batch_rank = value.dim() - event_dim
         full = value.reshape((1,) * (self.rank - batch_rank) + value.shape)
         if self.batch_dim is None:
@@ -52,7 +52,7 @@ class Layout:
         return full.movedim((self.particle_dim - event_dim - shift, batch_dim), (0, 1))
 
     def spread(self, per_particle: Tensor, value: Tensor, event_dim: int) -> Tensor:
-        """Lay one number per particle and datum along a value's own axes, undoing `arrange`.
+        """Shape one number per particle and datum as `arrange` found the axes of a value.
 
         [K, B] -> [(K), ..., B, ..., 1 per event dim], which broadcasts against the value.
         """

@@ -13,6 +13,7 @@ def check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> Non
         if not site["is_observed"] and name not in guide_sites:
             raise missing_latent(name)
     for name, site in guide_sites.items():
+        # Pyro tells by this attribute of the instance whether `has_rsample` was given.
         if isinstance(site["fn"], Unit) and "has_rsample" not in vars(site["fn"]):
             raise SiteError(
                 f"the guide has `pyro.factor('{name}', ...)` and does not say how it was drawn; "
@@ -35,7 +36,7 @@ def check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> Non
 
 
 def missing_latent(name: str) -> SiteError:
-    """What to raise where the guide lacks a latent of the model."""
+    """The error of a latent of the model that the guide lacks."""
     return SiteError(
         f"the model samples '{name}', and the guide does not; sample it in the guide too, or "
         "observe it with obs="
@@ -43,26 +44,26 @@ def missing_latent(name: str) -> SiteError:
 
 
 def check_observed(name: str, site: dict[str, Any]) -> None:
-    """One number must not stand for all dims of a datum.
+    """Check that an observed value is not broadcast over the event dims of its distribution.
 
     Raises:
-        ShapeError: It does.
+        ShapeError: It would be.
     """
     fn, value = site["fn"], site["value"]
     needed, given = list(fn.event_shape), list(value.shape[value.dim() - fn.event_dim :])
     if any(there == 1 < here for here, there in zip(needed, given, strict=True)):
         raise ShapeError(
             f"site '{name}' of the model has the event shape {needed}, and what is observed there "
-            f"is {given}, which would count for all of its entries; give a tensor [..., "
+            f"is {given}, which would be broadcast to all entries; give a tensor [..., "
             f"{', '.join(map(str, needed))}]"
         )
 
 
 def check_shapes(name: str, of_model: Any, of_guide: Any, particle_dim: int | None) -> None:  # noqa: ANN401
-    """A draw of the guide must be one of the model: else its density would broadcast.
+    """Check that a latent has one shape in model and guide, for densities broadcast in silence.
 
     Raises:
-        ShapeError: It is of another shape.
+        ShapeError: It has two.
     """
     pair = (of_model, of_guide)
     batch_shapes = [list(fn.batch_shape) for fn in pair]
@@ -77,6 +78,6 @@ def check_shapes(name: str, of_model: Any, of_guide: Any, particle_dim: int | No
         if here != there:
             raise ShapeError(
                 f"latent '{name}' has the {kind} shape {here} in the model and {there} in the "
-                "guide, so that a draw of the guide is none of the model; give both the same "
+                "guide, so that a draw of the guide does not fit the model; give both the same "
                 "size, the same `.to_event(n)` and the same plates"
             )

@@ -1,4 +1,4 @@
-"""What a guide and a model recorded becomes particles: the arrays [K, B] that estimators see."""
+"""Weighted draws from a guide, with the log-densities [K, B] that estimators see."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from .scales import Scales
 from .site import Site
 
 ScaleUse = Literal["common", "own", "ignored"]
-"""What becomes of the scales of a pair's sites: see `pyrovae.draw`."""
+"""How the scales of a pair's sites are used: see `pyrovae.draw`."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Particles:
         num_particles: K.
         batch_size: B; 1 for a joint bound.
         global_model_sites: Sites of the model outside a plate over data that was named, drawn once
-            for all data and particles; no property here but `log_global` has them.
+            for all data and particles; of the sums below only those named global include them.
         global_guide_sites: Likewise of the guide.
-        penalties: What the guide adds to the loss, by name; no site of the pair: see
+        penalties: Terms that the guide adds to the loss, by name, outside the bound: see
             `pyrovae.penalty`.
     """
 
@@ -50,7 +50,7 @@ class Particles:
     def scale(self) -> float | Tensor:
         """Common factor of the whole pair: a number, a scalar tensor or one weight per datum [B].
 
-        No log-density here is multiplied by it, but where each has its own: see `scaled`.
+        No log-density here is multiplied by it, unless by its own scale: see `scaled`.
 
         Raises:
             ScaleError: The sites are scaled unequally.
@@ -61,7 +61,7 @@ class Particles:
     def data_scale(self) -> float | Tensor:
         """The scale of the observed sites, by which the loss of a batch grows with its data.
 
-        One where they have none in common.
+        1.0 where they have none in common.
         """
         observed = [site.scales[0] for site in self.model_sites.values() if site.is_observed]
         return self.scales.common_of(observed)
@@ -69,7 +69,7 @@ class Particles:
     def scaled(self) -> "Particles":
         """The same particles, each log-density multiplied by its site's own scale.
 
-        The common factor is then one. Scales that are all one number stay outside.
+        The common factor is then 1.0. Scales that are all the same number stay as they are.
         """
         if self.scales.is_one_number:
             return self
@@ -82,7 +82,7 @@ class Particles:
             model_sites=own(self.model_sites),
             guide_sites=own(self.guide_sites),
             penalties=own(self.penalties),
-            scales=self.scales.none(),
+            scales=self.scales.ones(),
         )
 
     @cached_property
@@ -134,7 +134,7 @@ class Particles:
 
     @property
     def total_penalty(self) -> Tensor | float:
-        """What the penalties add to the loss of the batch, scaled: a scalar, nats."""
+        """Sum of the penalties over the batch, scaled: a scalar, nats."""
         if not self.penalties:
             return 0.0
         return (self.scale * self._sum(self.penalties.values()).mean(0)).sum()
@@ -162,7 +162,7 @@ def _scaled_sum(sites: Mapping[str, Site]) -> Tensor | float:
 
 
 def with_scales(p: Particles, use: ScaleUse) -> Particles:
-    """Particles whose scales are used as `draw` says.
+    """The particles with their scales used as `draw` describes.
 
     Raises:
         ScaleError: One scale is asked for, and there is none.
@@ -173,11 +173,11 @@ def with_scales(p: Particles, use: ScaleUse) -> Particles:
 
 
 def scored(p: Particles) -> Particles:
-    """The same particles, each site with its log-density and without what only gave it."""
-    apart = any(site.needs_score for site in p.guide_sites.values())
+    """The same particles with all log-densities, and without the observed distributions."""
+    by_plates = any(site.needs_score for site in p.guide_sites.values())
 
     def of(sites: Mapping[str, Site]) -> dict[str, Site]:
-        return {name: site.scored(by_plates=apart) for name, site in sites.items()}
+        return {name: site.scored(by_plates=by_plates) for name, site in sites.items()}
 
     return replace(
         p,

@@ -14,7 +14,7 @@ from .plates import Named
 class Scales:
     """What Pyro multiplies the log-densities of a pair's sites by.
 
-    Scales that are tensors are compared only where one scale is needed: that reads them.
+    Scales that are tensors are compared only where one scale is needed, for that reads them.
     """
 
     def __init__(self, every: Iterable[Named], layout: Layout) -> None:
@@ -35,18 +35,18 @@ class Scales:
 
     @staticmethod
     def common_of(scales: Sequence[float | Tensor]) -> float | Tensor:
-        """The one scale of some sites; one where there is none."""
+        """The scale that some sites share; 1.0 where they share none."""
         first = scales[0] if scales else 1.0
         alike = all(scale is first or _equal(scale, first) for scale in scales)
         return first if alike else 1.0
 
-    def none(self) -> "Scales":
-        """Scales of one."""
+    def ones(self) -> "Scales":
+        """Scales that are all 1.0."""
         return Scales((), self._layout)
 
     @property
     def is_one_number(self) -> bool:
-        """Whether all scales are the same number; tensors are not read, and none is."""
+        """Whether all scales are the same number; a tensor counts as none and is not read."""
         scales = [site["scale"] for _, _, site in self._every]
         first = scales[0] if scales else 1.0
         numbers = not any(isinstance(scale, Tensor) for scale in scales)
@@ -56,8 +56,8 @@ class Scales:
 def common_scale(every: list[Named], layout: Layout) -> float | Tensor:
     """The one factor of the whole pair, which goes outside the log-mean-exp.
 
-    In a graph, where tensors cannot be compared, the factor of scales that differ is NaN: a step
-    that is then not finite is not taken, and running it eagerly tells why.
+    In a captured graph, which cannot branch on tensors, scales that differ give the factor NaN.
+    The step is then not finite and not taken, and its eager run raises the error.
 
     Raises:
         ScaleError: The sites are scaled unequally, or by a tensor that is neither one number nor

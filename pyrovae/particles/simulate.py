@@ -52,12 +52,12 @@ def simulate(
     """Run a model with its observations removed: p(x), or p(x|z) with z from the guide.
 
     Args:
-        model: Pyro model. Its data arguments only say how many data to make.
-        guide: Where given, latents come from q(z|x) of the data in the arguments.
-        mean: Give the mean of each observed site's distribution instead of a draw.
+        model: Pyro model. Its data arguments only determine how many data to draw.
+        guide: Where given, latents are drawn from q(z|x) of the data in the arguments.
+        mean: Return the mean of each observed site's distribution instead of a draw.
 
     Returns:
-        What each observed site would have held, by name [B, ...].
+        A draw for each observed site, by name [B, ...].
     """
     drawn = None if guide is None else record(guide, args, kwargs)
     made = record(without_observations(model), args, kwargs, replay=drawn)
@@ -78,8 +78,8 @@ def simulate_joint(
     """Run a model with its observations removed: (z, x) ~ p(z, x), so that z ~ p(z|x) exactly.
 
     Returns:
-        Latents by site, arranged as `Particles.latents` [1, B, ...], and what each observed site
-        would have held, by name, as in `simulate`.
+        Latents by site, arranged as `Particles.latents` [1, B, ...], and a draw for each observed
+        site, as in `simulate`.
 
     Raises:
         PlateError: See `draw`.

@@ -25,12 +25,12 @@ class Site:
         distributions: One that covers all particles, or one per particle drawn sequentially.
         is_observed: Whether the value was data (or a `pyro.factor`).
         is_auxiliary: Whether a guide site is declared to have no partner in the model.
-        is_enumerable: Whether the program marks it, as Pyro has it, for enumeration.
+        is_enumerable: Whether the program marks it for Pyro's enumeration.
         layout: Where particles and data lie in its tensors.
         masks: What `poutine.mask` put around it, one per distribution.
         scales: What Pyro multiplies its log-density by, one per distribution.
-        plates: Dims of its vectorised plates by name, but for that of particles.
-        is_scaled: Whether `log_prob`, and what `collect` gives, have these scales.
+        plates: Dims of its vectorised plates by name, without that of particles.
+        is_scaled: Whether `log_prob` and `collect` multiply by these scales.
     """
 
     name: str
@@ -54,9 +54,9 @@ class Site:
 
     @property
     def kind(self) -> str:
-        """Name of the distribution's class, under what only reshapes or masks it.
+        """Name of the distribution's class, without wrappers that only reshape or mask it.
 
-        "pyro.factor" where there is none, but a factor.
+        "pyro.factor" for a factor.
         """
         fn = self.distributions[0]
         if isinstance(fn, _Outline):
@@ -67,9 +67,9 @@ class Site:
 
     @property
     def has_density(self) -> bool:
-        """Whether the distribution has one; noise such as `nn.Corrupted` says it has none.
+        """The attribute of this name of the distribution, by default true.
 
-        A distribution says so by an attribute of this name.
+        It is false of noise whose density is not known, such as `nn.Corrupted`.
         """
         return getattr(self.distributions[0], "has_density", True)
 
@@ -87,9 +87,9 @@ class Site:
 
     @property
     def needs_score(self) -> bool:
-        """Whether the gradient of its draw is that of its score.
+        """Whether the gradient of its draw needs the score function.
 
-        A `pyro.factor` is observed as well, and says itself what it comes from.
+        A `pyro.factor` of the guide is auxiliary, and its `has_rsample` says how it was drawn.
         """
         return not self.has_rsample and (self.is_auxiliary or not self.is_observed)
 
@@ -110,7 +110,7 @@ class Site:
     @cached_property
     def _log_probs(self) -> list[Tensor]:
         return [
-            message["unscaled_log_prob"]  # of a draw that could only be scored at once
+            message["unscaled_log_prob"]  # of a flow that could score only its latest draw
             if "unscaled_log_prob" in message
             else fn.log_prob(message["value"], *message["args"], **message["kwargs"])
             for fn, message in zip(self.distributions, self._messages, strict=True)
@@ -118,31 +118,31 @@ class Site:
 
     @property
     def own_scale(self) -> Tensor | float:
-        """What `log_prob` is multiplied by, along the plates of one particle."""
+        """The factor in `log_prob`, along the plates of one particle."""
         return self.scales[0] if self.is_scaled else 1.0
 
     def scaled(self, is_scaled: bool = True) -> "Site":
-        """The same site, with the log-density that Pyro's scale multiplies, or without."""
+        """The same site, its log-density multiplied by Pyro's scale, or not."""
         if is_scaled == self.is_scaled:
             return self
         return replace(self, is_scaled=is_scaled, _kept=None)
 
     @property
     def subsampled(self) -> dict[str, int]:
-        """Plates around the site that hold a part of their data, and how many."""
+        """Size of the subsample of each subsampled plate around the site."""
         stack = self._messages[0]["cond_indep_stack"] if self._messages else ()
         return {f.name: f.size for f in stack if f.full_size not in (None, f.size)}
 
     @property
     def num_data(self) -> int | None:
-        """Data that the site's plate over data is a subsample of; None where it is whole."""
+        """Full size of a subsampled plate over data; None where it is not subsampled."""
         for frame in self._messages[0]["cond_indep_stack"] if self._messages else ():
             if frame.dim == self.layout.batch_dim and frame.full_size not in (None, frame.size):
                 return int(frame.full_size)
         return None
 
     def scored(self, *, by_plates: bool) -> "Site":
-        """The same site with its log-density computed, and an observed one without all else.
+        """The same site with its log-density computed; of an observed one nothing else is kept.
 
         The distribution of the data is by far the largest thing that particles hold.
 
@@ -157,7 +157,7 @@ class Site:
         return replace(self, distributions=tuple(fns), _messages=(), _kept=scores)
 
     def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
-        """Mask and sum one tensor per distribution as the site's log-density is. -> [K, B]."""
+        """Mask and sum one tensor per distribution, as `log_prob` does. -> [K, B]."""
         whole = torch.cat([self.layout.reduce(t) for t in self._on_plates(per_trace)])
         return whole.expand(whole.shape[0], self.layout.batch_size)
 
@@ -199,7 +199,7 @@ class Site:
 
 
 def is_enumerable(message: Mapping[str, Any]) -> bool:
-    """Whether a latent site is marked `infer={"enumerate": ...}` and has values to go through."""
+    """Whether a latent site is marked `infer={"enumerate": ...}` and has a finite support."""
     asked = (message["infer"] or {}).get("enumerate") is not None
     return asked and not message["is_observed"] and bool(message["fn"].has_enumerate_support)
 
