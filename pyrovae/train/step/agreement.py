@@ -11,12 +11,12 @@ from torch import Tensor
 from ...capture import deviation, diagnose, rounding
 from ...errors import CaptureError
 from ...objectives.objective import Objective
+from ...objectives.pyro_equals import Loss
 from ...particles.isolation import isolated
 from ...particles.own_parameters import captured_parameters
 from ...particles.tracing import Program
 from ...runtime.random_state import kept_random_state
 
-Loss = Callable[..., Tensor]
 LossAndGrads = Callable[..., Any]
 
 

@@ -7,11 +7,11 @@ import pyro
 import torch
 from torch import Tensor
 
+from ...objectives.pyro_equals import Loss
 from ...particles.own_parameters import captured_parameters
 from ...particles.tracing import Program
 from ..optim.functional import Group, start_state, update_of
 from ..optim.joint import JointOptimizer
-from .agreement import Loss
 
 
 class TensorStep:
