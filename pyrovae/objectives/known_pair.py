@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from ..particles import Particles
-from ..particles.particle_axis import note
+from ..particles.one_by_one import warn_one_by_one
 from ..particles.tracing import Program
 
 
@@ -27,7 +27,7 @@ class KnownPair:
     def after(self, p: Particles) -> Self:
         """What is known once particles were drawn; tells the user once if it was one by one."""
         if self.refusal and not self.is_noted:
-            note(self.refusal)
+            warn_one_by_one(self.refusal)
             return replace(self, is_noted=True)
         if not self.refusal and p.are_one_by_one:  # `draw` has told: a later batch failed
             return replace(self, refusal="a batch failed", is_noted=True)

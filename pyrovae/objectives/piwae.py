@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..math import log_mean_exp
 from ..particles import Particles
-from ..particles.pathwise import Paths
+from ..particles.pathwise import PathwiseParticles
 from ..particles.tracing import Program
 from .groups import GroupedELBO
 from .path import PathELBO, paths_of, weighted_loss
@@ -58,7 +58,7 @@ class PIWAE(GroupedELBO):
         term = (self.own_group(p.log_w.detach()) * score).sum(0)
         return loss - (p.scale * (term - term.detach())).sum()
 
-    def _split_loss(self, paths: Paths) -> Tensor:
+    def _split_loss(self, paths: PathwiseParticles) -> Tensor:
         """Loss whose model follows the weights of all particles, and whose guide its groups'."""
         log_w = paths.particles.log_w.detach()
         w, h = torch.softmax(log_w, 0), self.shares(log_w) / self.num_groups
@@ -90,5 +90,5 @@ class DReGPIWAE(PathELBO, PIWAE):
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
         return torch.softmax(p.log_w, 0), self.shares(p.log_w) ** 2 / self.num_groups
 
-    def plain_loss(self, paths: Paths) -> Tensor:
+    def plain_loss(self, paths: PathwiseParticles) -> Tensor:
         return self._split_loss(paths)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
+from ..particles.own_parameters import own_parameters
 from ..particles.parameters import declare, declared
-from ..particles.tracing import own_parameters
 from .objective import Objective
 
 

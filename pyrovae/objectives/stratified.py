@@ -159,7 +159,7 @@ def _log_share(site: Site, p: Particles, assignment: StratifiedAssignment) -> Te
     if isinstance(fn, NormalMixture):
         return site.collect([fn.log_shares(assignment)])
     count = len(fn.enumerate_support(expand=False))
-    assignment.deal(count)
+    assignment.assign(count)
     own = site.log_prob + math.log(count)
     if isinstance(fn, LabelledCategorical):
         is_known = site.collect([fn.is_known.to(own.dtype)])

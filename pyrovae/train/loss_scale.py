@@ -9,7 +9,9 @@ from torch import Tensor
 from ..errors import PlateError, PyrovaeError
 from ..objectives.objective import Objective
 from ..particles import Particles, draw
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.isolation import isolated
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 
 
 @dataclass

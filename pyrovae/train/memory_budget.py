@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from ..objectives.objective import Objective
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.isolation import isolated
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 from ..runtime.memory import give_back_what_is_freed, peak_bytes
 
 _SMALL = 4  # particles at once, to begin the measuring with

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from ..objectives.objective import Objective
 from ..particles.device import to_device_of
+from ..particles.isolation import isolated
 from ..particles.parameters import buffers, trainable
-from ..particles.tracing import Pair, Program, isolated
+from ..particles.tracing import Pair, Program
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from ..objectives.objective import Objective
 from ..runtime.distributed import Team
 from ..runtime.fields import table, text
 from ..runtime.files import append_line, write_whole
-from ..runtime.random_state import check_streams, save_streams
+from ..runtime.random_state import RandomState, save_random_state
+from ..runtime.stored_random_state import from_stored, to_stored
 from .checkpoint import (
     copy_into,
     matched,
@@ -29,7 +30,8 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .loop import Loop
-from .optim.state import check_optimizer, restore_optimizer, save_optimizer
+from .optim.state import restore_optimizer, save_optimizer
+from .optim.state_check import check_optimizer
 from .placement import Placed, leaves_of
 
 
@@ -79,11 +81,11 @@ class RunStore:
                 "another folder"
             ) from error
 
-    def resume(self) -> Mapping[str, Any]:
+    def resume(self) -> RandomState:
         """Bring pair, optimiser and loop to where the last checkpoint was written.
 
         Returns:
-            What `restore_streams` takes, to be called when nothing else will draw.
+            The random state of the checkpoint, to be restored when nothing else will draw.
 
         Raises:
             CheckpointError: It is damaged, or belongs to another run; then nothing has changed.
@@ -104,7 +106,7 @@ class RunStore:
             copies = matched(path, tensors, self._leaves(), self.placed.buffers)
             numbers = table(meta, "optimizer")
             check_optimizer(self.loop.optimizer, optimizer, numbers, steps=meta["step"])
-            check_streams(rng, table(meta, "rng"))
+            random_state = from_stored(rng, table(meta, "rng"))
         self._check_values(path, section(tensors, "parameters"))
         self._check_epochs(path, meta)
         self._restore_objective(path, objective)
@@ -113,7 +115,7 @@ class RunStore:
         self.loop.go_to(meta)
         self._id = run
         self._write_history_or_say()
-        return {"tensors": rng, "numbers": meta["rng"]}
+        return random_state
 
     @property
     def is_due(self) -> bool:
@@ -134,7 +136,7 @@ class RunStore:
         if not self.team.first:
             return
         optimizer, optimizer_numbers = save_optimizer(self.loop.optimizer)
-        rng, rng_numbers = save_streams()
+        rng, rng_numbers = to_stored(save_random_state())
         tensors = {
             **self._pair(),
             **prefixed("optimizer", optimizer),

@@ -10,11 +10,13 @@ import pyro
 import torch
 from torch import Tensor, nn
 
-from ..capture import CapturedCall, settings_of
+from ..capture import CapturedCall, StaticKey
 from ..data import BatchSource
 from ..objectives.objective import Objective
+from ..particles.isolation import isolated
 from ..particles.modes import evaluating
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 from ..runtime.distributed import Team
 from .loss_scale import LossScale
 from .ranks.shard import Sharding
@@ -110,17 +112,20 @@ class Validation:
 
     @cached_property
     def _captured(self) -> CapturedCall:
-        return CapturedCall(self._graphed_loss, "the validation", settings=self._settings)
+        return CapturedCall(self._graphed_loss, "the validation", static=self._static)
 
     def _graphed_loss(self, *batch: Tensor) -> float | Tensor:
         """The same in tensors alone."""
         with pyro.validation_enabled(False):
             return self.objective.captured_bound_loss(self.model, self.guide, *batch)
 
-    def _settings(self) -> Any:  # noqa: ANN401
+    def _static(self) -> Any:  # noqa: ANN401
+        return self._attributes.key(), getattr(self.objective, "num_particles", None)
+
+    @cached_property
+    def _attributes(self) -> StaticKey:
         inner = [module for network in self.networks for module in network.modules()]
-        owners = settings_of([self.objective.as_given, *inner])
-        return owners, getattr(self.objective, "num_particles", None)
+        return StaticKey(vars(owner) for owner in (self.objective.as_given, *inner))
 
 
 def first_loss(loss: Any) -> float | Tensor:  # noqa: ANN401

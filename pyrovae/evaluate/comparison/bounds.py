@@ -10,7 +10,9 @@ from torch import Tensor, nan
 
 from ...data.base import mix_seed
 from ...objectives.objective import Objective
-from ...particles.tracing import Program, isolated, own_parameters
+from ...particles.isolation import isolated
+from ...particles.own_parameters import own_parameters
+from ...particles.tracing import Program
 from ...train.loss_scale import LossScale, batch_plate_of
 
 _BOUNDS = 0  # stream of the seed

@@ -8,13 +8,12 @@ from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
 
-from ...errors import ConfigError, PyrovaeError
+from ...errors import ConfigError, PyrovaeError, first_line
 from ...objectives.objective import Objective
 from ...objectives.pyro_loss import as_objective
 from ...particles.parameters import trainable
-from ...particles.particle_axis import first_line
+from ..compared_objectives import unique_names
 from ..gradients.draws import Leaves
-from ..sweep import own_names
 from .cost import decoder_evaluations
 
 _REFUSALS = (PyrovaeError, AttributeError, ValueError, RuntimeError, ArithmeticError)
@@ -72,7 +71,7 @@ def fit_particles(
     names = (
         list(objectives)
         if isinstance(objectives, Mapping)
-        else own_names([one.objective for one in fitted])
+        else unique_names([one.objective for one in fitted])
     )
     found = dict(zip(names, fitted, strict=True))
     first = next(iter(found.values()))

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC
-from typing import Literal
+from typing import Literal, Self
 
 import pyro
 import pyro.distributions as dist
@@ -119,6 +119,11 @@ class LinearVAE(Family, ABC):
         self.encoder = LinearEncoder(self.data_dim, latent_dim, covariance == "full")
         nn.init.constant_(self.decoder.log_scale, math.log(init_scale))
         self.decoder.log_scale.requires_grad_(learn_scale)
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2)
 
     @torch.no_grad()
     def start(self, x: Tensor, *, seed: int = 0) -> None:

@@ -10,19 +10,16 @@ import torch
 from pyro import poutine
 from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO, config_enumerate
 
-from pyrovae.capture import Captured
 from pyrovae.errors import CaptureWarning, ScaleError
 from pyrovae.objectives import ELBO, IWAE
 from pyrovae.objectives.pyro_loss import as_objective
 from pyrovae.train import SVI, fit
-from pyrovae.train.step import agreement, compiled
+from pyrovae.train.step import agreement
 
 X = torch.randn(10, 3, generator=torch.Generator().manual_seed(0)).double()
 
 
-@pytest.fixture(autouse=True)
-def interpreted(monkeypatch):
-    monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
+pytestmark = pytest.mark.usefixtures("interpreted")
 
 
 def regression(start=0.1):
