@@ -113,7 +113,7 @@ def ais(
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> x = oracle.sample(20, seed=1)
-        >>> found = ais(oracle.model, oracle.guide, x, num_temperatures=5, seed=2)
+        >>> found = ais(oracle.model, oracle.guide, x, num_temperatures=5, num_leapfrog=3, seed=2)
         >>> abs(found.mean() - oracle.log_px(x).mean().item()) < 5 * found.monte_carlo_error()
         True
     """

@@ -130,7 +130,7 @@ def bdmc(
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> x = oracle.sample(50, seed=1)
-        >>> found = bdmc(oracle.model, oracle.guide, x, num_temperatures=5, seed=2)
+        >>> found = bdmc(oracle.model, oracle.guide, x, num_temperatures=5, num_leapfrog=3, seed=2)
         >>> exact = oracle.log_px(*found.data)  # x: simulated, [50, 5]
         >>> bool(found.lower.mean() - 0.05 < exact.mean() < found.upper.mean() + 0.05)
         True

@@ -97,7 +97,8 @@ def compare(
         >>> x = oracle.sample(20, seed=1)
         >>> table = compare(
         ...     oracle.model, oracle.guide, x, [ELBO(), IWAE()],
-        ...     num_particles=4, truth=oracle.log_px(x), num_draws=20, repeats=3,
+        ...     num_particles=4, truth=oracle.log_px(x), num_draws=20,
+        ...     reference_draws=20, repeats=3,
         ... )
         >>> [row["decoder_evaluations"] for row in table.rows]
         [4.0, 4.0]

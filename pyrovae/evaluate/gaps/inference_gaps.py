@@ -133,7 +133,9 @@ def inference_gaps(
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> x = oracle.sample(20, seed=1)
-        >>> found = inference_gaps(oracle.model, oracle.guide, x, log_px=oracle.log_px(x), seed=2)
+        >>> found = inference_gaps(
+        ...     oracle.model, oracle.guide, x, log_px=oracle.log_px(x), num_steps=60, seed=2
+        ... )
         >>> torch.allclose(found.inference, oracle.kl_to_posterior(x), atol=0.1)
         True
     """
