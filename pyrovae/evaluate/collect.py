@@ -1,4 +1,4 @@
-"""Measure every draw of a sweep, as it is or as one compiled graph."""
+"""Measure every draw of a sweep, eagerly or by one compiled graph."""
 
 import warnings
 from collections.abc import Callable
@@ -33,12 +33,12 @@ def collect(
 
     Args:
         sweep: What is drawn.
-        measure: Gives tensors, alone or in tuples, named tuples and dicts; to be captured it must
-            read none of their values.
-        combine: Is given the measurements of a block, of [k, b] particles each, and runs eagerly.
-        compile: Capture the draw with its measurement. The very first draw runs eagerly with
-            Pyro's validation; every further block is validated by one particle besides its own.
-            Smaller draws at the end run eagerly, as does what cannot be frozen (with a warning).
+        measure: Gives tensors, alone or in tuples, named tuples and dicts. To be captured it must
+            not read their values.
+        combine: Gets the measurements of a block, of [k, b] particles each, and runs eagerly.
+        compile: Capture the draw with its measurement. The first draw runs eagerly with Pyro's
+            validation; each further block draws one more particle for validation. Smaller draws
+            at the end run eagerly, and so does what cannot be captured, with a warning.
 
     Returns:
         One result per block, in the order of the data.

@@ -62,9 +62,9 @@ def compare(
         num_particles: What makes rows comparable: all objectives are copied with so many
             particles, or with so many decoder evaluations per datum. None keeps the objectives as
             they are, and marks those that differ from the first.
-        equal: "K" for equal numbers of particles, "decoder evaluations" for equal cost: what an
-            objective of M times K particles needs beside one of K. A row that cannot be made
-            equal comes as close as it can, is marked, and says why.
+        equal: "K" for equal numbers of particles, "decoder evaluations" for equal cost, which
+            compares an objective of M times K particles fairly with one of K. A row that cannot
+            be made equal comes as close as it can, is marked, and says why.
         truth: log p(x), for the gap: [B], its mean, or what `log_evidence` or `ais` found for
             this batch. "evidence" and "ais" run these with their defaults. Estimates are low in
             expectation, so that a gap may be too small.

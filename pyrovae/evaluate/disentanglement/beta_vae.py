@@ -19,11 +19,11 @@ def beta_vae_metric(
 
     A vote draws a factor, and pairs of data that agree in it; its feature is the mean over the
     pairs of |z - z'| [L]. A logistic regression (scikit-learn's, C = 1) learns the factor from
-    votes, and further votes judge it. At chance it is 1 / F. It is easily satisfied: rotations of
-    the factors score high, and one factor may even have no code at all.
+    votes, and further votes test it. By chance it is 1 / F. Representations that are not
+    disentangled can score high: rotations of the factors do, and one factor may have no code.
 
     Args:
-        codes: [N, L]; brought to variance one first, so that their units do not matter.
+        codes: [N, L]; scaled to variance one, so that their units do not matter.
         factors: Whole numbers [N, F]; see `factor_vae_metric`.
         num_votes: Votes that the classifier is fitted on.
         num_test_votes: Votes that judge it.

@@ -24,7 +24,7 @@ def sap(
     themselves score far lower. Compare models by this score, not this score with others.
 
     Args:
-        codes: [N, L]; brought to variance one first, so that their units do not matter.
+        codes: [N, L]; scaled to variance one, so that their units do not matter.
         factors: Whole numbers [N, F].
         regularisation: C of scikit-learn's `LinearSVC` (squared hinge loss).
         test_share: Of the rows, kept to judge the accuracy.

@@ -191,15 +191,11 @@ def _sweep(sweep: Sweep) -> dict[str, _Mean]:
 
 def _of_draw(p: Particles) -> dict[str, _Mean]:
     means, may_tie = {}, False
-    has_vectors = any(
-        s.value.is_floating_point()
-        for s in p.guide_sites.values()
-        if not (s.is_auxiliary or s.is_observed)
-    )
+    has_vectors = any(s.value.is_floating_point() for s in p.guide_sites.values() if s.is_latent)
     for name, site in p.guide_sites.items():
         # The mean of a class index has no meaning; it is used only where no latent is a vector.
         is_left_out = has_vectors and not site.value.is_floating_point()
-        if not (site.is_auxiliary or site.is_observed or is_left_out):
+        if site.is_latent and not is_left_out:
             location = _stated_mean(site)
             value = (site.value if location is None else location).double()
             value = value.expand(p.num_particles, p.batch_size, *value.shape[2:])

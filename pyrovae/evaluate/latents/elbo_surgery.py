@@ -141,7 +141,7 @@ class _Drawn(NamedTuple):
 def _of_draw(p: Particles) -> _Drawn:
     check_weights(p, "elbo_surgery")
     for name, site in p.guide_sites.items():
-        if site.is_auxiliary or site.is_observed:
+        if not site.is_latent:
             raise SiteError(
                 f"elbo_surgery compares q(z) with p(z), and the guide's '{name}' is no latent of "
                 "the model; measure a guide without auxiliary sites and factors"

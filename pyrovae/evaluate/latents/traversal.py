@@ -159,7 +159,7 @@ def _of_draw(p: Particles) -> dict[str, Tensor | None]:
     return {
         name: _unit_kl(site.distributions[0], p.model_sites.get(name), p.batch_size)
         for name, site in p.guide_sites.items()
-        if not (site.is_observed or site.is_auxiliary)
+        if site.is_latent
         and site.has_rsample
         and p.latents[name].dim() == 3
         and p.latents[name].is_floating_point()
