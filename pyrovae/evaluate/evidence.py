@@ -67,7 +67,7 @@ class Evidence(EvidenceEstimate):
     """Importance-sampling estimates of log p(x), in nats, float64 on the CPU.
 
     An estimate is low by about half its squared standard error, and by an unknown amount where
-    k-hat says that the weights' tail was not seen.
+    k-hat is large.
 
     Attributes:
         log_px: Log of the mean weight [N].
@@ -99,9 +99,9 @@ class Evidence(EvidenceEstimate):
 
     @property
     def trusted(self) -> Tensor:
-        """Whether k-hat is known and below `threshold` [N]; it may be too optimistic, never proof.
+        """Whether k-hat is known and below `threshold` [N]: no proof that an estimate is good.
 
-        In many dimensions the tail may never have been visited.
+        In many dimensions the draws may not have reached the tail of the weights.
         """
         return self.k_hat < self.threshold
 
@@ -179,6 +179,6 @@ class Evidence(EvidenceEstimate):
 
 
 def _largest(k_hat: Tensor) -> float:
-    """Of those that are known; NaN where none is."""
+    """The largest k-hat that is known; NaN where none is."""
     known = k_hat[~k_hat.isnan()]
     return float(known.max()) if known.numel() else math.nan

@@ -52,7 +52,7 @@ def log_evidence(
         sharded: The ranks that torchrun started share the work by rows. Each calls with all data
             and gets all results, those of one process. Alone, nothing is shared.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`. Tensors among `args` with N rows
-            are cut as the data are, everything else is handed on whole. With `batch_plate=None`
+            are cut as the data are; other arguments are passed whole. With `batch_plate=None`
             the result is the joint evidence of all data, N = 1.
 
     Raises:
@@ -102,7 +102,7 @@ def _log_weights(p: Particles) -> _Drawn:
     bad: dict[str, Tensor] = {}
     for sites, lowest in ((p.model_sites, math.inf), (p.guide_sites, -math.inf)):
         for name, site in sites.items():
-            # Data outside a model's support have a density of zero, a draw of the guide has not.
+            # A density of zero is an error for a draw of the guide, not for data of a model.
             wrong = site.log_prob.isnan() | site.log_prob.isinf() & (site.log_prob >= lowest)
             found = wrong.any(0).expand(p.batch_size)
             bad[name] = bad[name] | found if name in bad else found
@@ -110,7 +110,7 @@ def _log_weights(p: Particles) -> _Drawn:
 
 
 def _statistics(drawn: list[_Drawn]) -> tuple[tuple[Tensor, ...], dict[str, int]]:
-    """7 x [b], in main memory, and by site of how many data it is not finite."""
+    """7 x [b] on the CPU, and by site at how many data its log-density is not finite."""
     bad = {
         name: int(torch.stack([found[name] for _, found in drawn]).any(0).sum())
         for name in drawn[0][1]

@@ -32,7 +32,7 @@ class SweepOptions(TypedDict, total=False):
         vectorize_particles: False traces the pair once per particle. So does True with a pair
             that cannot take the particle axis, after one `ParticleAxisWarning`.
         mode: "evaluation" puts the pair's networks into evaluation mode and back, so that the
-            value of a datum does not depend on the data beside it. "as is" leaves each network in
+            value of a datum does not depend on the other data. "as is" leaves each network in
             its mode.
         progress: Show a bar.
 
@@ -65,7 +65,7 @@ def check_names(given: Mapping[str, object], options: type) -> None:
     unknown = [name for name in given if name not in known]
     if unknown:
         raise TypeError(
-            f"unexpected keyword argument {', '.join(map(repr, unknown))}; beside its own "
+            f"unexpected keyword argument {', '.join(map(repr, unknown))}; besides its own "
             f"arguments this measurement takes {', '.join(known)}: see "
             f"pyrovae.evaluate.{options.__name__}"
         )

@@ -56,7 +56,7 @@ def traversals(found: Traversal, *, title: str = "") -> Figure:
     rows, columns = found.images.shape[:2]
     pixels = _as_images(found.images.flatten(0, 1))
     _, height, width, _ = pixels.shape
-    share = 0.87  # of the width, beside the words
+    share = 0.87  # of the width; the rest is text
     figure, axes = figure_of(share * rows * height / (columns * width) + (0.12 if title else 0.08))
     _show(axes, _tile(pixels, rows, columns))
     axes.set_axis_on()

@@ -79,13 +79,13 @@ def ais(
     r"""Estimate log p(x) of each datum along :math:`q(z|x)^{1-\beta} p(x,z)^\beta`.
 
     Chains start as draws of the guide (or the prior) and follow the path to the posterior by
-    Hamiltonian Monte Carlo. The mean weight is p(x) in expectation whatever the moves are worth,
-    so that `log_px` is a lower bound in expectation; few temperatures and poor moves loosen it,
-    and the standard error does not show how far. Step sizes come from chains of their own,
-    which run first and are thrown away. `bdmc` says how tight it is, on simulated data.
+    Hamiltonian Monte Carlo. The mean weight is p(x) in expectation for any moves, so `log_px` is
+    a lower bound in expectation. Few temperatures and poor moves loosen it, and the standard
+    error does not show by how much; `bdmc` does, on simulated data. Step sizes are adapted on
+    chains that run first and are thrown away.
 
-    Costs about `2 * num_temperatures * num_leapfrog` gradients of the model per chain, the half
-    of them for the step sizes up to 100 temperatures, and a vanishing part above.
+    Costs about `2 * num_temperatures * num_leapfrog` gradients of the model per chain. Half of
+    them adapt the step sizes up to 100 temperatures, and fewer above.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`; its latents are continuous.
@@ -113,7 +113,7 @@ def ais(
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> x = oracle.sample(20, seed=1)
-        >>> found = ais(oracle.model, oracle.guide, x, num_temperatures=5, seed=2)
+        >>> found = ais(oracle.model, oracle.guide, x, num_temperatures=5, num_leapfrog=3, seed=2)
         >>> abs(found.mean() - oracle.log_px(x).mean().item()) < 5 * found.monte_carlo_error()
         True
     """

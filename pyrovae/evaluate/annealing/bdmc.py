@@ -52,7 +52,7 @@ class Bracket:
 
     @property
     def gap(self) -> Tensor:
-        """Upper minus lower bound [N]: what annealing is off by at most, in expectation."""
+        """Upper minus lower bound [N]: the largest error of annealing, in expectation."""
         return self.upper - self.lower
 
     def summary(self) -> dict[str, float]:
@@ -105,17 +105,18 @@ def bdmc(
 ) -> Bracket:
     """Bracket log p(x) of data simulated from the model, by annealing to the posterior and back.
 
-    The latent that made a datum is an exact draw of its posterior, from which the way back
-    starts. The gap says how well `ais` of the same options does on data like the model's own;
-    that real data are no harder is a matter of belief.
+    The latent that a datum was simulated from is an exact draw of its posterior, where the chains
+    back start. The gap shows the error of `ais` with the same options on data from the model.
+    Other data may be harder.
 
     Args:
-        model: See `ais`, as for all that is not named here.
-        x: Only says how many data to simulate, and of what shape; what else the pair takes
-            (labels, contexts: further tensors of `x`, or `args`) stays as it is given.
+        model: See `ais`, as for what is not named here.
+        x: As many data are simulated, of this shape. What else the pair takes (labels, contexts:
+            further tensors of `x`, or `args`) stays as it is given.
         to_data: Makes the first arguments of the pair from what its observed sites would have
             held, by name. Without it the pair has one observed site, whose value is its first
             argument.
+        options: `schedule`, `num_leapfrog`, `chunk`, ...: see `AnnealingOptions`.
 
     Raises:
         DataError: The observed sites do not give the pair's data; see `to_data`.
@@ -129,7 +130,7 @@ def bdmc(
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> x = oracle.sample(50, seed=1)
-        >>> found = bdmc(oracle.model, oracle.guide, x, num_temperatures=5, seed=2)
+        >>> found = bdmc(oracle.model, oracle.guide, x, num_temperatures=5, num_leapfrog=3, seed=2)
         >>> exact = oracle.log_px(*found.data)  # x: simulated, [50, 5]
         >>> bool(found.lower.mean() - 0.05 < exact.mean() < found.upper.mean() + 0.05)
         True

@@ -1,4 +1,4 @@
-"""Bounds of any objective on one batch, and what each is to log p(x)."""
+"""Bounds of any objective on one batch, and on which side of log p(x) each is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from ...particles.own_parameters import own_parameters
 from ...particles.tracing import Program
 from ...train.loss_scale import LossScale, batch_plate_of
 
-_BOUNDS = 0  # stream of the seed
+_BOUNDS = 0  # which stream of the seed
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A pair and its batch, and how often to draw."""
+    """What objectives are compared on: a pair and its batch, and how often to draw."""
 
     model: Program
     guide: Program
@@ -42,7 +42,7 @@ class Subject:
         return self.data[0].device
 
     def repeat(self, stream: int, count: int, measure: Callable[[], Any]) -> list[Any]:
-        """Call it under seeds that are the same for every objective, without a trace left."""
+        """`measure` under seeds that are the same for every objective, without side effects."""
         found = []
         with isolated(), own_parameters(), torch.no_grad():
             for index in range(count):

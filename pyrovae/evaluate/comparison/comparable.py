@@ -102,7 +102,7 @@ def _fit(objective: Objective, call: tuple[Any, ...], wanted: int | None, equal:
     tries = [first]
     change = first.evaluations - own.evaluations
     if first.comparable and first.evaluations != wanted and change:
-        # What a step evaluates besides its particles (a dream) shows between two sizes.
+        # Two sizes show what a step evaluates besides its particles (a dream).
         each = change / (first.particles - own.particles)
         again = first.particles + round((wanted - first.evaluations) / each)
         tries.append(_resized(objective, again, call))
@@ -118,14 +118,14 @@ def _resized(objective: Objective, particles: int, call: tuple[Any, ...]) -> Fit
     for number in range(max(particles, least), least - 1, -1):
         other = copy(objective)
         try:
-            if number != objective.num_particles:  # some cannot be told, and need not
+            if number != objective.num_particles:  # some have no setter
                 other.num_particles = number
             break
-        except _REFUSALS as error:  # they may be the product of other numbers, which a copy keeps
+        except _REFUSALS as error:  # its K may be a product of other numbers
             why = why or f"{name} cannot have {number} particles ({first_line(error)})"
     try:
         return _counted(other, call, why)
-    except _REFUSALS as error:  # what is wrong with the pair shows once more, and is raised
+    except _REFUSALS as error:  # an error of the pair itself is raised by the next call
         why = f"{name} cannot have {other.num_particles} particles ({first_line(error)})"
         return _counted(copy(objective), call, why)
 

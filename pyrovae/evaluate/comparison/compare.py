@@ -60,16 +60,15 @@ def compare(
         objectives: As they should be named, or in order, under their own names.
         args: What the pair takes after the data.
         num_particles: What makes rows comparable: all objectives are copied with so many
-            particles, or with so many decoder evaluations per datum. None equalises nothing, and
-            marks those that differ from the first.
-        equal: "K" for equal numbers of particles, "decoder evaluations" for equal cost: what an
-            objective of M times K particles needs beside one of K. A row that cannot be made
-            equal comes as close as it can, is marked, and says why.
+            particles, or with so many decoder evaluations per datum. None keeps the objectives as
+            they are, and marks those that differ from the first.
+        equal: "K" for equal numbers of particles, "decoder evaluations" for equal cost, which
+            compares an objective of M times K particles fairly with one of K. A row that cannot
+            be made equal comes as close as it can, is marked, and says why.
         truth: log p(x), for the gap: [B], its mean, or what `log_evidence` or `ais` found for
-            this batch, standard errors included; "evidence" and "ais" run these, with their
-            defaults. Estimates are low in expectation, so that a gap may be too small.
-        truth_source: What to call it in the table ("AIS, 1000 temperatures"); by default what is
-            known of it.
+            this batch. "evidence" and "ais" run these with their defaults. Estimates are low in
+            expectation, so that a gap may be too small.
+        truth_source: How the table says that it was found ("AIS, 1000 temperatures").
         evidence_particles: Particles of "evidence".
         num_draws: Draws of bounds and gradients.
         references: What the signal of an objective's gradient is, by its name; by default the
@@ -98,7 +97,8 @@ def compare(
         >>> x = oracle.sample(20, seed=1)
         >>> table = compare(
         ...     oracle.model, oracle.guide, x, [ELBO(), IWAE()],
-        ...     num_particles=4, truth=oracle.log_px(x), num_draws=20, repeats=3,
+        ...     num_particles=4, truth=oracle.log_px(x), num_draws=20,
+        ...     reference_draws=20, repeats=3,
         ... )
         >>> [row["decoder_evaluations"] for row in table.rows]
         [4.0, 4.0]
@@ -106,7 +106,7 @@ def compare(
         True
     """
     _check_options(equal, num_draws, repeats)
-    # What is called here takes the networks as they are then.
+    # What is called here runs with mode="as is".
     with in_mode(mode, model, guide), warned_once():
         inputs = Inputs.of(x, args).to_device_of(model, guide)
         subject = Subject(model, guide, inputs.data, inputs.rest, num_draws, seed)

@@ -1,4 +1,4 @@
-"""One architecture trained under several objectives, and judged by one evaluator."""
+"""One architecture trained under several objectives, compared by the NLL of test data."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -54,8 +54,8 @@ def compare_training(
     """Train one architecture under several objectives and seeds; compare the NLL on test data.
 
     For one seed all objectives start from the same parameters and see the same batches, so that
-    their results are paired. All are judged by `log_evidence` after the last epoch, whatever they
-    were trained with: training bounds of different estimators do not compare. The caller's
+    their results are paired. All are measured by `log_evidence` after the last epoch: training
+    bounds of different estimators cannot be compared. The caller's
     random streams move; Pyro's parameter store stays as it was.
 
     Args:
@@ -66,13 +66,13 @@ def compare_training(
         seeds: Of initial parameters, batches and noise.
         test: What to measure on; by default the `test` of a dataset.
         batch_size: See `fit`, as for the next five.
-        num_particles: Of the evaluator.
+        num_particles: Of `log_evidence`.
         evaluation_seed: Of its draws, the same for all.
-        mode: Of its networks; see `log_evidence`. Training runs them in the mode they are in.
+        mode: In which it runs the networks. Training runs them in the mode they are in.
         run_dir: A folder that keeps a run folder each, so that a comparison that was stopped
             continues where it was.
         device: See `fit`, as for `compile`.
-        vectorize_particles: False draws all particles one by one, in training and in judging;
+        vectorize_particles: False draws all particles one by one, in training and measuring;
             True draws those of an objective as it says.
         on_run: Called with name, seed and NLL as each run ends.
         progress: Show a bar for each run.
@@ -108,7 +108,7 @@ def compare_training(
         "optimizer": optimizer, "schedule": schedule, "clip_norm": clip_norm, "device": device,
         "compile": compile, "progress": progress,
     }  # fmt: skip
-    judging: dict[str, Any] = {
+    measuring: dict[str, Any] = {
         "num_particles": num_particles, "compile": compile and "auto", "seed": evaluation_seed,
         "vectorize_particles": vectorize_particles, "mode": mode,
     }  # fmt: skip
@@ -124,7 +124,7 @@ def compare_training(
                 start = _same_start(start, pair, held_out, seed)
                 own = copy(drawing(objective, vectorize_particles))
                 run = fit(pair.model, pair.guide, data, objective=own, seed=seed, **training)
-                nll = -log_evidence(pair.model, pair.guide, moved, **judging).mean()
+                nll = -log_evidence(pair.model, pair.guide, moved, **measuring).mean()
             found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})
             if on_run is not None:
                 on_run(name, seed, nll)

@@ -23,7 +23,7 @@ def decoder_evaluations(
 ) -> float:
     """How often one step scores each datum under the model: K, M times K, ...
 
-    It is counted, not taken from the objective's word: what is enumerated or run twice counts.
+    Counted while a step runs: what is enumerated or evaluated twice counts.
     """
     watched, counts = counted(model)
     with isolated(), own_parameters(), torch.enable_grad():
@@ -78,7 +78,7 @@ def interleaved_ms(
     warmup: int = 3,
     repeats: int = 20,
 ) -> dict[str, list[float]]:
-    """Milliseconds of each call of each step, taken in turn, so that a busy machine slows all."""
+    """Milliseconds of each call; the steps take turns, so that a busy machine slows all alike."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for round_ in range(warmup + repeats):
         for name, step in steps.items():

@@ -1,4 +1,4 @@
-"""The inference gap, split into what the guide's family and what its amortisation cost."""
+"""The inference gap log p(x) - ELBO, split into approximation and amortisation gap."""
 
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -49,12 +49,12 @@ class InferenceGaps:
 
     @property
     def approximation(self) -> Tensor:
-        """What the best member of the guide's family is short of log p(x) [N]."""
+        """Log p(x) minus the ELBO of the best member of the guide's family [N]."""
         return self.log_px - self.elbo_optimised
 
     @property
     def amortisation(self) -> Tensor:
-        """What the guide is short of the best member of its family [N]."""
+        """The ELBO of the best member of the guide's family minus that of the guide [N]."""
         return self.elbo_optimised - self.elbo
 
     def summary(self) -> dict[str, float]:
@@ -98,15 +98,14 @@ def inference_gaps(
 ) -> InferenceGaps:
     """Split log p(x) - ELBO into approximation and amortisation gap, datum by datum.
 
-    Each datum gets a copy of the unconstrained parameters of the guide's distributions, free of
-    its networks, and Adam raises the ELBO from where the guide stands: with new noise in every
-    step and a step size that falls to zero. Both guides are then measured with the same noise.
-    A parameter that a later site takes from an earlier latent keeps doing so, and is shifted by a
-    number per datum. A flow is left as it is and its base is optimised. Point masses that follow
-    other latents are left alone.
+    Each datum gets shifts of the unconstrained parameters of the guide's distributions, and Adam
+    raises its ELBO from where the guide stands, with new noise in every step and a step size that
+    falls to zero. Both guides are then measured with the same noise. A parameter that depends on
+    an earlier latent still does, and is shifted by a number per datum. Of a flow, the base is
+    optimised. Point masses that follow other latents stay as they are.
 
-    The optimum is as good as the search: too few steps make the approximation gap too large and
-    the amortisation gap too small, by the same amount.
+    Too few steps make the approximation gap too large and the amortisation gap too small, by the
+    same amount.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
@@ -135,7 +134,9 @@ def inference_gaps(
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> x = oracle.sample(20, seed=1)
-        >>> found = inference_gaps(oracle.model, oracle.guide, x, log_px=oracle.log_px(x), seed=2)
+        >>> found = inference_gaps(
+        ...     oracle.model, oracle.guide, x, log_px=oracle.log_px(x), num_steps=60, seed=2
+        ... )
         >>> torch.allclose(found.inference, oracle.kl_to_posterior(x), atol=0.1)
         True
     """
@@ -189,26 +190,27 @@ def _optimised(block: Block, num_steps: int, learning_rate: float, size: int) ->
             "(point masses have none); the gap cannot be split"
         )
     optimiser = torch.optim.Adam(shifts.values.values(), lr=learning_rate)
-    still = shifts.constant()
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_steps)
+    fixed = shifts.constant()
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_steps)
     with frozen({**like.guide_parameters, **like.model_parameters}), torch.enable_grad():
         for _ in range(num_steps):
             optimiser.zero_grad()
             p = block.draw(size, guide)
             try:
-                log_w = _by_the_path(block, with_distributions(block.sweep.guide, still), p).log_w
+                log_w = _rescored(block, with_distributions(block.sweep.guide, fixed), p).log_w
             except (KeyError, NotImplementedError):
-                log_w = p.log_w  # a flow without an inverse cannot score what it is given
+                log_w = p.log_w  # a flow without an inverse cannot score given latents
             (-log_w.mean(0).sum()).backward()
             optimiser.step()
-            falling.step()
+            schedule.step()
     return guide
 
 
-def _by_the_path(block: Block, guide: Program, p: Particles) -> Particles:
-    """The same latents, whose density under the guide depends on nothing but them.
+def _rescored(block: Block, guide: Program, p: Particles) -> Particles:
+    """The same latents, scored under a guide whose parameters get no gradient.
 
-    The gradient that is left out is zero in expectation, and all of the noise at the optimum.
+    The gradient by these parameters is zero in expectation, and is all of the noise at the
+    optimum.
     """
     scored = score(
         block.sweep.model,
@@ -219,7 +221,7 @@ def _by_the_path(block: Block, guide: Program, p: Particles) -> Particles:
         vectorize_particles=block.sweep.vectorize_particles,
         batch_plate=block.sweep.batch_plate,
     )
-    scored.log_w  # noqa: B018 (scored here, where the caller can catch what it raises)
+    scored.log_w  # noqa: B018 (scored lazily: here, the caller can catch what it raises)
     return scored
 
 

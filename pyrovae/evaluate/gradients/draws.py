@@ -81,7 +81,7 @@ class Leaves:
 
     @contextmanager
     def kept_grads(self) -> Iterator[None]:
-        """Within this context gradients may be written; each `.grad` comes back afterwards."""
+        """Within this context gradients may be written; each `.grad` is restored afterwards."""
         before = [leaf.grad for leaf in self.leaves]
         try:
             yield

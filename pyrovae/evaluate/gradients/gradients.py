@@ -51,15 +51,15 @@ def gradients(
     scale of the pair, summed over the batch. Draw i has the same random numbers for every
     objective. Parameters, their `.grad`, random streams and networks' buffers stay as they were.
 
-    The signal of a signal-to-noise ratio is a reference, never the mean of the draws themselves:
-    where the noise is larger, that mean measures the noise.
+    The signal of a signal-to-noise ratio is a reference, not the mean of the draws themselves,
+    which measures the noise where that is larger.
 
     Args:
         model: Pyro model, called as `model(x, *args)`.
         guide: Pyro guide, called likewise.
         x: One batch [B, ...]: a tensor, several with equal B, or a split.
         objective: Any `pyro.infer.ELBO`, Pyro's own included.
-        args: What the pair takes after the data.
+        args: What the pair takes after the data; other measurements take it after `x`.
         num_draws: Gradients to draw, two or more; a relative error of a standard deviation
             is about one over the root of twice as many.
         reference: The exact gradient of the loss, by the names of `pyrovae.trainable` (leaves

@@ -1,4 +1,4 @@
-"""What the latents do: posterior means, and how many units are active."""
+"""Posterior means of the latents, and how many units are active."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,13 +23,12 @@ class ActiveUnits:
 
     Attributes:
         variance: Var_x(E_q[z]) by site, nested plates and event dims flattened [L], float64 on
-            the CPU. Where E_q[z] is an average over particles, the variance that this adds is
-            subtracted, so that a dead unit is near zero and may fall below.
+            the CPU. Where E_q[z] is an average over particles, the variance of that average is
+            subtracted. The result for an inactive unit is near zero, and may be negative.
         routes: By site, "exact" where the guide states its mean, else "averaged over K
             particles".
         threshold: A unit is active above it.
-        num_data: Sample size of the variance. It grows no more precise than the data allow:
-            state it beside the number of units.
+        num_data: Sample size N of the variance. State it with the number of units.
     """
 
     variance: Mapping[str, Tensor]
@@ -75,8 +74,8 @@ def active_units(
 ) -> ActiveUnits:
     """Count latent units whose posterior mean varies with the data.
 
-    The count depends on the scale of the prior: the threshold means what it says for a prior of
-    unit variance.
+    The count depends on the scale of the prior: the usual threshold is meant for a prior of unit
+    variance.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
@@ -150,12 +149,12 @@ def posterior_means(
 
 @dataclass(frozen=True)
 class _Mean:
-    """Of one site; of one draw, where noise is unknown, of a block of rows, or of all data."""
+    """Posterior mean at one site, from one draw, from a block of rows, or for all data."""
 
     value: Tensor  # [k, b, L] of a draw, else [N, L]
     stated: bool  # the guide's mean given its earlier draws, not the draw itself
-    may_tie: bool  # what was drawn before may agree between particles by chance
-    noise: Tensor | None = None  # Monte-Carlo variance of the value
+    may_tie: bool  # earlier draws may agree between particles by chance
+    noise: Tensor | None = None  # Monte-Carlo variance of the value; unknown for one draw
 
     @property
     def is_exact(self) -> bool:
@@ -169,7 +168,7 @@ def _posterior_means(sweep: Sweep) -> dict[str, _Mean]:
             f"num_particles is {sweep.num_particles}, and the noise of an average over particles "
             "is known from two on"
         )
-    # Two particles tell whether a mean depends on what was drawn before it.
+    # Two particles show whether a mean depends on earlier draws.
     means = _sweep(replace(sweep, num_particles=2))
     if not all(m.is_exact and not m.may_tie for m in means.values()):
         means = _sweep(sweep)
@@ -194,7 +193,7 @@ def _of_draw(p: Particles) -> dict[str, _Mean]:
     means, may_tie = {}, False
     has_vectors = any(s.value.is_floating_point() for s in p.guide_sites.values() if s.is_latent)
     for name, site in p.guide_sites.items():
-        # The mean of classes says nothing; where there is nothing else, it has to do.
+        # The mean of a class index has no meaning; it is used only where no latent is a vector.
         is_left_out = has_vectors and not site.value.is_floating_point()
         if site.is_latent and not is_left_out:
             location = _stated_mean(site)

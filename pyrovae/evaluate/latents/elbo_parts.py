@@ -118,7 +118,7 @@ def elbo_parts(
 
 
 class _Tally(NamedTuple):
-    """Of one draw, or of the draws of one block of rows."""
+    """The terms of one draw, or of the draws of one block of rows."""
 
     terms: dict[str, Tensor]  # [k, b] of a draw; mean and standard error [2, b] of a block
     per_dim: dict[str, Tensor]  # sums over particles and data [L]

@@ -1,4 +1,4 @@
-"""The KL of the ELBO cut in two: what z says of x, and how far the aggregate q(z) is from p(z)."""
+"""The KL of the ELBO in two terms: mutual information, and KL of the aggregate q(z) to p(z)."""
 
 import math
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ _ROWS = 256  # data whose posteriors are made at once
 class ELBOSurgery:
     """KL(q(z|x) || p(z)) = mutual information + KL(q(z) || p(z)), in nats, float64 on the CPU.
 
-    The aggregate q(z) is the mean of q(z|x) over these N data, and of these data the estimates
-    are unbiased. As estimates for what the data were drawn from, the mutual information is too
-    low, since it cannot exceed log N, and the marginal KL too high by as much in expectation.
-    Where the mutual information is near log N, both say N and nothing else.
+    The aggregate q(z) is the mean of q(z|x) over these N data. For these data the estimates are
+    unbiased. For the distribution that the data come from, the mutual information is too low,
+    since it cannot exceed log N, and the marginal KL is too high by as much in expectation. Where
+    the mutual information is near log N, both depend on N alone.
 
     Attributes:
         kl: Mean over the draws of each datum of log q(z|x) - log p(z) [N].
@@ -81,10 +81,10 @@ def elbo_surgery(
     num_particles: int = 10,
     **options: Unpack[SweepOptions],
 ) -> ELBOSurgery:
-    """Cut the mean KL of the ELBO into mutual information and marginal KL.
+    """Split the mean KL of the ELBO into mutual information and marginal KL.
 
-    A prior can lower the marginal KL and nothing else: it is what is left to win by a better one.
-    All latents of the pair count as one z. Takes K N^2 densities of the guide.
+    A better prior lowers the marginal KL and leaves the mutual information as it is. All latents
+    of the pair count as one z. Takes K N^2 densities of the guide.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
@@ -164,7 +164,7 @@ def _log_aggregate(sweep: Sweep, latents: Mapping[str, Tensor]) -> Tensor:
     widest = max(_WIDTH, *(z[0].numel() for z in latents.values()))
     again = replace(
         sweep,
-        model=sweep.guide,  # the decoder has no part in this
+        model=sweep.guide,  # no decoder is needed
         num_particles=len(some),
         chunk=sweep.chunk or draws_in_memory(sweep.memory, some.device, 4 * widest),
         rows=sweep.rows or min(sweep.num_data, _ROWS),

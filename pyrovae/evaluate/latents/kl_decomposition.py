@@ -1,4 +1,4 @@
-"""What of the KL is information, what correlation between latents, and what each latent's own."""
+"""The mean KL of a latent in three terms: information, total correlation, KL by dimension."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from ..options import SweepOptions
 from ..standard_errors import averaged, lines_of_means
 from ..sweep import Block, sweep_over, sweeps
 
-_MEMORY = 64_000_000  # bytes of the densities that are there at once
+_MEMORY = 64_000_000  # bytes of the densities that exist at once
 _NAMES = ("mutual_information", "total_correlation", "dimension_wise_kl")
 
 
@@ -25,8 +25,8 @@ _NAMES = ("mutual_information", "total_correlation", "dimension_wise_kl")
 class KLDecomposition:
     """KL of one latent = mutual information + total correlation + KL by dimension; nats, float64.
 
-    The aggregate q(z) is the mean of q(z|x) over these N data, exactly; see `ELBOSurgery` for
-    what that means where N is small. Each term is a mean over the draws of a datum [N].
+    The aggregate q(z) is the mean of q(z|x) over these N data; see `ELBOSurgery` for the bias
+    where N is small. Each term is a mean over the draws of a datum [N].
 
     Attributes:
         mutual_information: log q(z|x) - log q(z).
@@ -62,7 +62,7 @@ def kl_decomposition(
     num_particles: int = 10,
     **options: Unpack[SweepOptions],
 ) -> KLDecomposition:
-    """Cut the mean KL of the latent that the guide draws first, as `objectives.TCVAE` does.
+    """Split the mean KL of the latent that the guide draws first, as `objectives.TCVAE` does.
 
     Takes K N^2 densities of the guide in each dimension.
 
@@ -93,7 +93,7 @@ def kl_decomposition(
     blocks = sweep.each(_draws_of)
     z, log_q, log_p = (torch.cat([part[i] for _, part in blocks], 1) for i in range(3))
     sites = [site for site, _ in blocks]
-    with sweep.networks_in_mode():  # a guide may run networks where it is scored
+    with sweep.networks_in_mode():  # scoring may run networks of the guide
         log_aggregate, log_product = _aggregate(sites, z.flatten(0, 1), sweep.num_data)
     log_aggregate, log_product = (t.reshape(log_q.shape) for t in (log_aggregate, log_product))
     each = (log_q - log_aggregate, log_aggregate - log_product, log_product - log_p)
@@ -108,8 +108,8 @@ def _draws_of(block: Block) -> tuple[Site, tuple[Tensor, Tensor, Tensor]]:
         name = next(iter(p.guide_sites), None)
         if name is None or name not in p.model_sites:
             raise SiteError(
-                "kl_decomposition cuts the KL of the latent that the guide draws first, and "
-                f"'{name}' is none of the model; draw auxiliary latents after it"
+                "kl_decomposition splits the KL of the latent that the guide draws first, and "
+                f"'{name}' is no latent of the model; draw auxiliary latents after it"
             )
         site, prior = p.guide_sites[name], p.model_sites[name]
         z = site.value.expand(p.num_particles, p.batch_size, *site.value.shape[2:])

@@ -1,4 +1,4 @@
-"""What each latent unit does to the data: one unit moved, the others held."""
+"""Decoded latents that differ in one unit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Traversal:
     Attributes:
         images: A row for each unit, a column for each value [R, V, *data_shape], on the CPU.
         units: Index of each row's unit within the latent [R].
-        information: By which the rows are ordered [R]: mean KL of each unit over the data, in
+        information: What orders the rows [R]: mean KL of each unit over the data, in
             nats, where guide and prior are normals with independent units, else the variance of
             its posterior mean.
         ordered_by: "KL" or "variance of E_q[z]".
@@ -63,8 +63,8 @@ def traverse(
 ) -> Traversal:
     """Decode latents that differ from a datum's posterior mean in one unit.
 
-    Works for every pair: the guide's draw is replaced, and the model decodes. Latents of other
-    sites, if there are any, are drawn from the guide.
+    The guide's draw at the site is replaced, and the model decodes it. Latents of other sites are
+    drawn from the guide.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
@@ -73,7 +73,7 @@ def traverse(
             split.
         site: Name of the latent, a vector for each datum; may be left out where there is only
             one.
-        datum: Which row of the data to start from.
+        datum: Row of the data whose posterior mean is moved.
         values: What a unit is set to, in its own units: -2.5 to 2.5 covers a standard normal.
         num_units: Only so many rows, those of the most informative units.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
@@ -157,7 +157,7 @@ def _information(sweep: Sweep, asked: str | None) -> tuple[str, Tensor | None]:
 
 
 def _of_draw(p: Particles) -> dict[str, Tensor | None]:
-    """By latent vector of real numbers: the KL of each unit [b, L]; None where it has none."""
+    """KL of each unit [b, L] by site, for latent vectors of real numbers; None if not known."""
     return {
         name: _unit_kl(site.distributions[0], p.model_sites.get(name), p.batch_size)
         for name, site in p.guide_sites.items()
