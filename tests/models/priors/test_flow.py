@@ -39,7 +39,7 @@ def test_a_chain_for_a_layer_and_a_base():
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"layer": OneWay}, "only score what they drew themselves.*AffineCoupling"),
+        ({"layer": OneWay}, "only score their own draws.*AffineCoupling"),
         ({"layer": chain(AffineCoupling, OneWay)}, "only score what they drew"),
         ({"base": VampPrior}, "a base made of posteriors"),
         ({"num_layers": 0}, "num_layers=0"),
