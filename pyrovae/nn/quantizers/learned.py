@@ -22,6 +22,7 @@ class LearnedCodebook(Codebook):
         https://arxiv.org/abs/1711.00937
 
     Example:
+        >>> import torch
         >>> quantizer = LearnedCodebook(8, 2)
         >>> found = quantizer(torch.randn(5, 3, 2))
         >>> found.codes.shape, found.vectors.shape, sorted(found.penalties)
