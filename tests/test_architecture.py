@@ -62,7 +62,7 @@ FOLDERS = {
         {"kl", "pathwise", "score"},
     ],
     "data": [{"conversion"}, {"base"}, {"batches", "images", "synthetic"}],
-    "data/synthetic": [{"base"}, {"gaussian_pair"}],
+    "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
     "nn": [{"likelihoods"}, {"base"}, {"residual"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [

@@ -1,4 +1,4 @@
-"""Normalizing flow on a simple posterior."""
+"""Normalizing flow as a posterior."""
 
 from typing import Self
 
@@ -12,23 +12,23 @@ from .diagonal_normal import DiagonalNormal
 
 
 class FlowPosterior(Posterior):
-    r"""A posterior pushed through `num_layers` layers of a flow that are amortised on x.
+    r"""Another posterior mapped by layers of `nn.flows` that see the datum.
 
-    The encoder gives the parameters of the base and a context [C] that every layer sees.
+    The encoder outputs the parameters of the base and a context [C] for the layers.
 
     Args:
         latent_dim: L.
         layer: Makes each layer: a class of `pyrovae.nn.flows`, a partial of one, or a `chain`.
-        num_layers: How many.
-        mixing: Makes what stands between two layers; None for nothing.
+        num_layers: Number of layers.
+        mixing: Makes the layer between two layers; None for none.
         context_dim: C >= 1.
-        base: Form of what goes in.
+        base: Makes the base.
 
     Raises:
         ConfigError: There is no layer, or a size is too small.
 
     Attributes:
-        scores_any: Whether it has a density for any z, which STL and DReG use: see `FlowLayer`.
+        scores_any: Whether it can score any z, as STL and DReG do: see `FlowLayer`.
 
     Source:
         Variational Inference with Normalizing Flows (Rezende & Mohamed, 2015), sec. 4,

@@ -1,4 +1,4 @@
-"""Mixture of diagonal normals."""
+"""Mixture of diagonal normals as a posterior."""
 
 from typing import Self
 
@@ -11,10 +11,10 @@ from .base import Posterior
 
 
 class MixturePosterior(Posterior):
-    """Mixture of C diagonal normals: C (2 L + 1) parameters, for posteriors of several modes.
+    """Mixture of C diagonal normals, for several modes: C (2 L + 1) parameters.
 
-    Any objective trains it, with pathwise gradients; `StratifiedELBO` and `StratifiedIWAE` deal
-    the particles out to the components, which lowers the noise and keeps components apart.
+    Any objective trains it, with pathwise gradients. `StratifiedELBO` and `StratifiedIWAE` draw
+    equally often from each component, which lowers the variance and keeps components apart.
 
     Args:
         latent_dim: L.

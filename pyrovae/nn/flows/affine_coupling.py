@@ -14,8 +14,8 @@ from .conditioner import Conditioner
 class AffineCoupling(FlowLayer):
     r"""Shifts and scales the second half of z by a network of the first half and the context.
 
-    :math:`y_1 = z_1,\ y_2 = z_2 \odot \exp s(z_1, c) + m(z_1, c)`. One pass of the network to draw
-    and one to score any z. The first half passes as it is: put mixing between layers.
+    :math:`y_1 = z_1,\ y_2 = z_2 \odot \exp s(z_1, c) + m(z_1, c)`. The network runs once to draw
+    and once to score any z. The first half stays unchanged, so use a mixing layer between two.
 
     Args:
         dim: L >= 2.

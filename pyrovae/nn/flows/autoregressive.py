@@ -14,7 +14,7 @@ from .elementwise import Elementwise
 class AutoregressiveLayer(FlowLayer):
     """Base of the layers y_i = f(z_i; network(z_1, ..., z_(i-1), context)).
 
-    One pass of the network to draw; L passes to score what it has not just drawn.
+    The network runs once to draw, and L times to score a z that the layer has not just drawn.
 
     Args:
         dim: L.
@@ -34,12 +34,12 @@ class AutoregressiveLayer(FlowLayer):
 
 
 class Autoregressive(LayerTransform):
-    """y_i = f(x_i; network(x_1, ..., x_(i-1))): one pass forward, L passes back.
+    """y_i = f(x_i; network(x_1, ..., x_(i-1))). The inverse runs the network L times.
 
     Args:
         of: f.
         network: Made by `masked_conditioner`.
-        given: What the context adds to it.
+        given: What the context adds to its first layer (`Conditioner.given`).
     """
 
     def __init__(self, of: Elementwise, network: Conditioner, given: Tensor | None) -> None:

@@ -14,7 +14,9 @@ from .radial import Radial
 
 
 class Chain(FlowLayer):
-    """Applies layers one after the other, all with the same context.
+    """Applies several layers in turn; scores any z if all of them do.
+
+    All layers see the same context.
 
     Args:
         dim: L.
@@ -46,7 +48,7 @@ class Chain(FlowLayer):
 
 
 def chain(*layers: LayerFactory) -> LayerFactory:
-    """A factory of the chain of these layers, to stand where one layer is asked for.
+    """A factory of the chain of these layers, for arguments that take one layer.
 
     Example:
         >>> from pyrovae.nn.flows import AffineCoupling, Permutation

@@ -8,19 +8,19 @@ from .autoregressive import AutoregressiveLayer
 
 
 class InverseAutoregressive(AutoregressiveLayer):
-    r"""Each element is shifted and scaled by a network of the elements before it and the context.
+    r"""Shifts and scales each element by a network of those before it: draws in one pass.
 
-    :math:`y_i = g_i z_i + (1 - g_i) m_i` with a gate :math:`g_i \in (0, 1)`, which the paper found
-    the stable form, or :math:`y_i = z_i \exp s_i + m_i`, where m, g and s are of
-    :math:`z_1, \dots, z_{i-1}`. One pass of the network to draw; L passes to score what it has
-    not just drawn. The order is fixed: put mixing between layers, in the paper
+    Gated, :math:`y_i = g_i z_i + (1 - g_i) m_i` with :math:`g_i \in (0, 1)`, which the paper found
+    stable; else :math:`y_i = z_i \exp s_i + m_i`. The network computes m, g and s from
+    :math:`z_1, \dots, z_{i-1}` and the context. It runs L times to score a z that the layer has
+    not just drawn. The order is fixed, so use a mixing layer between two; the paper's is
     `partial(Permutation, order="reversed")`.
 
     Args:
         dim: L.
         context_dim: C.
         hidden: Widths of the network's hidden layers; with none it is affine.
-        gated: Whether to take the first form.
+        gated: Use the gated form.
 
     Source:
         Improved Variational Inference with Inverse Autoregressive Flow (Kingma et al., 2016),

@@ -11,11 +11,11 @@ from .autoregressive import AutoregressiveLayer
 
 
 class MaskedAutoregressive(AutoregressiveLayer):
-    r"""The inverse of `InverseAutoregressive`: one pass to score any z, L passes to draw.
+    r"""The inverse of `InverseAutoregressive`: scores any z in one pass, draws in L passes.
 
-    :math:`y_i = z_i \exp s_i + m_i` where m and s are of :math:`y_1, \dots, y_{i-1}` and the
-    context. Fit for priors, and for densities of data; a guide draws far more often than it
-    scores afresh. The order is fixed: put mixing between layers.
+    :math:`y_i = z_i \exp s_i + m_i`. A network computes m and s from :math:`y_1, \dots, y_{i-1}`
+    and the context. It suits priors and densities of data, which score more often than they
+    draw. The order is fixed, so use a mixing layer between two.
 
     Args:
         dim: L.

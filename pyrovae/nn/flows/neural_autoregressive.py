@@ -11,18 +11,19 @@ from .sigmoidal import Sigmoidal
 
 
 class NeuralAutoregressive(AutoregressiveLayer):
-    r"""Each element goes through a monotone network, whose weights are of the elements before it.
+    r"""Maps each element by a monotone network whose weights depend on the elements before it.
 
-    :math:`y_i = \mathrm{logit} \sum_u w_{iu}\, \sigma(a_{iu} z_i + b_{iu})` with w, a and b of
-    :math:`z_1, \dots, z_{i-1}` and the context: a universal approximator, in one pass to draw.
-    There is no inverse in closed form. Pyro's own adds 1e-8 to a and saturates far from zero;
-    this one is computed by logarithms. The order is fixed: put mixing between layers.
+    :math:`y_i = \mathrm{logit} \sum_u w_{iu}\, \sigma(a_{iu} z_i + b_{iu})`. A network computes w,
+    a and b from :math:`z_1, \dots, z_{i-1}` and the context. The flow is a universal approximator
+    and draws in one pass. It has no inverse in closed form. Pyro's version adds 1e-8 to a and
+    saturates far from zero; this one computes in log space. The order is fixed, so use a mixing
+    layer between two.
 
     Args:
         dim: L.
         context_dim: C.
         hidden: Widths of the network's hidden layers.
-        num_units: U, how many sigmoids an element has.
+        num_units: U, the number of sigmoids per element.
 
     Raises:
         ConfigError: There are no units.
@@ -49,7 +50,7 @@ class NeuralAutoregressive(AutoregressiveLayer):
         if num_units < 1:
             raise ConfigError(f"NeuralAutoregressive got num_units={num_units}; it needs 1")
         super().__init__(dim, context_dim, Sigmoidal(num_units), hidden)
-        with torch.no_grad():  # units that are alike stay alike
+        with torch.no_grad():  # units that start equal stay equal
             self.network.last.bias.normal_(std=0.2)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Splines, one for each dimension."""
+"""Elementwise spline flow."""
 
 from typing import Self
 
@@ -11,15 +11,15 @@ from .rational_spline import Order, RationalSpline
 
 
 class Spline(FlowLayer):
-    """Bends each element by a monotone spline of its own; one pass either way.
+    """Maps each element by its own monotone spline: one pass in either direction.
 
-    It does not mix the elements: put mixing between layers.
+    It does not mix the elements, so use a mixing layer between two.
 
     Args:
         dim: L.
         context_dim: C.
-        order: "quadratic" or "linear": what the pieces are quotients of.
-        num_bins: How many pieces a spline has.
+        order: Degree of the quotients: "quadratic" or "linear".
+        num_bins: Number of bins of a spline.
         bound: The splines map [-bound, bound] onto itself and are the identity beyond.
 
     Raises:

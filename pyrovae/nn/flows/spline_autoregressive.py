@@ -8,17 +8,17 @@ from .rational_spline import Order, RationalSpline
 
 
 class SplineAutoregressive(AutoregressiveLayer):
-    """Bends each element by a spline, which a network of those before it and of the context gives.
+    """Maps each element by a spline that a network of those before it computes: draws in one pass.
 
-    One pass of the network to draw; L passes to score what it has not just drawn. The order is
-    fixed: put mixing between layers.
+    The network sees the context too. It runs L times to score a z that the layer has not just
+    drawn. The order is fixed, so use a mixing layer between two.
 
     Args:
         dim: L.
         context_dim: C.
         hidden: Widths of the network's hidden layers.
-        order: "quadratic" or "linear": what the pieces are quotients of.
-        num_bins: How many pieces a spline has.
+        order: Degree of the quotients: "quadratic" or "linear".
+        num_bins: Number of bins of a spline.
         bound: The splines map [-bound, bound] onto itself and are the identity beyond.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Likelihood heads: the outputs of a decoder in, the distribution of a datum out."""
+"""Likelihoods: they turn the outputs of a decoder into the distribution of a datum."""
 
 import inspect
 
