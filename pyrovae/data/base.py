@@ -213,8 +213,8 @@ def pick_device(device: torch.device | str | None) -> torch.device:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
-            f"device {device!s} is not available here ({first_line(error)}); use cpu, or leave it out to "
-            "use CUDA if present"
+            f"device {device!s} is not available here ({first_line(error)}); use cpu, or leave it "
+            "out to use CUDA if present"
         ) from error
 
 
