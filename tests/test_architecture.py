@@ -122,16 +122,15 @@ FOLDERS = {
     ],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
-        {"kinds", "safe_yaml"},
+        {"kinds", "outputs", "safe_yaml"},
         {"arguments", "library"},
-        {"names"},
-        {"objective_words", "stored"},
-        {"config"},
+        {"names", "wanted"},
+        {"objective_words", "parser", "stored"},
+        {"build", "misfit", "options"},
+        {"config", "fit_options"},
         {"run_folder"},
-        {"begin"},
-        {"fit"},
-        {"compare", "compare_training", "evaluate", "sample"},
-        {"disentangle"},
+        {"initial"},
+        {"compare", "compare_training", "disentangle", "evaluate", "fit", "sample"},
     ],
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """What a name on the command line stands for: a part of the library, or the user's own.
 
-Only the command line names one's own: what stands in a file is looked up in `stored`.
+Only the command line names one's own. Names in a file are looked up in `stored`.
 """
 
 import importlib
@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,14 @@ import pyro.infer
 from ..data import Dataset
 from ..errors import ConfigError
 from .library import Maker, known_names, sections
+
+SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
+"""What is named, each with keyword arguments of its own, and the defaults."""
+
+
+def makers(config: Mapping[str, Any]) -> dict[str, Any]:
+    """By section, the class or function whose name a configuration gives."""
+    return {section: FINDERS[section](config[section]["name"]) for section in SECTIONS}
 
 
 def find_data(name: str) -> Maker:
@@ -63,17 +71,35 @@ def find_objective(name: str, option: str = "--objective") -> Maker:
     return found
 
 
+FINDERS: dict[str, Callable[[str], Any]] = {
+    "data": find_data,
+    "model": find_model,
+    "objective": find_objective,
+}
+
+
 def own_class(path: str, option: str) -> type:
     """A class of the user's own by its import path, named on the command line.
 
     Raises:
         ConfigError: There is none.
     """
-    module, _, name = path.rpartition(".")
-    found = vars(_import(option, path, module)).get(name) if module else None
+    found = _imported(path, option)
     if not inspect.isclass(found):
         raise ConfigError(f"{option} {path}: there is no such class; name one by its import path")
     return found
+
+
+def gives(path: str, option: str) -> type | None:
+    """The class that an import path names, or that the function which it names says it returns.
+
+    Raises:
+        ConfigError: The module cannot be imported.
+    """
+    found = _imported(path, option)
+    if inspect.isfunction(found):
+        found = _returned(found)
+    return found if inspect.isclass(found) and found is not inspect.Signature.empty else None
 
 
 def forget_file(name: str) -> None:
@@ -81,6 +107,11 @@ def forget_file(name: str) -> None:
     path = Path(name.rpartition(":")[0] or name)
     if path.suffix == ".py":
         sys.modules.pop(_module_name(path), None)
+
+
+def _imported(path: str, option: str) -> Any:  # noqa: ANN401
+    module, _, name = path.rpartition(".")
+    return vars(_import(option, path, module)).get(name) if module else None
 
 
 def _find(kind: str, name: str, option: str) -> Any:  # noqa: ANN401
@@ -107,10 +138,10 @@ def _find(kind: str, name: str, option: str) -> Any:  # noqa: ANN401
 
 
 def _check(where: str, found: Any, base: type | None, wanted: str) -> None:  # noqa: ANN401
-    """Refuse what cannot be of the kind, before it is called: `base`, or for None a pair.
+    """Refuse what gives no object of `base`, or for None no pair, before it is called.
 
-    A function says what it returns by its annotation. One that was written into the file that the
-    user named may leave that out, and what it returns is looked at.
+    A function says by its annotation what it returns. One in a file that the user named may leave
+    that out: then its result is checked.
     """
     if isinstance(found, partial):
         found = found.func
@@ -136,14 +167,14 @@ def _check(where: str, found: Any, base: type | None, wanted: str) -> None:  # n
 
 
 def _fits(cls: type, base: type | None) -> bool:
-    """Whether a class is one of `base`, or for None has both programs."""
+    """Whether a class is a subclass of `base`, or for None has both programs."""
     if base is not None:
         return issubclass(cls, base)
     return all(_gives(cls, program) for program in ("model", "guide"))
 
 
 def _returned(function: Callable[..., Any]) -> Any:  # noqa: ANN401
-    """What a function says that it returns."""
+    """The annotation of what a function returns."""
     try:
         found = typing.get_type_hints(function)
     except (NameError, AttributeError, TypeError, SyntaxError):  # names that are not there
@@ -152,7 +183,7 @@ def _returned(function: Callable[..., Any]) -> Any:  # noqa: ANN401
 
 
 def _gives(cls: type, name: str) -> bool:
-    """Whether objects of a class have an attribute, as far as the class says by itself."""
+    """Whether objects of a class have an attribute: inherited, annotated or set in `__init__`."""
     makers = [vars(base).get("__init__") for base in cls.__mro__]
     return (
         hasattr(cls, name)
@@ -172,14 +203,14 @@ def _import(option: str, name: str, path: str, way_out: str = "correct the name"
 
 
 def look_here_as_well() -> None:
-    """Let names that the command line gives to parts of a pair lie in the working folder, too."""
+    """Let import paths that the command line gives be found in the working folder, too."""
     if "" not in sys.path:
         sys.path.append("")
 
 
 @contextmanager
 def _working_folder_first() -> Iterator[None]:
-    """What the user named is looked for in the working folder first; all else there at last."""
+    """Look for what the user named in the working folder first, and for all else there last."""
     added = "" not in sys.path
     if added:
         sys.path.insert(0, "")

@@ -6,6 +6,7 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any
 
+import pyro
 import yaml
 from jsonargparse import Namespace
 
@@ -16,7 +17,11 @@ from ..runtime.files import save
 from ..train import Callback, Loop, load_checkpoint
 from ..train.placement import place
 from ..train.run_lock import LOCK, check_free
-from .config import SECTIONS, Parser, Setup, build, parse
+from .build import Setup, build
+from .config import parse, parse_plain
+from .fit_options import fit_parser
+from .names import SECTIONS
+from .parser import Parser
 from .safe_yaml import read_yaml
 
 CONFIG = "config.yaml"
@@ -59,17 +64,14 @@ def parse_opening(parser: Parser, words: Sequence[str]) -> tuple[Namespace, list
         named.append(word)
         if not given and rest:
             named.append(rest.pop(0))
-    return parser.parse_args(others), named
+    return parse_plain(parser, others), named
 
 
-def restore(
-    run: Path, parser: Parser, checkpoint: str, device: str | None, words: Sequence[str] = ()
-) -> Setup:
-    """Rebuild what a run trained, with the parameters of a checkpoint.
+def restore(run: Path, checkpoint: str, device: str | None, words: Sequence[str] = ()) -> Setup:
+    """Build what a run trained, with the parameters of a checkpoint.
 
     Args:
         run: The run folder.
-        parser: The parser of `fit`, which wrote the configuration.
         checkpoint: "best", "last", or "auto": the best where there is one.
         device: Where to put it; None is CUDA when present.
         words: Of the command line, which name the user's own again.
@@ -78,6 +80,7 @@ def restore(
         CheckpointError: The folder holds no run, or a checkpoint that does not fit it.
         ConfigError: The run names what the library does not have, and the words do not.
     """
+    parser = fit_parser()
     config = configuration(run, parser, words)
     setup = build(parser, config, config.seed)
     path = checkpoint_of(run, [checkpoint] if checkpoint != "auto" else ["best", "last"])
@@ -91,6 +94,14 @@ def restore(
             f"{path.name} there, or name the other with --checkpoint"
         )
     return setup
+
+
+def restored(config: Namespace, words: Sequence[str]) -> tuple[Setup, Path]:
+    """What the run of a command trained, and its folder; seeds the draws of the command."""
+    run = Path(config.run_folder)
+    setup = restore(run, config.checkpoint, config.device, words)
+    pyro.set_rng_seed(config.seed)
+    return setup, run
 
 
 def checkpoint_of(run: Path, names: Sequence[str]) -> Path:
@@ -108,12 +119,12 @@ def checkpoint_of(run: Path, names: Sequence[str]) -> Path:
 
 
 def configuration(run: Path, parser: Parser, words: Sequence[str] = ()) -> Namespace:
-    """What a run was told. It is data: of one's own it takes only what the words name again.
+    """The configuration of a run. It is data: code of one's own is named again by the words.
 
     Args:
         run: The run folder.
         parser: The parser of `fit`, which wrote it; it gains the options of what the run names.
-        words: Of the command line, over what the run was told.
+        words: Of the command line, which replace what the run's file says.
 
     Raises:
         CheckpointError: The folder holds no run.
@@ -133,10 +144,10 @@ def check_links(run: Path) -> None:
     Raises:
         ConfigError: It holds a link that leads out of it.
     """
-    home = Path(os.path.realpath(run))
+    folder = Path(os.path.realpath(run))
     for path in sorted(run.iterdir()):
         target = Path(os.path.realpath(path))  # `resolve` raises where links go in a circle
-        if path.is_symlink() and home not in target.parents:
+        if path.is_symlink() and folder not in target.parents:
             raise ConfigError(
                 f"{path} is a link to {target}, outside of the run folder, and what is "
                 "written under that name would land there; put the file itself in its place"
