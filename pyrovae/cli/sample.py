@@ -74,6 +74,7 @@ def _with_wanted_labels(data: Dataset) -> Split:
 
 
 def _of_classes(pair: Any, config: Namespace, device: torch.device) -> Tensor:  # noqa: ANN401
+    programs = pair.model, pair.guide
     if not isinstance(pair, GeneratesClasses):
         known = ", ".join(offering(GeneratesClasses))
         raise ConfigError(
@@ -82,7 +83,8 @@ def _of_classes(pair: Any, config: Namespace, device: torch.device) -> Tensor:  
         )
     classes = torch.tensor(config.classes, device=device)
     each = classes.repeat_interleave(-(-config.n // len(classes)))[: config.n]
-    return pair.generate_classes(each, mean=not config.draw)
+    with torch.no_grad(), in_mode("evaluation", *programs):
+        return pair.generate_classes(each, mean=not config.draw)
 
 
 def _parser(command: str, description: str) -> Parser:
