@@ -12,7 +12,7 @@ from jsonargparse import Namespace
 from pyro.infer import ELBO
 
 from ..data import Dataset, few_labels, missing, quadrants
-from ..errors import ConfigError, PyrovaeError
+from ..errors import ConfigError, PyrovaeError, first_line
 from ..models.capabilities import TakesLabels
 from .arguments import supplied
 from .library import sections
@@ -108,9 +108,8 @@ def _as_sentence(section: str, name: str) -> Iterator[None]:
     except (RuntimeError, MemoryError, OverflowError, TypeError, ValueError) as error:
         if name not in sections()[section]:
             raise  # the user's own code, whose error is shown as it is
-        lines = str(error).splitlines() or [type(error).__name__]
         raise ConfigError(
-            f"--{section} {name} cannot be built ({lines[0]}); correct its options"
+            f"--{section} {name} cannot be built ({first_line(error)}); correct its options"
         ) from error
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import torch
 from jsonargparse import Namespace
 from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ..train.optim import schedules
+from ..train.optim.joint import adam
 from .options import add_device
 from .parser import Parser, make_parser
 
@@ -110,9 +110,7 @@ def training_options(config: Namespace) -> dict[str, Any]:
     return {
         "batch_size": config.batch_size,
         "drop_last": config.drop_last,
-        "optimizer": lambda leaves: torch.optim.Adam(
-            leaves, lr=config.lr, eps=config.adam_eps, fused=True
-        ),
+        "optimizer": adam(config.lr, config.adam_eps),
         "schedule": _SCHEDULES[config.schedule](),
         "clip_norm": config.clip_norm,
     }

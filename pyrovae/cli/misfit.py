@@ -20,7 +20,7 @@ class Options:
     """The options of a command, with those of the classes that are named.
 
     Attributes:
-        actions: The options beside the sections.
+        actions: The options outside of the sections.
         makers: By section, what is built of it.
         classes: By place, such as "model.encoder", the name of a class.
     """

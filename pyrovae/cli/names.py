@@ -199,7 +199,8 @@ def _import(option: str, name: str, path: str, way_out: str = "correct the name"
     except ModuleNotFoundError as error:
         raise ConfigError(f"{option} {name}: cannot import {path} ({error}); {way_out}") from error
     except (SyntaxError, ImportError, ValueError, TypeError) as error:  # of "..x" and "x..y", too
-        raise ConfigError(f"{option} {name}: cannot import {path} ({error}); mend it") from error
+        reason = f"cannot import {path} ({error}); correct it"
+        raise ConfigError(f"{option} {name}: {reason}") from error
 
 
 def look_here_as_well() -> None:
@@ -239,7 +240,7 @@ def _load_file(option: str, path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (SyntaxError, ImportError) as error:
         del sys.modules[name]
-        raise ConfigError(f"{option} {path} cannot be run ({error}); mend the file") from error
+        raise ConfigError(f"{option} {path} cannot be run ({error}); correct the file") from error
     return module
 
 

@@ -29,7 +29,7 @@ MADE = (
     "report.json", "curves.png", "reconstructions.png", "samples.png", "latents.png",
     "traversals.png",
 )  # fmt: skip
-_BEGUN = {LOCK, "history.jsonl"}  # what a run leaves that found no room for its configuration
+_UNFINISHED = {LOCK, "history.jsonl"}  # files of a run that could not write its configuration
 _MAY_CHANGE = {
     "epochs", "patience", "device", "memory", "data_root", "test_particles", "tensorboard", "lr",
     "schedule", "clip_norm",
@@ -37,10 +37,10 @@ _MAY_CHANGE = {
 
 
 def parse_opening(parser: Parser, words: Sequence[str]) -> tuple[Namespace, list[str]]:
-    """Parse the words of a command that opens a run, but for those that name the user's own.
+    """Parse the words of a command on a run, without those that name code of the user's own.
 
     Args:
-        parser: Of the command; it gains the options that name one's own again.
+        parser: Of the command; it gains the options that name such code.
         words: Of the command line.
 
     Returns:
@@ -51,8 +51,8 @@ def parse_opening(parser: Parser, words: Sequence[str]) -> tuple[Namespace, list
             f"--{section}",
             metavar="NAME",
             type=str,
-            help=f"The {section} of the run, named again where it is your own; a part of it "
-            f"likewise, as --{section}.OPTION NAME. A run folder by itself runs nothing.",
+            help=f"The {section} of the run, where it is code of your own: a run folder by itself "
+            f"runs nothing, so name it again. Parts of it likewise: --{section}.OPTION NAME.",
         )
     named, others, rest = [], [], list(words)
     while rest:
@@ -139,10 +139,10 @@ def configuration(run: Path, parser: Parser, words: Sequence[str] = ()) -> Names
 
 
 def check_links(run: Path) -> None:
-    """Refuse a run folder in which writing, or reading, would happen elsewhere.
+    """Refuse a run folder with links, through which files elsewhere would be read or written.
 
     Raises:
-        ConfigError: It holds a link that leads out of it.
+        ConfigError: It holds a link to a place outside of it.
     """
     folder = Path(os.path.realpath(run))
     for path in sorted(run.iterdir()):
@@ -157,8 +157,7 @@ def check_links(run: Path) -> None:
 def check_folder(run: Path, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
     """Refuse a folder that is no run folder, or that holds a run which this would damage.
 
-    Nothing is ever removed but the files that `fit` writes, and those only once the new run has
-    begun.
+    Only files that `fit` writes are ever removed, and those only once the new run has started.
 
     Raises:
         ConfigError: The folder holds something else, or a run, or a run of other settings.
@@ -176,7 +175,7 @@ def check_folder(run: Path, settings: dict[str, Any], *, resume: bool, overwrite
     check_free(run)
     path = run / CONFIG
     if not path.is_file():
-        if run.is_dir() and any(file.name not in _BEGUN for file in run.iterdir()):
+        if run.is_dir() and any(file.name not in _UNFINISHED for file in run.iterdir()):
             raise ConfigError(
                 f"{run} holds files and no run; name a new or an empty folder with --run"
             )
@@ -195,12 +194,12 @@ def settings_of(parser: Parser, config: Namespace) -> dict[str, Any]:
     # A None that is left out would be read as the default, which may be something else.
     content = yaml.safe_load(parser.dump(config, skip_unset=False))
     if "download" in content["data"]:
-        content["data"]["download"] = False  # done once; who opens the run decides anew
+        content["data"]["download"] = False  # it is done, and opening a run must not fetch data
     return {k: v for k, v in content.items() if k not in ("config", "resume", "overwrite", "run")}
 
 
 class WriteConfig(Callback):
-    """Writes the configuration when training begins, in place of what an earlier run left.
+    """Writes the configuration when training starts, in place of that of an earlier run.
 
     Args:
         run: The run folder.

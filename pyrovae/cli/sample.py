@@ -13,7 +13,7 @@ from .. import plots
 from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
-from ..evaluate.sweep import as_data
+from ..evaluate.inputs import as_data
 from ..models.capabilities import GeneratesClasses
 from ..particles import simulate
 from ..particles.modes import in_mode

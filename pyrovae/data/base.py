@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, first_line
 from .conversion import check_dense
 
 Binarize = Literal["dynamic", "static"]
@@ -212,10 +212,9 @@ def pick_device(device: torch.device | str | None) -> torch.device:
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"device {device!s} is not to be had here ({reason}); use cpu, or leave it out to "
-            "take CUDA where there is one"
+            f"device {device!s} is not to be had here ({first_line(error)}); use cpu, or leave it "
+            "out to take CUDA where there is one"
         ) from error
 
 

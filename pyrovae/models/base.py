@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import Likelihood, Network, Shape, build, one_batch_axis
+from ..particles.handlers import is_in_program
 from ..particles.modes import evaluating
 from ..particles.parameters import declare
-from ..particles.tracing import is_in_program
 from .posteriors.base import Posterior, PosteriorFactory
 from .priors.base import Prior, PriorFactory
 
@@ -39,7 +39,7 @@ class Family(nn.Module, ABC):
 
     Attributes:
         takes_labels: Whether the programs are called as (x, y), y [B, ...] what is known
-            beside x.
+            besides x.
     """
 
     takes_labels: bool = False

@@ -1,4 +1,4 @@
-"""What a pair can do besides its `model` and `guide`, told by its methods.
+"""What a pair can do besides `model` and `guide`, as its methods and attributes say.
 
 The command line and the report ask for these methods and attributes, never for a class. A user's
 own pair that has some of them, be it a class or a file, is treated as a built-in family is. None
@@ -25,7 +25,7 @@ class TakesLabels(Protocol):
     """Says how its programs are called.
 
     Attributes:
-        takes_labels: Whether they are called as (x, y), y [B, ...] what is known beside x.
+        takes_labels: Whether they are called as (x, y), y [B, ...] what is known besides x.
     """
 
     takes_labels: bool

@@ -15,12 +15,13 @@ from .priors import Prior, PriorFactory, StandardNormal
 
 
 class HierarchicalVAE(Layered):
-    r"""Layers of latents, p(z_L) ... p(z_1|z_2) p(x|z_1), with a guide q(z_1|x) q(z_2|z_1) ...
+    r"""Several stochastic layers, inferred from the data upwards.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape], with the sites "z1"
-    (nearest the data), "z2", ... and "x" inside the plate "data". One layer makes a `VAE`. The
-    closed-form KL covers the top layer alone: the guide draws the others before what the model
-    draws them from (`kl_routes` names them).
+    The model is p(z_L) ... p(z_1|z_2) p(x|z_1), the guide q(z_1|x) q(z_2|z_1) ... `model` and
+    `guide` are Pyro programs over a batch x [B, \*data_shape], with the sites "z1" (nearest the
+    data), "z2", ... and "x" inside the plate "data". With one layer it is a `VAE`. Only the top
+    layer has a closed-form KL: the guide draws each of the others before the layer above, from
+    which the model draws it (`kl_routes` names them).
 
     Args:
         data_shape: Shape of one datum, such as (1, 28, 28) or (64,).

@@ -1,4 +1,4 @@
-"""Ladder: inference shares the generative path and corrects it."""
+"""Several stochastic layers, inferred along the generative path."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -16,16 +16,16 @@ from .priors import Prior, PriorFactory, StandardNormal
 
 
 class LadderVAE(Layered):
-    r"""Ladder of latents: a deterministic pass upwards, then inference down the generative path.
+    r"""Several stochastic layers, inferred downwards along the generative path, by precisions.
 
-    The model is that of `HierarchicalVAE`. The guide draws z_L from q(z_L|x), and each layer below
-    from p(z_i|z_(i+1)) merged with what the pass upwards says of z_i: the product of both normals,
-    whose precisions add up. Model and guide share the networks of p(z_i|z_(i+1)); all objectives
-    count both roles. Sites "z1" (nearest the data), "z2", ... and "x" are inside the plate "data",
-    and the closed-form KL covers every layer.
+    The model is that of `HierarchicalVAE`. The guide first makes deterministic features upwards.
+    It then draws z_L from q(z_L|x), and each layer below from the normalised product of
+    p(z_i|z_(i+1)) and a normal that the features give, whose precisions add up. Model and guide
+    share the networks of p(z_i|z_(i+1)). Sites "z1" (nearest the data), "z2", ... and "x" are
+    inside the plate "data", and every layer has a closed-form KL.
 
-    The features are normalised, without which the upper layers stay unused: by layer, where the
-    paper normalises by batch, which would mix particles. Its warm-up is `objectives.Beta` with
+    The features are normalised, or the upper layers would stay unused: by layer, where the paper
+    normalises by batch, which would mix particles. Its warm-up is `objectives.Beta` with
     `train.Anneal`.
 
     Args:

@@ -2,26 +2,27 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from pyro.infer.enum import get_importance_trace
 from torch import Tensor, nn
 
-from ..errors import CheckpointError, ConfigError, PlateError, ShapeError
+from ..errors import CaptureError, CheckpointError, ConfigError, PlateError, ShapeError
 from ..particles import Particles, draw, plan
+from ..particles.one_by_one import warn_one_by_one
+from ..particles.own_parameters import own_parameters
 from ..particles.parameters import declare, declared
-from ..particles.particle_axis import note
 from ..particles.particles import ScaleUse
-from ..particles.tracing import Program, own_parameters
+from ..particles.tracing import Program
 from ..runtime.grad_mode import gradients_on
+from .objective import BoundSide, Objective
 from .options import as_written, is_whole
 
 
-class ParticleELBO(PyroELBO, ABC):
+class ParticleELBO(Objective, ABC):
     r"""Base of the estimators: a function of `Particles`, usable wherever a Pyro ELBO is.
 
     A subclass implements `bound`, in nats per datum; where the gradient that it wants is not the
@@ -90,9 +91,36 @@ class ParticleELBO(PyroELBO, ABC):
         return not self.is_upper_bound
 
     @property
+    def bound_side(self) -> BoundSide:
+        """Which side of log p(x) its expectation is on; an "estimate" may be on either."""
+        if self.is_upper_bound:
+            return "upper"
+        return "lower" if self.is_lower_bound else "estimate"
+
+    @property
     def min_particles(self) -> int:
         """The fewest particles that it takes."""
         return 1
+
+    @property
+    def has_bound_per_datum(self) -> bool:
+        """Always: see `per_datum`."""
+        return True
+
+    @property
+    def as_given(self) -> Self:
+        """This object itself."""
+        return self
+
+    @property
+    def class_name(self) -> str:
+        """Name of its class."""
+        return type(self).__name__
+
+    @property
+    def row_name(self) -> str:
+        """Name in a table: as it is printed."""
+        return repr(self)
 
     def __init__(
         self,
@@ -174,6 +202,9 @@ class ParticleELBO(PyroELBO, ABC):
         By default the exact gradient of the bound's expectation: pathwise where sites are
         reparameterised, by the score function (REINFORCE) where they are not.
         """
+        return self._with_exact_gradient(p)
+
+    def _with_exact_gradient(self, p: Particles) -> Tensor:
         bound = self.bound(p)
         term = self._score_term(p, bound)
         return bound if term is None else bound + (term - term.detach())
@@ -185,6 +216,10 @@ class ParticleELBO(PyroELBO, ABC):
     def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
         """Particles as this objective draws them, without the scales of their sites."""
         return self._particles("ignored", model, guide, args, kwargs)
+
+    def redraw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
+        """What `draw` gives, since steps draw their particles by it."""
+        return self.draw(model, guide, *args, **kwargs)
 
     def draw_scaled(
         self,
@@ -241,6 +276,11 @@ class ParticleELBO(PyroELBO, ABC):
         p = self.draw_scaled(model, guide, *args, **kwargs)
         return self._as_loss(p, self.surrogate(p))
 
+    def reference_loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        """Scalar loss of the bound alone, with the exact gradient of its expectation."""
+        p = self.draw_scaled(model, guide, *args, **kwargs)
+        return -(p.scale * self._with_exact_gradient(p)).sum()
+
     def loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """Scalar loss in nats, without gradient."""
         with torch.no_grad():
@@ -252,6 +292,34 @@ class ParticleELBO(PyroELBO, ABC):
         with torch.no_grad():
             p = self.draw_scaled(model, guide, *args, **kwargs)
             return self._as_loss(p, self._evaluated(p)) - p.total_penalty
+
+    def captured_loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+        """`differentiable_loss`, unless particles are drawn in chunks.
+
+        Raises:
+            CaptureError: They are.
+        """
+        if self.particle_chunk is not None and self.particle_chunk < self.num_particles:
+            raise CaptureError(
+                f"{self} draws its particles in chunks, and a graph would hold every chunk twice; "
+                "leave out `in_chunks`, or do not compile"
+            )
+        return self.differentiable_loss(model, guide, *args, **kwargs)
+
+    def captured_bound_loss(
+        self,
+        model: Program,
+        guide: Program,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Tensor:
+        """`bound_loss`, which is in tensors alone."""
+        return self.bound_loss(model, guide, *args, **kwargs)
+
+    def is_gradient_of_captured_loss(self, loss_and_grads: Callable[..., Any] | None) -> bool:
+        """Whether it is the method of this class, which no subclass has replaced."""
+        method = getattr(loss_and_grads, "__func__", None)
+        return method is ParticleELBO.loss_and_grads
 
     def loss_and_grads(
         self,
@@ -421,7 +489,7 @@ class ParticleELBO(PyroELBO, ABC):
         if self._known.refusal:
             if not self._known.is_noted:
                 self._known = replace(self._known, is_noted=True)
-                note(self._known.refusal)
+                warn_one_by_one(self._known.refusal)
         elif p.are_one_by_one:  # a later batch met what the first did not: `draw` said so
             self._known = replace(self._known, refusal="a batch failed", is_noted=True)
 

@@ -97,4 +97,4 @@ class BatchELBO(ParticleELBO, ABC):
 
 def latents_of(p: Particles) -> list[str]:
     """Sites that guide and model both draw, in the order of the guide."""
-    return [n for n, s in p.guide_sites.items() if not (s.is_auxiliary or s.is_observed)]
+    return [n for n, s in p.guide_sites.items() if s.is_latent]

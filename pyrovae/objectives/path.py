@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import GradientWarning, ReparamError
 from ..particles import Particles
-from ..particles.pathwise import Paths, draw_paths
+from ..particles.pathwise import PathwiseParticles, draw_pathwise
 from ..particles.tracing import Program
 from .base import ParticleELBO
 
@@ -45,7 +45,7 @@ class PathELBO(ParticleELBO, ABC):
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
         """(w, h) [K, B]: what each particle weighs for the model's parameters and on its path."""
 
-    def plain_loss(self, paths: Paths) -> Tensor:
+    def plain_loss(self, paths: PathwiseParticles) -> Tensor:
         """Scalar loss with the gradient to follow where the guide cannot be scored again."""
         p = paths.particles
         return -(p.scale * self.bound(p)).sum() - p.log_global
@@ -68,7 +68,9 @@ class PathELBO(ParticleELBO, ABC):
             value, (w, h) = self.bound(p), self.weights(p)
         return weighted_loss(paths, p, value, w, h) + penalty
 
-    def _rescored(self, paths: Paths, pair: tuple[Program, Program]) -> Particles | None:
+    def _rescored(
+        self, paths: PathwiseParticles, pair: tuple[Program, Program]
+    ) -> Particles | None:
         is_new = self._known_pair != pair
         if is_new:
             self._known_pair, self._can_rescore = pair, True
@@ -126,10 +128,10 @@ def paths_of(
     guide: Program,
     *args: Any,  # noqa: ANN401
     **kwargs: Any,  # noqa: ANN401
-) -> Paths:
+) -> PathwiseParticles:
     """Particles as the objective draws them, on aliases."""
     depth = objective._nesting(model, guide, args, kwargs)
-    paths = draw_paths(
+    paths = draw_pathwise(
         model,
         guide,
         *args,
@@ -146,7 +148,9 @@ def paths_of(
     return paths
 
 
-def weighted_loss(paths: Paths, p: Particles, value: Tensor, w: Tensor, h: Tensor) -> Tensor:
+def weighted_loss(
+    paths: PathwiseParticles, p: Particles, value: Tensor, w: Tensor, h: Tensor
+) -> Tensor:
     """Scalar loss with the gradient of sum_k w_k log w_k, but h_k along the latents' paths.
 
     Args:
@@ -167,13 +171,13 @@ def weighted_loss(paths: Paths, p: Particles, value: Tensor, w: Tensor, h: Tenso
         path_only = -p.log_global + torch.zeros_like(value).sum()
     else:
         of_all_data = _global_loss(paths, p) if p.has_global_sites else 0.0
-        path_only = of_all_data + paths.along((p.scale * _weigh(share, p.log_q)).sum())
+        path_only = of_all_data + paths.along_latents((p.scale * _weigh(share, p.log_q)).sum())
     if h is not w:  # last: from here on the gradient that reaches the latents is multiplied
-        paths.weigh(h / share.clamp_min(torch.finfo(w.dtype).tiny))
+        paths.scale_gradient(h / share.clamp_min(torch.finfo(w.dtype).tiny))
     return path_only - (p.scale * (value + terms - terms.detach())).sum()
 
 
-def _global_loss(paths: Paths, p: Particles) -> Tensor:
+def _global_loss(paths: PathwiseParticles, p: Particles) -> Tensor:
     """Minus log p - log q of the global latents, without the score of the guide.
 
     To q(z|x, u) of a datum the global u is a parameter, whose score is left out as well. Its mean
@@ -182,7 +186,8 @@ def _global_loss(paths: Paths, p: Particles) -> Tensor:
     """
     log_q = torch.as_tensor(p.log_global_q)
     of_data = (p.scale * p.log_q.mean(0)).sum()
-    return paths.along(log_q + of_data, of_all_data=True) + log_q.detach() - p.log_global_prior
+    of_path = paths.along_latents(log_q + of_data, of_all_data=True)
+    return of_path + log_q.detach() - p.log_global_prior
 
 
 def _weigh(share: Tensor, log_prob: Tensor) -> Tensor:  # [K, B] -> [B]

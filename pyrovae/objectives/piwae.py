@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..math import log_mean_exp
 from ..particles import Particles
-from ..particles.pathwise import Paths
+from ..particles.pathwise import PathwiseParticles
 from ..particles.tracing import Program
 from .groups import GroupedELBO
 from .path import PathELBO, paths_of, weighted_loss
@@ -99,11 +99,11 @@ class DReGPIWAE(PathELBO, GroupedELBO):
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
         return torch.softmax(p.log_w, 0), self.shares(p.log_w) ** 2 / self.num_groups
 
-    def plain_loss(self, paths: Paths) -> Tensor:
+    def plain_loss(self, paths: PathwiseParticles) -> Tensor:
         return _split_loss(self, paths)
 
 
-def _split_loss(objective: GroupedELBO, paths: Paths) -> Tensor:
+def _split_loss(objective: GroupedELBO, paths: PathwiseParticles) -> Tensor:
     log_w = paths.particles.log_w.detach()
     w, h = torch.softmax(log_w, 0), objective.shares(log_w) / objective.num_groups
     return weighted_loss(paths, paths.particles, log_mean_exp(log_w), w, h)

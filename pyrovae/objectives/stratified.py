@@ -44,8 +44,10 @@ class _Stratified(ParticleELBO):
                 f"{type(self).__name__} deals its particles out to the strata of "
                 f"'{sites[0].name}' along their axis, all at once; {way_out}, or use ELBO or IWAE"
             )
-        dealing = StratifiedAssignment(p.num_particles)  # again, in the order of the guide's sites
-        return sum(_log_share(site.scaled(False), p, dealing) for site in sites)
+        assignment = StratifiedAssignment(
+            p.num_particles
+        )  # again, in the order of the guide's sites
+        return sum(_log_share(site.scaled(False), p, assignment) for site in sites)
 
     def _score(self, p: Particles) -> Tensor | None:
         """Of the sites that were drawn by chance."""
@@ -142,7 +144,7 @@ def _with_strata(p: Particles) -> list[Site]:
     return [s for s in sites if s.is_enumerable or isinstance(s.distributions[0], NormalMixture)]
 
 
-def _log_share(site: Site, p: Particles, dealing: StratifiedAssignment) -> Tensor:
+def _log_share(site: Site, p: Particles, assignment: StratifiedAssignment) -> Tensor:
     """Log of what each particle counts for by its stratum of one site [K, B]."""
     fn = site.distributions[0]
     if fn.batch_shape.numel() != p.num_particles * p.batch_size:
@@ -152,9 +154,9 @@ def _log_share(site: Site, p: Particles, dealing: StratifiedAssignment) -> Tenso
             "IWAE"
         )
     if isinstance(fn, NormalMixture):
-        return site.collect([fn.log_shares(dealing)])
+        return site.collect([fn.log_shares(assignment)])
     count = len(fn.enumerate_support(expand=False))
-    dealing.deal(count)
+    assignment.assign(count)
     own = site.log_prob + math.log(count)
     if isinstance(fn, LabelledCategorical):
         told = site.collect([fn.is_known.to(own.dtype)])

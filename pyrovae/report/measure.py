@@ -18,7 +18,7 @@ from ..evaluate import (
 from ..math import nats_to_bits_per_dim
 from ..particles.device import to_device_of
 from ..particles.modes import Mode, in_mode
-from ..particles.particle_axis import one_note
+from ..particles.one_by_one import warned_once
 from ..particles.tracing import Program
 from .batches import first_batch
 from .table import Report, Row
@@ -53,7 +53,7 @@ def report(
         progress: Show a bar.
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
     """
-    with in_mode(mode, model, guide), one_note():
+    with in_mode(mode, model, guide), warned_once():
         # The measurements take the networks as this has put them.
         parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed, mode="as is")
         batch = to_device_of(model, guide, first_batch(test))

@@ -11,11 +11,12 @@ from .. import plots
 from ..data import Split
 from ..errors import ShapeError, SiteError
 from ..evaluate import posterior_means, traverse
-from ..evaluate.sweep import as_data
+from ..evaluate.inputs import as_data
 from ..particles import draw, simulate
 from ..particles.device import device_of
+from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
-from ..particles.tracing import Program, isolated
+from ..particles.tracing import Program
 from .batches import batch_of, to_generate
 
 _UNITS = 10  # latent units that are traversed

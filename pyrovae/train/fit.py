@@ -15,29 +15,31 @@ from pyro.infer import ELBO as PyroELBO
 from ..data import Batchable, BatchSource, Dataset, batches
 from ..data.base import mix_seed, pick_device
 from ..errors import ConfigError, NonFiniteError
+from ..objectives.pyro_loss import as_objective
+from ..particles.isolation import isolated
 from ..particles.param_store import without_networks
-from ..particles.tracing import Program, isolated
+from ..particles.tracing import Program
 from ..runtime.distributed import join
 from ..runtime.grad_mode import computes_gradients
-from ..runtime.random_state import kept_streams, restore_streams
+from ..runtime.random_state import kept_random_state, restore_random_state
 from .auto_guides import check_auto_guides
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .lone_row import check_lone_rows, lone_rows_named
 from .loop import Loop
 from .loss_scale import LossScale, batch_plate_of
 from .memory_budget import within
-from .optim.make_optimizer import OptimizerLike, make_optimizer
+from .optim.joint import OptimizerLike, make_optimizer
 from .optim.schedules import Schedule, set_rate
 from .placement import leaves_of, networks_of, place, place_objective
 from .ranks.all_reduce import AllReduce
 from .ranks.shard import Sharding
-from .ranks.synchronise import align, align_streams, check_alike
+from .ranks.synchronise import align, align_random_state, check_alike
 from .run import Run
 from .run_facts import facts_of
 from .run_lock import RunLock
 from .run_store import RunStore
 from .site_kl import SiteKLMonitor, first_rows
-from .step.guarded import LOOK, NonFiniteStep, attempt
+from .step.guarded import LOOK, NonFiniteStep, guarded_step
 from .step.precision import PrecisionName
 from .step.svi import SVI
 from .validation import Validation, first_loss
@@ -157,7 +159,7 @@ def fit(
         (3, 6)
     """
     team = join(device)
-    align_streams(team)
+    align_random_state(team)
     device = pick_device(device)
     source = batches(data, batch_size, seed=seed or 0, device=device, drop_last=drop_last)
     val_source = _validation_data(data, val, batch_size, seed or 0, device)
@@ -166,7 +168,7 @@ def fit(
         raise ConfigError(f"fit: steps_per_call={steps_per_call}, needs one or more")
 
     # The pair, on its device, and the optimiser over all its leaves.
-    with kept_streams():
+    with kept_random_state():
         first = next(iter(source.epoch(0)))
     check_alike(team, source, first, epochs)
     if seed is not None:
@@ -174,9 +176,11 @@ def fit(
     with lone_rows_named(source, first, team):
         placed = place(model, guide, first, device)
     check_auto_guides(model, guide, source, [tensor.to(device) for tensor in first])
+    facts = facts_of(seed, source, first, objective)
+    objective = as_objective(objective)
+    val_objective = None if val_objective is None else as_objective(val_objective)
     for each in (objective, val_objective or objective):
         place_objective(each, device)
-    facts = facts_of(seed, source, first, objective)
     if memory is not None:
         tensors = [*placed.leaves.values(), *leaves_of(objective).values()]
         at_home = [tensor.to(device) for tensor in first]
@@ -213,7 +217,7 @@ def fit(
         validate = Validation(
             model, guide, by, val_source, networks, share, noise, device, team, many
         )
-    with kept_streams():
+    with kept_random_state():
         looked_at = [first] if val_source is None else first_rows(val_source)
     layer_kl = SiteKLMonitor(
         model, guide, looked_at, placed.networks, share.batch_plate, seed or 0, device
@@ -242,11 +246,13 @@ def fit(
         for hook in hooks:
             hook.on_start(loop)
         if resumed is not None:
-            restore_streams(**resumed)  # last of all, so that nothing draws before the next step
-        align_streams(team)
+            restore_random_state(
+                resumed
+            )  # last of all, so that nothing draws before the next step
+        align_random_state(team)
         if worth_it:
             for count in sorted({1, steps_per_call if steps_per_call <= len(source) else 1}):
-                with kept_streams():
+                with kept_random_state():
                     found = _first_batches(source, loop.epoch - 1, 2 * count, device)
                     pieces = [division(batch) for batch in found]
                 if len(found) < 2 * count:
@@ -261,7 +267,7 @@ def fit(
 
         while not loop.finished:
             started = perf_counter() - loop.seconds
-            with kept_streams():  # a DataLoader draws when it starts, wherever it starts
+            with kept_random_state():  # a DataLoader draws when it starts, wherever it starts
                 stream = source.epoch(loop.epoch - 1, loop.batch)
             for call in _calls(stream, steps_per_call):
                 call = [tuple(tensor.to(device) for tensor in batch) for batch in call]
@@ -276,7 +282,7 @@ def fit(
                 look = device.type == "cpu" or due or after // LOOK > loop.batch // LOOK
                 look = look or loop.stopping or after == loop.steps_per_epoch
                 try:
-                    steps = attempt(svi, objective, pieces, team, look=look)
+                    steps = guarded_step(svi, objective, pieces, team, look=look)
                 except NonFiniteStep as refused:
                     loop.batch += refused.before
                     raise _non_finite(str(refused), loop, keeper) from refused.__cause__
@@ -309,7 +315,7 @@ def fit(
                 for hook in hooks:
                     hook.on_epoch(loop)
                 loop.stopping = any(team.gather(loop.stopping))
-                align_streams(team)
+                align_random_state(team)
                 loop.epoch, loop.batch = loop.epoch + 1, 0
                 loop.start_epoch()
             keeper.save_last()

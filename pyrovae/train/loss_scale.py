@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import PlateError, PyrovaeError
-from ..objectives import ParticleELBO
+from ..objectives.objective import Objective
 from ..particles import Particles, draw
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.isolation import isolated
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 
 
 @dataclass
@@ -78,6 +79,6 @@ class LossScale:
         return p, True
 
 
-def batch_plate_of(objective: PyroELBO) -> str | None:
+def batch_plate_of(objective: Objective) -> str | None:
     """The plate over data that an objective was told to take."""
-    return objective.batch_plate if isinstance(objective, ParticleELBO) else "auto"
+    return objective.batch_plate

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..objectives import ParticleELBO
-from ..particles.tracing import Program, isolated, own_parameters
+from ..objectives.objective import Objective
+from ..particles.isolation import isolated
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 from ..runtime.memory import give_back_what_is_freed, peak_bytes
 
 _SMALL = 4  # particles at once, to begin the measuring with
@@ -19,12 +20,12 @@ _CLOSE = 0.8  # of the budget, which is near enough
 
 def within(
     memory: int,
-    objective: PyroELBO,
+    objective: Objective,
     model: Program,
     guide: Program,
     batch: Sequence[Tensor],
     leaves: Sequence[Tensor],
-) -> ParticleELBO:
+) -> Objective:
     """The objective, in chunks where all its particles at once would take more memory.
 
     The chunk that is chosen has been measured to fit. Larger ones are tried as long as they do,
@@ -42,11 +43,6 @@ def within(
     Raises:
         ConfigError: Not even one particle at a time fits, or the objective has no chunks.
     """
-    if not isinstance(objective, ParticleELBO):
-        raise ConfigError(
-            f"fit: memory={memory} draws particles in chunks, which {type(objective).__name__} "
-            "cannot; use one of pyrovae.objectives, or leave memory out"
-        )
 
     def peak(size: int) -> int:
         probe = objective.in_chunks(size)

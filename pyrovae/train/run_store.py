@@ -11,15 +11,15 @@ from typing import Any
 from uuid import uuid4
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import CheckpointError, ConfigError, NonFiniteError
-from ..objectives import ParticleELBO
+from ..objectives.objective import Objective
 from ..runtime.distributed import Team
 from ..runtime.fields import table, text
 from ..runtime.files import append_line, write_whole
-from ..runtime.random_state import check_streams, save_streams
+from ..runtime.random_state import RandomState, save_random_state
+from ..runtime.stored_random_state import from_stored, to_stored
 from .checkpoint import (
     copy_into,
     matched,
@@ -30,7 +30,8 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .loop import Loop
-from .optim.state import check_optimizer, restore_optimizer, save_optimizer
+from .optim.state import restore_optimizer, save_optimizer
+from .optim.state_check import check_optimizer
 from .placement import Placed, leaves_of
 
 
@@ -49,7 +50,7 @@ class RunStore:
 
     loop: Loop
     placed: Placed
-    objective: PyroELBO
+    objective: Objective
     facts: Mapping[str, Any]
     seconds: float
     team: Team = field(default_factory=Team)
@@ -80,11 +81,11 @@ class RunStore:
                 "another folder"
             ) from error
 
-    def resume(self) -> Mapping[str, Any]:
+    def resume(self) -> RandomState:
         """Bring pair, optimiser and loop to where the last checkpoint was written.
 
         Returns:
-            What `restore_streams` takes, to be called when nothing else will draw.
+            The random state of the checkpoint, to be restored when nothing else will draw.
 
         Raises:
             CheckpointError: It is damaged, or belongs to another run; then nothing has changed.
@@ -105,7 +106,7 @@ class RunStore:
             copies = matched(path, tensors, self._leaves(), self.placed.buffers)
             numbers = table(meta, "optimizer")
             check_optimizer(self.loop.optimizer, optimizer, numbers, steps=meta["step"])
-            check_streams(rng, table(meta, "rng"))
+            random_state = from_stored(rng, table(meta, "rng"))
         self._check_values(path, section(tensors, "parameters"))
         self._check_epochs(path, meta)
         self._restore_objective(path, objective)
@@ -114,7 +115,7 @@ class RunStore:
         self.loop.go_to(meta)
         self._id = run
         self._write_history_or_say()
-        return {"tensors": rng, "numbers": meta["rng"]}
+        return random_state
 
     @property
     def is_due(self) -> bool:
@@ -135,7 +136,7 @@ class RunStore:
         if not self.team.first:
             return
         optimizer, optimizer_numbers = save_optimizer(self.loop.optimizer)
-        rng, rng_numbers = save_streams()
+        rng, rng_numbers = to_stored(save_random_state())
         tensors = {
             **self._pair(),
             **prefixed("optimizer", optimizer),
@@ -257,18 +258,12 @@ class RunStore:
         return {name: leaf for name, leaf in leaves.items() if name not in others}
 
     def _objective(self) -> dict[str, Tensor]:
-        return self.objective.state_dict() if isinstance(self.objective, ParticleELBO) else {}
+        return self.objective.state_dict()
 
     def _restore_objective(self, path: Path, state: Mapping[str, Tensor]) -> None:
         here = self._objective()
         if not here and not state:
             return
-        if not isinstance(self.objective, ParticleELBO):
-            raise CheckpointError(
-                f"{path} keeps a state of its objective, {short(sorted(state))}, and "
-                f"{self.objective!r} takes none; resume with the objective of the first run, or "
-                "use another run_dir"
-            )
         for name in here.keys() & state.keys():
             if here[name].dtype != state[name].dtype:
                 raise CheckpointError(

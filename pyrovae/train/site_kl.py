@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from ..data import BatchSource
 from ..errors import PyrovaeError
 from ..particles import Particles, draw
+from ..particles.isolation import isolated
 from ..particles.kl import site_kl
 from ..particles.modes import evaluating
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 
 _ROWS = 1000
 
@@ -102,4 +104,4 @@ def first_rows(source: BatchSource) -> list[tuple[Tensor, ...]]:
 
 
 def _layers(p: Particles) -> list[str]:
-    return [n for n, s in p.guide_sites.items() if not (s.is_auxiliary or s.is_observed)]
+    return [n for n, s in p.guide_sites.items() if s.is_latent]

@@ -146,10 +146,10 @@ def test_brings_back_parameters_optimiser_and_place(keeper):
     keeper.loop.record(torch.tensor(1.0), torch.tensor(1.0), 8)
     for leaf in leaves.values():
         leaf.data.zero_()
-    streams = keeper.resume()
+    random_state = keeper.resume()
     assert all(torch.equal(saved[n], t) for n, t in leaves.items())
     assert (keeper.loop.epoch, keeper.loop.batch, keeper.loop.step) == (1, 1, 1)
-    assert torch.equal(streams["tensors"]["torch"], torch.get_rng_state())
+    assert torch.equal(random_state.torch, torch.get_rng_state())
 
 
 def test_refuses_the_run_of_other_facts(keeper):

@@ -12,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, first_line
 from ..base import Dataset, Split, partition
 
 Root = str | Path | None
@@ -71,7 +71,7 @@ def torchvision_datasets(name: str) -> ModuleType:
         return import_module("torchvision.datasets")
     except (ImportError, OSError, RuntimeError) as error:
         raise DataError(
-            f"{name}: torchvision reads this set and cannot be imported ({_first_line(error)}); "
+            f"{name}: torchvision reads this set and cannot be imported ({_described(error)}); "
             f"install the torchvision built for torch {torch.__version__}, or give the images to "
             "pyrovae.data.arrays"
         ) from error
@@ -85,7 +85,7 @@ def read(name: str, path: Path, reader: Callable[[Path], Loaded]) -> Loaded:
         return reader(path)
     except BROKEN as error:
         raise DataError(
-            f"{name}: {path} is damaged or cut short ({_first_line(error)}); "
+            f"{name}: {path} is damaged or cut short ({_described(error)}); "
             "delete it and fetch it anew"
         ) from error
 
@@ -118,7 +118,7 @@ def build(
                 ) from error
         verb = "fetched" if download else "read"
         raise DataError(
-            f"{name}: the set could not be {verb} ({_first_line(error)}); check the connection "
+            f"{name}: the set could not be {verb} ({_described(error)}); check the connection "
             "and the disk, delete what is half there, or put the files in place by hand"
         ) from error
 
@@ -130,6 +130,5 @@ def _missing(name: str, path: Path) -> str:
     )
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -11,10 +11,11 @@ from torch import Tensor
 from ...errors import DataError
 from ...math import log_mean_exp, log_mean_exp_error
 from ...particles import simulate_joint
-from ...particles.modes import Mode
 from ...particles.tracing import Program
-from ..sweep import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
-from .base import Annealer, Schedule, Start, Transition
+from ..inputs import Data
+from ..standard_errors import mean_error, monte_carlo_error
+from ..sweep import Block, joined
+from .base import AnnealingOptions, Start, annealer_over, anneals
 
 ToData = Callable[[dict[str, Tensor]], tuple[Tensor, ...]]
 """Makes the data arguments of the pair from what its observed sites would have held."""
@@ -90,6 +91,7 @@ class Bracket:
         )
 
 
+@anneals
 def bdmc(
     model: Program,
     guide: Program,
@@ -98,19 +100,8 @@ def bdmc(
     num_particles: int = 16,
     num_temperatures: int = 100,
     start: Start = "guide",
-    schedule: Schedule = "sigmoid",
-    num_leapfrog: int = 10,
-    target_acceptance: float = 0.65,
-    transition: Transition | None = None,
     to_data: ToData | None = None,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    batch_plate: str | None = "auto",
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
-    progress: bool = False,
+    **options: Unpack[AnnealingOptions],
 ) -> Bracket:
     """Bracket log p(x) of data simulated from the model, by annealing to the posterior and back.
 
@@ -143,24 +134,8 @@ def bdmc(
         >>> bool(found.lower.mean() - 0.05 < exact.mean() < found.upper.mean() + 0.05)
         True
     """
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        batch_plate=batch_plate,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-        progress=progress,
-        together=True,
-    )
-    annealer = Annealer(
-        sweep, start, num_temperatures, schedule, num_leapfrog, target_acceptance, transition
+    annealer = annealer_over(
+        model, guide, x, args, num_particles, num_temperatures, start, options
     )
 
     def run(block: Block) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -171,8 +146,8 @@ def bdmc(
         errors = log_mean_exp_error(up.log_w), log_mean_exp_error(-down.log_w)
         return (lower, upper, *errors, acceptance), made
 
-    blocks = sweep.each(run)
-    columns = map(to_host, zip(*(numbers for numbers, _ in blocks), strict=True))
+    blocks = annealer.sweep.each(run)
+    columns = map(joined, zip(*(numbers for numbers, _ in blocks), strict=True))
     lower, upper, lower_error, upper_error, acceptance = columns
     data = tuple(torch.cat(parts) for parts in zip(*(made for _, made in blocks), strict=True))
     return Bracket(

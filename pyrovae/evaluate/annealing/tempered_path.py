@@ -12,7 +12,7 @@ from torch.distributions import biject_to, constraints
 
 from ...errors import ReparamError, SiteError, SupportError
 from ...particles import Particles, score
-from ...particles.plates import Layout
+from ...particles.layout import Layout
 from ...particles.site import Site
 from ...particles.tracing import Program
 from ..sweep import Block
@@ -114,7 +114,7 @@ class _Coordinates:
     def of(site: Site, like: Particles) -> "_Coordinates":
         name, partner = site.name, like.model_sites.get(site.name)
         kinds = {_kind(fn) for fn in site.distributions}
-        if partner is None or partner.is_observed or site.is_observed or site.is_auxiliary:
+        if partner is None or partner.is_observed or not site.is_latent:
             why = "has no partner among the latents of the model"
         elif kinds & set(_POINT_MASSES):
             why = "is a point mass"

@@ -1,9 +1,7 @@
 """The inference gap, split into what the guide's family and what its amortisation cost."""
 
-import math
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import pyro
 import torch
@@ -12,10 +10,13 @@ from torch import Tensor
 from ...errors import ConfigError, DataError, ParameterError
 from ...math import log_mean_exp, log_mean_exp_error
 from ...particles import Particles, score
-from ...particles.modes import Mode
+from ...particles.handlers import with_distributions
 from ...particles.parameters import frozen
-from ...particles.tracing import Program, with_distributions
-from ..sweep import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
+from ...particles.tracing import Program
+from ..inputs import Data
+from ..options import SweepOptions
+from ..standard_errors import mean_error, monte_carlo_error, over_particles
+from ..sweep import Block, joined, sweep_over, sweeps
 from .base import Shifts
 
 
@@ -82,6 +83,7 @@ class InferenceGaps:
         )
 
 
+@sweeps
 def inference_gaps(
     model: Program,
     guide: Program,
@@ -92,14 +94,7 @@ def inference_gaps(
     learning_rate: float = 0.05,
     step_particles: int = 16,
     num_particles: int = 2000,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    batch_plate: str | None = "auto",
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
-    progress: bool = False,
+    **options: Unpack[SweepOptions],
 ) -> InferenceGaps:
     """Split log p(x) - ELBO into approximation and amortisation gap, datum by datum.
 
@@ -123,7 +118,7 @@ def inference_gaps(
         learning_rate: Of Adam at the first step, in units of the unconstrained parameters.
         step_particles: Draws per datum in each step.
         num_particles: K, over which both bounds are averaged in the end.
-        chunk: See `log_evidence`, as for the remaining arguments.
+        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
         ConfigError: `num_steps`, `step_particles` or `learning_rate` is not positive.
@@ -151,22 +146,8 @@ def inference_gaps(
     ):
         if value <= 0:
             raise ConfigError(f"{name} is {value}, and must be positive")
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        batch_plate=batch_plate,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-        progress=progress,
-    )
-    size = sweep.num_data if batch_plate is not None else 1
+    sweep = sweep_over(model, guide, x, args, num_particles, options)
+    size = 1 if sweep.batch_plate is None else sweep.num_data
     if log_px is not None and log_px.shape != (size,):
         raise DataError(f"log_px has shape {list(log_px.shape)}, and must be [{size}]")
 
@@ -178,21 +159,20 @@ def inference_gaps(
         torch.cat([t.cpu().double() for t in group], 1)
         for group in zip(*sweep.each(run), strict=True)
     )  # [K, N]
-    root = math.sqrt(num_particles)
-    spread = partial(torch.std, dim=0) if num_particles > 1 else lambda t: math.nan * t[0]
-    noise = spread(after) / root
+    elbo, _ = over_particles(before)
+    elbo_optimised, noise = over_particles(after)
     if log_px is None:
         evidence, route = log_mean_exp(after), f"importance sampling with K = {num_particles}"
         noise = (noise.square() + log_mean_exp_error(after).square()).sqrt()
         route += " from the optimised guides"
     else:
-        evidence, route = to_host([log_px.detach()]), "given"
+        evidence, route = joined([log_px.detach()]), "given"
     return InferenceGaps(
         log_px=evidence,
-        elbo=before.mean(0),
-        elbo_optimised=after.mean(0),
+        elbo=elbo,
+        elbo_optimised=elbo_optimised,
         approximation_error=noise,
-        amortisation_error=spread(after - before) / root,
+        amortisation_error=over_particles(after - before)[1],
         log_px_route=route,
         num_particles=num_particles,
     )

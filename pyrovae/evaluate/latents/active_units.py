@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import torch
 from torch import Tensor
 
-from ...errors import DataError, PlateError, ShapeError, SiteError
+from ...errors import DataError, ShapeError, SiteError
 from ...particles import Particles
-from ...particles.modes import Mode
 from ...particles.site import Site
 from ...particles.tracing import Program
 from ..collect import collect
-from ..sweep import Data, Sweep, to_host
+from ..inputs import Data
+from ..options import SweepOptions
+from ..sweep import Sweep, joined, sweep_over, sweeps
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,7 @@ class ActiveUnits:
         )
 
 
+@sweeps
 def active_units(
     model: Program,
     guide: Program,
@@ -69,13 +71,7 @@ def active_units(
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     threshold: float = 1e-2,
     num_particles: int = 100,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    batch_plate: str = "auto",
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
+    **options: Unpack[SweepOptions],
 ) -> ActiveUnits:
     """Count latent units whose posterior mean varies with the data.
 
@@ -89,7 +85,7 @@ def active_units(
         threshold: On the variance of the posterior means.
         num_particles: K >= 2, drawn only where the guide's mean is not exact: for flows, and
             below the first layer of a hierarchy.
-        chunk: See `log_evidence`, as for the remaining arguments.
+        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
         DataError: Fewer than two data.
@@ -104,20 +100,7 @@ def active_units(
         >>> print(active_units(oracle.model, oracle.guide, oracle.sample(100, seed=1)))
         active units z: 2 of 2 (exact); variance above 0.01 over 100 data
     """
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        batch_plate=batch_plate,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-    )
+    sweep = sweep_over(model, guide, x, args, num_particles, options)
     if sweep.num_data < 2:
         raise DataError("active_units got one datum, and a variance over data needs at least two")
     means = _posterior_means(sweep)
@@ -130,6 +113,7 @@ def active_units(
     )
 
 
+@sweeps
 def posterior_means(
     model: Program,
     guide: Program,
@@ -137,39 +121,24 @@ def posterior_means(
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     site: str | None = None,
     num_particles: int = 100,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    batch_plate: str = "auto",
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
+    **options: Unpack[SweepOptions],
 ) -> Tensor:
     """E_q[z] of one latent site for each datum [N, L], float64 on the CPU.
 
     Exact where the guide states its mean, else an average over particles.
 
     Args:
+        model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
+        guide: Pyro guide q(z|x), called likewise.
+        x: Data [N, ...]: a tensor, several with equal N, or a split.
         site: Name of the latent; may be left out where there is only one.
-        model: See `active_units`, as for the remaining arguments.
+        num_particles: See `active_units`.
+        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
         SiteError: There is no such latent, or there are several and none is named.
     """
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        batch_plate=batch_plate,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-    )
+    sweep = sweep_over(model, guide, x, args, num_particles, options)
     means = _posterior_means(sweep)
     if site is None and len(means) == 1:
         return next(iter(means.values())).value
@@ -194,8 +163,7 @@ class _Mean:
 
 
 def _posterior_means(sweep: Sweep) -> dict[str, _Mean]:
-    if sweep.batch_plate is None:
-        raise PlateError("batch_plate is None, and means by datum need a plate over data: name it")
+    sweep.check_data_are_apart("means")
     if sweep.num_particles < 2:
         raise ShapeError(
             f"num_particles is {sweep.num_particles}, and the noise of an average over particles "
@@ -215,8 +183,8 @@ def _sweep(sweep: Sweep) -> dict[str, _Mean]:
     return {
         name: replace(
             first,
-            value=to_host(block[name].value for block in blocks),
-            noise=to_host(cast(Tensor, block[name].noise) for block in blocks),
+            value=joined(block[name].value for block in blocks),
+            noise=joined(cast(Tensor, block[name].noise) for block in blocks),
         )
         for name, first in blocks[0].items()
     }
@@ -224,15 +192,11 @@ def _sweep(sweep: Sweep) -> dict[str, _Mean]:
 
 def _of_draw(p: Particles) -> dict[str, _Mean]:
     means, may_tie = {}, False
-    has_vectors = any(
-        s.value.is_floating_point()
-        for s in p.guide_sites.values()
-        if not (s.is_auxiliary or s.is_observed)
-    )
+    has_vectors = any(s.value.is_floating_point() for s in p.guide_sites.values() if s.is_latent)
     for name, site in p.guide_sites.items():
         # The mean of classes says nothing; where there is nothing else, it has to do.
         is_left_out = has_vectors and not site.value.is_floating_point()
-        if not (site.is_auxiliary or site.is_observed or is_left_out):
+        if site.is_latent and not is_left_out:
             location = _stated_mean(site)
             value = (site.value if location is None else location).double()
             value = value.expand(p.num_particles, p.batch_size, *value.shape[2:])

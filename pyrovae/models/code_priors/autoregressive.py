@@ -1,6 +1,7 @@
 """Autoregressive prior: each code given those before it."""
 
 import math
+from typing import Self
 
 import pyro.distributions as dist
 import torch
@@ -59,6 +60,10 @@ class AutoregressiveCodes(CodePrior):
             )
         length = math.prod(self.grid)
         self.network = _Transformer(length, num_codes, width, num_layers, num_heads)
+
+    @classmethod
+    def example(cls, grid: tuple[int, ...] = (2, 2), num_codes: int = 5) -> Self:
+        return cls(grid, num_codes, width=8)
 
     def forward(self) -> dist.TorchDistribution:
         return _Raster(self.network, self.grid, self.num_codes)

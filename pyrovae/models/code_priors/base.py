@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Self
 
 import pyro
 import pyro.distributions as dist
@@ -35,6 +36,11 @@ class CodePrior(nn.Module, ABC):
                 f"{type(self).__name__} got grid={list(grid)} and num_codes={num_codes}; it needs "
                 "one axis or more, each of one or more, and two codes or more"
             )
+
+    @classmethod
+    def example(cls, grid: tuple[int, ...] = (2, 2), num_codes: int = 5) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls(grid, num_codes)
 
     @abstractmethod
     def forward(self) -> dist.TorchDistribution:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Self
 
 import pyro.distributions as dist
 from torch import Tensor, nn
@@ -27,6 +28,11 @@ class Posterior(nn.Module, ABC):
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
         self.latent_dim = latent_dim
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls(latent_dim)
 
     @abstractmethod
     def forward(self, params: Tensor) -> dist.TorchDistribution:

@@ -1,10 +1,12 @@
 """Normalizing flow on a simple posterior."""
 
+from typing import Self
+
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from ...nn.flows import AffineCoupling, LayerFactory, Permutation, stacked
+from ...nn.flows import AffineCoupling, LayerFactory, Permutation, Radial, stacked
 from .base import Posterior, PosteriorFactory
 from .diagonal_normal import DiagonalNormal
 
@@ -56,6 +58,10 @@ class FlowPosterior(Posterior):
         self.num_parameters = self.base.num_parameters + context_dim
         self.flow = stacked(layer, num_layers, mixing)(latent_dim, context_dim)
         self.scores_any = self.flow.scores_any
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, layer=Radial, num_layers=2, context_dim=4)
 
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         sizes = [self.base.num_parameters, self.context_dim]

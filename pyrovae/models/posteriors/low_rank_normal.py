@@ -1,5 +1,7 @@
 """Normal with a covariance of low rank plus a diagonal."""
 
+from typing import Self
+
 import pyro.distributions as dist
 from torch import Tensor
 
@@ -36,6 +38,10 @@ class LowRankNormal(Posterior):
             )
         self.rank = rank
         self.num_parameters = (2 + rank) * latent_dim
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, rank=1)
 
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         size = self.latent_dim

@@ -1,5 +1,7 @@
 """Mixture of diagonal normals."""
 
+from typing import Self
+
 import pyro.distributions as dist
 from torch import Tensor
 
@@ -41,6 +43,10 @@ class MixturePosterior(Posterior):
             )
         self.num_components = num_components
         self.num_parameters = num_components * (2 * latent_dim + 1)
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, num_components=2)
 
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         size = self.num_components * self.latent_dim

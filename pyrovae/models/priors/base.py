@@ -2,14 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 import pyro
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
-from ...particles.tracing import isolated
+from ...particles.isolation import isolated
 
 Encode: TypeAlias = Callable[[Tensor], dist.TorchDistribution]
 """q(z|x) of a family: data [B, *data_shape] in, batch shape [B] and event shape [L] out."""
@@ -20,11 +20,21 @@ class Prior(nn.Module, ABC):
 
     Args:
         latent_dim: L.
+
+    Attributes:
+        is_proper: Whether p(z) integrates to one, so that it can be drawn from.
     """
+
+    is_proper: ClassVar[bool] = True
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
         self.latent_dim = latent_dim
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls(latent_dim)
 
     @abstractmethod
     def forward(self) -> dist.TorchDistribution:

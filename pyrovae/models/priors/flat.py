@@ -26,6 +26,8 @@ class FlatPrior(Prior):
         tensor([0., 0., 0., 0., 0.])
     """
 
+    is_proper = False
+
     def forward(self) -> dist.TorchDistribution:
         return ImproperUniform((), (self.latent_dim,))
 

@@ -1,5 +1,7 @@
 """Normalizing flow on a simple prior."""
 
+from typing import Self
+
 import pyro.distributions as dist
 import torch
 from torch import Tensor
@@ -60,6 +62,10 @@ class FlowPrior(Prior):
                 f"FlowPrior got {what}, and a prior scores what the guide drew; take layers with "
                 "an inverse, such as AffineCoupling, on a StandardNormal"
             )
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, num_layers=3)
 
     @torch.no_grad()
     def start_at(self, codes: Tensor, *, seed: int = 0) -> None:

@@ -1,5 +1,7 @@
 """Mixture of normals."""
 
+from typing import Self
+
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
@@ -48,6 +50,10 @@ class MixturePrior(Prior):
         self.loc = nn.Parameter(spread * torch.randn(num_components, latent_dim))
         self.log_scale = nn.Parameter(torch.zeros(num_components, latent_dim))
         self.logits = nn.Parameter(torch.zeros(num_components))
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, num_components=3)
 
     @torch.no_grad()
     def start_at(self, codes: Tensor, *, seed: int = 0, num_starts: int = 5) -> None:

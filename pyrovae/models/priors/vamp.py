@@ -1,5 +1,7 @@
 """Variational mixture of posteriors."""
 
+from typing import Self
+
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
@@ -62,6 +64,10 @@ class VampPrior(Prior):
             self.logits = nn.Parameter(logits)
         else:
             self.register_buffer("logits", logits, persistent=False)
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, num_components=4)
 
     @property
     def needs_encoder(self) -> bool:

@@ -1,6 +1,7 @@
 """Affine coupling."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import pyro.distributions.transforms as T
 from torch import Tensor
@@ -40,6 +41,10 @@ class AffineCoupling(FlowLayer):
         super().__init__(dim, context_dim)
         self.kept = dim // 2
         self.network = Conditioner(self.kept, context_dim, 2 * (dim - self.kept), hidden)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,))
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NoReturn, Self
 
 import torch
 from pyro.distributions import constraints
@@ -28,12 +28,15 @@ class FlowLayer(ConditionalTransformModule, ABC):
         scores_any: Whether the density of any z can be found. Where not, only what the transform
             itself has drawn can be scored, which is all that ELBO, IWAE and most objectives ask;
             path-derivative estimators (STL, DReG) then use the plain gradient and say so.
+        starts_near_identity: Whether a new layer is near the identity. Layers that only mix the
+            elements are not.
 
     Raises:
         ConfigError: A size is too small.
     """
 
     scores_any: bool = True
+    starts_near_identity: bool = True
     min_dim: ClassVar[int] = 1
 
     def __init__(self, dim: int, context_dim: int = 0) -> None:
@@ -45,6 +48,14 @@ class FlowLayer(ConditionalTransformModule, ABC):
             )
         self.dim = dim
         self.context_dim = context_dim
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        """A small instance, for tests, benchmarks and documentation.
+
+        Overridden where the options' defaults are large or where there are none.
+        """
+        return cls(dim, context_dim)
 
     @abstractmethod
     def condition(self, context: Tensor | None = None) -> Transform:

@@ -1,4 +1,4 @@
-"""Maps of one half of a vector by parameters of the other."""
+"""The map of one half of a vector by parameters that a network of the other half gives."""
 
 import torch
 from torch import Tensor

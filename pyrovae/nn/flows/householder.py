@@ -35,6 +35,8 @@ class Householder(FlowLayer):
         True
     """
 
+    starts_near_identity = False
+
     def __init__(self, dim: int, context_dim: int = 0, *, num_reflections: int = 1) -> None:
         super().__init__(dim, context_dim)
         if num_reflections < 1:

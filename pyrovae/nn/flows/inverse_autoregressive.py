@@ -1,17 +1,13 @@
 """Inverse autoregressive flow."""
 
 from collections.abc import Sequence
-
-from torch import Tensor
-from torch.distributions import Transform
+from typing import Self
 
 from .affine import Affine, Gated
-from .autoregressive import Autoregressive
-from .base import FlowLayer
-from .conditioner import masked_conditioner
+from .autoregressive import AutoregressiveLayer
 
 
-class InverseAutoregressive(FlowLayer):
+class InverseAutoregressive(AutoregressiveLayer):
     r"""Each element is shifted and scaled by a network of the elements before it and the context.
 
     :math:`y_i = g_i z_i + (1 - g_i) m_i` with a gate :math:`g_i \in (0, 1)`, which the paper found
@@ -45,10 +41,8 @@ class InverseAutoregressive(FlowLayer):
         hidden: Sequence[int] = (64,),
         gated: bool = True,
     ) -> None:
-        super().__init__(dim, context_dim)
-        self.of = Gated() if gated else Affine()
-        self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
+        super().__init__(dim, context_dim, Gated() if gated else Affine(), hidden)
 
-    def condition(self, context: Tensor | None = None) -> Transform:
-        self.check_context(context)
-        return Autoregressive(self.of, self.network, self.network.given(context))
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,))

@@ -1,17 +1,16 @@
 """Masked autoregressive flow."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from torch import Tensor
 from torch.distributions import Transform
 
 from .affine import Affine
-from .autoregressive import Autoregressive
-from .base import FlowLayer
-from .conditioner import masked_conditioner
+from .autoregressive import AutoregressiveLayer
 
 
-class MaskedAutoregressive(FlowLayer):
+class MaskedAutoregressive(AutoregressiveLayer):
     r"""The inverse of `InverseAutoregressive`: one pass to score any z, L passes to draw.
 
     :math:`y_i = z_i \exp s_i + m_i` where m and s are of :math:`y_1, \dots, y_{i-1}` and the
@@ -35,10 +34,11 @@ class MaskedAutoregressive(FlowLayer):
     """
 
     def __init__(self, dim: int, context_dim: int = 0, *, hidden: Sequence[int] = (64,)) -> None:
-        super().__init__(dim, context_dim)
-        self.of = Affine()
-        self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
+        super().__init__(dim, context_dim, Affine(), hidden)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,))
 
     def condition(self, context: Tensor | None = None) -> Transform:
-        self.check_context(context)
-        return Autoregressive(self.of, self.network, self.network.given(context)).inv
+        return super().condition(context).inv

@@ -1,19 +1,16 @@
 """Neural autoregressive flow."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
-from torch import Tensor
-from torch.distributions import Transform
 
 from ...errors import ConfigError
-from .autoregressive import Autoregressive
-from .base import FlowLayer
-from .conditioner import masked_conditioner
+from .autoregressive import AutoregressiveLayer
 from .sigmoidal import Sigmoidal
 
 
-class NeuralAutoregressive(FlowLayer):
+class NeuralAutoregressive(AutoregressiveLayer):
     r"""Each element goes through a monotone network, whose weights are of the elements before it.
 
     :math:`y_i = \mathrm{logit} \sum_u w_{iu}\, \sigma(a_{iu} z_i + b_{iu})` with w, a and b of
@@ -49,14 +46,12 @@ class NeuralAutoregressive(FlowLayer):
         hidden: Sequence[int] = (64,),
         num_units: int = 16,
     ) -> None:
-        super().__init__(dim, context_dim)
         if num_units < 1:
             raise ConfigError(f"NeuralAutoregressive got num_units={num_units}; it needs 1")
-        self.of = Sigmoidal(num_units)
-        self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
+        super().__init__(dim, context_dim, Sigmoidal(num_units), hidden)
         with torch.no_grad():  # units that are alike stay alike
             self.network.last.bias.normal_(std=0.2)
 
-    def condition(self, context: Tensor | None = None) -> Transform:
-        self.check_context(context)
-        return Autoregressive(self.of, self.network, self.network.given(context))
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,), num_units=3)

@@ -30,6 +30,7 @@ class Permutation(FlowLayer):
         tensor([2., 1., 0.])
     """
 
+    starts_near_identity = False
     order: Tensor
 
     def __init__(

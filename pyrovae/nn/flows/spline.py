@@ -1,5 +1,7 @@
 """Splines, one for each dimension."""
 
+from typing import Self
+
 from torch import Tensor
 from torch.distributions import Transform
 
@@ -46,6 +48,10 @@ class Spline(FlowLayer):
         super().__init__(dim, context_dim)
         self.of = RationalSpline(order, num_bins, bound)
         self.params = Amortised((dim, self.of.num_params), context_dim)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, num_bins=4, bound=3.0)
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)

@@ -1,6 +1,7 @@
 """Spline coupling."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from torch import Tensor
 from torch.distributions import Transform
@@ -57,6 +58,10 @@ class SplineCoupling(FlowLayer):
         self.of = RationalSpline(order, num_bins, bound)
         out_dim = (dim - self.kept) * self.of.num_params
         self.network = Conditioner(self.kept, context_dim, out_dim, hidden)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,), num_bins=4, bound=3.0)
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)

@@ -1,5 +1,7 @@
 """Likelihood heads: the outputs of a decoder in, the distribution of a datum out."""
 
+import inspect
+
 from .base import Likelihood, fitting_likelihoods
 from .bernoulli import Bernoulli
 from .binomial import Binomial
@@ -19,4 +21,10 @@ __all__ = [
     "Normal",
     "PredictedNormal",
     "fitting_likelihoods",
+]
+
+Likelihood.known = [
+    found
+    for found in (globals()[name] for name in __all__)
+    if isinstance(found, type) and not inspect.isabstract(found)
 ]

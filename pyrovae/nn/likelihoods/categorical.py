@@ -1,5 +1,7 @@
 """Categorical likelihood for levels without an assumed order."""
 
+from typing import Self
+
 import pyro.distributions as dist
 import torch
 from torch import Tensor
@@ -33,6 +35,10 @@ class Categorical(Likelihood):
         self.num_parameters = num_classes
         self.needs = f"whole numbers in 0..{num_classes - 1}"
         self.bounds = (0.0, float(num_classes - 1))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(num_classes=6)
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return _Levels(logits=params.movedim(0, -1), validate_args=False)

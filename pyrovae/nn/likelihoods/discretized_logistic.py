@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Self
 
 import pyro.distributions as dist
 import torch
@@ -51,6 +52,10 @@ class DiscretizedLogistic(Likelihood):
         self.min_scale = float(min_scale)
         self.needs = f"whole numbers in 0..{levels - 1}"
         self.bounds = (0.0, float(levels - 1))
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(levels=17)
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         loc, raw = params.unbind(0)

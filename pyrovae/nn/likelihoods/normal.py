@@ -11,7 +11,21 @@ from ...errors import ConfigError, ShapeError
 from .base import Likelihood, Values
 
 
-class Normal(Likelihood):
+class _RealNumbers(Likelihood):
+    """A likelihood whose support is all real numbers."""
+
+    needs = "finite numbers"
+
+    def accepts(self, values: Values) -> bool:
+        return True
+
+    @classmethod
+    def suggest(cls, values: Values) -> str | None:
+        # Levels are whole numbers, on which a density has no meaning of its own.
+        return f"{cls.__name__}()" if values.top_level is None else None
+
+
+class Normal(_RealNumbers):
     """Normal likelihood of real data with one fixed scale; the decoder gives the mean.
 
     Misleads on grey levels: it is a density, which a small scale makes as large as one likes, and
@@ -28,8 +42,6 @@ class Normal(Likelihood):
         torch.Size([8])
     """
 
-    needs = "finite numbers"
-
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
         self.scale = _positive("Normal", "scale", scale)
@@ -38,18 +50,11 @@ class Normal(Likelihood):
         # new_full: the scale is made on the device, without a copy from the host in each step.
         return dist.Normal(params[0], params.new_full((), self.scale), validate_args=False)
 
-    def accepts(self, values: Values) -> bool:
-        return True
-
-    @classmethod
-    def suggest(cls, values: Values) -> str | None:
-        return _suggest(cls, values)
-
     def extra_repr(self) -> str:
         return f"scale={self.scale:g}"
 
 
-class LearnedNormal(Likelihood):
+class LearnedNormal(_RealNumbers):
     """Normal likelihood of real data with a learned scale that all data share.
 
     One scale, or one per dimension; the decoder gives the mean. Where the data have no noise, the
@@ -73,8 +78,6 @@ class LearnedNormal(Likelihood):
         torch.Size([8])
     """
 
-    needs = "finite numbers"
-
     def __init__(self, shape: tuple[int, ...] = (), init_scale: float = 1.0) -> None:
         super().__init__()
         self.shape = tuple(shape)
@@ -90,18 +93,11 @@ class LearnedNormal(Likelihood):
             )
         return dist.Normal(loc, self.log_scale.exp(), validate_args=False)
 
-    def accepts(self, values: Values) -> bool:
-        return True
-
-    @classmethod
-    def suggest(cls, values: Values) -> str | None:
-        return _suggest(cls, values)
-
     def extra_repr(self) -> str:
         return f"shape={self.shape}, init_scale={self.init_scale:g}"
 
 
-class PredictedNormal(Likelihood):
+class PredictedNormal(_RealNumbers):
     """Normal likelihood of real data whose mean and scale the decoder predicts, per element.
 
     The second parameter r gives the scale min_scale + softplus(r): about exp(r) where small, r
@@ -121,7 +117,6 @@ class PredictedNormal(Likelihood):
     """
 
     num_parameters = 2
-    needs = "finite numbers"
 
     def __init__(self, min_scale: float = 1e-3) -> None:
         super().__init__()
@@ -131,13 +126,6 @@ class PredictedNormal(Likelihood):
         loc, raw = params.unbind(0)
         return dist.Normal(loc, self.min_scale + softplus(raw), validate_args=False)
 
-    def accepts(self, values: Values) -> bool:
-        return True
-
-    @classmethod
-    def suggest(cls, values: Values) -> str | None:
-        return _suggest(cls, values)
-
     def extra_repr(self) -> str:
         return f"min_scale={self.min_scale:g}"
 
@@ -146,8 +134,3 @@ def _positive(where: str, name: str, value: float) -> float:
     if not 0 < value < math.inf:
         raise ConfigError(f"{where} got {name}={value}; it needs a positive, finite number")
     return float(value)
-
-
-def _suggest(head: type[Likelihood], values: Values) -> str | None:
-    # Levels are whole numbers, on which a density has no meaning of its own.
-    return f"{head.__name__}()" if values.top_level is None else None

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +49,11 @@ class Quantizer(nn.Module, ABC):
                 "least 2 and at least 1"
             )
         self.num_codes, self.dim = num_codes, dim
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation: six codes in three dimensions."""
+        return cls(6, 3)
 
     @abstractmethod
     def codes(self, z: Tensor) -> Tensor:

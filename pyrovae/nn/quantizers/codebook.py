@@ -79,6 +79,11 @@ class Codebook(Quantizer, ABC):
             ("candidates", torch.zeros(num_codes, dim)),
         ):
             self.register_buffer(name, value)
+        self.keep(torch.randn(num_codes, dim))
+
+    def keep(self, codebook: Tensor) -> None:
+        """Make the first vectors [n, D] a part of the module, as its buffer `codebook`."""
+        self.register_buffer("codebook", codebook)
 
     @property
     def perplexity(self) -> Tensor:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -67,6 +68,10 @@ class FiniteScalar(Quantizer):
             self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
         self.register_buffer("sizes", sizes, persistent=False)
         self.register_buffer("strides", sizes.cumprod(0) // sizes, persistent=False)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls([4, 3])
 
     def bound(self, z: Tensor) -> Tensor:
         """The place of each dimension among its levels, before it is rounded [..., D]."""

@@ -1,6 +1,5 @@
 """Codebook that is learned by gradient."""
 
-import torch
 from torch import Tensor, nn
 
 from .codebook import Codebook
@@ -30,19 +29,9 @@ class LearnedCodebook(Codebook):
         (torch.Size([5, 3]), torch.Size([5, 3, 2]), ['codebook', 'commitment'])
     """
 
-    def __init__(
-        self,
-        num_codes: int,
-        dim: int,
-        *,
-        commitment: float = 1.0,
-        decay: float = 0.99,
-        revive_below: float = 0.05,
-    ) -> None:
-        super().__init__(
-            num_codes, dim, commitment=commitment, decay=decay, revive_below=revive_below
-        )
-        self.codebook = nn.Parameter(torch.randn(num_codes, dim))
+    def keep(self, codebook: Tensor) -> None:
+        """Make the first vectors [n, D] a parameter."""
+        self.codebook = nn.Parameter(codebook)
 
     def penalties(self, z: Tensor, vectors: Tensor) -> dict[str, Tensor]:
         learned = (z.detach() - vectors).square().sum(-1)

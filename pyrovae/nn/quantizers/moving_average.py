@@ -32,20 +32,6 @@ class MovingAverageCodebook(Codebook):
         (torch.Size([5, 3]), ['commitment'])
     """
 
-    def __init__(
-        self,
-        num_codes: int,
-        dim: int,
-        *,
-        commitment: float = 1.0,
-        decay: float = 0.99,
-        revive_below: float = 0.05,
-    ) -> None:
-        super().__init__(
-            num_codes, dim, commitment=commitment, decay=decay, revive_below=revive_below
-        )
-        self.register_buffer("codebook", torch.randn(num_codes, dim))
-
     def moved(self, share: Tensor) -> Tensor:
         rate = (1 - self.decay) / share.clamp_min(torch.finfo(share.dtype).tiny)
         towards = self.new_total - self.new_share[:, None] * self.codebook

@@ -2,15 +2,15 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ...data import BatchSource
-from ...objectives import ParticleELBO
+from ...objectives.objective import Objective
 from ...runtime.distributed import Team
-from ...runtime.random_state import restore_streams, save_streams
+from ...runtime.random_state import restore_random_state, save_random_state
 from ..placement import Placed
 
 
@@ -33,7 +33,7 @@ def check_alike(team: Team, source: BatchSource, first: Sequence[Tensor], epochs
     )
 
 
-def align(team: Team, placed: Placed, objective: PyroELBO) -> None:
+def align(team: Team, placed: Placed, objective: Objective) -> None:
     """Give every rank the parameters and buffers of the first, and its objective's state.
 
     Raises:
@@ -41,7 +41,7 @@ def align(team: Team, placed: Placed, objective: PyroELBO) -> None:
     """
     if team.alone:
         return
-    state = objective.state_dict() if isinstance(objective, ParticleELBO) else {}
+    state = objective.state_dict()
     facts = [
         {name: (str(tensor.dtype), list(tensor.shape)) for name, tensor in tensors.items()}
         for tensors in (placed.leaves, placed.buffers, state)
@@ -50,11 +50,12 @@ def align(team: Team, placed: Placed, objective: PyroELBO) -> None:
     team.copy_first([*placed.tensors, *state.values()])
 
 
-def align_streams(team: Team) -> None:
-    """Put every rank's random streams where the first rank's are."""
+def align_random_state(team: Team) -> None:
+    """Give every rank the random state of the first."""
     if team.alone:
         return
-    tensors, numbers = team.from_first(save_streams)
-    if torch.cuda.is_initialized() and "cuda:0" in tensors:  # the first rank's device, and ours
-        tensors[f"cuda:{torch.cuda.current_device()}"] = tensors["cuda:0"]
-    restore_streams(tensors, numbers)
+    first = team.from_first(save_random_state)
+    cuda = dict(first.cuda)
+    if torch.cuda.is_initialized() and 0 in cuda:
+        cuda[torch.cuda.current_device()] = cuda[0]  # each rank's own device follows the first's
+    restore_random_state(replace(first, cuda=cuda))

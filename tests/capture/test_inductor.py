@@ -30,7 +30,7 @@ def test_the_instructions_are_those_of_the_processor(monkeypatch):
     for loads in (True, False):
         forget()
         monkeypatch.setattr(cpu_vec_isa.VecISA, "check_build", lambda self, code, ok=loads: ok)
-        inductor.compiled(graph, [torch.zeros(2)])
+        inductor.compile_graph(graph, [torch.zeros(2)])
     forget()  # what was found here holds in no other test
     assert chosen[0] == chosen[1] > 0
 
@@ -47,10 +47,10 @@ def test_half_a_file_in_the_cache_does_no_harm(monkeypatch):
 
     monkeypatch.setattr(torch._inductor, "compile", compile)
     graph = torch.fx.symbolic_trace(torch.nn.Identity())
-    assert inductor.compiled(graph, [torch.zeros(2)]) is not None
+    assert inductor.compile_graph(graph, [torch.zeros(2)]) is not None
     assert len(places) == 2 and places[0] != places[1]
     assert os.environ.get("TORCHINDUCTOR_CACHE_DIR") == places[0]
     places.clear()
     monkeypatch.setattr(torch._inductor, "compile", lambda *_: compile(places.clear(), []))
     with pytest.raises(CaptureError, match="file too short.*compiler there"):
-        inductor.compiled(graph, [torch.zeros(2)])
+        inductor.compile_graph(graph, [torch.zeros(2)])

@@ -1,7 +1,6 @@
-"""A differentiable loss in tensors alone, for every objective that has one."""
+"""Losses of Pyro and of users, as functions of tensors alone."""
 
 import math
-import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,29 +11,22 @@ from pyro.infer.traceenum_elbo import _compute_dice_elbo
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ...errors import CaptureError
-from ...objectives import ELBO, ParticleELBO
-from ...particles import Particles
-from ...particles.tracing import Program
+from ..errors import CaptureError
+from ..particles import Particles
+from ..particles.tracing import Program
+from .elbo import ELBO
 
 Loss = Callable[..., Tensor]
 
 
 def differentiable(loss: PyroELBO | Callable[..., Any]) -> Loss:
-    """What gives the scalar whose gradient `loss.loss_and_grads` would leave in the parameters.
+    """A function that gives the loss whose gradient `loss.loss_and_grads` leaves in the leaves.
 
-    Pyro's `Trace_ELBO` and `TraceMeanField_ELBO` read scalars into Python; in their place comes
-    the objective that equals them in value and gradient, where every latent is reparameterised.
+    Pyro's `Trace_ELBO` and `TraceMeanField_ELBO` read scalars into Python. An objective replaces
+    them that has the same value and gradient where every latent is reparameterised.
     """
-    if isinstance(loss, ParticleELBO):
-        if loss.particle_chunk is not None and loss.particle_chunk < loss.num_particles:
-            return _refusal(
-                f"{loss} draws its particles in chunks, and a graph would hold every chunk twice; "
-                "leave out `in_chunks`, or do not compile"
-            )
-        return loss.differentiable_loss
     if type(loss) in (Trace_ELBO, TraceMeanField_ELBO):
-        return _as_pyro(cast(Any, loss))
+        return _pathwise(cast(Any, loss))
     if isinstance(loss, TraceEnum_ELBO):
         return _enumerated(loss)
     if isinstance(loss, PyroELBO):
@@ -42,14 +34,14 @@ def differentiable(loss: PyroELBO | Callable[..., Any]) -> Loss:
         return (
             found
             if found is not None
-            else _refusal(
+            else _refused(
                 f"{type(loss).__name__} has no differentiable_loss; use one of pyrovae.objectives"
             )
         )
     return loss
 
 
-def _as_pyro(loss: Any) -> Loss:  # noqa: ANN401
+def _pathwise(loss: Any) -> Loss:  # noqa: ANN401
     together = loss.vectorize_particles
     one = _PathwiseELBO(
         loss.num_particles if together else 1,
@@ -61,7 +53,7 @@ def _as_pyro(loss: Any) -> Loss:  # noqa: ANN401
         return one
 
     def mean(*args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
-        """Of runs that share nothing, as Pyro's: each draws a subsample of its own."""
+        """Over runs of one particle, each of which draws its own subsample, as in Pyro."""
         losses = [one(*args, **kwargs) for _ in range(loss.num_particles)]
         return torch.stack(losses).mean()
 
@@ -81,20 +73,20 @@ class _PathwiseELBO(ELBO):
 
 def _enumerated(loss: TraceEnum_ELBO) -> Loss:
     def negative_elbo(model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
-        with _WithoutLooking():
-            traces = list(loss._get_traces(model, guide, args, kwargs))
+        traces = list(loss._get_traces(model, guide, args, kwargs))
+        with _AllCosts():
             terms = [_compute_dice_elbo(*pair) for pair in traces]
         return -sum(terms) / loss.num_particles
 
     return negative_elbo
 
 
-class _WithoutLooking(TorchFunctionMode):
-    """Let `TraceEnum_ELBO` weigh costs by probabilities without a look at the values.
+class _AllCosts(TorchFunctionMode):
+    """Lets Pyro's DiCE operator weight costs by probabilities without reading their values.
 
-    Pyro asks whether all probabilities are above zero, and leaves out the costs of the others,
-    which may be infinite, by a mask. Here the answer is yes, and the product of a probability
-    that is zero and any cost is zero. What a user's model asks goes through.
+    It asks whether all probabilities are above zero, and if not, leaves out the costs of the
+    others, which may be infinite. Here the answer is yes, and a probability of zero times any cost
+    is zero. Only Pyro's code runs in this context, and of it only DiCE calls these functions so.
     """
 
     def __torch_function__(
@@ -104,16 +96,16 @@ class _WithoutLooking(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
-        if sys._getframe(1).f_globals.get("__name__") == "pyro.infer.util":
-            if func is Tensor.all:
-                return True
-            if func is torch.tensordot:
-                probability, cost = args
-                return (probability * torch.where(probability > 0, cost, 0.0)).sum()
-        return func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func is Tensor.all:
+            return True
+        if func is torch.tensordot and kwargs.get("dims") == args[0].dim():
+            probability, cost = args
+            return (probability * torch.where(probability > 0, cost, 0.0)).sum()
+        return func(*args, **kwargs)
 
 
-def _refusal(reason: str) -> Loss:
+def _refused(reason: str) -> Loss:
     def refuse(*_: Any, **__: Any) -> Tensor:  # noqa: ANN401
         raise CaptureError(reason)
 
