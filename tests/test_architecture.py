@@ -144,14 +144,14 @@ FOLDERS = {
     "plots": [{"base"}, {"comparison", "curves", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
-        {"kinds", "outputs", "safe_yaml"},
+        {"kinds", "outputs", "safe_yaml", "user_code"},
         {"arguments", "library"},
         {"names", "wanted"},
         {"objective_words", "parser", "stored"},
         {"build", "misfit", "options"},
         {"config", "fit_options"},
         {"run_folder"},
-        {"initial"},
+        {"initial", "new_run"},
         {"compare", "compare_training", "disentangle", "evaluate", "fit", "sample"},
     ],
 }  # fmt: skip

@@ -16,8 +16,9 @@ from ..errors import ConfigError, PyrovaeError, first_line
 from ..models.capabilities import TakesLabels
 from .arguments import supplied
 from .library import sections
-from .names import SECTIONS, find_model, forget_file, makers
+from .names import SECTIONS, find_model, makers
 from .parser import Parser, in_one_line
+from .user_code import forget_file
 
 
 @dataclass

@@ -13,10 +13,11 @@ from ..errors import ConfigError
 from .arguments import add_arguments
 from .library import full_path, known_names, parts
 from .misfit import Options, misfit
-from .names import FINDERS, SECTIONS, look_here_as_well, makers
+from .names import FINDERS, SECTIONS, makers
 from .parser import ParseError, Parser
 from .safe_yaml import read_yaml
 from .stored import checked
+from .user_code import look_here_as_well
 
 
 def parse(

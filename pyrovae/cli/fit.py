@@ -22,7 +22,8 @@ from .build import Setup, build
 from .config import parse
 from .fit_options import fit_parser, training_options
 from .initial import set_initial
-from .run_folder import CONFIG, WriteConfig, check_folder, settings_of
+from .new_run import WriteConfig, check_folder, settings_of
+from .run_folder import CONFIG
 
 
 def run_fit(words: Sequence[str]) -> None:

@@ -3,13 +3,9 @@
 Only the command line names one's own. Names in a file are looked up in `stored`.
 """
 
-import importlib
-import importlib.util
 import inspect
-import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +16,7 @@ import pyro.infer
 from ..data import Dataset
 from ..errors import ConfigError
 from .library import Maker, known_names, sections
+from .user_code import PREFIX, import_module, load_file
 
 SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
 """What is named, each with keyword arguments of its own, and the defaults."""
@@ -53,7 +50,7 @@ def find_model(name: str) -> Maker | ModuleType:
         ConfigError: There is no such thing, or it has no `model` and `guide`.
     """
     if name.endswith(".py"):
-        return _load_file("--model", Path(name))
+        return load_file("--model", Path(name))
     found = _find("model", name, "--model")
     _check(f"--model {name}", found, None, "a class with a `model` and a `guide`")
     return found
@@ -102,16 +99,9 @@ def gives(path: str, option: str) -> type | None:
     return found if inspect.isclass(found) and found is not inspect.Signature.empty else None
 
 
-def forget_file(name: str) -> None:
-    """Read the file of `file.py` or `file.py:Name` again when it is next asked for."""
-    path = Path(name.rpartition(":")[0] or name)
-    if path.suffix == ".py":
-        sys.modules.pop(_module_name(path), None)
-
-
 def _imported(path: str, option: str) -> Any:  # noqa: ANN401
     module, _, name = path.rpartition(".")
-    return vars(_import(option, path, module)).get(name) if module else None
+    return vars(import_module(option, path, module)).get(name) if module else None
 
 
 def _find(kind: str, name: str, option: str) -> Any:  # noqa: ANN401
@@ -124,12 +114,12 @@ def _find(kind: str, name: str, option: str) -> Any:  # noqa: ANN401
     )
     if ":" in name:
         path, _, attribute = name.rpartition(":")
-        module = _load_file(option, Path(path))
+        module = load_file(option, Path(path))
     elif name.endswith(".py"):
         raise ConfigError(f"{option} {name}: name what to take from the file, {name}:NAME")
     elif "." in name:
         path, _, attribute = name.rpartition(".")
-        module = _import(option, name, path, way_out)
+        module = import_module(option, name, path, way_out)
     else:
         raise ConfigError(f"{option} {name}: there is no such {kind}; {way_out}")
     if attribute not in vars(module):
@@ -156,7 +146,7 @@ def _check(where: str, found: Any, base: type | None, wanted: str) -> None:  # n
         raise ConfigError(f"{where} is a {type(found).__name__}; name {wanted}")
     returned = _returned(found)
     if returned is inspect.Signature.empty:
-        if not found.__module__.startswith(_PREFIX):
+        if not found.__module__.startswith(PREFIX):
             raise ConfigError(
                 f"{where} is a function that does not say what it returns; name {wanted}, and "
                 "annotate what it returns"
@@ -190,62 +180,3 @@ def _gives(cls: type, name: str) -> bool:
         or any(name in getattr(base, "__annotations__", {}) for base in cls.__mro__)
         or any(name in maker.__code__.co_names for maker in makers if inspect.isfunction(maker))
     )
-
-
-def _import(option: str, name: str, path: str, way_out: str = "correct the name") -> ModuleType:
-    try:
-        with _working_folder_first():
-            return importlib.import_module(path)
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{option} {name}: cannot import {path} ({error}); {way_out}") from error
-    except (SyntaxError, ImportError, ValueError, TypeError) as error:  # of "..x" and "x..y", too
-        reason = f"cannot import {path} ({error}); correct it"
-        raise ConfigError(f"{option} {name}: {reason}") from error
-
-
-def look_here_as_well() -> None:
-    """Let import paths that the command line gives be found in the working folder, too."""
-    if "" not in sys.path:
-        sys.path.append("")
-
-
-@contextmanager
-def _working_folder_first() -> Iterator[None]:
-    """Look for what the user named in the working folder first, and for all else there last."""
-    added = "" not in sys.path
-    if added:
-        sys.path.insert(0, "")
-    try:
-        yield
-    finally:
-        if added:
-            sys.path.remove("")
-            sys.path.append("")
-
-
-def _load_file(option: str, path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ConfigError(
-            f"{option} {path}: there is no such file in {Path.cwd()}; correct the path"
-        )
-    name = _module_name(path)
-    if name in sys.modules and sys.modules[name].__file__ == str(path.resolve()):
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{option} {path}: this is not a Python file; name one that ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (SyntaxError, ImportError) as error:
-        del sys.modules[name]
-        raise ConfigError(f"{option} {path} cannot be run ({error}); correct the file") from error
-    return module
-
-
-_PREFIX = "pyrovae_user_"
-
-
-def _module_name(path: Path) -> str:
-    return f"{_PREFIX}{path.stem}"

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser, DefaultHelpFormatter
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from ..errors import ConfigError
 from .wanted import wanted
@@ -79,4 +79,6 @@ def _is_extra(action: argparse.Action) -> bool:
 def _shown(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, bool | None):
         return str(value).lower()
+    if isinstance(value, dict | Namespace) and "class_path" in value:
+        return str(value["class_path"]).rpartition(".")[2]
     return value.__name__ if inspect.isclass(value) else str(value)

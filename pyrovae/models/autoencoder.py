@@ -23,7 +23,7 @@ from ..nn import (
     squared_jacobian,
 )
 from ..particles.penalty import penalty
-from .base import check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .latent_vector import LatentVector
 from .priors import FlatPrior, Prior, PriorFactory
 
@@ -116,8 +116,7 @@ class Autoencoder(LatentVector):
                 "are points without a density; take MixturePrior or FlowPrior"
             )
         self.encoder = build(encoder, self.data_shape, (latent_dim,))
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, (latent_dim,), params_shape)
+        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
 
     @classmethod
     def example(cls) -> Self:

@@ -14,7 +14,7 @@ from torch.nn.functional import one_hot
 
 from ..errors import ConfigError, SupportError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
-from .base import check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .codes import Codes
 
 
@@ -83,9 +83,10 @@ class GumbelSoftmaxVAE(Codes):
                 f"{temperature}; it needs a shape such as (4, 4), 2 or more, and a number above 0"
             )
         self.likelihood = Bernoulli() if likelihood is None else likelihood
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (*self.grid, num_codes))
-        self.decoder = build(decoder, (*self.grid, num_codes), params_shape)
+        self.decoder = build_decoder(
+            decoder, (*self.grid, num_codes), self.likelihood, self.data_shape
+        )
         self.register_buffer("temperature", torch.tensor(float(temperature)))
         self.register_buffer("logits", torch.zeros(*self.grid, num_codes), persistent=False)
 

@@ -9,8 +9,16 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build, one_batch_axis
-from .base import Conditional, Networks, check_dims, decoded, evaluated_outside_programs, for_each
-from .layered import Draw, Layered, drawn_downwards, upper_decoders
+from .base import Conditional, build_decoder, decoded, evaluated_outside_programs
+from .layered import (
+    Draw,
+    Layered,
+    Networks,
+    check_dims,
+    drawn_downwards,
+    for_each,
+    upper_decoders,
+)
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
@@ -111,8 +119,9 @@ class LadderVAE(Layered):
         self.upper_decoders = upper_decoders(
             upper_decoder, self.latent_dims, DiagonalNormal, "LadderVAE"
         )
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, self.latent_dims[:1], params_shape)
+        self.decoder = build_decoder(
+            decoder, self.latent_dims[:1], self.likelihood, self.data_shape
+        )
 
     @classmethod
     def example(cls) -> Self:

@@ -12,6 +12,7 @@ from ..distributions.collapsed_categorical import CollapsedCategorical
 from ..errors import ConfigError, DataError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
 from .base import (
+    build_decoder,
     check_data,
     evaluated,
     evaluated_outside_programs,
@@ -88,9 +89,8 @@ class MixtureVAE(LatentVector):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior = MixturePrior(latent_dim, num_components=num_clusters)
         _, self.posterior = latent_parts("MixtureVAE", latent_dim, self.prior, posterior)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
-        self.decoder = build(decoder, (latent_dim,), params_shape)
+        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
 
     @classmethod
     def example(cls) -> Self:

@@ -14,6 +14,7 @@ from ..errors import DataError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Join, JoinFactory, Likelihood, Network, Shape, build
 from .base import (
     Family,
+    build_decoder,
     check_data,
     decoded,
     evaluated,
@@ -100,8 +101,7 @@ class PartialVAE(Family):
             self.encoder = build(encoder, self.data_shape, out_shape)
         else:
             self.encoder = self.join.build(encoder, out_shape)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, (latent_dim,), params_shape)
+        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
 
     @classmethod
     def example(cls) -> Self:

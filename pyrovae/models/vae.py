@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
 from .base import (
+    build_decoder,
     check_data,
     evaluated,
     evaluated_outside_programs,
@@ -82,9 +83,8 @@ class VAE(LatentVector):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior, self.posterior = latent_parts("VAE", latent_dim, prior, posterior)
         self.prior.shape_for(self.data_shape, self.likelihood.bounds)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
-        self.decoder = build(decoder, (latent_dim,), params_shape)
+        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
         if refinement is not None and not isinstance(refinement, Refinement):
             refinement = refinement(latent_dim)
         self.refinement = refinement

@@ -13,7 +13,7 @@ from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
 from ..nn.quantizers import MovingAverageCodebook, Quantizer, perplexity, usage
 from ..particles.penalty import penalty
-from .base import check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .code_priors import CodePrior, CodePriorFactory, UniformCodes
 from .codes import Codes
 
@@ -97,8 +97,7 @@ class VQVAE(Codes):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         code_shape = (*self.grid, self.quantizer.dim)
         self.encoder = build(encoder, self.data_shape, code_shape)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, code_shape, params_shape)
+        self.decoder = build_decoder(decoder, code_shape, self.likelihood, self.data_shape)
         self.prior: CodePrior = (
             prior if isinstance(prior, CodePrior) else prior(self.grid, self.num_codes)
         )

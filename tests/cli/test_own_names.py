@@ -17,7 +17,8 @@ from pyrovae.cli.fit_options import fit_parser
 from pyrovae.cli.kinds import asked_by
 from pyrovae.cli.library import fitting, known_models, parts, sections
 from pyrovae.cli.names import FINDERS, SECTIONS
-from pyrovae.cli.run_folder import configuration, settings_of
+from pyrovae.cli.new_run import settings_of
+from pyrovae.cli.run_folder import configuration
 from pyrovae.cli.stored import checked
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
