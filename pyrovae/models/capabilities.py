@@ -1,8 +1,8 @@
-"""What a pair can do besides its `model` and `guide`, told by its methods.
+"""What a pair can do besides `model` and `guide`, as its methods and attributes say.
 
-The command line and the report ask for these methods and attributes, never for a class. A pair of
-one's own that has one of them, be it a class or a file, is treated as a built-in family is; none
-of them is needed.
+The command line and the report ask for these methods and attributes, never for a class. A user's
+own pair that has some of them, be it a class or a file, is treated as a built-in family is. None
+of them is needed. All but `start` are called in evaluation mode and without gradients.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ class TakesLabels(Protocol):
     """Says how its programs are called.
 
     Attributes:
-        takes_labels: Whether they are called as (x, y), y [B, ...] what is known beside x.
+        takes_labels: Whether they are called as (x, y), y [B, ...] what is known besides x.
     """
 
     takes_labels: bool
@@ -80,10 +80,7 @@ class HasFigures(Protocol):
     """Has further rows for the table of the report, and numbers for its JSON file."""
 
     def figures(self, x: Tensor, y: Tensor | None) -> Sequence[Figure]:
-        """The rows for held-out data x [N, *data_shape] with their y [N, ...], if they have one.
-
-        It is called in evaluation mode and without gradients.
-        """
+        """The rows for held-out data x [N, *data_shape], and their y [N, ...] or None."""
 
 
 @runtime_checkable

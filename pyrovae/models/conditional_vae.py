@@ -27,22 +27,22 @@ from .priors import Prior, PriorFactory, StandardNormal
 
 
 class ConditionalVAE(LabelConditional):
-    r"""Conditional VAE: z ~ p(z|y), x ~ p(x|y, z); guide z ~ q(z|x, y).
+    r"""VAE of p(x|y), for classes y or values such as a part of an image.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] and what is known of
-    each datum, y: classes [B] as whole numbers where `num_classes` is given, which become one-hot
-    vectors, else values [B, \*condition_shape], such as attributes or a part of an image. Every
+    The model is z ~ p(z|y), x ~ p(x|y, z), the guide z ~ q(z|x, y). `model` and `guide` are Pyro
+    programs over a batch x [B, \*data_shape] and its y. With `num_classes` these are classes [B]
+    as whole numbers, which become one-hot vectors; else values [B, \*condition_shape]. Every
     bound is one on log p(x|y), and `log_evidence(pair.model, pair.guide, x, y)` estimates it.
 
-    Networks are built for one input: the encoder for x and y as `join` puts them together, the
-    decoder for the vector (z, y), y flattened.
+    Each network takes one input: the encoder x and y as `join` puts them together, the decoder
+    the vector (z, y), y flattened.
 
-    The guide notes which classes it meets while it is trained; after that `generate` refuses the
-    others, for which the networks hold what they started with.
+    The guide keeps a record of the classes in its training data. After training `generate`
+    refuses others, for which no weights were learned.
 
     Args:
         data_shape: Shape of one datum.
-        latent_dim: L.
+        latent_dim: Size of z, L.
         num_classes: C, where y are classes 0..C-1.
         condition_shape: Shape of one y, where they are values; networks see them as they are, so
             bring them to a size of about one.

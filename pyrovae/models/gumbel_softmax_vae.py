@@ -14,25 +14,25 @@ from torch.nn.functional import one_hot
 
 from ..errors import ConfigError, SupportError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
-from .base import check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .codes import Codes
 
 
 class GumbelSoftmaxVAE(Codes):
-    r"""Codes of which each is a point of the simplex while it trains, and a corner afterwards.
+    r"""VAE with discrete codes, relaxed in training by the Gumbel-softmax distribution.
 
-    In training mode, "log_codes" (event [\*grid, n]) is the logarithm of relaxed one-hot codes y:
-    model and guide draw it from the Gumbel-softmax distribution with one temperature, under even
-    logits and under those that the encoder finds. It has a reparameterised sampler, so that any
-    objective trains the encoder, and the bound is a true one: on log p(x) **of the relaxed
-    model**, whose prior is relaxed as well. (The KL between the discrete distributions, which the
-    first paper puts in its place, makes a bound on neither.) The site holds log y, not y, since
-    float32 has no numbers for what a low temperature leaves of the other codes.
+    In training mode the site "log_codes" (event [\*grid, n]) is the logarithm of relaxed one-hot
+    codes y. Model and guide draw it from the Gumbel-softmax distribution with one temperature,
+    the model under even logits, the guide under those of the encoder. It is reparameterised, so
+    that any objective trains the encoder, and the bound is a true one: on log p(x) **of the
+    relaxed model**, whose prior is relaxed as well. (The first paper takes the KL between the
+    discrete distributions instead, which gives a bound for neither model.) The site holds log y
+    because at a low temperature most elements of y are too small for float32.
 
-    In evaluation mode "codes" (event `grid`, whole numbers) is categorical on both sides, and what
-    is measured is a bound on log p(x) **of the discrete model**. All measurements run in it, as
-    does the validation of `fit`; `mode="as is"` measures the relaxed model of a pair that is in
-    training mode, such as the gradients that train it.
+    In evaluation mode the site "codes" (event `grid`, whole numbers) is categorical in model and
+    guide, and the bound is one on log p(x) **of the discrete model**. All measurements run in
+    this mode, as does the validation of `fit`; `mode="as is"` measures the relaxed model of a
+    pair that is in training mode, such as the gradients that train it.
 
     Args:
         data_shape: Shape of one datum.
@@ -83,9 +83,10 @@ class GumbelSoftmaxVAE(Codes):
                 f"{temperature}; it needs a shape such as (4, 4), 2 or more, and a number above 0"
             )
         self.likelihood = Bernoulli() if likelihood is None else likelihood
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (*self.grid, num_codes))
-        self.decoder = build(decoder, (*self.grid, num_codes), params_shape)
+        self.decoder = build_decoder(
+            decoder, (*self.grid, num_codes), self.likelihood, self.data_shape
+        )
         self.register_buffer("temperature", torch.tensor(float(temperature)))
         self.register_buffer("logits", torch.zeros(*self.grid, num_codes), persistent=False)
 

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 import pyro.distributions as dist
 from torch import Tensor
 
-from ..nn import AsVector, JoinFactory, Likelihood, Network, Shape, build
-from .base import Family, decoded, params_of
+from ..nn import AsVector, JoinFactory, Likelihood, Network, Shape
+from .base import Family, build_decoder, decoded, params_of
 from .posteriors import Posterior
 
 
@@ -41,8 +41,9 @@ class LabelConditional(Family, ABC):
         self.join = join(self.data_shape, given)
         self.with_latent = AsVector(self.latent_dim, given)
         self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, self.with_latent.shape, params_shape)
+        self.decoder = build_decoder(
+            decoder, self.with_latent.shape, self.likelihood, self.data_shape
+        )
 
     @abstractmethod
     def generate(self, y: Tensor, *, mean: bool = True) -> Tensor:

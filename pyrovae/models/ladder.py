@@ -1,4 +1,4 @@
-"""Ladder: inference shares the generative path and corrects it."""
+"""Several stochastic layers, inferred along the generative path."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -9,23 +9,31 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build, one_batch_axis
-from .base import Conditional, Networks, check_dims, decoded, evaluated_outside_programs, for_each
-from .layered import Draw, Layered, drawn_downwards, upper_decoders
+from .base import Conditional, build_decoder, decoded, evaluated_outside_programs
+from .layered import (
+    Draw,
+    Layered,
+    Networks,
+    check_dims,
+    drawn_downwards,
+    for_each,
+    upper_decoders,
+)
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
 class LadderVAE(Layered):
-    r"""Ladder of latents: a deterministic pass upwards, then inference down the generative path.
+    r"""Several stochastic layers, inferred downwards along the generative path, by precisions.
 
-    The model is that of `HierarchicalVAE`. The guide draws z_L from q(z_L|x), and each layer below
-    from p(z_i|z_(i+1)) merged with what the pass upwards says of z_i: the product of both normals,
-    whose precisions add up. Model and guide share the networks of p(z_i|z_(i+1)); all objectives
-    count both roles. Sites "z1" (nearest the data), "z2", ... and "x" are inside the plate "data",
-    and the closed-form KL covers every layer.
+    The model is that of `HierarchicalVAE`. The guide first makes deterministic features upwards.
+    It then draws z_L from q(z_L|x), and each layer below from the normalised product of
+    p(z_i|z_(i+1)) and a normal that the features give, whose precisions add up. Model and guide
+    share the networks of p(z_i|z_(i+1)). Sites "z1" (nearest the data), "z2", ... and "x" are
+    inside the plate "data", and every layer has a closed-form KL.
 
-    The features are normalised, without which the upper layers stay unused: by layer, where the
-    paper normalises by batch, which would mix particles. Its warm-up is `objectives.Beta` with
+    The features are normalised, or the upper layers would stay unused: by layer, where the paper
+    normalises by batch, which would mix particles. Its warm-up is `objectives.Beta` with
     `train.Anneal`.
 
     Args:
@@ -111,8 +119,9 @@ class LadderVAE(Layered):
         self.upper_decoders = upper_decoders(
             upper_decoder, self.latent_dims, DiagonalNormal, "LadderVAE"
         )
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, self.latent_dims[:1], params_shape)
+        self.decoder = build_decoder(
+            decoder, self.latent_dims[:1], self.likelihood, self.data_shape
+        )
 
     @classmethod
     def example(cls) -> Self:

@@ -10,21 +10,24 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor, nn
 
-from ..nn import Likelihood
+from ..errors import ConfigError
+from ..nn import Likelihood, Network
 from .base import (
     Conditional,
     Family,
-    Networks,
     check_data,
     evaluated,
     evaluated_outside_programs,
-    for_each,
     mean_or_draw,
 )
 from .posteriors import PosteriorFactory
 
 Draw = Callable[[str, dist.TorchDistribution], Tensor]
 """Draws a latent from its distribution: `pyro.sample`, or what `generate` does by itself."""
+
+
+Networks = Network | Sequence[Network]
+"""One factory for the networks of all layers, or one factory or module for each."""
 
 
 class Layered(Family):
@@ -125,3 +128,38 @@ def drawn_downwards(draw: Draw, top: dist.TorchDistribution, decoders: nn.Module
     for i, decoder in reversed(list(enumerate(decoders, 1))):
         z = draw(f"z{i}", decoder(z))
     return z
+
+
+def for_each(networks: Networks, count: int, where: str) -> list[Network]:
+    """What builds each of `count` networks.
+
+    Raises:
+        ConfigError: There are too few or too many, or one module is to serve several layers.
+    """
+    if isinstance(networks, Sequence):
+        if len(networks) != count:
+            raise ConfigError(
+                f"{where} got {len(networks)} networks for {count} steps between layers; give one "
+                "for each, the one nearest the data first, or one factory for all"
+            )
+        return list(networks)
+    if isinstance(networks, nn.Module) and count > 1:
+        raise ConfigError(
+            f"{where} got one {type(networks).__name__} for {count} steps between layers, which "
+            "would share its weights; give a factory, or one module for each"
+        )
+    return [networks] * count
+
+
+def check_dims(latent_dims: Sequence[int], where: str) -> tuple[int, ...]:
+    """The sizes of the layers as a tuple.
+
+    Raises:
+        ConfigError: There is none, or one is no whole number of units.
+    """
+    if not latent_dims or any(dim < 1 for dim in latent_dims):
+        raise ConfigError(
+            f"{where} got latent_dims={list(latent_dims)}; it needs the size of each layer, 1 or "
+            "more, the one nearest the data first, such as [100, 50]"
+        )
+    return tuple(latent_dims)

@@ -12,6 +12,7 @@ from ..distributions.collapsed_categorical import CollapsedCategorical
 from ..errors import ConfigError, DataError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
 from .base import (
+    build_decoder,
     check_data,
     evaluated,
     evaluated_outside_programs,
@@ -25,22 +26,24 @@ from .priors import MixturePrior
 
 
 class MixtureVAE(LatentVector):
-    r"""c ~ Categorical(pi), z ~ N(m_c, s_c^2), x ~ p(x|z); guide z ~ q(z|x), c ~ p(c|z).
+    r"""VAE that finds clusters: a mixture of normals, whose component is a latent summed out.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with the sites "c" (a
-    cluster), "z" and "x" in the plate "data". Given z the guide's c is the exact posterior of the
-    model, so that log w = log p(x, z) - log q(z|x) whatever c is drawn: one draw is the whole sum
-    over the components, in value and in gradient, and every objective enumerates them so. It is
-    the bound of `VAE(prior=MixturePrior)`, with the cluster as a latent of its own. Weights of the
-    KL terms, as `Beta` has them, must be equal for "c" and "z": only their sum does not depend on
+    The model is c ~ Categorical(pi), z ~ N(m_c, s_c^2), x ~ p(x|z), the guide z ~ q(z|x),
+    c ~ p(c|z). `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with the
+    sites "c" (a cluster), "z" and "x" in the plate "data". The guide's p(c|z) is the exact
+    posterior of the model, so that log w = log p(x, z) - log q(z|x) for any c: one draw is the
+    whole sum over the components, in value and in gradient, under every objective. The bound is
+    that of `VAE(prior=MixturePrior)`, with the cluster as a latent of its own. Weights of the KL
+    terms, as `Beta` has them, must be equal for "c" and "z": only their sum does not depend on
     the draw.
 
-    From random weights the components often share all data. Train a `VAE` or an autoencoder
-    first, load its encoder and decoder, and call `start` (`pyrovae fit --from RUN --start N`).
+    With random initial weights the components often share all data. Train a `VAE` or an
+    autoencoder first, load its encoder and decoder, and call `start` (`pyrovae fit --from RUN
+    --start N`).
 
     Args:
         data_shape: Shape of one datum.
-        latent_dim: L.
+        latent_dim: Size of z, L.
         num_clusters: C, the components.
         encoder: Maps [N, \*data_shape] to [N, posterior.num_parameters], as in `VAE`.
         decoder: Maps [N, L] to [N, P * D] values, as in `VAE`.
@@ -86,9 +89,8 @@ class MixtureVAE(LatentVector):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior = MixturePrior(latent_dim, num_components=num_clusters)
         _, self.posterior = latent_parts("MixtureVAE", latent_dim, self.prior, posterior)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
-        self.decoder = build(decoder, (latent_dim,), params_shape)
+        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
 
     @classmethod
     def example(cls) -> Self:

@@ -30,20 +30,21 @@ from .priors import Prior, PriorFactory, StandardNormal
 
 
 class SemiSupervisedVAE(LabelConditional):
-    r"""M2: y ~ Categorical(1/C), z ~ p(z), x ~ p(x|y, z); guide y ~ q(y|x), z ~ q(z|x, y).
+    r"""VAE for few labels (M2): sums out unknown classes, predicts, and generates by class.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with labels y [B]: a
-    class 0..C-1, or -1 where it is not known. In the guide a known class is certain, so that
-    every bound is one on log p(x, y) for labelled and one on log p(x) for unlabelled data, in one
-    objective. `StratifiedELBO(C)` sums over the classes exactly (as Pyro's `TraceEnum_ELBO` does);
+    The model is y ~ Categorical(1/C), z ~ p(z), x ~ p(x|y, z), the guide y ~ q(y|x),
+    z ~ q(z|x, y). `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with
+    labels y [B]: a class 0..C-1, or -1 where it is not known. In the guide a known class is
+    certain, so that one objective bounds log p(x, y) for labelled and log p(x) for unlabelled
+    data. `StratifiedELBO(C)` sums over the classes exactly (as Pyro's `TraceEnum_ELBO` does);
     other objectives draw y and follow its score.
 
-    Nothing in those bounds teaches q(y|x) at the labelled data, where it is not used. That is
-    what the penalty "classification" is for: -log q(y|x), times `classification_weight`.
+    Those bounds do not use q(y|x) at labelled data, and so do not train it there. The penalty
+    "classification" does: -log q(y|x), times `classification_weight`.
 
     Args:
         data_shape: Shape of one datum.
-        latent_dim: L.
+        latent_dim: Size of z, L.
         num_classes: C.
         encoder: Maps [N, \*join.shape] to [N, posterior.num_parameters]: a module, or a factory
             `encoder(in_shape, out_shape)`.
@@ -139,7 +140,7 @@ class SemiSupervisedVAE(LabelConditional):
         with pyro.plate("data", x.shape[0]):
             drawn = pyro.sample("y", dist.Categorical(logits=classes, validate_args=False))
             z = pyro.sample("z", self.prior())
-            # The guide draws a known label, so that this tells the two apart in `simulate` alone.
+            # The guide draws known labels as they are, so this matters in `simulate` alone.
             known = torch.where(labels == UNKNOWN, drawn, labels)
             pyro.sample("x", self._decode(z, self._one_hot(known)), obs=x)
 
@@ -151,8 +152,8 @@ class SemiSupervisedVAE(LabelConditional):
             self.condition.note(self._one_hot(labels))
         logits = self._classified(x)
         with pyro.plate("data", x.shape[0]):
-            told = LabelledCategorical(logits, labels)
-            drawn = pyro.sample("y", told, infer={"enumerate": "parallel"})
+            q = LabelledCategorical(logits, labels)
+            drawn = pyro.sample("y", q, infer={"enumerate": "parallel"})
             pyro.sample("z", self._encode(x, self._one_hot(drawn)))
             if self.classification_weight > 0:
                 wrong = cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="none")

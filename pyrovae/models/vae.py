@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
 from .base import (
+    build_decoder,
     check_data,
     evaluated,
     evaluated_outside_programs,
@@ -24,16 +25,17 @@ from .priors import Prior, PriorFactory, StandardNormal
 
 
 class VAE(LatentVector):
-    r"""Variational autoencoder: z ~ p(z), x ~ p(x|z); guide z ~ q(z|x).
+    r"""Variational autoencoder with any encoder, decoder, likelihood, prior and posterior.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape], with the sites "z"
-    (event [L]) and "x" inside the plate "data". Networks see one batch axis, whatever the number
-    of particles. The encoder sees the data in the units of the likelihood, brought to [0, 1] or
-    [-1, 1] where it counts levels (`Likelihood.rescale`).
+    The model is z ~ p(z), x ~ p(x|z), the guide z ~ q(z|x). `model` and `guide` are Pyro programs
+    over a batch x [B, \*data_shape], with the sites "z" (event [L]) and "x" inside the plate
+    "data". Networks see one batch axis, whatever the number of particles. The encoder sees the
+    data in the units of the likelihood; levels are rescaled to [0, 1] or [-1, 1]
+    (`Likelihood.rescale`).
 
     Args:
         data_shape: Shape of one datum, such as (1, 28, 28) or (64,).
-        latent_dim: L.
+        latent_dim: Size of z, L.
         encoder: Maps [N, \*data_shape] to [N, posterior.num_parameters]: a module, or a factory
             `encoder(in_shape, out_shape)` such as `nn.MLP`, `nn.ConvEncoder`, or a partial of
             them.
@@ -43,8 +45,8 @@ class VAE(LatentVector):
         prior: p(z): a module or a factory `prior(latent_dim)`.
         posterior: Form of q(z|x): a module or a factory `posterior(latent_dim)`.
         refinement: Steps that improve q(z|x) for each datum (semi-amortised inference): a module
-            or a factory `refinement(latent_dim)`. A prior that is made of posteriors takes them
-            as the encoder gives them.
+            or a factory `refinement(latent_dim)`. A prior that is made of posteriors takes those
+            of the encoder, without these steps.
 
     Raises:
         ConfigError: `latent_dim` is below one, or a prior made of posteriors meets posteriors
@@ -81,9 +83,8 @@ class VAE(LatentVector):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior, self.posterior = latent_parts("VAE", latent_dim, prior, posterior)
         self.prior.shape_for(self.data_shape, self.likelihood.bounds)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
-        self.decoder = build(decoder, (latent_dim,), params_shape)
+        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
         if refinement is not None and not isinstance(refinement, Refinement):
             refinement = refinement(latent_dim)
         self.refinement = refinement

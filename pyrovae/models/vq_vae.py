@@ -13,16 +13,17 @@ from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
 from ..nn.quantizers import MovingAverageCodebook, Quantizer, perplexity, usage
 from ..particles.penalty import penalty
-from .base import check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .code_priors import CodePrior, CodePriorFactory, UniformCodes
 from .codes import Codes
 
 
 class VQVAE(Codes):
-    r"""Codes c ~ p(c), x ~ p(x|c); the guide is one code for each datum: VQ-VAE.
+    r"""VAE with discrete codes: learned or moving-average codebooks, or finite scalars.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape], with three sites inside
-    the plate "data":
+    The model is c ~ p(c), x ~ p(x|c), and the guide gives one code c for each datum. `model` and
+    `guide` are Pyro programs over a batch x [B, \*data_shape], with three sites inside the plate
+    "data":
 
     - "codes", whole numbers with event shape `grid`; p(c) is the prior, q(c|x) a point mass at
       the codes of x;
@@ -30,17 +31,17 @@ class VQVAE(Codes):
       whose log-density is 0;
     - "x" given z.
 
-    So the bound is log p(x|c) + log p(c) at the code of x, one term of the sum over all codes that
-    is p(x): a true bound on log p(x), in nats, whatever the particles (all are alike, one
-    suffices), and what `log_evidence` gives. Gradients reach the encoder through the value of
-    "z", which the guide hands to the decoder: straight through, as if it were the encoder's
-    output. What training pays besides (commitment, the codebook's distance) is a `penalty`.
+    So the bound is log p(x|c) + log p(c) at the code of x. This is one term of the sum over all
+    codes that is p(x), and so a true bound on log p(x), in nats; `log_evidence` gives the same.
+    All particles are equal, and one suffices. Gradients reach the encoder through the value of
+    "z": straight through, as if it were the encoder's output. Commitment and the codebook's
+    distance are terms added to the loss, outside the bound (`penalty`).
 
     Under the uniform prior log p(c) is a constant. Learn a better one afterwards, on the codes:
     `prior = AutoregressiveCodes(vae.grid, vae.num_codes)`, `fit(prior.model, prior.guide,
     vae.encode(x), ...)`, `vae.prior = prior`; or from the start, by giving it here.
 
-    Objectives that hold the draws fixed (RWS, TVO) train no encoder here, but by its penalties;
+    Objectives that hold the draws fixed (RWS, TVO) train the encoder by the penalties alone;
     DReG divides its gradient by the number of particles.
 
     Args:
@@ -62,7 +63,8 @@ class VQVAE(Codes):
 
     Source:
         Neural Discrete Representation Learning (van den Oord et al., 2017),
-        https://arxiv.org/abs/1711.00937
+        https://arxiv.org/abs/1711.00937; finite scalars: Mentzer et al. (2023),
+        https://arxiv.org/abs/2309.15505
 
     Example:
         >>> from pyrovae.nn import Binomial
@@ -95,8 +97,7 @@ class VQVAE(Codes):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         code_shape = (*self.grid, self.quantizer.dim)
         self.encoder = build(encoder, self.data_shape, code_shape)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, code_shape, params_shape)
+        self.decoder = build_decoder(decoder, code_shape, self.likelihood, self.data_shape)
         self.prior: CodePrior = (
             prior if isinstance(prior, CodePrior) else prior(self.grid, self.num_codes)
         )

@@ -1,4 +1,4 @@
-"""Where training begins: at another run, at the data, in a part of the pair."""
+"""Initial parameters: from another run, from data; and which of them are trained."""
 
 from pathlib import Path
 from typing import Any
@@ -9,31 +9,35 @@ from torch import nn
 
 from ..data import Split
 from ..errors import ConfigError
+from ..models.capabilities import StartsFromData
 from ..report.batches import first_batch
 from ..train import load_checkpoint
-from .config import Setup
+from .build import Setup
 from .run_folder import checkpoint_of
 
 
-def begin(setup: Setup, config: Namespace, run_dir: Path) -> list[str]:
-    """Do as `--from`, `--start` and `--only` say, and say what was done.
+def set_initial(setup: Setup, config: Namespace, run_dir: Path) -> list[str]:
+    """Follow `--from`, `--start` and `--only`.
 
-    A run that is resumed from a checkpoint has begun: what that holds will be loaded over this.
+    A run that is resumed from a checkpoint takes its parameters from that instead.
+
+    Returns:
+        What was done, a line each.
 
     Raises:
         ConfigError: The pair does not start from data, or has no such part.
         CheckpointError: The other run holds nothing that fits.
     """
-    told = []
-    begun = config.resume and (run_dir / "last.safetensors").is_file()
-    if config["from"] and not begun:
-        told.append(_from_run(setup, Path(config["from"])))
-    if config.start and not begun:
+    done = []
+    is_resumed = config.resume and (run_dir / "last.safetensors").is_file()
+    if config["from"] and not is_resumed:
+        done.append(_from_run(setup, Path(config["from"])))
+    if config.start and not is_resumed:
         _start(setup.pair, setup.data.train, config.start, config.seed)
-        told.append(f"started at {min(config.start, len(setup.data.train))} data")
+        done.append(f"started at {min(config.start, len(setup.data.train))} data")
     if config.only:
-        told.append(_only(setup.pair, config.only))
-    return told
+        done.append(_only(setup.pair, config.only))
+    return done
 
 
 def _from_run(setup: Setup, run: Path) -> str:
@@ -46,15 +50,14 @@ def _from_run(setup: Setup, run: Path) -> str:
 
 
 def _start(pair: Any, train: Split, size: int, seed: int) -> None:  # noqa: ANN401
-    if not (isinstance(pair, nn.Module) and callable(getattr(pair, "start", None))):
+    if not (isinstance(pair, StartsFromData) and isinstance(pair, nn.Module)):
         raise ConfigError(
             f"--start: {type(pair).__name__} is no module with a method `start(x, *, seed)`; "
             "give it one, or leave the option out"
         )
-    module: Any = pair
     some = train[:size].binarized(seed) if train.dynamic else train[:size]
     before = {name: tensor.clone() for name, tensor in pair.state_dict().items()}
-    module.start(some.x, seed=seed)
+    pair.start(some.x, seed=seed)
     if all(torch.equal(tensor, before[name]) for name, tensor in pair.state_dict().items()):
         raise ConfigError(
             f"--start: nothing of this {type(pair).__name__} starts from data, as clusters, "
