@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch._guards import TracingContext, tracing
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -124,7 +126,10 @@ def _graph(
         with KnownTables(tables):
             return run(*flat[len(externals) :])
 
-    with torch._dynamo.config.patch(error_on_nested_fx_trace=False):  # for compiled networks
+    # torch notes the shape of each result on a fake tensor, and outside of this context makes a
+    # fake mode for each of them, which takes as long as the rest of the trace.
+    shapes = TracingContext(FakeTensorMode(allow_fallback_kernels=True))
+    with tracing(shapes), torch._dynamo.config.patch(error_on_nested_fx_trace=False):
         return make_fx(with_tables)(*externals, *inputs)
 
 

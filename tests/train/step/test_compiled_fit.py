@@ -162,7 +162,7 @@ class TestFit:
         with pytest.raises(ConfigError, match="steps_per_call=0, needs one or more"):
             fit(*self.pair(), ORACLE.sample(8, seed=3), **self.arguments(steps_per_call=0))
 
-    def test_auto_goes_by_the_length_of_the_run(self, monkeypatch):
+    def test_auto_goes_by_the_length_of_the_run(self, interpreted, monkeypatch):
         asked = []
         monkeypatch.setattr(SVI, "prepare", lambda self, *_: asked.append(self.compile))
         monkeypatch.setattr(sys.modules["pyrovae.train.fit"], "_LONG", 6)
