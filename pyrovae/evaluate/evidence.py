@@ -165,7 +165,7 @@ class Evidence(EvidenceEstimate):
         if unknown == total:
             return (
                 f"whether to trust it is not known: k-hat needs K >= {MIN_PARTICLES_PARETO} and "
-                "finite weights above zero, whose largest are no chance repeats"
+                "finite weights above zero, whose largest values do not repeat"
             )
         limit = f"k-hat {self.threshold:.2f}, the limit at K = {self.num_particles}"
         left, ways = total - int(self.trusted.sum()), "raise K, improve the guide, or anneal"

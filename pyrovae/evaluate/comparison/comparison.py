@@ -16,18 +16,30 @@ _DOUBT = 4.5  # Monte Carlo errors on the wrong side of log p(x)
 class Comparison(Table):
     """What `compare` found: a row per objective, and `facts` that hold for all.
 
-    Columns: "objective"; "kind", on which side of log p(x) its expectation is ("lower", "upper",
-    "estimate" on either, "unknown"); "num_particles", "decoder_evaluations" (per datum and step,
-    counted), "comparable" and, where it is not, "note"; "bound" in nats per datum with
-    "bound_error" (standard error over data; NaN where an objective gives no bound per datum),
-    "bound_monte_carlo_error" and "not_finite" (draws of the bound that are not); "gap" to log
-    p(x) with "gap_error" (Monte Carlo, of both), negative above; "ess" and "k_hat" (medians over
-    data; of "k_hat_weights" pooled weights, which bear k-hat up to "k_hat_limit");
-    "milliseconds", "milliseconds_low", "milliseconds_high" (median and quartiles of a step,
-    forward and backward), "peak_bytes"; and for each group of parameters (guide, model, shared)
-    "variance" (of the gradient of the loss, summed over coordinates), "snr", "snr_floor",
-    "directional_snr", "max_z", "is_biased" (see `GradientStatistics`) and "variance_x_ms";
-    "reference", the gradient that the signal is.
+    Columns of a row:
+        objective: Its name.
+        kind: On which side of log p(x) its expectation is: "lower", "upper", "estimate" (either)
+            or "unknown".
+        num_particles: K.
+        decoder_evaluations: Per datum and step, counted.
+        comparable: Whether the row has what all rows should have; `note` says why not.
+        bound: In nats per datum.
+        bound_error: Its standard error over data; NaN where the objective has no bound per datum.
+        bound_monte_carlo_error: Its standard error over draws.
+        not_finite: Draws of the bound that are not finite.
+        gap: log p(x) minus the bound; `gap_error` is its Monte Carlo error, of both.
+        ess: Effective sample size, median over data.
+        k_hat: Median over data, from `k_hat_weights` weights each; `k_hat_limit` is the largest
+            k-hat at which so many weights suffice.
+        milliseconds: Median of a step, forward and backward; `milliseconds_low` and
+            `milliseconds_high` are the quartiles.
+        peak_bytes: Of a step.
+        reference: The gradient that is the signal of the signal-to-noise ratios.
+
+    For each group of parameters ("guide", "model", "shared") there are columns like
+    "guide_variance": "variance" (of the gradient of the loss, summed over coordinates), "snr",
+    "snr_floor", "directional_snr", "max_z", "is_biased" (see `GradientStatistics`) and
+    "variance_x_ms".
     """
 
     @property
@@ -90,12 +102,12 @@ class Comparison(Table):
             lines += [
                 "kind: a lower bound is below log p(x) in expectation, an upper one above it once "
                 "K is large,",
-                "  an estimate on either side, so that its small gap is no merit",
+                "  an estimate on either side, so that a small gap is no sign of a good one",
             ]
         if any(map(self._is_contradicted, rows)):
             lines += [
-                f"?: on the other side of log p(x) by over {_DOUBT} Monte Carlo errors: it is not "
-                "what it says,",
+                f"?: on the other side of log p(x) by over {_DOUBT} Monte Carlo errors: the "
+                "kind is wrong,",
                 "  K is too small for an upper bound, or log p(x) is estimated too low",
             ]
         pools = [row["k_hat_weights"] for row in rows if not math.isnan(row["k_hat_weights"])]
@@ -104,7 +116,7 @@ class Comparison(Table):
         limits = [row["k_hat_limit"] for row in rows if _is_heavy(row)]
         if limits:
             lines.append(
-                f"*: not below {_span(limits, '.2f')}, what so many weights bear: values and "
+                f"*: not below {_span(limits, '.2f')}, the limit for so many weights: values and "
                 "their errors may miss a tail"
             )
         return lines
@@ -129,13 +141,13 @@ class Comparison(Table):
         cells = [(row, group) for row in self.rows for group in self.groups]
         lines = []
         if any(row[f"{group}_variance"] == 0 for row, group in cells):
-            lines.append("-: no ratio, as where a gradient is always zero")
+            lines.append("-: no ratio, because a gradient is always zero")
         if any(row[f"{group}_is_biased"] for row, group in cells):
             lines.append("b: the mean of these gradients differs from their reference")
         if any(_is_unseen(row, group) for row, group in cells):
             lines.append(
-                "~: within twice what noise in the reference would show; raise reference_draws, "
-                "or give a reference of less noise"
+                "~: within twice what noise of the reference alone gives; raise "
+                "reference_draws, or give a reference with less noise"
             )
         return lines
 
