@@ -25,6 +25,7 @@ def isolated() -> Iterator[list[nn.Module]]:
     """
     before: dict[nn.Module, list[tuple[str, Tensor, Tensor]]] = {}
     ran: dict[nn.Module, None] = {}
+    declared: set[nn.Module] = set()
 
     def remember(module: nn.Module) -> None:
         if module not in before:
@@ -35,6 +36,12 @@ def isolated() -> Iterator[list[nn.Module]]:
         remember(module)
         ran[module] = None
 
+    def on_declaration(network: nn.Module) -> None:
+        if network not in declared:
+            declared.add(network)
+            for module in network.modules():
+                remember(module)
+
     state = save_random_state()
     outermost: list[nn.Module] = []
     try:
@@ -43,7 +50,7 @@ def isolated() -> Iterator[list[nn.Module]]:
             without_networks(),
             outside_inference_mode(),
             watched_networks(on_run),
-            watched_declarations(remember),
+            watched_declarations(on_declaration),
         ):
             yield outermost
     finally:

@@ -44,9 +44,9 @@ def captured_parameters() -> Iterator[dict[str, Tensor]]:
 
 @contextmanager
 def watched_declarations(watch: Callable[[nn.Module], None]) -> Iterator[None]:
-    """Within this context `watch` is called with the networks that `pyro.module` declares.
+    """Within this context each parameter of `pyro.module` calls `watch` with its network.
 
-    They include those that run inside a compiled function, where nothing sees them run.
+    So networks are found that run inside a compiled function, where nothing sees them run.
     """
     _watchers.append(watch)
     try:
@@ -94,10 +94,9 @@ class OwnParameters(Messenger):
         name, *init = msg["args"]
         view = cast(StoreView, OwnParameters._view)
         statement = current_statement()
-        if _watchers:
-            for network in statement.networks():
-                for watch in _watchers:
-                    watch(network)
+        if _watchers and (network := statement.network) is not None:
+            for watch in _watchers:
+                watch(network)
         if init and isinstance(init[0], nn.Parameter):
             msg["value"] = self._value_of(name, init[0], statement, view)
             msg["done"] = True

@@ -1,7 +1,6 @@
 """Which code makes a param statement: the user's, `pyro.module`, or a `PyroModule`."""
 
 import sys
-from collections.abc import Iterator
 from types import FrameType
 from typing import Any, Literal, NamedTuple, cast
 
@@ -41,10 +40,12 @@ class ParamStatement(NamedTuple):
             return False
         return bool(frame.f_locals.get("update_module_params"))
 
-    def networks(self) -> Iterator[nn.Module]:
-        """The network that `pyro.module` declares, and all that it is made of."""
-        if self.frame is not None and self.frame.f_code is _MODULE:
-            yield from self.frame.f_locals["nn_module"].modules()
+    @property
+    def network(self) -> nn.Module | None:
+        """The network that `pyro.module` declares; None where it is another statement."""
+        if self.frame is None or self.frame.f_code is not _MODULE:
+            return None
+        return cast(nn.Module, self.frame.f_locals["nn_module"])
 
 
 def current_statement() -> ParamStatement:
