@@ -79,7 +79,7 @@ def main(smoke):
         pyro.set_rng_seed(0)
         pair = Pair(prior, train.x)
         run = fit(pair.model, pair.guide, train, objective=ELBO(), val=val, lr=2e-3, seed=0,
-                  epochs=2 if smoke else 400, compile=not smoke, device="cpu",
+                  epochs=1 if smoke else 400, compile=not smoke, device="cpu",
                   progress=not smoke)  # fmt: skip
         run.load_best()
         log_px = log_evidence(pair.model, pair.guide, test, num_particles=500, seed=0).log_px
