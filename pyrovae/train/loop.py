@@ -48,7 +48,7 @@ class Loop:
     rank: int = 0
 
     def __post_init__(self) -> None:
-        self.start_epoch()
+        self._reset_sums()
 
     @property
     def step(self) -> int:
@@ -74,8 +74,12 @@ class Loop:
         """End the run after the step in progress; its checkpoint is still written."""
         self.stopping = True
 
-    def start_epoch(self) -> None:
-        """Forget the sums of the epoch before."""
+    def next_epoch(self) -> None:
+        """Go to the beginning of the next epoch."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self._reset_sums()
+
+    def _reset_sums(self) -> None:
         self._loss = torch.zeros((), dtype=torch.float64, device=self.device)
         self._norm = torch.zeros((), dtype=torch.float64, device=self.device)
         self._rows, self.seconds = 0, 0.0

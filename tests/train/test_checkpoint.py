@@ -13,7 +13,7 @@ from torch import nn
 from pyrovae.errors import CheckpointError
 from pyrovae.objectives import ELBO
 from pyrovae.train import fit, load_checkpoint
-from pyrovae.train.checkpoint import read_checkpoint, write_checkpoint
+from pyrovae.train.checkpoint_file import read_checkpoint, write_checkpoint
 from tests.train.step.test_svi import networks, pair
 from tests.train.test_fit import QUIET, same, state, x_of
 

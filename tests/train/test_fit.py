@@ -34,7 +34,7 @@ from pyrovae.errors import (
 from pyrovae.objectives import ELBO, IWAE, Beta, Renyi
 from pyrovae.particles.parameters import trainable
 from pyrovae.train import SVI, Callback, fit, load_checkpoint
-from pyrovae.train.checkpoint import read_checkpoint
+from pyrovae.train.checkpoint_file import read_checkpoint
 from pyrovae.train.optim import schedules
 from tests.pairs import STYLES
 from tests.train.step.test_svi import networks, pair

@@ -58,7 +58,7 @@ def test_a_lock_ends_with_its_process(tmp_path):
     script = f"""
         import time
         from pathlib import Path
-        from pyrovae.train.lock import RunLock
+        from pyrovae.train.run_lock import RunLock
         lock = RunLock(Path({str(tmp_path)!r}))
         lock.take()
         print("taken", flush=True)

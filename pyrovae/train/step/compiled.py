@@ -38,7 +38,7 @@ class CompiledStep:
         networks: Those that the pair runs.
         only_finite: Leave everything as it is from the first step on whose loss or gradient is
             not finite.
-        exchange: Where several ranks train together: the graph then gives this rank's gradients,
+        all_reduce: Where several ranks train together: the graph then gives this rank's gradients,
             and what follows is done after they are summed.
         tolerance: See `Captured`.
         reference: The user's own `loss_and_grads`. What stands for it in the graph must agree
@@ -54,7 +54,7 @@ class CompiledStep:
         networks: Sequence[nn.Module],
         *,
         only_finite: bool = False,
-        exchange: AllReduce | None = None,
+        all_reduce: AllReduce | None = None,
         tolerance: float | None = None,
         reference: Callable[..., Any] | None = None,
     ) -> None:
@@ -65,13 +65,13 @@ class CompiledStep:
         self._settings = Settings([vars(owner) for owner in (loss, *networks)], _is_setting)
         self._groups = cast(Any, optimizer.torch).param_groups
         self._options = Settings(self._groups, _is_option)
-        self._exchange = exchange
-        self._update = None if exchange else update_of(self._groups, optimizer.torch)
+        self._all_reduce = all_reduce
+        self._update = None if all_reduce else update_of(self._groups, optimizer.torch)
         self._leaves = list(optimizer.leaves.values())
         device = self._leaves[0].device
         self._rates = [torch.zeros((), dtype=torch.float64, device=device) for _ in self._groups]
         self._written: list[float | None] = [None] * len(self._rates)
-        self._alive = torch.tensor(True, device=device) if only_finite and not exchange else None
+        self._alive = torch.tensor(True, device=device) if only_finite and not all_reduce else None
         self._batches: list[tuple[list[Any], Any]] = []  # what the next run is given, with trees
         self._moving: list[Tensor] = []
         start_state(optimizer.torch, [leaf for leaf in self._leaves if leaf.grad is not None])
@@ -87,10 +87,10 @@ class CompiledStep:
         if found is None:
             return None
         loss, norm, taken, *grads = found
-        if self._update is None and (self._exchange or bool(taken)):
+        if self._update is None and (self._all_reduce or bool(taken)):
             for leaf, grad in zip(self._moving, grads, strict=True):
                 leaf.grad = grad
-            if not self._exchange:
+            if not self._all_reduce:
                 self._optimizer.step(norm)
         return StepResult(loss, norm, taken, may_wait=self._latched)
 
@@ -165,7 +165,7 @@ class CompiledStep:
         frozen = tuple(leaf.requires_grad for leaf in self._leaves)
         particles = getattr(self._objective, "num_particles", None)
         clips = self._optimizer.clip_norm, self._optimizer.clip_value
-        part = self._exchange.part if self._exchange else None
+        part = self._all_reduce.part if self._all_reduce else None
         return (
             clips,
             kind_of(leaves),
