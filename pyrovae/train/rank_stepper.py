@@ -12,7 +12,7 @@ from .ranks.all_reduce import AllReduce
 from .ranks.shard import Sharding
 from .ranks.synchronise import synchronise_random_state
 from .run_store import RunStore
-from .step.guarded import attempt
+from .step.guarded import guarded_step
 from .step.result import StepResult
 from .step.svi import SVI
 from .stepper import Batch, Stepper
@@ -64,13 +64,13 @@ class RankStepper(Stepper):
     def _stop_requested(self) -> bool:
         return self._all_reduce.stop  # told with the gradients, so that all stop after one step
 
-    def _attempt(self, batches: Sequence[Batch], *, wait: bool) -> list[StepResult]:
+    def _guarded(self, batches: Sequence[Batch], *, wait: bool) -> list[StepResult]:
         results = []
         for batch in batches:
             shard = self._sharding(batch)
             self._all_reduce.expect(shard, stop=self._loop.stopping)
             with shard.noise:
-                results += attempt(
+                results += guarded_step(
                     self._svi,
                     self._objective,
                     [shard.rows],

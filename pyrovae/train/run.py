@@ -1,4 +1,4 @@
-"""What a training run leaves behind."""
+"""The result of a training run."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..errors import NonFiniteError
 from .loop import Loop
 from .run_store import RunStore
-from .step.guarded import LOOK, NonFiniteStep, attempt
+from .step.guarded import LOOK, NonFiniteStep, guarded_step
 from .step.result import StepResult
 from .step.svi import SVI
 
@@ -51,7 +51,7 @@ class Stepper:
         wait = wait or loop.device.type == "cpu" or after // LOOK > loop.batch // LOOK
         wait = wait or loop.stopping or after == loop.steps_per_epoch
         try:
-            return self._attempt(batches, wait=wait)
+            return self._guarded(batches, wait=wait)
         except NonFiniteStep as failed:
             loop.batch += failed.before
             raise self._non_finite(str(failed)) from failed.__cause__
@@ -80,8 +80,8 @@ class Stepper:
     def _stop_requested(self) -> bool:
         return self._loop.stopping
 
-    def _attempt(self, batches: Sequence[Batch], *, wait: bool) -> list[StepResult]:
-        return attempt(self._svi, self._objective, batches, wait=wait)
+    def _guarded(self, batches: Sequence[Batch], *, wait: bool) -> list[StepResult]:
+        return guarded_step(self._svi, self._objective, batches, wait=wait)
 
     def _non_finite(self, cause: str) -> NonFiniteError:
         loop, last = self._loop, self._store.last

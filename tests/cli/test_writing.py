@@ -89,7 +89,7 @@ def test_a_real_limit_of_the_system(tmp_path):
         from pathlib import Path
         from pyrovae.errors import CheckpointError
         from pyrovae.train.checkpoint_file import write_checkpoint
-        from pyrovae.train.files import append_line
+        from pyrovae.runtime.files import append_line
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         for attempt in (

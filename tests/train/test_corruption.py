@@ -18,8 +18,7 @@ from pyrovae.errors import CheckpointError
 from pyrovae.objectives import ELBO
 from pyrovae.train import checkpoint_file, fit
 from pyrovae.train.checkpoint_file import read_checkpoint
-from tests.train.step.test_svi import networks, pair
-from tests.train.test_fit import QUIET, same, state, x_of
+from tests.train.pairs import QUIET, networks, pair, same, state, x_of
 
 DTYPES = [
     "BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "I16", "U16", "F16", "BF16", "I32", "U32", "F32",

@@ -8,7 +8,7 @@ from pyrovae.errors import ParameterError
 from pyrovae.particles.parameters import trainable
 from pyrovae.train.placement import place
 from tests.pairs import STYLES
-from tests.train.step.test_svi import batch, networks, pair
+from tests.train.pairs import batch, networks, pair
 
 CPU = torch.device("cpu")
 

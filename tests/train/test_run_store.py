@@ -1,4 +1,4 @@
-"""What is kept of a run: the state of its objective, its best, its history."""
+"""What is stored of a run: the state of its objective, its best, its history."""
 
 import json
 
@@ -10,23 +10,13 @@ from pyrovae.data import DiscreteLatent
 from pyrovae.errors import CheckpointError, ConfigError
 from pyrovae.math import log_mean_exp
 from pyrovae.objectives import ELBO, IWAE, REINFORCE, ParticleELBO
-from pyrovae.train import Callback, fit
+from pyrovae.train import fit
 from pyrovae.train.checkpoint_file import read_checkpoint, write_checkpoint
 from pyrovae.train.loop import Loop
 from pyrovae.train.placement import place
 from pyrovae.train.run_store import RunStore
 from pyrovae.train.step.svi import SVI
-
-QUIET = {"progress": False, "device": "cpu"}
-
-
-class StopAt(Callback):
-    def __init__(self, step):
-        self.step = step
-
-    def on_step(self, loop):
-        if loop.step == self.step:
-            loop.request_stop()
+from tests.train.pairs import QUIET, Log, same
 
 
 def trained(folder, objective, *, stop_at=None, resume=False, dtype=torch.float32):
@@ -36,13 +26,9 @@ def trained(folder, objective, *, stop_at=None, resume=False, dtype=torch.float3
     x = made.sample(32, seed=1).to(dtype)
     fit(
         made.model, made.guide, x, objective=objective, epochs=2, batch_size=8, lr=1e-2,
-        run_dir=folder, resume=resume, callbacks=[StopAt(stop_at)], **QUIET,
+        run_dir=folder, resume=resume, callbacks=[Log(stop_at)], **QUIET,
     )  # fmt: skip
     return [p.detach() for p in made.parameters()] + [objective._past]
-
-
-def same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -130,7 +116,7 @@ def store(tmp_path):
     return RunStore(loop, inventory, IWAE(2), {"seed": 0}, seconds=1000.0)
 
 
-def test_save_due_after_its_time(store):
+def test_a_checkpoint_is_due_after_its_time(store):
     assert not store.save_due
     store.seconds = 0.0
     assert store.save_due and store.last is None

@@ -24,9 +24,9 @@ def check_same_run(team: Team, source: BatchSource, first: Sequence[Tensor], epo
     if team.alone:
         return
     sizes = {"data": source.num_data, "batches": len(source), "epochs": epochs}
-    team.check_alike("run to make", sizes, "call fit with the same arguments on every rank")
+    team.check_equal("run to make", sizes, "call fit with the same arguments on every rank")
     checksums = [zlib.crc32(bytes(t.cpu().contiguous().view(torch.uint8).numpy())) for t in first]
-    team.check_alike(
+    team.check_equal(
         "first batch (checksums)",
         checksums,
         "every rank needs all the data, in the same order: seed what is drawn of them, and give a "
@@ -47,7 +47,7 @@ def synchronise(team: Team, inventory: Inventory, objective: PyroELBO) -> None:
         {name: (str(tensor.dtype), list(tensor.shape)) for name, tensor in tensors.items()}
         for tensors in (inventory.leaves, inventory.buffers, state)
     ]
-    team.check_alike(
+    team.check_equal(
         "pair", [list(kind.items()) for kind in kinds], "build the same pair on every rank"
     )
     team.copy_first([*inventory.tensors, *state.values()])

@@ -92,7 +92,7 @@ class CompiledStep:
                 leaf.grad = grad
             if not self._all_reduce:
                 self._optimizer.step(norm)
-        return StepResult(loss, norm, taken, may_wait=self._latched)
+        return StepResult(loss, norm, taken, deferred=self._latched)
 
     def several(self, calls: Sequence[tuple[Any, ...]]) -> list[StepResult] | None:
         """Take a step for each call, all in one graph; None where they must be taken otherwise."""
@@ -108,7 +108,7 @@ class CompiledStep:
             with keeping_buffers():
                 found = self._run(*tensors)
         threes = zip(found[::3], found[1::3], found[2::3], strict=True)
-        return [StepResult(*three, may_wait=self._latched) for three in threes]
+        return [StepResult(*three, deferred=self._latched) for three in threes]
 
     @property
     def seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""The next steps of a run, or why one was not taken."""
+"""Steps that are taken only where loss and gradient are finite, or an error that says why not."""
 
 from collections.abc import Callable, Sequence
 
@@ -30,7 +30,7 @@ def _itself(cause: str | None) -> str | None:
     return cause
 
 
-def attempt(
+def guarded_step(
     svi: SVI,
     objective: PyroELBO,
     batches: Sequence[tuple[Tensor, ...]],
@@ -56,22 +56,22 @@ def attempt(
         steps = svi.steps_if_finite(batches)
         if steps is not None:
             for i, step in enumerate(steps):
-                if not ((step.may_wait and not wait) or step.taken):
-                    refused = _refused(svi, objective, batches[i], agree, streams, step)
-                    refused.before = i
-                    raise refused
+                if not ((step.deferred and not wait) or step.taken):
+                    error = _non_finite_step(svi, objective, batches[i], agree, streams, step)
+                    error.before = i
+                    raise error
             return steps
     steps = []
     for batch in batches:
         try:
-            steps.append(_attempt(svi, objective, batch, wait, agree))
-        except NonFiniteStep as refused:
-            refused.before = len(steps)
+            steps.append(_one_step(svi, objective, batch, wait, agree))
+        except NonFiniteStep as error:
+            error.before = len(steps)
             raise
     return steps
 
 
-def _attempt(
+def _one_step(
     svi: SVI, objective: PyroELBO, batch: tuple[Tensor, ...], wait: bool, agree: Agree
 ) -> StepResult:
     streams = save_torch_random_state()
@@ -84,12 +84,12 @@ def _attempt(
         if site is None:
             raise
         raise NonFiniteStep(agree(f"{site} ({first_line(error)})")) from error
-    if (step.may_wait and not wait) or step.taken:
+    if (step.deferred and not wait) or step.taken:
         return step
-    raise _refused(svi, objective, batch, agree, streams, step)
+    raise _non_finite_step(svi, objective, batch, agree, streams, step)
 
 
-def _refused(
+def _non_finite_step(
     svi: SVI,
     objective: PyroELBO,
     batch: tuple[Tensor, ...],
@@ -97,7 +97,7 @@ def _refused(
     streams: RandomState,
     step: StepResult,
 ) -> NonFiniteStep:
-    """What was not finite in a step that was not taken, as far as its noise can be had again."""
+    """The error of a step that was not taken: its particles are drawn again to find the cause."""
     site = non_finite_site(svi.model, svi.guide, objective, batch, streams)
     cause = agree(site)
     if cause is None:

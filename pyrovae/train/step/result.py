@@ -15,11 +15,11 @@ class StepResult:
         norm: Of the gradient over all parameters, before clipping.
         taken: Whether loss and gradient were finite, and so the parameters have moved: a tensor,
             on whose device nobody has waited.
-        may_wait: Whether it need not be asked at once: after a step that was not taken no other
+        deferred: Whether it need not be asked at once: after a step that was not taken no other
             is, so that the parameters stay those of the last good step.
     """
 
     loss: Any
     norm: Tensor
     taken: Tensor
-    may_wait: bool = False
+    deferred: bool = False
