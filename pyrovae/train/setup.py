@@ -177,13 +177,11 @@ def set_up(
     # Measurements.
     validation = None
     if val_source is not None:
-        by = val_objective or objective
-        networks = [*inventory.networks, *networks_of(by).values()]
-        noise = mix_seed(seed or 0, 1) % 2**32
         compiles = is_worth_compiling(compile, epochs * len(val_source))
-        validation = Validation(
-            model, guide, by, val_source, networks, loss_scale, noise, device, team, compiles
-        )
+        validation = _validation(
+            val_objective or objective, val_source, inventory, loss_scale, seed, device, team,
+            compiles,
+        )  # fmt: skip
     with kept_random_state():
         rows = [first] if val_source is None else first_rows(val_source)
     plate = loss_scale.batch_plate
@@ -209,6 +207,24 @@ def _stepper(
     svi.all_reduce = AllReduce(team, svi.optimizer, inventory.buffers.values(), objective)
     sharding = Sharding(team, loss_scale, objective)
     return RankStepper(svi, objective, loop, store, team, sharding, svi.all_reduce)
+
+
+def _validation(
+    objective: PyroELBO,
+    source: BatchSource,
+    inventory: Inventory,
+    loss_scale: LossScale,
+    seed: int | None,
+    device: torch.device,
+    team: Team,
+    compile: bool,
+) -> Validation:
+    networks = [*inventory.networks, *networks_of(objective).values()]
+    noise = mix_seed(seed or 0, 1) % 2**32
+    model, guide = loss_scale.model, loss_scale.guide
+    return Validation(
+        model, guide, objective, source, networks, loss_scale, noise, device, team, compile
+    )
 
 
 def _moved(batch: Batch, device: torch.device) -> Batch:
