@@ -61,7 +61,7 @@ def started(folder: Path, kind: str, die_at: int = -1) -> subprocess.Popen:
 def same_as(folder: Path, other: Path) -> bool:
     import torch
 
-    from pyrovae.train.checkpoint import read_checkpoint
+    from pyrovae.train.checkpoint_file import read_checkpoint
 
     one, two = (read_checkpoint(f / "last.safetensors")[0] for f in (folder, other))
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)

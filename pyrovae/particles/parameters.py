@@ -8,7 +8,7 @@ what it trains in the store, as Pyro does; `fit` and measurements list values of
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -24,7 +24,7 @@ from .handlers import Program
 from .isolation import isolated
 from .own_parameters import own_parameters
 from .traces import leaves_of, sample_sites
-from .tracing import Pair
+from .tracing import Pair, Trace
 
 
 def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
@@ -42,23 +42,35 @@ def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict
     args, kwargs = for_gradients((args, kwargs))
     pair = Pair(model, guide, args, kwargs)
     with isolated(), own_parameters(), gradients_on():
-        guide_trace, model_trace = pair.trace()
-        named = {**leaves_of(guide_trace), **leaves_of(model_trace)}
-        first = {id(leaf): name for name, leaf in reversed(named.items())}
-        leaves = {name: leaf for name, leaf in named.items() if first[id(leaf)] == name}
-        given = {id(t) for t in _tensors((args, kwargs))}
-        known = {id(leaf) for leaf in leaves.values()} | given
-        for trace in (guide_trace, model_trace):
-            for name, site in sample_sites(trace).items():
-                log_prob = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
-                for leaf in graph_leaves(log_prob):
-                    if id(leaf) not in known:
-                        raise ParameterError(
-                            f"site '{name}' depends on a tensor of shape {list(leaf.shape)} that "
-                            "requires grad but is not declared to Pyro, so it would never train; "
-                            "call `pyro.module('name', network)` in the pair, use a PyroModule, "
-                            "or freeze it with `requires_grad_(False)`"
-                        )
+        return leaves_in(pair.trace(), (args, kwargs))
+
+
+def leaves_in(traces: tuple[Trace, Trace], arguments: Any) -> dict[str, Tensor]:  # noqa: ANN401
+    """`trainable`, of a run that has been traced with gradients.
+
+    Args:
+        traces: Of guide and model.
+        arguments: What the pair was run on, whose tensors may require grad.
+
+    Raises:
+        ParameterError: See `trainable`.
+    """
+    named = {name: leaf for trace in traces for name, leaf in leaves_of(trace).items()}
+    first = {id(leaf): name for name, leaf in reversed(named.items())}
+    leaves = {name: leaf for name, leaf in named.items() if first[id(leaf)] == name}
+    given = {id(t) for t in _tensors(arguments)}
+    known = {id(leaf) for leaf in leaves.values()} | given
+    for trace in traces:
+        for name, site in sample_sites(trace).items():
+            log_prob = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
+            for leaf in graph_leaves(log_prob):
+                if id(leaf) not in known:
+                    raise ParameterError(
+                        f"site '{name}' depends on a tensor of shape {list(leaf.shape)} that "
+                        "requires grad but is not declared to Pyro, so it would never train; "
+                        "call `pyro.module('name', network)` in the pair, use a PyroModule, "
+                        "or freeze it with `requires_grad_(False)`"
+                    )
     if not leaves:
         raise ParameterError(
             "the pair declares no parameters, so nothing would train; use `pyro.param`, call "
@@ -102,11 +114,28 @@ def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[s
     """
     pair = Pair(model, guide, args, kwargs)
     with isolated() as modules, torch.no_grad():
-        guide_trace, model_trace = pair.trace()
-    names = {id(t): n for n, t in {**leaves_of(guide_trace), **leaves_of(model_trace)}.items()}
+        traces = pair.trace()
+    return buffers_in(traces, roots_of(model, guide), modules)
+
+
+def roots_of(*programs: Program) -> list[nn.Module]:
+    """Programs that are modules, and modules whose methods programs are."""
+    owners = [getattr(program, "__self__", program) for program in programs]
+    return [owner for owner in owners if isinstance(owner, nn.Module)]
+
+
+def buffers_in(
+    traces: tuple[Trace, Trace], roots: Sequence[nn.Module], modules: Sequence[nn.Module]
+) -> dict[str, Tensor]:
+    """`buffers`, of a run that has been traced.
+
+    Args:
+        traces: Of guide and model.
+        roots: See `roots_of`.
+        modules: The outermost networks that ran.
+    """
+    names = {id(t): n for trace in traces for n, t in leaves_of(trace).items()}
     found: dict[str, Tensor] = {}
-    owners = [getattr(program, "__self__", program) for program in (model, guide)]
-    roots = [owner for owner in owners if isinstance(owner, nn.Module)]
     sides = ["model.", "guide."] if len({id(root) for root in roots}) == 2 else ["", ""]
     for index, module in enumerate([*roots, *modules]):
         prefix = sides[index] if index < len(roots) else f"{type(module).__name__}_{index}."

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pyrovae.cli import main
-from pyrovae.train.checkpoint import read_checkpoint
+from pyrovae.train.checkpoint_file import read_checkpoint
 
 BINOMIAL = ["--model.likelihood", "Binomial", "--model.likelihood.total_count", "16"]
 NETS = ["--model.encoder", "MLP", "--model.encoder.hidden", "[8]",

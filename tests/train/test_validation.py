@@ -191,7 +191,7 @@ def test_auto_goes_by_the_number_of_validated_batches(interpreted, monkeypatch):
     monkeypatch.setattr(Validation, "prepare", lambda self: asked.append(self.compile))
     import sys
 
-    monkeypatch.setattr(sys.modules["pyrovae.train.fit"], "_LONG", 9)
+    monkeypatch.setattr(sys.modules["pyrovae.train.compile_ahead"], "_LONG", 9)
     run_of(vae, compile="auto", epochs=2)  # three batches to validate, of 45 data
     run_of(vae, compile="auto", epochs=3)
     assert asked == [False, True]

@@ -13,7 +13,7 @@ from ...objectives.objective import Objective
 from ...particles.isolation import isolated
 from ...particles.own_parameters import own_parameters
 from ...particles.tracing import Program
-from ...train.loss_scale import LossScale, batch_plate_of
+from ...train.loss_scale import LossScale
 
 _BOUNDS = 0  # which stream of the seed
 
@@ -63,7 +63,7 @@ def bound_of(objective: Objective, subject: Subject) -> dict[str, float]:
             over_data = float(per_datum.mean(0).std()) / per_datum.shape[1] ** 0.5
         means = per_datum.mean(1)
     else:
-        share = LossScale(subject.model, subject.guide, batch_plate_of(objective))
+        share = LossScale(subject.model, subject.guide, objective.batch_plate)
         scale, rows = share(subject.batch)
 
         def loss() -> Tensor:

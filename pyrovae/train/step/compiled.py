@@ -25,14 +25,14 @@ class StepResult:
         norm: Of the gradient over all parameters, before clipping.
         taken: Whether loss and gradient were finite, and so the parameters have moved: a tensor,
             on whose device nobody has waited.
-        may_wait: Whether it need not be asked at once: after a step that was not taken no other
+        deferred: Whether it need not be asked at once: after a step that was not taken no other
             is, so that the parameters stay those of the last good step.
     """
 
     loss: Any
     norm: Tensor
     taken: Tensor
-    may_wait: bool = False
+    deferred: bool = False
 
 
 class CompiledStep:
@@ -52,7 +52,7 @@ class CompiledStep:
         precision: In which the networks compute.
         only_finite: From the first step on whose loss or gradient is not finite, leave everything
             as it is.
-        exchange: Where several ranks train together: the graph then gives this rank's gradients,
+        all_reduce: Where several ranks train together: the graph then gives this rank's gradients,
             and the update comes after they are summed.
         reference: The user's own `loss_and_grads`. The loss in the graph must agree with it in
             value and gradient before a step is captured.
@@ -68,16 +68,16 @@ class CompiledStep:
         *,
         precision: Precision,
         only_finite: bool = False,
-        exchange: AllReduce | None = None,
+        all_reduce: AllReduce | None = None,
         reference: Callable[..., Any] | None = None,
     ) -> None:
         self._model, self._guide, self._objective = model, guide, loss
-        self._optimizer, self._exchange, self._precision = optimizer, exchange, precision
+        self._optimizer, self._all_reduce, self._precision = optimizer, all_reduce, precision
         in_tensors = loss.captured_loss
         self._agreement = Agreement(in_tensors, loss, reference)
         self._step = TensorStep(
             model, guide, in_tensors, optimizer,
-            only_finite=only_finite and exchange is None, moves_leaves=exchange is None,
+            only_finite=only_finite and all_reduce is None, moves_leaves=all_reduce is None,
         )  # fmt: skip
         self._attributes = StaticKey(vars(owner) for owner in (loss.as_given, *networks))
         self._options = StaticKey(self._step.groups, _is_option)
@@ -98,12 +98,12 @@ class CompiledStep:
         if found is None:
             return None
         loss, norm, taken, *grads = found
-        if not self._step.updates and (self._exchange or bool(taken)):
+        if not self._step.updates and (self._all_reduce or bool(taken)):
             for leaf, grad in zip(self._step.moved, grads, strict=True):
                 leaf.grad = grad
-            if not self._exchange:
+            if not self._all_reduce:
                 self._optimizer.step(norm)
-        return StepResult(loss, norm, taken, may_wait=self._step.stops_at_first)
+        return StepResult(loss, norm, taken, deferred=self._step.stops_at_first)
 
     def several(self, calls: Sequence[tuple[Any, ...]]) -> list[StepResult] | None:
         """Take a step for each call, all in one graph; None where they must be taken otherwise."""
@@ -120,7 +120,7 @@ class CompiledStep:
                 with keeping_buffers():
                     found = self._run(*tensors)
         threes = zip(found[::3], found[1::3], found[2::3], strict=True)
-        return [StepResult(*three, may_wait=self._step.stops_at_first) for three in threes]
+        return [StepResult(*three, deferred=self._step.stops_at_first) for three in threes]
 
     def prepare(self, calls: Sequence[tuple[Any, ...]], fresh: Sequence[tuple[Any, ...]]) -> None:
         """Capture the steps of a call on some batches, check them on as many others, undo all."""
@@ -170,7 +170,7 @@ class CompiledStep:
             self._options.key(),
             tuple(leaf.requires_grad for leaf in self._step.leaves),
             getattr(self._objective, "num_particles", None),
-            self._exchange.part if self._exchange else None,
+            self._all_reduce.part if self._all_reduce else None,
         )
 
     def _run(self, *tensors: Tensor) -> tuple[Tensor, ...]:

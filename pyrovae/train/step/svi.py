@@ -88,7 +88,7 @@ class SVI(pyro.infer.SVI):
         self._has_run = False
         self._networks: list[nn.Module] = []  # of the pair, known once it has run
         self._compiled: CompiledStep | None = None
-        self.exchange: AllReduce | None = None  # where several ranks train together
+        self.all_reduce: AllReduce | None = None  # where several ranks train together
 
     @computes_gradients
     def step(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -111,12 +111,12 @@ class SVI(pyro.infer.SVI):
         taken = None
         if self.compile and self._has_run:
             taken = self._compiled_step(only_finite=True)(args, kwargs)
-            if taken is not None and self.exchange is None:
+            if taken is not None and self.all_reduce is None:
                 return taken
         if taken is None:
             loss = self.summed_gradients(*args, **kwargs)
         else:  # the graph has left this rank's gradients in the leaves
-            loss = cast(AllReduce, self.exchange)(taken.loss)
+            loss = cast(AllReduce, self.all_reduce)(taken.loss)
         norm = self.optimizer.gradient_norm()
         finite = torch.isfinite(norm + (loss[0] if isinstance(loss, tuple) else loss))
         if finite:
@@ -150,14 +150,14 @@ class SVI(pyro.infer.SVI):
 
     def summed_gradients(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """`backward`, and where several ranks train together, the sum over their batches."""
-        if self.exchange is None:
+        if self.all_reduce is None:
             return self.backward(*args, **kwargs)
         try:
             loss = self.backward(*args, **kwargs)
         except ValueError:
-            self.exchange.failed()  # so that the other ranks do not wait for this one
+            self.all_reduce.failed()  # so that the other ranks do not wait for this one
             raise
-        return self.exchange(loss)
+        return self.all_reduce(loss)
 
     # Compiled steps.
 
@@ -186,7 +186,7 @@ class SVI(pyro.infer.SVI):
     @computes_gradients
     def steps_if_finite(self, batches: Sequence[tuple[Any, ...]]) -> list[StepResult] | None:
         """`step_if_finite` on each of some batches, all in one graph; None where there is none."""
-        if not (self.compile and self._has_run) or self.exchange is not None:
+        if not (self.compile and self._has_run) or self.all_reduce is not None:
             return None
         return self._compiled_step(only_finite=True).several(batches)
 
@@ -228,7 +228,7 @@ class SVI(pyro.infer.SVI):
                 self._networks,
                 precision=self._precision,
                 only_finite=only_finite,
-                exchange=self.exchange,
+                all_reduce=self.all_reduce,
                 reference=self.loss_and_grads,
             )
         return self._compiled

@@ -11,7 +11,7 @@ from pyrovae.errors import ConfigError, ParameterError
 from pyrovae.particles import parameters
 from pyrovae.train import SVI
 from pyrovae.train.optim.joint import JointOptimizer, make_optimizer
-from tests.train.step.test_svi import batch, networks, pair
+from tests.train.pairs import batch, networks, pair
 
 
 def leaves(nets):

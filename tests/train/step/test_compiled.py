@@ -150,7 +150,7 @@ def test_after_a_bad_step_nothing_moves_until_somebody_looks(interpreted):
     kept = [leaf.detach().clone() for leaf in svi.optimizer.leaves.values()]
     for batch in (x * float("nan"), x, x):
         step = svi.step_if_finite(batch)
-        assert step.may_wait and not step.taken
+        assert step.deferred and not step.taken
     assert all(map(torch.equal, kept, svi.optimizer.leaves.values()))
 
 

@@ -15,7 +15,7 @@ from pyrovae.nn import MLP
 from pyrovae.objectives import ELBO, IWAE, FactorVAE
 from pyrovae.runtime.distributed import Team
 from pyrovae.train import Callback, load_checkpoint
-from pyrovae.train.checkpoint import read_checkpoint
+from pyrovae.train.checkpoint_file import read_checkpoint
 from pyrovae.train.optim.joint import JointOptimizer
 from pyrovae.train.ranks.all_reduce import AllReduce
 

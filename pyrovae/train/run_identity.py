@@ -1,4 +1,4 @@
-"""What makes a run this run and no other: its seed, its data, its objective."""
+"""What identifies a run: its seed, its data and its objective."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,19 @@ from torch import Tensor, nn
 
 from ..data import Batches, BatchSource, SemiSupervisedBatches
 
-_NOT_OPTIONS = {"self", "max_plate_nesting"}  # Pyro's objectives write the nesting that they find
+_NOT_OPTIONS = {"self", "max_plate_nesting"}  # Pyro's objectives set the nesting themselves
 _PLAIN = (bool, int, float, str, type(None))
 
 
-def facts_of(
+def identity_of(
     seed: int | None, source: BatchSource, first: Sequence[Tensor], objective: PyroELBO
 ) -> dict[str, Any]:
-    """Plain values by name that a run and its resumption must share.
+    """Plain values by name, which a run and its resumption must share.
 
     Args:
         seed: Of the run.
         source: Its data.
-        first: A first batch of them.
+        first: Its first batch.
         objective: As the user gave it.
     """
     kinds = [f"{str(t.dtype).removeprefix('torch.')} {list(t.shape[1:])}" for t in first]
@@ -33,27 +33,27 @@ def facts_of(
         "batches_per_epoch": len(source),
         "batch_size": len(first[0]),
         "data": ", ".join(kinds),
-        "objective": described(objective),
+        "objective": describe(objective),
     }
 
 
-def described(value: Any) -> str:  # noqa: ANN401
-    """A value, or an object with the options that its constructor took, in words.
+def describe(value: Any) -> str:  # noqa: ANN401
+    """A value in words; an objective with the options of its constructor.
 
-    Of tensors only that there are some, because callbacks may write into them.
+    A tensor is described by its shape alone, because callbacks may write into it.
     """
     if isinstance(value, _PLAIN):
         return repr(value)
     if isinstance(value, Tensor):
         return f"tensor {list(value.shape)}"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{name}: {described(held)}' for name, held in value.items())}}}"
+        return f"{{{', '.join(f'{name}: {describe(held)}' for name, held in value.items())}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(described, value))}]"
+        return f"[{', '.join(map(describe, value))}]"
     if not isinstance(value, PyroELBO) or isinstance(value, nn.Module):
         return str(getattr(value, "__name__", type(value).__name__))
     names = inspect.signature(type(value).__init__).parameters.keys() - _NOT_OPTIONS
-    names |= {"num_particles"}  # of one whose constructor takes any arguments
+    names |= {"num_particles"}  # where the constructor takes any arguments
     options = {name: getattr(value, name) for name in sorted(names) if hasattr(value, name)}
-    words = ", ".join(f"{name}={described(option)}" for name, option in options.items())
+    words = ", ".join(f"{name}={describe(option)}" for name, option in options.items())
     return f"{type(value).__name__}({words})"

@@ -1,4 +1,4 @@
-"""Batches of one row, of which batch norm can make no statistics."""
+"""Batches of one row, on which batch norm in training mode fails."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +15,10 @@ _REFUSAL = "Expected more than 1 value per channel when training"  # torch's own
 
 
 @contextmanager
-def lone_rows_named(source: BatchSource, first: Sequence[Tensor], team: Team) -> Iterator[None]:
-    """Say in a sentence what ails a pair that runs on a single row in this context.
+def single_rows_explained(
+    source: BatchSource, first: Sequence[Tensor], team: Team
+) -> Iterator[None]:
+    """Within this context an error of batch norm on a single row becomes a `ConfigError`.
 
     Args:
         source: Of the batches.
@@ -24,7 +26,7 @@ def lone_rows_named(source: BatchSource, first: Sequence[Tensor], team: Team) ->
         team: The ranks, which share the rows of a batch.
 
     Raises:
-        ConfigError: Batch norm in training mode met the row.
+        ConfigError: Batch norm in training mode was given a single row.
     """
     try:
         yield
@@ -43,34 +45,34 @@ def lone_rows_named(source: BatchSource, first: Sequence[Tensor], team: Team) ->
         ) from error
 
 
-def check_lone_rows(
+def check_single_rows(
     svi: SVI,
     networks: Sequence[nn.Module],
     source: BatchSource,
     first: Sequence[Tensor],
     team: Team,
 ) -> None:
-    """Refuse, before the first step, batches whose last would end the epoch with an error.
+    """Refuse, before the first step, data whose last batch would fail on its single row.
 
-    A network in training mode that normalises by batch takes no single row, unless the row has
-    several values per channel, as an image has: the loss of one row tells.
+    Batch norm in training mode takes no single row, unless the row has several values per
+    channel, as an image has. The loss of one row is evaluated to find out.
 
     Args:
-        svi: What takes the steps.
+        svi: Evaluates the loss.
         networks: Those that the pair runs.
         source: Of the batches.
         first: The first batch, on the device of the pair.
         team: The ranks, which share the rows of a batch.
 
     Raises:
-        ConfigError: The smallest batch, or a rank's part of a batch, is a single row, which the
-            pair does not take.
+        ConfigError: The smallest batch, or a rank's part of a batch, is a single row, on which
+            the pair fails.
     """
     sizes = {len(first[0]), source.smallest}
     if not any(size is not None and 1 in team.sizes(size) for size in sizes):
         return
     if any(_needs_rows(module) for network in networks for module in network.modules()):
-        with lone_rows_named(source, first, team), isolated():
+        with single_rows_explained(source, first, team), isolated():
             svi.evaluate_loss(*(tensor[:1] for tensor in first))
 
 
