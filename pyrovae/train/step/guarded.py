@@ -48,8 +48,9 @@ def guarded_step(
         agree: Gives the cause that the first rank with any has found, where several train.
 
     Raises:
-        NonFiniteStep: The loss or the gradient of a step, or on a device of one of the `STEPS_BETWEEN_WAITS`
-            steps up to it, is not finite; the parameters are those of the last good step.
+        NonFiniteStep: The loss or the gradient of a step is not finite; on a device, perhaps that
+            of one of the `STEPS_BETWEEN_WAITS` steps before it. The parameters are those of the
+            last good step.
     """
     if len(batches) > 1:
         streams = save_torch_random_state()
