@@ -1,9 +1,9 @@
 """Which quantiser keeps its codes in use?  Run: python examples/18_vq_vae.py [--smoke]
 
-Digits as grids of 2 x 2 codes out of 64: a codebook by gradient, one of moving averages, and
-finite scalars, which have none. Then a prior over the codes is learned, and takes the uniform
-one's place. Bits/dim are bounds both times: of -log p(x|c) - log p(c) at the code c of x. Beside
-them Gumbel-softmax codes. Writes vq_vae.png: digits, what four codes keep of them, and samples.
+Digits are grids of 2 x 2 codes out of 64: from a codebook by gradient, a codebook of moving
+averages, and finite scalars, which need none. Then a learned prior over the codes replaces the
+uniform one. Bits/dim are bounds in both cases: -log p(x|c) - log p(c) at the code c of x. Gumbel-
+softmax codes are compared. Writes vq_vae.png: digits, their reconstructions, and samples.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What trained pairs are good for."""
+"""Uses of a trained pair."""
 
 from .density import fit_density
 

@@ -1,22 +1,42 @@
 """A density fitted to the codes of a trained pair, afterwards."""
 
+from collections.abc import Iterator
+from typing import Protocol
+
 import pyro
 import torch
-from torch import Tensor
+from pyro.distributions import TorchDistribution
+from torch import Tensor, nn
 
 from ..data import Split
 from ..errors import ConfigError, DataError, ShapeError
-from ..models import VAE, Autoencoder, MixturePrior, Prior
+from ..models import MixturePrior, Prior  # a density of codes is a prior; no family is named
 from ..models.priors import PriorFactory
 from ..objectives import ELBO
+from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
-from ..particles.tracing import isolated
 from ..train import fit
 from ..train.optim import schedules
 
 
+class CodedPair(Protocol):
+    """What `fit_density` asks of a pair: a method `encode`, and a prior that can be replaced.
+
+    `VAE` and `Autoencoder` are such pairs, and so is a user's own module.
+    """
+
+    latent_dim: int
+    prior: Prior
+
+    def encode(self, x: Tensor) -> TorchDistribution:
+        """q(z|x), batch shape [B] and event shape [L]."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Of its networks."""
+
+
 def fit_density(
-    pair: Autoencoder | VAE,
+    pair: CodedPair,
     data: Split | Tensor,
     prior: PriorFactory | Prior = MixturePrior,
     *,
@@ -28,27 +48,29 @@ def fit_density(
 ) -> Prior:
     """Fit a density to the codes of data, and make it the prior of the pair.
 
-    An autoencoder has no p(z) to draw from, and the codes of a VAE do not fill its prior: either
-    way what `generate` draws then looks like codes of data. Encoder and decoder stay as they are.
-    A `MixturePrior` is fitted by expectation maximisation (scikit-learn), any other prior by
-    gradients, as a pair that observes the codes and has no latents. The codes of an autoencoder
-    have no scale of their own: a flow on a `StandardNormal` must find theirs through its layers,
-    and does far better as `partial(FlowPrior, base=NormalPrior)`, which starts there.
+    An autoencoder has no p(z) to draw from, and the codes of a VAE do not fill its prior. With a
+    fitted density, what `generate` draws looks like codes of data. Encoder and decoder stay as
+    they are.
 
-    The prior is part of the pair, moved and saved with it; one that is to be loaded is built with
-    the same form of prior. Trained on, an autoencoder would follow log p(x, z = f(x)), which
-    grows without end as the codes draw together: fit the density last.
+    A `MixturePrior` is fitted by expectation maximisation (scikit-learn). Any other prior is
+    fitted by gradients, as a pair that observes the codes and has no latents. The codes of an
+    autoencoder have no scale of their own. A flow on a `StandardNormal` must find it through its
+    layers; `partial(FlowPrior, base=NormalPrior)` starts there and does far better.
+
+    The prior is part of the pair, moved and saved with it. A pair that is to load it is built
+    with the same form of prior. Fit the density last: an autoencoder that is trained on would
+    follow log p(x, z = f(x)), which grows without end as the codes draw together.
 
     Args:
-        pair: A trained pair.
+        pair: A trained pair; see `CodedPair`.
         data: Data [N, *data_shape] that it was trained on; probabilities are drawn once.
         prior: Form of the density: a factory `prior(latent_dim)`, such as `FlowPrior` or
             `partial(MixturePrior, num_components=10)`, or a module.
-        epochs: Passes over the codes, where it is fitted by gradients; as the rest:
+        epochs: Passes over the codes, where it is fitted by gradients, as for the next two.
         batch_size: Codes per step.
         lr: Learning rate of Adam at the start; it falls to 0 as a cosine.
         seed: Of draws, shuffles and starting points.
-        mode: Of the networks that make the codes; see `log_evidence`.
+        mode: Of the networks that make the codes; see `pyrovae.evaluate.SweepOptions`.
 
     Returns:
         The fitted prior, which is `pair.prior` now.
@@ -63,6 +85,7 @@ def fit_density(
         https://arxiv.org/abs/1903.12436
 
     Example:
+        >>> from pyrovae.models import Autoencoder
         >>> pair = Autoencoder((8,), 2)
         >>> prior = fit_density(pair, torch.rand(50, 8).round(), lambda dim: MixturePrior(
         ...     dim, num_components=3))
@@ -71,21 +94,9 @@ def fit_density(
     """
     with in_mode(mode, pair):
         codes = _codes(pair, data, seed)
-    made = prior if isinstance(prior, Prior) else prior(pair.latent_dim)
-    if made.needs_encoder or not any(p.requires_grad for p in made.parameters()):
-        raise ConfigError(
-            f"fit_density got a {type(made).__name__}, which "
-            f"{'is made of posteriors' if made.needs_encoder else 'has nothing to fit'}; take "
-            "MixturePrior, FlowPrior or NormalPrior"
-        )
-    if made.latent_dim != pair.latent_dim:
-        raise ShapeError(
-            f"fit_density got a prior of latent_dim={made.latent_dim} for codes of "
-            f"{pair.latent_dim}; build both for one"
-        )
-    made = made.to(codes)
+    made = _made(prior, pair.latent_dim).to(codes)
     made.start_at(codes, seed=seed)
-    if not isinstance(made, MixturePrior):
+    if not isinstance(made, MixturePrior):  # which `start_at` has fitted
         density = _Density(made)
         fit(
             density.model,
@@ -104,8 +115,25 @@ def fit_density(
     return made
 
 
+def _made(prior: PriorFactory | Prior, latent_dim: int) -> Prior:
+    """The prior to fit, checked."""
+    made = prior if isinstance(prior, Prior) else prior(latent_dim)
+    if made.needs_encoder or not any(p.requires_grad for p in made.parameters()):
+        raise ConfigError(
+            f"fit_density got a {type(made).__name__}, which "
+            f"{'is made of posteriors' if made.needs_encoder else 'has nothing to fit'}; take "
+            "MixturePrior, FlowPrior or NormalPrior"
+        )
+    if made.latent_dim != latent_dim:
+        raise ShapeError(
+            f"fit_density got a prior of latent_dim={made.latent_dim} for codes of "
+            f"{latent_dim}; build both for one"
+        )
+    return made
+
+
 class _Density:
-    """A prior as a pair: it observes codes, and the guide has nothing to say."""
+    """A prior as a pair: the model observes codes, and nothing is latent."""
 
     def __init__(self, prior: Prior) -> None:
         self.prior = prior
@@ -116,11 +144,11 @@ class _Density:
             pyro.sample("z", self.prior(), obs=z)
 
     def guide(self, z: Tensor) -> None:
-        """Nothing is latent."""
+        """Samples nothing."""
 
 
 @torch.no_grad()
-def _codes(pair: Autoencoder | VAE, data: Split | Tensor, seed: int) -> Tensor:
+def _codes(pair: CodedPair, data: Split | Tensor, seed: int) -> Tensor:
     if isinstance(data, Split):
         data = data.binarized(seed).x if data.dynamic else data.x
     some = next(pair.parameters())

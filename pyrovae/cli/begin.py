@@ -9,9 +9,10 @@ from torch import nn
 
 from ..data import Split
 from ..errors import ConfigError
+from ..report.batches import first_batch
 from ..train import load_checkpoint
 from .config import Setup
-from .run_folder import checkpoint_of, first_batch
+from .run_folder import checkpoint_of
 
 
 def begin(setup: Setup, config: Namespace, run_dir: Path) -> list[str]:

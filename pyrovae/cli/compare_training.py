@@ -4,12 +4,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from ..data import Split
 from ..errors import ConfigError
 from ..evaluate import compare_training
+from ..train.optim.joint import adam
 from .config import build, build_pair, make_parser
 from .fit import SCHEDULES, fit_parser
 from .objective_words import make_objective
@@ -59,9 +59,7 @@ def run_compare_training(words: Sequence[str]) -> None:
         test=held_out,
         batch_size=config.batch_size,
         drop_last=config.drop_last,
-        optimizer=lambda leaves: torch.optim.Adam(
-            leaves, lr=config.lr, eps=config.adam_eps, fused=True
-        ),
+        optimizer=adam(config.lr, config.adam_eps),
         schedule=SCHEDULES[config.schedule](),
         clip_norm=config.clip_norm,
         num_particles=given.evidence_particles,

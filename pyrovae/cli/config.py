@@ -17,8 +17,8 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from pyro.infer import ELBO
 
 from ..data import Dataset, few_labels, missing, quadrants
-from ..errors import ConfigError, PyrovaeError
-from ..models import Family
+from ..errors import ConfigError, PyrovaeError, first_line
+from ..models.capabilities import TakesLabels
 from .arguments import add_arguments, supplied
 from .library import full_path, known_names, known_networks, parts, sections
 from .names import find_data, find_model, find_objective, forget_file, look_here_as_well
@@ -150,7 +150,7 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
     if seed is not None:
         pyro.set_rng_seed(seed)
     pair = _pair(config, made, data.shape)
-    if config.labels or (isinstance(pair, Family) and pair.takes_labels):
+    if config.labels or (isinstance(pair, TakesLabels) and pair.takes_labels):
         data = data.labelled()
     with _as_sentence("objective", config.objective.name):
         objective = makers["objective"](**_arguments(made, "objective"))
@@ -197,9 +197,8 @@ def _as_sentence(section: str, name: str) -> Iterator[None]:
     except (RuntimeError, MemoryError, OverflowError, TypeError, ValueError) as error:
         if name not in sections()[section]:
             raise  # one's own code, whose error is seen as it is
-        lines = str(error).splitlines() or [type(error).__name__]
         raise ConfigError(
-            f"--{section} {name} cannot be built ({lines[0]}); correct its options"
+            f"--{section} {name} cannot be built ({first_line(error)}); correct its options"
         ) from error
 
 

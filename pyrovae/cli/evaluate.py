@@ -3,15 +3,18 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
+from ..data import Split, few_labels
 from ..data.base import pick_device
-from ..report import report
+from ..errors import ConfigError
+from ..evaluate import probe
+from ..report import Report, report, with_figures
 from ..runtime.distributed import join
-from .config import make_parser
-from .figures import with_figures, with_probe
+from .config import Setup, make_parser
 from .fit import fit_parser
 from .run_folder import parse_opening, restore
 
@@ -58,3 +61,24 @@ def run_evaluate(words: Sequence[str]) -> None:
     finally:  # also where whatever reads the output has gone
         found.save(run / f"report-{config.split}-{config.num_particles}.json")
     print(f"measured in {time.perf_counter() - started:.1f} s")
+
+
+def with_probe(found: Report, setup: Setup, split: Split, num_labelled: int, seed: int) -> Report:
+    """The report with the accuracy of a classifier of the latents, taught on few labels.
+
+    Raises:
+        ConfigError: The pair takes labels by itself, or so many cannot be labelled.
+        DataError: The data have no classes.
+    """
+    if setup.data.train.with_labels:
+        raise ConfigError(
+            f"--probe teaches a classifier on latents found without labels, and "
+            f"{type(setup.pair).__name__} is called with them; leave it out"
+        )
+    few = few_labels(setup.data, num_labelled, seed=seed).train
+    few = few.binarized(seed) if few.dynamic else few
+    pair = setup.pair
+    share = probe(pair.model, pair.guide, few.to(split.x.device), split, seed=seed)
+    row = ("probe", f"{share:.4f}", "", f"accuracy of a classifier of z, {num_labelled} labels")
+    facts = {**found.facts, "probe": share}
+    return replace(found, rows=(*found.rows, row), facts=facts)

@@ -14,15 +14,15 @@ from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveFloat,
 from ..data import SemiSupervisedBatches, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
-from ..models import SemiSupervisedVAE
+from ..models.capabilities import HasStrata
 from ..objectives import ELBO, Beta
-from ..report import pictures, report, save_pictures
+from ..report import pictures, report, save_pictures, with_figures
 from ..runtime.distributed import Team, join
 from ..train import Anneal, Callback, TensorBoard, fit
 from ..train.optim import schedules
+from ..train.optim.joint import adam
 from .begin import begin
 from .config import Parser, build, make_parser, parse
-from .figures import with_figures
 from .run_folder import CONFIG, WriteConfig, check_folder, settings_of
 
 SCHEDULES = {
@@ -124,9 +124,9 @@ def run_fit(words: Sequence[str]) -> None:
 
     for line in begin(setup, config, run_dir):
         say(line)
-    if isinstance(setup.pair, SemiSupervisedVAE) and type(setup.objective) is ELBO:
+    if isinstance(setup.pair, HasStrata) and type(setup.objective) is ELBO:
         say(f"advice: --objective StratifiedELBO --objective.num_particles "
-            f"{setup.pair.num_classes} sums over the classes, which ELBO draws")  # fmt: skip
+            f"{setup.pair.num_strata} sums over the classes, which ELBO draws")  # fmt: skip
     batches: Split | SemiSupervisedBatches = train
     if config.num_labelled:
         batches = SemiSupervisedBatches(
@@ -141,9 +141,7 @@ def run_fit(words: Sequence[str]) -> None:
         epochs=config.epochs,
         batch_size=config.batch_size,
         drop_last=config.drop_last,
-        optimizer=lambda leaves: torch.optim.Adam(
-            leaves, lr=config.lr, eps=config.adam_eps, fused=True
-        ),
+        optimizer=adam(config.lr, config.adam_eps),
         schedule=SCHEDULES[config.schedule](),
         clip_norm=config.clip_norm,
         val=val if len(val) else None,

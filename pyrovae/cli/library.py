@@ -45,8 +45,15 @@ def known_data() -> dict[str, Any]:
 
 @cache
 def known_models() -> dict[str, type]:
-    """The families."""
+    """The families of the library, by name."""
     return concrete(models, models.Family)
+
+
+def offering(capability: type) -> list[str]:
+    """The families that have the methods of a protocol of `models.capabilities`."""
+    return sorted(
+        name for name, family in known_models().items() if issubclass(family, capability)
+    )
 
 
 @cache

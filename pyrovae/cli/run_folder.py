@@ -6,13 +6,12 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any
 
-import torch
 import yaml
 from jsonargparse import Namespace
 
-from ..data import Split
 from ..data.base import pick_device
 from ..errors import CheckpointError, ConfigError
+from ..report.batches import first_batch
 from ..runtime.files import save
 from ..train import Callback, Loop, load_checkpoint
 from ..train.placement import place
@@ -142,12 +141,6 @@ def check_links(run: Path) -> None:
                 f"{path} is a link to {target}, outside of the run folder, and what is "
                 "written under that name would land there; put the file itself in its place"
             )
-
-
-def first_batch(split: Split, size: int = 2) -> tuple[torch.Tensor, ...]:
-    """A small batch that a pair accepts; probabilities are drawn."""
-    few = split[:size].binarized(0) if split.dynamic else split[:size]
-    return (few.x, few.y) if few.with_labels and few.y is not None else (few.x,)
 
 
 def check_folder(run: Path, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> None:

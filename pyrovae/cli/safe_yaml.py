@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from ..errors import ConfigError
+from ..errors import ConfigError, first_line
 
 MAX_BYTES = 2**18
 MAX_DEPTH = 30
@@ -46,8 +46,7 @@ def read_yaml(path: Path, name: str | None = None) -> dict[str, Any]:
     except ConfigError:  # which is a ValueError
         raise
     except (yaml.YAMLError, ValueError) as error:  # some malformed numbers are ValueErrors
-        first = str(error).splitlines()[0]
-        raise ConfigError(f"{name} is not YAML ({first}); mend the file") from error
+        raise ConfigError(f"{name} is not YAML ({first_line(error)}); mend the file") from error
     if not isinstance(loaded, dict):
         raise ConfigError(f"{name} holds no options; write `option: value` lines")
     return loaded

@@ -17,15 +17,17 @@ from .. import plots
 from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
-from ..evaluate.sweep import as_data
-from ..models import ConditionalVAE, MixtureVAE, SemiSupervisedVAE
+from ..evaluate.inputs import as_data
+from ..models.capabilities import GeneratesClasses
 from ..particles import simulate
 from ..particles.modes import in_mode
 from ..report import save_figure, to_generate
+from ..report.batches import first_batch
 from ..runtime.files import save
 from .config import Parser, Setup, make_parser
 from .fit import fit_parser
-from .run_folder import first_batch, parse_opening, restore
+from .library import offering
+from .run_folder import parse_opening, restore
 
 
 def run_sample(words: Sequence[str]) -> None:
@@ -75,14 +77,15 @@ def _teaching(data: Dataset) -> Split:
 
 
 def _of_classes(pair: Any, config: Namespace, device: torch.device) -> Tensor:  # noqa: ANN401
-    if not isinstance(pair, ConditionalVAE | SemiSupervisedVAE | MixtureVAE):
+    if not isinstance(pair, GeneratesClasses):
+        known = ", ".join(offering(GeneratesClasses))
         raise ConfigError(
-            f"--classes: {type(pair).__name__} knows no classes; ConditionalVAE, "
-            "SemiSupervisedVAE and MixtureVAE do"
+            f"--classes: {type(pair).__name__} knows no classes; {known} do, and a pair of "
+            "your own does that has a method `generate_classes(classes, *, mean)`"
         )
     classes = torch.tensor(config.classes, device=device)
     each = classes.repeat_interleave(-(-config.n // len(classes)))[: config.n]
-    return pair.generate(each, mean=not config.draw)
+    return pair.generate_classes(each, mean=not config.draw)
 
 
 def run_parser(command: str, description: str) -> Parser:

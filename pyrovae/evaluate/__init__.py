@@ -1,9 +1,10 @@
 """Measurements of a trained pair: evidence, bounds and their gradients, the use of latents."""
 
-from .annealing import Annealed, Bracket, ais, bdmc
+from .annealing import Annealed, AnnealingOptions, Bracket, ais, bdmc
 from .comparison.compare import compare
-from .comparison.compare_training import TrainingComparison, compare_training
+from .comparison.compare_training import compare_training
 from .comparison.comparison import Comparison
+from .comparison.training_comparison import TrainingComparison
 from .disentanglement import (
     Disentanglement,
     beta_vae_metric,
@@ -13,7 +14,7 @@ from .disentanglement import (
     mig,
     sap,
 )
-from .evidence import Evidence, log_evidence
+from .evidence import Evidence
 from .gaps import InferenceGaps, inference_gaps
 from .gradients.gradients import gradients
 from .gradients.statistics import GradientStatistics
@@ -24,11 +25,14 @@ from .latents.elbo_surgery import ELBOSurgery, elbo_surgery
 from .latents.kl_decomposition import KLDecomposition, kl_decomposition
 from .latents.probe import probe
 from .latents.traversal import Traversal, traverse
+from .log_evidence import log_evidence
+from .options import SweepOptions
 from .validity import why_no_evidence
 
 __all__ = [
     "ActiveUnits",
     "Annealed",
+    "AnnealingOptions",
     "Bracket",
     "Comparison",
     "Disentanglement",
@@ -38,6 +42,7 @@ __all__ = [
     "GradientStatistics",
     "InferenceGaps",
     "KLDecomposition",
+    "SweepOptions",
     "TrainingComparison",
     "Traversal",
     "active_units",
@@ -57,9 +62,9 @@ __all__ = [
     "kl_decomposition",
     "log_evidence",
     "mig",
-    "why_no_evidence",
     "posterior_means",
     "probe",
     "sap",
     "traverse",
+    "why_no_evidence",
 ]

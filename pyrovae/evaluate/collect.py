@@ -1,4 +1,4 @@
-"""Measure every draw of a sweep, as it is or as one compiled graph."""
+"""Measure every draw of a sweep, eagerly or by one compiled graph."""
 
 import warnings
 from collections.abc import Callable
@@ -10,13 +10,13 @@ import pyro
 from ..capture import CapturedCall
 from ..errors import CaptureWarning, ConfigError
 from ..particles import Particles
-from ..particles.tracing import isolated
+from ..particles.isolation import isolated
 from .sweep import Block, Sweep
 
 Compile = bool | Literal["auto"]
 """Whether the draw with its measurement runs as a compiled graph; "auto" in a long sweep."""
 
-_LONG = 1000  # draws of some 30 ms, of which a graph saves a third; compiling costs ten seconds
+_LONG = 1000  # draws of some 30 ms; a graph saves a third of each, and compiling costs ten seconds
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,12 +33,12 @@ def collect(
 
     Args:
         sweep: What is drawn.
-        measure: Gives tensors, alone or in tuples, named tuples and dicts; to be captured it must
-            read none of their values.
-        combine: Is given the measurements of a block, of [k, b] particles each, and runs eagerly.
-        compile: Capture the draw with its measurement. The very first draw runs eagerly with
-            Pyro's validation; every further block is validated by one particle besides its own.
-            Smaller draws at the end run eagerly, as does what cannot be frozen (with a warning).
+        measure: Gives tensors, alone or in tuples, named tuples and dicts. To be captured it must
+            not read their values.
+        combine: Gets the measurements of a block, of [k, b] particles each, and runs eagerly.
+        compile: Capture the draw with its measurement. The first draw runs eagerly with Pyro's
+            validation; each further block draws one more particle for validation. Smaller draws
+            at the end run eagerly, and so does what cannot be captured, with a warning.
 
     Returns:
         One result per block, in the order of the data.
@@ -50,7 +50,7 @@ def collect(
 
 
 class _Compiled(Generic[T]):
-    """Measures a block by a graph that all blocks share."""
+    """Measures a block by a compiled graph that all blocks share."""
 
     def __init__(self, sweep: Sweep, measure: Callable[[Particles], T], *, asked: bool) -> None:
         self._measure, self._asked = measure, asked
@@ -63,7 +63,7 @@ class _Compiled(Generic[T]):
         if singly or self._call.refusal or len(block.args[0]) != self._rows:
             if singly and self._asked and not self._blocks:
                 self._blocks = [block]
-                _say_why_not(self._particles)
+                _warn_one_by_one(self._particles)
             return [self._measure(p) for p in block.draws()]
         sizes, found = list(block.sizes), []
         if not self._blocks:
@@ -88,14 +88,14 @@ def _is_worth_it(sweep: Sweep, compile: Compile) -> bool:
     rows, particles = sweep.shape
     if compile and particles > 1 and not sweep.vectorize_particles:
         if compile != "auto":
-            _say_why_not(particles)
+            _warn_one_by_one(particles)
         return False
     if compile == "auto":
         return (sweep.num_data // rows) * (sweep.num_particles // particles) >= _LONG
     return bool(compile)
 
 
-def _say_why_not(particles: int) -> None:
+def _warn_one_by_one(particles: int) -> None:
     warnings.warn(
         "the measurement of a draw is not compiled: a pair that draws one by one "
         "(vectorize_particles=False, or its networks cannot take all particles at once) is traced "

@@ -1,14 +1,19 @@
-"""What keeps a pair from having an evidence that its guide could estimate."""
+"""Whether the weights of a pair can estimate the evidence p(x)."""
 
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from ..data.base import Split
 from ..errors import ConfigError
 from ..particles import Particles, draw
+from ..particles.device import to_device_of
+from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
 from ..particles.site import Site
-from ..particles.tracing import Program, isolated
+from ..particles.tracing import Program
+from .inputs import Inputs
 
 
 def why_no_evidence(
@@ -18,9 +23,14 @@ def why_no_evidence(
     mode: Mode = "evaluation",
     **kwargs: Any,  # noqa: ANN401
 ) -> str | None:
-    """Why weights of this pair say nothing of p(x), in words; None where they do.
+    """Why the weights of a pair cannot estimate p(x), in words; None where they can.
 
-    Of the pair in evaluation mode, or with `mode="as is"` in the mode that its networks are in.
+    Args:
+        model: Pyro model.
+        guide: Pyro guide.
+        args: What the pair takes. The data may be a tensor, several in a tuple, or a split.
+        mode: Of the pair's networks; see `SweepOptions`.
+        kwargs: What else the pair, or `pyrovae.draw`, takes.
 
     Example:
         >>> from pyrovae.models import Autoencoder
@@ -28,22 +38,25 @@ def why_no_evidence(
         >>> why_no_evidence(pair.model, pair.guide, torch.zeros(3, 4))
         "the prior of 'z' is improper, so that there is no p(x)"
     """
+    if args and _is_data(args[0]):
+        args = Inputs.of(args[0], args[1:]).all
     with isolated(), in_mode(mode, model, guide), torch.no_grad():
-        return obstacle(draw(model, guide, *args, scales="ignored", **kwargs))
+        args = to_device_of(model, guide, args)
+        return reason_against(draw(model, guide, *args, scales="ignored", **kwargs))
 
 
-def obstacle(p: Particles) -> str | None:
-    """The same of particles that are drawn already."""
+def reason_against(p: Particles) -> str | None:
+    """Why the weights of these particles cannot estimate p(x); None where they can."""
     for name, site in p.model_sites.items():
         if not site.is_observed and site.kind == "ImproperUniform":
             return f"the prior of '{name}' is improper, so that there is no p(x)"
     sites = p.guide_sites.items()
     latents = {n: s for n, s in sites if not s.is_observed and s.has_density}
-    # A draw of another site may be handed on to a point, which then has the density of that draw.
-    handed_on = any(s.is_auxiliary and s.kind != "Delta" for s in latents.values())
+    # A point may be what an auxiliary site drew, and then has the density of that draw.
+    follows_a_draw = any(s.is_auxiliary and s.kind != "Delta" for s in latents.values())
     points = [n for n, s in latents.items() if s.kind == "Delta" and n in p.model_sites]
-    points = [name for name in points if _has_density(p.model_sites[name])]
-    if points and not handed_on:
+    points = [name for name in points if _is_continuous(p.model_sites[name])]
+    if points and not follows_a_draw:
         return (
             f"the guide is a point mass at '{points[0]}', whose density is infinite, so that its "
             "weights estimate nothing and the ELBO bounds nothing"
@@ -52,20 +65,26 @@ def obstacle(p: Particles) -> str | None:
 
 
 def check_weights(p: Particles, where: str) -> None:
-    """Refuse particles whose weights say nothing of p(x).
+    """Refuse particles whose weights cannot estimate p(x).
 
     Raises:
-        ConfigError: They do not; `where` names the measurement.
+        ConfigError: They cannot; `where` names the measurement.
     """
-    if (why := obstacle(p)) is not None:
+    if (why := reason_against(p)) is not None:
         raise ConfigError(
             f"{where}: {why}; measure the reconstruction with `elbo_parts`, or take a model with "
             "a proper prior and a guide that draws"
         )
 
 
-def _has_density(site: Site) -> bool:
-    """Whether a prior is spread over a continuum: not over codes, nor made of other draws."""
+def _is_data(first: object) -> bool:
+    return isinstance(first, Split) or (
+        isinstance(first, tuple) and len(first) > 0 and all(isinstance(t, Tensor) for t in first)
+    )
+
+
+def _is_continuous(site: Site) -> bool:
+    """Whether a prior has a density over a continuum: it is neither discrete nor a point mass."""
     if site.kind == "Delta":
         return False
     try:

@@ -1,6 +1,6 @@
 """Autoencoder: plain, denoising, contractive."""
 
-from typing import cast
+from typing import Self, cast
 
 import pyro
 import pyro.distributions as dist
@@ -12,6 +12,7 @@ from ..errors import ConfigError, ShapeError
 from ..nn import (
     MLP,
     Bernoulli,
+    Binomial,
     Corrupted,
     Corruption,
     Likelihood,
@@ -22,11 +23,12 @@ from ..nn import (
     squared_jacobian,
 )
 from ..particles.penalty import penalty
-from .base import Family, check_data, decoded, evaluated, evaluated_outside_programs
+from .base import check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .latent_vector import LatentVector
 from .priors import FlatPrior, Prior, PriorFactory
 
 
-class Autoencoder(Family):
+class Autoencoder(LatentVector):
     r"""Autoencoder: a point mass at the encoder's output for a guide, x ~ p(x|z).
 
     `model` and `guide` are a pair like that of a VAE, with the sites "z" (event [L]) and "x"
@@ -118,6 +120,11 @@ class Autoencoder(Family):
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.decoder = build(decoder, (latent_dim,), params_shape)
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2, likelihood=Binomial(16))
+
     def model(self, x: Tensor) -> None:
         """p(z)p(x|z) over a batch x [B, *data_shape]; p(z) = 1 unless a prior is given."""
         self.declare("decoder", "likelihood", "prior")
@@ -150,20 +157,6 @@ class Autoencoder(Family):
         check_data(x, self.data_shape, "Autoencoder.encode")
         return self._point(self.likelihood.rescale(x))
 
-    @evaluated_outside_programs
-    def decode(self, z: Tensor) -> dist.TorchDistribution:
-        """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
-        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
-
-    @evaluated
-    def start(self, x: Tensor, *, seed: int = 0) -> None:
-        """Let the prior begin where training data x [N, *data_shape] or their codes lie.
-
-        A `MixturePrior` is fitted to the codes, a `VampPrior` takes data as its pseudo-inputs.
-        """
-        check_data(x, self.data_shape, "Autoencoder.start")
-        self.prior.start(x, self.encode, seed=seed)
-
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
@@ -172,15 +165,7 @@ class Autoencoder(Family):
         Raises:
             ConfigError: The prior is flat, so that there is nothing to draw from.
         """
-        made = self.decode(self.prior().sample(torch.Size([n])))
-        return made.mean if mean else made.sample()
-
-    @evaluated
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Decode the code of x; the mean of p(x|z), or a draw from it [B, *data_shape]."""
-        made = self.decode(self.encode(x).mean)
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self.decode(self.prior().sample(torch.Size([n]))), mean)
 
     def _point(self, seen: Tensor) -> dist.TorchDistribution:
         code = one_batch_axis(self.encoder, seen, len(self.data_shape))

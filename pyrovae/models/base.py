@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import Likelihood, Network, Shape, build, one_batch_axis
+from ..particles.handlers import is_in_program
 from ..particles.modes import evaluating
 from ..particles.parameters import declare
-from ..particles.tracing import is_in_program
 from .posteriors.base import Posterior, PosteriorFactory
 from .priors.base import Prior, PriorFactory
 
@@ -26,14 +26,20 @@ class Family(nn.Module, ABC):
     """A module whose methods `model` and `guide` are a Pyro pair.
 
     Nothing in the library asks for this class: it only holds what the built-in families would
-    otherwise repeat. Any two callables with one signature are a pair.
+    otherwise repeat. Any two callables with one signature are a pair. What a pair can do besides
+    is said by its methods: see `capabilities`.
 
-    What makes or looks at data (`generate`, `reconstruct`, `encode`, ...) runs networks in
-    evaluation mode and puts each module back, whatever mode it is in; within a Pyro program, such
-    as `guide`, `encode` and `decode` leave the mode as it is, so that they can be trained.
+    For tests and documentation a built-in family has a classmethod `example()`, which gives a
+    small instance for data [N, 1, 4, 4] of levels 0..16, and where `takes_labels` a method
+    `example_y(x)`, which gives the y of such data.
+
+    `generate`, `reconstruct`, `encode` and the like run networks in evaluation mode, and then put
+    each module back into its own. Within a Pyro program, such as `guide`, `encode` and `decode`
+    leave the mode as it is, so that they can be trained.
 
     Attributes:
-        takes_labels: Whether the pair is called as (x, y), y [B, ...] what is known beside x.
+        takes_labels: Whether the programs are called as (x, y), y [B, ...] what is known
+            beside x.
     """
 
     takes_labels: bool = False
@@ -131,6 +137,11 @@ def decoded(
             f"per datum, [N, {', '.join(map(str, shape))}]"
         )
     return likelihood(out.reshape(*lead, *shape), len(data_shape), mask)
+
+
+def mean_or_draw(made: dist.TorchDistribution, mean: bool) -> Tensor:
+    """The mean of a distribution, or a draw from it."""
+    return made.mean if mean else made.sample()
 
 
 def latent_parts(

@@ -1,5 +1,8 @@
 """Conditional variational autoencoder."""
 
+from collections.abc import Sequence
+from typing import Self
+
 import pyro
 import pyro.distributions as dist
 import torch
@@ -7,9 +10,17 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape
+from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
-from .base import Conditional, check_data, evaluated, evaluated_outside_programs, latent_parts
+from .base import (
+    Conditional,
+    check_data,
+    evaluated,
+    evaluated_outside_programs,
+    latent_parts,
+    mean_or_draw,
+)
+from .capabilities import Figure, evidence_of
 from .label_conditional import LabelConditional
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
@@ -108,6 +119,15 @@ class ConditionalVAE(LabelConditional):
             self.prior = Conditional(prior_network, given, prior_form(latent_dim), "prior_network")
         self.build_networks(given, join, encoder, decoder)
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2, num_classes=3, likelihood=Binomial(16))
+
+    def example_y(self, x: Tensor) -> Tensor:
+        """Classes of data x [N, 1, 4, 4]."""
+        return torch.arange(len(x), device=x.device) % 3
+
     def model(self, x: Tensor, y: Tensor) -> None:
         """p(z|y)p(x|y, z) over a batch x [B, *data_shape] with its y [B, ...]."""
         self.declare("decoder", "likelihood", "prior")
@@ -161,16 +181,19 @@ class ConditionalVAE(LabelConditional):
             )
         given = self.condition(y.to(self.condition.classes.device), y.shape[:1])
         self.condition.check_seen(given)
-        made = self._decode(self._prior(given).expand(y.shape[:1]).sample(), given)
-        return made.mean if mean else made.sample()
+        z = self._prior(given).expand(y.shape[:1]).sample()
+        return mean_or_draw(self._decode(z, given), mean)
 
     @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, y: Tensor, *, mean: bool = True) -> Tensor:
         """Draw z from q(z|x, y); the mean of p(x|y, z), or a draw from it [B, *data_shape]."""
         given = self._given(x, y, "reconstruct")
-        made = self._decode(self._encode(x, given).sample(), given)
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self._decode(self._encode(x, given).sample(), given), mean)
+
+    def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
+        """What the evidence is of."""
+        return [evidence_of("p(x|y)")]
 
     def _given(self, x: Tensor, y: Tensor, method: str) -> Tensor:
         check_data(x, self.data_shape, f"ConditionalVAE.{method}")

@@ -1,6 +1,7 @@
 """Autoencoder with relaxed discrete codes."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import pyro
 import pyro.distributions as dist
@@ -11,12 +12,13 @@ from torch import Tensor
 from torch.distributions import relaxed_categorical
 from torch.nn.functional import one_hot
 
-from ..errors import ConfigError, ShapeError, SupportError
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
-from .base import Family, check_data, decoded, evaluated, evaluated_outside_programs
+from ..errors import ConfigError, SupportError
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
+from .base import check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .codes import Codes
 
 
-class GumbelSoftmaxVAE(Family):
+class GumbelSoftmaxVAE(Codes):
     r"""Codes of which each is a point of the simplex while it trains, and a corner afterwards.
 
     In training mode, "log_codes" (event [\*grid, n]) is the logarithm of relaxed one-hot codes y:
@@ -87,6 +89,11 @@ class GumbelSoftmaxVAE(Family):
         self.register_buffer("temperature", torch.tensor(float(temperature)))
         self.register_buffer("logits", torch.zeros(*self.grid, num_codes), persistent=False)
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), (2, 2), num_codes=5, likelihood=Binomial(16))
+
     def model(self, x: Tensor) -> None:
         """p(c)p(x|c) over a batch x [B, *data_shape]."""
         self.declare("decoder", "likelihood")
@@ -114,11 +121,7 @@ class GumbelSoftmaxVAE(Family):
     @evaluated_outside_programs
     def decode(self, codes: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|c), event shape `data_shape`, for codes [..., *grid]."""
-        if tuple(codes.shape[-len(self.grid) :]) != self.grid:
-            raise ShapeError(
-                f"GumbelSoftmaxVAE.decode got codes of shape {list(codes.shape)}, and a datum has "
-                f"a grid of {list(self.grid)}; pass [..., {', '.join(map(str, self.grid))}]"
-            )
+        self._check_grid(codes)
         if codes.is_floating_point() or not bool(((codes >= 0) & (codes < self.num_codes)).all()):
             raise SupportError(
                 f"GumbelSoftmaxVAE.decode got codes that are no whole numbers in 0.."
@@ -131,15 +134,7 @@ class GumbelSoftmaxVAE(Family):
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         each = dist.Categorical(logits=self.logits, validate_args=False)
-        made = self.decode(each.sample(torch.Size([n])))
-        return made.mean if mean else made.sample()
-
-    @evaluated
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Decode the likeliest codes; the mean of p(x|c), or a draw from it [B, *data_shape]."""
-        made = self.decode(self.encode(x))
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self.decode(each.sample(torch.Size([n]))), mean)
 
     def _codes(self, logits: Tensor) -> Tensor:
         """Codes [..., *grid, n], drawn at a site: relaxed in training mode, else one-hot."""
@@ -155,20 +150,7 @@ class GumbelSoftmaxVAE(Family):
 
     def _encoded(self, x: Tensor) -> Tensor:
         """Logits of the codes of x [B, *grid, n]."""
-        logits: Tensor = one_batch_axis(
-            self.encoder, self.likelihood.rescale(x), len(self.data_shape)
-        )
-        wanted = (*self.grid, self.num_codes)
-        if tuple(logits.shape[1:]) != wanted:
-            raise ShapeError(
-                f"the encoder gave shape {list(logits.shape)} for {len(x)} data; a grid of "
-                f"{list(self.grid)} codes out of {self.num_codes} needs logits "
-                f"[N, {', '.join(map(str, wanted))}]"
-            )
-        return logits
-
-    def _decoded(self, codes: Tensor) -> dist.TorchDistribution:
-        return decoded(self.decoder, self.likelihood, codes, len(self.grid) + 1, self.data_shape)
+        return self._encoded_grid(x, self.num_codes, f"out of {self.num_codes} needs logits")
 
 
 class _LogRelaxed(relaxed_categorical.ExpRelaxedCategorical, TorchDistributionMixin):

@@ -1,14 +1,15 @@
 """Several stochastic layers, inferred from the data upwards."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import pyro.distributions as dist
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
 from .base import Conditional, Networks, check_dims, decoded, evaluated_outside_programs, for_each
-from .layered import Draw, Layered
+from .layered import Draw, Layered, drawn_downwards, upper_decoders
 from .posteriors import DiagonalNormal, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
@@ -99,21 +100,19 @@ class HierarchicalVAE(Layered):
                 zip([encoder, *up], below, self.latent_dims, strict=True), start=1
             )
         )
-        down = for_each(upper_decoder, len(lower), "HierarchicalVAE's upper_decoder")
-        self.upper_decoders = nn.ModuleList(
-            Conditional(network, (above,), conditional(dim), f"decoder of z{i}")
-            for i, (network, above, dim) in enumerate(
-                zip(down, self.latent_dims[1:], lower, strict=True), start=1
-            )
+        self.upper_decoders = upper_decoders(
+            upper_decoder, self.latent_dims, conditional, "HierarchicalVAE"
         )
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.decoder = build(decoder, self.latent_dims[:1], params_shape)
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), (3, 2), likelihood=Binomial(16))
+
     def generated(self, draw: Draw) -> Tensor:
-        z = draw(f"z{len(self.latent_dims)}", self.prior())
-        for i, decoder in reversed(list(enumerate(self.upper_decoders, 1))):
-            z = draw(f"z{i}", decoder(z))
-        return z
+        return drawn_downwards(draw, self.prior(), self.upper_decoders)
 
     def inferred(self, x: Tensor, draw: Draw) -> Tensor:
         z = self.likelihood.rescale(x)

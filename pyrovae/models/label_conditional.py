@@ -1,6 +1,6 @@
-"""What the families share whose networks see something beside x or z, such as a class."""
+"""What the families share whose networks see something besides x or z, such as a class."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 
 import pyro.distributions as dist
 from torch import Tensor
@@ -38,10 +38,19 @@ class LabelConditional(Family, ABC):
         Raises:
             ShapeError: The encoder takes no inputs of the shape that `join` makes.
         """
-        self.join, self.beside = join(self.data_shape, given), AsVector(self.latent_dim, given)
+        self.join = join(self.data_shape, given)
+        self.with_latent = AsVector(self.latent_dim, given)
         self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, self.beside.shape, params_shape)
+        self.decoder = build(decoder, self.with_latent.shape, params_shape)
+
+    @abstractmethod
+    def generate(self, y: Tensor, *, mean: bool = True) -> Tensor:
+        """A new datum for each y [N, ...]."""
+
+    def generate_classes(self, classes: Tensor, *, mean: bool = True) -> Tensor:
+        """A new datum for each of these classes [N]: see `generate`."""
+        return self.generate(classes, mean=mean)
 
     def _encode(self, x: Tensor, given: Tensor) -> dist.TorchDistribution:
         both = self.join(self.likelihood.rescale(x), given)
@@ -49,5 +58,5 @@ class LabelConditional(Family, ABC):
         return self.posterior(params)
 
     def _decode(self, z: Tensor, given: Tensor) -> dist.TorchDistribution:
-        both = self.beside(z, given)
+        both = self.with_latent(z, given)
         return decoded(self.decoder, self.likelihood, both, 1, self.data_shape)

@@ -1,16 +1,16 @@
 """Ladder: inference shares the generative path and corrects it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build, one_batch_axis
 from .base import Conditional, Networks, check_dims, decoded, evaluated_outside_programs, for_each
-from .layered import Draw, Layered
+from .layered import Draw, Layered, drawn_downwards, upper_decoders
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
@@ -108,15 +108,16 @@ class LadderVAE(Layered):
         )
         linear = nn.Linear(widths[-1], form.num_parameters)
         self.top = Conditional(linear, widths[-1:], form, "head of the top layer")
-        down = for_each(upper_decoder, len(lower), "LadderVAE's upper_decoder")
-        self.upper_decoders = nn.ModuleList(
-            Conditional(network, (above,), DiagonalNormal(dim), f"decoder of z{i}")
-            for i, (network, above, dim) in enumerate(
-                zip(down, self.latent_dims[1:], lower, strict=True), start=1
-            )
+        self.upper_decoders = upper_decoders(
+            upper_decoder, self.latent_dims, DiagonalNormal, "LadderVAE"
         )
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.decoder = build(decoder, self.latent_dims[:1], params_shape)
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), (3, 2), feature_dims=8, likelihood=Binomial(16))
 
     def model(self, x: Tensor) -> None:
         if self.prior.needs_encoder:
@@ -124,10 +125,8 @@ class LadderVAE(Layered):
         super().model(x)
 
     def generated(self, draw: Draw) -> Tensor:
-        z = draw(f"z{len(self.latent_dims)}", self.prior.with_encoder(self.encode_top))
-        for i, decoder in reversed(list(enumerate(self.upper_decoders, 1))):
-            z = draw(f"z{i}", decoder(z))
-        return z
+        top = self.prior.with_encoder(self.encode_top)
+        return drawn_downwards(draw, top, self.upper_decoders)
 
     def inferred(self, x: Tensor, draw: Draw) -> Tensor:
         *features, top = self._features(x)

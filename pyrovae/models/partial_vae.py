@@ -1,7 +1,8 @@
 """Variational autoencoder of data of which parts are missing."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 import pyro
 import pyro.distributions as dist
@@ -10,7 +11,7 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import DataError, ShapeError
-from ..nn import MLP, Bernoulli, Join, JoinFactory, Likelihood, Network, Shape, build
+from ..nn import MLP, Bernoulli, Binomial, Join, JoinFactory, Likelihood, Network, Shape, build
 from .base import (
     Family,
     check_data,
@@ -18,8 +19,10 @@ from .base import (
     evaluated,
     evaluated_outside_programs,
     latent_parts,
+    mean_or_draw,
     params_of,
 )
+from .capabilities import Figure, evidence_of
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
@@ -99,6 +102,15 @@ class PartialVAE(Family):
         params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.decoder = build(decoder, (latent_dim,), params_shape)
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2, likelihood=Binomial(16))
+
+    def example_y(self, x: Tensor) -> Tensor:
+        """A mask for data x [N, 1, 4, 4]."""
+        return (torch.arange(x.numel(), device=x.device) % 3 > 0).reshape(x.shape)
+
     def model(self, x: Tensor, mask: Tensor) -> None:
         """p(z)p(x observed|z) over a batch x [B, *data_shape] and its mask, of the same shape."""
         self.declare("decoder", "likelihood", "prior")
@@ -143,8 +155,7 @@ class PartialVAE(Family):
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        made = self.decode(self._prior().sample(torch.Size([n])))
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self.decode(self._prior().sample(torch.Size([n]))), mean)
 
     @evaluated
     @torch.no_grad()
@@ -153,8 +164,15 @@ class PartialVAE(Family):
 
         What was observed is reconstructed too; `impute` keeps it.
         """
-        made = self.decode(self.encode(x, mask).sample())
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self.decode(self.encode(x, mask).sample()), mean)
+
+    def num_observed(self, x: Tensor, mask: Tensor) -> float:
+        """Mean number of observed values a datum, by the mask [N, *data_shape]."""
+        return float(mask.sum()) / len(mask)
+
+    def figures(self, x: Tensor, mask: Tensor | None = None) -> Sequence[Figure]:
+        """What the evidence is of."""
+        return [evidence_of("p(x observed)")]
 
     @evaluated
     @torch.no_grad()

@@ -1,5 +1,8 @@
 """Semi-supervised variational autoencoder (M2)."""
 
+from collections.abc import Sequence
+from typing import Self
+
 import pyro
 import pyro.distributions as dist
 import torch
@@ -9,11 +12,18 @@ from torch.nn.functional import cross_entropy
 
 from ..distributions.labelled_categorical import UNKNOWN, LabelledCategorical
 from ..errors import ConfigError, DataError, ShapeError
-from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape, build
+from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape, build
 from ..nn.base import one_batch_axis
 from ..nn.condition import Condition
 from ..particles.penalty import penalty
-from .base import check_data, evaluated, evaluated_outside_programs, latent_parts
+from .base import (
+    check_data,
+    evaluated,
+    evaluated_outside_programs,
+    latent_parts,
+    mean_or_draw,
+)
+from .capabilities import Figure, evidence_of
 from .label_conditional import LabelConditional
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
@@ -104,6 +114,21 @@ class SemiSupervisedVAE(LabelConditional):
         self.build_networks(self.condition.shape, join, encoder, decoder)
         self.classifier = build(classifier, self.data_shape, (num_classes,))
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2, 3, likelihood=Binomial(16))
+
+    def example_y(self, x: Tensor) -> Tensor:
+        """Labels of data x [N, 1, 4, 4], of which every other one is not known."""
+        rows = torch.arange(len(x), device=x.device)
+        return torch.where(rows % 2 == 0, rows % 3, UNKNOWN)
+
+    @property
+    def num_strata(self) -> int:
+        """Particles with which `StratifiedELBO` sums out the class."""
+        return self.num_classes
+
     def model(self, x: Tensor, y: Tensor) -> None:
         """p(y)p(z)p(x|y, z) over a batch x [B, *data_shape] with labels y [B]."""
         self.declare("decoder", "likelihood", "prior")
@@ -167,8 +192,8 @@ class SemiSupervisedVAE(LabelConditional):
         else:
             given = self.condition(y, y.shape[:1])
             self.condition.check_seen(given)
-        made = self._decode(self.prior().expand(given.shape[:1]).sample(), given)
-        return made.mean if mean else made.sample()
+        z = self.prior().expand(given.shape[:1]).sample()
+        return mean_or_draw(self._decode(z, given), mean)
 
     @evaluated
     @torch.no_grad()
@@ -182,8 +207,11 @@ class SemiSupervisedVAE(LabelConditional):
             y = self._checked(x, y, "reconstruct")
             likeliest = torch.where(y == UNKNOWN, likeliest, y)
         given = self._one_hot(likeliest)
-        made = self._decode(self._encode(x, given).sample(), given)
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self._decode(self._encode(x, given).sample(), given), mean)
+
+    def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
+        """What the evidence is of."""
+        return [evidence_of("p(x, y)", "known labels count")]
 
     def _checked(self, x: Tensor, y: Tensor, method: str) -> Tensor:
         where = f"{type(self).__name__}.{method}"

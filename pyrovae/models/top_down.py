@@ -1,14 +1,14 @@
 """Deep convolutional VAE whose inference runs down the generative path."""
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Self, cast
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import Bernoulli, Likelihood, Shape, one_batch_axis
+from ..nn import Bernoulli, Binomial, Likelihood, Shape, one_batch_axis
 from ..nn.residual import Pyramid, ResidualBlock, convolution, strided
 from ..nn.top_down import TopDownGroup, TopDownPosterior
 from .base import decoded, evaluated_outside_programs
@@ -113,6 +113,11 @@ class TopDownVAE(Layered):
             nn.PixelShuffle(stride),
             _Crop(self.data_shape[1:]),
         )
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), channels=(4, 4), groups=(1, 1), likelihood=Binomial(16))
 
     def generated(self, draw: Draw) -> Tensor:
         return self._descend(draw)

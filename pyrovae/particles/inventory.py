@@ -7,9 +7,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..runtime.grad_mode import for_gradients, gradients_on
+from .isolation import isolated
+from .own_parameters import own_parameters
 from .parameters import buffers_in, leaves_in, roots_of
-from .particles import Recording
-from .tracing import Pair, Program, isolated, own_parameters, recordings
+from .traces import Recording, recordings
+from .tracing import Pair, Program
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 """The parameters and buffers of a pair, whichever style declared them.
 
-A network, a `PyroModule` and an autoguide train their own tensors, from their own start, whatever
-Pyro's store holds under their names; what is frozen in them stays so. The store is read by
-`pyro.param`, whose values nothing else remembers; by `pyro.module(update_module_params=True)`; and
-by a `PyroModule` that finds there what was loaded, and what no pair has used or trained yet. `SVI`
-lists all that it trains in the store, as Pyro does; `fit` and measurements, the values of
-`pyro.param` alone.
+A network, a `PyroModule` and an autoguide train their own tensors from their own start, whatever
+Pyro's store holds under their names, and frozen tensors stay frozen. Three things read the store:
+`pyro.param`, whose values are kept nowhere else; `pyro.module(update_module_params=True)`; and a
+`PyroModule`, which takes over loaded tensors that no pair has used or trained yet. `SVI` lists
+what it trains in the store, as Pyro does; `fit` and measurements list values of `pyro.param` only.
 """
 
 import warnings
@@ -21,15 +20,11 @@ from torch.utils import _pytree as pytree
 
 from ..errors import ParameterError
 from ..runtime.grad_mode import for_gradients, gradients_on
-from .tracing import (
-    Pair,
-    Program,
-    Trace,
-    isolated,
-    leaves_of,
-    own_parameters,
-    sample_sites,
-)
+from .handlers import Program
+from .isolation import isolated
+from .own_parameters import own_parameters
+from .traces import Trace, leaves_of, sample_sites
+from .tracing import Pair
 
 
 def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
@@ -85,10 +80,10 @@ def leaves_in(traces: tuple[Trace, Trace], arguments: Any) -> dict[str, Tensor]:
 
 
 def declare(name: str, network: nn.Module) -> None:
-    """Declare a network's parameters to Pyro as `pyro.module` does, but never in silence.
+    """Declare a network's parameters to Pyro as `pyro.module` does, or raise.
 
-    Under this library's own objectives, `SVI` and `fit` a network trains its own tensors whatever
-    the store holds. Under Pyro's own `SVI` and losses the store decides.
+    Under this library's objectives, `SVI` and `fit` a network trains its own tensors whatever
+    the store holds. Under Pyro's `SVI` and losses it computes with the tensors of the store.
 
     Raises:
         ParameterError: The store holds another tensor under the name, so that this network would
@@ -113,9 +108,9 @@ def declared(name: str, network: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
-    """What the networks of a pair hold besides what trains, by name.
+    """Tensors of a pair's networks that do not train, by name.
 
-    That is their buffers (masks, running statistics, ...) and their parameters that are frozen.
+    They are buffers (masks, running statistics, ...) and frozen parameters.
     """
     pair = Pair(model, guide, args, kwargs)
     with isolated() as modules, torch.no_grad():
@@ -150,8 +145,8 @@ def buffers_in(
                 prefix = full.removesuffix(local)
                 break
         seen = {id(tensor) for tensor in found.values()}
-        still = {n: p for n, p in module.named_parameters() if not p.requires_grad}
-        for local, tensor in {**dict(module.named_buffers()), **still}.items():
+        fixed = {n: p for n, p in module.named_parameters() if not p.requires_grad}
+        for local, tensor in {**dict(module.named_buffers()), **fixed}.items():
             if id(tensor) not in seen:
                 found[prefix + local] = tensor
     return found

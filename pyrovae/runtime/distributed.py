@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..errors import ConfigError, PyrovaeError, RanksError
+from ..errors import ConfigError, PyrovaeError, RanksError, first_line
 from .rendezvous import meet
 
 T = TypeVar("T")
@@ -156,8 +156,7 @@ class Team:
         try:
             yield
         except RuntimeError as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            reason = lines[0].split(". ")[0]
+            reason = first_line(error).split(". ")[0]
             raise RanksError(
                 f"rank {self.rank} of {self.size} lost the others while {doing} ({reason}); see "
                 "what ended the first of them. Under torchrun --max-restarts N with a run_dir and "

@@ -12,7 +12,9 @@ from torch import Tensor
 from ..data import BatchSource
 from ..errors import PlateWarning
 from ..particles.held_networks import held_networks
-from ..particles.tracing import Program, isolated, record, sample_sites
+from ..particles.isolation import isolated
+from ..particles.traces import sample_sites
+from ..particles.tracing import Program, record
 
 
 def check_auto_guides(

@@ -17,12 +17,11 @@ from ..runtime.grad_mode import computes_gradients
 from ..runtime.random_state import restore_random_state
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .callbacks.base import CallbackList
-from .optim.make_optimizer import OptimizerLike
+from .optim.joint import OptimizerLike
 from .optim.schedules import Schedule, set_rate
 from .run import Run
 from .setup import set_up
 from .step.precision import PrecisionName
-from .validation import first_loss
 
 
 @without_networks()
@@ -171,7 +170,7 @@ def fit(
                     steps = stepper.take(batches, wait=save_due)  # wait before parameters are kept
                     for batch, step in zip(batches, steps, strict=True):
                         scale, num_data = run.loss_scale(batch)
-                        loop.record(first_loss(step.loss) / scale, step.norm, num_data)
+                        loop.record(step.model_loss / scale, step.norm, num_data)
                         hooks.on_step(loop)
                     if loop.batch < loop.steps_per_epoch:
                         loop.seconds = perf_counter() - start

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import PlateError, PyrovaeError
-from ..objectives import ParticleELBO
-from ..particles.particles import Recording, assemble
-from ..particles.tracing import Pair, Program, isolated, own_parameters, recordings
+from ..objectives.objective import Objective
+from ..particles.assembly import assemble
+from ..particles.isolation import isolated
+from ..particles.own_parameters import own_parameters
+from ..particles.traces import Recording, recordings
+from ..particles.tracing import Pair, Program
 
 
 @dataclass
@@ -91,6 +93,6 @@ class LossScale:
         return scale, rows if is_joint else p.batch_size
 
 
-def batch_plate_of(objective: PyroELBO) -> str | None:
+def batch_plate_of(objective: Objective) -> str | None:
     """The plate over data that an objective was told to take."""
-    return objective.batch_plate if isinstance(objective, ParticleELBO) else "auto"
+    return objective.batch_plate

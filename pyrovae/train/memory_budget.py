@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..objectives import ParticleELBO
-from ..particles.tracing import Program, isolated, own_parameters
+from ..objectives.objective import Objective
+from ..particles.isolation import isolated
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 from ..runtime.memory import peak_bytes, return_freed_memory
 
 _SMALL = 4  # particles at once, measured first
@@ -19,12 +20,12 @@ _CLOSE = 0.8  # fraction of the budget that is near enough
 
 def within(
     memory: int,
-    objective: PyroELBO,
+    objective: Objective,
     model: Program,
     guide: Program,
     batch: Sequence[Tensor],
     leaves: Sequence[Tensor],
-) -> ParticleELBO:
+) -> Objective:
     """The objective, in chunks where all its particles at once would take more memory.
 
     The size of the chunks has been measured to fit. Each size that is tried is at most twice one
@@ -42,11 +43,6 @@ def within(
     Raises:
         ConfigError: Not even one particle at a time fits, or the objective has no chunks.
     """
-    if not isinstance(objective, ParticleELBO):
-        raise ConfigError(
-            f"fit: memory={memory} draws particles in chunks, which {type(objective).__name__} "
-            "cannot; use one of pyrovae.objectives, or leave memory out"
-        )
 
     def peak(size: int) -> int:
         probe = objective.in_chunks(size)

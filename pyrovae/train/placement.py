@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
-from ..objectives import ParticleELBO
+from ..objectives.objective import Objective
 from ..particles.device import to_device_of
 from ..particles.inventory import Inventory, take_inventory
-from ..particles.particles import Recording
+from ..particles.traces import Recording
 from ..particles.tracing import Program
 
 
@@ -42,18 +41,18 @@ def place(
     return inventory, run
 
 
-def place_objective(objective: PyroELBO, device: torch.device) -> None:
+def place_objective(objective: Objective, device: torch.device) -> None:
     """Move the networks of an objective to `device`; each tensor stays the same object."""
     for network in networks_of(objective).values():
         for tensor in (*network.parameters(), *network.buffers()):
             tensor.data = tensor.data.to(device)
 
 
-def networks_of(objective: PyroELBO) -> dict[str, nn.Module]:
+def networks_of(objective: Objective) -> dict[str, nn.Module]:
     """Networks of the objective itself, by name."""
-    return objective.networks if isinstance(objective, ParticleELBO) else {}
+    return objective.networks
 
 
-def leaves_of(objective: PyroELBO) -> dict[str, Tensor]:
+def leaves_of(objective: Objective) -> dict[str, Tensor]:
     """Their trainable parameters, by the names under which a step declares them."""
-    return objective.leaves() if isinstance(objective, ParticleELBO) else {}
+    return objective.leaves()

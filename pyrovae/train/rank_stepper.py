@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from time import perf_counter
 
-from pyro.infer import ELBO as PyroELBO
-
+from ..objectives.objective import Objective
 from ..runtime.distributed import Team
 from ..runtime.random_state import kept_random_state
 from .loop import Loop
@@ -12,8 +11,8 @@ from .ranks.all_reduce import AllReduce
 from .ranks.shard import Sharding
 from .ranks.synchronise import synchronise_random_state
 from .run_store import RunStore
+from .step.compiled import StepResult
 from .step.guarded import guarded_step
-from .step.result import StepResult
 from .step.svi import SVI
 from .stepper import Batch, Stepper
 
@@ -34,7 +33,7 @@ class RankStepper(Stepper):
     def __init__(
         self,
         svi: SVI,
-        objective: PyroELBO,
+        objective: Objective,
         loop: Loop,
         store: RunStore,
         team: Team,

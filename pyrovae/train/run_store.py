@@ -4,17 +4,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from reprlib import repr as short
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import CheckpointError, ConfigError, NonFiniteError
-from ..objectives import ParticleELBO
+from ..objectives.objective import Objective
 from ..particles.inventory import Inventory
 from ..runtime.distributed import Team
 from ..runtime.fields import table, text
@@ -25,7 +23,8 @@ from .checkpoint import copy_into, matched
 from .checkpoint_file import prefixed, read_checkpoint, run_id_of, section, write_checkpoint
 from .history_file import append_history, write_history
 from .loop import Loop
-from .optim.state import check_optimizer, restore_optimizer, save_optimizer
+from .optim.state import restore_optimizer, save_optimizer
+from .optim.state_check import check_optimizer
 from .placement import leaves_of
 from .resume_checks import check_epochs, check_finite, check_identity, check_kind, naming
 from .run_lock import RunLock
@@ -46,7 +45,7 @@ class RunStore:
 
     loop: Loop
     inventory: Inventory
-    objective: PyroELBO
+    objective: Objective
     identity: Mapping[str, Any]
     seconds: float
     team: Team = field(default_factory=Team)
@@ -238,18 +237,12 @@ class RunStore:
         return {name: leaf for name, leaf in leaves.items() if name not in others}
 
     def _objective(self) -> dict[str, Tensor]:
-        return self.objective.state_dict() if isinstance(self.objective, ParticleELBO) else {}
+        return self.objective.state_dict()
 
     def _restore_objective(self, path: Path, state: Mapping[str, Tensor]) -> None:
         here = self._objective()
         if not here and not state:
             return
-        if not isinstance(self.objective, ParticleELBO):
-            raise CheckpointError(
-                f"{path} keeps a state of its objective, {short(sorted(state))}, and "
-                f"{self.objective!r} takes none; resume with the objective of the first run, or "
-                "use another run_dir"
-            )
         for name in here.keys() & state.keys():
             if here[name].dtype != state[name].dtype:
                 raise CheckpointError(

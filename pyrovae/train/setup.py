@@ -12,8 +12,11 @@ from pyro.infer import ELBO as PyroELBO
 
 from ..data import Batchable, BatchSource, batches
 from ..data.base import mix_seed, pick_device
+from ..objectives.objective import Objective
+from ..objectives.pyro_loss import as_objective
 from ..particles.inventory import Inventory
-from ..particles.tracing import Program, isolated
+from ..particles.isolation import isolated
+from ..particles.tracing import Program
 from ..runtime.distributed import Team, join
 from ..runtime.random_state import RandomState, kept_random_state
 from .auto_guides import check_auto_guides
@@ -21,7 +24,7 @@ from .compile_ahead import compile_ahead, is_worth_compiling
 from .loop import Loop
 from .loss_scale import LossScale, batch_plate_of
 from .memory_budget import within
-from .optim.make_optimizer import OptimizerLike, make_optimizer
+from .optim.joint import OptimizerLike, make_optimizer
 from .placement import leaves_of, networks_of, place, place_objective
 from .rank_stepper import RankStepper
 from .ranks.all_reduce import AllReduce
@@ -151,6 +154,8 @@ def set_up(
     identity = identity_of(seed, source, first, objective)
     first = _moved(first, device)
     check_auto_guides(model, guide, source, first)
+    objective = as_objective(objective)
+    val_objective = None if val_objective is None else as_objective(val_objective)
     for each in (objective, val_objective or objective):
         place_objective(each, device)
     if memory is not None:
@@ -195,7 +200,7 @@ def set_up(
 
 def _stepper(
     svi: SVI,
-    objective: PyroELBO,
+    objective: Objective,
     loop: Loop,
     store: RunStore,
     inventory: Inventory,
@@ -210,7 +215,7 @@ def _stepper(
 
 
 def _validation(
-    objective: PyroELBO,
+    objective: Objective,
     source: BatchSource,
     inventory: Inventory,
     loss_scale: LossScale,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..data import BatchSource
 from ..errors import ConfigError
-from ..particles.tracing import isolated
+from ..particles.isolation import isolated
 from ..runtime.distributed import Team
 from .step.svi import SVI
 

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from ..data import BatchSource
 from ..errors import PyrovaeError
 from ..particles import Particles, draw
+from ..particles.isolation import isolated
 from ..particles.kl import site_kl
 from ..particles.modes import evaluating
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 
 _ROWS = 1000
 
@@ -73,7 +75,7 @@ class SiteKLMonitor:
                 p = self._draw(next(self._moved()))
         except PyrovaeError:  # an estimator without particles trains pairs that cannot be drawn
             return []
-        names = [n for n, s in p.guide_sites.items() if not (s.is_auxiliary or s.is_observed)]
+        names = [n for n, s in p.guide_sites.items() if s.is_latent]
         return names if len(names) > 1 else []
 
     @contextmanager

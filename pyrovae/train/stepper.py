@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from time import perf_counter
 
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import NonFiniteError
+from ..objectives.objective import Objective
 from .loop import Loop
 from .run_store import RunStore
+from .step.compiled import StepResult
 from .step.guarded import LOOK, NonFiniteStep, guarded_step
-from .step.result import StepResult
 from .step.svi import SVI
 
 Batch = tuple[Tensor, ...]
@@ -26,7 +26,7 @@ class Stepper:
         store: Knows the last checkpoint.
     """
 
-    def __init__(self, svi: SVI, objective: PyroELBO, loop: Loop, store: RunStore) -> None:
+    def __init__(self, svi: SVI, objective: Objective, loop: Loop, store: RunStore) -> None:
         self._svi, self._objective = svi, objective
         self._loop, self._store = loop, store
 

@@ -1,25 +1,25 @@
-"""Bounds in nats per datum: of a training batch's loss, and over all validation data."""
+"""The bound over all validation data, in nats per datum."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
-from ..capture import CapturedCall, settings_of
+from ..capture import CapturedCall, StaticKey
 from ..data import BatchSource
-from ..objectives import ParticleELBO
+from ..objectives.objective import Objective
+from ..particles.isolation import isolated
 from ..particles.modes import evaluating
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 from ..runtime.distributed import Team
 from .loss_scale import LossScale
 from .ranks.shard import Sharding
-from .step.pyro_losses import differentiable
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Validation:
 
     model: Program
     guide: Program
-    objective: PyroELBO
+    objective: Objective
     source: BatchSource
     networks: Sequence[nn.Module]
     loss_scale: LossScale
@@ -108,27 +108,21 @@ class Validation:
             yield tuple(tensor.to(self.device) for tensor in batch)
 
     def _loss(self, *batch: Tensor) -> float | Tensor:
-        if isinstance(self.objective, ParticleELBO):  # without added terms
-            return self.objective.bound_loss(self.model, self.guide, *batch)
-        return first_loss(cast(Any, self.objective).loss(self.model, self.guide, *batch))
+        return self.objective.bound_loss(self.model, self.guide, *batch)
 
     @cached_property
     def _captured(self) -> CapturedCall:
-        return CapturedCall(self._graphed_loss, "the validation", settings=self._settings)
+        return CapturedCall(self._graphed_loss, "the validation", static=self._static)
 
     def _graphed_loss(self, *batch: Tensor) -> float | Tensor:
         """The same in tensors alone."""
         with pyro.validation_enabled(False):
-            if isinstance(self.objective, ParticleELBO):
-                return self._loss(*batch)
-            return first_loss(differentiable(self.objective)(self.model, self.guide, *batch))
+            return self.objective.captured_bound_loss(self.model, self.guide, *batch)
 
-    def _settings(self) -> Any:  # noqa: ANN401
+    def _static(self) -> Any:  # noqa: ANN401
+        return self._attributes.key(), getattr(self.objective, "num_particles", None)
+
+    @cached_property
+    def _attributes(self) -> StaticKey:
         inner = [module for network in self.networks for module in network.modules()]
-        owners = settings_of([self.objective, *inner])
-        return owners, getattr(self.objective, "num_particles", None)
-
-
-def first_loss(loss: Any) -> float | Tensor:  # noqa: ANN401
-    """The model's loss, where an objective has one for the model and one for the guide."""
-    return loss[0] if isinstance(loss, tuple) else loss
+        return StaticKey(vars(owner) for owner in (self.objective.as_given, *inner))

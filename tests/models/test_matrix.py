@@ -2,7 +2,6 @@
 
 import copy
 from functools import partial
-from inspect import isabstract
 
 import pyro
 import pytest
@@ -16,31 +15,28 @@ from pyrovae.models import (
     Autoencoder,
     AutoregressiveCodes,
     ConditionalVAE,
-    DiagonalNormal,
     FactorAnalysis,
     FlatPrior,
     FlowPosterior,
     FlowPrior,
-    FullNormal,
     GumbelSoftmaxVAE,
     HierarchicalVAE,
     LadderVAE,
-    LowRankNormal,
-    MixturePosterior,
-    MixturePrior,
     MixtureVAE,
-    NormalPrior,
     PartialVAE,
+    Posterior,
+    Prior,
     ProbabilisticPCA,
     Refinement,
     SemiSupervisedVAE,
-    StandardNormal,
     TopDownVAE,
-    VampPrior,
+    posteriors,
+    priors,
 )
 from pyrovae.nn import flows, quantizers
 from pyrovae.objectives import ELBO, IWAE, TCVAE, DReG, StratifiedELBO
 from pyrovae.train.step import compiled as compiled_steps
+from tests.exported import exported
 from tests.objectives.test_contract import CLASSES as OBJECTIVES
 from tests.objectives.test_contract import MADE
 
@@ -50,28 +46,16 @@ X = torch.randint(0, 17, (24, *SHAPE), generator=torch.Generator().manual_seed(0
 CLASSES = torch.randint(0, 3, (24,), generator=torch.Generator().manual_seed(1))
 MASK = torch.rand(X.shape, generator=torch.Generator().manual_seed(2)) < 0.7
 
-LAYERS = {
-    name: layer
-    for name in flows.__all__
-    if isinstance(layer := getattr(flows, name), type)
-    and issubclass(layer, flows.FlowLayer)
-    and layer is not flows.Chain
-    and not isabstract(layer)
+LAYERS = exported(flows, flows.FlowLayer)
+del LAYERS["Chain"]  # every flow below is one
+POSTERIORS = {name: kind.example for name, kind in exported(posteriors, Posterior).items()}
+del POSTERIORS["FlowPosterior"]  # it stands here with each layer
+POSTERIORS |= {
+    name: partial(FlowPosterior, layer=layer.example, num_layers=2, context_dim=4)
+    for name, layer in LAYERS.items()
 }
-POSTERIORS = {
-    "DiagonalNormal": DiagonalNormal,
-    "LowRankNormal": LowRankNormal,
-    "FullNormal": FullNormal,
-    "MixturePosterior": partial(MixturePosterior, num_components=2),
-    **{name: partial(FlowPosterior, layer=layer, num_layers=2, context_dim=4)
-       for name, layer in LAYERS.items()},
-}  # fmt: skip
 PRIORS = {
-    "StandardNormal": StandardNormal,
-    "NormalPrior": NormalPrior,
-    "MixturePrior": partial(MixturePrior, num_components=3),
-    "VampPrior": partial(VampPrior, num_components=3),
-    "FlowPrior": partial(FlowPrior, num_layers=2),
+    **{name: kind.example for name, kind in exported(priors, Prior).items() if kind.is_proper},
     "autoregressive FlowPrior": partial(FlowPrior, layer=flows.MaskedAutoregressive),
 }
 
@@ -248,7 +232,7 @@ def test_resumed(make, batch, tmp_path):
 
 
 FAMILIES = [name for name in PAIRS if not name.startswith(("guide ", "prior ", "refined"))]
-PATHS = {"STL", "DReG", "DReGMIWAE", "DReGPIWAE", "DReGCIWAE"}
+PATHS = {cls.__name__ for cls in OBJECTIVES if cls.latents == "reparameterised"}
 # What cannot be asked of a family, and is refused by an error that says why.
 REFUSED = {
     "Autoencoder": {"TCVAE", "DIPVAE", "InfoVAE"},  # no density, and nothing to draw codes from

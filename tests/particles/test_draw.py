@@ -9,7 +9,7 @@ from torch import nn
 
 from pyrovae.errors import ParticleAxisWarning, PlateError, ScaleError, ShapeError, SiteError
 from pyrovae.particles import draw, plate_nesting, score, simulate_joint
-from pyrovae.particles.tracing import prior_of, with_distributions
+from pyrovae.particles.handlers import prior_of, with_distributions
 from tests.pairs import BATCH, LATENT, STYLES
 
 

@@ -18,8 +18,8 @@ from pyrovae.models import VAE
 from pyrovae.nn import Normal
 from pyrovae.objectives import ELBO, IWAE
 from pyrovae.particles import draw, plate_nesting
+from pyrovae.particles.isolation import isolated
 from pyrovae.particles.parameters import buffers, declare, frozen, trainable
-from pyrovae.particles.tracing import isolated
 from tests.pairs import STYLES
 
 X = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))

@@ -7,8 +7,10 @@ import torch
 from pyro import poutine
 
 from pyrovae.errors import PlateError, ScaleError
-from pyrovae.particles.plates import Layout, batch_axis, common_scale, nesting
-from pyrovae.particles.tracing import sample_sites
+from pyrovae.particles.layout import Layout
+from pyrovae.particles.plates import batch_axis, nesting
+from pyrovae.particles.scales import common_scale
+from pyrovae.particles.traces import sample_sites
 
 
 def _sites(program, side="model"):

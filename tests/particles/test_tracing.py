@@ -7,15 +7,11 @@ import torch
 from pyro import poutine
 from torch import nn
 
-from pyrovae.particles.tracing import (
-    Pair,
-    captured_parameters,
-    counted,
-    isolated,
-    record,
-    sample_sites,
-    without_observations,
-)
+from pyrovae.particles.handlers import without_observations
+from pyrovae.particles.isolation import isolated
+from pyrovae.particles.own_parameters import captured_parameters
+from pyrovae.particles.traces import sample_sites
+from pyrovae.particles.tracing import Pair, counted, record
 
 X = torch.tensor([0.5, -1.0, 2.0])
 

@@ -2,16 +2,20 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 
 from ...errors import ConfigError
+from ...particles import Particles
+from ...particles.handlers import prior_of
 from ...particles.parameters import frozen
-from ...particles.tracing import prior_of
-from ..sweep import Block, Sweep
+from ...particles.tracing import Program
+from ..inputs import Data
+from ..options import SweepOptions, check_names, spelled_out
+from ..sweep import Block, Sweep, sweep_over
 from .hmc import HMC
 from .tempered_path import State, TemperedPath
 
@@ -19,17 +23,40 @@ Start = Literal["guide", "prior"]
 Schedule = Literal["sigmoid", "linear"]
 
 Transition = Callable[..., dict[str, Tensor]]
-"""`transition(latents, beta, *args) -> latents` [K, B, ...]: moves that keep pi_beta."""
+"""`transition(latents, beta, *args) -> latents` [K, B, ...]: a move that keeps pi_beta."""
 
-_SCOUTS = 32  # draws by which each coordinate's scale is told
-_ADAPTATIONS = 100  # temperatures at which the step size is told, at most
+_PILOT_DRAWS = 32  # from which the scale of each coordinate is estimated
+_ADAPTATIONS = 100  # temperatures at which the step size is adapted, at most
 _WARM_UP = 20  # moves at the first of them
-_RATE = 0.3  # of the logarithm of the step size, per unit of acceptance
+_RATE = 0.3  # change of the logarithm of the step size, per unit of acceptance
+
+
+class AnnealingOptions(SweepOptions, total=False):
+    """Keywords of `ais` and `bdmc`: how chains move, and how the data are gone over.
+
+    Args:
+        schedule: "sigmoid" has more temperatures at both ends of the path, "linear" is even.
+        num_leapfrog: Leapfrog steps of each move.
+        target_acceptance: Acceptance probability to which the step size of each datum is adapted.
+        transition: Moves to make instead, `transition(latents, beta, *args) -> latents`, with
+            latents by site [K, B, ...] and `args` those of the pair for B of the rows. A move
+            leaves pi_beta invariant.
+        chunk: Chains times data moved at once.
+        rows: See `SweepOptions`, as for the other options.
+
+    Raises:
+        ConfigError: A value makes no sense.
+    """
+
+    schedule: Schedule
+    num_leapfrog: int
+    target_acceptance: float
+    transition: Transition | None
 
 
 @dataclass(frozen=True)
-class Ascent:
-    """Log weights of one way along the path.
+class PathWeights:
+    """Log weights of chains that went along the path once, in either direction.
 
     Attributes:
         log_w: Of each chain [K, b], float64.
@@ -48,24 +75,21 @@ class Annealer:
 
     Args:
         sweep: Over the data, `together`.
-        start: Where the path begins: q(z|x), or the prior p(z).
         num_temperatures: Intervals T of the path: one is plain importance sampling.
-        schedule: Inverse temperatures: "linear" or, denser at both ends, "sigmoid".
-        num_leapfrog: Leapfrog steps of a move.
-        target_acceptance: What the step sizes are adapted to.
-        transition: Moves to make instead.
+        start: Where the path begins: q(z|x), or the prior p(z).
+        schedule: See `AnnealingOptions`, as for the rest.
 
     Raises:
         ConfigError: A value makes no sense.
     """
 
     sweep: Sweep
-    start: Start
     num_temperatures: int
-    schedule: Schedule
-    num_leapfrog: int
-    target_acceptance: float
-    transition: Transition | None
+    start: Start
+    schedule: Schedule = "sigmoid"
+    num_leapfrog: int = 10
+    target_acceptance: float = 0.65
+    transition: Transition | None = None
 
     def __post_init__(self) -> None:
         if self.start not in ("guide", "prior"):
@@ -80,24 +104,21 @@ class Annealer:
                 f"target_acceptance is {self.target_acceptance}, and must be between 0 and 1"
             )
 
-    def run(self, block: Block, latents: dict[str, Tensor] | None = None) -> list[Ascent]:
+    def run(self, block: Block, latents: dict[str, Tensor] | None = None) -> list[PathWeights]:
         """Anneal from the start; where exact posterior draws [1, b, ...] are given, also back."""
-        guide = prior_of(self.sweep.model) if self.start == "prior" else self.sweep.guide
         num_particles = self.sweep.num_particles
-        drawn = [block.draw(max(2, num_particles), guide)]
-        needed = math.ceil(_SCOUTS / max(2, num_particles)) - 1
-        drawn += [block.draw(max(2, num_particles), guide) for _ in range(needed)]
-        like = drawn[0]
+        pilots = self._pilots(block)
+        like = pilots[0]
         with frozen({**like.guide_parameters, **like.model_parameters}):
-            path = TemperedPath(block, guide, like)
-            scouts = torch.cat([path.at(p.latents).u for p in drawn])
-            move, steps = self._moves(block, path, scouts.std(0))
-            start = path.at(block.draw(num_particles, guide).latents)
-            ways = [_ascend(start, self.betas(), move, steps)]
+            path = TemperedPath(block, self._start_guide, like)
+            spread = torch.cat([path.at(p.latents).u for p in pilots]).std(0)
+            move, steps = self._moves(block, path, spread)
+            start = path.at(block.draw(num_particles, self._start_guide).latents)
+            found = [_anneal(start, self.betas(), move, steps)]
             if latents is not None:
                 copies = {n: v.expand(num_particles, *v.shape[1:]) for n, v in latents.items()}
-                ways.append(_descend(path.at(copies), self.betas(), move, steps))
-        return ways
+                found.append(_anneal(path.at(copies), self.betas(), move, steps, back=True))
+        return found
 
     def betas(self, size: int | None = None) -> list[float]:
         """Inverse temperatures from 0 to 1, `size` intervals."""
@@ -108,7 +129,19 @@ class Annealer:
             even = (bent - bent[0]) / (bent[-1] - bent[0])
         return [float(beta) for beta in even]
 
+    @property
+    def _start_guide(self) -> Program:
+        """Draws the start of the path."""
+        return prior_of(self.sweep.model) if self.start == "prior" else self.sweep.guide
+
+    def _pilots(self, block: Block) -> list[Particles]:
+        """Draws of the start, two particles or more each, that show its scales."""
+        size = max(2, self.sweep.num_particles)
+        count = math.ceil(_PILOT_DRAWS / size)
+        return [block.draw(size, self._start_guide) for _ in range(count)]
+
     def _moves(self, block: Block, path: TemperedPath, spread: Tensor) -> tuple["_Move", Tensor]:
+        """A move, and its step size at each temperature and datum [T + 1, b]."""
         transition = self.transition
         if transition is not None:
 
@@ -122,10 +155,9 @@ class Annealer:
         return hmc, self._adapted(block, path, hmc)
 
     def _adapted(self, block: Block, path: TemperedPath, hmc: HMC) -> Tensor:
-        """Step size of each temperature and datum [T + 1, b], from chains of their own."""
+        """Step sizes [T + 1, b], adapted on chains that are then thrown away."""
         size = min(_ADAPTATIONS, max(_WARM_UP, self.num_temperatures))
-        guide = prior_of(self.sweep.model) if self.start == "prior" else self.sweep.guide
-        state = path.at(block.draw(self.sweep.num_particles, guide).latents)
+        state = path.at(block.draw(self.sweep.num_particles, self._start_guide).latents)
         log_step = torch.full_like(state.u[0, :, 0], math.log(0.3))
         trail = []
         if self.num_temperatures > 1:
@@ -139,33 +171,53 @@ class Annealer:
         return steps[ends.round().long()]
 
 
+anneals = spelled_out(AnnealingOptions, Sweep, Annealer)
+"""Decorator of `ais` and `bdmc`: show their options in the signature."""
+
+
+def annealer_over(
+    model: Program,
+    guide: Program,
+    x: Data,
+    args: tuple[Any, ...],
+    num_particles: int,
+    num_temperatures: int,
+    start: Start,
+    options: AnnealingOptions,
+) -> Annealer:
+    """The annealer of a measurement that was called with these arguments and options.
+
+    Raises:
+        ConfigError: A value makes no sense.
+        TypeError: There is an option that neither annealing nor a sweep has.
+    """
+    check_names(options, AnnealingOptions)
+    own = {field.name for field in fields(Annealer)}
+    of_sweep = cast(SweepOptions, {n: v for n, v in options.items() if n not in own})
+    sweep = sweep_over(model, guide, x, args, num_particles, of_sweep, together=True)
+    moves: dict[str, Any] = {n: v for n, v in options.items() if n in own}
+    return Annealer(sweep, num_temperatures, start, **moves)
+
+
 _Move = Callable[[State, float, Tensor], tuple[State, Tensor]]
 
 
-def _ascend(state: State, betas: list[float], move: _Move, steps: Tensor) -> Ascent:
-    """From a draw of the start; the mean weight is p(x) in expectation."""
+def _anneal(
+    state: State, betas: list[float], move: _Move, steps: Tensor, *, back: bool = False
+) -> PathWeights:
+    """Weights of chains along the path.
+
+    From a draw of the start, the mean weight is p(x) in expectation. Back from a draw of the
+    posterior, the mean of 1 / weight is 1 / p(x) in expectation.
+    """
     log_w, chances = torch.zeros_like(state.log_w, dtype=torch.float64), []
-    for t in range(1, len(betas)):
+    intervals = range(1, len(betas))  # by their upper end
+    for t in reversed(intervals) if back else intervals:
         log_w = log_w + (betas[t] - betas[t - 1]) * state.log_w
-        if t < len(betas) - 1:
-            state, chance = move(state, betas[t], steps[t])
+        end = t - 1 if back else t
+        if 0 < end < len(betas) - 1:
+            state, chance = move(state, betas[end], steps[end])
             chances.append(chance.mean(0))
-    return _gathered(log_w, chances, steps)
-
-
-def _descend(state: State, betas: list[float], move: _Move, steps: Tensor) -> Ascent:
-    """From a draw of the posterior; the mean of 1 / weight is 1 / p(x) in expectation."""
-    log_w, chances = torch.zeros_like(state.log_w, dtype=torch.float64), []
-    for t in range(len(betas) - 1, 0, -1):
-        log_w = log_w + (betas[t] - betas[t - 1]) * state.log_w
-        if t > 1:
-            state, chance = move(state, betas[t - 1], steps[t - 1])
-            chances.append(chance.mean(0))
-    return _gathered(log_w, chances, steps)
-
-
-def _gathered(log_w: Tensor, chances: list[Tensor], steps: Tensor) -> Ascent:
-    last = steps[-1]
     if not chances:
-        return Ascent(log_w, math.nan * last, math.nan * last)
-    return Ascent(log_w, torch.stack(chances).mean(0), last)
+        return PathWeights(log_w, math.nan * steps[-1], math.nan * steps[-1])
+    return PathWeights(log_w, torch.stack(chances).mean(0), steps[-1])

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -11,10 +11,11 @@ from torch import Tensor
 from ...errors import DataError
 from ...math import log_mean_exp, log_mean_exp_error
 from ...particles import simulate_joint
-from ...particles.modes import Mode
 from ...particles.tracing import Program
-from ..sweep import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
-from .base import Annealer, Schedule, Start, Transition
+from ..inputs import Data
+from ..standard_errors import mean_error, monte_carlo_error
+from ..sweep import Block, joined
+from .base import AnnealingOptions, Start, annealer_over, anneals
 
 ToData = Callable[[dict[str, Tensor]], tuple[Tensor, ...]]
 """Makes the data arguments of the pair from what its observed sites would have held."""
@@ -51,7 +52,7 @@ class Bracket:
 
     @property
     def gap(self) -> Tensor:
-        """Upper minus lower bound [N]: what annealing is off by at most, in expectation."""
+        """Upper minus lower bound [N]: the largest error of annealing, in expectation."""
         return self.upper - self.lower
 
     def summary(self) -> dict[str, float]:
@@ -90,6 +91,7 @@ class Bracket:
         )
 
 
+@anneals
 def bdmc(
     model: Program,
     guide: Program,
@@ -98,33 +100,23 @@ def bdmc(
     num_particles: int = 16,
     num_temperatures: int = 100,
     start: Start = "guide",
-    schedule: Schedule = "sigmoid",
-    num_leapfrog: int = 10,
-    target_acceptance: float = 0.65,
-    transition: Transition | None = None,
     to_data: ToData | None = None,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    batch_plate: str | None = "auto",
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
-    progress: bool = False,
+    **options: Unpack[AnnealingOptions],
 ) -> Bracket:
     """Bracket log p(x) of data simulated from the model, by annealing to the posterior and back.
 
-    The latent that made a datum is an exact draw of its posterior, from which the way back
-    starts. The gap says how well `ais` of the same options does on data like the model's own;
-    that real data are no harder is a matter of belief.
+    The latent that a datum was simulated from is an exact draw of its posterior, where the chains
+    back start. The gap shows the error of `ais` with the same options on data from the model.
+    Other data may be harder.
 
     Args:
-        model: See `ais`, as for all that is not named here.
-        x: Only says how many data to simulate, and of what shape; what else the pair takes
-            (labels, contexts: further tensors of `x`, or `args`) stays as it is given.
+        model: See `ais`, as for what is not named here.
+        x: As many data are simulated, of this shape. What else the pair takes (labels, contexts:
+            further tensors of `x`, or `args`) stays as it is given.
         to_data: Makes the first arguments of the pair from what its observed sites would have
             held, by name. Without it the pair has one observed site, whose value is its first
             argument.
+        options: `schedule`, `num_leapfrog`, `chunk`, ...: see `AnnealingOptions`.
 
     Raises:
         DataError: The observed sites do not give the pair's data; see `to_data`.
@@ -138,29 +130,13 @@ def bdmc(
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> x = oracle.sample(50, seed=1)
-        >>> found = bdmc(oracle.model, oracle.guide, x, num_temperatures=5, seed=2)
+        >>> found = bdmc(oracle.model, oracle.guide, x, num_temperatures=5, num_leapfrog=3, seed=2)
         >>> exact = oracle.log_px(*found.data)  # x: simulated, [50, 5]
         >>> bool(found.lower.mean() - 0.05 < exact.mean() < found.upper.mean() + 0.05)
         True
     """
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        batch_plate=batch_plate,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-        progress=progress,
-        together=True,
-    )
-    annealer = Annealer(
-        sweep, start, num_temperatures, schedule, num_leapfrog, target_acceptance, transition
+    annealer = annealer_over(
+        model, guide, x, args, num_particles, num_temperatures, start, options
     )
 
     def run(block: Block) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -171,8 +147,8 @@ def bdmc(
         errors = log_mean_exp_error(up.log_w), log_mean_exp_error(-down.log_w)
         return (lower, upper, *errors, acceptance), made
 
-    blocks = sweep.each(run)
-    columns = map(to_host, zip(*(numbers for numbers, _ in blocks), strict=True))
+    blocks = annealer.sweep.each(run)
+    columns = map(joined, zip(*(numbers for numbers, _ in blocks), strict=True))
     lower, upper, lower_error, upper_error, acceptance = columns
     data = tuple(torch.cat(parts) for parts in zip(*(made for _, made in blocks), strict=True))
     return Bracket(

@@ -18,9 +18,9 @@ class HMC:
 
     Args:
         density: Scores chains.
-        scale: What the step size is a multiple of, per datum and coordinate [B, D].
-        num_leapfrog: Steps of a trajectory. Their size is drawn anew, up to a fifth more or
-            less, for each chain, so that no trajectory closes upon itself.
+        scale: Unit of the step size, per datum and coordinate [B, D].
+        num_leapfrog: Steps of a trajectory. For each chain their size is changed by up to a fifth
+            at random, so that no trajectory is periodic.
 
     Source:
         MCMC using Hamiltonian dynamics (Neal, 2011), sec. 5.3, https://arxiv.org/abs/1206.1901
@@ -51,7 +51,7 @@ class HMC:
             momentum = momentum + 0.5 * reach * force
         gain = _log_density(here, beta) - _log_density(state, beta)
         gain = gain + 0.5 * (start.square() - momentum.square()).sum(-1)
-        chance = gain.clamp_max(0).exp().nan_to_num(0.0)  # a trajectory that diverged is refused
+        chance = gain.clamp_max(0).exp().nan_to_num(0.0)  # a trajectory that diverged is rejected
         taken = torch.rand_like(chance) < chance
         moved = State(
             torch.where(taken.unsqueeze(-1), here.u, state.u),

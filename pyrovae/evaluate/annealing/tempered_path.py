@@ -12,7 +12,7 @@ from torch.distributions import biject_to, constraints
 
 from ...errors import ReparamError, SiteError, SupportError
 from ...particles import Particles, score
-from ...particles.plates import Layout
+from ...particles.layout import Layout
 from ...particles.site import Site
 from ...particles.tracing import Program
 from ..sweep import Block
@@ -89,7 +89,7 @@ class TemperedPath:
                 batch_plate=sweep.batch_plate,
             )
             try:
-                p.log_w  # noqa: B018 (scored here, where validation is as it should be)
+                p.log_w  # noqa: B018 (scored lazily: here, under this validation)
             except (KeyError, NotImplementedError) as error:
                 raise SiteError(
                     "the guide cannot score latents that it did not draw itself (a flow without "
@@ -113,10 +113,9 @@ class _Coordinates:
     @staticmethod
     def of(site: Site, like: Particles) -> "_Coordinates":
         name, partner = site.name, like.model_sites.get(site.name)
-        kinds = {_kind(fn) for fn in site.distributions}
-        if partner is None or partner.is_observed or site.is_observed or site.is_auxiliary:
+        if partner is None or partner.is_observed or not site.is_latent:
             why = "has no partner among the latents of the model"
-        elif kinds & set(_POINT_MASSES):
+        elif site.kind in _POINT_MASSES:
             why = "is a point mass"
         else:
             why = ""
@@ -129,15 +128,16 @@ class _Coordinates:
         support = fn.support
         if support is None or support.is_discrete:
             raise ReparamError(
-                f"site '{name}' ({_kind(fn)}) is discrete, and Hamiltonian moves need continuous "
-                "latents; use log_evidence, or enumerate it with pyro.infer.TraceEnum_ELBO"
+                f"site '{name}' ({partner.kind}) is discrete, and Hamiltonian moves need "
+                "continuous latents; use log_evidence, or enumerate it with "
+                "pyro.infer.TraceEnum_ELBO"
             )
         known = site.layout
         depth = known.rank - (known.particle_dim is not None)
         layout = replace(known, particle_dim=-depth - 1, rank=depth + 1)
         if _varies(partner, layout.particle_dim or 0):
             raise SupportError(
-                f"the support of site '{name}' ({_kind(fn)}) depends on other latents, and the "
+                f"the support of site '{name}' ({partner.kind}) depends on other latents, and the "
                 "moves of annealing need a fixed one; write it as a transformed latent"
             )
         transform = biject_to(support)
@@ -162,12 +162,6 @@ class _Coordinates:
         return u.reshape(*u.shape[:2], -1)
 
 
-def _kind(fn: Any) -> str:  # noqa: ANN401
-    while type(fn).__name__ in ("Independent", "MaskedDistribution", "ExpandedDistribution"):
-        fn = fn.base_dist
-    return type(fn).__name__
-
-
 def _varies(site: Site, particle_dim: int) -> bool:
     """Whether the bounds of the site's support differ between particles."""
     bounds = [list(_bounds(fn.support)) for fn in site.distributions]
@@ -184,6 +178,10 @@ def _varies(site: Site, particle_dim: int) -> bool:
 
 
 def _bounds(constraint: constraints.Constraint) -> Iterator[Tensor]:
+    """The tensors that a constraint is made of.
+
+    Each class of torch keeps them under names of its own, and no method lists them.
+    """
     for value in vars(constraint).values():
         if isinstance(value, Tensor):
             yield value

@@ -1,1 +1,1 @@
-"""Estimators side by side: on one trained pair, and by training with each."""
+"""Objectives compared: on one trained pair, and by training with each."""

@@ -1,30 +1,26 @@
-"""Bounds of any objective on one batch, and what each is to log p(x)."""
+"""Bounds of any objective on one batch, and on which side of log p(x) each is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
-from pyro.infer import RenyiELBO, Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 from torch import Tensor, nan
 
 from ...data.base import mix_seed
-from ...objectives import ParticleELBO
-from ...particles.tracing import Program, isolated, own_parameters
+from ...objectives.objective import Objective
+from ...particles.isolation import isolated
+from ...particles.own_parameters import own_parameters
+from ...particles.tracing import Program
 from ...train.loss_scale import LossScale, batch_plate_of
-from ...train.validation import first_loss
 
-Kind = Literal["lower", "upper", "estimate", "unknown"]
-
-_BOUNDS = 0  # stream of the seed
-_PYRO_LOWER = (Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)
+_BOUNDS = 0  # which stream of the seed
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A pair and its batch, and how often to draw."""
+    """What objectives are compared on: a pair and its batch, and how often to draw."""
 
     model: Program
     guide: Program
@@ -46,7 +42,7 @@ class Subject:
         return self.data[0].device
 
     def repeat(self, stream: int, count: int, measure: Callable[[], Any]) -> list[Any]:
-        """Call it under seeds that are the same for every objective, without a trace left."""
+        """`measure` under seeds that are the same for every objective, without side effects."""
         found = []
         with isolated(), own_parameters(), torch.no_grad():
             for index in range(count):
@@ -55,23 +51,9 @@ class Subject:
         return found
 
 
-def kind_of(objective: PyroELBO) -> Kind:
-    """Which side of log p(x) its expectation is on; an "estimate" may be on either.
-
-    Known of `ParticleELBO`, by its flags, and of Pyro's own classes; else "unknown".
-    """
-    if isinstance(objective, ParticleELBO):
-        if objective.is_upper_bound:
-            return "upper"
-        return "lower" if objective.is_lower_bound else "estimate"
-    if type(objective) is RenyiELBO:
-        return "lower" if objective.alpha >= 0 else "estimate"
-    return "lower" if type(objective) in _PYRO_LOWER else "unknown"
-
-
-def bound_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
+def bound_of(objective: Objective, subject: Subject) -> dict[str, float]:
     """Mean over draws and data, its two errors, and in how many draws it is not finite."""
-    if isinstance(objective, ParticleELBO):
+    if objective.has_bound_per_datum:
         values = subject.repeat(
             _BOUNDS, subject.num_draws, lambda: objective.per_datum(*subject.call)
         )
@@ -85,7 +67,7 @@ def bound_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
         scale, rows = share(subject.batch)
 
         def loss() -> Tensor:
-            value = first_loss(cast(Any, objective).loss(*subject.call))
+            value = objective.bound_loss(*subject.call)
             return torch.as_tensor(value).detach().cpu().double()
 
         losses = torch.stack(subject.repeat(_BOUNDS, subject.num_draws, loss))

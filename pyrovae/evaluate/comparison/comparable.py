@@ -8,12 +8,12 @@ from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
 
-from ...errors import ConfigError, PyrovaeError
-from ...objectives import ParticleELBO
+from ...errors import ConfigError, PyrovaeError, first_line
+from ...objectives.objective import Objective
+from ...objectives.pyro_loss import as_objective
 from ...particles.parameters import trainable
-from ...particles.particle_axis import first_line
+from ..compared_objectives import unique_names
 from ..gradients.draws import Leaves
-from ..sweep import own_names
 from .cost import decoder_evaluations
 
 _REFUSALS = (PyrovaeError, AttributeError, ValueError, RuntimeError, ArithmeticError)
@@ -30,7 +30,7 @@ class Fitted:
         note: Why not.
     """
 
-    objective: PyroELBO
+    objective: Objective
     evaluations: float
     comparable: bool
     note: str
@@ -67,11 +67,11 @@ def fit_particles(
     if wanted is not None and wanted < 1:
         raise ConfigError(f"compare: num_particles={wanted}, needs one or more")
     with Leaves(list(trainable(*call).values())).kept_grads():
-        fitted = [_fit(objective, call, wanted, equal) for objective in every]
+        fitted = [_fit(as_objective(one), call, wanted, equal) for one in every]
     names = (
         list(objectives)
         if isinstance(objectives, Mapping)
-        else own_names([one.objective for one in fitted])
+        else unique_names([one.objective for one in fitted])
     )
     found = dict(zip(names, fitted, strict=True))
     first = next(iter(found.values()))
@@ -91,7 +91,7 @@ def rows_at(fitted: Mapping[str, Fitted], wanted: int | None, equal: str) -> str
     return f"unequal {equal}, as given"
 
 
-def _fit(objective: PyroELBO, call: tuple[Any, ...], wanted: int | None, equal: str) -> Fitted:
+def _fit(objective: Objective, call: tuple[Any, ...], wanted: int | None, equal: str) -> Fitted:
     """A copy with the particles that give what is wanted, or come closest to it."""
     if wanted is not None and equal == "K":
         return _resized(objective, wanted, call)
@@ -102,35 +102,35 @@ def _fit(objective: PyroELBO, call: tuple[Any, ...], wanted: int | None, equal: 
     tries = [first]
     change = first.evaluations - own.evaluations
     if first.comparable and first.evaluations != wanted and change:
-        # What a step evaluates besides its particles (a dream) shows between two sizes.
+        # Two sizes show what a step evaluates besides its particles (a dream).
         each = change / (first.particles - own.particles)
         again = first.particles + round((wanted - first.evaluations) / each)
         tries.append(_resized(objective, again, call))
     return min(tries, key=lambda one: abs(one.evaluations - wanted))
 
 
-def _resized(objective: PyroELBO, particles: int, call: tuple[Any, ...]) -> Fitted:
+def _resized(objective: Objective, particles: int, call: tuple[Any, ...]) -> Fitted:
     """A copy with so many particles, or as close as it takes, or its own number, and why."""
-    least = objective.min_particles if isinstance(objective, ParticleELBO) else 1
-    name, why = type(objective).__name__, ""
+    least = objective.min_particles
+    name, why = objective.class_name, ""
     if particles < least:
         why = f"{name} takes {least} particles or more"
     for number in range(max(particles, least), least - 1, -1):
         other = copy(objective)
         try:
-            if number != objective.num_particles:  # some cannot be told, and need not
+            if number != objective.num_particles:  # some have no setter
                 other.num_particles = number
             break
-        except _REFUSALS as error:  # they may be the product of other numbers, which a copy keeps
+        except _REFUSALS as error:  # its K may be a product of other numbers
             why = why or f"{name} cannot have {number} particles ({first_line(error)})"
     try:
         return _counted(other, call, why)
-    except _REFUSALS as error:  # what is wrong with the pair shows once more, and is raised
+    except _REFUSALS as error:  # an error of the pair itself is raised by the next call
         why = f"{name} cannot have {other.num_particles} particles ({first_line(error)})"
         return _counted(copy(objective), call, why)
 
 
-def _counted(objective: PyroELBO, call: tuple[Any, ...], note: str = "") -> Fitted:
+def _counted(objective: Objective, call: tuple[Any, ...], note: str = "") -> Fitted:
     return Fitted(objective, decoder_evaluations(copy(objective), *call), not note, note)
 
 

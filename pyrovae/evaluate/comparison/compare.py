@@ -1,7 +1,8 @@
 """Several objectives on one pair: bounds, gradients and cost in one table."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, cast
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from pyro.infer import ELBO as PyroELBO
@@ -9,17 +10,17 @@ from pyro.infer import ELBO as PyroELBO
 from ...data.base import mix_seed
 from ...errors import ConfigError
 from ...particles.modes import Mode, in_mode
-from ...particles.parameters import trainable
-from ...particles.particle_axis import one_note
-from ...particles.tracing import Program, isolated, own_parameters
-from ..gradients.draws import Leaves
+from ...particles.one_by_one import warned_once
+from ...particles.tracing import Program
+from ..compared_objectives import all_drawing
 from ..gradients.gradients import Reference, gradients
-from ..sweep import Data, at_home, one_by_one
-from .bounds import Subject, bound_of, kind_of
+from ..gradients.statistics import GradientStatistics
+from ..inputs import Data, Inputs
+from .bounds import Subject, bound_of
 from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
-from .cost import interleaved_ms, peak_bytes
-from .truth import Known, truth_of
+from .cost import step_costs
+from .truth import Known, MeanEvidence, mean_evidence
 from .weights import weights_of
 
 _GRADIENTS = 2  # stream of the seed; the bounds have others
@@ -59,16 +60,15 @@ def compare(
         objectives: As they should be named, or in order, under their own names.
         args: What the pair takes after the data.
         num_particles: What makes rows comparable: all objectives are copied with so many
-            particles, or with so many decoder evaluations per datum. None equalises nothing, and
-            marks those that differ from the first.
-        equal: "K" for equal numbers of particles, "decoder evaluations" for equal cost: what an
-            objective of M times K particles needs beside one of K. A row that cannot be made
-            equal comes as close as it can, is marked, and says why.
+            particles, or with so many decoder evaluations per datum. None keeps the objectives as
+            they are, and marks those that differ from the first.
+        equal: "K" for equal numbers of particles, "decoder evaluations" for equal cost, which
+            compares an objective of M times K particles fairly with one of K. A row that cannot
+            be made equal comes as close as it can, is marked, and says why.
         truth: log p(x), for the gap: [B], its mean, or what `log_evidence` or `ais` found for
-            this batch, standard errors included; "evidence" and "ais" run these, with their
-            defaults. Estimates are low in expectation, so that a gap may be too small.
-        truth_source: What to call it in the table ("AIS, 1000 temperatures"); by default what is
-            known of it.
+            this batch. "evidence" and "ais" run these with their defaults. Estimates are low in
+            expectation, so that a gap may be too small.
+        truth_source: How the table says that it was found ("AIS, 1000 temperatures").
         evidence_particles: Particles of "evidence".
         num_draws: Draws of bounds and gradients.
         references: What the signal of an objective's gradient is, by its name; by default the
@@ -97,71 +97,37 @@ def compare(
         >>> x = oracle.sample(20, seed=1)
         >>> table = compare(
         ...     oracle.model, oracle.guide, x, [ELBO(), IWAE()],
-        ...     num_particles=4, truth=oracle.log_px(x), num_draws=20, repeats=3,
+        ...     num_particles=4, truth=oracle.log_px(x), num_draws=20,
+        ...     reference_draws=20, repeats=3,
         ... )
         >>> [row["decoder_evaluations"] for row in table.rows]
         [4.0, 4.0]
         >>> table.rows[0]["gap"] > table.rows[1]["gap"]
         True
     """
-    if equal not in ("K", "decoder evaluations"):
-        raise ConfigError(f"compare: equal={equal!r}; choose 'K' or 'decoder evaluations'")
-    if num_draws < 2 or repeats < 1:
-        raise ConfigError(
-            f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
-            "and times one repeat"
-        )
-    # What is called here takes the networks as they are then.
-    with in_mode(mode, model, guide), one_note():
-        x, args = at_home(model, guide, x, args)
-        subject = Subject(model, guide, x, args, num_draws, seed)
-        if isinstance(objectives, Mapping):
-            objectives = {n: one_by_one(o, vectorize_particles) for n, o in objectives.items()}
-        else:
-            objectives = [one_by_one(o, vectorize_particles) for o in objectives]
+    _check_options(equal, num_draws, repeats)
+    # What is called here runs with mode="as is".
+    with in_mode(mode, model, guide), warned_once():
+        inputs = Inputs.of(x, args).to_device_of(model, guide)
+        subject = Subject(model, guide, inputs.data, inputs.rest, num_draws, seed)
+        objectives = all_drawing(objectives, vectorize_particles)
         fitted = fit_particles(objectives, subject.call, num_particles, equal)
-        unknown = sorted((references or {}).keys() - fitted.keys())
-        if unknown:
-            raise ConfigError(
-                f"compare: references for {unknown}, and the objectives are {list(fitted)}; name "
-                "them"
-            )
-        known = truth_of(subject, truth, truth_source, evidence_particles, vectorize_particles)
-        costs = _costs(fitted, subject, repeats)
-        rows = []
-        for name, one in fitted.items():
-            bound = bound_of(one.objective, subject)
-            found = gradients(
-                model,
-                guide,
-                x,
-                one.objective,
-                args=args,
-                num_draws=num_draws,
-                reference=(references or {}).get(name),
-                reference_draws=reference_draws,
-                seed=mix_seed(seed, _GRADIENTS),
-                mode="as is",
-                vectorize_particles=vectorize_particles,
-                progress=progress,
-            )
-            rows.append(
-                {
-                    "objective": name,
-                    "num_particles": one.objective.num_particles,
-                    "decoder_evaluations": one.evaluations,
-                    "comparable": one.comparable,
-                    "note": one.note,
-                    "kind": kind_of(one.objective),
-                    **bound,
-                    "gap": known.value - bound["bound"],
-                    "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
-                    **weights_of(one.objective, subject),
-                    **costs[name],
-                    **_by_group(found.summary(), costs[name]["milliseconds"]),
-                    "reference": found.reference_name,
-                }
-            )
+        references = references or {}
+        _check_references(references, fitted)
+        known = mean_evidence(
+            subject, truth, truth_source, evidence_particles, vectorize_particles
+        )
+        own = {name: one.objective for name, one in fitted.items()}
+        costs = step_costs(own, *subject.call, device=subject.device, repeats=repeats)
+        measure = partial(
+            gradients, model, guide, inputs.data, args=inputs.rest, num_draws=num_draws,
+            reference_draws=reference_draws, seed=mix_seed(seed, _GRADIENTS), mode="as is",
+            vectorize_particles=vectorize_particles, progress=progress,
+        )  # fmt: skip
+        rows = [
+            _row(name, one, subject, known, costs[name], measure, references.get(name))
+            for name, one in fitted.items()
+        ]
     facts = {
         "num_data": len(subject.data[0]),
         "equal": equal,
@@ -176,33 +142,51 @@ def compare(
     return Comparison(rows, facts)
 
 
-def _costs(
-    fitted: Mapping[str, Fitted], subject: Subject, repeats: int
-) -> dict[str, dict[str, float]]:
-    leaves = Leaves(list(trainable(*subject.call).values()))
+def _check_options(equal: str, num_draws: int, repeats: int) -> None:
+    if equal not in ("K", "decoder evaluations"):
+        raise ConfigError(f"compare: equal={equal!r}; choose 'K' or 'decoder evaluations'")
+    if num_draws < 2 or repeats < 1:
+        raise ConfigError(
+            f"compare: num_draws={num_draws}, repeats={repeats}; errors need two draws or more, "
+            "and times one repeat"
+        )
 
-    def step_of(objective: PyroELBO) -> Callable[[], None]:
-        def step() -> None:
-            for leaf in leaves.leaves:
-                leaf.grad = None
-            cast(Any, objective).loss_and_grads(*subject.call)
 
-        return step
+def _check_references(references: Mapping[str, Reference], fitted: Mapping[str, Fitted]) -> None:
+    unknown = sorted(references.keys() - fitted.keys())
+    if unknown:
+        raise ConfigError(
+            f"compare: references for {unknown}, and the objectives are {list(fitted)}; name them"
+        )
 
-    steps = {name: step_of(one.objective) for name, one in fitted.items()}
-    with isolated(), own_parameters(), leaves.kept_grads():
-        times = interleaved_ms(steps, device=subject.device, repeats=repeats)
-        memory = {name: peak_bytes(step, subject.device) for name, step in steps.items()}
-    costs = {}
-    for name, values in times.items():
-        low, middle, high = torch.tensor(values).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist()
-        costs[name] = {
-            "milliseconds": middle,
-            "milliseconds_low": low,
-            "milliseconds_high": high,
-            "peak_bytes": memory[name],
-        }
-    return costs
+
+def _row(
+    name: str,
+    one: Fitted,
+    subject: Subject,
+    known: MeanEvidence,
+    cost: dict[str, float],
+    measure: Callable[..., GradientStatistics],
+    reference: Reference | None,
+) -> dict[str, Any]:
+    """What `Comparison` says of an objective."""
+    bound = bound_of(one.objective, subject)
+    found = measure(one.objective, reference=reference)
+    return {
+        "objective": name,
+        "num_particles": one.objective.num_particles,
+        "decoder_evaluations": one.evaluations,
+        "comparable": one.comparable,
+        "note": one.note,
+        "kind": one.objective.bound_side,
+        **bound,
+        "gap": known.value - bound["bound"],
+        "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,
+        **weights_of(one.objective, subject),
+        **cost,
+        **_by_group(found.summary(), cost["milliseconds"]),
+        "reference": found.reference_name,
+    }
 
 
 def _by_group(summary: Mapping[str, Mapping[str, Any]], milliseconds: float) -> dict[str, Any]:

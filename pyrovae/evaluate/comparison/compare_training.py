@@ -1,4 +1,4 @@
-"""One architecture trained under several objectives, and judged by one evaluator."""
+"""One architecture trained under several objectives, compared by the NLL of test data."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -19,42 +19,12 @@ from ...particles.device import to_device_of
 from ...particles.modes import Mode
 from ...particles.parameters import trainable
 from ...train import fit
-from ...train.optim.make_optimizer import OptimizerLike
+from ...train.optim.joint import OptimizerLike
 from ...train.optim.schedules import Schedule
-from ..evidence import log_evidence
-from ..sweep import Data, as_tensors, one_by_one, own_names
-from .table import Table, aligned, figure
-
-
-class TrainingComparison(Table):
-    """What `compare_training` found: a row per objective.
-
-    Columns: "objective"; "nll" in nats per datum and "nll_sd", its spread over seeds;
-    "difference" to the first objective, a mean over seeds paired with each other, and
-    "difference_sd"; "nll_by_seed"; "milliseconds" of a training step, validation and checkpoints
-    included; "steps".
-    """
-
-    def __str__(self) -> str:
-        facts = self.facts
-        first = self.rows[0]["objective"] if self.rows else ""
-        header = ["objective", "NLL", "sd", f"minus {first}", "sd", "ms/step"]
-        lines = [
-            [
-                row["objective"],
-                figure(row["nll"], ".3f"),
-                figure(row["nll_sd"], ".3f"),
-                figure(row["difference"], "+.3f"),
-                figure(row["difference_sd"], ".3f"),
-                figure(row["milliseconds"], ".1f"),
-            ]
-            for row in self.rows
-        ]
-        how = (
-            f"{facts['epochs']} epochs each, seeds {facts['seeds']}; NLL of {facts['num_test']} "
-            f"data by importance sampling, K = {facts['num_particles']}, for all alike"
-        )
-        return f"{how}\n{aligned(header, lines)}"
+from ..compared_objectives import drawing, unique_names
+from ..inputs import Data, Inputs
+from ..log_evidence import log_evidence
+from .training_comparison import TrainingComparison
 
 
 def compare_training(
@@ -84,8 +54,8 @@ def compare_training(
     """Train one architecture under several objectives and seeds; compare the NLL on test data.
 
     For one seed all objectives start from the same parameters and see the same batches, so that
-    their results are paired. All are judged by `log_evidence` after the last epoch, whatever they
-    were trained with: training bounds of different estimators do not compare. The caller's
+    their results are paired. All are measured by `log_evidence` after the last epoch: training
+    bounds of different estimators cannot be compared. The caller's
     random streams move; Pyro's parameter store stays as it was.
 
     Args:
@@ -96,13 +66,13 @@ def compare_training(
         seeds: Of initial parameters, batches and noise.
         test: What to measure on; by default the `test` of a dataset.
         batch_size: See `fit`, as for the next five.
-        num_particles: Of the evaluator.
+        num_particles: Of `log_evidence`.
         evaluation_seed: Of its draws, the same for all.
-        mode: Of its networks; see `log_evidence`. Training runs them in the mode they are in.
+        mode: In which it runs the networks. Training runs them in the mode they are in.
         run_dir: A folder that keeps a run folder each, so that a comparison that was stopped
             continues where it was.
         device: See `fit`, as for `compile`.
-        vectorize_particles: False draws all particles one by one, in training and in judging;
+        vectorize_particles: False draws all particles one by one, in training and measuring;
             True draws those of an objective as it says.
         on_run: Called with name, seed and NLL as each run ends.
         progress: Show a bar for each run.
@@ -124,9 +94,7 @@ def compare_training(
         (['ELBO(num_particles=1)', 'IWAE(num_particles=4)'], 0.0)
     """
     if not isinstance(objectives, Mapping):
-        objectives = {
-            name: one for name, one in zip(own_names(objectives), objectives, strict=True)
-        }
+        objectives = dict(zip(unique_names(objectives), objectives, strict=True))
     if not objectives or not seeds:
         raise ConfigError(
             f"compare_training got {len(objectives)} objectives and {len(seeds)} seeds, needs one "
@@ -134,45 +102,29 @@ def compare_training(
         )
     held_out = _held_out(data, test, evaluation_seed)
     device = pick_device(device)
-    moved = tuple(tensor.to(device) for tensor in as_tensors(held_out))
+    moved = tuple(tensor.to(device) for tensor in Inputs.of(held_out).data)
+    training: dict[str, Any] = {
+        "epochs": epochs, "batch_size": batch_size, "drop_last": drop_last, "lr": lr,
+        "optimizer": optimizer, "schedule": schedule, "clip_norm": clip_norm, "device": device,
+        "compile": compile, "progress": progress,
+    }  # fmt: skip
+    measuring: dict[str, Any] = {
+        "num_particles": num_particles, "compile": compile and "auto", "seed": evaluation_seed,
+        "vectorize_particles": vectorize_particles, "mode": mode,
+    }  # fmt: skip
     found: dict[str, list[dict[str, float]]] = {name: [] for name in objectives}
     for seed in seeds:
         start: dict[str, Tensor] | None = None
         for name, objective in objectives.items():
+            if run_dir is not None:
+                training |= {"run_dir": Path(run_dir) / f"{name}-{seed}", "resume": True}
             with pyro.get_param_store().scope():
                 pyro.set_rng_seed(seed)
                 pair = make_pair()
                 start = _same_start(start, pair, held_out, seed)
-                run = fit(
-                    pair.model,
-                    pair.guide,
-                    data,
-                    objective=copy(one_by_one(objective, vectorize_particles)),
-                    epochs=epochs,
-                    batch_size=batch_size,
-                    drop_last=drop_last,
-                    lr=lr,
-                    optimizer=optimizer,
-                    schedule=schedule,
-                    clip_norm=clip_norm,
-                    seed=seed,
-                    device=device,
-                    compile=compile,
-                    run_dir=None if run_dir is None else Path(run_dir) / f"{name}-{seed}",
-                    resume=run_dir is not None,
-                    progress=progress,
-                )
-                evidence = log_evidence(
-                    pair.model,
-                    pair.guide,
-                    moved,
-                    num_particles=num_particles,
-                    compile=compile and "auto",
-                    vectorize_particles=vectorize_particles,
-                    seed=evaluation_seed,
-                    mode=mode,
-                )
-            nll = -evidence.mean()
+                own = copy(drawing(objective, vectorize_particles))
+                run = fit(pair.model, pair.guide, data, objective=own, seed=seed, **training)
+                nll = -log_evidence(pair.model, pair.guide, moved, **measuring).mean()
             found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})
             if on_run is not None:
                 on_run(name, seed, nll)
@@ -216,7 +168,7 @@ def _same_start(
     data: Data,
     seed: int,
 ) -> dict[str, Tensor]:
-    few = [tensor[:2] for tensor in as_tensors(data)]
+    few = [tensor[:2] for tensor in Inputs.of(data).data]
     batch = to_device_of(pair.model, pair.guide, few)
     leaves = trainable(pair.model, pair.guide, *batch)
     if start is None:

@@ -2,24 +2,28 @@
 
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 
-from ...particles.tracing import Pair, Program, counted, isolated, own_parameters
-from ...runtime.memory import peak_bytes as peak_bytes
+from ...objectives.objective import Objective
+from ...particles.isolation import isolated
+from ...particles.own_parameters import own_parameters
+from ...particles.parameters import trainable
+from ...particles.tracing import Pair, Program, counted
+from ...runtime.memory import peak_bytes
+from ..gradients.draws import Leaves
 
 
 def decoder_evaluations(
-    objective: PyroELBO,
+    objective: Objective,
     model: Program,
     guide: Program,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
 ) -> float:
     """How often one step scores each datum under the model: K, M times K, ...
 
-    It is counted, not taken from the objective's word: what is enumerated or run twice counts.
+    Counted while a step runs: what is enumerated or evaluated twice counts.
     """
     watched, counts = counted(model)
     with isolated(), own_parameters(), torch.enable_grad():
@@ -28,8 +32,43 @@ def decoder_evaluations(
         once = sum(counts)
         for _ in range(2):  # the first step on a pair may run it once more, to find its plates
             counts.clear()
-            cast(Any, objective).loss_and_grads(watched, guide, *args)
+            objective.loss_and_grads(watched, guide, *args)
     return sum(counts) / once if once else float("nan")
+
+
+def step_costs(
+    objectives: Mapping[str, Objective],
+    model: Program,
+    guide: Program,
+    *args: Any,  # noqa: ANN401 (whatever the pair takes)
+    device: torch.device,
+    repeats: int,
+) -> dict[str, dict[str, float]]:
+    """Milliseconds of a step, median and quartiles, and its peak of memory, by objective."""
+    leaves = Leaves(list(trainable(model, guide, *args).values()))
+
+    def step_of(objective: Objective) -> Callable[[], None]:
+        def step() -> None:
+            for leaf in leaves.leaves:
+                leaf.grad = None
+            objective.loss_and_grads(model, guide, *args)
+
+        return step
+
+    steps = {name: step_of(objective) for name, objective in objectives.items()}
+    with isolated(), own_parameters(), leaves.kept_grads():
+        times = interleaved_ms(steps, device=device, repeats=repeats)
+        memory = {name: peak_bytes(step, device) for name, step in steps.items()}
+    costs = {}
+    for name, values in times.items():
+        low, middle, high = torch.tensor(values).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist()
+        costs[name] = {
+            "milliseconds": middle,
+            "milliseconds_low": low,
+            "milliseconds_high": high,
+            "peak_bytes": memory[name],
+        }
+    return costs
 
 
 def interleaved_ms(
@@ -39,7 +78,7 @@ def interleaved_ms(
     warmup: int = 3,
     repeats: int = 20,
 ) -> dict[str, list[float]]:
-    """Milliseconds of each call of each step, taken in turn, so that a busy machine slows all."""
+    """Milliseconds of each call; the steps take turns, so that a busy machine slows all alike."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for round_ in range(warmup + repeats):
         for name, step in steps.items():

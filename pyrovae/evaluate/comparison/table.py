@@ -15,7 +15,7 @@ from ...runtime.files import save
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Measurements, a row each, and what holds for all of them.
+    """Rows of measurements, and what holds for all rows.
 
     Attributes:
         rows: Figures by name; those that do not exist are NaN or None.

@@ -1,4 +1,4 @@
-"""log p(x) of a batch, to which bounds are compared: as given, or estimated."""
+"""log p(x) of a batch, with which bounds are compared: as given, or estimated."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,7 +8,8 @@ from torch import Tensor, nan
 
 from ...errors import ConfigError, PlateError, ShapeError
 from ..annealing import Annealed, ais
-from ..evidence import Evidence, log_evidence
+from ..evidence import Evidence, EvidenceEstimate
+from ..log_evidence import log_evidence
 from .bounds import Subject
 
 Known = Tensor | float | Evidence | Annealed | Literal["evidence", "ais"]
@@ -16,31 +17,35 @@ Known = Tensor | float | Evidence | Annealed | Literal["evidence", "ais"]
 
 
 @dataclass(frozen=True)
-class Truth:
-    """log p(x), a mean over the data, with its Monte Carlo error and where it comes from."""
+class MeanEvidence:
+    """Mean of log p(x) over the data, with its Monte Carlo error and how it was found."""
 
     value: float
     error: float
     source: str
 
 
-def truth_of(
+def mean_evidence(
     subject: Subject,
     known: Known,
     source: str | None,
     particles: int,
     vectorize_particles: bool = True,
-) -> Truth:
-    """What is known, or an estimate, or neither, and why.
+) -> MeanEvidence:
+    """What is known, or an estimate; NaN where there is neither, with the reason as its source.
 
     Args:
         subject: The pair and its batch.
         known: See `Known`.
-        source: What to call it; None says where it comes from.
+        source: What to call it; None says how it was found.
         particles: Of "evidence".
         vectorize_particles: Of either estimate.
+
+    Raises:
+        ConfigError: `known` names no estimate.
+        ShapeError: `known` is not [B].
     """
-    found = known
+    found: Any = known
     if isinstance(known, str):
         if known not in ("evidence", "ais"):
             raise ConfigError(
@@ -50,23 +55,22 @@ def truth_of(
         try:
             found = _estimate(subject, known, particles, vectorize_particles)
         except PlateError as error:
-            return Truth(nan, nan, f"unknown: {error}")
-    if isinstance(found, Evidence | Annealed):
+            return MeanEvidence(nan, nan, f"unknown: {error}")
+    if isinstance(found, EvidenceEstimate):
         _check(found.log_px.shape, subject)
-        words = _of_evidence(found) if isinstance(found, Evidence) else _of_ais(found)
-        return Truth(found.mean(), found.monte_carlo_error(), source or words)
+        return MeanEvidence(found.mean(), found.monte_carlo_error(), source or found.source)
     per_datum = torch.as_tensor(found).detach().double()
     if per_datum.dim():
         _check(per_datum.shape, subject)
-    return Truth(float(per_datum.mean()), 0.0, source or "as given")
+    return MeanEvidence(float(per_datum.mean()), 0.0, source or "as given")
 
 
 def _estimate(
     subject: Subject, name: str, particles: int, vectorize_particles: bool
-) -> Evidence | Annealed:
+) -> EvidenceEstimate:
     call: tuple[Any, ...] = (subject.model, subject.guide, subject.data, *subject.args)
     how: Any = {"seed": subject.seed, "vectorize_particles": vectorize_particles}
-    how["mode"] = "as is"  # the caller has put the networks into the mode that it wants
+    how["mode"] = "as is"  # the caller has put the networks into their mode
     if name == "ais":
         return ais(*call, **how)
     return log_evidence(*call, num_particles=particles, **how)
@@ -79,26 +83,3 @@ def _check(shape: torch.Size, subject: Subject) -> None:
             f"compare got a truth of shape {list(shape)} for {size} data; give one value per "
             "datum, of the same batch, or the mean as one number"
         )
-
-
-def _of_evidence(found: Evidence) -> str:
-    words = f"importance sampling, K = {found.num_particles}"
-    if bool(found.k_hat.isnan().all()):
-        return f"{words}, k-hat not known"
-    doubted, unknown = int((~found.trusted).sum()), int(found.k_hat.isnan().sum())
-    words += f", median k-hat {float(found.k_hat.nanmedian()):.2f}"
-    if doubted:
-        words += (
-            f": not to be trusted for {doubted} of {found.k_hat.numel()} data, which are not "
-            f"below {found.threshold:.2f}" + (f" or not known ({unknown})" if unknown else "")
-        )
-    return words
-
-
-def _of_ais(found: Annealed) -> str:
-    s = found.summary()
-    return (
-        f"annealed importance sampling from the {found.start}, {found.num_temperatures} "
-        f"temperatures, {found.num_particles} chains, median ESS {s['ess_median']:.1f}, "
-        f"acceptance {s['acceptance_median']:.2f}"
-    )

@@ -1,4 +1,4 @@
-"""How far each factor of variation has a latent of its own, by the metrics of the field."""
+"""Metrics of disentanglement: how far each factor of variation has a latent of its own."""
 
 from .base import Gaps
 from .beta_vae import beta_vae_metric

@@ -11,10 +11,10 @@ from ...errors import ConfigError, DataError
 
 @dataclass(frozen=True, eq=False)
 class Gaps:
-    """How much more the best code says of each factor than the next best.
+    """How much more information the best code has of each factor than the next best.
 
     Attributes:
-        matrix: What each code says of each factor [L, F].
+        matrix: Score of each code for each factor [L, F].
         per_factor: Difference of the two largest entries of each column [F]; with a single code,
             its entry.
         best: The code with the largest entry of each column [F].
@@ -63,7 +63,7 @@ def checked(codes: Tensor, factors: Tensor, where: str) -> tuple[np.ndarray, np.
         if column.max() == 0:
             raise DataError(
                 f"{where}: factor {index} has one value in these {len(codes)} rows, so nothing "
-                "can tell it; leave its column out, or give rows in which it varies"
+                "can predict it; leave its column out, or give rows in which it varies"
             )
     return values.numpy(), np.stack(columns, 1)
 
@@ -98,7 +98,7 @@ def train_and_test(n: int, test_share: float, seed: int) -> tuple[np.ndarray, np
 
 
 class Rows:
-    """Rows of a table of factors [N, F] that agree in one of them.
+    """Draws rows of a table of factors [N, F] that agree in one factor.
 
     Args:
         factors: Indices from 0 on [N, F].

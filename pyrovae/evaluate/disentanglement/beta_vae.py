@@ -15,15 +15,15 @@ def beta_vae_metric(
     batch_size: int = 64,
     seed: int = 0,
 ) -> float:
-    """Accuracy of telling which factor two data share from how far apart their codes are.
+    """Accuracy of predicting which factor two data share from the distance of their codes.
 
     A vote draws a factor, and pairs of data that agree in it; its feature is the mean over the
     pairs of |z - z'| [L]. A logistic regression (scikit-learn's, C = 1) learns the factor from
-    votes, and further votes judge it. At chance it is 1 / F. It is easily satisfied: rotations of
-    the factors score high, and one factor may even have no code at all.
+    votes, and further votes test it. By chance it is 1 / F. Representations that are not
+    disentangled can score high: rotations of the factors do, and one factor may have no code.
 
     Args:
-        codes: [N, L]; brought to variance one first, so that their units do not matter.
+        codes: [N, L]; scaled to variance one, so that their units do not matter.
         factors: Whole numbers [N, F]; see `factor_vae_metric`.
         num_votes: Votes that the classifier is fitted on.
         num_test_votes: Votes that judge it.
@@ -55,7 +55,7 @@ def beta_vae_metric(
             found.append(np.abs(scaled[first] - scaled[second]).mean(1))
         features.append(np.concatenate(found))
     (asked, judged), (seen, tested) = rows.parts, features
-    # A second of imports that little else needs.
+    # Imported late: it takes a second.
     from sklearn.linear_model import LogisticRegression
 
     classifier = LogisticRegression(max_iter=1000).fit(seen, asked)

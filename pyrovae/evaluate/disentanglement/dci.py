@@ -46,12 +46,12 @@ def dci(
     """Disentanglement, completeness and informativeness.
 
     A classifier predicts each factor from all codes. Its importances, of sum one for each factor
-    it learnt anything of, make the matrix R; a code's disentanglement is one minus the entropy of
-    its row (base F), weighted by what it matters in all; a factor's completeness likewise of its
-    column (base L, without codes that do not vary, which would lend every column something of a
-    score). Where the rows are a whole grid, a factor that leaves no trace in the codes is
-    predicted less well than by chance: of data that are equal but for it, those that were fitted
-    had the other values.
+    it predicts better than a constant, make the matrix R. A code's disentanglement is one minus
+    the entropy of its row (base F), weighted by its share of all importances. A factor's
+    completeness is likewise one minus the entropy of its column (base L, without codes that do
+    not vary, which would raise every column's score). Where the rows are a whole grid, a factor
+    without any influence on the codes is predicted less well than by chance: of data that are
+    equal but for it, those that were fitted had the other values.
 
     Args:
         codes: [N, L].
@@ -77,7 +77,7 @@ def dci(
         >>> round(found.disentanglement, 3), round(found.completeness, 3), found.informativeness
         (1.0, 1.0, 1.0)
     """
-    from sklearn.base import clone  # a second of imports that little else needs
+    from sklearn.base import clone  # imported late: it takes a second
     from sklearn.ensemble import RandomForestClassifier
 
     values, columns = checked(codes, factors, "dci")
@@ -105,7 +105,7 @@ def _concentration(matrix: np.ndarray) -> float:
     """One minus the entropy of each row in the base of its length, weighted by the rows' sums."""
     weights = matrix.sum(1)
     if weights.sum() == 0:
-        return 0.0  # nothing matters for anything
+        return 0.0  # no code predicts any factor
     if matrix.shape[1] == 1:
         return 1.0
     shares = matrix / np.where(weights > 0, weights, 1.0)[:, None]

@@ -33,7 +33,7 @@ class Disentanglement:
         beta_vae: Accuracy of the beta-VAE metric.
         names: Of the factors.
         num_data: N.
-        num_live: Codes that were looked at; the others were set to a constant.
+        num_live: Codes that vary; the others were set to a constant.
     """
 
     mig: Gaps
@@ -99,8 +99,8 @@ def disentanglement(
     """Measure how far codes are disentangled, by all metrics of the field.
 
     Of a pair, the codes are its posterior means: `posterior_means(model, guide, split)`. All
-    choices are pinned: each default is what the metric's own function states, with its source.
-    The scores of codes depend on the choices, on the grid of factors and on N: compare what was
+    choices have defaults, which the functions of the metrics state with their source. Scores
+    depend on these choices, on the grid of factors and on N: compare only scores that were
     measured alike. Ten thousand rows of ten codes take some seconds.
 
     Args:
@@ -110,7 +110,7 @@ def disentanglement(
         names: Of the factors, for the table.
         min_variance: Codes that vary less are set to a constant. By default that of inactive
             units (`active_units`) in codes of unit prior variance: metrics that bin or scale each
-            code would blow up what the decoder cannot see. Zero keeps every code.
+            code would magnify what the decoder does not use. Zero keeps every code.
         bins: See `mig`.
         classifier: See `dci`.
         regularisation: See `sap`.

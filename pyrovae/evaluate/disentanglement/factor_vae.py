@@ -15,12 +15,12 @@ def factor_vae_metric(
     batch_size: int = 64,
     seed: int = 0,
 ) -> float:
-    """Accuracy of telling which factor was held fixed from which code varied least.
+    """Accuracy of predicting which factor was held fixed from which code varied least.
 
     A vote draws a factor, one of its values, and a batch of data with that value; its feature is
     the code of the least variance in the batch, relative to that over all data. The majority of
-    the votes says which factor each code stands for, and further votes judge it. Codes that do
-    not vary at all have no vote. At chance it is 1 / F.
+    the votes assigns a factor to each code, and further votes judge it. Codes that do not vary at
+    all are left out. At chance it is 1 / F.
 
     Args:
         codes: [N, L].

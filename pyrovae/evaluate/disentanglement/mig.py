@@ -8,15 +8,15 @@ from .base import Gaps, checked, gaps_of
 
 
 def mig(codes: Tensor, factors: Tensor, *, bins: int | None = 20) -> Gaps:
-    r"""Mutual information gap: for each factor, of the two codes that say most of it.
+    r"""Mutual information gap: for each factor, between the two codes most informative of it.
 
     :math:`\frac1F\sum_f (I(z_{i_1}; v_f) - I(z_{i_2}; v_f)) / H(v_f)`, with the mutual
-    information of the counts: one where one code alone determines each factor, zero where two
-    say as much. The mutual information of few rows is too high by about
-    (bins - 1)(values - 1) / 2N nats, much of which the gap takes off again.
+    information of the counts. It is one where one code alone determines each factor, and zero
+    where two codes have the same information. The mutual information of few rows is too high by
+    about (bins - 1)(values - 1) / 2N nats, most of which cancels in the gap.
 
-    The paper takes the information between factor and a draw of q(z|x); with posterior means as
-    codes, as usual since, the noise of q(z|x) plays no part.
+    The paper takes the information between factor and a draw of q(z|x). With posterior means as
+    codes, as is usual, the noise of q(z|x) has no influence.
 
     Args:
         codes: [N, L].
@@ -44,7 +44,7 @@ def mig(codes: Tensor, factors: Tensor, *, bins: int | None = 20) -> Gaps:
         raise ConfigError(f"mig got bins={bins}; needs 2 or more, or None for discrete codes")
     values, columns = checked(codes, factors, "mig")
     binned = [_binned(code, bins) for code in values.T]
-    from sklearn.metrics import mutual_info_score  # a second of imports that little else needs
+    from sklearn.metrics import mutual_info_score  # imported late: it takes a second
 
     shares = [
         [mutual_info_score(factor, code) / mutual_info_score(factor, factor) for code in binned]

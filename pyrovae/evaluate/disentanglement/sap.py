@@ -14,17 +14,17 @@ def sap(
     test_share: float = 1 / 3,
     seed: int = 0,
 ) -> Gaps:
-    """Separated attribute predictability: gap of the two codes that predict a factor best.
+    """Separated attribute predictability: gap between the two codes that predict a factor best.
 
     Each code alone predicts each factor by a linear support vector machine, one class against the
     others, of balanced weights; entries of the matrix are its accuracies on rows that were not
-    fitted. Since a code that says nothing is still right by chance, the best score is not one but
-    one less the chance, a half for factors of two values. And thresholds on one line, each
-    against all others, do not tell apart many values: on factors of more than three values even
-    the factors themselves score far lower. Compare models, not this score with another.
+    fitted. A code without information is still right by chance, so the best score is one less
+    the accuracy by chance: a half for factors of two values. One threshold per class on one line
+    cannot tell many values apart: for factors of more than three values even the factors
+    themselves score far lower. Compare models by this score, not this score with others.
 
     Args:
-        codes: [N, L]; brought to variance one first, so that their units do not matter.
+        codes: [N, L]; scaled to variance one, so that their units do not matter.
         factors: Whole numbers [N, F].
         regularisation: C of scikit-learn's `LinearSVC` (squared hinge loss).
         test_share: Of the rows, kept to judge the accuracy.
@@ -44,7 +44,7 @@ def sap(
         >>> 0.4 < sap(factors.float(), factors).score < 0.6
         True
     """
-    from sklearn.svm import LinearSVC  # a second of imports that little else needs
+    from sklearn.svm import LinearSVC  # imported late: it takes a second
 
     values, columns = checked(codes, factors, "sap")
     train, test = train_and_test(len(values), test_share, seed)

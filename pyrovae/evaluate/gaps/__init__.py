@@ -1,4 +1,4 @@
-"""How far inference falls short, and why: by its family or by its amortisation."""
+"""The inference gap in two parts: approximation by the guide's family, and amortisation."""
 
 from .inference_gaps import InferenceGaps, inference_gaps
 

@@ -1,4 +1,4 @@
-"""The distributions of a guide, shifted by free numbers for each datum."""
+"""The distributions of a guide, their parameters shifted for each datum."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ _RELAXED = (dist.RelaxedBernoulli, dist.RelaxedOneHotCategorical)  # their tempe
 class Shifts:
     """Numbers per datum that are added to the unconstrained parameters of a guide's sites.
 
-    Called as `with_distributions` calls it. It learns their shapes where it first meets a site,
-    which must be on one particle.
+    Passed to `with_distributions`, which calls it for each site. The first call for a site makes
+    its shifts, and must be with one particle.
 
     Args:
         values: By site and parameter.
@@ -36,8 +36,8 @@ class Shifts:
     def __call__(self, name: str, fn: Any) -> Any:  # noqa: ANN401
         if not fn.has_rsample:
             raise ReparamError(
-                f"site '{name}' ({type(fn).__name__}) has no reparameterised sampler, by which "
-                "inference_gaps optimises it; relax it, or take the ELBO's gap as a whole"
+                f"site '{name}' ({type(fn).__name__}) has no reparameterised sampler, which "
+                "inference_gaps needs to optimise it; relax it, or take the ELBO's gap as a whole"
             )
         moved = self._moved(name, fn)
         if name not in self._known and moved is not fn:
@@ -48,7 +48,7 @@ class Shifts:
         return moved
 
     def constant(self) -> "Shifts":
-        """The same numbers, as constants that follow them."""
+        """The same shifts without gradient; they change with these."""
         return Shifts({key: value.detach() for key, value in self.values.items()}, self._known)
 
     def _moved(self, name: str, fn: Any) -> Any:  # noqa: ANN401
@@ -57,7 +57,7 @@ class Shifts:
         if isinstance(fn, MaskedDistribution):
             return self._moved(name, fn.base_dist).mask(fn._mask)
         if isinstance(fn, dist.Delta):
-            return fn  # it follows what was drawn before it
+            return fn  # a point mass is a function of earlier draws
         if isinstance(fn, TransformedDistribution) and not fn.arg_constraints:
             return dist.TransformedDistribution(self._moved(name, fn.base_dist), fn.transforms)
         constraints = {n: c for n, c in fn.arg_constraints.items() if n not in _redundant(fn)}

@@ -1,9 +1,7 @@
-"""The inference gap, split into what the guide's family and what its amortisation cost."""
+"""The inference gap log p(x) - ELBO, split into approximation and amortisation gap."""
 
-import math
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import pyro
 import torch
@@ -12,10 +10,13 @@ from torch import Tensor
 from ...errors import ConfigError, DataError, ParameterError
 from ...math import log_mean_exp, log_mean_exp_error
 from ...particles import Particles, score
-from ...particles.modes import Mode
+from ...particles.handlers import with_distributions
 from ...particles.parameters import frozen
-from ...particles.tracing import Program, with_distributions
-from ..sweep import Block, Data, Sweep, mean_error, monte_carlo_error, to_host
+from ...particles.tracing import Program
+from ..inputs import Data
+from ..options import SweepOptions
+from ..standard_errors import mean_error, monte_carlo_error, over_particles
+from ..sweep import Block, joined, sweep_over, sweeps
 from .base import Shifts
 
 
@@ -48,12 +49,12 @@ class InferenceGaps:
 
     @property
     def approximation(self) -> Tensor:
-        """What the best member of the guide's family is short of log p(x) [N]."""
+        """Log p(x) minus the ELBO of the best member of the guide's family [N]."""
         return self.log_px - self.elbo_optimised
 
     @property
     def amortisation(self) -> Tensor:
-        """What the guide is short of the best member of its family [N]."""
+        """The ELBO of the best member of the guide's family minus that of the guide [N]."""
         return self.elbo_optimised - self.elbo
 
     def summary(self) -> dict[str, float]:
@@ -82,6 +83,7 @@ class InferenceGaps:
         )
 
 
+@sweeps
 def inference_gaps(
     model: Program,
     guide: Program,
@@ -92,26 +94,18 @@ def inference_gaps(
     learning_rate: float = 0.05,
     step_particles: int = 16,
     num_particles: int = 2000,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    batch_plate: str | None = "auto",
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
-    progress: bool = False,
+    **options: Unpack[SweepOptions],
 ) -> InferenceGaps:
     """Split log p(x) - ELBO into approximation and amortisation gap, datum by datum.
 
-    Each datum gets a copy of the unconstrained parameters of the guide's distributions, free of
-    its networks, and Adam raises the ELBO from where the guide stands: with new noise in every
-    step and a step size that falls to zero. Both guides are then measured with the same noise.
-    A parameter that a later site takes from an earlier latent keeps doing so, and is shifted by a
-    number per datum. A flow is left as it is and its base is optimised. Point masses that follow
-    other latents are left alone.
+    Each datum gets shifts of the unconstrained parameters of the guide's distributions, and Adam
+    raises its ELBO from where the guide stands, with new noise in every step and a step size that
+    falls to zero. Both guides are then measured with the same noise. A parameter that depends on
+    an earlier latent still does, and is shifted by a number per datum. Of a flow, the base is
+    optimised. Point masses that follow other latents stay as they are.
 
-    The optimum is as good as the search: too few steps make the approximation gap too large and
-    the amortisation gap too small, by the same amount.
+    Too few steps make the approximation gap too large and the amortisation gap too small, by the
+    same amount.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
@@ -123,7 +117,7 @@ def inference_gaps(
         learning_rate: Of Adam at the first step, in units of the unconstrained parameters.
         step_particles: Draws per datum in each step.
         num_particles: K, over which both bounds are averaged in the end.
-        chunk: See `log_evidence`, as for the remaining arguments.
+        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
         ConfigError: `num_steps`, `step_particles` or `learning_rate` is not positive.
@@ -140,7 +134,9 @@ def inference_gaps(
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> x = oracle.sample(20, seed=1)
-        >>> found = inference_gaps(oracle.model, oracle.guide, x, log_px=oracle.log_px(x), seed=2)
+        >>> found = inference_gaps(
+        ...     oracle.model, oracle.guide, x, log_px=oracle.log_px(x), num_steps=60, seed=2
+        ... )
         >>> torch.allclose(found.inference, oracle.kl_to_posterior(x), atol=0.1)
         True
     """
@@ -151,22 +147,8 @@ def inference_gaps(
     ):
         if value <= 0:
             raise ConfigError(f"{name} is {value}, and must be positive")
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        batch_plate=batch_plate,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-        progress=progress,
-    )
-    size = sweep.num_data if batch_plate is not None else 1
+    sweep = sweep_over(model, guide, x, args, num_particles, options)
+    size = 1 if sweep.batch_plate is None else sweep.num_data
     if log_px is not None and log_px.shape != (size,):
         raise DataError(f"log_px has shape {list(log_px.shape)}, and must be [{size}]")
 
@@ -178,21 +160,20 @@ def inference_gaps(
         torch.cat([t.cpu().double() for t in group], 1)
         for group in zip(*sweep.each(run), strict=True)
     )  # [K, N]
-    root = math.sqrt(num_particles)
-    spread = partial(torch.std, dim=0) if num_particles > 1 else lambda t: math.nan * t[0]
-    noise = spread(after) / root
+    elbo, _ = over_particles(before)
+    elbo_optimised, noise = over_particles(after)
     if log_px is None:
         evidence, route = log_mean_exp(after), f"importance sampling with K = {num_particles}"
         noise = (noise.square() + log_mean_exp_error(after).square()).sqrt()
         route += " from the optimised guides"
     else:
-        evidence, route = to_host([log_px.detach()]), "given"
+        evidence, route = joined([log_px.detach()]), "given"
     return InferenceGaps(
         log_px=evidence,
-        elbo=before.mean(0),
-        elbo_optimised=after.mean(0),
+        elbo=elbo,
+        elbo_optimised=elbo_optimised,
         approximation_error=noise,
-        amortisation_error=spread(after - before) / root,
+        amortisation_error=over_particles(after - before)[1],
         log_px_route=route,
         num_particles=num_particles,
     )
@@ -209,26 +190,27 @@ def _optimised(block: Block, num_steps: int, learning_rate: float, size: int) ->
             "(point masses have none); the gap cannot be split"
         )
     optimiser = torch.optim.Adam(shifts.values.values(), lr=learning_rate)
-    still = shifts.constant()
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_steps)
+    fixed = shifts.constant()
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_steps)
     with frozen({**like.guide_parameters, **like.model_parameters}), torch.enable_grad():
         for _ in range(num_steps):
             optimiser.zero_grad()
             p = block.draw(size, guide)
             try:
-                log_w = _by_the_path(block, with_distributions(block.sweep.guide, still), p).log_w
+                log_w = _rescored(block, with_distributions(block.sweep.guide, fixed), p).log_w
             except (KeyError, NotImplementedError):
-                log_w = p.log_w  # a flow without an inverse cannot score what it is given
+                log_w = p.log_w  # a flow without an inverse cannot score given latents
             (-log_w.mean(0).sum()).backward()
             optimiser.step()
-            falling.step()
+            schedule.step()
     return guide
 
 
-def _by_the_path(block: Block, guide: Program, p: Particles) -> Particles:
-    """The same latents, whose density under the guide depends on nothing but them.
+def _rescored(block: Block, guide: Program, p: Particles) -> Particles:
+    """The same latents, scored under a guide whose parameters get no gradient.
 
-    The gradient that is left out is zero in expectation, and all of the noise at the optimum.
+    The gradient by these parameters is zero in expectation, and is all of the noise at the
+    optimum.
     """
     scored = score(
         block.sweep.model,
@@ -239,7 +221,7 @@ def _by_the_path(block: Block, guide: Program, p: Particles) -> Particles:
         vectorize_particles=block.sweep.vectorize_particles,
         batch_plate=block.sweep.batch_plate,
     )
-    scored.log_w  # noqa: B018 (scored here, where the caller can catch what it raises)
+    scored.log_w  # noqa: B018 (scored lazily: here, the caller can catch what it raises)
     return scored
 
 

@@ -1,15 +1,21 @@
 """Seeded draws of a gradient, all leaves as one vector, and their running moments."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import NamedTuple
 
 import pyro
 import torch
-from torch import Tensor
+from torch import Tensor, nan
 from tqdm import tqdm
 
 from ...data.base import mix_seed
+
+Steps = Iterable[tuple[Tensor, float]]
+"""Gradients [P], and the milliseconds that each took."""
+
+_ROUNDING = 1e-7  # of a gradient in single precision
 
 
 class Welford:
@@ -75,10 +81,63 @@ class Leaves:
 
     @contextmanager
     def kept_grads(self) -> Iterator[None]:
-        """Within this context gradients may be written; each `.grad` comes back afterwards."""
+        """Within this context gradients may be written; each `.grad` is restored afterwards."""
         before = [leaf.grad for leaf in self.leaves]
         try:
             yield
         finally:
             for leaf, grad in zip(self.leaves, before, strict=True):
                 leaf.grad = grad
+
+
+class Drawn(NamedTuple):
+    """The draws of a gradient.
+
+    Attributes:
+        moments: Their mean and variance.
+        times: Milliseconds of each.
+        ratios: By group, the sum of the ratios of lengths along and across the target.
+        kept: Every draw on the CPU, where that was asked for.
+    """
+
+    moments: Welford
+    times: list[float]
+    ratios: Tensor
+    kept: list[Tensor]
+
+    def directional_snr(self, parts: list[slice]) -> list[float]:
+        """By group; NaN of a single coordinate, and of a gradient that is always zero."""
+        found = []
+        for part, ratio in zip(parts, self.ratios, strict=True):
+            # NaN counts as a move: `!= 0` is true of it.
+            moves = (self.moments.mean[part] != 0).any() or self.moments.variance[part].any()
+            has_across = part.stop - part.start > 1
+            found.append(float(ratio) / len(self.times) if has_across and bool(moves) else nan)
+        return found
+
+
+def moments_of(
+    steps: Steps, flat: Leaves, parts: list[slice], target: Tensor, keep_draws: bool
+) -> Drawn:
+    """Draw gradients, and compare each with a target direction.
+
+    Args:
+        steps: What is drawn.
+        flat: The leaves.
+        parts: Where each group of leaves lies in the vector of all.
+        target: The gradient whose direction counts [P].
+        keep_draws: Keep every draw.
+    """
+    moments, times, kept = Welford(flat.size, flat.device), [], []
+    units = [(target[part] / target[part].norm()).to(flat.device) for part in parts]
+    ratios = torch.zeros(len(parts), dtype=torch.float64, device=flat.device)
+    for gradient, milliseconds in steps:
+        moments.add(gradient)
+        times.append(milliseconds)
+        for i, (part, unit) in enumerate(zip(parts, units, strict=True)):
+            along, square = gradient[part] @ unit, gradient[part].square().sum()
+            across = (square - along.square()).clamp_min(_ROUNDING**2 * square)
+            ratios[i] += torch.where(square == 0, 0.0, along.abs() / across.sqrt())
+        if keep_draws:
+            kept.append(gradient.cpu())
+    return Drawn(moments, times, ratios, kept)

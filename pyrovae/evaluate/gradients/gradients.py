@@ -1,27 +1,31 @@
 """Gradients of an objective at fixed parameters: bias, variance, signal-to-noise."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from pyro.infer import ELBO as PyroELBO
-from torch import Tensor, nan
+from torch import Tensor
 
 from ...data.base import mix_seed
 from ...errors import ConfigError, ParameterError, ShapeError
-from ...objectives import ParticleELBO
+from ...objectives.objective import Objective
+from ...objectives.pyro_loss import as_objective
+from ...particles.isolation import isolated
 from ...particles.modes import Mode, in_mode
-from ...particles.tracing import Pair, Program, isolated, leaves_of, own_parameters
-from ..sweep import Data, at_home, name_of, one_by_one
-from .draws import Leaves, Welford
+from ...particles.own_parameters import own_parameters
+from ...particles.tracing import Program
+from ..compared_objectives import drawing
+from ..inputs import Data, Inputs
+from .draws import Leaves, Steps, Welford, moments_of
+from .groups import declared, slices
 from .statistics import GradientStatistics
 
 Reference = Mapping[str, Tensor] | PyroELBO
 """An exact gradient by name, or an objective whose mean gradient is the one to compare with."""
 
-_ROUNDING = 1e-7  # of a gradient in single precision
 _DRAWS, _REFERENCE = 0, 1  # two streams of one seed, so that the reference is independent
 
 
@@ -47,15 +51,15 @@ def gradients(
     scale of the pair, summed over the batch. Draw i has the same random numbers for every
     objective. Parameters, their `.grad`, random streams and networks' buffers stay as they were.
 
-    The signal of a signal-to-noise ratio is a reference, never the mean of the draws themselves:
-    where the noise is larger, that mean measures the noise.
+    The signal of a signal-to-noise ratio is a reference, not the mean of the draws themselves,
+    which measures the noise where that is larger.
 
     Args:
         model: Pyro model, called as `model(x, *args)`.
         guide: Pyro guide, called likewise.
         x: One batch [B, ...]: a tensor, several with equal B, or a split.
         objective: Any `pyro.infer.ELBO`, Pyro's own included.
-        args: What the pair takes after the data.
+        args: What the pair takes after the data; other measurements take it after `x`.
         num_draws: Gradients to draw, two or more; a relative error of a standard deviation
             is about one over the root of twice as many.
         reference: The exact gradient of the loss, by the names of `pyrovae.trainable` (leaves
@@ -101,118 +105,78 @@ def gradients(
             "needs two or more"
         )
     if isinstance(reference, PyroELBO):
-        reference = one_by_one(reference, vectorize_particles)
+        reference = as_objective(drawing(reference, vectorize_particles))
     # A copy, since what it remembers of these draws is not the user's.
-    objective = copy(one_by_one(objective, vectorize_particles))
-    with (
-        isolated(),
-        in_mode(mode, model, guide),
-        own_parameters(),
-        torch.enable_grad(),
-    ):
-        x, args = at_home(model, guide, x, args)
-        call = (model, guide, *x, *args)
-        groups = _declared(model, guide, call[2:])
+    objective = copy(as_objective(drawing(objective, vectorize_particles)))
+    with isolated(), in_mode(mode, model, guide), own_parameters(), torch.enable_grad():
+        inputs = Inputs.of(x, args).to_device_of(model, guide)
+        call = (model, guide, *inputs.all)
+        groups = declared(model, guide, inputs.all)
         flat = Leaves([leaf for leaves in groups.values() for leaf in leaves.values()])
         names = [name for leaves in groups.values() for name in leaves]
-        count = reference_draws or 4 * num_draws
         if isinstance(reference, Mapping):
-            target, target_error = _given(reference, names, flat.leaves), torch.zeros(flat.size)
-            target_name = "exact, as given"
+            exact = _given(reference, names, flat.leaves)
+            target = _Target(exact, torch.zeros(flat.size), "exact, as given")
         else:
+            count = reference_draws or 4 * num_draws
             sampler, what = _reference(reference, objective, call)
             steps = flat.draws(sampler, count, mix_seed(seed, _REFERENCE), progress)
-            far = Welford(flat.size, flat.device)
-            for gradient, _ in steps:
-                far.add(gradient)
-            target, target_error = far.mean.cpu(), (far.variance / count).sqrt().cpu()
-            target_name = f"mean of {count} draws of {what}"
-
-        near, times, kept = Welford(flat.size, flat.device), [], []
-        parts = list(_parts(groups))
-        signal = [_unit(target[part]).to(flat.device) for part in parts]
-        ratios = torch.zeros(len(parts), dtype=torch.float64, device=flat.device)
+            target = _mean_of(steps, count, flat, what)
         steps = flat.draws(
-            lambda: _loss_and_grads(objective, call), num_draws, mix_seed(seed, _DRAWS), progress
+            lambda: objective.loss_and_grads(*call), num_draws, mix_seed(seed, _DRAWS), progress
         )
-        for gradient, milliseconds in steps:
-            near.add(gradient)
-            times.append(milliseconds)
-            for i, (part, unit) in enumerate(zip(parts, signal, strict=True)):
-                along, square = gradient[part] @ unit, gradient[part].square().sum()
-                across = (square - along.square()).clamp_min(_ROUNDING**2 * square)
-                ratios[i] += torch.where(square == 0, 0.0, along.abs() / across.sqrt())
-            if keep_draws:
-                kept.append(gradient.cpu())
-
-    # NaN counts as a move: `!= 0` is true of it.
-    moving = [
-        bool((near.mean[part] != 0).any()) or bool(near.variance[part].any()) for part in parts
-    ]
+        parts = list(slices(groups))
+        drawn = moments_of(steps, flat, parts, target.gradient, keep_draws)
 
     def by_name(values: Tensor) -> dict[str, Tensor]:
         return dict(zip(names, flat.split(values.cpu()), strict=True))
 
     return GradientStatistics(
-        mean=by_name(near.mean),
-        variance=by_name(near.variance),
-        reference=by_name(target),
-        reference_error=by_name(target_error.double()),
-        reference_name=target_name,
-        directional_snr={
-            group: float(ratio) / num_draws if part.stop - part.start > 1 and moves else nan
-            for group, part, ratio, moves in zip(groups, parts, ratios, moving, strict=True)
-        },
+        mean=by_name(drawn.moments.mean),
+        variance=by_name(drawn.moments.variance),
+        reference=by_name(target.gradient),
+        reference_error=by_name(target.error.double()),
+        reference_name=target.name,
+        directional_snr=dict(zip(groups, drawn.directional_snr(parts), strict=True)),
         groups={group: tuple(leaves) for group, leaves in groups.items()},
         num_draws=num_draws,
-        milliseconds=median(times),
-        draws=by_name(torch.stack(kept)) if keep_draws else None,
+        milliseconds=median(drawn.times),
+        draws=by_name(torch.stack(drawn.kept)) if keep_draws else None,
     )
 
 
-def _declared(
-    model: Program, guide: Program, batch: tuple[Any, ...]
-) -> dict[str, dict[str, Tensor]]:
-    """Leaves by the program that declares them; "shared" are those that both do."""
-    by_guide, by_model = map(leaves_of, Pair(model, guide, batch, {}).trace())
-    ids = [{id(leaf) for leaf in leaves.values()} for leaves in (by_guide, by_model)]
-    groups: dict[str, dict[str, Tensor]] = {"guide": {}, "model": {}, "shared": {}}
-    seen: set[int] = set()
-    for name, leaf in {**by_guide, **by_model}.items():
-        if id(leaf) not in seen:
-            seen.add(id(leaf))
-            inside = [id(leaf) in known for known in ids]
-            groups["shared" if all(inside) else "guide" if inside[0] else "model"][name] = leaf
-    found = {group: leaves for group, leaves in groups.items() if leaves}
-    if not found:
-        raise ParameterError(
-            "the pair declares no parameters, so it has no gradients; use `pyro.param`, call "
-            "`pyro.module('name', network)` in the pair, or use a PyroModule"
-        )
-    return found
+class _Target(NamedTuple):
+    """The gradient that draws are compared with, on the CPU [P]."""
+
+    gradient: Tensor
+    error: Tensor  # standard error, zero where it is exact
+    name: str
 
 
-def _loss_and_grads(objective: Any, call: tuple[Any, ...]) -> object:  # noqa: ANN401
-    return objective.loss_and_grads(*call)
+def _mean_of(steps: Steps, count: int, flat: Leaves, what: str) -> _Target:
+    moments = Welford(flat.size, flat.device)
+    for gradient, _ in steps:
+        moments.add(gradient)
+    error = (moments.variance / count).sqrt()
+    return _Target(moments.mean.cpu(), error.cpu(), f"mean of {count} draws of {what}")
 
 
 def _reference(
-    given: PyroELBO | None, objective: PyroELBO, call: tuple[Any, ...]
+    given: Objective | None, objective: Objective, call: tuple[Any, ...]
 ) -> tuple[Callable[[], object], str]:
     """What draws a gradient whose mean is the target, and its name."""
     if given is not None:
         other = copy(given)
-        return lambda: _loss_and_grads(other, call), name_of(given)
-    if not (isinstance(objective, ParticleELBO) and objective.follows_bound):
-        return lambda: _loss_and_grads(objective, call), "the objective itself"
+        return lambda: other.loss_and_grads(*call), given.row_name
+    if not objective.follows_bound:
+        return lambda: objective.loss_and_grads(*call), "the objective itself"
 
     def plain() -> None:
-        p = objective.draw_scaled(*call)
-        loss = -(p.scale * ParticleELBO.surrogate(objective, p)).sum()
+        loss = objective.reference_loss(*call)
         if loss.requires_grad:
             loss.backward()
 
-    return plain, f"the plain gradient of the bound of {name_of(objective)}"
+    return plain, f"the plain gradient of the bound of {objective.row_name}"
 
 
 def _given(reference: Mapping[str, Tensor], names: list[str], leaves: list[Tensor]) -> Tensor:
@@ -233,16 +197,3 @@ def _given(reference: Mapping[str, Tensor], names: list[str], leaves: list[Tenso
         for name, leaf in zip(names, leaves, strict=True)
     ]
     return torch.cat([part.detach().cpu().double().reshape(-1) for part in parts])
-
-
-def _parts(groups: Mapping[str, Mapping[str, Tensor]]) -> Iterator[slice]:
-    """Where each group lies in the vector of all leaves."""
-    start = 0
-    for leaves in groups.values():
-        stop = start + sum(leaf.numel() for leaf in leaves.values())
-        yield slice(start, stop)
-        start = stop
-
-
-def _unit(vector: Tensor) -> Tensor:
-    return vector / vector.norm()

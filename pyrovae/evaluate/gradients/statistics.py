@@ -1,4 +1,4 @@
-"""What many draws of a gradient say, by parameter and by group of parameters."""
+"""Statistics of many draws of a gradient, by parameter and by group of parameters."""
 
 import math
 from collections.abc import Iterable, Mapping

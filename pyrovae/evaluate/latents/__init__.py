@@ -1,1 +1,1 @@
-"""What the latents are used for."""
+"""Measurements of the latents: KL by part and by site, active units, traversals, clusters."""

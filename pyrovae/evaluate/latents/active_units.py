@@ -1,19 +1,20 @@
-"""What the latents do: posterior means, and how many units are active."""
+"""Posterior means of the latents, and how many units are active."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import torch
 from torch import Tensor
 
-from ...errors import DataError, PlateError, ShapeError, SiteError
+from ...errors import DataError, ShapeError, SiteError
 from ...particles import Particles
-from ...particles.modes import Mode
 from ...particles.site import Site
 from ...particles.tracing import Program
 from ..collect import collect
-from ..sweep import Data, Sweep, to_host
+from ..inputs import Data
+from ..options import SweepOptions
+from ..sweep import Sweep, joined, sweep_over, sweeps
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +23,12 @@ class ActiveUnits:
 
     Attributes:
         variance: Var_x(E_q[z]) by site, nested plates and event dims flattened [L], float64 on
-            the CPU. Where E_q[z] is an average over particles, the variance that this adds is
-            subtracted, so that a dead unit is near zero and may fall below.
+            the CPU. Where E_q[z] is an average over particles, the variance of that average is
+            subtracted. The result for an inactive unit is near zero, and may be negative.
         routes: By site, "exact" where the guide states its mean, else "averaged over K
             particles".
         threshold: A unit is active above it.
-        num_data: Sample size of the variance. It grows no more precise than the data allow:
-            state it beside the number of units.
+        num_data: Sample size N of the variance. State it with the number of units.
     """
 
     variance: Mapping[str, Tensor]
@@ -62,6 +62,7 @@ class ActiveUnits:
         )
 
 
+@sweeps
 def active_units(
     model: Program,
     guide: Program,
@@ -69,18 +70,12 @@ def active_units(
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     threshold: float = 1e-2,
     num_particles: int = 100,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    batch_plate: str = "auto",
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
+    **options: Unpack[SweepOptions],
 ) -> ActiveUnits:
     """Count latent units whose posterior mean varies with the data.
 
-    The count depends on the scale of the prior: the threshold means what it says for a prior of
-    unit variance.
+    The count depends on the scale of the prior: the usual threshold is meant for a prior of unit
+    variance.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
@@ -89,7 +84,7 @@ def active_units(
         threshold: On the variance of the posterior means.
         num_particles: K >= 2, drawn only where the guide's mean is not exact: for flows, and
             below the first layer of a hierarchy.
-        chunk: See `log_evidence`, as for the remaining arguments.
+        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
         DataError: Fewer than two data.
@@ -104,20 +99,7 @@ def active_units(
         >>> print(active_units(oracle.model, oracle.guide, oracle.sample(100, seed=1)))
         active units z: 2 of 2 (exact); variance above 0.01 over 100 data
     """
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        batch_plate=batch_plate,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-    )
+    sweep = sweep_over(model, guide, x, args, num_particles, options)
     if sweep.num_data < 2:
         raise DataError("active_units got one datum, and a variance over data needs at least two")
     means = _posterior_means(sweep)
@@ -130,6 +112,7 @@ def active_units(
     )
 
 
+@sweeps
 def posterior_means(
     model: Program,
     guide: Program,
@@ -137,39 +120,24 @@ def posterior_means(
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     site: str | None = None,
     num_particles: int = 100,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    batch_plate: str = "auto",
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
+    **options: Unpack[SweepOptions],
 ) -> Tensor:
     """E_q[z] of one latent site for each datum [N, L], float64 on the CPU.
 
     Exact where the guide states its mean, else an average over particles.
 
     Args:
+        model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
+        guide: Pyro guide q(z|x), called likewise.
+        x: Data [N, ...]: a tensor, several with equal N, or a split.
         site: Name of the latent; may be left out where there is only one.
-        model: See `active_units`, as for the remaining arguments.
+        num_particles: See `active_units`.
+        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
         SiteError: There is no such latent, or there are several and none is named.
     """
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        batch_plate=batch_plate,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-    )
+    sweep = sweep_over(model, guide, x, args, num_particles, options)
     means = _posterior_means(sweep)
     if site is None and len(means) == 1:
         return next(iter(means.values())).value
@@ -181,12 +149,12 @@ def posterior_means(
 
 @dataclass(frozen=True)
 class _Mean:
-    """Of one site; of one draw, where noise is unknown, of a block of rows, or of all data."""
+    """Posterior mean at one site, from one draw, from a block of rows, or for all data."""
 
     value: Tensor  # [k, b, L] of a draw, else [N, L]
     stated: bool  # the guide's mean given its earlier draws, not the draw itself
-    may_tie: bool  # what was drawn before may agree between particles by chance
-    noise: Tensor | None = None  # Monte-Carlo variance of the value
+    may_tie: bool  # earlier draws may agree between particles by chance
+    noise: Tensor | None = None  # Monte-Carlo variance of the value; unknown for one draw
 
     @property
     def is_exact(self) -> bool:
@@ -194,14 +162,13 @@ class _Mean:
 
 
 def _posterior_means(sweep: Sweep) -> dict[str, _Mean]:
-    if sweep.batch_plate is None:
-        raise PlateError("batch_plate is None, and means by datum need a plate over data: name it")
+    sweep.check_data_are_apart("means")
     if sweep.num_particles < 2:
         raise ShapeError(
             f"num_particles is {sweep.num_particles}, and the noise of an average over particles "
             "is known from two on"
         )
-    # Two particles tell whether a mean depends on what was drawn before it.
+    # Two particles show whether a mean depends on earlier draws.
     means = _sweep(replace(sweep, num_particles=2))
     if not all(m.is_exact and not m.may_tie for m in means.values()):
         means = _sweep(sweep)
@@ -215,8 +182,8 @@ def _sweep(sweep: Sweep) -> dict[str, _Mean]:
     return {
         name: replace(
             first,
-            value=to_host(block[name].value for block in blocks),
-            noise=to_host(cast(Tensor, block[name].noise) for block in blocks),
+            value=joined(block[name].value for block in blocks),
+            noise=joined(cast(Tensor, block[name].noise) for block in blocks),
         )
         for name, first in blocks[0].items()
     }
@@ -224,15 +191,11 @@ def _sweep(sweep: Sweep) -> dict[str, _Mean]:
 
 def _of_draw(p: Particles) -> dict[str, _Mean]:
     means, may_tie = {}, False
-    has_vectors = any(
-        s.value.is_floating_point()
-        for s in p.guide_sites.values()
-        if not (s.is_auxiliary or s.is_observed)
-    )
+    has_vectors = any(s.value.is_floating_point() for s in p.guide_sites.values() if s.is_latent)
     for name, site in p.guide_sites.items():
-        # The mean of classes says nothing; where there is nothing else, it has to do.
+        # The mean of a class index has no meaning; it is used only where no latent is a vector.
         is_left_out = has_vectors and not site.value.is_floating_point()
-        if not (site.is_auxiliary or site.is_observed or is_left_out):
+        if site.is_latent and not is_left_out:
             location = _stated_mean(site)
             value = (site.value if location is None else location).double()
             value = value.expand(p.num_particles, p.batch_size, *value.shape[2:])

@@ -1,4 +1,4 @@
-"""How well clusters that no label taught agree with classes."""
+"""How well clusters that were found without labels agree with classes."""
 
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
@@ -9,9 +9,9 @@ from ...errors import ShapeError
 def cluster_accuracy(clusters: Tensor, y: Tensor) -> float:
     """Share of data in the class of their cluster, under the best one-to-one assignment.
 
-    It needs the labels to assign clusters to classes, and so is an upper bound of what one would
-    get from a few labels. With more clusters than classes, those that are left over count as
-    wrong.
+    All labels are used to assign clusters to classes, so this is an upper bound of the accuracy
+    with an assignment from few labels. With more clusters than classes, data of the remaining
+    clusters count as wrong.
 
     Args:
         clusters: The cluster of each datum, whole numbers from 0 [N].
@@ -37,7 +37,7 @@ def cluster_accuracy(clusters: Tensor, y: Tensor) -> float:
             f"cluster_accuracy got clusters of shape {list(clusters.shape)} and classes of shape "
             f"{list(y.shape)}; it needs one of each for every datum, [N] and [N]"
         )
-    from sklearn.metrics import confusion_matrix  # a second of imports that little else needs
+    from sklearn.metrics import confusion_matrix  # imported late: it takes a second
 
     table = confusion_matrix(y.cpu().numpy(), clusters.cpu().numpy())
     rows, columns = linear_sum_assignment(-table)

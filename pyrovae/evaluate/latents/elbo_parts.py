@@ -1,9 +1,8 @@
 """The ELBO in its parts: reconstruction and KL, by site and by latent dimension."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
@@ -11,10 +10,12 @@ from torch.distributions import Distribution, Independent
 
 from ...particles import Particles
 from ...particles.kl import divergence, site_kl
-from ...particles.modes import Mode
 from ...particles.tracing import Program
 from ..collect import Compile, collect
-from ..sweep import Data, Sweep, mean_error, monte_carlo_error, to_host
+from ..inputs import Data
+from ..options import SweepOptions
+from ..standard_errors import errors_of_means, lines_of_means, over_particles
+from ..sweep import joined, sweep_over, sweeps
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,29 +55,21 @@ class ELBOParts:
         return {name: float(term.mean()) for name, term in terms.items()}
 
     def __str__(self) -> str:
-        lines = [
-            f"{name:<16}{mean:11.3f} +- {self.standard_errors[name]:.3f} nats "
-            f"(Monte Carlo {self.monte_carlo_errors[name]:.3f})"
-            for name, mean in self.means().items()
-        ]
+        lines = lines_of_means(
+            self.means(), self.standard_errors, self.monte_carlo_errors, widths=(16, 11)
+        )
         return "\n".join(lines + [f"kl[{name}]: {how}" for name, how in self.routes.items()])
 
 
+@sweeps
 def elbo_parts(
     model: Program,
     guide: Program,
     x: Data,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     num_particles: int = 100,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    batch_plate: str | None = "auto",
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
     compile: Compile = False,
-    progress: bool = False,
+    **options: Unpack[SweepOptions],
 ) -> ELBOParts:
     """Estimate the ELBO and its parts for each datum.
 
@@ -88,7 +81,8 @@ def elbo_parts(
         guide: Pyro guide q(z|x), called likewise.
         x: Data [N, ...]: a tensor, several with equal N, or a split.
         num_particles: K, over which the parts are averaged.
-        chunk: See `log_evidence`, as for the remaining arguments.
+        compile: See `log_evidence`.
+        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Source:
         Auto-Encoding Variational Bayes (Kingma & Welling, 2014), eq. 3,
@@ -102,25 +96,11 @@ def elbo_parts(
         >>> parts.routes, torch.allclose(parts.kl, oracle.kl(x))
         ({'z': 'closed form'}, True)
     """
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        batch_plate=batch_plate,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-        progress=progress,
-    )
+    sweep = sweep_over(model, guide, x, args, num_particles, options)
     blocks = collect(sweep, _measure, _merge, compile=compile)
     sites, names = blocks[0].routes, blocks[0].terms
     mean, error = (
-        {name: to_host(block.terms[name][row] for block in blocks) for name in names}
+        {name: joined(block.terms[name][row] for block in blocks) for name in names}
         for row in (0, 1)
     )
     count = sweep.num_data * num_particles
@@ -132,14 +112,13 @@ def elbo_parts(
         routes=sites,
         kl_per_dim={name: _mean_over(blocks, name, count) for name in sites},
         per_dim_routes=blocks[0].per_dim_routes,
-        standard_errors={name: mean_error(value) for name, value in mean.items()},
-        monte_carlo_errors={name: monte_carlo_error(value) for name, value in error.items()},
+        **errors_of_means(mean, error),
         num_particles=num_particles,
     )
 
 
 class _Tally(NamedTuple):
-    """Of one draw, or of the draws of one block of rows."""
+    """The terms of one draw, or of the draws of one block of rows."""
 
     terms: dict[str, Tensor]  # [k, b] of a draw; mean and standard error [2, b] of a block
     per_dim: dict[str, Tensor]  # sums over particles and data [L]
@@ -169,9 +148,7 @@ def _merge(drawn: list[_Tally]) -> _Tally:
     first, terms = drawn[0], {}
     for name in first.terms:
         every = torch.cat([tally.terms[name] for tally in drawn]).double()  # [K, b]
-        size = every.shape[0]
-        error = every.std(0) / math.sqrt(size) if size > 1 else math.nan * every[0]
-        terms[name] = torch.stack([every.mean(0), error])
+        terms[name] = torch.stack(over_particles(every))
     per_dim = {n: torch.stack([tally.per_dim[n] for tally in drawn]).sum(0) for n in first.per_dim}
     return _Tally(terms, per_dim, first.routes, first.per_dim_routes)
 

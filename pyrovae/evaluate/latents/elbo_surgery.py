@@ -1,23 +1,25 @@
-"""The KL of the ELBO cut in two: what z says of x, and how far the aggregate q(z) is from p(z)."""
+"""The KL of the ELBO in two terms: mutual information, and KL of the aggregate q(z) to p(z)."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
 
 from ...errors import SiteError
 from ...particles import Particles, score
-from ...particles.modes import Mode
 from ...particles.tracing import Program
+from ..block_size import draws_in_memory
 from ..collect import collect
-from ..sweep import Block, Data, Sweep, mean_error, monte_carlo_error
+from ..inputs import Data
+from ..options import SweepOptions
+from ..standard_errors import averaged, lines_of_means
+from ..sweep import Block, Sweep, sweep_over, sweeps
 from ..validity import check_weights
 
-_MEMORY_CPU, _MEMORY_GPU = 64_000_000, 512_000_000  # bytes; see `Sweep`
-_LIVE, _WIDTH = 8, 64  # tensors at once, and units that a flow has for each latent and datum
+_WIDTH = 64  # units that a flow has for each latent and datum
 _ROWS = 256  # data whose posteriors are made at once
 
 
@@ -25,10 +27,10 @@ _ROWS = 256  # data whose posteriors are made at once
 class ELBOSurgery:
     """KL(q(z|x) || p(z)) = mutual information + KL(q(z) || p(z)), in nats, float64 on the CPU.
 
-    The aggregate q(z) is the mean of q(z|x) over these N data, and of these data the estimates
-    are unbiased. As estimates for what the data were drawn from, the mutual information is too
-    low, since it cannot exceed log N, and the marginal KL too high by as much in expectation.
-    Where the mutual information is near log N, both say N and nothing else.
+    The aggregate q(z) is the mean of q(z|x) over these N data. For these data the estimates are
+    unbiased. For the distribution that the data come from, the mutual information is too low,
+    since it cannot exceed log N, and the marginal KL is too high by as much in expectation. Where
+    the mutual information is near log N, both depend on N alone.
 
     Attributes:
         kl: Mean over the draws of each datum of log q(z|x) - log p(z) [N].
@@ -57,11 +59,9 @@ class ELBOSurgery:
         return {name: float(term.mean()) for name, term in self._terms().items()}
 
     def __str__(self) -> str:
-        lines = [
-            f"{name:<20}{mean:9.3f} +- {self.standard_errors[name]:.3f} nats "
-            f"(Monte Carlo {self.monte_carlo_errors[name]:.3f})"
-            for name, mean in self.means().items()
-        ]
+        lines = lines_of_means(
+            self.means(), self.standard_errors, self.monte_carlo_errors, widths=(20, 9)
+        )
         lines[1] += f", of log N = {self.limit:.3f} at most"
         return "\n".join(lines)
 
@@ -72,31 +72,27 @@ class ELBOSurgery:
 _NAMES = ("kl", "mutual_information", "marginal_kl")
 
 
+@sweeps
 def elbo_surgery(
     model: Program,
     guide: Program,
     x: Data,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     num_particles: int = 10,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
-    progress: bool = False,
+    **options: Unpack[SweepOptions],
 ) -> ELBOSurgery:
-    """Cut the mean KL of the ELBO into mutual information and marginal KL.
+    """Split the mean KL of the ELBO into mutual information and marginal KL.
 
-    A prior can lower the marginal KL and nothing else: it is what is left to win by a better one.
-    All latents of the pair count as one z. Takes K N^2 densities of the guide.
+    A better prior lowers the marginal KL and leaves the mutual information as it is. All latents
+    of the pair count as one z. Takes K N^2 densities of the guide.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise. It must score any z.
         x: Data [N, ...]: a tensor, several with equal N, or a split.
         num_particles: K, draws per datum.
-        chunk: Draws times data scored at once; see `log_evidence` for the remaining arguments.
+        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`. `chunk` also holds for the draws
+            times data whose densities are taken at once.
 
     Raises:
         ConfigError: The prior is improper, or the guide a point mass.
@@ -115,20 +111,8 @@ def elbo_surgery(
         >>> abs(means["kl"] - means["mutual_information"] - means["marginal_kl"]) < 1e-9
         True
     """
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-        progress=progress,
-    )
+    sweep = sweep_over(model, guide, x, args, num_particles, options)
+    sweep.check_data_are_apart("draws of q(z|x)")
     blocks = collect(sweep, _of_draw, _joined)
     log_q = torch.cat([block.log_q for block in blocks], 1)  # [K, N]
     log_p = torch.cat([block.log_p for block in blocks], 1)
@@ -143,18 +127,7 @@ def elbo_surgery(
         "mutual_information": log_q - log_aggregate,
         "marginal_kl": log_aggregate - log_p,
     }
-    root = num_particles**0.5
-    errors = {
-        name: term.std(0) / root if num_particles > 1 else math.nan * term[0]
-        for name, term in terms.items()
-    }
-    means = {name: term.mean(0) for name, term in terms.items()}
-    return ELBOSurgery(
-        **means,
-        standard_errors={name: mean_error(mean) for name, mean in means.items()},
-        monte_carlo_errors={name: monte_carlo_error(error) for name, error in errors.items()},
-        num_particles=num_particles,
-    )
+    return ELBOSurgery(**averaged(terms), num_particles=num_particles)
 
 
 class _Drawn(NamedTuple):
@@ -168,7 +141,7 @@ class _Drawn(NamedTuple):
 def _of_draw(p: Particles) -> _Drawn:
     check_weights(p, "elbo_surgery")
     for name, site in p.guide_sites.items():
-        if site.is_auxiliary or site.is_observed:
+        if not site.is_latent:
             raise SiteError(
                 f"elbo_surgery compares q(z) with p(z), and the guide's '{name}' is no latent of "
                 "the model; measure a guide without auxiliary sites and factors"
@@ -188,14 +161,12 @@ def _log_aggregate(sweep: Sweep, latents: Mapping[str, Tensor]) -> Tensor:
     """log q(z) of each z [M, ...]: the mean of the guide's densities given each datum. -> [M]."""
     some = next(iter(latents.values()))
     total = torch.full((len(some),), -math.inf, dtype=torch.float64, device=some.device)
-    on_cpu = some.device.type == "cpu"
-    memory = sweep.memory or (_MEMORY_CPU if on_cpu else _MEMORY_GPU)
     widest = max(_WIDTH, *(z[0].numel() for z in latents.values()))
     again = replace(
         sweep,
-        model=sweep.guide,  # the decoder has no part in this
+        model=sweep.guide,  # no decoder is needed
         num_particles=len(some),
-        chunk=sweep.chunk or max(1, memory // (_LIVE * 4 * widest)),
+        chunk=sweep.chunk or draws_in_memory(sweep.memory, some.device, 4 * widest),
         rows=sweep.rows or min(sweep.num_data, _ROWS),
     )
 
@@ -225,6 +196,7 @@ def _score(block: Block, latents: Mapping[str, Tensor], like: Particles) -> Tens
             latents=every,
             like=like,
             vectorize_particles=block.sweep.vectorize_particles,
+            batch_plate=block.sweep.batch_plate,
         )
         return p.log_q.double()
     except (KeyError, NotImplementedError) as error:

@@ -1,21 +1,23 @@
-"""What of the KL is information, what correlation between latents, and what each latent's own."""
+"""The mean KL of a latent in three terms: information, total correlation, KL by dimension."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 
 from ...errors import SiteError
 from ...particles.aggregate import cross_densities
-from ...particles.modes import Mode
 from ...particles.site import Site
 from ...particles.tracing import Program
-from ..sweep import Block, Data, Sweep, mean_error, monte_carlo_error
+from ..inputs import Data
+from ..options import SweepOptions
+from ..standard_errors import averaged, lines_of_means
+from ..sweep import Block, sweep_over, sweeps
 
-_MEMORY = 64_000_000  # bytes of the densities that are there at once
+_MEMORY = 64_000_000  # bytes of the densities that exist at once
 _NAMES = ("mutual_information", "total_correlation", "dimension_wise_kl")
 
 
@@ -23,8 +25,8 @@ _NAMES = ("mutual_information", "total_correlation", "dimension_wise_kl")
 class KLDecomposition:
     """KL of one latent = mutual information + total correlation + KL by dimension; nats, float64.
 
-    The aggregate q(z) is the mean of q(z|x) over these N data, exactly; see `ELBOSurgery` for
-    what that means where N is small. Each term is a mean over the draws of a datum [N].
+    The aggregate q(z) is the mean of q(z|x) over these N data; see `ELBOSurgery` for the bias
+    where N is small. Each term is a mean over the draws of a datum [N].
 
     Attributes:
         mutual_information: log q(z|x) - log q(z).
@@ -45,28 +47,22 @@ class KLDecomposition:
         return {name: float(getattr(self, name).mean()) for name in _NAMES}
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{name:<20}{mean:9.3f} +- {self.standard_errors[name]:.3f} nats "
-            f"(Monte Carlo {self.monte_carlo_errors[name]:.3f})"
-            for name, mean in self.means().items()
+        lines = lines_of_means(
+            self.means(), self.standard_errors, self.monte_carlo_errors, widths=(20, 9)
         )
+        return "\n".join(lines)
 
 
+@sweeps
 def kl_decomposition(
     model: Program,
     guide: Program,
     x: Data,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     num_particles: int = 10,
-    chunk: int | None = None,
-    rows: int | None = None,
-    memory: int | None = None,
-    seed: int | None = None,
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
-    progress: bool = False,
+    **options: Unpack[SweepOptions],
 ) -> KLDecomposition:
-    """Cut the mean KL of the latent that the guide draws first, as `objectives.TCVAE` does.
+    """Split the mean KL of the latent that the guide draws first, as `objectives.TCVAE` does.
 
     Takes K N^2 densities of the guide in each dimension.
 
@@ -74,7 +70,8 @@ def kl_decomposition(
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise. Its first latent is a normal, or factorises.
         x: Data [N, ...]: a tensor, several with equal N, or a split.
-        num_particles: K, draws per datum; see `log_evidence` for the remaining arguments.
+        num_particles: K, draws per datum.
+        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
         SiteError: The densities of single dimensions are unknown.
@@ -91,39 +88,17 @@ def kl_decomposition(
         >>> sorted(found.means())
         ['dimension_wise_kl', 'mutual_information', 'total_correlation']
     """
-    sweep = Sweep(
-        model,
-        guide,
-        x,
-        args,
-        num_particles=num_particles,
-        chunk=chunk,
-        rows=rows,
-        memory=memory,
-        seed=seed,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-        progress=progress,
-    )
+    sweep = sweep_over(model, guide, x, args, num_particles, options)
+    sweep.check_data_are_apart("draws of q(z|x)")
     blocks = sweep.each(_draws_of)
     z, log_q, log_p = (torch.cat([part[i] for _, part in blocks], 1) for i in range(3))
     sites = [site for site, _ in blocks]
-    with sweep.modes():  # a guide may run networks where it is scored
+    with sweep.networks_in_mode():  # scoring may run networks of the guide
         log_aggregate, log_product = _aggregate(sites, z.flatten(0, 1), sweep.num_data)
     log_aggregate, log_product = (t.reshape(log_q.shape) for t in (log_aggregate, log_product))
     each = (log_q - log_aggregate, log_aggregate - log_product, log_product - log_p)
     terms = {name: term.cpu() for name, term in zip(_NAMES, each, strict=True)}
-    root = num_particles**0.5
-    errors = {
-        name: term.std(0) / root if num_particles > 1 else math.nan * term[0]
-        for name, term in terms.items()
-    }
-    means = {name: term.mean(0) for name, term in terms.items()}
-    return KLDecomposition(
-        **means,
-        standard_errors={name: mean_error(mean) for name, mean in means.items()},
-        monte_carlo_errors={name: monte_carlo_error(error) for name, error in errors.items()},
-    )
+    return KLDecomposition(**averaged(terms))
 
 
 def _draws_of(block: Block) -> tuple[Site, tuple[Tensor, Tensor, Tensor]]:
@@ -133,8 +108,8 @@ def _draws_of(block: Block) -> tuple[Site, tuple[Tensor, Tensor, Tensor]]:
         name = next(iter(p.guide_sites), None)
         if name is None or name not in p.model_sites:
             raise SiteError(
-                "kl_decomposition cuts the KL of the latent that the guide draws first, and "
-                f"'{name}' is none of the model; draw auxiliary latents after it"
+                "kl_decomposition splits the KL of the latent that the guide draws first, and "
+                f"'{name}' is no latent of the model; draw auxiliary latents after it"
             )
         site, prior = p.guide_sites[name], p.model_sites[name]
         z = site.value.expand(p.num_particles, p.batch_size, *site.value.shape[2:])

@@ -1,4 +1,4 @@
-"""What the features of a trained pair tell a classifier that sees few labels (M1)."""
+"""Accuracy of a classifier of posterior means, fitted on few labels (M1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...data import Split
 from ...distributions.labelled_categorical import UNKNOWN
 from ...errors import DataError
 from ...particles.modes import Mode
-from ...particles.particle_axis import one_note
+from ...particles.one_by_one import warned_once
 from ...particles.tracing import Program
 from .active_units import posterior_means
 
@@ -28,10 +28,10 @@ def probe(
     vectorize_particles: bool = True,
     mode: Mode = "evaluation",
 ) -> float:
-    """Test accuracy of a classifier that was taught on E_q[z] of the labelled data.
+    """Test accuracy of a classifier that is fitted on E_q[z] of the labelled data.
 
-    The pair is called as (x), and is trained without labels: M1 of the paper, whose second step
-    this is.
+    The pair is called as `model(x)` and `guide(x)`, and is trained without labels. This is the
+    second step of model M1 in the paper.
 
     Args:
         model: Pyro model of a trained pair.
@@ -39,11 +39,10 @@ def probe(
         train: Labels `y` [N], -1 where they are not known; those rows are left out.
         test: With all labels.
         site: Name of the latent; may be left out where there is only one.
-        classifier: Of scikit-learn; by default a logistic regression. Features are given as they
-            are: to standardise them would give units that the model does not use a voice.
+        classifier: Of scikit-learn; by default a logistic regression. It gets the posterior means
+            unscaled: standardised, unused units would weigh as much as others.
         seed: Of the draws, where the guide does not state its mean.
-        vectorize_particles: See `active_units`.
-        mode: Of the pair's networks; see `log_evidence`.
+        vectorize_particles: See `SweepOptions`, as for `mode`.
 
     Returns:
         Share of the test data that are classified right.
@@ -62,12 +61,12 @@ def probe(
         raise DataError(
             f"probe got {len(few)} labelled data, not of two classes; a classifier needs that"
         )
-    # A second of imports that little else needs.
+    # Imported late: it takes a second.
     from sklearn.linear_model import LogisticRegression
 
     chosen: Any = LogisticRegression(max_iter=1000) if classifier is None else classifier
-    with one_note():
-        taught, asked = (
+    with warned_once():
+        train_means, test_means = (
             posterior_means(
                 model,
                 guide,
@@ -79,5 +78,5 @@ def probe(
             ).numpy()
             for split in (few, test)
         )
-    chosen.fit(taught, few.y.cpu().numpy())
-    return float(chosen.score(asked, test.y.cpu().numpy()))
+    chosen.fit(train_means, few.y.cpu().numpy())
+    return float(chosen.score(test_means, test.y.cpu().numpy()))

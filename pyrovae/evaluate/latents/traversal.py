@@ -1,8 +1,8 @@
-"""What each latent unit does to the data: one unit moved, the others held."""
+"""Decoded latents that differ in one unit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import pyro
 import pyro.distributions as dist
@@ -13,11 +13,14 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from ...errors import ConfigError, DataError, SiteError
 from ...particles import Particles, simulate
-from ...particles.modes import Mode, in_mode
+from ...particles.handlers import with_distributions
+from ...particles.isolation import isolated
 from ...particles.site import Site
-from ...particles.tracing import Program, isolated, with_distributions
+from ...particles.tracing import Program
 from ..collect import collect
-from ..sweep import Data, Sweep, as_data, at_home, to_host
+from ..inputs import Data, as_data
+from ..options import SweepOptions
+from ..sweep import Sweep, joined, sweep_over, sweeps
 from .active_units import posterior_means
 
 VALUES = tuple(i * 0.625 - 2.5 for i in range(9))  # 99 % of a standard normal
@@ -30,7 +33,7 @@ class Traversal:
     Attributes:
         images: A row for each unit, a column for each value [R, V, *data_shape], on the CPU.
         units: Index of each row's unit within the latent [R].
-        information: By which the rows are ordered [R]: mean KL of each unit over the data, in
+        information: What orders the rows [R]: mean KL of each unit over the data, in
             nats, where guide and prior are normals with independent units, else the variance of
             its posterior mean.
         ordered_by: "KL" or "variance of E_q[z]".
@@ -46,6 +49,7 @@ class Traversal:
     site: str
 
 
+@sweeps
 def traverse(
     model: Program,
     guide: Program,
@@ -55,14 +59,12 @@ def traverse(
     datum: int = 0,
     values: Sequence[float] = VALUES,
     num_units: int | None = None,
-    seed: int | None = None,
-    vectorize_particles: bool = True,
-    mode: Mode = "evaluation",
+    **options: Unpack[SweepOptions],
 ) -> Traversal:
     """Decode latents that differ from a datum's posterior mean in one unit.
 
-    Works for every pair: the guide's draw is replaced, and the model decodes. Latents of other
-    sites, if there are any, are drawn from the guide.
+    The guide's draw at the site is replaced, and the model decodes it. Latents of other sites are
+    drawn from the guide.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
@@ -71,12 +73,10 @@ def traverse(
             split.
         site: Name of the latent, a vector for each datum; may be left out where there is only
             one.
-        datum: Which row of the data to start from.
+        datum: Row of the data whose posterior mean is moved.
         values: What a unit is set to, in its own units: -2.5 to 2.5 covers a standard normal.
         num_units: Only so many rows, those of the most informative units.
-        seed: Of what is drawn.
-        vectorize_particles: See `active_units`.
-        mode: Of the pair's networks; see `log_evidence`.
+        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
         ConfigError: There are no values, or there is no such mode.
@@ -91,24 +91,13 @@ def traverse(
         >>> traverse(oracle.model, oracle.guide, oracle.sample(100, seed=1)).images.shape
         torch.Size([2, 9, 5])
     """
-    with in_mode(mode, model, guide):
-        tensors, args = at_home(model, guide, x, args)
-    if not 0 <= datum < len(tensors[0]):
-        raise DataError(f"traverse got datum={datum}, and there are {len(tensors[0])} data")
+    sweep = sweep_over(model, guide, x, args, 1, options)
+    if not 0 <= datum < sweep.num_data:
+        raise DataError(f"traverse got datum={datum}, and there are {sweep.num_data} data")
     if len(values) == 0 or (num_units is not None and num_units < 1):
         raise ConfigError("traverse got nothing to show; give one value or unit at least")
-    sweep = Sweep(model, guide, x, args, seed=seed, mode=mode)
     site, information = _information(sweep, site)
-    means = posterior_means(
-        model,
-        guide,
-        x,
-        *args,
-        site=site,
-        seed=seed,
-        vectorize_particles=vectorize_particles,
-        mode=mode,
-    )
+    means = posterior_means(model, guide, x, *args, site=site, **options)
     ordered_by = "KL"
     if information is None:
         information, ordered_by = means.var(0, unbiased=False), "variance of E_q[z]"
@@ -116,18 +105,7 @@ def traverse(
     places = torch.tensor(values, dtype=means.dtype)
     moved = means[datum].repeat(len(units), len(places), 1)  # [R, V, L]
     moved[torch.arange(len(units))[:, None], torch.arange(len(places)), units[:, None]] = places
-    count = len(units) * len(places)
-    batch = [t[datum : datum + 1].expand(count, *t.shape[1:]) for t in tensors]
-    z = moved.flatten(0, 1).to(batch[0].device)
-
-    def put(name: str, fn: TorchDistribution) -> TorchDistribution:
-        return dist.Delta(z.to(fn.sample()), event_dim=1) if name == site else fn
-
-    fresh = int(torch.randint(2**31, ())) if seed is None else seed
-    with isolated(), in_mode(mode, model, guide), torch.no_grad():
-        pyro.set_rng_seed(fresh)
-        made = simulate(model, *batch, *args, guide=with_distributions(guide, put), mean=True)
-    images = as_data(made, batch[0]).cpu()
+    images = _decoded(sweep, site, moved.flatten(0, 1), datum)
     return Traversal(
         images=images.reshape(len(units), len(places), *images.shape[1:]),
         units=units,
@@ -136,6 +114,28 @@ def traverse(
         values=places,
         site=site,
     )
+
+
+def _decoded(sweep: Sweep, site: str, z: Tensor, datum: int) -> Tensor:
+    """Mean of p(x|z) at values of one latent [M, L], on the CPU. -> [M, *data_shape].
+
+    Latents of other sites are drawn given the datum.
+    """
+    model, guide = sweep.model, sweep.guide
+    with sweep.networks_in_mode():
+        inputs = sweep.inputs.to_device_of(model, guide)
+    batch = [t[datum : datum + 1].expand(len(z), *t.shape[1:]) for t in inputs.data]
+    z = z.to(batch[0].device)
+
+    def put(name: str, fn: TorchDistribution) -> TorchDistribution:
+        return dist.Delta(z.to(fn.sample()), event_dim=1) if name == site else fn
+
+    seed = int(torch.randint(2**31, ())) if sweep.seed is None else sweep.seed
+    with isolated(), sweep.networks_in_mode(), torch.no_grad():
+        pyro.set_rng_seed(seed)
+        moved_guide = with_distributions(guide, put)
+        made = simulate(model, *batch, *inputs.rest, guide=moved_guide, mean=True)
+    return as_data(made, batch[0]).cpu()
 
 
 def _information(sweep: Sweep, asked: str | None) -> tuple[str, Tensor | None]:
@@ -153,15 +153,15 @@ def _information(sweep: Sweep, asked: str | None) -> tuple[str, Tensor | None]:
         raise SiteError(f"the guide has no vector latent '{site}': name one of {known}")
     parts = [block[site] for block in blocks]
     whole = [part for part in parts if part is not None]
-    return site, to_host(whole).mean(0) if len(whole) == len(parts) else None
+    return site, joined(whole).mean(0) if len(whole) == len(parts) else None
 
 
 def _of_draw(p: Particles) -> dict[str, Tensor | None]:
-    """By latent vector of real numbers: the KL of each unit [b, L]; None where it has none."""
+    """KL of each unit [b, L] by site, for latent vectors of real numbers; None if not known."""
     return {
         name: _unit_kl(site.distributions[0], p.model_sites.get(name), p.batch_size)
         for name, site in p.guide_sites.items()
-        if not (site.is_observed or site.is_auxiliary)
+        if site.is_latent
         and site.has_rsample
         and p.latents[name].dim() == 3
         and p.latents[name].is_floating_point()

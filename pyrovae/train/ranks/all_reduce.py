@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
-from ...objectives import ParticleELBO
+from ...objectives.objective import Objective
 from ...runtime.distributed import Part, Team
 from ..optim.joint import JointOptimizer
 from .shard import Shard
@@ -40,7 +39,7 @@ class AllReduce:
         team: Team,
         optimizer: JointOptimizer,
         buffers: Iterable[Tensor],
-        objective: PyroELBO,
+        objective: Objective,
     ) -> None:
         self._weight, self.stop = 1.0, False
         self.part: Part = team.part(team.size)
@@ -98,9 +97,8 @@ class AllReduce:
         return self._mutable
 
     def _states(self) -> list[Tensor]:
-        objective = self._objective
-        states = objective.state_dict() if isinstance(objective, ParticleELBO) else {}
-        return [tensor for tensor in states.values() if not tensor.requires_grad]
+        states = self._objective.state_dict().values()
+        return [tensor for tensor in states if not tensor.requires_grad]
 
     @staticmethod
     def _weighted(tensor: Tensor, weight: float) -> Tensor:

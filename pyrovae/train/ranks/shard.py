@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ...errors import ConfigError, PlateError, SiteError
-from ...objectives import ParticleELBO
+from ...objectives.objective import Objective
 from ...runtime.distributed import Part, Team
 from ..loss_scale import LossScale, batch_plate_of
 from .shared_noise import SharedNoise
@@ -43,7 +42,7 @@ class Sharding:
         ConfigError: The objective is one joint bound over all data, which is no sum over them.
     """
 
-    def __init__(self, team: Team, loss_scale: LossScale, objective: PyroELBO) -> None:
+    def __init__(self, team: Team, loss_scale: LossScale, objective: Objective) -> None:
         if not team.alone and batch_plate_of(objective) is None:
             raise ConfigError(
                 f"batch_plate=None asks for one joint bound over all data, and {team.size} ranks "
@@ -80,7 +79,5 @@ class Sharding:
     def _particles(self, rows: Sequence[Tensor]) -> int:
         """How many particles are drawn along an axis of their own."""
         objective, loss_scale = self._objective, self._loss_scale
-        together = objective.vectorize_particles
-        if isinstance(objective, ParticleELBO):
-            together = objective.draws_in_one_pass(loss_scale.model, loss_scale.guide, *rows)
+        together = objective.draws_in_one_pass(loss_scale.model, loss_scale.guide, *rows)
         return objective.num_particles if together else 1

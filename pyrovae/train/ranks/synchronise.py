@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ...data import BatchSource
-from ...objectives import ParticleELBO
+from ...objectives.objective import Objective
 from ...particles.inventory import Inventory
 from ...runtime.distributed import Team
 from ...runtime.random_state import restore_random_state, save_random_state
@@ -34,7 +33,7 @@ def check_same_run(team: Team, source: BatchSource, first: Sequence[Tensor], epo
     )
 
 
-def synchronise(team: Team, inventory: Inventory, objective: PyroELBO) -> None:
+def synchronise(team: Team, inventory: Inventory, objective: Objective) -> None:
     """Give every rank the parameters and buffers of the first, and its objective's state.
 
     Raises:
@@ -42,7 +41,7 @@ def synchronise(team: Team, inventory: Inventory, objective: PyroELBO) -> None:
     """
     if team.alone:
         return
-    state = objective.state_dict() if isinstance(objective, ParticleELBO) else {}
+    state = objective.state_dict()
     kinds = [
         {name: (str(tensor.dtype), list(tensor.shape)) for name, tensor in tensors.items()}
         for tensors in (inventory.leaves, inventory.buffers, state)

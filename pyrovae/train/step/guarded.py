@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
-from ...particles.tracing import isolated
+from ...objectives.objective import Objective
+from ...particles.isolation import isolated
 from ...runtime.random_state import RandomState, restore_random_state, save_torch_random_state
-from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
-from .result import StepResult
+from .compiled import StepResult
+from .diagnosis import (
+    cause_of,
+    is_of_a_distribution,
+    non_finite_parameter,
+    non_finite_site,
+)
 from .svi import SVI
 
 Agree = Callable[[str | None], str | None]
@@ -26,26 +31,28 @@ class NonFiniteStep(Exception):
     before = 0
 
 
-def _itself(cause: str | None) -> str | None:
+def _same(cause: str | None) -> str | None:
     return cause
 
 
 def guarded_step(
     svi: SVI,
-    objective: PyroELBO,
+    objective: Objective,
     batches: Sequence[tuple[Tensor, ...]],
     *,
     wait: bool,
-    agree: Agree = _itself,
+    agree: Agree = _same,
 ) -> list[StepResult]:
-    """Take a step on each of some batches, if possible in one graph.
+    """Take a step on each of some batches, if possible all in one graph.
 
     Args:
-        svi: Takes them.
+        svi: Takes the steps.
         objective: Of the run.
         batches: Of several ranks, the rows of this one.
-        wait: Wait for the device and see whether the steps were taken, even if that could wait.
-        agree: Gives the cause that the first rank with any has found, where several train.
+        wait: Wait for the device and check that the steps were taken, also where that could be
+            deferred.
+        agree: Called with the cause that this rank has found, if any; gives that of the first rank
+            with one.
 
     Raises:
         NonFiniteStep: The loss or the gradient of a step, or on a device of one of the `LOOK`
@@ -72,18 +79,18 @@ def guarded_step(
 
 
 def _one_step(
-    svi: SVI, objective: PyroELBO, batch: tuple[Tensor, ...], wait: bool, agree: Agree
+    svi: SVI, objective: Objective, batch: tuple[Tensor, ...], wait: bool, agree: Agree
 ) -> StepResult:
     streams = save_torch_random_state()
     try:
         step = svi.step_if_finite(*batch)
     except ValueError as error:  # perhaps a distribution refused a NaN
         site = None
-        if is_refusal(error):
+        if is_of_a_distribution(error):
             site = non_finite_site(svi.model, svi.guide, objective, batch, streams)
         if site is None:
             raise
-        raise NonFiniteStep(agree(f"{site} ({first_line(error)})")) from error
+        raise NonFiniteStep(agree(f"{site} ({cause_of(error)})")) from error
     if (step.deferred and not wait) or step.taken:
         return step
     raise _non_finite_step(svi, objective, batch, agree, streams, step)
@@ -91,7 +98,7 @@ def _one_step(
 
 def _non_finite_step(
     svi: SVI,
-    objective: PyroELBO,
+    objective: Objective,
     batch: tuple[Tensor, ...],
     agree: Agree,
     streams: RandomState,

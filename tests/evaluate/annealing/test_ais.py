@@ -1,33 +1,19 @@
-"""`ais` against exact evidence, with good guides and poor ones, on every kind of latent."""
+"""`ais` against exact evidence, with good guides and poor ones."""
 
 import pyro
-import pyro.distributions as dist
 import pytest
 import torch
-from pyro.distributions.transforms import Planar
 
 from pyrovae.data.synthetic import LinearGaussian
-from pyrovae.errors import ConfigError, PlateError, ReparamError, SiteError, SupportError
 from pyrovae.evaluate import ais, log_evidence
 from pyrovae.models import VAE
 from pyrovae.nn import Normal
 from pyrovae.objectives import ELBO
 from pyrovae.train import fit
 from tests.evaluate.annealing.gaussians import exact_moves, riemann
-from tests.oracles import lg2, t15, z_scores
+from tests.evaluate.annealing.pairs import poor, worst_z
+from tests.oracles import lg2, z_scores
 from tests.pairs import STYLES
-
-
-def poor(oracle, shift=2.0, scale=0.5):
-    """The same model with a guide that is far away and too narrow."""
-    weight, bias, variance = (t.detach().clone() for t in oracle._likelihood())
-    loc = torch.full((oracle.latent_dim,), shift, dtype=torch.float64)
-    return LinearGaussian(weight, bias, variance.sqrt(), q_loc=loc, q_scale=0 * loc + scale)
-
-
-def worst_z(found, exact):
-    bias = found.standard_error**2 / 2
-    return ((found.log_px + bias - exact.detach()) / found.standard_error).abs().max()
 
 
 @pytest.mark.parametrize(("data_dim", "latent_dim", "seed"), [(5, 2, 0), (3, 1, 1), (8, 4, 2)])
@@ -103,90 +89,6 @@ def test_more_temperatures_tighten_it():
     assert means == sorted(means)
 
 
-def gamma_poisson(x):
-    with pyro.plate("data", len(x)):
-        rate = pyro.sample("rate", dist.Gamma(x.new_tensor(2.0), 1.5))
-        pyro.sample("x", dist.Poisson(rate), obs=x)
-
-
-def log_normal_guide(x):
-    with pyro.plate("data", len(x)):
-        pyro.sample("rate", dist.LogNormal(x.new_zeros(()), 0.6))
-
-
-def beta_binomial(x):
-    with pyro.plate("data", len(x)):
-        p = pyro.sample("p", dist.Beta(x.new_tensor(1.5), 2.5))
-        pyro.sample("x", dist.Binomial(10, p), obs=x)
-
-
-def uniform_guide(x):
-    with pyro.plate("data", len(x)):
-        pyro.sample("p", dist.Uniform(x.new_zeros(()), 1.0))
-
-
-def dirichlet_multinomial(x):
-    with pyro.plate("data", len(x)):
-        p = pyro.sample("p", dist.Dirichlet(x.new_tensor([1.0, 2.0, 0.7])))
-        pyro.sample("x", dist.Multinomial(10, p), obs=x)
-
-
-def dirichlet_guide(x):
-    with pyro.plate("data", len(x)):
-        pyro.sample("p", dist.Dirichlet(x.new_ones(3)))
-
-
-COUNTS = torch.tensor([0.0, 1.0, 4.0, 9.0], dtype=torch.float64)
-TRIPLES = torch.tensor([[10.0, 0, 0], [3, 3, 4], [0, 1, 9]], dtype=torch.float64)
-
-
-@pytest.mark.parametrize(
-    ("model", "guide", "x", "exact"),
-    [
-        (gamma_poisson, log_normal_guide, COUNTS, dist.GammaPoisson(2.0, 1.5)),
-        (beta_binomial, uniform_guide, COUNTS, dist.BetaBinomial(1.5, 2.5, 10)),
-        (
-            dirichlet_multinomial, dirichlet_guide, TRIPLES,
-            dist.DirichletMultinomial(torch.tensor([1.0, 2.0, 0.7]).double(), 10),
-        ),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("start", ["guide", "prior"])
-def test_constrained_latents(model, guide, x, exact, start):
-    found = ais(
-        model, guide, x, num_particles=200, num_temperatures=12, num_leapfrog=3, start=start,
-        seed=0,
-    )  # fmt: skip
-    assert worst_z(found, exact.log_prob(x)) < 4.5
-    assert found.standard_error.max() < 0.15
-
-
-def test_nested_plates():
-    pair = STYLES["nested_plate"](torch.float64)
-    (x,) = pair.args
-    found = ais(
-        pair.model, pair.guide, x, num_particles=100, num_temperatures=60, num_leapfrog=3, seed=0
-    )
-    weight, size = torch.tensor([0.5, -0.3]).double(), x.shape[1]
-    covariance = weight[1] ** 2 * (torch.ones(size, size) + torch.eye(size)) + 0.25 * torch.eye(
-        size
-    )
-    exact = dist.MultivariateNormal(weight[0].expand(size), covariance.double()).log_prob(x)
-    assert worst_z(found, exact) < 4.5 and found.standard_error.max() < 0.3
-
-
-@pytest.mark.parametrize("style", sorted(STYLES.keys() - {"subsampled_plate"}))
-@pytest.mark.parametrize("start", ["guide", "prior"])
-def test_every_style_of_pair(style, start):
-    with pyro.settings.context(module_local_params=style == "pyro_module_local"):
-        pair = STYLES[style](torch.float32)
-        found = ais(
-            pair.model, pair.guide, *pair.args, num_particles=3, num_temperatures=4,
-            num_leapfrog=2, start=start, rows=3,
-        )  # fmt: skip
-    assert found.log_px.shape == (pair.batch_size,) and found.log_px.isfinite().all()
-
-
 @pytest.mark.parametrize("style", ["hierarchy", "family"])
 def test_it_agrees_with_many_particles_at_less_cost(style):
     pair = STYLES[style](torch.float64)
@@ -240,99 +142,3 @@ def test_progress_rows_and_text(capfd):
     assert "7" in capfd.readouterr().err
     assert found.log_px.shape == (7,) and "16 chains" in str(found)
     assert found.summary()["log_px"] == found.mean()
-
-
-def dependent_support(x):
-    with pyro.plate("data", len(x)):
-        top = pyro.sample("top", dist.LogNormal(x.new_zeros(()), 1.0))
-        z = pyro.sample("z", dist.Uniform(0.0 * top, top))
-        pyro.sample("x", dist.Normal(z, 1.0), obs=x)
-
-
-def fixed_support(x):
-    with pyro.plate("data", len(x)):
-        high = torch.linspace(1, 2, len(x)).to(x)  # another bound for each datum
-        z = pyro.sample("z", dist.Uniform(0 * high, high))
-        pyro.sample("x", dist.Normal(z, 1.0), obs=x)
-
-
-def fixed_support_guide(x):
-    with pyro.plate("data", len(x)):
-        high = torch.linspace(1, 2, len(x)).to(x)
-        pyro.sample("z", dist.Uniform(0 * high, high))
-
-
-def normal_model(x):
-    with pyro.plate("data", len(x)):
-        z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
-        pyro.sample("x", dist.Normal(z.sum(-1), 1.0), obs=x)
-
-
-def point_guide(x):
-    with pyro.plate("data", len(x)):
-        pyro.sample("z", dist.Delta(x.new_zeros(2)).to_event(1))
-
-
-def planar_guide(x):
-    flow = Planar(2)
-    with pyro.plate("data", len(x)):
-        base = dist.Normal(x.new_zeros(2), 1.0).to_event(1)
-        pyro.sample("z", dist.TransformedDistribution(base, [flow]))
-
-
-def auxiliary_guide(x):
-    with pyro.plate("data", len(x)):
-        a = pyro.sample("a", dist.Normal(0.0, 1.0), infer={"is_auxiliary": True})
-        pyro.sample("z", dist.Normal(a.unsqueeze(-1).expand(*a.shape, 2), 1.0).to_event(1))
-
-
-def test_bounds_may_differ_between_data():
-    x = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
-    found = ais(fixed_support, fixed_support_guide, x, num_particles=200, num_temperatures=10)
-    high, unit = torch.linspace(1, 2, 3).double(), dist.Normal(0.0, 1.0)
-    exact = ((unit.cdf(x) - unit.cdf(x - high)) / high).log()
-    assert worst_z(found, exact) < 4.5
-
-
-@pytest.mark.parametrize("guide", [point_guide, planar_guide, auxiliary_guide])
-def test_guides_without_a_path_can_start_from_the_prior(guide):
-    x = torch.randn(5)
-    with pytest.raises(SiteError, match="start='prior'"):
-        ais(normal_model, guide, x, num_temperatures=3)
-    found = ais(
-        normal_model, guide, x, num_particles=100, num_temperatures=10, start="prior", seed=0
-    )
-    assert worst_z(found, dist.Normal(0.0, 3**0.5).log_prob(x)) < 4.5
-
-
-def test_what_cannot_be_annealed_is_refused():
-    oracle, x = t15()
-    with pytest.raises(ReparamError, match=r"site 'z' \(Bernoulli\) is discrete"):
-        ais(oracle.model, oracle.guide, x)
-
-    def guide(x):
-        with pyro.plate("data", len(x)):
-            top = pyro.sample("top", dist.LogNormal(x.new_zeros(()), 1.0))
-            pyro.sample("z", dist.Uniform(0.0 * top, top))
-
-    with pytest.raises(SupportError, match="support of site 'z'"):
-        ais(dependent_support, guide, torch.ones(3))
-    pair = STYLES["subsampled_plate"](torch.float64)
-    with pytest.raises(PlateError, match="subsample"):
-        ais(pair.model, pair.guide, *pair.args)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"start": "q"}, "start is 'q'"),
-        ({"schedule": "cosine"}, "schedule is 'cosine'"),
-        ({"num_temperatures": 0}, "num_temperatures is 0"),
-        ({"num_leapfrog": 0}, "num_leapfrog is 0"),
-        ({"target_acceptance": 1.0}, "target_acceptance is 1.0"),
-    ],
-)
-def test_options_that_make_no_sense(change, words):
-    oracle, x = lg2()
-    with pytest.raises(ConfigError, match=words):
-        ais(oracle.model, oracle.guide, x, **change)

@@ -10,7 +10,7 @@ from pyrovae.errors import DataError
 from pyrovae.evaluate import bdmc
 from pyrovae.evaluate.annealing import Bracket
 from tests.evaluate.annealing.gaussians import exact_moves, riemann
-from tests.evaluate.annealing.test_ais import (
+from tests.evaluate.annealing.pairs import (
     beta_binomial,
     gamma_poisson,
     log_normal_guide,

@@ -9,7 +9,7 @@ from pyrovae import ais, compare, log_evidence
 from pyrovae.data import DiscreteLatent, LinearGaussian
 from pyrovae.errors import ConfigError, ReparamError, ShapeError
 from pyrovae.evaluate.comparison.bounds import Subject
-from pyrovae.evaluate.comparison.truth import truth_of
+from pyrovae.evaluate.comparison.truth import mean_evidence
 from pyrovae.objectives import ELBO
 from tests.pairs import STYLES
 
@@ -24,26 +24,26 @@ def oracle():
 def test_numbers(oracle):
     pair, subject = oracle
     exact = pair.log_px(*subject.data).requires_grad_()
-    by_datum = truth_of(subject, exact, None, 10)
+    by_datum = mean_evidence(subject, exact, None, 10)
     assert by_datum.value == float(exact.detach().mean()) and by_datum.error == 0
     assert by_datum.source == "as given"
-    assert truth_of(subject, -7.5, "a book", 10).value == -7.5
-    assert truth_of(subject, torch.tensor(-7.5), "a book", 10).source == "a book"
+    assert mean_evidence(subject, -7.5, "a book", 10).value == -7.5
+    assert mean_evidence(subject, torch.tensor(-7.5), "a book", 10).source == "a book"
 
 
 def test_estimates_bring_their_errors(oracle):
     pair, subject = oracle
     call = pair.model, pair.guide, *subject.data
     found = log_evidence(*call, num_particles=50, seed=3)
-    given = truth_of(subject, found, None, 10)
+    given = mean_evidence(subject, found, None, 10)
     assert given.value == found.mean() and given.error == found.monte_carlo_error() > 0
-    assert given == truth_of(subject, "evidence", None, 50)
+    assert given == mean_evidence(subject, "evidence", None, 50)
     assert "importance sampling, K = 50, median k-hat" in given.source
     annealed = ais(*call, num_temperatures=4, num_particles=3, seed=3)
-    given = truth_of(subject, annealed, None, 10)
+    given = mean_evidence(subject, annealed, None, 10)
     assert given.value == annealed.mean() and given.error == annealed.monte_carlo_error() > 0
     assert "annealed importance sampling from the guide, 4 temperatures, 3 c" in given.source
-    named = truth_of(subject, "ais", None, 10)
+    named = mean_evidence(subject, "ais", None, 10)
     exact = float(pair.log_px(*subject.data).detach().mean())
     assert abs(named.value - exact) < 4.5 * named.error
     assert "100 temperatures" in named.source
@@ -56,14 +56,14 @@ def test_the_threshold_is_that_of_the_number_of_particles(oracle):
     found.k_hat.fill_(0.5)
     assert (
         "not to be trusted for 12 of 12 data, which are not below 0.41"
-        in truth_of(subject, found, None, 10).source
+        in mean_evidence(subject, found, None, 10).source
     )
     found.k_hat[3:].fill_(0.4)
-    assert "for 3 of 12 data" in truth_of(subject, found, None, 10).source
+    assert "for 3 of 12 data" in mean_evidence(subject, found, None, 10).source
     found.k_hat.fill_(0.4)
-    assert "not" not in truth_of(subject, found, None, 10).source
+    assert "not" not in mean_evidence(subject, found, None, 10).source
     few = log_evidence(pair.model, pair.guide, *subject.data, num_particles=5, seed=0)
-    assert truth_of(subject, few, None, 10).source.endswith("K = 5, k-hat not known")
+    assert mean_evidence(subject, few, None, 10).source.endswith("K = 5, k-hat not known")
 
 
 def test_the_table_names_truth_and_error(oracle):
@@ -83,20 +83,21 @@ def test_the_table_names_truth_and_error(oracle):
 def test_refusals(oracle):
     pair, subject = oracle
     with pytest.raises(ConfigError, match="truth='exact'; choose 'evidence' or 'ais'"):
-        truth_of(subject, "exact", None, 10)
+        mean_evidence(subject, "exact", None, 10)
     for shape in ((3,), (12, 1)):
         with pytest.raises(ShapeError, match="one value per datum"):
-            truth_of(subject, torch.zeros(shape), None, 10)
+            mean_evidence(subject, torch.zeros(shape), None, 10)
     other = log_evidence(pair.model, pair.guide, subject.data[0][:5], num_particles=5, seed=0)
     with pytest.raises(ShapeError, match=r"shape \[5\] for 12 data"):
-        truth_of(subject, other, None, 10)
+        mean_evidence(subject, other, None, 10)
     pair = DiscreteLatent.random(data_dim=4, latent_dim=2, seed=0)
     discrete = Subject(pair.model, pair.guide, (pair.sample(4, seed=1),), (), 5, 0)
     with pytest.raises(ReparamError, match="discrete"):
-        truth_of(discrete, "ais", None, 10)
+        mean_evidence(discrete, "ais", None, 10)
 
 
 def test_a_pair_that_draws_its_own_data_has_none():
     pair = STYLES["subsampled_plate"](torch.float32)
-    found = truth_of(Subject(pair.model, pair.guide, pair.args, (), 5, 0), "evidence", None, 10)
+    subject = Subject(pair.model, pair.guide, pair.args, (), 5, 0)
+    found = mean_evidence(subject, "evidence", None, 10)
     assert math.isnan(found.value) and found.source.startswith("unknown: ")

@@ -117,8 +117,8 @@ def test_directional_snr_and_kept_draws():
 
 def test_a_reference_of_noise_knows_its_floor():
     pair, x = lg2()
-    found = gradients(pair.model, pair.guide, x, IWAE(64), num_draws=60, reference_draws=400)
-    assert found.summary()["guide"]["snr_floor"] == pytest.approx(0.6745 / 20, rel=0.25)
+    found = gradients(pair.model, pair.guide, x, IWAE(64), num_draws=60, reference_draws=100)
+    assert found.summary()["guide"]["snr_floor"] == pytest.approx(0.6745 / 10, rel=0.25)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -201,5 +201,6 @@ def test_refusals():
 @pytest.mark.parametrize("make", [lambda: TVO(50), lambda: RWS(20), lambda: PIWAE(2, 4)])
 def test_who_follows_another_gradient_is_not_judged_by_that_of_its_bound(make):
     oracle = LinearGaussian.random(data_dim=4, latent_dim=2, seed=0)
-    found = gradients(oracle.model, oracle.guide, oracle.sample(20, seed=1), make(), num_draws=60)
+    x = oracle.sample(20, seed=1)
+    found = gradients(oracle.model, oracle.guide, x, make(), num_draws=5, reference_draws=5)
     assert "the objective itself" in str(found)

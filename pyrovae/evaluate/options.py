@@ -1,0 +1,95 @@
+"""The keywords that all measurements over data share: types, meaning, and the check of names."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, TypedDict, TypeVar, cast, get_type_hints
+
+from ..particles.modes import Mode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class SweepOptions(TypedDict, total=False):
+    """Keywords that every measurement over data takes: how it goes over the N data.
+
+    The data are measured in blocks of rows, and the K particles of a block in chunks. No
+    measurement moves random streams, buffers of networks or gradients.
+
+    Args:
+        chunk: Particles times data evaluated at once; None chooses it by `memory`. Memory grows
+            with it, and the time per datum falls until the arithmetic hides the overhead of a
+            draw.
+        rows: Data evaluated at once; None chooses. N for a pair that cannot run on fewer, because
+            its guide holds parameters per datum.
+        memory: Bytes that the intermediate tensors of one draw may take, estimated by the size
+            of a datum. None is 64 MB on a CPU, where more is slower, and 512 MB elsewhere.
+            Networks much wider than their data (convolutions with many channels) need `chunk`.
+        seed: Of the draws. The same seed and chunk give the same result; None takes a fresh seed
+            from torch's global stream.
+        batch_plate: The plate over data. "auto" finds the plate that encloses every site. None
+            measures all data jointly, as one datum.
+        vectorize_particles: False traces the pair once per particle. So does True with a pair
+            that cannot take the particle axis, after one `ParticleAxisWarning`.
+        mode: "evaluation" puts the pair's networks into evaluation mode and back, so that the
+            value of a datum does not depend on the other data. "as is" leaves each network in
+            its mode.
+        progress: Show a bar.
+
+    Raises:
+        ConfigError: `chunk`, `rows` or `memory` is not positive, or there is no such mode.
+        DataError: There are no data, or their tensors have unequal N.
+        PlateError: The pair draws its own subsample of the rows that it is given, or cannot run
+            on a block of them.
+        ShapeError: `num_particles` is below one.
+        TypeError: There is no such option.
+    """
+
+    chunk: int | None
+    rows: int | None
+    memory: int | None
+    seed: int | None
+    batch_plate: str | None
+    vectorize_particles: bool
+    mode: Mode
+    progress: bool
+
+
+def check_names(given: Mapping[str, object], options: type) -> None:
+    """Refuse keywords that a TypedDict of options does not have.
+
+    Raises:
+        TypeError: There are some.
+    """
+    known = get_type_hints(options)
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise TypeError(
+            f"unexpected keyword argument {', '.join(map(repr, unknown))}; besides its own "
+            f"arguments this measurement takes {', '.join(known)}: see "
+            f"pyrovae.evaluate.{options.__name__}"
+        )
+
+
+def spelled_out(options: type, *holders: type) -> Callable[[F], F]:
+    """Decorator: show each of a function's `**options` in its signature, as `help` prints it.
+
+    Args:
+        options: TypedDict with their names and types.
+        holders: Dataclasses whose fields have their defaults.
+    """
+    defaults = {field.name: field.default for holder in holders for field in fields(holder)}
+    spelled = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=hint
+        )
+        for name, hint in get_type_hints(options).items()
+    ]
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        cast(Any, function).__signature__ = signature.replace(parameters=[*own, *spelled])
+        return function
+
+    return decorate
