@@ -178,7 +178,7 @@ def fit(
                             break
                         if save_due:
                             store.save_last()
-                else:
+                else:  # the epoch is complete
                     entry = loop.summary()
                     if run.validation is not None:
                         bound = run.validation()
