@@ -22,7 +22,6 @@ from .optim.schedules import Schedule, set_rate
 from .run import Run
 from .setup import set_up
 from .step.precision import PrecisionName
-from .validation import first_loss
 
 
 @without_networks()
@@ -171,7 +170,7 @@ def fit(
                     steps = stepper.take(batches, wait=save_due)  # wait before parameters are kept
                     for batch, step in zip(batches, steps, strict=True):
                         scale, num_data = run.loss_scale(batch)
-                        loop.record(first_loss(step.loss) / scale, step.norm, num_data)
+                        loop.record(step.model_loss / scale, step.norm, num_data)
                         hooks.on_step(loop)
                     if loop.batch < loop.steps_per_epoch:
                         loop.seconds = perf_counter() - start
@@ -179,7 +178,7 @@ def fit(
                             break
                         if save_due:
                             store.save_last()
-                else:
+                else:  # the epoch is complete
                     entry = loop.summary()
                     if run.validation is not None:
                         bound = run.validation()

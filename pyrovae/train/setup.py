@@ -187,8 +187,7 @@ def set_up(
             validated, val_source, inventory, loss_scale, seed, device, team,
             compiles,
         )  # fmt: skip
-    with kept_random_state():
-        rows = [first] if val_source is None else first_rows(val_source)
+    rows = [first] if val_source is None else first_rows(val_source)
     plate = loss_scale.batch_plate
     site_kl = SiteKLMonitor(model, guide, rows, inventory.networks, plate, seed or 0, device)
     per_call = steps_per_call if is_compiled and team.alone else 1

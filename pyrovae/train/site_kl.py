@@ -17,6 +17,7 @@ from ..particles.kl import site_kl
 from ..particles.modes import evaluating
 from ..particles.own_parameters import own_parameters
 from ..particles.tracing import Program
+from ..runtime.random_state import kept_random_state
 
 _ROWS = 1000
 
@@ -75,7 +76,7 @@ class SiteKLMonitor:
                 p = self._draw(next(self._moved()))
         except PyrovaeError:  # an estimator without particles trains pairs that cannot be drawn
             return []
-        names = [n for n, s in p.guide_sites.items() if not (s.is_auxiliary or s.is_observed)]
+        names = [n for n, s in p.guide_sites.items() if s.is_latent]
         return names if len(names) > 1 else []
 
     @contextmanager
@@ -100,10 +101,11 @@ class SiteKLMonitor:
 
 
 def first_rows(source: BatchSource) -> list[tuple[Tensor, ...]]:
-    """The first batches of an epoch, up to some 1,000 data."""
-    kept: list[tuple[Tensor, ...]] = []
-    for batch in source.epoch(0):
-        kept.append(batch)
-        if sum(len(rows[0]) for rows in kept) >= _ROWS:
-            break
-    return kept
+    """The first batches of an epoch, up to about 1,000 data; the random state stays as it is."""
+    found: list[tuple[Tensor, ...]] = []
+    with kept_random_state():
+        for batch in source.epoch(0):
+            found.append(batch)
+            if sum(len(rows[0]) for rows in found) >= _ROWS:
+                break
+    return found

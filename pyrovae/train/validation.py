@@ -1,4 +1,4 @@
-"""Bounds in nats per datum: of a training batch's loss, and over all validation data."""
+"""The bound over all validation data, in nats per datum."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -126,8 +126,3 @@ class Validation:
     def _attributes(self) -> StaticKey:
         inner = [module for network in self.networks for module in network.modules()]
         return StaticKey(vars(owner) for owner in (self.objective.as_given, *inner))
-
-
-def first_loss(loss: Any) -> float | Tensor:  # noqa: ANN401
-    """The model's loss, where an objective has one for the model and one for the guide."""
-    return loss[0] if isinstance(loss, tuple) else loss

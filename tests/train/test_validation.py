@@ -35,9 +35,17 @@ def interpreted(monkeypatch):
 
 def validation(objective, pair=ORACLE, x=None, networks=(), **options):
     source = batches(ORACLE.sample(70, seed=3) if x is None else x, 16, shuffle=False)
-    share = LossScale(pair.model, pair.guide)
+    loss_scale = LossScale(pair.model, pair.guide)
     made = Validation(
-        pair.model, pair.guide, as_objective(objective), source, networks, share, 7, CPU, **options
+        pair.model,
+        pair.guide,
+        as_objective(objective),
+        source,
+        networks,
+        loss_scale,
+        7,
+        CPU,
+        **options,
     )
     made.prepare()
     return made

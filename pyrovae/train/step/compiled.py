@@ -34,6 +34,11 @@ class StepResult:
     taken: Tensor
     deferred: bool = False
 
+    @property
+    def model_loss(self) -> float | Tensor:
+        """The loss, or that of the model where an objective has one for model and guide each."""
+        return self.loss[0] if isinstance(self.loss, tuple) else self.loss
+
 
 class CompiledStep:
     """A training step, captured as one graph.

@@ -8,7 +8,12 @@ from ...objectives.objective import Objective
 from ...particles.isolation import isolated
 from ...runtime.random_state import RandomState, restore_random_state, save_torch_random_state
 from .compiled import StepResult
-from .diagnosis import cause_of, is_of_a_distribution, non_finite_parameter, non_finite_site
+from .diagnosis import (
+    cause_of,
+    is_of_a_distribution,
+    non_finite_parameter,
+    non_finite_site,
+)
 from .svi import SVI
 
 Agree = Callable[[str | None], str | None]
@@ -26,7 +31,7 @@ class NonFiniteStep(Exception):
     before = 0
 
 
-def _itself(cause: str | None) -> str | None:
+def _same(cause: str | None) -> str | None:
     return cause
 
 
@@ -36,16 +41,18 @@ def guarded_step(
     batches: Sequence[tuple[Tensor, ...]],
     *,
     wait: bool,
-    agree: Agree = _itself,
+    agree: Agree = _same,
 ) -> list[StepResult]:
-    """Take a step on each of some batches, if possible in one graph.
+    """Take a step on each of some batches, if possible all in one graph.
 
     Args:
         svi: Takes the steps.
         objective: Of the run.
         batches: Of several ranks, the rows of this one.
-        wait: Wait for the device and see whether the steps were taken, even if that could wait.
-        agree: Gives the cause that the first rank with any has found, where several train.
+        wait: Wait for the device and check that the steps were taken, also where that could be
+            deferred.
+        agree: Called with the cause that this rank has found, if any; gives that of the first rank
+            with one.
 
     Raises:
         NonFiniteStep: The loss or the gradient of a step is not finite; on a device, perhaps that

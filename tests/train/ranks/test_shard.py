@@ -45,14 +45,14 @@ def half_of_many(x):
 
 @pytest.mark.parametrize("plate", [whole, half_of_many])
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
-def test_the_pieces_sum_to_the_loss_of_the_batch(plate, size):
+def test_the_shards_sum_to_the_loss_of_the_batch(plate, size):
     division = [
         Sharding(Team(rank, size), LossScale(*pair(plate)), ELBO()) for rank in range(size)
     ]
-    pieces = [one((X,)) for one in division]
-    assert torch.equal(torch.cat([piece.rows[0] for piece in pieces]), X)
-    scale = [LossScale(*pair(plate)).scale(piece.rows) for piece in pieces]
-    scaled = sum(p.weight * s * len(p.rows[0]) for p, s in zip(pieces, scale, strict=True))
+    shards = [one((X,)) for one in division]
+    assert torch.equal(torch.cat([shard.rows[0] for shard in shards]), X)
+    scale = [LossScale(*pair(plate)).scale(shard.rows) for shard in shards]
+    scaled = sum(p.weight * s * len(p.rows[0]) for p, s in zip(shards, scale, strict=True))
     assert scaled == pytest.approx(10 * LossScale(*pair(plate)).scale((X,)))
 
 
@@ -64,13 +64,13 @@ def test_every_tensor_of_rows_is_cut():
 
 
 def test_a_row_for_a_rank_that_has_none():
-    piece = divided(whole, Team(0, 2), X[:1])
-    assert piece.weight == 0 and len(piece.rows[0]) == 1 and not piece.part.counts
+    shard = divided(whole, Team(0, 2), X[:1])
+    assert shard.weight == 0 and len(shard.rows[0]) == 1 and not shard.part.counts
 
 
 def test_alone_a_batch_stays_what_it_is():
-    piece = divided(whole, Team(), X, objective=ELBO(batch_plate=None))
-    assert piece.rows[0] is X and piece.weight == 1
+    shard = divided(whole, Team(), X, objective=ELBO(batch_plate=None))
+    assert shard.rows[0] is X and shard.weight == 1
 
 
 def test_one_joint_bound_is_refused():
@@ -103,8 +103,8 @@ def test_other_errors_speak_for_themselves():
 def test_every_style_of_pair_can_be_cut(style):
     made = STYLES[style](torch.float64)
     with pyro.settings.context(module_local_params=made.local_params):
-        piece = Sharding(Team(1, 2), LossScale(made.model, made.guide), ELBO())(made.args)
-    assert piece.weight == 1 and len(piece.rows[0]) == len(made.args[0]) // 2
+        shard = Sharding(Team(1, 2), LossScale(made.model, made.guide), ELBO())(made.args)
+    assert shard.weight == 1 and len(shard.rows[0]) == len(made.args[0]) // 2
 
 
 def test_ranks_do_not_share_a_pair_with_global_sites():
@@ -118,10 +118,10 @@ def test_ranks_do_not_share_a_pair_with_global_sites():
     def guide(x):
         pyro.sample("u", dist.Normal(0.0, 1.0))
 
-    share = LossScale(model, guide, "data")
-    assert Sharding(Team(), share, ELBO(batch_plate="data"))((X,)).weight == 1.0
+    loss_scale = LossScale(model, guide, "data")
+    assert Sharding(Team(), loss_scale, ELBO(batch_plate="data"))((X,)).weight == 1.0
     with pytest.raises(ConfigError, match="2 ranks would each count them"):
-        Sharding(Team(0, 2), share, ELBO(batch_plate="data"))((X,))
+        Sharding(Team(0, 2), loss_scale, ELBO(batch_plate="data"))((X,))
 
 
 def test_data_count_by_their_own_scale():
@@ -134,8 +134,8 @@ def test_data_count_by_their_own_scale():
             if observed:
                 pyro.sample("x", dist.Normal(z[..., None], 1.0).to_event(1), obs=x)
 
-    share = LossScale(lambda x: program(x, True), lambda x: program(x, False))
-    assert share((X,)) == (6.0, 10)
+    loss_scale = LossScale(lambda x: program(x, True), lambda x: program(x, False))
+    assert loss_scale((X,)) == (6.0, 10)
 
 
 def test_pyros_own_losses_count_the_data_of_a_pair_without_one_plate():
@@ -146,5 +146,5 @@ def test_pyros_own_losses_count_the_data_of_a_pair_without_one_plate():
         with half_of_many(x):
             pyro.sample("x", dist.Normal(u, 1.0).expand([2]).to_event(1), obs=x)
 
-    share = LossScale(model, lambda x: pyro.sample("u", dist.Normal(0.0, 1.0)))
-    assert share((X,)) == (6.0, 10)
+    loss_scale = LossScale(model, lambda x: pyro.sample("u", dist.Normal(0.0, 1.0)))
+    assert loss_scale((X,)) == (6.0, 10)

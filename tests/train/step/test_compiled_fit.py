@@ -165,7 +165,7 @@ class TestFit:
     def test_auto_goes_by_the_length_of_the_run(self, interpreted, monkeypatch):
         asked = []
         monkeypatch.setattr(SVI, "prepare", lambda self, *_: asked.append(self.compile))
-        monkeypatch.setattr(sys.modules["pyrovae.train.fit"], "_LONG", 6)
+        monkeypatch.setattr(sys.modules["pyrovae.train.compile_ahead"], "_LONG", 6)
         x = ORACLE.sample(32, seed=3)
         fit(*self.pair(), x, **self.arguments(compile="auto", epochs=2))
         assert asked == []
