@@ -100,7 +100,7 @@ def adam(group: Group) -> list[dict[str, Tensor]]:
 
 
 def _power(base: float, exponents: Tensor) -> Tensor:
-    """Powers of a number in [0, 1), by exp: inductor computes a shared exp once, and a pow often."""
+    """Powers of a number in [0, 1), by exp: inductor computes a shared exp once."""
     return torch.exp(exponents * math.log(base)) if base > 0 else torch.zeros_like(exponents)
 
 

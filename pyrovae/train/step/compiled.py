@@ -124,7 +124,7 @@ class CompiledStep:
         return [StepResult(*three, may_wait=self._step.stops_at_first) for three in threes]
 
     def prepare(self, calls: Sequence[tuple[Any, ...]], fresh: Sequence[tuple[Any, ...]]) -> None:
-        """Capture the steps of a call on some batches and check them on as many others; undo both."""
+        """Capture the steps of a call on some batches and check them on others; undo both."""
         captured = self.captured if len(calls) == 1 else self._several
         with self._precision.on(self._model, self._guide, calls[0], {}):
             others, entered = self._enter_all(fresh), self._enter_all(calls)
