@@ -1,4 +1,4 @@
-"""Arguments of a call, taken apart: tensors, which a graph is given, and all else."""
+"""Arguments of a call, split into tensors, which a graph takes, and all else."""
 
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -39,8 +39,8 @@ class Arguments(NamedTuple):
 
 
 def arguments_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-    """Take the arguments of a call apart."""
-    # Most calls are a plain list of tensors, and trees take their time.
+    """Split the arguments of a call."""
+    # Most calls have a plain list of tensors; flattening a tree takes longer.
     if not kwargs and all(isinstance(arg, Tensor) or is_plain(arg) for arg in args):
         return Arguments(list(args), None, (len(args), _frozen(args)))
     leaves, tree = pytree.tree_flatten((args, kwargs))

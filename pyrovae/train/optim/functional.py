@@ -10,7 +10,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 
 class Group(NamedTuple):
-    """Parameters that move alike."""
+    """A parameter group: its tensors, their gradients and states, its options and its rate."""
 
     parameters: Sequence[Tensor]
     grads: Sequence[Tensor]
@@ -24,10 +24,10 @@ Update = Callable[[Group], list[dict[str, Tensor]]]
 
 
 def update_of(groups: Sequence[Mapping[str, Any]], optimizer: Optimizer | None) -> Update | None:
-    """How an optimiser moves its parameters; None for those that are not known here."""
+    """The step of an optimiser as a function; None where this file has none for it."""
     if type(optimizer) in (Adam, AdamW):
         return adam
-    # With dampening the first step is another than those that follow.
+    # With dampening the first step differs from those that follow.
     plain = all(group.get("dampening", 0) == 0 for group in groups)
     return sgd if type(optimizer) is SGD and plain else None
 
@@ -35,8 +35,8 @@ def update_of(groups: Sequence[Mapping[str, Any]], optimizer: Optimizer | None) 
 def start_state(optimizer: Optimizer | None, leaves: Sequence[Tensor]) -> None:
     """Make the state of leaves that have none, as before a first step; their values stay.
 
-    All states lie with their leaves then, Adam's counts of steps as well, which torch keeps on the
-    CPU: a graph that reads them there could not be replayed on a GPU.
+    All states are moved to the devices of their leaves. torch keeps Adam's counts of steps on the
+    CPU, where a CUDA graph cannot read them.
     """
     if not isinstance(optimizer, (Adam, AdamW, SGD)):
         return
@@ -73,7 +73,7 @@ def adam(group: Group) -> list[dict[str, Tensor]]:
     """
     parameters, grads, states, options, lr = group
     beta1, beta2 = options["betas"]
-    # What depends on the step alone, for all parameters at once: else inductor works it out again
+    # Computed once for all parameters: otherwise inductor repeats what depends on the step alone
     # in the innermost loop over each of them.
     steps = torch.stack([state["step"] for state in states]) + 1
     precise = steps.to(torch.float64)
@@ -100,7 +100,7 @@ def adam(group: Group) -> list[dict[str, Tensor]]:
 
 
 def _power(base: float, exponents: Tensor) -> Tensor:
-    """Powers of a number in [0, 1) by exp, whose results inductor keeps where they are shared."""
+    """Powers of a number in [0, 1), by exp: inductor computes a shared exp once."""
     return torch.exp(exponents * math.log(base)) if base > 0 else torch.zeros_like(exponents)
 
 

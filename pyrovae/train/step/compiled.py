@@ -96,7 +96,7 @@ class CompiledStep:
         )  # fmt: skip
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StepResult | None:
-        """Take a step; None where it must be taken eagerly."""
+        """Take a step; None where the caller must take it eagerly."""
         with self._precision.on(self._model, self._guide, args, kwargs):
             key, tensors = self._enter(args, kwargs)
             found = self.captured(key, *tensors)
@@ -111,7 +111,7 @@ class CompiledStep:
         return StepResult(loss, norm, taken, deferred=self._step.stops_at_first)
 
     def several(self, calls: Sequence[tuple[Any, ...]]) -> list[StepResult] | None:
-        """Take a step for each call, all in one graph; None where they must be taken otherwise."""
+        """Take a step for each call, all in one graph; None where the caller must take them."""
         if not self._step.updates or self._several.refusal:
             return None
         with self._precision.on(self._model, self._guide, calls[0], {}):
@@ -128,7 +128,7 @@ class CompiledStep:
         return [StepResult(*three, deferred=self._step.stops_at_first) for three in threes]
 
     def prepare(self, calls: Sequence[tuple[Any, ...]], fresh: Sequence[tuple[Any, ...]]) -> None:
-        """Capture the steps of a call on some batches, check them on as many others, undo all."""
+        """Capture the steps of a call on some batches and check them on others; undo both."""
         captured = self.captured if len(calls) == 1 else self._several
         with self._precision.on(self._model, self._guide, calls[0], {}):
             others, entered = self._enter_all(fresh), self._enter_all(calls)

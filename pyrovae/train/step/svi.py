@@ -165,10 +165,10 @@ class SVI(pyro.infer.SVI):
     def steps(self, batches: Sequence[Any]) -> list[Any]:
         """Take a step on each of some batches; compiled, the steps of a call are one graph.
 
-        That saves most of what a call costs in Python, which counts where a step takes less than
-        a millisecond; compiling takes as many times as long. Learning rates, and whatever else is
-        written between calls, hold for all steps of a call. Batches of unequal shapes, and all
-        that is not compiled, take their steps one by one.
+        That saves most of the time that a call takes in Python, which matters where a step takes
+        less than a millisecond. Compiling n steps takes n times as long. A learning rate, or
+        another tensor that is written between calls, holds for all steps of a call. Batches of
+        unequal shapes, and a pair that is not compiled, take their steps one by one.
 
         Args:
             batches: Each a tensor, or a tuple of the pair's arguments.
@@ -196,7 +196,7 @@ class SVI(pyro.infer.SVI):
     ) -> None:
         """Compile `step_if_finite` before the first step: capture on a batch, check on another.
 
-        Neither parameters nor random streams change.
+        Parameters and random streams stay as they are.
 
         Args:
             batches: Of one step, or of the steps that are to be one graph.
