@@ -78,7 +78,7 @@ def power_weights(log_w: Tensor, order: float) -> Tensor:
 def effective_sample_size(log_w: Tensor) -> Tensor:
     r"""Effective number of particles :math:`(\sum_k w_k)^2 / \sum_k w_k^2`, between 1 and K.
 
-    It misleads when the largest weights were never drawn: read it beside `pareto_k`.
+    It misleads when the largest weights were never drawn: read it together with `pareto_k`.
 
     Args:
         log_w: Log importance weights [K, B].
@@ -124,10 +124,10 @@ def pareto_k(log_w: Tensor) -> Tensor:
         log_w: Log importance weights [K, B], K >= 25.
 
     Returns:
-        k-hat [B]; minus infinity where all tail weights are equal but for rounding, or are a few
-        values that repeat (discrete latents), of which the largest was drawn five times or more:
-        such weights are bounded, and no tail is fitted. NaN where no weight is above zero, one is
-        NaN or infinite, or the tail repeats otherwise.
+        k-hat [B]. It is minus infinity for bounded weights, of which no tail is fitted: all tail
+        weights are equal but for rounding, or are a few values that repeat (discrete latents),
+        the largest drawn five times or more. It is NaN where no weight is above zero, one is NaN
+        or infinite, or the tail repeats otherwise.
 
     Raises:
         ShapeError: Fewer than 25 particles: the tail would hold fewer than five.
@@ -162,7 +162,7 @@ def pareto_smooth(log_w: Tensor) -> tuple[Tensor, Tensor]:
     The M largest weights give way to the expected order statistics of the generalised Pareto
     distribution that was fitted to them, none above the largest raw weight. Their mean has less
     variance than that of the raw weights and, unlike it, some bias: its logarithm is no longer a
-    lower bound in expectation. Where k-hat is 1 or more it only looks better.
+    lower bound in expectation. Where k-hat is 1 or more the estimate is not better.
 
     Args:
         log_w: Log importance weights [K, B], K >= 25.
@@ -212,10 +212,10 @@ def _tail(log_w: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _without_fit(top: Tensor, shape: Tensor) -> Tensor:
-    """The shape of the tail, or what stands for it where no continuous tail can be fitted [B].
+    """The shape of the tail, or -inf or NaN where no continuous tail can be fitted [B].
 
-    Weights of discrete latents are as many values as there are states. Where each value of the
-    tail is there three times on average they are bounded, if only the largest is no chance find.
+    Weights of discrete latents take as many values as there are states. Where each value of the
+    tail was drawn three times on average and the largest often enough, they are bounded.
     """
     size = top[0].abs().clamp_min(1)  # of the rounding of log weights, which sum up terms
     rounding = (1e-6 * size).clamp_max(1e-3).maximum(2e-7 * size)

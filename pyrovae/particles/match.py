@@ -60,7 +60,7 @@ def check_observed(name: str, site: dict[str, Any]) -> None:
 
 
 def check_shapes(name: str, of_model: Any, of_guide: Any, particle_dim: int | None) -> None:  # noqa: ANN401
-    """Check that a latent has one shape in model and guide, for densities broadcast in silence.
+    """Check that a latent has one shape in model and guide, as its densities would broadcast.
 
     Raises:
         ShapeError: It has two.

@@ -34,8 +34,9 @@ def in_mode(mode: Mode, *programs: object) -> Iterator[None]:
     They are those that the programs hold, whichever style they are written in, and those that a
     Pyro program runs meanwhile. Networks of others, such as an objective, stay as they are.
 
-    A program may make or import a network while it runs, and only torch's global hook sees it
-    before it runs. No hook is set beside a compiled network, which torch.compile would trace anew.
+    A program may make or import a network while it runs, and only torch's global hook sees such a
+    network before it runs. Where a held network is compiled there is no hook, for torch.compile
+    would trace the hook and compile anew.
 
     Raises:
         ConfigError: There is no such mode.

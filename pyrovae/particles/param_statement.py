@@ -56,7 +56,10 @@ def current_statement() -> ParamStatement:
     replace `pyro.module` and the accessors of `PyroModule` for the whole process.
     """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_of_handlers(frame):
+    while frame is not None:  # past the handlers; written out, for it runs for each statement
+        name = frame.f_globals.get("__name__", "")
+        if name not in _OF_HANDLERS and not name.startswith("pyro.poutine"):
+            break
         frame = frame.f_back
     through_store = frame is not None and frame.f_code is _PARAM
     if frame is not None and through_store:
@@ -69,8 +72,3 @@ def current_statement() -> ParamStatement:
         return ParamStatement("local", frame)
     is_set = frame.f_code.co_name == "__setattr__"
     return ParamStatement("attribute" if is_set else "network", frame)
-
-
-def _is_of_handlers(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__", "")
-    return name in _OF_HANDLERS or name.startswith("pyro.poutine")

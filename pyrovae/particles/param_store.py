@@ -69,7 +69,7 @@ class StoreView:
         return leaf
 
     def read(self, name: str, *, of_networks: bool) -> None:
-        """Show what a run has left under a name: a network's too, or only what no network owns."""
+        """Show the tensor that a run left under a name, a network's only with `of_networks`."""
         self._read.add(name)
         leaf = self._params.get(name)
         if leaf is None or name in _store()._params:

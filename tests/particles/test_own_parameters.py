@@ -46,6 +46,7 @@ def _resumed(model, guide, folder):
 
 
 @pytest.mark.filterwarnings(FROZEN)
+@pytest.mark.usefixtures("interpreted")
 class TestFrozen:
     MEASURE = ("log_evidence", "elbo_parts", "trainable", "evaluate_loss")
 

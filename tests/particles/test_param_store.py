@@ -37,6 +37,7 @@ from tests.particles.store_pairs import (
 )
 
 
+@pytest.mark.usefixtures("interpreted")
 class TestLoaded:
     """`pyro.module(..., update_module_params=True)` takes the store's tensors, else none does."""
 
