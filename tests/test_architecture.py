@@ -123,14 +123,19 @@ FOLDERS = {
         {"guarded"},
     ],
     "evaluate": [
-        {"block_size", "compared_objectives", "inputs", "options", "standard_errors"},
+        {"block", "block_size", "compared_objectives", "inputs", "options", "standard_errors"},
         {"evidence", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
         {"annealing", "disentanglement", "gaps", "gradients", "latents"},
         {"comparison"},
     ],
-    "evaluate/annealing": [{"tempered_path"}, {"hmc"}, {"base"}, {"ais", "bdmc"}],
+    "evaluate/annealing": [
+        {"options", "tempered_path"},
+        {"hmc"},
+        {"base"},
+        {"ais", "bdmc"},
+    ],
     "evaluate/comparison": [
         {"bounds", "cost", "table"},
         {"comparable", "comparison", "training_comparison", "truth", "weights"},
@@ -141,10 +146,11 @@ FOLDERS = {
         {"beta_vae", "dci", "factor_vae", "mig", "sap"},
         {"disentanglement"},
     ],
+    "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
     "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
     "evaluate/latents": [
-        {"active_units", "clusters", "elbo_parts", "elbo_surgery", "kl_decomposition"},
-        {"probe", "traversal"},
+        {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "posterior_means"},
+        {"active_units", "probe", "traversal"},
     ],
     "plots": [{"base"}, {"comparison", "curves", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
@@ -163,8 +169,8 @@ FOLDERS = {
 
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
-           "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gradients",
-           "evaluate/latents", "plots", "report", "cli"]  # fmt: skip
+           "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gaps",
+           "evaluate/gradients", "evaluate/latents", "plots", "report", "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}

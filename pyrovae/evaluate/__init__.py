@@ -18,11 +18,12 @@ from .evidence import Evidence
 from .gaps import InferenceGaps, inference_gaps
 from .gradients.gradients import gradients
 from .gradients.statistics import GradientStatistics
-from .latents.active_units import ActiveUnits, active_units, posterior_means
+from .latents.active_units import ActiveUnits, active_units
 from .latents.clusters import cluster_accuracy
 from .latents.elbo_parts import ELBOParts, elbo_parts
 from .latents.elbo_surgery import ELBOSurgery, elbo_surgery
 from .latents.kl_decomposition import KLDecomposition, kl_decomposition
+from .latents.posterior_means import posterior_means
 from .latents.probe import probe
 from .latents.traversal import Traversal, traverse
 from .log_evidence import log_evidence

@@ -11,7 +11,8 @@ from ..capture import CapturedCall
 from ..errors import CaptureWarning, ConfigError
 from ..particles import Particles
 from ..particles.isolation import isolated
-from .sweep import Block, Sweep
+from .block import Block
+from .sweep import Sweep
 
 Compile = bool | Literal["auto"]
 """Whether the draw with its measurement runs as a compiled graph; "auto" in a long sweep."""
@@ -59,7 +60,7 @@ class _Compiled(Generic[T]):
         self._blocks: list[Block] = []  # the latest
 
     def __call__(self, block: Block) -> list[T]:
-        singly = self._particles > 1 and not block.sweep.vectorize_particles
+        singly = self._particles > 1 and not block.vectorize_particles
         if singly or self._call.refusal or len(block.args[0]) != self._rows:
             if singly and self._asked and not self._blocks:
                 self._blocks = [block]

@@ -1,8 +1,8 @@
 """A sweep: particles for every datum, drawn in blocks of rows and chunks of particles."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 from ..data.base import mix_seed
 from ..errors import ConfigError, PlateError, PyrovaeError, ShapeError, first_line
-from ..particles import Particles, draw, plan, plate_nesting
+from ..particles import plan, plate_nesting
 from ..particles.device import device_of
 from ..particles.isolation import isolated
 from ..particles.modes import Mode, check_mode, in_mode
 from ..particles.one_by_one import warn_one_by_one
 from ..particles.tracing import Program
 from ..runtime.distributed import Team
+from .block import Block
 from .block_size import block_shape, draws_in_memory
 from .inputs import Data, Inputs
 from .options import SweepOptions, check_names, spelled_out
@@ -96,7 +97,7 @@ class Sweep:
         """N."""
         return self.inputs.num_data
 
-    def each(self, run: Callable[["Block"], R]) -> list[R]:
+    def each(self, run: Callable[[Block], R]) -> list[R]:
         """`run` every block of rows, in the order of the data, without gradient.
 
         What a block draws depends on the seed and its place, not on the blocks before it.
@@ -109,9 +110,17 @@ class Sweep:
         with isolated(), self.networks_in_mode(), torch.no_grad(), self._bar() as bar:
             pyro.set_rng_seed(seed)
             depth, refusal = self._plan(self._block_args(0, rows))
-            sweep = replace(self, vectorize_particles=False) if refusal else self
             for index, start in enumerate(range(0, self.num_data, rows)):
-                block = Block(sweep, self._block_args(start, rows), size, depth)
+                block = Block(
+                    self.model,
+                    self.guide,
+                    self._block_args(start, rows),
+                    self.num_particles,
+                    size,
+                    depth,
+                    self.batch_plate,
+                    vectorize_particles=self.vectorize_particles and not refusal,
+                )
                 if index % self.team.size == self.team.rank:
                     if index > 0:
                         pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
@@ -203,74 +212,6 @@ def sweep_over(
         team=Team() if team is None else team,
         **options,
     )
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some rows of a sweep.
-
-    Attributes:
-        sweep: The whole sweep.
-        args: The arguments that the pair takes for these rows.
-        chunk: Particles drawn at once.
-        depth: Batch dims that the pair's plates occupy.
-    """
-
-    sweep: Sweep
-    args: tuple[Any, ...]
-    chunk: int
-    depth: int
-
-    @property
-    def sizes(self) -> Iterator[int]:
-        """Particles of each draw: `chunk`, and what is left at the end."""
-        total = self.sweep.num_particles
-        return (min(self.chunk, total - first) for first in range(0, total, self.chunk))
-
-    def draws(self, guide: Program | None = None) -> Iterator[Particles]:
-        """The sweep's K particles, in chunks."""
-        for index, size in enumerate(self.sizes):
-            with pyro.validation_enabled(False) if index else nullcontext():
-                yield self.draw(size, guide)
-
-    def draw(self, num_particles: int, guide: Program | None = None) -> Particles:
-        """Particles of these rows, from the sweep's guide or another.
-
-        Raises:
-            PlateError: No datum has a density of its own, or not every row has one.
-        """
-        p = draw(
-            self.sweep.model,
-            self.sweep.guide if guide is None else guide,
-            *self.args,
-            num_particles=num_particles,
-            vectorize_particles=self.sweep.vectorize_particles,
-            batch_plate=self.sweep.batch_plate,
-            max_plate_nesting=self.depth,
-            scales="ignored",
-        )
-        self._check_rows(p)
-        return p
-
-    def _check_rows(self, p: Particles) -> None:
-        if p.has_global_sites:
-            raise PlateError(
-                f"the pair draws sites outside plate '{self.sweep.batch_plate}' once for all "
-                "data, so that no datum has an evidence of its own; pass batch_plate=None to "
-                "measure all data jointly"
-            )
-        rows = len(self.args[0])
-        held = [p.batch_size]
-        if self.sweep.batch_plate is None:
-            sites = (*p.model_sites.values(), *p.guide_sites.values())
-            held = [size for site in sites for size in site.subsampled.values()]
-        for size in held:
-            if size != rows:
-                raise PlateError(
-                    f"the pair was given {rows} rows, and its plate over data holds {size}: it "
-                    "draws its own subsample, and which row a density belongs to is lost; for "
-                    "measuring, give it a plate of as many data as it is called with"
-                )
 
 
 def joined(blocks: Iterable[Tensor]) -> Tensor:

@@ -7,10 +7,12 @@ from torch import Tensor
 
 from ...math import effective_sample_size, log_mean_exp, log_mean_exp_error
 from ...particles.tracing import Program
+from ..block import Block
 from ..evidence import EvidenceEstimate
 from ..inputs import Data
-from ..sweep import Block, joined
-from .base import AnnealingOptions, Start, annealer_over, anneals
+from ..sweep import joined
+from .base import annealer_over, anneals
+from .options import AnnealingOptions, Start
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -13,45 +13,18 @@ from ...particles import Particles
 from ...particles.handlers import prior_of
 from ...particles.parameters import frozen
 from ...particles.tracing import Program
+from ..block import Block
 from ..inputs import Data
 from ..options import SweepOptions, check_names, spelled_out
-from ..sweep import Block, Sweep, sweep_over
+from ..sweep import Sweep, sweep_over
 from .hmc import HMC
+from .options import AnnealingOptions, Schedule, Start, Transition
 from .tempered_path import State, TemperedPath
-
-Start = Literal["guide", "prior"]
-Schedule = Literal["sigmoid", "linear"]
-
-Transition = Callable[..., dict[str, Tensor]]
-"""`transition(latents, beta, *args) -> latents` [K, B, ...]: a move that keeps pi_beta."""
 
 _PILOT_DRAWS = 32  # from which the scale of each coordinate is estimated
 _ADAPTATIONS = 100  # temperatures at which the step size is adapted, at most
 _WARM_UP = 20  # moves at the first of them
 _RATE = 0.3  # change of the logarithm of the step size, per unit of acceptance
-
-
-class AnnealingOptions(SweepOptions, total=False):
-    """Keywords of `ais` and `bdmc`: how chains move, and how the data are gone over.
-
-    Args:
-        schedule: "sigmoid" has more temperatures at both ends of the path, "linear" is even.
-        num_leapfrog: Leapfrog steps of each move.
-        target_acceptance: Acceptance probability to which the step size of each datum is adapted.
-        transition: Moves to make instead, `transition(latents, beta, *args) -> latents`, with
-            latents by site [K, B, ...] and `args` those of the pair for B of the rows. A move
-            leaves pi_beta invariant.
-        chunk: Chains times data moved at once.
-        rows: See `SweepOptions`, as for the other options.
-
-    Raises:
-        ConfigError: A value makes no sense.
-    """
-
-    schedule: Schedule
-    num_leapfrog: int
-    target_acceptance: float
-    transition: Transition | None
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ from ...errors import DataError
 from ...math import log_mean_exp, log_mean_exp_error
 from ...particles import simulate_joint
 from ...particles.tracing import Program
+from ..block import Block
 from ..inputs import Data
 from ..standard_errors import mean_error, monte_carlo_error
-from ..sweep import Block, joined
-from .base import AnnealingOptions, Start, annealer_over, anneals
+from ..sweep import joined
+from .base import annealer_over, anneals
+from .options import AnnealingOptions, Start
 
 ToData = Callable[[dict[str, Tensor]], tuple[Tensor, ...]]
 """Makes the data arguments of the pair from what its observed sites would have held."""
@@ -168,8 +170,7 @@ def _simulated(
     block: Block, to_data: ToData | None
 ) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Block]:
     """Exact posterior draws [1, b, ...], the data that go with them, and the block of these."""
-    sweep = block.sweep
-    latents, observed = simulate_joint(sweep.model, *block.args, batch_plate=sweep.batch_plate)
+    latents, observed = simulate_joint(block.model, *block.args, batch_plate=block.batch_plate)
     if to_data is not None:
         made = to_data(observed)
     elif len(observed) == 1:

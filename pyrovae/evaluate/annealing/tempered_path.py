@@ -15,7 +15,7 @@ from ...particles import Particles, score
 from ...particles.layout import Layout
 from ...particles.site import Site
 from ...particles.tracing import Program
-from ..sweep import Block
+from ..block import Block
 
 _POINT_MASSES = ("Delta", "_DeltaDistribution")
 
@@ -77,16 +77,16 @@ class TemperedPath:
         return {c.name: c.constrain(part)[0] for c, part in pairs}
 
     def _score(self, latents: Mapping[str, Tensor]) -> Particles:
-        sweep = self._block.sweep
+        block = self._block
         with pyro.validation_enabled(not self._checked):
             p = score(
-                sweep.model,
+                block.model,
                 self._guide,
-                *self._block.args,
+                *block.args,
                 latents=latents,
                 like=self._like,
-                vectorize_particles=sweep.vectorize_particles,
-                batch_plate=sweep.batch_plate,
+                vectorize_particles=block.vectorize_particles,
+                batch_plate=block.batch_plate,
             )
             try:
                 p.log_w  # noqa: B018 (scored lazily: here, under this validation)

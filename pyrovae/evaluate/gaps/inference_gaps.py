@@ -7,17 +7,15 @@ import pyro
 import torch
 from torch import Tensor
 
-from ...errors import ConfigError, DataError, ParameterError
+from ...errors import ConfigError, DataError
 from ...math import log_mean_exp, log_mean_exp_error
-from ...particles import Particles, score
-from ...particles.handlers import with_distributions
-from ...particles.parameters import frozen
 from ...particles.tracing import Program
+from ..block import Block
 from ..inputs import Data
 from ..options import SweepOptions
 from ..standard_errors import mean_error, monte_carlo_error, over_particles
-from ..sweep import Block, joined, sweep_over, sweeps
-from .base import Shifts
+from ..sweep import joined, sweep_over, sweeps
+from .optimised_guide import optimised_guide
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +151,7 @@ def inference_gaps(
         raise DataError(f"log_px has shape {list(log_px.shape)}, and must be [{size}]")
 
     def run(block: Block) -> tuple[Tensor, Tensor]:
-        best = _optimised(block, num_steps, learning_rate, step_particles)
+        best = optimised_guide(block, num_steps, learning_rate, step_particles)
         return _measured(block, best)
 
     before, after = (
@@ -177,52 +175,6 @@ def inference_gaps(
         log_px_route=route,
         num_particles=num_particles,
     )
-
-
-def _optimised(block: Block, num_steps: int, learning_rate: float, size: int) -> Program:
-    """The guide with the parameters of its distributions optimised for each datum."""
-    shifts = Shifts()
-    guide = with_distributions(block.sweep.guide, shifts)
-    like = block.draw(1, guide)
-    if not shifts.values:
-        raise ParameterError(
-            "no site of the guide has parameters of its own that could be optimised per datum "
-            "(point masses have none); the gap cannot be split"
-        )
-    optimiser = torch.optim.Adam(shifts.values.values(), lr=learning_rate)
-    fixed = shifts.constant()
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_steps)
-    with frozen({**like.guide_parameters, **like.model_parameters}), torch.enable_grad():
-        for _ in range(num_steps):
-            optimiser.zero_grad()
-            p = block.draw(size, guide)
-            try:
-                log_w = _rescored(block, with_distributions(block.sweep.guide, fixed), p).log_w
-            except (KeyError, NotImplementedError):
-                log_w = p.log_w  # a flow without an inverse cannot score given latents
-            (-log_w.mean(0).sum()).backward()
-            optimiser.step()
-            schedule.step()
-    return guide
-
-
-def _rescored(block: Block, guide: Program, p: Particles) -> Particles:
-    """The same latents, scored under a guide whose parameters get no gradient.
-
-    The gradient by these parameters is zero in expectation, and is all of the noise at the
-    optimum.
-    """
-    scored = score(
-        block.sweep.model,
-        guide,
-        *block.args,
-        latents=p.latents,
-        like=p,
-        vectorize_particles=block.sweep.vectorize_particles,
-        batch_plate=block.sweep.batch_plate,
-    )
-    scored.log_w  # noqa: B018 (scored lazily: here, the caller can catch what it raises)
-    return scored
 
 
 def _measured(block: Block, best: Program) -> tuple[Tensor, Tensor]:

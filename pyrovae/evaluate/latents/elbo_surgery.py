@@ -11,12 +11,13 @@ from torch import Tensor
 from ...errors import SiteError
 from ...particles import Particles, score
 from ...particles.tracing import Program
+from ..block import Block
 from ..block_size import draws_in_memory
 from ..collect import collect
 from ..inputs import Data
 from ..options import SweepOptions
 from ..standard_errors import averaged, lines_of_means
-from ..sweep import Block, Sweep, sweep_over, sweeps
+from ..sweep import Sweep, sweep_over, sweeps
 from ..validity import check_weights
 
 _WIDTH = 64  # units that a flow has for each latent and datum
@@ -187,7 +188,7 @@ def _score(block: Block, latents: Mapping[str, Tensor], like: Particles) -> Tens
     """Each z [m, ...] under the guide, given each datum of the block. -> [m, b]."""
     rows = like.batch_size
     every = {n: z.unsqueeze(1).expand(-1, rows, *z.shape[1:]) for n, z in latents.items()}
-    guide = block.sweep.guide
+    guide = block.guide
     try:
         p = score(
             guide,
@@ -195,8 +196,8 @@ def _score(block: Block, latents: Mapping[str, Tensor], like: Particles) -> Tens
             *block.args,
             latents=every,
             like=like,
-            vectorize_particles=block.sweep.vectorize_particles,
-            batch_plate=block.sweep.batch_plate,
+            vectorize_particles=block.vectorize_particles,
+            batch_plate=block.batch_plate,
         )
         return p.log_q.double()
     except (KeyError, NotImplementedError) as error:

@@ -12,10 +12,11 @@ from ...errors import SiteError
 from ...particles.aggregate import cross_densities
 from ...particles.site import Site
 from ...particles.tracing import Program
+from ..block import Block
 from ..inputs import Data
 from ..options import SweepOptions
 from ..standard_errors import averaged, lines_of_means
-from ..sweep import Block, sweep_over, sweeps
+from ..sweep import sweep_over, sweeps
 
 _MEMORY = 64_000_000  # bytes of the densities that exist at once
 _NAMES = ("mutual_information", "total_correlation", "dimension_wise_kl")

@@ -10,7 +10,7 @@ from ...errors import DataError
 from ...particles.modes import Mode
 from ...particles.one_by_one import warned_once
 from ...particles.tracing import Program
-from .active_units import posterior_means
+from .posterior_means import posterior_means
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin

@@ -21,7 +21,7 @@ from ..collect import collect
 from ..inputs import Data, as_data
 from ..options import SweepOptions
 from ..sweep import Sweep, joined, sweep_over, sweeps
-from .active_units import posterior_means
+from .posterior_means import posterior_means
 
 VALUES = tuple(i * 0.625 - 2.5 for i in range(9))  # 99 % of a standard normal
 

@@ -8,7 +8,8 @@ import torch
 from pyrovae.data.synthetic import LinearGaussian
 from pyrovae.errors import ReparamError, SiteError, SupportError
 from pyrovae.evaluate.annealing.tempered_path import TemperedPath
-from pyrovae.evaluate.sweep import Block, Sweep
+from pyrovae.evaluate.block import Block
+from pyrovae.evaluate.sweep import Sweep
 from tests.pairs import STYLES
 
 ROWS, CHAINS = 3, 4
