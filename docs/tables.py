@@ -87,7 +87,7 @@ def sources(cls: type) -> str:
         authors = found["inside"].strip(" ,") or found["before"].split(":")[-1].strip(" ,")
         address = re.search(r"https?://[^\s;,]+", text[found.end() : end])
         if address:
-            links.append(f"[{authors} {found['year']}]({address[0]})")
+            links.append(f"[{authors} {found['year']}]({address[0].rstrip('.')})")
     return ", ".join(links)
 
 

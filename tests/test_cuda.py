@@ -14,7 +14,7 @@ from pyrovae.models import VAE
 from pyrovae.nn import MLP, Binomial, ConvDecoder, ConvEncoder
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG, Renyi
 from pyrovae.train import load_checkpoint
-from tests.models.test_matrix import LABELS, OBJECTIVE, PAIRS, X
+from tests.models.matrix import PAIRS, X, batch_for, objective_for
 
 pytestmark = [
     pytest.mark.cuda,
@@ -256,10 +256,10 @@ def test_every_guide_prior_and_family_is_captured(name):
         pyro.set_rng_seed(0)
         pair = PAIRS[name]().cuda()
         optim = torch.optim.SGD(pair.parameters(), 1e-4)
-        objective = OBJECTIVE.get(name, DReG(2))
+        objective = objective_for(pair)
         svi = SVI(pair.model, pair.guide, optim, objective, compile=compile)
         pyro.set_rng_seed(1)
-        batch = [X.float().cuda(), *([LABELS[name].cuda()] if name in LABELS else [])]
+        batch = [X.float().cuda(), *(y.cuda() for y in batch_for(name, pair)[1:])]
         losses.append([float(svi.step(*batch)) for _ in range(3)])
         assert all(t.is_cuda for t in (*pair.parameters(), *pair.buffers()))
         assert pair.reconstruct(*batch).is_cuda

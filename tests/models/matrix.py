@@ -22,7 +22,9 @@ from pyrovae.models import (
     posteriors,
     priors,
 )
+from pyrovae.models.capabilities import HasStrata
 from pyrovae.nn import flows, quantizers
+from pyrovae.objectives import DReG, StratifiedELBO
 from tests.exported import exported
 
 SHAPE = (1, 4, 4)
@@ -107,3 +109,8 @@ def batch_for(name, pair):
     if not pair.takes_labels:
         return (X,)
     return X, LABELS[name] if name in LABELS else pair.example_y(X)
+
+
+def objective_for(pair):
+    """One that trains all of a pair: a discrete latent has no path."""
+    return StratifiedELBO(pair.num_strata) if isinstance(pair, HasStrata) else DReG(2)
