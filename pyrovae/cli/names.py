@@ -173,7 +173,11 @@ def _returned(function: Callable[..., Any]) -> Any:  # noqa: ANN401
 
 
 def _gives(cls: type, name: str) -> bool:
-    """Whether objects of a class have an attribute: inherited, annotated or set in `__init__`."""
+    """Whether objects of a class have an attribute: inherited, annotated or set in `__init__`.
+
+    A class is checked before it is called, so that a mistaken name runs nothing. What `__init__`
+    sets can then be seen in its code alone.
+    """
     makers = [vars(base).get("__init__") for base in cls.__mro__]
     return (
         hasattr(cls, name)

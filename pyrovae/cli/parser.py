@@ -40,7 +40,11 @@ def make_parser(command: str, description: str, arguments: str = "RUN ") -> Pars
 
 
 def hint_of(action: argparse.Action) -> Any:  # noqa: ANN401
-    """The annotation that the value of an option follows; None where there is none."""
+    """The annotation that the value of an option follows; None where there is none.
+
+    jsonargparse keeps that of a class or a union in a private attribute, and offers no other way
+    to it.
+    """
     return getattr(action, "_typehint", None) or action.type
 
 
