@@ -46,7 +46,7 @@ def test_what_cannot_be_cut():
         data.quadrants(data.digits(), 4)
     with pytest.raises(ShapeError, match="not images of at least 2 by 2"):
         data.quadrants(data.arrays(torch.zeros(10, 5)), 1)
-    with pytest.raises(DataError, match="binarise what is to be found"):
+    with pytest.raises(DataError, match="binarise x afterwards"):
         data.quadrants(data.digits(binarize="dynamic"), 1)
-    with pytest.raises(ShapeError, match="48 to find and 16 given"):
+    with pytest.raises(ShapeError, match="48 to predict and 16 given"):
         data.join_quadrants(torch.zeros(3, 16), torch.zeros(3, 48), (1, 8, 8), 1)
