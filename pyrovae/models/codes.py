@@ -48,7 +48,7 @@ class Codes(Family, ABC):
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Decode the codes of x; the mean of p(x|c), or a draw from it [B, *data_shape]."""
-        return mean_or_draw(self.decode(self.encode(x)), mean)
+        return mean_or_draw(self._decoded(self._embedded(self.encode(x))), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
         """How many codes the data x [N, *data_shape] use, and how evenly."""
@@ -58,6 +58,10 @@ class Codes(Family, ABC):
         numbers = {"codes_in_use": used, "perplexity": evenness}
         value = f"{used} of {self.num_codes}"
         return [("codes in use", value, f"perplexity {evenness:.1f}", numbers)]
+
+    @abstractmethod
+    def _embedded(self, codes: Tensor) -> Tensor:
+        """What the decoder takes for codes [..., *grid], which are not checked."""
 
     def _encoded_grid(self, x: Tensor, size: int, needs: str) -> Tensor:
         """What the encoder gives for x [B, *grid, size].

@@ -128,7 +128,7 @@ class GumbelSoftmaxVAE(Codes):
                 f"GumbelSoftmaxVAE.decode got codes that are no whole numbers in 0.."
                 f"{self.num_codes - 1}; pass what `encode` gives"
             )
-        return self._decoded(self._one_hot(codes))
+        return self._decoded(self._embedded(codes))
 
     @evaluated
     @torch.no_grad()
@@ -144,9 +144,9 @@ class GumbelSoftmaxVAE(Codes):
             relaxed = _LogRelaxed(self.temperature, logits=logits, validate_args=False)
             return pyro.sample("log_codes", relaxed.to_event(axes)).exp()
         fixed = dist.Categorical(logits=logits, validate_args=False)
-        return self._one_hot(pyro.sample("codes", fixed.to_event(axes)))
+        return self._embedded(pyro.sample("codes", fixed.to_event(axes)))
 
-    def _one_hot(self, codes: Tensor) -> Tensor:
+    def _embedded(self, codes: Tensor) -> Tensor:
         return one_hot(codes, self.num_codes).to(self.logits.dtype)
 
     def _encoded(self, x: Tensor) -> Tensor:

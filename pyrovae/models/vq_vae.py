@@ -150,7 +150,7 @@ class VQVAE(Codes):
         """The distribution p(x|c), event shape `data_shape`, for codes [..., *grid]."""
         self._check_grid(codes)
         self.quantizer.check_codes(codes)
-        return self._decoded(self.quantizer.embed(codes))
+        return self._decoded(self._embedded(codes))
 
     @evaluated
     @torch.no_grad()
@@ -158,7 +158,7 @@ class VQVAE(Codes):
         """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         self._check_prior()
         codes = self.prior().sample(torch.Size([n]))
-        return mean_or_draw(self._decoded(self.quantizer.embed(codes)), mean)
+        return mean_or_draw(self._decoded(self._embedded(codes)), mean)
 
     @evaluated
     def start(self, x: Tensor, *, seed: int = 0) -> None:
@@ -178,6 +178,9 @@ class VQVAE(Codes):
         So many codes, used equally often, would have the same entropy.
         """
         return perplexity(usage(self.encode(x), self.num_codes))
+
+    def _embedded(self, codes: Tensor) -> Tensor:
+        return self.quantizer.embed(codes)
 
     def _encoded(self, x: Tensor) -> Tensor:
         """The encoder's output for x [B, *grid, D]."""

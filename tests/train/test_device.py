@@ -61,10 +61,12 @@ def test_every_objective_stays_there(make):
 
 
 # Codes and classes that are given are looked at; an autoencoder has no prior to draw from.
-LOOKED_AT = ("Gumbel", "classes", "utoencoder")
+LOOKED_AT = {"GumbelSoftmaxVAE", "ConditionalVAE"}
 
 
-@pytest.mark.parametrize("name", [n for n in PAIRS if not any(part in n for part in LOOKED_AT)])
+@pytest.mark.parametrize(
+    "name", [n for n in PAIRS if n not in LOOKED_AT and "utoencoder" not in n]
+)
 def test_generating_and_rebuilding_stays_there(name):
     pair, batch = pair_and_batch(name)
     with torch.no_grad(), pyro.validation_enabled(False):
