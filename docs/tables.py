@@ -92,9 +92,7 @@ def sources(cls: type) -> str:
 
 
 def latents(cls: type) -> str:
-    """For which latents an objective is: its section Latents, else by its base."""
-    pathwise = issubclass(cls, objectives.PathELBO)
-    return section(cls, "Latents") or ("reparameterised" if pathwise else "any")
+    return cls.latents
 
 
 def scores_any(cls: type) -> str:

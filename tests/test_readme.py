@@ -88,10 +88,9 @@ def test_the_tables_are_made_of_docstrings():
         Source:
             A Title (Doe & Roe, 2020), sec. 1, https://a.org/1; as a bound: Poe et al. (2021),
             eq. 2, without an address; Two (Foe, 2022), https://a.org/2
-
-        Latents:
-            any; of one size
         """
+
+        latents = "any; of one size"
 
     assert tables.first_sentence(Mine) == r"Maps $\vert x\vert $ of p(x\|z), or ..."
     assert tables.sources(Mine) == "[Doe & Roe 2020](https://a.org/1), [Foe 2022](https://a.org/2)"

@@ -31,7 +31,7 @@ class Capacity(BatchELBO):
 
     Source:
         Understanding disentangling in beta-VAE (Burgess et al., 2018), eq. 8,
-        https://arxiv.org/abs/1804.03599. There C grows from 0 to 25 with gamma = 1000
+        https://arxiv.org/abs/1804.03599; there C grows from 0 to 25 with gamma = 1000
 
     Example:
         >>> import torch

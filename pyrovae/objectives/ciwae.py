@@ -70,8 +70,9 @@ class DReGCIWAE(PathELBO, CIWAE):
         ReparamError: A site of the guide has no reparameterised sampler.
 
     Source:
-        Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives (Tucker et al.,
-        2019), eq. 8, https://arxiv.org/abs/1810.04152
+        Tighter Variational Bounds are Not Necessarily Better (Rainforth et al., 2018), sec. 4,
+        https://arxiv.org/abs/1802.04537; Doubly Reparameterized Gradient Estimators for Monte
+        Carlo Objectives (Tucker et al., 2019), eq. 8, https://arxiv.org/abs/1810.04152
 
     Example:
         >>> from pyrovae.data import LinearGaussian

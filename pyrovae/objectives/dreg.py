@@ -29,8 +29,7 @@ class DReG(PathELBO, RenyiBound):
 
     Source:
         Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives (Tucker et al.,
-        2019), eq. 8, https://arxiv.org/abs/1810.04152. The gradient at other orders follows
-        likewise
+        2019), eq. 8, https://arxiv.org/abs/1810.04152; at other orders derived likewise
 
     Example:
         >>> from pyrovae.data import LinearGaussian
