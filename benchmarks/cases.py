@@ -1,4 +1,4 @@
-"""The pairs that are timed, and the loop over each that an expert would write without Pyro."""
+"""The pairs that are timed, each with its loss written by hand without Pyro."""
 
 import math
 from collections.abc import Callable
@@ -85,7 +85,7 @@ class Case:
         noise = torch.randn(shape, device=x.device)
         loc, log_scale = networks.encoder(x).chunk(2, -1)
         z = loc + log_scale.exp() * noise
-        log_q = -0.5 * noise.square() - log_scale  # less a constant that the prior has as well
+        log_q = -0.5 * noise.square() - log_scale  # a constant cancels
         for conditioner in networks.conditioners:
             kept, moved = z.tensor_split(2, -1)
             shift, log_stretch = conditioner(kept)

@@ -1,9 +1,9 @@
-"""How many digits does a mixture of ten normals tell apart, without labels?
+"""How well does a mixture of ten normals cluster digits, without labels?
 
 Run: python benchmarks/clusters.py --help
 
-Cluster accuracy on MNIST of MixtureVAE (VaDE: Jiang et al., 2017), beside k-means on pixels and a
-mixture of normals on the codes of the VAE that it starts from. For example:
+Cluster accuracy on MNIST of MixtureVAE (VaDE: Jiang et al., 2017), of k-means on pixels, and of a
+mixture of normals on the codes of the VAE from which MixtureVAE starts. For example:
 
     python benchmarks/clusters.py --data-root DIR --epochs 10 20
 """

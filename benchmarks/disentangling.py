@@ -1,10 +1,10 @@
 """Which objective disentangles?  Run: python benchmarks/disentangling.py --help
 
-One net (1024-256-256, 10 latents, ReLU, mirrored) on the drawn shapes, trained for equal steps
-(Adam, cosine schedule) once for each objective and seed; judged by all metrics on all 10,368
-images, from posterior means. An objective is written NAME:WEIGHT, its first argument, and is told
-the number of data where it asks for it; ELBO has no weight. Total correlation is learned late, and
-needs large batches and many steps. For example:
+One net (1024-256-256, 10 latents, ReLU, mirrored) is trained on `data.shapes` for equal steps
+(Adam, cosine schedule), once for each objective and seed. All metrics are computed on all 10,368
+images, from posterior means. An objective is written NAME:WEIGHT, its first argument; it also gets
+the number of data if it takes that. ELBO has no weight. Total correlation falls late, and needs
+large batches and many steps. For example:
 
     python benchmarks/disentangling.py --objectives Beta:6 TCVAE:6 --batch-size 512 --epochs 500
 """

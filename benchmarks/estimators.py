@@ -1,7 +1,7 @@
-"""What does each estimator's step cost beside plain IWAE?  Run: python benchmarks/estimators.py
+"""What does each estimator's step cost relative to IWAE?  Run: python benchmarks/estimators.py
 
-The one-layer net of the IWAE paper at equal numbers of particles: first the losses at one seed
-against the bound that each is an estimator of, then the time of a gradient, then its memory.
+The one-layer net of the IWAE paper at equal numbers of particles. First the loss of each, at one
+seed, is compared with its bound; then the time of a gradient is measured, then its memory.
 """
 
 import argparse
@@ -105,7 +105,7 @@ if __name__ == "__main__":
     rows = {}
     for k in ks:
         for objective in estimators(k):
-            step(objective)  # finds the plates first
+            step(objective)  # the first step finds the plates
             found = peak_bytes(partial(step, objective), words.device) / 1e6
             rows.setdefault(type(objective).__name__, {})[k] = found
     print(f"{'':<12}" + "".join(f"{k:>8d}" for k in ks))

@@ -1,8 +1,8 @@
 """Which estimator trains the better model?  Run: python benchmarks/estimators_training.py --help
 
-The one-layer net of the IWAE paper (examples/mnist.yaml) on dynamically binarised MNIST, trained
-for equal steps from the same initialisation under each objective, judged by one evaluator, paired
-by seed. With --run-dir a comparison that was stopped continues. For example:
+The one-layer net of the IWAE paper (examples/mnist.yaml) is trained on dynamically binarised MNIST
+for equal steps, from the same initialisation under each objective. One evaluator measures all, and
+differences are paired by seed. With --run-dir a stopped comparison can be continued. For example:
 
     python benchmarks/estimators_training.py --data-root DIR --epochs 30 --seeds 0 1 \
         --objectives "ELBO(num_particles=1)" "IWAE(num_particles=5)" "DReG(num_particles=5)"

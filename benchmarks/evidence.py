@@ -1,9 +1,9 @@
 """What does log p(x) cost?  Run: python benchmarks/evidence.py [--device cuda] [--num-particles K]
 
-`log_evidence`, eager and compiled, against the loop that one would write by hand for this very
-model, and against its matrix products alone, on the one-layer net of the IWAE paper with random
-weights: first all estimates, then the time per datum that further data cost, so that what is
-paid once (compiling) does not enter; it is printed besides.
+`log_evidence`, eager and compiled, is compared with a loop written by hand for this model, and
+with its matrix products alone, on the one-layer net of the IWAE paper with random weights. First
+all estimates are compared. Then the time per further datum is measured, so that costs paid once
+(compiling) do not enter; these are printed too.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pyrovae import log_evidence
 from pyrovae.models import VAE
 from pyrovae.nn import MLP
 
-ROWS = 16  # of a block, for all; particles of a draw such that 64 MB hold what it computes
+ROWS = 16  # data per block, on all sides; the particles of a draw fit in 64 MB
 PARTICLES = 125
 
 
@@ -73,7 +73,7 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=int, default=48)
     parser.add_argument("--repeats", type=int, default=7)
     words = parser.parse_args()
-    few = ROWS  # data: what they cost is taken off
+    few = ROWS  # the cost of these data is subtracted
     vae, x = one_layer_net(words.device, few + words.data)
     k = words.num_particles
 

@@ -1,10 +1,10 @@
 """Every CUDA check and timing in one call.  Run: python benchmarks/gpu.py
 
-(Not `cuda.py`, which would stand in for the package of that name that torch imports.)
+(It is not called `cuda.py`, because torch imports a package of that name.)
 
-One table, in sections, each in a process of its own with a time limit: what fails, hangs or kills
-its process is a row of the table and does not end the others. `--device cpu --quick` runs the
-same code without a GPU, as far as it can.
+It prints one table in sections. Each section runs in its own process with a time limit, so one
+that fails, hangs or kills its process is a row of the table, and the others continue. `--device
+cpu --quick` runs the same code without a GPU, as far as possible.
 """
 
 import argparse

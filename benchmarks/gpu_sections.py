@@ -1,4 +1,4 @@
-"""The checks and timings of `gpu.py`, in sections; each section runs in a process of its own."""
+"""The checks and timings of `gpu.py`, in sections; each section runs in its own process."""
 
 import gc
 import math
@@ -64,7 +64,7 @@ class Rows:
         except Skipped as error:
             self._emit(name, f"skipped: {error}", True)
             return None
-        except Exception as error:  # whatever it is, the other rows go on
+        except Exception as error:  # any error: the other rows continue
             lines = str(error).strip().splitlines() or [""]
             frame = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(frame.filename).name}:{frame.lineno}"
@@ -143,7 +143,7 @@ def step_times(key, rows, device, quick):
     options = {"device": device, "warmup": 3, "repeats": 5 if quick else 30,
                "block_ms": 5 if quick else 50}  # fmt: skip
     times = rows("timed in turn", partial(interleaved_ms, steps, **options))
-    if times is None:  # one of them fails now, and the others shall not with it
+    if times is None:  # a failing side must not end the others
         alone = {
             name: rows(f"{name}, timed alone", partial(interleaved_ms, {name: step}, **options))
             for name, step in steps.items()

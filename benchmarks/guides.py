@@ -1,9 +1,9 @@
 """Which guide, prior and depth make the better model?  Run: python benchmarks/guides.py --help
 
-One net (784-200-200, 40 latents, ReLU, mirrored) on statically binarised MNIST, trained for equal
-steps on the ELBO with one particle, once for each guide, prior or hierarchy, from the same seeds;
-judged by the bound, its KL, and log p(x) by importance sampling. The KL is warmed up over the
-first fifth. (With tanh in the place of ReLU a Vamp prior collapses.) For example:
+One net (784-200-200, 40 latents, ReLU, mirrored) is trained on statically binarised MNIST for
+equal steps on the ELBO with one particle, once for each guide, prior or hierarchy, from the same
+seeds. The table has the bound, its KL, and log p(x) by importance sampling. The weight of the KL
+rises over the first fifth. (With tanh instead of ReLU a Vamp prior collapses.) For example:
 
     python benchmarks/guides.py --data-root DIR --rows diagonal "coupling 4" "two layers"
 """

@@ -1,12 +1,13 @@
-"""The step in JAX, by hand: jitted, and an epoch in one `lax.scan`, beside the compiled step.
+"""How fast is the step in JAX, by hand: jitted, and an epoch in one `lax.scan`?
 
 Run: python benchmarks/jax_step.py [--cases digits iwae5]   (needs jax: not a dependency of this
 package; without it the script says so and ends)
 
-What NumPyro's `svi.update` traces to is this program: its densities, its gradient, and the Adam
-that NumPyro takes from `jax.example_libraries`; so NumPyro's own step (`numpyro_step.py`) is not
-expected to be faster. First the losses of five steps from the same weights with the same noise,
-then the times, in turn. JAX runs on the threads that it finds, torch on --threads.
+It is compared with the compiled step. NumPyro's `svi.update` traces to the same program: its
+densities, its gradient, and the Adam of `jax.example_libraries`. So NumPyro's own step
+(`numpyro_step.py`) should not be faster. First the losses of five steps from the same weights with
+the same noise are compared, then the times are measured, in turn. JAX uses all threads, torch
+those of --threads.
 """
 
 import argparse

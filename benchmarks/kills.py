@@ -1,11 +1,11 @@
-"""How many killed and resumed runs end as the uninterrupted one, bit for bit?
+"""How many killed and resumed runs equal the uninterrupted one, bit for bit?
 
     python benchmarks/kills.py [--kills 50] [--seed 0]
 
-Each run is killed by SIGKILL, its compilers with it, at random moments from its first second on,
-half of the kills at a random step, and resumed until it ends; then all tensors of its last
-checkpoint are compared with those of a run that nobody killed. Eager runs, compiled ones, and
-compiled ones of four steps a call take turns. Takes about ten seconds a kill.
+Each run is killed by SIGKILL, with its compilers, at random times from its first second on (half
+of the kills at a random step), and resumed until it ends. Then all tensors of its last checkpoint
+are compared with those of an uninterrupted run. Eager runs, compiled runs, and compiled runs of
+four steps per call take turns. A kill takes about ten seconds.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def started(folder: Path, kind: str, die_at: int = -1) -> subprocess.Popen:
 def same_as(folder: Path, other: Path) -> bool:
     import torch
 
-    from pyrovae.train.checkpoint import read_checkpoint
+    from pyrovae.train.checkpoint_file import read_checkpoint
 
     one, two = (read_checkpoint(f / "last.safetensors")[0] for f in (folder, other))
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
@@ -81,7 +81,7 @@ def main() -> int:
         whole, seconds = {}, {}
         for kind in KINDS:
             whole[kind] = Path(place) / kind
-            for i in range(2):  # the second time is that of a warm cache
+            for i in range(2):  # the second run has a warm cache
                 began = time.perf_counter()
                 assert started(whole[kind] / str(i), kind).wait() == 0
                 seconds[kind] = time.perf_counter() - began

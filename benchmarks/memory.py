@@ -1,9 +1,9 @@
 """What memory do K particles take?  Run: python benchmarks/memory.py [--device cuda]
 
 Peak memory and time of one training step (forward and backward) of the one-layer net of the IWAE
-paper, all particles at once and in chunks: first both losses and gradients under equal noise, then
-the peaks. And of `log_evidence`, whose chunks follow from a budget. Counted are the tensors that
-are alive; on a CPU the process may hold more, what glibc does not give back between them.
+paper, all particles at once and in chunks. First losses and gradients are compared under equal
+noise, then the peaks. The same for `log_evidence`, whose chunks follow from a memory budget. Live
+tensors are counted; on a CPU the process may hold more, which glibc does not return.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def prove_equal(make, vae, x):
 
 
 def row(name, step, device):
-    step()  # what is made once and kept: the nesting of the plates, a library's workspace
+    step()  # allocate what is kept: the nesting of the plates, a library's workspace
     peak = peak_bytes(step, device)
     synchronise(device)
     started = perf_counter()

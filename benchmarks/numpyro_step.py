@@ -1,11 +1,11 @@
-"""NumPyro's jitted step, and an epoch of them in one `lax.scan`, beside the compiled step.
+"""How fast is NumPyro's step: jitted, and an epoch in one `lax.scan`?
 
 Run: python benchmarks/numpyro_step.py [--cases digits iwae5]   (needs numpyro and jax: not
 dependencies of this package; without them the script says so and ends)
 
-The same networks with the same weights. First, at one and the same value of the latents, the log
-densities of model and guide on both sides, and the mean loss of many draws; then the times, in
-turn. JAX runs on the threads that it finds, torch on --threads.
+It is compared with the compiled step, on the same networks with the same weights. First the log
+densities of model and guide at the same latents are compared, and the mean loss of many draws;
+then the times are measured, in turn. JAX uses all threads, torch those of --threads.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The matrix products and convolutions of a step, by themselves: what no step can undercut."""
+"""The matrix products and convolutions of a step alone: a lower bound of its time."""
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 _aten = torch.ops.aten
 _PRODUCTS = {
     _aten.mm.default: (_aten.mm.out, 0),
-    _aten.addmm.default: (_aten.mm.out, 1),  # the bias is no part of the product
+    _aten.addmm.default: (_aten.mm.out, 1),  # without the bias
     _aten.bmm.default: (_aten.bmm.out, 0),
     _aten.baddbmm.default: (_aten.bmm.out, 1),
 }

@@ -1,12 +1,12 @@
-"""Pythae's training step beside the compiled step, its `get_nll` beside `log_evidence`.
+"""How fast are Pythae's training step and its `get_nll`?
 
 Run: python benchmarks/pythae_step.py   (needs pythae: not a dependency of this package; without
 it the script says so and ends)
 
-The one-layer net of the IWAE paper with the same weights. Pythae's VAE takes the KL in closed
-form, and so does our objective here; losses are compared under the same noise before the times.
-Pythae's IWAE is another function than the importance-weighted bound wherever its loss differs by
-more than chance from it; the script says so, and times it all the same: the work is alike.
+They are compared with the compiled step and `log_evidence`, on the one-layer net of the IWAE paper
+with the same weights. Both sides use the closed-form KL; losses are compared under the same noise
+before times are measured. If the loss of Pythae's IWAE differs from the importance-weighted bound
+by more than chance, the script says so and still times it, as the amount of work is similar.
 """
 
 import argparse

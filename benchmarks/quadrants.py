@@ -2,15 +2,16 @@
 
 MNIST with 1, 2 or 3 of 4 quadrants given, as in Pyro's tutorial after Sohn, Lee & Yan (2015),
 https://pyro.ai/examples/cvae.html: bottom left; left half; all but the bottom right. Negative
-conditional log-likelihood of the other pixels, nats per digit of the test set, of a network (the
+conditional log-likelihood of the other pixels, nats per digit of the test set, of a network (with
 pixels independent given y) and of a CVAE with networks of the same width.
 
-The tutorial scores grey levels x in [0, 1] by x log p + (1 - x) log(1 - p), which is no likelihood
-of them, trains on that, chooses the epoch by the test set, and publishes minus the ELBO of 10
-particles. Here network and CVAE are trained on the same score, the epoch is chosen by 5,000 digits
-of the training set, and the test set is scored in three ways: as published ("grey -ELBO"), by
-importance sampling ("grey"), and ("binary") as a proper likelihood, by importance sampling, of
-pixels that are drawn once with probability x. For the network the three agree but for that draw.
+The tutorial scores grey levels x in [0, 1] by x log p + (1 - x) log(1 - p), which is not a
+likelihood of them. It trains on that score, chooses the epoch by the test set, and publishes minus
+the ELBO of 10 particles. Here network and CVAE are trained on the same score, but 5,000 digits of
+the training set choose the epoch. The test set is scored in three ways: as published ("grey
+-ELBO"), by importance sampling ("grey"), and ("binary") as a proper likelihood, by importance
+sampling, of pixels drawn once with probability x. For the network the three differ by that draw
+only.
 
     python benchmarks/quadrants.py --data-root DIR --out benchmarks/results/quadrants.txt
 """

@@ -1,10 +1,10 @@
 """What are labels worth to M2 on MNIST?  Run: python benchmarks/semi_supervised.py --help
 
-Test accuracy of M2 with a few labels, beside a classifier taught on these alone (the same
-network), M1 (a support vector machine on the codes of a VAE) and M1+M2 (an M2 of these codes, as
-the paper stacks them). Published, by Pyro's tutorial, for
+Test accuracy with few labels of M2, a classifier on the labelled data alone (the same network), M1
+(a support vector machine on the codes of a VAE) and M1+M2 (an M2 of these codes, as in the paper).
+Pyro's tutorial, with 500 hidden units, 50 latents and some hundred epochs, publishes for
 100 / 600 / 1000 / 3000 labels: M2 .932 / .944 / .949 / .958, a classifier alone .771 / .872 /
-.886 / .911; it has 500 hidden units, 50 latents and some hundred epochs. For example:
+.886 / .911. For example:
 
     python benchmarks/semi_supervised.py --data-root DIR --labels 100 600 --epochs 20
 """

@@ -1,8 +1,8 @@
 """What do several steps in one call save?  Run: python benchmarks/several_steps.py [--threads 2]
 
-The compiled step of the smallest net (64-64-8), taken one by one by `SVI.step` and n at a time by
-`SVI.steps`: first the losses over the same batches, from the same weights and with the same noise,
-then the time of a step. Where a step is microseconds of arithmetic, Python is most of it.
+The compiled step of the smallest net (64-64-8), one at a time by `SVI.step` and n at a time by
+`SVI.steps`. First the losses over the same batches are compared, from the same weights and with
+the same noise, then the time of a step. If a step computes for microseconds, most of it is Python.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The ways of taking one and the same training step, made alike and compared."""
+"""Several implementations of the same training step, and their comparison."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -156,7 +156,7 @@ def graph_side(case, device, *, compile, own_noise=False):
 
 def all_sides(case, device="cpu"):
     """Every way of taking a case's step, by name."""
-    pyro.clear_param_store()  # of another case's networks under the same names
+    pyro.clear_param_store()  # another case may have networks of the same names
     return {name: make() for name, make in makers(case, device).items()}
 
 
@@ -194,7 +194,7 @@ def check_equal(sides, steps=5, tolerance=1e-4):
     for name, found in others:
         apart = float(((found.double() - expected.double()) / expected.double()).abs().max())
         assert apart < tolerance, f"{name} computes other losses than {first}: {found}, {expected}"
-        # Under Adam a gradient that is nothing but rounding moves its weight all the same.
+        # Adam moves a weight also by a gradient that is rounding only.
         strayed = float((ends[name] - ends[first]).norm() / moved)
         assert strayed < 0.05, f"{name} moves its weights otherwise than {first}: {strayed:.3f}"
         worst = max(worst, apart)
@@ -205,8 +205,8 @@ def _compiled_loss(case, networks):
     def loss(x):
         return case.loss(networks, x)
 
-    # Dynamo keeps what it compiles with the code object, which all losses would share: they would
-    # stand in each other's way, and one compiled for other noise could be taken.
+    # Dynamo caches compiled code by the code object. All losses would share it, and one that was
+    # compiled for other noise could be used.
     own = FunctionType(loss.__code__.replace(), globals(), "loss", None, loss.__closure__)
     return torch.compile(own, fullgraph=True)
 

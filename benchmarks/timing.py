@@ -1,4 +1,4 @@
-"""Timing that compares: calls taken in turn, so that a busy machine slows all alike."""
+"""Timing of calls in turn, so that a busy machine slows all of them equally."""
 
 import platform
 import subprocess
@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def synchronise(device: torch.device | str) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize()
 

@@ -1,12 +1,11 @@
-"""What does a training step cost, and what must it cost?
+"""How long does a training step take?
 
 Run: python benchmarks/training_step.py [--cases digits wide ...] [--device cuda] [--threads 2]
 
-One and the same step (forward, backward, Adam) as Pyro's SVI takes it, as pyrovae's takes it,
-eager and compiled, and as a loop by hand does, eager and compiled: first their losses and weights
-over some steps from the same weights and noise, then their times, in turn. At the end of each
-table the matrix products (and convolutions) of the step alone, of the same shapes, in the same
-rounds: no step can be faster.
+The same step (forward, backward, Adam) by Pyro's SVI, by pyrovae's, eager and compiled, and by a
+loop written by hand, eager and compiled. First their losses and weights are compared over some
+steps from the same weights and noise, then their times are measured, in turn. The last row of each
+table is the time of the step's matrix products (and convolutions) alone: no step can be faster.
 """
 
 import argparse

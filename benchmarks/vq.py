@@ -1,11 +1,11 @@
 """What do codes cost on 8-bit MNIST?  Run: python benchmarks/vq.py --help
 
-Grey levels 0..255 under a discretised logistic, images as grids of 7 x 7 codes: a VQ-VAE for each
-quantiser from the same seed, trained by the ELBO under a uniform prior; then an autoregressive
-prior learned on its codes. Bits/dim are true bounds on test images, -log2 p(x|c) - log2 p(c) over
-784 dimensions at the code c of x. "used" counts codes that the test images need at all. The row
-"relaxed" is the Gumbel-softmax family, measured as a discrete model, one particle. About eight
-minutes on one core as it stands:
+Grey levels 0..255 under a discretised logistic, images as grids of 7 x 7 codes. A VQ-VAE is
+trained for each quantiser from the same seed, by the ELBO under a uniform prior; then an
+autoregressive prior is learned on its codes. Bits/dim are true bounds on test images, -log2 p(x|c)
+- log2 p(c) over 784 dimensions at the code c of x. "used" counts the codes that occur in test
+images. The row "relaxed" is the Gumbel-softmax family, measured as a discrete model, with one
+particle. It takes about eight minutes on one core:
 
     python benchmarks/vq.py --data-root DIR
     python benchmarks/vq.py --data-root DIR --rows averages scalars --train 50000 --epochs 20

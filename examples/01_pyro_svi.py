@@ -1,7 +1,7 @@
 """What does a VAE look like as a plain Pyro script?  Run: python examples/01_pyro_svi.py [--smoke]
 
-Nothing here but Pyro and torch, apart from the data and the last line: Trace_ELBO first, then
-RenyiELBO, whose bound with alpha = 0 is the importance-weighted one.
+It uses Pyro and torch only, apart from the data and the last line. It trains with Trace_ELBO, then
+with RenyiELBO, whose bound with alpha = 0 is the importance-weighted one.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def main(smoke):
             total = sum(svi.step(x) for x in train[torch.randperm(len(train))].split(100))
             if epoch % 20 == 0 or epoch == epochs:
                 print(f"{type(loss).__name__:<11} epoch {epoch:3d}  {-total / len(train):8.2f}")
-        # Training bounds of different estimators do not compare; one evaluator for all does.
+        # Bounds of different estimators do not compare, so one evaluator measures all.
         found = log_evidence(model, guide, test, num_particles=100 if smoke else 1000, seed=0)
         nll, error = -found.mean(), found.mean_standard_error()
         print(f"{type(loss).__name__:<11} test NLL {nll:.2f} +- {error:.2f} nats\n")

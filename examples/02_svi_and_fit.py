@@ -1,7 +1,7 @@
 """What changes with pyrovae?  Run: python examples/02_svi_and_fit.py [--smoke]
 
 First the script of 01 with one import changed: `pyrovae.SVI` takes the same steps. Then the same
-model in two lines, trained by `fit`, which adds validation, checkpoints and a record.
+model in two lines, trained by `fit`, which adds validation, checkpoints and a history.
 """
 
 import argparse

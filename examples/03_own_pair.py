@@ -1,8 +1,8 @@
 """What if no family fits?  Run: python examples/03_own_pair.py [--smoke]
 
-A model and a guide of one's own: each digit has a shape z and an amount of ink w, a scalar that
-lifts or lowers all its pixels; pixels are a plate inside the plate of data. No base class, no
-registration: every objective and every measurement takes the pair as it is.
+You write a model and a guide. Here each digit has a shape z and an amount of ink w, a scalar that
+raises or lowers all its pixels; pixels are a plate inside the plate of data. There is no base
+class and no registration: every objective and every measurement takes such a pair.
 """
 
 import argparse
@@ -34,7 +34,7 @@ class InkedDigits:
             z = pyro.sample("z", dist.Normal(x.new_zeros(LATENT), 1.0).to_event(1))
             ink = pyro.sample("ink", dist.Normal(x.new_zeros(()), spread))
             logits = self.decoder(z).movedim(-1, -2)  # [..., B, 64] -> [..., 64, B]
-            # With K particles z is [K, 1, B, L]: a plate inside the data's leaves it an axis.
+            # With K particles z is [K, 1, B, L]: the inner plate has an axis of its own.
             logits = logits.squeeze(-3) if logits.dim() > 3 else logits
             with pyro.plate("pixels", PIXELS, dim=-2):
                 pyro.sample("x", dist.Binomial(LEVELS, logits=logits + ink), obs=x.T)

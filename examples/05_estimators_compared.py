@@ -1,7 +1,7 @@
 """Which estimator for this model?  Run: python examples/05_estimators_compared.py [--smoke]
 
-A VAE on digits is trained a little; then estimators stand side by side on it, at equal K and with
-the same random numbers: of the library, of Pyro, and one written here in ten lines. Writes
+A VAE on digits is trained a little. Then estimators are compared on it, at equal K and with the
+same random numbers: those of the library, of Pyro, and one written here in ten lines. Writes
 estimators_compared.png.
 """
 
@@ -73,7 +73,7 @@ def main(smoke):
     print(table)
     table.to_csv("estimators_compared.csv")
     plots.comparison(table, title="8x8 digits, K = 16").savefig("estimators_compared.png")
-    # An average of n gradients takes n times as long, and has sqrt(n) times the SNR.
+    # The mean of n gradients takes n times as long and has sqrt(n) times the SNR.
     best = min(table.rows, key=lambda row: row["milliseconds"] / row["guide_snr"] ** 2)
     work = best["milliseconds"] / best["guide_snr"] ** 2
     print(f"fastest to a guide gradient of SNR 1: {best['objective']}, {work:.3f} ms")

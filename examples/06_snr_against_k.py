@@ -1,9 +1,9 @@
 """Do more particles help the guide?  Run: python examples/06_snr_against_k.py [--smoke]
 
-On a linear-Gaussian pair the gradient of the K-particle bound is known without sampling, and so
-is the signal of a signal-to-noise ratio. IWAE's guide gradient drowns as K grows, with a slope of
--1/2 (Rainforth et al., 2018); DReG's gets clearer, with +1/2 (Tucker et al., 2019). The model's
-gets clearer under both. Writes snr_against_k.png.
+On a linear-Gaussian pair the exact gradient of the K-particle bound is known, and so is the signal
+of the signal-to-noise ratio (SNR). The SNR of IWAE's guide gradient falls as K grows, with slope
+-1/2 (Rainforth et al., 2018); that of DReG rises, with +1/2 (Tucker et al., 2019). The SNR of the
+model's gradient rises under both. Writes snr_against_k.png.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """How to train latents without a gradient?  Run: python examples/07_discrete_latents.py [--smoke]
 
-A digit is coded in eight bits. Nothing flows through a bit, so the guide learns by the score
-function, and estimators differ in how much noise they leave. First the exact gradient of a small
-pair beside what each estimator gives; then NLL after equal training, by one evaluator.
+A digit is coded in eight bits. No gradient passes through a bit, so the guide learns by the score
+function, and estimators differ in their noise. First their gradients are compared with the exact
+one of a small pair; then the NLL after equal training, by one evaluator.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def exact_gradient(smoke):
     """Against enumeration: a pair with three bits, whose bounds and gradients are finite sums."""
     oracle = data.DiscreteLatent.random(data_dim=4, latent_dim=3, seed=0)
     x, k = oracle.sample(1, seed=1), 3
-    logits = oracle.encoder.loc  # of the guide's bits
+    logits = oracle.encoder.loc  # the guide's logits
     for name, bound, objectives in (
         ("ELBO", oracle.elbo(x), (REINFORCE(k, baseline="none"), ELBO(k))),
         ("IWAE bound", oracle.iwae(x, k), (IWAE(k), VIMCO(k))),

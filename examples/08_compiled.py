@@ -1,7 +1,7 @@
 """The same program, captured and compiled.  Run: python examples/08_compiled.py [--smoke]
 
 A pair written in Pyro is trained twice, from the same weights and with the same noise: eagerly,
-and with `compile=True`, where the whole step (Pyro's handlers, backward pass, Adam) is traced once
+and with `compile=True`, which traces the whole step (Pyro's handlers, backward pass, Adam) once
 into one graph of tensors. Prints both losses and the time of a step.
 """
 
@@ -48,7 +48,7 @@ def train(batches, compile):
     pyro.set_rng_seed(1)
     losses = []
     for step, (x,) in enumerate(batches):
-        if step == 5:  # eager, traced and compiled, compared: from here on it is the graph's
+        if step == 5:  # tracing, compiling and comparing are done: from here on the graph runs
             started = perf_counter()
         losses.append(svi.step(x) / len(x))
     return losses, (perf_counter() - started) / (len(batches) - 5) * 1e3

@@ -1,10 +1,10 @@
-"""What does each guide leave on the table?  Run: python examples/09_inference_gaps.py [--smoke]
+"""How large is the gap of each guide?  Run: python examples/09_inference_gaps.py [--smoke]
 
-One decoder, trained once and then held fixed; a guide of each form is fitted to it. The gap
-log p(x) - ELBO is split in two: what the best member of the guide's form is short of log p(x), and
-what the network loses against looking for that member for each datum alone (Cremer et al., 2018).
-A refined guide looks a little, three steps for each datum, and so gains on the second part;
-richer forms gain on the first.
+One decoder is trained once and then fixed; a guide of each form is fitted to it. The gap
+log p(x) - ELBO has two parts: the approximation gap of the best member of the guide's form, and
+the amortisation gap, as a network gives the parameters instead of an optimisation for each datum
+(Cremer et al., 2018). Richer forms reduce the first part. A refined guide, with three steps for
+each datum, reduces the second.
 Writes inference_gaps.png.
 """
 
@@ -62,11 +62,11 @@ def main(smoke):
     x, rows = digits.test.x[:count], {}
     vae = log_px = None
     for name, parts in GUIDES.items():
-        if name == "the same, refined":  # `vae` is still the last
+        if name == "the same, refined":  # `vae` is that of the previous row
             vae.refinement = Refinement(LATENT, num_steps=3, differentiable=False)
         else:
             vae = trained(digits, epochs, decoder, **parts)
-        if log_px is None:  # of the decoder alone: one value for all guides
+        if log_px is None:  # it depends on the decoder alone
             log_px = ais(
                 vae.model, vae.guide, x, num_particles=4 if smoke else 16,
                 num_temperatures=20 if smoke else 500, seed=0,

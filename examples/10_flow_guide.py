@@ -1,8 +1,8 @@
 """How does one write a flow guide?  Run: python examples/10_flow_guide.py [--smoke]
 
-A model and a guide as plain Pyro functions. The encoder gives a diagonal normal and a context;
-layers of `pyrovae.nn.flows`, whose networks see the context, bend the normal for each digit.
-Prints each guide's NLL, by one evaluator, and the gap to its bound, which the flow narrows.
+Model and guide are plain Pyro functions. The encoder outputs a diagonal normal and a context;
+layers of `pyrovae.nn.flows`, whose networks see the context, transform the normal. Prints the NLL
+of each pair, by one evaluator, and the gap to its bound, which is smaller with the flow.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Which posteriors does only a flow fit?  Run: python examples/11_only_a_flow_fits.py [--smoke]
 
-A point of the plane is seen by its distance from the origin alone: its posterior is a ring. If the
-size of its first coordinate is seen as well, it is two crescents. The evidence is known by
-quadrature, so that evidence minus bound is the KL divergence that a guide leaves. Writes
+If the distance of a point of the plane from the origin is observed, its posterior is a ring. If
+the size of its first coordinate is observed too, it is two crescents. Quadrature gives the
+evidence, and evidence minus bound is the KL divergence of a guide to the posterior. Writes
 only_a_flow_fits.png.
 """
 

@@ -1,7 +1,7 @@
-"""What does a better prior buy?  Run: python examples/12_priors.py [--smoke]
+"""What does a better prior improve?  Run: python examples/12_priors.py [--smoke]
 
-One pair on binary digits, latents in the plane, five priors, an equal budget: test NLL, mutual
-information of x and z, and KL(q(z) || p(z)), which is what a prior can win. Writes priors.png.
+One pair on binary digits, latents in the plane, five priors, equal training: test NLL, mutual
+information of x and z, KL(q(z) || p(z)), which a better prior reduces. Writes priors.png.
 """
 
 import argparse
@@ -33,7 +33,7 @@ class Pair:
         self.encoder = MLP(PIXELS, 2 * LATENT, hidden=(128,))
         self.decoder = MLP(LATENT, PIXELS, hidden=(128, 128))
         self.prior = prior(LATENT)
-        self.prior.shape_for((PIXELS,), (0, 1))  # of a datum and its range, for Vamp
+        self.prior.shape_for((PIXELS,), (0, 1))  # shape and range of a datum, for Vamp
         if isinstance(self.prior, VampPrior):
             self.prior.start(x)
 
@@ -42,7 +42,7 @@ class Pair:
         return dist.Normal(loc, log_scale.exp()).to_event(1)
 
     def model(self, x):
-        for name in ("decoder", "prior", "encoder"):  # Vamp is made of posteriors
+        for name in ("decoder", "prior", "encoder"):  # Vamp uses the encoder
             pyro.module(name, getattr(self, name))
         with pyro.plate("data", len(x)):
             z = pyro.sample("z", self.prior.with_encoder(self.encode))
@@ -79,7 +79,7 @@ def main(smoke):
         pyro.set_rng_seed(0)
         pair = Pair(prior, train.x)
         run = fit(pair.model, pair.guide, train, objective=ELBO(), val=val, lr=2e-3, seed=0,
-                  epochs=2 if smoke else 400, compile=not smoke, device="cpu",
+                  epochs=1 if smoke else 400, compile=not smoke, device="cpu",
                   progress=not smoke)  # fmt: skip
         run.load_best()
         log_px = log_evidence(pair.model, pair.guide, test, num_particles=500, seed=0).log_px

@@ -1,7 +1,7 @@
 """Why draw z from a guide?  Run: python examples/13_why_a_guide.py [--smoke]
 
-A simple prior is no limit: a normal through g(z) = z/10 + z/|z| is a ring. But p(x), the mean of
-p(x|z) over the prior, takes too many draws from it. On a known pair and digits; why_a_guide.png.
+A simple prior is no limit: g(z) = z/10 + z/|z| maps a normal to a ring. But the mean of p(x|z)
+over draws from the prior needs too many draws. On an exact pair and digits; why_a_guide.png.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def make_pair():
     return model, guide
 
 
-def prior(x, plate="data"):  # a guide that does not look at x
+def prior(x, plate="data"):  # a guide that ignores x
     with pyro.plate(plate, len(x)):
         pyro.sample("z", dist.Normal(x.new_zeros(LATENT), 1.0).to_event(1))
 

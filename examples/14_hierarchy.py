@@ -1,10 +1,10 @@
-"""Do the layers of a hierarchy all work?  Run: python examples/14_hierarchy.py [--smoke]
+"""Are all layers of a hierarchy used?  Run: python examples/14_hierarchy.py [--smoke]
 
-A ladder of three layers, z3 -> z2 -> z1 -> digit, trained three times: as it is; with a warm-up,
-where the weight of the KL rises from zero to one; and with free bits as well, a nat per layer
-that costs nothing. Prints the KL of each layer in the course of training: a layer at zero has
-collapsed, p and q agree and it says nothing of the datum. `fit` keeps these figures by itself.
-The warm-up makes the bound, and the second layer speaks; the top one does with free bits only.
+A ladder of three layers, z3 -> z2 -> z1 -> digit, is trained three times: plainly; with a warm-up,
+in which the weight of the KL rises from zero to one; and with free bits too, one nat per layer
+without cost. Prints the KL of each layer during training, which `fit` records. A layer with KL
+zero has collapsed: p and q agree, and it holds no information on the datum. The warm-up improves
+the bound, and the second layer is used; the top layer is used with free bits only.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def train(digits, *, warm_up, free_bits, epochs):
         upper_decoder=NET,
         likelihood=Binomial(16),
     )
-    weight = torch.tensor(1.0)  # read anew at every step; `Anneal` writes into it
+    weight = torch.tensor(1.0)  # read at every step; `Anneal` changes it in place
     run = fit(
         ladder.model,
         ladder.guide,

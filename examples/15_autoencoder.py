@@ -1,9 +1,9 @@
 """Why can an autoencoder not be sampled?  Run: python examples/15_autoencoder.py [--smoke]
 
-Its codes lie where they like, and nothing says where. Digits are decoded from N(0, I), from the
-normal with the codes' mean and covariance, from a mixture and from a flow fitted to the codes
-afterwards: how far is what is made from the nearest real digit? Beside it a VAE, whose prior is
-part of its bound. Writes autoencoder.png: the first rows of each.
+Its codes have no known distribution. Digits are decoded from N(0, I), from the normal with the
+codes' mean and covariance, and from a mixture and a flow that are fitted to the codes. How far are
+they from the nearest real digit? A VAE, whose prior is part of its bound, is shown for comparison.
+Writes autoencoder.png: the first rows of each.
 """
 
 import argparse

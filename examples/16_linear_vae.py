@@ -1,10 +1,10 @@
-"""What does a VAE find that can be known?  Run: python examples/16_linear_vae.py [--smoke]
+"""Does a VAE find a known optimum?  Run: python examples/16_linear_vae.py [--smoke]
 
 Without hidden layers a VAE is probabilistic PCA, or factor analysis. The optimum of the first has
-a closed form, EM climbs there in whole steps (the guide's, then the model's), and gradients for
-both at once get there too. (The second has several tops of about one height.) Under a weight beta
-on the KL a direction of variance lambda collapses exactly where lambda <= beta sigma^2. Writes
-linear_vae.png: active units against beta.
+a closed form. EM, which optimises guide and model in turn, and gradients for both at once reach
+it. (The second has several optima of similar value.) Under a weight beta on the KL, a direction of
+variance lambda collapses exactly if lambda <= beta sigma^2. Writes linear_vae.png: active units
+against beta.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from pyrovae.models import FactorAnalysis, ProbabilisticPCA, e_step, m_step
 from pyrovae.objectives import ELBO, Beta
 from pyrovae.train.optim import schedules
 
-LATENT, SCALE = 8, 0.5  # of the sweep: sigma, in units of four levels of ink
+LATENT, SCALE = 8, 0.5  # sigma, in units of four grey levels
 
 
 def by_em(pair, x, steps):
     for _ in range(steps):
-        e_step(pair)  # the guide at its best for this model: the exact posterior
-        m_step(pair, x)  # the model at its best for this guide: a regression on its codes
+        e_step(pair)  # the best guide for this model: the exact posterior
+        m_step(pair, x)  # the best model for this guide: a regression on its codes
     e_step(pair)
 
 
@@ -46,7 +46,7 @@ def show(name, pair, x, reference):
 def main(smoke):
     pyro.set_rng_seed(0)
     x = data.digits().train.x.flatten(1).double() / 4
-    x = x[:, x.std(0) > 0.12]  # a pixel that never changes has no noise to learn
+    x = x[:, x.std(0) > 0.12]  # a constant pixel has no noise to learn
     dim = x.shape[1]
     print(f"{len(x)} digits, {dim} pixels, {LATENT} latents; nats per digit")
     print("                                log p(x)      ELBO  angle to reference")

@@ -1,8 +1,8 @@
 """Do latents stand for the factors?  Run: python examples/17_disentangling.py [--smoke]
 
-Squares, ellipses and hearts whose factors are known; a VAE, a beta-VAE and a beta-TCVAE that never
-see the factors; how well each factor of variation got a latent unit, by the metrics of the field.
-Writes a traversal for each: one unit moves in every row.
+A VAE, a beta-VAE and a beta-TCVAE are trained on squares, ellipses and hearts, without the known
+factors. The usual metrics tell how well each factor of variation corresponds to one latent unit.
+Writes a traversal for each: every row changes one unit.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Which quantiser keeps its codes in use?  Run: python examples/18_vq_vae.py [--smoke]
 
-Digits as grids of 2 x 2 codes out of 64: a codebook by gradient, one of moving averages, and
-finite scalars, which have none. Then a prior over the codes is learned, and takes the uniform
-one's place. Bits/dim are bounds both times: of -log p(x|c) - log p(c) at the code c of x. Beside
-them Gumbel-softmax codes. Writes vq_vae.png: digits, what four codes keep of them, and samples.
+Digits are grids of 2 x 2 codes out of 64: from a codebook by gradient, a codebook of moving
+averages, and finite scalars, which need none. Then a learned prior over the codes replaces the
+uniform one. Bits/dim are bounds in both cases: -log p(x|c) - log p(c) at the code c of x. Gumbel-
+softmax codes are compared. Writes vq_vae.png: digits, their reconstructions, and samples.
 """
 
 import argparse
@@ -71,12 +71,12 @@ def main(smoke):
         pyro.set_rng_seed(0)
         vae = VQVAE(digits.shape, (2, 2), quantizer=quantizer(), encoder=sides[0],
                     decoder=sides[1], likelihood=Binomial(16))  # fmt: skip
-        run = train(vae, digits.train, digits.val, 2 if smoke else 60)
+        run = train(vae, digits.train, digits.val, 1 if smoke else 60)
         vae.eval()
         uniform = bits(vae, digits.test)
         codes, val_codes = vae.encode(digits.train.x), vae.encode(digits.val.x)
         prior = AutoregressiveCodes(vae.grid, vae.num_codes, width=32)
-        train(prior, codes, val_codes, 2 if smoke else 30).load_best()
+        train(prior, codes, val_codes, 1 if smoke else 30).load_best()
         vae.prior = prior
         cost = -prior().log_prob(vae.encode(digits.test.x)).mean() / 4 / torch.tensor(2.0).log()
         print(f"{name:<10} {vae.perplexity(digits.test.x):16.1f} {uniform:18.4f} "
@@ -84,7 +84,7 @@ def main(smoke):
         draw(axes[3 * row : 3 * row + 3], name, vae, digits.test.x[:12])
     pyro.clear_param_store()
     pyro.set_rng_seed(0)
-    vae, run = relaxed(digits, sides, 2 if smoke else 60)
+    vae, run = relaxed(digits, sides, 1 if smoke else 60)
     varied, found = q.perplexity(q.usage(vae.encode(digits.test.x), 64)), bits(vae, digits.test)
     print(f"{'relaxed':<10} {varied:16.1f} {found:18.4f} {run.seconds:39.1f}")
     draw(axes[-3:], "relaxed", vae, digits.test.x[:12])

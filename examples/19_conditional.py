@@ -1,11 +1,11 @@
-"""What does it help to know a class, or a part of the image?
+"""How much does knowing a class, or a part of the image, help?
 
 Run: python examples/19_conditional.py [--smoke]
 
-A conditional VAE p(x|y, z) of digits, y once the class and once the bottom left quadrant: the NLL
-of what is not known, beside a VAE without y and a network that predicts each pixel on its own.
-Draws conditional.png: digits by class, and quadrants completed several ways. After Sohn, Lee &
-Yan (2015) and https://pyro.ai/examples/cvae.html; benchmarks/quadrants.py has MNIST.
+A conditional VAE p(x|y, z) of digits; y is the class, then the bottom left quadrant. Its NLL of x
+is compared with a VAE without y, and with a network that predicts each pixel independently. Writes
+conditional.png: digits by class, and several completions of quadrants. After Sohn, Lee & Yan
+(2015) and https://pyro.ai/examples/cvae.html; benchmarks/quadrants.py has MNIST.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def panel(axes, images, title):
 def main(smoke):
     grey = data.digits(unit=True)
     digits = grey.binarized("dynamic")
-    cut = data.quadrants(grey, given=1).binarized("dynamic")  # given: grey; to be found: binary
+    cut = data.quadrants(grey, given=1).binarized("dynamic")  # y is grey, x binary
     pyro.set_rng_seed(0)
     print("y               x               model              NLL")
 

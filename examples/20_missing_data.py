@@ -1,10 +1,10 @@
 """How well does a VAE fill in missing data?  Run: python examples/20_missing_data.py [--smoke]
 
-Breast-cancer measurements (569 x 30), half of the values taken away at random, the pair trained
-on what is left alone. RMSE of the filled-in values, in standard deviations of each column, beside
-the mean, nearest neighbours and chained regressions of scikit-learn; and whether the spread of
-several imputations covers the truth as it should. After Mattei & Frellsen (2019), MIWAE. Writes
-missing_data.png: digits, what was left of them, and how they are filled in.
+Half of the values of breast-cancer measurements (569 x 30) are removed at random, and the pair is
+trained on the rest. The RMSE of imputed values, in standard deviations of each column, is compared
+with the mean, nearest neighbours and chained regressions of scikit-learn. Do intervals of several
+imputations cover the true values? After Mattei & Frellsen (2019), MIWAE. Writes missing_data.png:
+digits, digits with missing pixels, and imputations.
 """
 
 import argparse

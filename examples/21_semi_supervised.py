@@ -1,8 +1,8 @@
 """What are data without labels worth?  Run: python examples/21_semi_supervised.py [--smoke]
 
-Digits with few labels: a classifier that sees those alone, a classifier on the features of a VAE
-(M1), and M2, which sums over the classes of the others. Test accuracy over three choices of the
-labelled digits, and M2's digits by class in semi_supervised.png.
+Digits with few labels: a classifier trained on the labelled digits alone, a classifier on the
+features of a VAE (M1), and M2, which sums over the classes of unlabelled digits. Prints the test
+accuracy over three choices of labelled digits; semi_supervised.png shows M2's digits by class.
 """
 
 import argparse

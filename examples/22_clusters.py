@@ -1,8 +1,8 @@
 """Which digits belong together?  Run: python examples/22_clusters.py [--smoke]
 
-No label is used in training. A VAE, then the same networks with a mixture of ten normals for
-their prior (VaDE), whose component is the cluster. Accuracy of the best assignment of clusters to
-classes, against k-means on pixels and a mixture fitted to the VAE's codes; clusters.png.
+Training uses no labels. A VAE is trained, then the same networks with a mixture of ten normals as
+prior (VaDE), whose component is the cluster. The accuracy of the best assignment of clusters to
+classes is compared with k-means on pixels and a mixture fitted to the VAE's codes; clusters.png.
 """
 
 import argparse

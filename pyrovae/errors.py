@@ -1,4 +1,9 @@
-"""What can go wrong, by kind; a message says where, what came, what was needed, the way out."""
+"""Errors and warnings; a message names the place, what came, what was needed and a way out."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; the name of its class where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class PyrovaeError(Exception):
@@ -58,7 +63,7 @@ class ConfigError(PyrovaeError, ValueError):
 
 
 class GradientWarning(UserWarning):
-    """An estimator follows another gradient than the one that it is named for."""
+    """An estimator follows another gradient than the one that defines it."""
 
 
 class ParticleAxisWarning(UserWarning):
@@ -74,7 +79,7 @@ class CaptureWarning(UserWarning):
 
 
 class PlateWarning(UserWarning):
-    """Latents of a pair belong to the places of a batch, and not to the data that take them."""
+    """Latents of a pair belong to positions in the batch instead of to data."""
 
 
 class VarianceWarning(UserWarning):
@@ -82,4 +87,4 @@ class VarianceWarning(UserWarning):
 
 
 class RanksError(PyrovaeError, RuntimeError):
-    """The processes of one run have lost each other, or would not do the same."""
+    """The processes of one distributed run lost contact, or do not agree on what to do."""

@@ -43,3 +43,8 @@ def test_every_kind_is_raised_somewhere():
     source = "".join(p.read_text() for p in package.rglob("*.py") if p.name != "errors.py")
     unused = [kind.__name__ for kind in KINDS if f"raise {kind.__name__}(" not in source]
     assert unused in ([], ["ReparamError"]), unused
+
+
+def test_the_first_line_of_a_message():
+    assert errors.first_line(ValueError("\n one\ntwo")) == "one"
+    assert errors.first_line(KeyError()) == "KeyError"

@@ -3,6 +3,7 @@
 import inspect
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pyro
@@ -16,7 +17,12 @@ from pyrovae import nn as heads
 from pyrovae.cli import main
 from pyrovae.objectives import IWAE
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "docs"))
+
+import tables  # noqa: E402
+
+README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -52,7 +58,7 @@ def test_comparing_and_measuring(capsys):
 
 def test_runs_that_begin_at_another(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    block = re.search(r"A run may begin at another.*?```\n(.*?)```", README, re.DOTALL)
+    block = re.search(r"A run may start from another.*?```\n(.*?)```", README, re.DOTALL)
     for line in block[1].replace("\\\n", "").splitlines():
         words = shlex.split(line)[1:]
         small = {"fit": ["--epochs", "1", "--test-particles", "2"],
@@ -70,7 +76,31 @@ def test_the_tables_are_complete(room, base):
             assert f"`{name}`" in README, f"the README does not name {name}"
 
 
+def test_the_tables_are_those_of_the_docstrings():
+    assert set(re.findall(r"<!-- table: (\w+) -->", README)) == set(tables.tables())
+    assert tables.filled(README) == README, "run: python docs/tables.py"
+
+
+def test_the_tables_are_made_of_docstrings():
+    class Mine(nn.Module):
+        r"""Maps :math:`|x|` of p(x|z), or ...
+
+        Source:
+            A Title (Doe & Roe, 2020), sec. 1, https://a.org/1; as a bound: Poe et al. (2021),
+            eq. 2, without an address; Two (Foe, 2022), https://a.org/2
+
+        Latents:
+            any; of one size
+        """
+
+    assert tables.first_sentence(Mine) == r"Maps $\vert x\vert $ of p(x\|z), or ..."
+    assert tables.sources(Mine) == "[Doe & Roe 2020](https://a.org/1), [Foe 2022](https://a.org/2)"
+    assert tables.latents(Mine) == "any; of one size"
+    assert tables.section(Mine, "Example") == ""
+    with pytest.raises(KeyError):
+        tables.filled("<!-- table: of_nothing -->\n<!-- end -->")
+
+
 def test_its_pictures_and_files_are_there():
-    root = Path(__file__).parent.parent
     for path in re.findall(r"\]\((?!http)([^)]+)\)|--config (\S+)", README):
-        assert (root / "".join(path)).is_file(), path
+        assert (ROOT / "".join(path)).is_file(), path

@@ -13,8 +13,8 @@ from ..errors import ConfigError, DataError, ShapeError
 from ..models import MixturePrior, Prior  # a density of codes is a prior; no family is named
 from ..models.priors import PriorFactory
 from ..objectives import ELBO
+from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
-from ..particles.tracing import isolated
 from ..train import fit
 from ..train.optim import schedules
 

@@ -1,20 +1,24 @@
-"""Computations on tensors, traced once with all the Python around them, compiled and checked."""
+"""Computations on tensors, traced with all the Python around them, compiled and checked."""
 
-from .call import CapturedCall, kind_of, settings_of
-from .captured import Captured, deviation, rounding
-from .diagnose import explained
-from .graph import is_tracing, kept_randomness
+from .arguments import Arguments, arguments_of
+from .call import CapturedCall
+from .captured import Captured
+from .deviation import deviation, rounding
+from .diagnose import diagnose
+from .graph import is_tracing
 from .networks import keeping_buffers
+from .static_key import StaticKey, is_plain
 
 __all__ = [
+    "Arguments",
     "Captured",
     "CapturedCall",
+    "StaticKey",
+    "arguments_of",
     "deviation",
-    "explained",
+    "diagnose",
     "is_tracing",
     "keeping_buffers",
-    "kept_randomness",
-    "kind_of",
+    "is_plain",
     "rounding",
-    "settings_of",
 ]

@@ -1,28 +1,28 @@
 """A function whose arguments and results hold more than tensors, as a graph."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from .arguments import arguments_of
 from .captured import Captured, Compiler
-from .inductor import compiled
-
-T = TypeVar("T")
-
-_PLAIN = (bool, int, float, str, type(None))
+from .inductor import compile_graph
 
 
 class CapturedCall:
-    """`Captured` for any function: what is no tensor belongs to the kind of call, or to the graph.
+    """`Captured` for a function whose arguments and results are not tensors alone.
+
+    What is no tensor among the arguments belongs to the kind of call, and among the results to
+    the graph.
 
     Args:
         function: Takes and gives tensors, and other things, in tuples, lists, dicts and named
             tuples. Runs without gradient.
-        name: Who speaks in the warning.
-        settings: What besides the arguments makes another graph; see `settings_of`.
+        name: How warnings call it.
+        static: What besides the arguments makes another graph; see `StaticKey`.
         compiler: See `Captured`.
     """
 
@@ -31,14 +31,14 @@ class CapturedCall:
         function: Callable[..., Any],
         name: str,
         *,
-        settings: Callable[[], Hashable] = tuple,
-        compiler: Compiler | None = compiled,
+        static: Callable[[], Hashable] = tuple,
+        compiler: Compiler | None = compile_graph,
     ) -> None:
-        self._function, self._settings = function, settings
+        self._function, self._static = function, static
         self._captured = Captured(self._run, name, compiler=compiler)
         self._key: Hashable = None
-        self._given: tuple[list[Any], Any] = [], None
-        self._made: dict[Hashable, tuple[list[Any], Any]] = {}
+        self._arguments = arguments_of((), {})  # of the next run
+        self._results: dict[Hashable, tuple[list[Any], Any]] = {}  # leaves and tree of each kind
 
     @property
     def refusal(self) -> str:
@@ -56,9 +56,9 @@ class CapturedCall:
         found = self._captured(key, *tensors)
         if found is None:
             return None
-        others, tree = self._made[key]
+        others, tree = self._results[key]
         computed = iter(found)  # a CUDA graph writes into the same tensors the next time
-        leaves = [next(computed).clone() if isinstance(o, _Place) else o for o in others]
+        leaves = [next(computed).clone() if isinstance(o, _Computed) else o for o in others]
         return pytree.tree_unflatten(leaves, tree)
 
     def prepare(self, args: Sequence[Any], fresh: Sequence[Any]) -> None:
@@ -69,40 +69,20 @@ class CapturedCall:
             self._captured.prepare(key, tensors, others)
 
     def _enter(self, args: tuple[Any, ...]) -> tuple[Hashable, list[Tensor]]:
-        self._given = leaves, tree = pytree.tree_flatten(args)
-        self._key = repr(tree), kind_of(leaves), self._settings()
-        return self._key, [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        """Key and tensors of a call, whose other arguments the next run is given."""
+        self._arguments = arguments = arguments_of(args, {})
+        self._key = arguments.key, self._static()
+        return self._key, arguments.tensors
 
     def _run(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        leaves, tree = self._given
-        given = iter(tensors)
-        leaves = [next(given) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        args, _ = self._arguments.restored(tensors)
         with torch.no_grad():
-            result = self._function(*pytree.tree_unflatten(leaves, tree))
-        outputs, shape = pytree.tree_flatten(result)
-        self._made[self._key] = [_Place() if isinstance(o, Tensor) else o for o in outputs], shape
+            result = self._function(*args)
+        outputs, tree = pytree.tree_flatten(result)
+        others = [_Computed() if isinstance(o, Tensor) else o for o in outputs]
+        self._results[self._key] = others, tree
         return tuple(output for output in outputs if isinstance(output, Tensor))
 
 
-class _Place:
-    """Where a tensor of the graph goes."""
-
-
-def kind_of(leaves: Iterable[Any]) -> Hashable:
-    """What a graph freezes of its arguments: shapes and places of tensors, plain values."""
-    return tuple(
-        (leaf.shape, leaf.stride(), leaf.dtype, leaf.device)
-        if isinstance(leaf, Tensor)
-        else leaf if type(leaf) in _PLAIN else id(leaf)
-        for leaf in leaves
-    )  # fmt: skip
-
-
-def settings_of(owners: Iterable[object]) -> Hashable:
-    """The plain values that objects hold under public names, such as a network's mode."""
-    return tuple(
-        value
-        for owner in owners
-        for name, value in vars(owner).items()
-        if type(value) in _PLAIN and name[0] != "_"
-    )
+class _Computed:
+    """Stands among results for a tensor that the graph computes."""

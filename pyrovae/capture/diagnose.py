@@ -1,4 +1,4 @@
-"""Why a computation cannot be a graph, and at which line."""
+"""Say why a computation cannot be a graph, and at which line."""
 
 import sysconfig
 import traceback
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pyro
 import torch
+
+from ..errors import first_line
 
 _OTHERS = [Path(path).parent for path in (torch.__file__, pyro.__file__)]
 _OTHERS += [Path(sysconfig.get_paths()["stdlib"]), Path(__file__).parent]
@@ -18,12 +20,11 @@ _READS_VALUE = (
 )
 
 
-def explained(error: Exception) -> str:
+def diagnose(error: Exception) -> str:
     """`line: reason`; the line is the innermost of the user's program, else of a library."""
-    while isinstance(error.__cause__, Exception):  # what a library made of it says less
+    while isinstance(error.__cause__, Exception):  # the first cause says most
         error = error.__cause__
-    lines = str(error).strip().splitlines()
-    reason = lines[0] if lines else type(error).__name__
+    reason = first_line(error)
     if any(words in str(error) for words in _READS_VALUE):
         reason = (
             "it reads the value of a tensor into Python (a branch, float(), .item()), which a "
@@ -34,11 +35,11 @@ def explained(error: Exception) -> str:
 
 def _line_of(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    inner = [frame for frame in frames if not _lies_in(frame.filename, _OTHERS)]
-    users = [frame for frame in inner if not _lies_in(frame.filename, [_OURS])]
+    inner = [frame for frame in frames if not _is_in(frame.filename, _OTHERS)]
+    users = [frame for frame in inner if not _is_in(frame.filename, [_OURS])]
     frame = (users or inner or list(frames))[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}, in {frame.name}, `{frame.line}`"
 
 
-def _lies_in(filename: str, folders: list[Path]) -> bool:
+def _is_in(filename: str, folders: list[Path]) -> bool:
     return any(Path(filename).is_relative_to(folder) for folder in folders)

@@ -1,4 +1,4 @@
-"""One run of a computation as a graph over tensors, with everything that it reads as an input."""
+"""One run of a computation as a graph over tensors, in which all that it reads is an input."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -7,23 +7,25 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
-import pyro
 import torch
 from torch import Tensor
+from torch._guards import TracingContext, tracing
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from ..errors import CaptureError
-from .diagnose import explained
-from .read_set import Survey
+from ..runtime.random_state import kept_random_state
+from .diagnose import diagnose
+from .read_set import ReadSet
 from .tables import KnownTables, is_table
 
-_LARGEST = 6000  # operations
+_MAX_OPERATIONS = 6000
 
 _tracing: ContextVar[bool] = ContextVar("tracing", default=False)
 
 Run = Callable[..., tuple[Tensor, ...]]
-"""A computation: tensors in, tensors out, and whatever it reads and writes besides."""
+"""A computation that takes and gives tensors; it may read and write others too."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Traced:
         graph: Takes `externals`, then the inputs; gives what the computation gives.
         externals: Tensors that the computation reads and is not given.
         changed: Those of them that it writes into, as the graph does.
-        frozen: Small tensors of whole numbers that are part of the graph by their values, each
-            with the version at which it was.
+        frozen: Small tensors of whole numbers whose values are constants of the graph, each with
+            its version at that time.
     """
 
     graph: GraphModule
@@ -45,73 +47,100 @@ class Traced:
 
     @property
     def is_current(self) -> bool:
-        """Whether nobody has written into what is frozen."""
+        """Whether the frozen tensors have their values still."""
         return not self.frozen or not self.written_since()
 
     def written_since(self) -> list[Tensor]:
-        """Which of what is frozen somebody has written into."""
+        """The frozen tensors that have been written into since."""
         return [tensor for tensor, version in self.frozen if tensor._version != version]
 
 
-def trace(run: Run, inputs: Sequence[Tensor], moving: Sequence[Tensor] = ()) -> Traced:
+def trace(run: Run, inputs: Sequence[Tensor], mutable: Sequence[Tensor] = ()) -> Traced:
     """Run the computation twice, without lasting effect on tensors and random streams.
 
     Args:
         run: The computation.
         inputs: What it is given.
-        moving: Tensors that are inputs of the graph even if they are small tables.
+        mutable: Tensors that are inputs of the graph even if they are small tables.
 
     Raises:
         CaptureError: It cannot be a graph; the message says which line does what.
     """
-    survey = Survey(inputs)
-    before = _tracing.set(True)
+    inputs = _distinct(inputs)
+    token = _tracing.set(True)
     try:
-        with kept_randomness():
-            try:
-                with survey:
-                    run(*inputs)
-            finally:
-                survey.undo()
-        changed = survey.changed
-        moves = {id(tensor) for tensor in (*changed, *moving)}
-        frozen = [t for t in survey.externals if is_table(t) and id(t) not in moves]
-        fixed = {id(tensor) for tensor in frozen}
-        externals = [tensor for tensor in survey.externals if id(tensor) not in fixed]
-        with kept_randomness(), kept_values(changed):
-            # Draws of Python's and numpy's would be frozen: they must not be those that come next,
-            # or the comparison would find them right.
-            random.random()
-            np.random.random()
-            count = len(externals)
-
-            def with_tables(*flat: Tensor) -> tuple[Tensor, ...]:
-                with KnownTables(frozen):
-                    return run(*flat[count:])
-
-            with torch._dynamo.config.patch(error_on_nested_fx_trace=False):  # compiled networks
-                graph = make_fx(with_tables)(*externals, *inputs)
+        read = _read_set(run, inputs)
+        unfrozen = {id(tensor) for tensor in (*read.changed, *mutable)}
+        frozen = [t for t in read.externals if is_table(t) and id(t) not in unfrozen]
+        constants = {id(tensor) for tensor in frozen}
+        externals = [tensor for tensor in read.externals if id(tensor) not in constants]
+        with kept_random_state(), kept_values(read.changed):
+            graph = _graph(run, inputs, externals, frozen)
     except (RuntimeError, ValueError, TypeError, AssertionError, LookupError) as error:
-        raise CaptureError(explained(error)) from error
+        raise CaptureError(diagnose(error)) from error
     finally:
-        _tracing.reset(before)
-    if len(graph.graph.nodes) > _LARGEST:
+        _tracing.reset(token)
+    if len(graph.graph.nodes) > _MAX_OPERATIONS:
         raise CaptureError(
-            f"it takes {len(graph.graph.nodes)} operations, and more than {_LARGEST} would take "
-            "minutes to compile; a loop over dimensions (the inverse of an autoregressive flow) "
-            "or over particles (vectorize_particles=False) is unrolled"
+            f"it takes {len(graph.graph.nodes)} operations, and more than {_MAX_OPERATIONS} would "
+            "take minutes to compile; a loop over dimensions (the inverse of an autoregressive "
+            "flow) or over particles (vectorize_particles=False) is unrolled"
         )
-    return Traced(graph, externals, changed, [(tensor, tensor._version) for tensor in frozen])
+    versions = [(tensor, tensor._version) for tensor in frozen]
+    return Traced(graph, externals, read.changed, versions)
+
+
+def _distinct(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """The inputs, each an object of its own: a trace takes one tensor for one input."""
+    seen: set[int] = set()
+    found = []
+    for tensor in inputs:
+        again = id(tensor) in seen
+        seen.add(id(tensor))
+        found.append(tensor.detach().requires_grad_(tensor.requires_grad) if again else tensor)
+    return found
+
+
+def _read_set(run: Run, inputs: Sequence[Tensor]) -> ReadSet:
+    """What a run reads and changes; its changes are undone."""
+    found = ReadSet(inputs)
+    with kept_random_state():
+        try:
+            with found:
+                run(*inputs)
+        finally:
+            found.undo()
+    return found
+
+
+def _graph(
+    run: Run, inputs: Sequence[Tensor], externals: Sequence[Tensor], tables: Sequence[Tensor]
+) -> GraphModule:
+    """Trace a run as a function of `externals` and `inputs`."""
+    # The graph freezes draws of Python's and numpy's generators. So it must not freeze the numbers
+    # that come next, or the comparison with a run would find no difference.
+    random.random()
+    np.random.random()
+
+    def with_tables(*flat: Tensor) -> tuple[Tensor, ...]:
+        with KnownTables(tables):
+            return run(*flat[len(externals) :])
+
+    # torch notes the shape of each result on a fake tensor, and outside of this context makes a
+    # fake mode for each of them, which takes as long as the rest of the trace.
+    shapes = TracingContext(FakeTensorMode(allow_fallback_kernels=True))
+    with tracing(shapes), torch._dynamo.config.patch(error_on_nested_fx_trace=False):
+        return make_fx(with_tables)(*externals, *inputs)
 
 
 def is_tracing() -> bool:
-    """Whether what runs is being made a graph, in which no tensor can be looked at."""
+    """Whether the running code is being traced into a graph, where tensors have no values."""
     return _tracing.get()
 
 
 @contextmanager
 def kept_values(tensors: Sequence[Tensor]) -> Iterator[None]:
-    """After this context the tensors hold what they held before it."""
+    """After this context the tensors have the values that they had before it."""
     copies = [tensor.detach().clone() for tensor in tensors]
     try:
         yield
@@ -124,16 +153,3 @@ def put(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
     with torch.no_grad():
         for tensor, value in zip(tensors, values, strict=True):
             tensor.copy_(value)
-
-
-@contextmanager
-def kept_randomness() -> Iterator[None]:
-    """After this context every random stream is where it was before it."""
-    state = pyro.util.get_rng_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    try:
-        yield
-    finally:
-        pyro.util.set_rng_state(state)
-        if devices:
-            torch.cuda.set_rng_state_all(devices)

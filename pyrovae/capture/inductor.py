@@ -1,4 +1,4 @@
-"""Graphs as machine code, by torch's inductor, called without dynamo and its guards."""
+"""Graphs compiled by torch's inductor, and called without dynamo and its guards."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -8,21 +8,21 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from ..errors import CaptureError
-from .layouts import laid_out_once
+from ..errors import CaptureError, first_line
+from .layouts import share_channels_last_copies
 
 Code = Callable[..., Sequence[Tensor]]
 
 _CHOICES = {
     "fallback_random": True,
-    # Take the vector instructions that the processor names. Else torch compiles and loads small
-    # libraries to see which there are, and what fails there by chance, as where a killed process
-    # has left half a file in torch's cache, makes code that rounds in another way.
+    # Take the vector instructions that the processor names. Otherwise torch compiles and loads
+    # small libraries to find them. Where one fails by chance, because a killed process has left
+    # half a file in torch's cache, the code would round in another way.
     "cpp.vec_isa_ok": True,
 }
 
 
-def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
+def compile_graph(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
     """Compile a graph for tensors of these shapes.
 
     Random numbers come from torch's own generators, in the order of the graph: what is compiled
@@ -32,28 +32,27 @@ def compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
         CaptureError: There is no working C++ compiler (on a GPU: no triton), or the graph holds
             something that inductor cannot compile.
     """
-    import torch._inductor.config as inductor_config  # seconds that no eager program needs
+    import torch._inductor.config as inductor_config  # takes seconds: only where needed
 
     if all(tensor.device.type == "cpu" for tensor in tensors):
-        graph = laid_out_once(graph)
+        graph = share_channels_last_copies(graph)
     try:
         with (
             torch.no_grad(),
             inductor_config.patch(_CHOICES),
             warnings.catch_warnings(),
         ):
-            for kind in (DeprecationWarning, FutureWarning):  # what torch says to itself
+            for kind in (DeprecationWarning, FutureWarning):  # which torch's own code causes
                 warnings.simplefilter("ignore", kind)
-            return _despite_its_cache(graph, list(tensors))
+            return _compile(graph, list(tensors))
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
         raise CaptureError(
-            f"torch's inductor says `{reason}`; is a C++ compiler there?"
+            f"torch's inductor says `{first_line(error)}`; is a C++ compiler there?"
         ) from error
 
 
-def _despite_its_cache(graph: GraphModule, tensors: list[Tensor]) -> Code:
-    """Compile once more, from nothing, where that fails with what torch's cache holds.
+def _compile(graph: GraphModule, tensors: list[Tensor]) -> Code:
+    """Compile; where that fails with what torch's cache holds, compile again with an empty cache.
 
     A process that was killed while it compiled may have left half a file there. Without this a
     run that is resumed after it would be eager where it was compiled, and round in another way.

@@ -1,4 +1,4 @@
-"""Where tensors of a graph lie in memory, where inductor by itself would copy them too often."""
+"""Memory formats of a graph's tensors, where inductor by itself would copy them too often."""
 
 import torch
 from torch.fx import GraphModule, Node
@@ -8,15 +8,15 @@ _BACKWARD = torch.ops.aten.convolution_backward.default  # (gradient, input, wei
 _VIEW, _RESHAPE = torch.ops.aten.view.default, torch.ops.aten.reshape.default
 
 
-def laid_out_once(graph: GraphModule) -> GraphModule:
+def share_channels_last_copies(graph: GraphModule) -> GraphModule:
     """The graph, changed so that a convolution and its gradient read one copy of their input.
 
-    On a CPU inductor lays out what convolutions read as channels last, for each reader anew; in a
-    VAE of convolutions those copies are a twentieth of a training step.
+    On a CPU inductor copies the inputs of convolutions to channels last, for each reader anew. In
+    a VAE of convolutions those copies take a twentieth of a training step.
     """
     nodes = list(graph.graph.nodes)
     if any(node.target is torch.ops.aten.as_strided.default for node in nodes):
-        return graph  # which counts on how tensors lie
+        return graph  # it relies on the strides of its tensors
     readers: dict[Node, list[tuple[Node, int]]] = {}
     for node in nodes:
         if node.target not in (_FORWARD, _BACKWARD):
@@ -27,14 +27,14 @@ def laid_out_once(graph: GraphModule) -> GraphModule:
                 readers.setdefault(node.args[place], []).append((node, place))
     for tensor, places in readers.items():
         with graph.graph.inserting_before(places[0][0]):
-            laid = graph.graph.call_function(
+            copy = graph.graph.call_function(
                 torch.ops.aten.clone.default, (tensor,), {"memory_format": torch.channels_last}
             )
         for node, place in places:
-            node.update_arg(place, laid)
+            node.update_arg(place, copy)
     if readers:
         for node in nodes:
-            if node.target is _VIEW:  # of what lies otherwise now
+            if node.target is _VIEW:  # its input has other strides now
                 node.target = _RESHAPE
         graph.recompile()
     return graph

@@ -1,4 +1,4 @@
-"""Notice when networks run, compiled ones too."""
+"""Watch the calls of networks, compiled ones too."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,19 +9,22 @@ from torch import nn
 from torch.fx import _symbolic_trace
 
 Around = Callable[[nn.Module, tuple[Any, ...], Callable[[], Any]], Any]
-"""Takes a network, its arguments, and what runs it; gives what it gives."""
+"""Takes a network, its arguments, and a function that runs it; gives the output."""
 
 
 @contextmanager
 def around_networks(around: Around) -> Iterator[None]:
     """Within this context networks are called through `around`.
 
-    torch has global hooks for this, which torch.compile traces into the networks that it has
-    compiled, and fails. What runs inside of a compiled network is not told; a network that runs in
-    a trace that has begun before may be told twice.
+    torch's global hooks would be plainer than replacing `nn.Module.__call__`. But a network that
+    was compiled in place (`network.compile()`) runs its hooks inside of the compiled code, and so
+    runs none that came later.
+
+    The calls inside of a compiled network are not seen. A call within a trace of torch.fx that
+    has begun before this context may be seen twice.
     """
 
-    def through(original: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(original: Callable[..., Any]) -> Callable[..., Any]:
         def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             if torch.compiler.is_dynamo_compiling():
                 return original(self, *args, **kwargs)
@@ -29,10 +32,10 @@ def around_networks(around: Around) -> Iterator[None]:
 
         return call
 
-    # While torch.fx traces, a `__call__` of its own calls what it found when it was imported.
+    # While torch.fx traces, its own `__call__` calls the one that it found at its import.
     by_torch, by_fx = nn.Module.__call__, _symbolic_trace._orig_module_call
-    nn.Module.__call__ = through(by_torch)  # type: ignore[method-assign]
-    _symbolic_trace._orig_module_call = through(by_fx)
+    nn.Module.__call__ = wrapped(by_torch)  # type: ignore[method-assign]
+    _symbolic_trace._orig_module_call = wrapped(by_fx)
     try:
         yield
     finally:
@@ -44,7 +47,7 @@ def around_networks(around: Around) -> Iterator[None]:
 def watched_networks(note: Callable[[nn.Module], None]) -> Iterator[None]:
     """Within this context `note` is called with each network before it runs.
 
-    Of a compiled one, which runs as a whole, with all that it is made of.
+    A compiled network runs as a whole: `note` is called with each network that it contains.
     """
 
     def around(module: nn.Module, _: tuple[Any, ...], run: Callable[[], Any]) -> Any:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Networks that put new tensors in the place of their buffers."""
+"""Networks that replace their buffers by new tensors in `forward`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ from .network_calls import watched_networks
 def keeping_buffers() -> Iterator[dict[nn.Module, dict[str, Tensor]]]:
     """Networks that run in this context keep the tensors of their buffers, with the new values.
 
-    A graph writes into the tensors that it was traced with; `self.average = new` in a network's
-    forward would leave them behind.
+    A graph writes into the tensors that it was traced with, which `self.average = new` in a
+    network's `forward` would replace.
 
     Yields:
         The networks that have run so far, each with its own buffers by name.

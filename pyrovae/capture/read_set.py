@@ -1,4 +1,4 @@
-"""What a computation reads and has not made, what of that it changes, what cannot be frozen."""
+"""The tensors that a computation reads from outside, and those of them that it changes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,22 +23,23 @@ _UPDATES_STATISTICS = {
 _STATISTICS = {"running_mean", "running_var"}
 
 
-class Survey(TorchDispatchMode):
-    """Watches a run, below autograd and whatever else stands between it and the tensors.
+class ReadSet(TorchDispatchMode):
+    """Records which tensors a run reads and writes, by watching each operation below autograd.
 
-    What it finds becomes an input of the graph: parameters, buffers, an optimiser's state, a
-    weight that a schedule writes into. A graph so holds no tensor that could change behind it.
+    The tensors that it finds become inputs of the graph: parameters, buffers, an optimiser's
+    state, a weight that a schedule writes into. So no graph holds a tensor that could change
+    without it.
 
     Args:
-        given: Inputs, which are known already.
+        given: Inputs of the run, which are known already.
 
     Attributes:
         externals: Tensors that the run read and did not make.
         changed: Those of them that it wrote into, directly or through a view.
 
     Raises:
-        CaptureError: In the run, at an operation whose result's shape depends on values: a graph
-            would freeze it.
+        CaptureError: In the run, at an operation whose result has a shape that depends on values,
+            which a graph would freeze.
     """
 
     def __init__(self, given: Sequence[Tensor]) -> None:

@@ -6,35 +6,36 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..errors import CaptureWarning
-from .graph import Traced, kept_randomness, kept_values
+from ..errors import CaptureWarning, first_line
+from ..runtime.random_state import kept_random_state
+from .graph import Traced, kept_values
 from .inductor import Code
 
-_WARM_UPS = 3  # a library's first calls allocate, and choose their kernels
+_WARM_UPS = 3  # the first calls of a library allocate memory and choose kernels
 
 
-def replayed(code: Code, traced: Traced, inputs: Sequence[Tensor], name: str) -> Code:
-    """The code as a CUDA graph; the code itself where nothing of it lies on a GPU.
+def as_cuda_graph(code: Code, traced: Traced, inputs: Sequence[Tensor], name: str) -> Code:
+    """The code as a CUDA graph; the code itself where none of its tensors is on a GPU.
 
-    Random streams are registered with the graph by torch, so that every replay draws anew. What
-    a call returns is overwritten by the next. Code that cannot be recorded is launched kernel by
-    kernel, and a `CaptureWarning` says why.
+    torch registers random streams with the graph, so that every replay draws new numbers. Each
+    call overwrites the tensors that the last one returned. Code that cannot be recorded launches
+    its kernels one by one, and a `CaptureWarning` says why.
 
     Args:
         code: Compiled from the graph.
         traced: The graph.
         inputs: Of one call.
-        name: Who speaks in the warning.
+        name: How the warning calls the computation.
     """
     tensors = [*traced.externals, *inputs]
     if not any(tensor.is_cuda for tensor in tensors):
         return code
-    reason = elsewhere(tensors)
+    reason = device_conflict(tensors)
     if not reason:
         try:
             return _recorded(code, traced, inputs)
         except RuntimeError as error:
-            reason = f"`{str(error).strip().splitlines()[0]}`"
+            reason = f"`{first_line(error)}`"
     warnings.warn(
         f"{name} is compiled, but not replayed as a CUDA graph: {reason}",
         CaptureWarning,
@@ -43,8 +44,8 @@ def replayed(code: Code, traced: Traced, inputs: Sequence[Tensor], name: str) ->
     return code
 
 
-def elsewhere(tensors: Sequence[Tensor]) -> str:
-    """Why one replay cannot reach all of these: they lie on several devices; or nothing."""
+def device_conflict(tensors: Sequence[Tensor]) -> str:
+    """The devices of these tensors, in words, where they are on several; else empty."""
     devices = {tensor.device: tensor for tensor in tensors}
     if len(devices) == 1:
         return ""
@@ -57,7 +58,7 @@ def elsewhere(tensors: Sequence[Tensor]) -> str:
 
 def _recorded(code: Code, traced: Traced, inputs: Sequence[Tensor]) -> Code:
     held = [tensor.detach().clone() for tensor in inputs]
-    with kept_randomness(), kept_values(traced.changed), torch.no_grad():
+    with kept_random_state(), kept_values(traced.changed), torch.no_grad():
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -65,7 +66,7 @@ def _recorded(code: Code, traced: Traced, inputs: Sequence[Tensor]) -> Code:
                 code(*traced.externals, *held)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        # Of this thread: another may be loading data.
+        # Another thread may be loading data.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             outputs = code(*traced.externals, *held)
 

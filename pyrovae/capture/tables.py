@@ -1,4 +1,4 @@
-"""Small tables of whole numbers, which Python may read while a graph is traced."""
+"""Small tensors of whole numbers, whose values Python may read while a graph is traced."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +13,14 @@ _SMALL = 4096
 
 
 def is_table(tensor: Tensor) -> bool:
-    """Whether a tensor may be part of a graph by its values."""
+    """Whether a graph may hold the values of a tensor as constants."""
     return not tensor.is_floating_point() and tensor.numel() <= _SMALL
 
 
 class KnownTables(TorchDispatchMode):
-    """Keeps what is computed from tables alone out of a trace: a permutation that is looped over.
+    """Computes at once, outside of the trace, what depends on tables alone.
+
+    Python can loop over a permutation so.
 
     Args:
         tables: Tensors whose values are known.

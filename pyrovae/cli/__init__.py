@@ -15,17 +15,17 @@ from .fit import run_fit
 from .sample import run_reconstruct, run_sample
 
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], None], str]] = {
-    "fit": (run_fit, "train a model and guide, measure them, leave a run folder"),
+    "fit": (run_fit, "train a model and guide, measure them, write a run folder"),
     "evaluate": (run_evaluate, "measure a trained run on held-out data"),
-    "compare": (run_compare, "put objectives side by side on a trained run"),
-    "compare-training": (run_compare_training, "train a run's pair anew under several objectives"),
-    "sample": (run_sample, "make data from the prior of a trained run"),
+    "compare": (run_compare, "compare objectives on a trained run"),
+    "compare-training": (run_compare_training, "train the model of a run with several objectives"),
+    "sample": (run_sample, "generate data from a trained run"),
     "reconstruct": (run_reconstruct, "encode test data and decode them again"),
-    "traverse": (run_traverse, "decode latents that differ in one unit"),
+    "traverse": (run_traverse, "change one latent unit at a time, and decode"),
     "disentangle": (run_disentangle, "compare the latents of a trained run with known factors"),
 }
 
-_SAFE = "PYTHONSAFEPATH"
+_SAFE = "PYTHONSAFEPATH"  # keeps Python from importing from the working folder
 
 _USAGE = (
     "usage: pyrovae COMMAND [options]\n\n"
@@ -39,8 +39,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit code: 0, 2 for what the user can mend, 130 interrupted, 141 where whatever read
-        the output has gone, as other tools of the shell give.
+        The exit code: 0; 2 for an error that the user can correct; 130 interrupted; 141 where the
+        reader of the output has gone, as other tools of the shell give.
     """
     words = sys.argv[1:] if words is None else list(words)
     if not words or words[0] in ("-h", "--help"):
@@ -49,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(__version__)
         return 0
-    with _children_import_nothing_from_here():
+    with _safe_child_processes():
         return _run(words)
 
 
@@ -62,7 +62,7 @@ def _run(words: Sequence[str]) -> int:
             )
             return 2
         COMMANDS[words[0]][0](words[1:])
-        sys.stdout.flush()  # here, where an error is still told
+        sys.stdout.flush()  # here, where an error is still reported
     except SystemExit as finished:  # after --help
         return int(finished.code or 0)
     except PyrovaeError as error:
@@ -71,10 +71,10 @@ def _run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; `--resume` continues from the last checkpoint", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader of the output has gone
         _drop_output()
         return 141
-    except OSError as error:  # no room, no permission: of a file, or of what the output goes to
+    except OSError as error:  # no space or no permission, for a file or for the output
         where = f"{error.filename}: " if error.filename else ""
         print(f"pyrovae {words[0]}: {where}{error.strerror or error}", file=sys.stderr)
         return 2
@@ -84,11 +84,11 @@ def _run(words: Sequence[str]) -> int:
 
 
 @contextmanager
-def _children_import_nothing_from_here() -> Iterator[None]:
-    """Keep Python from looking into the working folder first in the processes that are started.
+def _safe_child_processes() -> Iterator[None]:
+    """Keep child processes from importing modules of the working folder.
 
-    jsonargparse starts one for type stubs that imports json, and would import a `json.py` that
-    lies where a stranger's run was unpacked.
+    jsonargparse starts one for type stubs, which imports json. It would import a `json.py` of the
+    folder into which a stranger's run was unpacked.
     """
     before = os.environ.get(_SAFE)
     os.environ[_SAFE] = "1"
@@ -102,12 +102,12 @@ def _children_import_nothing_from_here() -> Iterator[None]:
 
 
 def _one_line(message: str) -> str:
-    """Without line breaks, and without what a file may hold to command a terminal."""
+    """Without line breaks, and without control characters, which a file may hold."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
 
 
 def _flush_output() -> None:
-    """Write out what has been printed; where it cannot go, drop it, for Python tries again."""
+    """Write out what has been printed. Drop it where that fails: Python would try again."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -116,9 +116,9 @@ def _flush_output() -> None:
 
 def _drop_output() -> None:
     try:
-        place = sys.stdout.fileno()
-    except OSError:  # no file stands behind it
+        output = sys.stdout.fileno()
+    except OSError:  # it is no file
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, place)
+    os.dup2(nowhere, output)
     os.close(nowhere)

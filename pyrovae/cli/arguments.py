@@ -1,4 +1,4 @@
-"""The arguments of what a section or a class names, as options and as annotations."""
+"""The arguments of classes and functions, as options and as annotations."""
 
 import inspect
 from functools import cache
@@ -16,19 +16,19 @@ def add_arguments(
     section: str | None,
     first: int = 0,
 ) -> None:
-    """Add what a class or a function takes as options below `section`; a module takes nothing.
+    """Add the arguments of a class or a function as options below `section`; a module has none.
 
-    What may be a path or an object is a path here: its text must never be read as an import path,
-    as that of `table.npy` would be where a `table.py` lies beside it.
+    An argument that may be a path or an object is a path here. Its text must never be read as an
+    import path, as `table.npy` would be where there is a `table.py` in the same folder.
 
     Args:
         parser: Gains the options.
         maker: The class, the function or the module.
-        section: What the options stand below; None: nothing.
-        first: So many arguments come from elsewhere, by position.
+        section: Prefix of the options; None: none.
+        first: How many arguments are given by position, from elsewhere.
 
     Raises:
-        ConfigError: An argument that must be given is not annotated.
+        ConfigError: A required argument is not annotated.
     """
     if not (inspect.isclass(maker) or inspect.isfunction(maker)):
         return
@@ -57,18 +57,18 @@ def add_arguments(
 
 
 def supplied(maker: Any) -> set[str]:  # noqa: ANN401
-    """Arguments that come from the data, not from the user."""
+    """The arguments whose values come from the data."""
     return {"data_shape"} & inspect.signature(maker).parameters.keys()
 
 
 @cache
 def annotations(maker: Any, first: int = 0) -> dict[str, Any]:  # noqa: ANN401
-    """By name, the annotations of what a maker takes but for the first arguments, as parsed."""
+    """By name, the annotations of the arguments of a maker, without the first ones."""
     parser = ArgumentParser(exit_on_error=False)
     before = {action.dest for action in parser._actions}
     add_arguments(parser, maker, None, first)
     return {
         action.dest: getattr(action, "_typehint", None) or action.type
         for action in parser._actions
-        if action.dest not in before
+        if action.dest not in before and not action.dest.endswith(".help")
     }

@@ -4,15 +4,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from ..data import Split
-from ..errors import ConfigError
 from ..evaluate import compare_training
-from .config import build, build_pair, make_parser
-from .fit import SCHEDULES, fit_parser
+from .build import build, build_pair
+from .fit_options import fit_parser, training_options
 from .objective_words import make_objective
+from .options import add_device, add_evidence_particles, add_held_out, add_objectives, add_run
+from .outputs import csv_path, write_table
+from .parser import make_parser
 from .run_folder import configuration, parse_opening
 
 
@@ -20,32 +21,29 @@ def run_compare_training(words: Sequence[str]) -> None:
     """Train, print the table, and leave it in the run folder as CSV and JSON."""
     parser = make_parser(
         "compare-training",
-        "Train what a run trained anew under several objectives, from the same initial "
-        "parameters and on the same batches for each seed, and compare the NLL on held-out data "
-        "by one evaluator for all. Data, networks, batch size, learning rate, its schedule and "
-        "clipping are those of the run (a --kl-warmup is not); the run itself stays as it is.",
+        "Train the model and guide of a run from new initial parameters under several "
+        "objectives, and compare the NLL on held-out data, measured by one evaluator for all. "
+        "Each seed gives all objectives the same initial parameters and batches. Data, "
+        "networks, batch size, learning rate, its schedule and clipping are those of the run (a "
+        "--kl-warmup is not). The run itself is not changed.",
     )
+    add_run(parser)
+    add_objectives(parser, " The others are compared with the first.")
+    add_held_out(parser)
+    add_evidence_particles(parser, 1000)
+    add_device(parser)
     add = parser.add_argument
-    add("run_folder", metavar="RUN", type=str, help="A folder that `pyrovae fit` left.")
-    add("--objectives", nargs="+", type=str, default=["ELBO", "IWAE"], metavar="NAME",
-        help="Names, with arguments if any: ELBO 'Renyi(alpha=0.5)' file.py:Mine. The first is "
-        "what the others are compared with.")  # fmt: skip
     add("--num-particles", type=PositiveInt, default=8,
-        help="Particles of those that do not name theirs.")  # fmt: skip
+        help="Particles of the objectives that do not give theirs.")  # fmt: skip
     add("--epochs", type=PositiveInt, help="Passes over the training data; default: the run's.")
     add("--seeds", nargs="+", type=NonNegativeInt, default=[0, 1, 2], metavar="SEED",
-        help="Of starts, batches and noise: one training each per objective.")  # fmt: skip
-    add("--split", choices=["test", "val"], default="test", help="Held-out data of the NLL.")
-    add("--limit", type=PositiveInt, help="Only the first so many of them.")
-    add("--evidence-particles", type=PositiveInt, default=1000, help="Particles of the NLL.")
+        help="Seeds of initial parameters, batches and noise; each objective is trained once "
+        "with each.")  # fmt: skip
     add("--out", type=str, default="compare-training.csv", help="CSV file; .json beside it.")
-    add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
     given, named = parse_opening(parser, words)
     objectives = [make_objective(name, given.num_particles) for name in given.objectives]
     run = Path(given.run_folder)
-    out = run / given.out
-    if out.suffix != ".csv":
-        raise ConfigError(f"--out {given.out}: name a .csv file; .json goes beside it")
+    out = csv_path(run, given.out, ".json")
     of_fit = fit_parser()
     config = configuration(run, of_fit, named)
     data = build(of_fit, config, config.seed).data
@@ -57,21 +55,11 @@ def run_compare_training(words: Sequence[str]) -> None:
         epochs=given.epochs or config.epochs,
         seeds=given.seeds,
         test=held_out,
-        batch_size=config.batch_size,
-        drop_last=config.drop_last,
-        optimizer=lambda leaves: torch.optim.Adam(
-            leaves, lr=config.lr, eps=config.adam_eps, fused=True
-        ),
-        schedule=SCHEDULES[config.schedule](),
-        clip_norm=config.clip_norm,
+        **training_options(config),
         num_particles=given.evidence_particles,
         device=given.device,
         on_run=lambda name, seed, nll: print(f"{name}, seed {seed}: NLL {nll:.3f}", flush=True),
         progress=sys.stderr.isatty(),
     )
-    try:
-        print(found)
-    finally:  # also where whatever reads the output has gone
-        found.to_csv(out)
-        found.to_json(out.with_suffix(".json"))
+    write_table(found, out)
     print(out, out.with_suffix(".json"))

@@ -14,16 +14,21 @@ from ..data.base import pick_device
 from ..errors import DataError
 from ..evaluate import disentanglement, posterior_means, traverse
 from ..runtime.files import save
-from .run_folder import parse_opening
-from .sample import restored, run_parser, write
+from .options import add_picture, make_run_parser
+from .outputs import write_picture
+from .run_folder import parse_opening, restored
 
 
 def run_disentangle(words: Sequence[str]) -> None:
     """Compare posterior means with known factors."""
-    parser = run_parser("disentangle", "Measure how far the latent units of a trained run stand "
-                        "for known factors, as those of --data shapes.")  # fmt: skip
+    parser = make_run_parser(
+        "disentangle",
+        "Measure how well each latent unit of a trained run stands for one known factor of the "
+        "data, such as those of --data shapes.",
+    )
     add = parser.add_argument
-    add("--split", choices=["all", "train", "val", "test"], default="all", help="Which data.")
+    add("--split", choices=["all", "train", "val", "test"], default="all",
+        help="Which data to measure on.")  # fmt: skip
     add("--site", type=str, help="Latent site; may be left out where there is only one.")
     config, named = parse_opening(parser, words)
     setup, run = restored(config, named)
@@ -44,15 +49,18 @@ def run_disentangle(words: Sequence[str]) -> None:
 
 def run_traverse(words: Sequence[str]) -> None:
     """Move one latent unit at a time, and decode."""
-    parser = run_parser("traverse", "Decode latents of a trained run that differ from those of "
-                        "one test datum in one unit.")  # fmt: skip
+    parser = make_run_parser(
+        "traverse",
+        "Encode one test datum, change one latent unit at a time, and decode.",
+    )
     add = parser.add_argument
-    add("--datum", type=NonNegativeInt, default=0, help="Which of the test data to start from.")
-    add("--units", type=PositiveInt, default=10, help="How many, the most informative ones.")
+    add("--datum", type=NonNegativeInt, default=0, help="Row of the test data to start from.")
+    add("--units", type=PositiveInt, default=10,
+        help="How many units, those with the most information about the data first.")  # fmt: skip
     add("--steps", type=PositiveInt, default=9, help="How many values of each unit.")
-    add("--range", type=PositiveFloat, default=2.5, help="Values from minus this to this.")
+    add("--range", type=PositiveFloat, default=2.5, help="The values go from minus this to this.")
     add("--site", type=str, help="Latent site; may be left out where there is only one vector.")
-    add("--out", type=str, help="A .png picture or an .npz of arrays; default: in the run folder.")
+    add_picture(parser)
     config, named = parse_opening(parser, words)
     setup, run = restored(config, named)
     split = setup.data.test
@@ -68,7 +76,7 @@ def run_traverse(words: Sequence[str]) -> None:
     )
     out = Path(config.out or run / "traverse.png")
     title = "one latent unit at a time"
-    write(
+    write_picture(
         out, lambda: plots.traversals(found, title=title), images=found.images,
         units=found.units, information=found.information, values=found.values,
     )  # fmt: skip

@@ -3,39 +3,37 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from jsonargparse.typing import NonNegativeInt, PositiveInt
+from jsonargparse.typing import PositiveInt
 
+from ..data import Split, few_labels
 from ..data.base import pick_device
-from ..report import report
+from ..errors import ConfigError
+from ..evaluate import probe
+from ..report import Report, report, with_figures
 from ..runtime.distributed import join
-from .config import make_parser
-from .figures import with_figures, with_probe
-from .fit import fit_parser
+from .build import Setup
+from .options import add_held_out, make_run_parser
 from .run_folder import parse_opening, restore
 
 
 def run_evaluate(words: Sequence[str]) -> None:
     """Measure a run on its test data."""
-    parser = make_parser("evaluate", "Measure a trained run on held-out data.")
+    parser = make_run_parser("evaluate", "Measure a trained run on held-out data.")
+    add_held_out(parser)
     add = parser.add_argument
-    add("run_folder", metavar="RUN", type=str, help="A folder that `pyrovae fit` left.")
     add("--num-particles", type=PositiveInt, default=5000, help="Particles per datum of the NLL.")
-    add("--split", choices=["test", "val"], default="test", help="Which data.")
-    add("--limit", type=PositiveInt, help="Only the first so many data.")
-    add("--checkpoint", choices=["auto", "best", "last"], default="auto",
-        help="auto: the best by validation where there is one.")  # fmt: skip
-    add("--chunk", type=PositiveInt, help="Particles times data at once; default: by memory.")
+    add("--chunk", type=PositiveInt,
+        help="Particles times data at once; default: as memory allows.")  # fmt: skip
     add("--probe", type=PositiveInt,
-        help="Teach a classifier on latents of so many labelled data, and score it.")  # fmt: skip
-    add("--seed", type=NonNegativeInt, default=0, help="Of the draws.")
-    add("--device", type=str, help="cuda, cpu, ...; default: CUDA when there is one.")
+        help="Train a classifier on the latents of so many labelled data.")  # fmt: skip
     config, named = parse_opening(parser, words)
     started = time.perf_counter()
     team = join(config.device)
     run = Path(config.run_folder)
-    setup = restore(run, fit_parser(), config.checkpoint, config.device, named)
+    setup = restore(run, config.checkpoint, config.device, named)
     split = getattr(setup.data, config.split).subset(config.limit or 2**62)
     split = split.to(pick_device(config.device))
     found = report(
@@ -55,6 +53,27 @@ def run_evaluate(words: Sequence[str]) -> None:
         found = with_probe(found, setup, split, config.probe, config.seed)
     try:
         print(found)
-    finally:  # also where whatever reads the output has gone
+    finally:  # also where the reader of the output has gone
         found.save(run / f"report-{config.split}-{config.num_particles}.json")
     print(f"measured in {time.perf_counter() - started:.1f} s")
+
+
+def with_probe(found: Report, setup: Setup, split: Split, num_labelled: int, seed: int) -> Report:
+    """The report with the accuracy of a classifier that sees the latents of few labelled data.
+
+    Raises:
+        ConfigError: The pair takes labels by itself, or so many cannot be labelled.
+        DataError: The data have no classes.
+    """
+    if setup.data.train.with_labels:
+        raise ConfigError(
+            f"--probe trains a classifier on latents that were found without labels, and "
+            f"{type(setup.pair).__name__} is called with them; leave it out"
+        )
+    few = few_labels(setup.data, num_labelled, seed=seed).train
+    few = few.binarized(seed) if few.dynamic else few
+    pair = setup.pair
+    share = probe(pair.model, pair.guide, few.to(split.x.device), split, seed=seed)
+    row = ("probe", f"{share:.4f}", "", f"accuracy of a classifier of z, {num_labelled} labels")
+    facts = {**found.facts, "probe": share}
+    return replace(found, rows=(*found.rows, row), facts=facts)

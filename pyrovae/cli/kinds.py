@@ -1,4 +1,4 @@
-"""What may stand in the place of an argument, as its annotation says."""
+"""What may be given for an argument, as its annotation says."""
 
 import inspect
 import typing
@@ -14,12 +14,12 @@ _CONTAINERS = ("builtins", "collections", "collections.abc", "typing")
 
 @dataclass(frozen=True)
 class Kind:
-    """A class that is asked for.
+    """A class whose objects an argument takes.
 
     Attributes:
-        base: What it has to be a subclass of.
-        called_with: Number of arguments that it is later called with; None: an object of it is
-            asked for, which the command line builds.
+        base: The class, or a base of it.
+        called_with: With how many arguments the library will call the class; None: the argument
+            takes an object, which the command line builds.
     """
 
     base: type
@@ -28,14 +28,14 @@ class Kind:
 
 @dataclass
 class Asked:
-    """What an annotation asks for.
+    """What an annotation allows.
 
     Attributes:
-        kinds: Classes, and what builds them.
-        is_text: A text may stand here.
-        words: Texts that may stand here, where not any.
-        is_open: Anything may stand here.
-        items: What the elements of a list or a mapping are.
+        kinds: Classes of objects.
+        is_text: Any text.
+        words: These texts.
+        is_open: Anything.
+        items: The same for the elements of a list or the values of a mapping.
     """
 
     kinds: list[Kind] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Asked:
 
 
 def asked_by(annotation: Any) -> Asked:  # noqa: ANN401
-    """What an annotation asks for; one that cannot be told, for a class that the library lacks."""
+    """What an annotation allows; one that is not understood allows only a class of the user's."""
     found = Asked()
     _add(found, annotation)
     return found
@@ -73,7 +73,7 @@ def _add(found: Asked, annotation: Any) -> None:  # noqa: ANN401
         found.is_open = True  # jsonargparse has types of its own for what is not annotated
     elif inspect.isclass(origin or annotation):
         _add_class(found, origin or annotation, arguments)
-    else:  # it may stand for anything, and a text for a name of it
+    else:  # not understood: a text might be read as a name to import
         found.kinds.append(Kind(_Nothing))
 
 
@@ -81,7 +81,7 @@ def _add_factory(found: Asked, arguments: tuple[Any, ...]) -> None:
     inner = asked_by(arguments[-1]) if arguments else Asked()
     takes = arguments[0] if arguments else ...
     if not inner.kinds or not isinstance(takes, list):
-        found.kinds.append(Kind(_Nothing))  # any function would do: none can be named
+        found.kinds.append(Kind(_Nothing))  # it allows any function, and none can be named
         return
     found.kinds += [Kind(kind.base, len(takes)) for kind in inner.kinds]
 
@@ -96,7 +96,7 @@ def _add_class(found: Asked, cls: type, arguments: tuple[Any, ...]) -> None:
     elif issubclass(cls, Iterable) and cls.__module__ in _CONTAINERS:
         elements = arguments[-1:] if issubclass(cls, Mapping) else arguments
         inner = found.items or Asked()
-        for element in elements:  # without them the items are taken as they are
+        for element in elements:  # without any, the items are taken as they are
             if element is not ...:
                 _add(inner, element)
         found.items = inner
@@ -105,4 +105,4 @@ def _add_class(found: Asked, cls: type, arguments: tuple[Any, ...]) -> None:
 
 
 class _Nothing:
-    """A class that nothing is of."""
+    """A class without objects."""

@@ -1,4 +1,4 @@
-"""The library's own names: all that a configuration which anyone may have written can name."""
+"""The library's own names: all that the configuration of a stranger can name."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -15,10 +15,10 @@ from .kinds import Kind
 
 Maker = Callable[..., Any]
 
-ROOMS = (nn, nn.flows, nn.quantizers, models)
+PACKAGES = (nn, nn.flows, nn.quantizers, models)
 
-# Functions of their input alone, built from numbers: what layers of the library's networks may be
-# made of. Nothing else of torch is named by a configuration, so that what it can build is known.
+# Activations and normalizations, which are built from numbers. A configuration can name nothing
+# else of torch, so that what it can build is known.
 TORCH = (
     "BatchNorm1d", "BatchNorm2d", "CELU", "ELU", "GELU", "Hardshrink", "Hardsigmoid", "Hardswish",
     "Hardtanh", "Identity", "LayerNorm", "LeakyReLU", "LogSigmoid", "Mish", "PReLU", "RMSNorm",
@@ -31,7 +31,7 @@ _PYROS = ("Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO", "TraceEnum_ELB
 
 @cache
 def known_data() -> dict[str, Any]:
-    """What gives a data set, unless it makes it of another."""
+    """The functions that give a data set; those that change one are left out."""
     known = {n: f for n in data.__all__ if inspect.isfunction(f := getattr(data, n))}
     wanted = (Dataset, "Dataset")
 
@@ -45,34 +45,43 @@ def known_data() -> dict[str, Any]:
 
 @cache
 def known_models() -> dict[str, type]:
-    """The families."""
+    """The families of the library, by name."""
     return concrete(models, models.Family)
+
+
+def offering(capability: type) -> list[str]:
+    """The families that have the methods of a protocol of `models.capabilities`."""
+    return sorted(
+        name for name, family in known_models().items() if issubclass(family, capability)
+    )
 
 
 @cache
 def known_objectives() -> dict[str, type]:
-    """The estimators, and Pyro's own."""
+    """The objectives of the library, and Pyro's own, by name."""
     known = concrete(objectives, objectives.ParticleELBO)
     return known | {name: getattr(pyro.infer, name) for name in _PYROS}
 
 
 @cache
 def known_networks() -> set[str]:
-    """What an encoder or a decoder may be, besides one's own."""
+    """The networks of the library that may be an encoder or a decoder."""
     heads, noises = concrete(nn, nn.Likelihood), concrete(nn, nn.Corruption)
     return concrete(nn, torch.nn.Module).keys() - heads.keys() - noises.keys()
 
 
 @cache
 def sections() -> dict[str, dict[str, Any]]:
-    """What --data, --model and --objective may name besides one's own, by short and full name."""
+    """What --data, --model and --objective can name of the library, by short and by full name."""
     found: dict[str, dict[str, Any]] = {}
-    for section, room, known in (
+    for section, package, known in (
         ("data", data, known_data()),
         ("model", models, known_models()),
         ("objective", objectives, known_objectives()),
     ):
-        full = {f"{room.__name__}.{n}": made for n, made in known.items() if n in room.__all__}
+        full = {
+            f"{package.__name__}.{n}": made for n, made in known.items() if n in package.__all__
+        }
         found[section] = known | full
     found["objective"] |= {f"pyro.infer.{name}": getattr(pyro.infer, name) for name in _PYROS}
     return found
@@ -80,21 +89,21 @@ def sections() -> dict[str, dict[str, Any]]:
 
 @cache
 def parts() -> dict[str, tuple[str, type]]:
-    """Import path and class of whatever a model may be made of, by every name that it has."""
+    """Import path and class of the parts of models, by each of their names."""
     named = [(torch.nn, name) for name in TORCH]
-    for room in reversed(ROOMS):  # a short name is that of the first room that has it
-        named += [(room, name) for name in concrete(room, object)]
+    for package in reversed(PACKAGES):  # a short name is that of the first one that has it
+        named += [(package, name) for name in concrete(package, object)]
     found: dict[str, tuple[str, type]] = {}
-    for room, name in named:
-        cls = getattr(room, name)
-        path = f"{room.__name__}.{name}"
+    for package, name in named:
+        cls = getattr(package, name)
+        path = f"{package.__name__}.{name}"
         for alias in (name, path, f"{cls.__module__}.{name}"):
             found[alias] = path, cls
     return found
 
 
 def fitting(kinds: Iterable[Kind]) -> list[str]:
-    """Classes of the library, by short name, that may stand where one of these is asked for."""
+    """Classes of the library, by short name, that an argument of one of these kinds allows."""
     found: set[str] = set()
     for kind in kinds:
         if kind.base is not torch.nn.Module:
@@ -107,28 +116,28 @@ def fitting(kinds: Iterable[Kind]) -> list[str]:
 
 
 def known_names() -> dict[str, list[str]]:
-    """What --data, --model and --objective may name besides one's own, by short name."""
+    """What --data, --model and --objective can name of the library, by short name."""
     known = {"data": known_data(), "model": known_models(), "objective": known_objectives()}
     return {section: sorted(names) for section, names in known.items()}
 
 
 def full_path(name: Any) -> Any:  # noqa: ANN401
-    """Import path of a network, head, prior or posterior that is named by its class alone.
+    """Import path of a class of the library, or of torch.nn, that is named by its class alone.
 
-    Other values are handed back. Without this a name would be ambiguous as soon as some imported
-    library has a module class of that name.
+    Other values are returned as they are. Without this a name would be ambiguous as soon as
+    another imported library has a module class of that name.
     """
-    for room in ROOMS:
-        if name in room.__all__ and inspect.isclass(getattr(room, name)):
-            return f"{room.__name__}.{name}"
+    for package in PACKAGES:
+        if name in package.__all__ and inspect.isclass(getattr(package, name)):
+            return f"{package.__name__}.{name}"
     if isinstance(name, str) and inspect.isclass(getattr(torch.nn, name, None)):
         return f"torch.nn.{name}"
     return name
 
 
-def concrete(room: ModuleType, base: type) -> dict[str, type]:
-    """The classes of a room that are built, by name."""
-    found = {name: getattr(room, name) for name in room.__all__}
+def concrete(package: ModuleType, base: type) -> dict[str, type]:
+    """The classes of a package that are not abstract, by name."""
+    found = {name: getattr(package, name) for name in package.__all__}
     return {
         n: c
         for n, c in found.items()

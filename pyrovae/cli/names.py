@@ -1,15 +1,11 @@
 """What a name on the command line stands for: a part of the library, or the user's own.
 
-Only the command line names one's own: what stands in a file is looked up in `stored`.
+Only the command line names one's own. Names in a file are looked up in `stored`.
 """
 
-import importlib
-import importlib.util
 import inspect
-import sys
 import typing
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +16,15 @@ import pyro.infer
 from ..data import Dataset
 from ..errors import ConfigError
 from .library import Maker, known_names, sections
+from .user_code import PREFIX, import_module, load_file
+
+SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
+"""What is named, each with keyword arguments of its own, and the defaults."""
+
+
+def makers(config: Mapping[str, Any]) -> dict[str, Any]:
+    """By section, the class or function whose name a configuration gives."""
+    return {section: FINDERS[section](config[section]["name"]) for section in SECTIONS}
 
 
 def find_data(name: str) -> Maker:
@@ -45,7 +50,7 @@ def find_model(name: str) -> Maker | ModuleType:
         ConfigError: There is no such thing, or it has no `model` and `guide`.
     """
     if name.endswith(".py"):
-        return _load_file("--model", Path(name))
+        return load_file("--model", Path(name))
     found = _find("model", name, "--model")
     _check(f"--model {name}", found, None, "a class with a `model` and a `guide`")
     return found
@@ -63,24 +68,40 @@ def find_objective(name: str, option: str = "--objective") -> Maker:
     return found
 
 
+FINDERS: dict[str, Callable[[str], Any]] = {
+    "data": find_data,
+    "model": find_model,
+    "objective": find_objective,
+}
+
+
 def own_class(path: str, option: str) -> type:
     """A class of the user's own by its import path, named on the command line.
 
     Raises:
         ConfigError: There is none.
     """
-    module, _, name = path.rpartition(".")
-    found = vars(_import(option, path, module)).get(name) if module else None
+    found = _imported(path, option)
     if not inspect.isclass(found):
         raise ConfigError(f"{option} {path}: there is no such class; name one by its import path")
     return found
 
 
-def forget_file(name: str) -> None:
-    """Read the file of `file.py` or `file.py:Name` again when it is next asked for."""
-    path = Path(name.rpartition(":")[0] or name)
-    if path.suffix == ".py":
-        sys.modules.pop(_module_name(path), None)
+def gives(path: str, option: str) -> type | None:
+    """The class that an import path names, or that the function which it names says it returns.
+
+    Raises:
+        ConfigError: The module cannot be imported.
+    """
+    found = _imported(path, option)
+    if inspect.isfunction(found):
+        found = _returned(found)
+    return found if inspect.isclass(found) and found is not inspect.Signature.empty else None
+
+
+def _imported(path: str, option: str) -> Any:  # noqa: ANN401
+    module, _, name = path.rpartition(".")
+    return vars(import_module(option, path, module)).get(name) if module else None
 
 
 def _find(kind: str, name: str, option: str) -> Any:  # noqa: ANN401
@@ -93,12 +114,12 @@ def _find(kind: str, name: str, option: str) -> Any:  # noqa: ANN401
     )
     if ":" in name:
         path, _, attribute = name.rpartition(":")
-        module = _load_file(option, Path(path))
+        module = load_file(option, Path(path))
     elif name.endswith(".py"):
         raise ConfigError(f"{option} {name}: name what to take from the file, {name}:NAME")
     elif "." in name:
         path, _, attribute = name.rpartition(".")
-        module = _import(option, name, path, way_out)
+        module = import_module(option, name, path, way_out)
     else:
         raise ConfigError(f"{option} {name}: there is no such {kind}; {way_out}")
     if attribute not in vars(module):
@@ -107,10 +128,10 @@ def _find(kind: str, name: str, option: str) -> Any:  # noqa: ANN401
 
 
 def _check(where: str, found: Any, base: type | None, wanted: str) -> None:  # noqa: ANN401
-    """Refuse what cannot be of the kind, before it is called: `base`, or for None a pair.
+    """Refuse what gives no object of `base`, or for None no pair, before it is called.
 
-    A function says what it returns by its annotation. One that was written into the file that the
-    user named may leave that out, and what it returns is looked at.
+    A function says by its annotation what it returns. One in a file that the user named may leave
+    that out: then its result is checked.
     """
     if isinstance(found, partial):
         found = found.func
@@ -125,7 +146,7 @@ def _check(where: str, found: Any, base: type | None, wanted: str) -> None:  # n
         raise ConfigError(f"{where} is a {type(found).__name__}; name {wanted}")
     returned = _returned(found)
     if returned is inspect.Signature.empty:
-        if not found.__module__.startswith(_PREFIX):
+        if not found.__module__.startswith(PREFIX):
             raise ConfigError(
                 f"{where} is a function that does not say what it returns; name {wanted}, and "
                 "annotate what it returns"
@@ -136,14 +157,14 @@ def _check(where: str, found: Any, base: type | None, wanted: str) -> None:  # n
 
 
 def _fits(cls: type, base: type | None) -> bool:
-    """Whether a class is one of `base`, or for None has both programs."""
+    """Whether a class is a subclass of `base`, or for None has both programs."""
     if base is not None:
         return issubclass(cls, base)
     return all(_gives(cls, program) for program in ("model", "guide"))
 
 
 def _returned(function: Callable[..., Any]) -> Any:  # noqa: ANN401
-    """What a function says that it returns."""
+    """The annotation of what a function returns."""
     try:
         found = typing.get_type_hints(function)
     except (NameError, AttributeError, TypeError, SyntaxError):  # names that are not there
@@ -152,68 +173,10 @@ def _returned(function: Callable[..., Any]) -> Any:  # noqa: ANN401
 
 
 def _gives(cls: type, name: str) -> bool:
-    """Whether objects of a class have an attribute, as far as the class says by itself."""
+    """Whether objects of a class have an attribute: inherited, annotated or set in `__init__`."""
     makers = [vars(base).get("__init__") for base in cls.__mro__]
     return (
         hasattr(cls, name)
         or any(name in getattr(base, "__annotations__", {}) for base in cls.__mro__)
         or any(name in maker.__code__.co_names for maker in makers if inspect.isfunction(maker))
     )
-
-
-def _import(option: str, name: str, path: str, way_out: str = "correct the name") -> ModuleType:
-    try:
-        with _working_folder_first():
-            return importlib.import_module(path)
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{option} {name}: cannot import {path} ({error}); {way_out}") from error
-    except (SyntaxError, ImportError, ValueError, TypeError) as error:  # of "..x" and "x..y", too
-        raise ConfigError(f"{option} {name}: cannot import {path} ({error}); mend it") from error
-
-
-def look_here_as_well() -> None:
-    """Let names that the command line gives to parts of a pair lie in the working folder, too."""
-    if "" not in sys.path:
-        sys.path.append("")
-
-
-@contextmanager
-def _working_folder_first() -> Iterator[None]:
-    """What the user named is looked for in the working folder first; all else there at last."""
-    added = "" not in sys.path
-    if added:
-        sys.path.insert(0, "")
-    try:
-        yield
-    finally:
-        if added:
-            sys.path.remove("")
-            sys.path.append("")
-
-
-def _load_file(option: str, path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ConfigError(
-            f"{option} {path}: there is no such file in {Path.cwd()}; correct the path"
-        )
-    name = _module_name(path)
-    if name in sys.modules and sys.modules[name].__file__ == str(path.resolve()):
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{option} {path}: this is not a Python file; name one that ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (SyntaxError, ImportError) as error:
-        del sys.modules[name]
-        raise ConfigError(f"{option} {path} cannot be run ({error}); mend the file") from error
-    return module
-
-
-_PREFIX = "pyrovae_user_"
-
-
-def _module_name(path: Path) -> str:
-    return f"{_PREFIX}{path.stem}"

@@ -38,7 +38,7 @@ def make_objective(words: str, num_particles: int) -> PyroELBO:
 
 
 def _check(words: str, maker: Maker, options: dict[str, Any]) -> None:
-    """Whether the names of arguments are those that it takes, and none is missing."""
+    """Refuse arguments that the objective does not take, and missing ones."""
     name = words.partition("(")[0]
     parameters = _parameters(maker)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -57,7 +57,7 @@ def _check(words: str, maker: Maker, options: dict[str, Any]) -> None:
 def _parameters(maker: Maker) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(maker).parameters
-    except (TypeError, ValueError):  # some that are written in C do not say
+    except (TypeError, ValueError):  # some that are written in C have no signature
         return {}
 
 
@@ -75,7 +75,7 @@ def _example(name: str, maker: Maker) -> str:
 
 
 def _options(words: str, call: str) -> dict[str, Any]:
-    """Keyword arguments, literals only, of what reads like a call."""
+    """The keyword arguments of a call that is given as text; literals only."""
     try:
         node = ast.parse(call, mode="eval").body
         if isinstance(node, ast.Call) and not node.args:

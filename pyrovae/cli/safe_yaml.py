@@ -1,4 +1,4 @@
-"""YAML that anyone may have written: plain values under text keys, of a bounded size."""
+"""YAML from a stranger: plain values under text keys, of a bounded size."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from ..errors import ConfigError
+from ..errors import ConfigError, first_line
 
 MAX_BYTES = 2**18
 MAX_DEPTH = 30
@@ -17,14 +17,14 @@ _TEXT = "tag:yaml.org,2002:str"
 
 
 def read_yaml(path: Path, name: str | None = None) -> dict[str, Any]:
-    """The options that a YAML file holds: under text keys text, numbers, true, false and null.
+    """The options in a YAML file: text, numbers, true, false and null, under text keys.
 
-    Anchors and aliases are followed as long as what they stand for stays small. Nothing is
-    imported, constructed or included.
+    Anchors and aliases are followed as long as the result stays small. Nothing is imported,
+    constructed or included.
 
     Args:
         path: The file.
-        name: What the messages of errors call it; by default its path.
+        name: Of the file in the messages of errors; by default its path.
 
     Raises:
         ConfigError: It cannot be read, is too large or too deep, is no YAML, gives an option
@@ -32,7 +32,7 @@ def read_yaml(path: Path, name: str | None = None) -> dict[str, Any]:
     """
     name = str(path) if name is None else name
     try:
-        other = path.exists() and not path.is_file()  # a pipe would be waited for without end
+        other = path.exists() and not path.is_file()  # reading a pipe might wait without end
         content = b"" if other else _first_bytes(path)
     except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
         reason = error.strerror if isinstance(error, OSError) else error
@@ -46,8 +46,7 @@ def read_yaml(path: Path, name: str | None = None) -> dict[str, Any]:
     except ConfigError:  # which is a ValueError
         raise
     except (yaml.YAMLError, ValueError) as error:  # some malformed numbers are ValueErrors
-        first = str(error).splitlines()[0]
-        raise ConfigError(f"{name} is not YAML ({first}); mend the file") from error
+        raise ConfigError(f"{name} is not YAML ({first_line(error)}); correct the file") from error
     if not isinstance(loaded, dict):
         raise ConfigError(f"{name} holds no options; write `option: value` lines")
     return loaded
@@ -59,7 +58,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 class _Loader(yaml.SafeLoader):
-    """Checks what was composed before anything is constructed of it."""
+    """Checks the nodes of the file before it constructs values of them."""
 
     def __init__(self, content: str, name: str) -> None:
         super().__init__(content)
@@ -116,7 +115,7 @@ class _Loader(yaml.SafeLoader):
             raise self._refusal(event, f"the tag {event.tag} asks for an object; leave it out")
 
     def _size(self, node: Node, known: dict[Node, tuple[int, int] | None]) -> tuple[int, int]:
-        """How many values a node stands for once its aliases are written out, and how deep."""
+        """How many values a node has once its aliases are written out, and how deep it is."""
         if node in known:
             found = known[node]
             if found is None:

@@ -1,7 +1,6 @@
-"""A configuration out of a file is data: it names what the library has, of the kind asked for."""
+"""The check of a configuration from a file, which is data: it can name only the library's own."""
 
 import inspect
-import re
 from argparse import Action
 from collections.abc import Callable, Mapping
 from shlex import quote
@@ -14,10 +13,10 @@ from .library import fitting, known_names, parts, sections
 from .names import own_class
 
 Said = Mapping[str, str]
-"""What words of the command line give to which option, without dashes, as "model.encoder"."""
+"""The words of the command line by option, which is written as in "model.encoder"."""
 
-_ACTS = ("config", "resume", "overwrite")
-_LONGEST = 100  # letters of what stands in a file that a message repeats
+_COMMAND_LINE_ONLY = ("config", "resume", "overwrite")
+_LONGEST = 100  # characters of a text from the file that a message repeats
 
 
 def checked(
@@ -30,19 +29,19 @@ def checked(
     said: Said,
     is_run: bool,
 ) -> dict[str, Any]:
-    """The content of a file with all classes by their import paths, after a look at every value.
+    """Check every value of a file, and give classes by their import paths.
 
-    Nothing is called, built or imported for a name that the file alone gives. What the command
-    line names at the same place is left to it.
+    Nothing is called, built or imported for a name that only the file gives. A name of the command
+    line replaces that of the file.
 
     Args:
         content: What `read_yaml` found.
-        name: What the messages of errors call the file.
-        options: The options beside the sections, by name.
-        find: By section, what finds the function or class of a name on the command line.
-        defaults: By section, what it is where none is named.
+        name: Of the file in the messages of errors.
+        options: The options outside of the sections, by name.
+        find: By section, a function that finds the class or function of a name.
+        defaults: By section, the name where none is given.
         said: Words of the command line.
-        is_run: Whether the file is that of a run folder, which says nothing of what to do with it.
+        is_run: Whether the file is that of a run folder, which must not say where to write.
 
     Raises:
         ConfigError: There is no such option, or a value names what the library does not have,
@@ -67,8 +66,8 @@ class _Check:
         for option, value in content.items():
             if option in find:
                 found[option] = self.section(option, value, find[option], defaults[option])
-            elif option in _ACTS or (option == "run" and self.is_run):
-                raise self.refusal(option, "is said on the command line alone")
+            elif option in _COMMAND_LINE_ONLY or (option == "run" and self.is_run):
+                raise self.refusal(option, "can be given on the command line only")
             elif option not in options:
                 raise self.refusal(option, "is no option of `pyrovae fit`")
             else:
@@ -76,7 +75,7 @@ class _Check:
         return found
 
     def plain(self, option: str, value: Any, action: Action) -> Any:  # noqa: ANN401
-        """A value of an option that is no class: a number, a text, or a list of them."""
+        """A number, a text, or a list of them."""
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, list | dict):
                 raise self.refusal(option, "takes one plain value or a list of them")
@@ -99,7 +98,7 @@ class _Check:
             raise self.unknown(section, stored, known_names()[section])
         named = words or stored or default
         if stored not in (None, named) and (stored in known or named in known):
-            return {"name": named}  # the options in the file are those of something else
+            return {"name": named}  # the options in the file belong to another name
         maker = known[named] if named in known else find(named)
         given = {option: item for option, item in part.items() if option != "name"}
         return {"name": named, **self.options(section, given, annotations(maker), named)}
@@ -122,7 +121,7 @@ class _Check:
         return found
 
     def is_again(self, place: str, value: Any) -> bool:  # noqa: ANN401
-        """Whether the command line names the class again whose arguments the file gives."""
+        """Whether the command line names the same class as the file."""
         stored = value.get("class_path") if isinstance(value, dict) else None
         return isinstance(stored, str) and _path(stored) == _path(self.said[place])
 
@@ -148,11 +147,11 @@ class _Check:
             return number
         if asked.kinds:
             return self.part(place, {"class_path": value}, asked.kinds)
-        is_inert = not re.search(r"[{\[:]", value)  # else it may be read as YAML once more
+        is_inert = not set("{[:") & set(value)  # else jsonargparse may read it as YAML again
         if not (is_inert and asked.is_text):
             raise self.refusal(
-                place, f"holds the text {shown(value)}, where none is asked for; if it is right, "
-                f"say it on the command line: --{place} {quote(cut(value))}",
+                place, f"holds the text {shown(value)}, where no text fits; if it is right, give "
+                f"it on the command line: --{place} {quote(cut(value))}",
             )  # fmt: skip
         return value
 
@@ -172,14 +171,14 @@ class _Check:
         if inspect.isabstract(cls) or not (fits and (is_own or cls.__name__ in fitting(kinds))):
             wanted = " or ".join(sorted({kind.base.__name__ for kind in kinds}))
             raise self.refusal(
-                place, f"names {shown(stored)}, which is no {wanted} to stand there; name one of "
+                place, f"names {shown(stored)}, which is no {wanted}; name one of "
                 f"{', '.join(fitting(kinds)) or 'your own'}",
             )  # fmt: skip
         taken = [kind.called_with or 0 for kind in fits if _binds(cls, kind, given)]
         if not taken:
             raise self.refusal(
                 place, f"gives {shown(stored)} the arguments {', '.join(given) or 'none'}, of "
-                "which it cannot be built there; give those that it takes",
+                "which it cannot be built; give those that it takes",
             )  # fmt: skip
         init_args = self.options(place, given, annotations(cls, taken[0]), shown(stored))
         return {"class_path": path, **({"init_args": init_args} if init_args else {})}
@@ -187,9 +186,9 @@ class _Check:
     def unknown(self, place: str, stored: str, known: list[str]) -> ConfigError:
         return self.refusal(
             place,
-            f"names {shown(stored)}, which is none of the library's ({', '.join(known) or 'none'} "
-            "may stand there), and a file alone runs nothing; if it is your own and you trust "
-            f"it, name it again on the command line: --{place} {quote(cut(stored))}",
+            f"names {shown(stored)}, which is none of the library's (here one of "
+            f"{', '.join(known) or 'none'}), and a file alone runs nothing; if it is your own and "
+            f"you trust it, name it again on the command line: --{place} {quote(cut(stored))}",
         )
 
     def refusal(self, place: str, what: str) -> ConfigError:
@@ -197,12 +196,12 @@ class _Check:
 
 
 def shown(text: str) -> str:
-    """A text of the file as a message repeats it."""
+    """A text of the file, quoted and shortened for a message."""
     return f"'{cut(text)}'"
 
 
 def cut(text: str) -> str:
-    """What of a text a message repeats at most."""
+    """A text, shortened for a message."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
@@ -220,9 +219,9 @@ def _number(text: str) -> int | float | None:
 
 
 def _binds(cls: type, kind: Kind, given: Mapping[str, Any]) -> bool:
-    """Whether a class can be built of the arguments given and those it will be called with."""
+    """Whether a class takes the given arguments besides those that it will be called with."""
     try:
         inspect.signature(cls).bind(*[None] * (kind.called_with or 0), **given)
-    except (TypeError, ValueError):  # a ValueError where a class does not say what it takes
+    except (TypeError, ValueError):  # a ValueError where a class has no signature
         return False
     return True

@@ -1,4 +1,4 @@
-"""Data: sources that give train, val and test, and minibatches of them."""
+"""Data sets with splits train, val and test, and minibatches of them."""
 
 from collections.abc import Sized
 from typing import Any
@@ -69,23 +69,25 @@ def batches(
     device: torch.device | str | None = None,
     drop_last: bool = False,
 ) -> BatchSource:
-    """Minibatches of whatever holds data.
+    """Minibatches of any kind of data.
 
     Args:
-        data: A dataset (its `train`), a split, a tensor [N, ...] or several: `Batches` on the
-            device. A torch dataset or a `DataLoader`: `LoaderBatches`, read as it goes. `Batches`,
-            `LoaderBatches` and `SemiSupervisedBatches` are handed back.
-        batch_size: Rows per batch, B. A `DataLoader` keeps its own, its own order and its own last
-            batch; what is handed back keeps all.
-        shuffle: A new order every epoch; an iterable torch dataset keeps its own.
-        seed: Of the order and of the binary draws.
-        device: None is CUDA when present, else the CPU.
-        drop_last: Leave out a last batch of fewer than `batch_size` rows. What brings batches of
-            its own drops it by itself.
+        data: A dataset (its `train`), a split, a tensor [N, ...] or several become `Batches` on
+            the device. A torch dataset or a `DataLoader` becomes `LoaderBatches`, which loads as
+            it goes. `Batches`, `LoaderBatches` and `SemiSupervisedBatches` are returned as they
+            are, and the other arguments have no effect on them.
+        batch_size: Rows per batch, B. A `DataLoader` keeps its own batch size, order and last
+            batch.
+        shuffle: Use a new order every epoch; an iterable torch dataset keeps its own.
+        seed: Seed of the order and of the binary draws.
+        device: None is CUDA if present, else the CPU.
+        drop_last: Leave out a last batch of fewer than `batch_size` rows. Data that make batches
+            themselves must do so themselves.
 
     Raises:
-        DataError: `data` is none of these, or is empty.
-        ConfigError: `batch_size` is below 1, or `drop_last` is asked of batches that keep theirs.
+        DataError: `data` is of another kind, or empty.
+        ConfigError: `batch_size` is below 1, or `drop_last` is set and `data` keep their last
+            batch.
 
     Example:
         >>> source = batches(digits(binarize="dynamic"), 100, device="cpu")

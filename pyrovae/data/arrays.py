@@ -1,4 +1,4 @@
-"""The user's own data: arrays, tensors, lists, files and torch datasets."""
+"""Data sets from arrays, tensors, lists, files and torch datasets."""
 
 import zipfile
 import zlib
@@ -28,30 +28,30 @@ def arrays(
     dynamic: bool = False,
     missing: bool = False,
 ) -> Dataset:
-    """Data held in memory, split at random by a seed.
+    """A data set in memory, split at random.
 
-    Every split comes in a random order, so that its first rows are a fair sample of data that were
-    sorted. The data are copied: later changes to `x` do not reach the splits.
+    Every split is in random order, so its first rows are a fair sample of sorted data. The data
+    are copied: later changes to `x` do not change the splits.
 
     Args:
         x: [N, ...]: a numpy array, a tensor, nested lists, a map-style torch dataset whose items
             are x or (x, y), or the path of a `.npy` file or of an `.npz` file with arrays x and y
-            or with one array. Integers become float32 where that holds them exactly, floats stay
-            what they are, and numbers in lists become torch's default type.
-        y: Labels [N], likewise; integers become int64.
+            or with one array. Integers become float32, which must hold them exactly; floats keep
+            their type; numbers in lists get torch's default type.
+        y: Labels [N] in the same forms; integers become int64.
         val: Share of the rows as a float, or their number as an integer.
-        test: Likewise.
-        seed: Of the split, and of the fixed draws where `dynamic`.
-        dynamic: `x` holds Bernoulli probabilities: every pass over `train` draws fresh 0/1 values,
+        test: The same for `test`.
+        seed: Seed of the split, and of the fixed draws if `dynamic`.
+        dynamic: `x` holds Bernoulli probabilities. Every pass over `train` draws new 0/1 values;
             `val` and `test` are drawn once.
-        missing: NaN in `x`, and what a masked array masks, stands for what was not observed: the
-            splits hold zeros there, and as `y` the mask [N, ...], True where `x` was observed
-            (`models.PartialVAE` takes both).
+        missing: NaN in `x` and masked elements are missing values. The splits hold zeros there,
+            and `y` is the mask [N, ...], True where `x` was observed (`models.PartialVAE` takes
+            both).
 
     Raises:
-        DataError: A file is missing or damaged, rows differ in shape, a value is not a finite
-            number, is masked, or does not survive the conversion, rows of `x` and `y` differ in
-            number, no rows are left to train on, or nothing at all was observed of a row.
+        DataError: A file is missing or damaged, rows differ in shape, a value is not finite, is
+            masked or cannot be converted exactly, `x` and `y` differ in number of rows, no rows
+            are left to train on, or a row has no observed value.
 
     Example:
         >>> arrays([[0.0, 1.0]] * 10, y=range(10), val=2, test=0.3)  # doctest: +ELLIPSIS
@@ -79,18 +79,18 @@ def arrays(
 
 
 def _observed(x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Zeros where x is not a number, and where it is one."""
+    """x with zeros in the place of NaN, and the mask of the observed values."""
     if labels is not None:
         raise DataError(
-            "arrays: missing=True puts the mask of what was observed in the place of the labels; "
+            "arrays: missing=True stores the mask of observed values in the place of the labels; "
             "leave y out"
         )
     mask = ~x.isnan()
     bare = (~mask.flatten(1).any(1)).nonzero().flatten()
     if len(bare):
         raise DataError(
-            f"arrays: of {len(bare)} of {len(x)} rows of x nothing was observed, the first is row "
-            f"{int(bare[0])}; drop them, there is nothing to learn from"
+            f"arrays: {len(bare)} of {len(x)} rows of x have no observed value, the first is row "
+            f"{int(bare[0])}; drop these rows"
         )
     return torch.where(mask, x, 0.0), mask
 
@@ -119,7 +119,7 @@ def _tensor(name: str, source: object, missing: bool) -> Tensor:
             raise
         except (TypeError, ValueError, RuntimeError) as error:
             raise DataError(
-                f"arrays: the lists of {name} are ragged or hold something else than numbers "
+                f"arrays: the lists of {name} are ragged or hold something other than numbers "
                 f"({error}); give numbers only, in rows of one shape"
             ) from error
     else:
@@ -139,13 +139,13 @@ def _from_file(name: str, path: Path) -> tuple[Tensor, Tensor | None]:
             "nothing else; write the array with numpy.save"
         )
     try:
-        with path.open("rb") as file:  # numpy leaves a path's file open when its content is bad
+        with path.open("rb") as file:  # given a path, numpy leaves the file open if it is bad
             stored = np.load(file, allow_pickle=False)
             found = {"x": stored} if isinstance(stored, np.ndarray) else dict(stored)
     except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
             f"arrays: {name}: {path} is damaged or holds Python objects ({error}); "
-            "write it anew with numpy.save from an array of numbers"
+            "write it again with numpy.save from an array of numbers"
         ) from error
     if len(found) == 1:
         return from_numpy(f"arrays: {name}", next(iter(found.values()))), None
@@ -200,7 +200,7 @@ def _count(name: str, size: float | int, n: int) -> int:
     if isinstance(size, float):
         if not 0 <= size < 1:
             raise DataError(
-                f"arrays: {name}={size} is no share of the rows; give a float in [0, 1), or an "
+                f"arrays: {name}={size} is not a share of the rows; give a float in [0, 1), or an "
                 "integer number of rows"
             )
         return round(size * n)

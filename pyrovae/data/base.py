@@ -1,4 +1,4 @@
-"""What every data source gives: splits of checked tensors, cut and drawn by seed."""
+"""Splits and data sets of checked tensors, and seeds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, first_line
 from .conversion import check_dense
 
 Binarize = Literal["dynamic", "static"]
@@ -17,17 +17,17 @@ Binarize = Literal["dynamic", "static"]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Data of one purpose: `x` [N, ...] and, where there are any, labels `y` [N].
+    """Data `x` [N, ...] and, optionally, labels `y` [N].
 
     Args:
-        x: One datum a row, finite.
-        y: What belongs to each row, as many rows as `x`.
-        dynamic: `x` holds Bernoulli probabilities, and every pass draws fresh 0/1 values.
+        x: One datum per row, finite.
+        y: Labels, or other values for each row; as many rows as `x`.
+        dynamic: `x` holds Bernoulli probabilities, and every pass draws new 0/1 values.
         with_labels: Batches are `(x, y)` instead of `(x,)`; see `labelled`.
 
     Raises:
-        DataError: Rows of `x` and `y` differ in number, a value is NaN or infinite, probabilities
-            leave [0, 1], or labels are asked for where there are none.
+        DataError: `x` and `y` differ in number of rows, a value is NaN or infinite, a probability
+            is outside [0, 1], or `with_labels` is set without `y`.
 
     Example:
         >>> split = Split(torch.zeros(5, 2, 3), y=torch.arange(5))
@@ -46,7 +46,7 @@ class Split:
                 _check(name, tensor)
         if self.y is not None and len(self.y) != len(self.x):
             raise DataError(
-                f"Split: y has {len(self.y)} rows, x has {len(self.x)}; give one label for a row"
+                f"Split: y has {len(self.y)} rows, x has {len(self.x)}; give one label per row"
             )
         if self.with_labels and self.y is None:
             raise DataError("Split: labels are asked for, but y is None; give y, or use x alone")
@@ -78,11 +78,11 @@ class Split:
         return self.x.shape[1:]
 
     def labelled(self) -> Split:
-        """The same split, whose batches are `(x, y)`; DataError where `y` is None."""
+        """The same split with batches `(x, y)`; DataError if `y` is None."""
         return replace(self, with_labels=True)
 
     def subset(self, n: int) -> Split:
-        """The first `n` rows; all of them where there are fewer."""
+        """The first `n` rows, or all if there are fewer."""
         if n < 0:
             raise DataError(f"Split.subset: got n={n}, needs a count of rows, 0 or more")
         return self[:n]
@@ -101,14 +101,14 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three splits of one source, all of one data shape; a split that was not wanted is empty.
+    """Three splits of one source with one data shape; a split may be empty.
 
     Args:
-        name: What to call it in tables.
-        train: To fit on.
-        val: To choose by.
-        test: To report on.
-        info: Small facts; the sources here write `binarize` ("none", "static" or "dynamic"),
+        name: Name in tables.
+        train: Data for training.
+        val: Data for choosing models.
+        test: Data for reporting.
+        info: Further facts. The sources here write `binarize` ("none", "static" or "dynamic"),
             `levels` (grey levels of the source) and `unit` (whether `x` lies in [0, 1]).
 
     Raises:
@@ -126,7 +126,7 @@ class Dataset:
         if shapes[1:] != shapes[:-1]:
             raise DataError(
                 f"{self.name}: train, val and test hold data of shapes {shapes}; "
-                "they need one shape, bring them to it first"
+                "give all three one shape"
             )
 
     @property
@@ -135,7 +135,7 @@ class Dataset:
         return self.train.shape
 
     def labelled(self) -> Dataset:
-        """The same data, whose batches are `(x, y)`; DataError where rows have no y."""
+        """The same data with batches `(x, y)`; DataError if rows have no y."""
         splits = (self.train, self.val, self.test)
         train, val, test = (split.labelled() if len(split) else split for split in splits)
         return replace(self, train=train, val=val, test=test)
@@ -145,12 +145,12 @@ class Dataset:
 
         Args:
             how: "static" draws every split once. "dynamic" draws `val` and `test` once, so that
-                figures stay comparable, and `train` afresh on every pass.
-            seed: Of the fixed draws; kept as `info["binarize_seed"]`.
+                figures stay comparable, and `train` anew on every pass.
+            seed: Seed of the fixed draws; stored as `info["binarize_seed"]`.
 
         Raises:
-            ConfigError: `how` is neither.
-            DataError: `x` leaves [0, 1].
+            ConfigError: `how` is unknown.
+            DataError: `x` is not in [0, 1].
         """
         if how not in get_args(Binarize):
             raise ConfigError(
@@ -167,13 +167,13 @@ class Dataset:
 
 
 def partition(name: str, n: int, sizes: tuple[int, int], seed: int) -> tuple[Tensor, ...]:
-    """Rows of train, val and test: disjoint, covering `range(n)`, each in a seeded random order.
+    """Rows of train, val and test: a random partition of `range(n)`, each in random order.
 
     Args:
-        name: Of the data, for the error.
-        n: How many rows there are.
-        sizes: How many of them go to val and to test; the others are train.
-        seed: Of the order.
+        name: Name of the data, for messages.
+        n: Number of rows.
+        sizes: Number of rows of val and of test; the others are train.
+        seed: Seed of the order.
 
     Raises:
         DataError: A size is negative, or nothing is left for train.
@@ -189,7 +189,7 @@ def partition(name: str, n: int, sizes: tuple[int, int], seed: int) -> tuple[Ten
 
 
 def mix_seed(*numbers: int) -> int:
-    """A seed in [0, 2^63) for a place such as (seed, epoch, batch): neighbours share no stream.
+    """A seed in [0, 2^63) from numbers such as (seed, epoch, batch), different for neighbours.
 
     Source:
         Fast Splittable Pseudorandom Number Generators (Steele, Lea and Flood, 2014), the
@@ -206,16 +206,15 @@ def mix_seed(*numbers: int) -> int:
 
 
 def pick_device(device: torch.device | str | None) -> torch.device:
-    """`device`, or for None CUDA when present and else the CPU."""
+    """`device`; for None CUDA if present, else the CPU."""
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"device {device!s} is not to be had here ({reason}); use cpu, or leave it out to "
-            "take CUDA where there is one"
+            f"device {device!s} is not available here ({first_line(error)}); use cpu, or leave it "
+            "out to use CUDA if present"
         ) from error
 
 
@@ -235,7 +234,7 @@ def _check(name: str, tensor: Tensor) -> None:
         raise DataError(
             f"Split: {count} of {len(tensor)} rows of {name} hold NaN or infinity, the first is "
             f"row {first}; drop or fill these rows before building the split (arrays with "
-            "missing=True reads NaN as what was not observed)"
+            "missing=True reads NaN as a missing value)"
         )
 
 

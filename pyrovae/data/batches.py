@@ -1,4 +1,4 @@
-"""Seeded minibatches of data that live on the device."""
+"""Seeded minibatches of data on the device."""
 
 import math
 import zlib
@@ -12,19 +12,19 @@ from ..errors import ConfigError, DataError
 from .base import Split, mix_seed, pick_device
 from .conversion import check_dense
 
-_ORDER, _NOISE = 0, 1  # two streams of one seed, so that order and pixels are independent
+_ORDER, _NOISE = 0, 1  # two streams of one seed: order and binary draws are independent
 
 
 class BatchSource(Protocol):
-    """What training asks of data: how many, and the batches of an epoch from any point on."""
+    """What training needs of data: their number, and the batches of an epoch from any index."""
 
     @property
     def num_data(self) -> int:
-        """How many data one pass covers."""
+        """Number of data in one pass."""
 
     @property
     def smallest(self) -> int | None:
-        """Rows of the smallest batch of an epoch; None where it is not known."""
+        """Rows of the smallest batch of an epoch; None if unknown."""
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -34,23 +34,23 @@ class BatchSource(Protocol):
 
 
 class Batches:
-    """Minibatches, each a function of its place (seed, epoch, index) alone.
+    """Minibatches of tensors; a batch is a function of (seed, epoch, index) alone.
 
-    No batch depends on those drawn before it, nor on torch's global random state: a run resumed
-    at any batch sees what it would have seen. The order is the same on every device; fresh binary
-    draws of a dynamic split come from the device's own generator, and so are not.
+    It depends neither on earlier batches nor on torch's global random state, so a resumed run
+    sees the same batches. The order is the same on every device. The binary draws of a dynamic
+    split come from the device's generator and differ between devices.
 
     Args:
-        data: A split, a tensor [N, ...] or several with equal N. Moved to `device` as a whole.
+        data: A split, a tensor [N, ...] or several with equal N. All is moved to `device`.
         batch_size: Rows per batch, B >= 1.
-        shuffle: A new order every epoch. Without, batches are views of the data.
-        seed: Of the order and of the binary draws.
-        device: None is CUDA when present, else the CPU.
+        shuffle: Use a new order every epoch. Without, batches are views of the data.
+        seed: Seed of the order and of the binary draws.
+        device: None is CUDA if present, else the CPU.
         drop_last: Leave out a last batch of fewer than `batch_size` rows.
 
     Raises:
         ConfigError: `batch_size` is below 1.
-        DataError: No data, unequal N, or fewer rows than the one batch that `drop_last` needs.
+        DataError: No data, unequal N, or less than one batch with `drop_last`.
 
     Example:
         >>> batches = Batches(torch.arange(5.0), 2, seed=1, device="cpu")
@@ -74,7 +74,7 @@ class Batches:
             raise ConfigError(f"Batches: batch_size={batch_size}, needs 1 or more")
         if len(set(sizes)) != 1 or sizes[0] == 0:
             raise DataError(
-                f"Batches: tensors with {sizes} rows, needs one count above 0 for all; "
+                f"Batches: tensors with {sizes} rows, needs one number above 0 for all; "
                 "give every tensor one row per datum, and test an optional split with len() first"
             )
         if drop_last and sizes[0] < batch_size:
@@ -92,14 +92,14 @@ class Batches:
         self._tensors = tuple(tensor.to(self.device) for tensor in tensors)
         self._dynamic = isinstance(data, Split) and data.dynamic
         self._noise = torch.Generator(self.device)
-        self._order: tuple[int, Tensor] | None = None  # that of the epoch asked for last
+        self._order: tuple[int, Tensor] | None = None  # epoch and order of the last call
 
     def __len__(self) -> int:
         return self._length
 
     @property
     def smallest(self) -> int:
-        """Rows of the last batch of an epoch, or of all where none is smaller."""
+        """Rows of the last batch of an epoch, which may be smaller than the others."""
         return min(self.batch_size, self.num_data - (len(self) - 1) * self.batch_size)
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, ...]:
@@ -130,7 +130,7 @@ class Batches:
         return (self.batch(epoch, index) for index in range(start, len(self)))
 
     def checksum(self) -> int:
-        """Of about a thousand rows, as they are stored: other data have another."""
+        """Checksum of about a thousand rows, to recognise the same data."""
         found = 0
         for tensor in self._tensors:
             some = tensor[:: max(1, len(tensor) // 1000)].cpu().contiguous()
@@ -151,7 +151,7 @@ def _tensors(data: Split | Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     tensors = (data,) if isinstance(data, Tensor) else data
     if not tensors or not all(isinstance(t, Tensor) and t.ndim > 0 for t in tensors):
         raise DataError(
-            "Batches: got something else than tensors with one row per datum; "
+            "Batches: got something other than tensors with one row per datum; "
             "pyrovae.data.arrays takes numpy arrays, lists and files"
         )
     for tensor in tensors:

@@ -1,4 +1,4 @@
-"""Numbers as tensors that hold the same numbers, or an error."""
+"""Exact conversions of numbers to tensors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +13,10 @@ _FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
 def from_tensor(name: str, source: Tensor) -> Tensor:
-    """A dense tensor on the CPU, without its graph; integers without a sign as int64.
+    """A dense tensor on the CPU without its graph; unsigned integers become int64.
 
     Raises:
-        DataError: It is masked, sparse, nested or quantised, or its type has no arithmetic, or
+        DataError: It is masked, sparse, nested or quantised, its dtype has no arithmetic, or it
             holds integers beyond int64.
     """
     check_dense(name, source)
@@ -31,10 +31,11 @@ def from_tensor(name: str, source: Tensor) -> Tensor:
 
 
 def from_numpy(name: str, array: np.ndarray) -> Tensor:
-    """Integers and truth values as int64, floats as what they are.
+    """A tensor of an array: integers and booleans become int64, floats keep their type.
 
     Raises:
-        DataError: They are no real numbers of at most 64 bits, or integers beyond int64.
+        DataError: The array does not hold real numbers of at most 64 bits, or it holds integers
+            beyond int64.
     """
     if array.dtype.kind in "biu":
         if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
@@ -53,10 +54,10 @@ def from_numpy(name: str, array: np.ndarray) -> Tensor:
 
 
 def from_masked(name: str, array: np.ma.MaskedArray, missing: bool) -> Tensor:
-    """A masked array of which nothing is masked, or with NaN for what is `missing`.
+    """A tensor of a masked array; masked values become NaN if `missing`.
 
     Raises:
-        DataError: Something is masked, and that is not what `missing` asks for.
+        DataError: A value is masked and `missing` is false.
     """
     mask = np.ma.getmaskarray(array)
     tensor = from_numpy(name, np.ma.getdata(array))
@@ -64,9 +65,9 @@ def from_masked(name: str, array: np.ma.MaskedArray, missing: bool) -> Tensor:
         return tensor
     if not missing:
         raise DataError(
-            f"{name} is an array of which {int(mask.sum())} values are masked, and no data; "
-            "fill them (.filled(value)) or drop their rows; in x, arrays(..., missing=True) takes "
-            "them as what was not observed"
+            f"{name} is an array of which {int(mask.sum())} values are masked; fill them "
+            "(.filled(value)) or drop their rows; in x, arrays(..., missing=True) takes them as "
+            "missing values"
         )
     held = torch.from_numpy(np.ascontiguousarray(mask))
     if not tensor.is_floating_point():
@@ -75,11 +76,11 @@ def from_masked(name: str, array: np.ma.MaskedArray, missing: bool) -> Tensor:
 
 
 def from_list(name: str, numbers: Sequence[Any]) -> Tensor:
-    """Nested lists of numbers, in torch's default type where one is a float.
+    """A tensor of nested lists, in torch's default type if one number is a float.
 
     Raises:
         DataError: A number is complex, or beyond the range of that type.
-        TypeError: These are no numbers.
+        TypeError: An element is not a number.
         ValueError: The lists are ragged.
     """
     tensor = torch.tensor(numbers)
@@ -97,10 +98,10 @@ def from_list(name: str, numbers: Sequence[Any]) -> Tensor:
 
 
 def as_float32(name: str, whole: Tensor) -> Tensor:
-    """Whole numbers as float32, which holds all up to 2^24.
+    """Whole numbers as float32, which is exact up to 2^24.
 
     Raises:
-        DataError: It does not hold one.
+        DataError: float32 cannot hold a number exactly.
     """
     made = whole.to(torch.float32)
     lost = made.to(torch.int64) != whole
@@ -113,15 +114,15 @@ def as_float32(name: str, whole: Tensor) -> Tensor:
 
 
 def check_dense(name: str, tensor: Tensor) -> None:
-    """Refuse tensors of which rows cannot simply be taken.
+    """Check that a tensor is dense, so that it can be indexed by rows.
 
     Raises:
         DataError: It is masked, sparse, nested or quantised.
     """
     if torch.masked.is_masked_tensor(tensor):
         raise DataError(
-            f"{name} is a MaskedTensor, whose masked values are no data; give a plain tensor, or "
-            "its data and mask to a pair that takes both (models.PartialVAE)"
+            f"{name} is a MaskedTensor; give a plain tensor, or its data and mask to a pair that "
+            "takes both (models.PartialVAE)"
         )
     if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized:
         kind = "nested" if tensor.is_nested else "quantised" if tensor.is_quantized else "sparse"

@@ -1,4 +1,4 @@
-"""Real handwritten digits that need no download."""
+"""Handwritten digits that need no download."""
 
 import torch
 
@@ -15,16 +15,16 @@ def digits(
 ) -> Dataset:
     """The 1,797 digits embedded in scikit-learn, [N, 1, 8, 8], with their class as `y`.
 
-    Each pixel counts the inked cells of a 4x4 block, so the grey levels are the integers 0..16 and
-    a binomial with 16 trials is the likelihood that fits them as they are.
+    Each pixel counts the inked cells of a 4x4 block. So the grey levels are the integers 0..16,
+    and `nn.Binomial(16)` is the likelihood that fits them.
 
     Args:
         binarize: None keeps the levels. "dynamic" and "static" draw 0/1 pixels with probability
-            level / 16, afresh on every pass over `train`, or once.
-        unit: Scale the levels into [0, 1].
-        val_size: Rows kept for `val`.
-        test_size: Rows kept for `test`.
-        seed: Of the split and of the fixed binary draws.
+            level / 16, anew on every pass over `train`, or once.
+        unit: Scale the levels to [0, 1].
+        val_size: Number of rows for `val`.
+        test_size: Number of rows for `test`.
+        seed: Seed of the split and of the fixed binary draws.
 
     Raises:
         DataError: The sizes leave nothing to train on.
@@ -36,7 +36,7 @@ def digits(
         >>> digits().train
         Split(1197 x [1, 8, 8] float32, labels int64)
     """
-    from sklearn.datasets import load_digits  # a second of imports that other sources do not need
+    from sklearn.datasets import load_digits  # takes a second; only this needs it
 
     pixels, classes = load_digits(return_X_y=True)
     x = torch.from_numpy(pixels).to(torch.float32).reshape(-1, 1, 8, 8)

@@ -22,24 +22,23 @@ _DRAWING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 
 class LoaderBatches:
-    """The batches of a `DataLoader`, under the protocol of `Batches`.
+    """The batches of a `DataLoader`, with the interface of `Batches`.
 
-    Everything the loader yields is handed on, labels included: a pair that takes `x` alone needs
-    a dataset, or a `collate_fn`, that gives `x` alone. Batches before `start` are loaded, then
-    dropped.
+    All that the loader yields is passed on, labels included. A pair that takes `x` alone needs a
+    dataset or a `collate_fn` that gives `x` alone. Batches before `start` are loaded and dropped.
 
-    A loader that shuffles does so by a generator, its own or one that it is given here, which is
-    seeded anew from (`seed`, epoch): its order, like that of `Batches`, depends on the place
-    alone, with any number of workers. A `DistributedSampler` is told the epoch. What the data
-    themselves draw in workers follows torch's `base_seed`.
+    The generator of a shuffling loader is seeded from (`seed`, epoch); if it has none, it gets
+    one. So the order depends on seed and epoch alone, with any number of workers. A
+    `DistributedSampler` is told the epoch. Random draws of a dataset in its workers follow torch's
+    `base_seed`.
 
     Args:
         loader: Yields tensors [B, ...], or tuples or lists of them.
-        seed: Of the loader's generator, where it has one.
-        device: Where batches go; None is CUDA when present, else the CPU.
+        seed: Seed of the loader's generator.
+        device: Device of the batches; None is CUDA if present, else the CPU.
 
     Raises:
-        DataError: The loader's data have no length, or make no batch.
+        DataError: The loader's data have no length, or do not make a batch.
 
     Example:
         >>> from torch.utils.data import TensorDataset
@@ -62,7 +61,7 @@ class LoaderBatches:
         if len(loader) == 0:
             raise DataError(
                 f"LoaderBatches: {self.num_data} data make no batch; give at least one, and "
-                "as many as a whole batch has where drop_last leaves the rest out"
+                "at least a whole batch with drop_last"
             )
 
     def __len__(self) -> int:
@@ -75,7 +74,7 @@ class LoaderBatches:
 
     @property
     def smallest(self) -> int | None:
-        """Rows of the smallest batch of an epoch; None where the loader makes its own batches."""
+        """Rows of the smallest batch of an epoch; None if the loader makes its own batches."""
         size, sampler = self.loader.batch_size, self.loader.sampler
         if size is None or not isinstance(sampler, Sized):
             return None
@@ -109,9 +108,10 @@ class LoaderBatches:
                 generator.manual_seed(mix_seed(self.seed, epoch))
 
     def _started(self, epoch: int) -> Iterator[Any]:
-        """The loader's iterator; the seed of its workers comes from a generator of its own.
+        """The loader's iterator, with another generator for the seed of the workers.
 
-        From the one that draws the order it would be drawn first, or not at all without workers.
+        The loader would draw that seed from the generator of the order, but only if it has
+        workers; then the order would depend on their number.
         """
         own = self.loader.generator
         if own is None:
@@ -135,8 +135,8 @@ class LoaderBatches:
 
 
 def _num_data(loader: DataLoader[Any]) -> int:
-    # A sampler may pick fewer data than the dataset holds; one rank's share, though, is no count
-    # of the data, and an iterable dataset has no sampler that counts.
+    # The sampler counts, as it may pick fewer data than the dataset holds. But a distributed
+    # sampler counts one rank's share only, and that of an iterable dataset does not count.
     counted: object = loader.sampler
     if isinstance(counted, DistributedSampler) or not isinstance(counted, Sized):
         counted = loader.dataset

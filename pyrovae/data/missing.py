@@ -1,4 +1,4 @@
-"""Data of which some values are taken away, completely at random."""
+"""Data with values missing completely at random."""
 
 from dataclasses import replace
 
@@ -10,20 +10,20 @@ from .base import Dataset, Split, mix_seed
 
 
 def missing(dataset: Dataset, share: float, *, seed: int = 0) -> Dataset:
-    """The same data, each value of which is missing with probability `share`.
+    """The same data, of which each value is missing with probability `share`.
 
-    Missing completely at random: the masks do not depend on the data. They take the place of the
-    labels: `y` [N, ...] is True where `x` was observed, and `x` is zero elsewhere. A row that
-    would lose everything draws its mask anew. `models.PartialVAE` is called with both
-    (`split.labelled()`); what was taken away is still in `dataset`, row by row.
+    The masks do not depend on the data. They replace the labels: `y` [N, ...] is True where `x` is
+    observed, and `x` is zero elsewhere. A mask that would hide a whole row is drawn again.
+    `models.PartialVAE` is called with both (`split.labelled()`). `dataset` still holds the
+    complete rows, in the same order.
 
     Args:
-        dataset: Whole data.
-        share: In [0, 1).
-        seed: Of the masks.
+        dataset: Complete data.
+        share: Probability that a value is missing, in [0, 1).
+        seed: Seed of the masks.
 
     Raises:
-        ConfigError: `share` is no such number.
+        ConfigError: `share` is out of range.
 
     Source:
         Statistical Analysis with Missing Data (Little & Rubin, 1987), sec. 1.3
@@ -39,12 +39,12 @@ def missing(dataset: Dataset, share: float, *, seed: int = 0) -> Dataset:
             f"missing got share={share}; it needs a number in [0, 1), such as 0.5 for half"
         )
     splits = (dataset.train, dataset.val, dataset.test)
-    train, val, test = (_thinned(s, share, mix_seed(seed, i)) for i, s in enumerate(splits))
+    train, val, test = (_with_missing(s, share, mix_seed(seed, i)) for i, s in enumerate(splits))
     info = {**dataset.info, "missing": share, "missing_seed": seed}
     return replace(dataset, train=train, val=val, test=test, info=info)
 
 
-def _thinned(split: Split, share: float, seed: int) -> Split:
+def _with_missing(split: Split, share: float, seed: int) -> Split:
     generator = torch.Generator().manual_seed(seed)
 
     def draw(n: int) -> Tensor:

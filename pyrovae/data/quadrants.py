@@ -1,4 +1,4 @@
-"""Images cut into quadrants: some are given, the others are to be found."""
+"""Images cut into given quadrants and quadrants to predict."""
 
 from dataclasses import replace
 
@@ -10,23 +10,23 @@ from .base import Dataset, Split
 
 
 def quadrants(dataset: Dataset, given: int = 1) -> Dataset:
-    """Images as a task of p(x|y): y the pixels of some quadrants, x those of the others.
+    """Images for p(x|y): y holds the pixels of the given quadrants, x those of the others.
 
     As in Pyro's tutorial on conditional VAEs, one given quadrant is the bottom left, two are the
     left half, and three are all but the bottom right. `x` [N, D'] and `y` [N, D - D'] hold the
-    pixels in the order of the image; `join_quadrants` puts them together again.
+    pixels in the order of the image; `join_quadrants` restores the image.
 
-    Grey levels are given as they are and may be binarised where they are to be found:
+    y may hold grey levels while x is binarised:
     `quadrants(mnist(root, unit=True), 1).binarized("dynamic")`.
 
     Args:
-        dataset: Of images [N, ..., H, W], H and W at least 2.
-        given: Quadrants given: 1, 2 or 3.
+        dataset: Images [N, ..., H, W], H and W at least 2.
+        given: Number of given quadrants: 1, 2 or 3.
 
     Raises:
-        ConfigError: `given` is none of these.
-        ShapeError: The data are no such images.
-        DataError: The data are drawn afresh on every pass.
+        ConfigError: `given` is another number.
+        ShapeError: The data are not such images.
+        DataError: The data are drawn anew on every pass.
 
     Source:
         https://pyro.ai/examples/cvae.html; Sohn, Lee & Yan (2015), sec. 5.1,
@@ -40,9 +40,9 @@ def quadrants(dataset: Dataset, given: int = 1) -> Dataset:
     """
     if dataset.train.dynamic:
         raise DataError(
-            f"quadrants: {dataset.name} is binarised afresh on every pass, and would be given as "
-            "it never was; cut grey levels in [0, 1] (unit=True) and binarise what is to be found "
-            'afterwards: quadrants(...).binarized("dynamic")'
+            f"quadrants: {dataset.name} is binarised anew on every pass, but y would stay grey; "
+            "cut grey levels in [0, 1] (unit=True) and binarise x afterwards: "
+            'quadrants(...).binarized("dynamic")'
         )
     known = _given(tuple(dataset.shape), given)
     train, val, test = (_cut(s, known) for s in (dataset.train, dataset.val, dataset.test))
@@ -52,13 +52,13 @@ def quadrants(dataset: Dataset, given: int = 1) -> Dataset:
 
 
 def join_quadrants(x: Tensor, y: Tensor, shape: tuple[int, ...], given: int) -> Tensor:
-    """Whole images [..., *shape] of their parts, as `quadrants` cuts them.
+    """Images [..., *shape] from the parts that `quadrants` makes.
 
     Args:
-        x: The pixels that were to be found [..., D'].
-        y: The pixels that were given [..., D - D'].
-        shape: Of an image.
-        given: Quadrants given.
+        x: Pixels of the predicted quadrants [..., D'].
+        y: Pixels of the given quadrants [..., D - D'].
+        shape: Shape of an image.
+        given: Number of given quadrants.
 
     Raises:
         ShapeError: The parts do not make such an image.
@@ -74,7 +74,7 @@ def join_quadrants(x: Tensor, y: Tensor, shape: tuple[int, ...], given: int) -> 
     if (x.shape[-1], y.shape[-1]) != sizes:
         raise ShapeError(
             f"join_quadrants got {x.shape[-1]} and {y.shape[-1]} pixels; images of shape "
-            f"{list(shape)} with given={given} have {sizes[0]} to find and {sizes[1]} given"
+            f"{list(shape)} with given={given} have {sizes[0]} to predict and {sizes[1]} given"
         )
     lead = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
     whole = x.new_empty(*lead, *shape)
@@ -88,14 +88,14 @@ def _cut(split: Split, known: Tensor) -> Split:
 
 
 def _given(shape: tuple[int, ...], given: int) -> Tensor:
-    """Where the given pixels are, bool [*shape]."""
+    """Mask of the given pixels, bool [*shape]."""
     if given not in (1, 2, 3):
         raise ConfigError(
             f"quadrants: given={given}, and of four quadrants 1, 2 or 3 can be given"
         )
     if len(shape) < 2 or min(shape[-2:]) < 2:
         raise ShapeError(
-            f"quadrants: data of shape {list(shape)} are no images of 2 by 2 pixels or more; "
+            f"quadrants: data of shape {list(shape)} are not images of at least 2 by 2 pixels; "
             "reshape them to [..., H, W]"
         )
     known = torch.zeros(shape, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Labels for a few data, and batches in which they take part."""
+"""Data with few labels, and batches that mix labelled and unlabelled data."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,20 +13,20 @@ from .batches import Batches
 
 
 def few_labels(data: Dataset, num_labelled: int, *, seed: int = 0) -> Dataset:
-    """Forget the labels of all training data but a few, equally many of each class.
+    """Remove the labels of all training data but a few, equally many of each class.
 
     Args:
-        data: With classes `y` [N], whole numbers from 0.
-        num_labelled: How many keep theirs; a multiple of the number of classes.
-        seed: Of the choice.
+        data: A data set with classes `y` [N], whole numbers from 0.
+        num_labelled: Number of labels to keep, a multiple of the number of classes.
+        seed: Seed of the choice.
 
     Returns:
-        The data set with `train.y` -1 where the class is not known, its batches `(x, y)`; val and
+        The data set with `train.y` -1 where the label is removed, and batches `(x, y)`; val and
         test keep their labels.
 
     Raises:
         DataError: There are no classes.
-        ConfigError: So many cannot be labelled, equally many of each class.
+        ConfigError: `num_labelled` is not a multiple of the classes, or too large.
 
     Example:
         >>> from pyrovae.data import digits
@@ -57,22 +57,22 @@ def few_labels(data: Dataset, num_labelled: int, *, seed: int = 0) -> Dataset:
 
 
 class SemiSupervisedBatches:
-    """Minibatches that each hold some labelled data beside the others, under one plate.
+    """Minibatches of labelled and unlabelled data.
 
-    An epoch goes once through the unlabelled data; the labelled come round as often as they fit.
-    Each batch is a function of its place (seed, epoch, index), as those of `Batches` are.
+    An epoch is one pass over the unlabelled data; the labelled data are repeated. As in `Batches`,
+    a batch is a function of (seed, epoch, index) alone.
 
     Args:
-        data: Labels `y` [N] that are -1 where they are not known, as `few_labels` gives.
+        data: A split whose `y` [N] is -1 for unlabelled data, as `few_labels` gives.
         batch_size: Rows per batch, labelled and unlabelled together, B.
-        num_labelled: How many of them are labelled.
-        seed: Of the order and of the binary draws.
-        device: None is CUDA when present, else the CPU.
+        num_labelled: Labelled rows per batch.
+        seed: Seed of the order and of the binary draws.
+        device: None is CUDA if present, else the CPU.
         drop_last: Leave out a last batch of fewer than `batch_size` rows.
 
     Raises:
-        ConfigError: `num_labelled` leaves no room in a batch, or is below one.
-        DataError: Labelled or unlabelled data are missing.
+        ConfigError: `num_labelled` is below one or leaves no row for unlabelled data.
+        DataError: There are no labelled, or no unlabelled data.
 
     Example:
         >>> from pyrovae.data import digits
@@ -102,10 +102,10 @@ class SemiSupervisedBatches:
         if not known.any() or known.all():
             raise DataError(
                 f"SemiSupervisedBatches: {int(known.sum())} of {len(data)} data are labelled; it "
-                "needs labelled and unlabelled ones (y = -1), as `few_labels` gives; train on "
-                "the data themselves where all are alike"
+                "needs labelled and unlabelled ones (y = -1), as `few_labels` gives; otherwise "
+                "train on the data themselves"
             )
-        # A labelled batch is what is left where the labelled data are fewer than it should hold.
+        # There may be fewer labelled data than a batch should hold.
         size = min(num_labelled, int(known.sum()))
         self._labelled = Batches(
             data[known], size, seed=mix_seed(seed, 1), device=device, drop_last=True

@@ -1,4 +1,4 @@
-"""Drawn shapes whose factors of variation are known."""
+"""Images of shapes with known factors of variation."""
 
 import math
 from dataclasses import dataclass
@@ -10,35 +10,35 @@ from ..errors import ConfigError, DataError
 from .base import Dataset, Split, partition
 
 FORMS = ("square", "ellipse", "heart")
-"""What the values of the factor "shape" are, all within a circle of radius one."""
+"""The values of the factor "shape"; each fits in a circle of radius one."""
 
 _FINE = 4  # samples per side of a pixel; 4 * 4 + 1 levels
-_CHUNK = 256  # images drawn at once, so that what is in work stays in the cache
+_CHUNK = 256  # images drawn at once, few enough for the cache
 
 
 @dataclass(frozen=True)
 class ShapeGrid:
-    """Draws a white shape on black, [1, size, size], for any values of five independent factors.
+    """Draws a white shape on black, [1, size, size], from five independent factors.
 
-    The factors, in this order, each an index from 0 on: "shape" (`FORMS`), "scale" (from half to
-    the whole of `radius`, in equal steps), "orientation" (counter-clockwise, in equal steps over
-    `turn`), "x" (to the right) and "y" (downwards; both in equal steps over where the largest
-    shape fits). By the defaults no two images of the grid are the same, so that each image
-    determines its factors. A full `turn`, as dSprites has, repeats the square four times and the
-    ellipse twice, and no representation can tell the repetitions apart.
+    The factors are indices from 0, in this order: "shape" (`FORMS`), "scale" (equal steps from
+    half of `radius` to the whole), "orientation" (equal steps over `turn`, counter-clockwise), "x"
+    (to the right) and "y" (downwards; both in equal steps over the range in which the largest
+    shape fits). With the defaults all images of the grid differ, so each image determines its
+    factors. A full `turn`, as in dSprites, repeats the square four times and the ellipse twice; no
+    representation can tell the repetitions apart.
 
     Args:
         size: Side of an image in pixels.
-        num_scales: How many values each factor has, as the next two.
-        num_orientations: See `num_scales`.
-        num_positions: Of x and of y.
-        radius: Of the circle around the largest shape, as a share of the side.
+        num_scales: Number of values of "scale".
+        num_orientations: Number of values of "orientation".
+        num_positions: Number of values of "x" and of "y".
+        radius: Radius of the circle around the largest shape, as a share of the side.
         turn: Range of the orientations, as a share of the full circle.
-        antialias: Grey levels 0..16, the part of a pixel that is covered in sixteenths (by 4 x 4
-            samples), instead of 0 and 1, whether half of it is.
+        antialias: Use grey levels 0..16, the covered sixteenths of a pixel (4 x 4 samples).
+            Without, a pixel is 1 if half of it is covered, else 0.
 
     Raises:
-        ConfigError: A number does not make a grid of images.
+        ConfigError: A number is out of range.
 
     Example:
         >>> grid = ShapeGrid()
@@ -66,12 +66,12 @@ class ShapeGrid:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many values each factor has, by its name, in the order of the columns."""
+        """Number of values of each factor, by name, in the order of the columns."""
         counts = (len(FORMS), self.num_scales, self.num_orientations, *[self.num_positions] * 2)
         return dict(zip(("shape", "scale", "orientation", "x", "y"), counts, strict=True))
 
     def factors(self) -> Tensor:
-        """Every combination of factors once [N, 5], the last column running fastest."""
+        """Every combination of factors once [N, 5]; the last column changes fastest."""
         return torch.cartesian_prod(*(torch.arange(count) for count in self.sizes.values()))
 
     def sample(self, n: int, *, seed: int) -> Tensor:
@@ -115,7 +115,7 @@ class ShapeGrid:
         free = self.size - 2 * largest
         column = largest + free * _share(x, self.num_positions)  # of the centre, in pixels
         row = largest + free * _share(y, self.num_positions)
-        # Only a window around the centre is drawn; the canvas is as much wider as it may overlap.
+        # Only a window around the centre is drawn; the canvas has a margin where it may overlap.
         side = 2 * math.ceil(largest + 1)
         left, top = ((centre - side / 2).floor().long() for centre in (column, row))
         fine = (torch.arange(side * _FINE) + 0.5) / _FINE
@@ -151,19 +151,19 @@ def shapes(
 ) -> Dataset:
     """All images of a `ShapeGrid` with their factors as `y` [N, 5], for measuring disentanglement.
 
-    Squares, ellipses and hearts that differ in scale, orientation and position, like dSprites but
-    drawn at once: 10,368 images in about a second. `info["factors"]` names the columns of `y` and
-    says how many values each has; `y` is given to a pair only where labels are asked for.
+    The images show squares, ellipses and hearts of several scales, orientations and positions, as
+    dSprites does. All 10,368 are drawn in about a second, so nothing is downloaded.
+    `info["factors"]` holds the number of values of each column of `y`.
 
     Args:
-        size: See `ShapeGrid`, as for the next six.
-        unit: Scale antialiased levels 0..16 into [0, 1].
-        val_size: Rows kept for `val`.
-        test_size: Rows kept for `test`.
-        seed: Of the split; the images themselves are the same for every seed.
+        size: See `ShapeGrid` for this and the next six.
+        unit: Scale antialiased levels 0..16 to [0, 1].
+        val_size: Number of rows for `val`.
+        test_size: Number of rows for `test`.
+        seed: Seed of the split; the images are the same for every seed.
 
     Raises:
-        ConfigError: A number does not make a grid of images.
+        ConfigError: A number is out of range.
         DataError: The sizes leave nothing to train on.
 
     Source:
@@ -189,7 +189,7 @@ def shapes(
 
 
 def _share(index: Tensor, count: int) -> Tensor:
-    """Indices 0 to count - 1 as 0 to 1; a single value lies in the middle."""
+    """Indices 0..count-1 scaled to 0..1; a single value lies in the middle."""
     return index / (count - 1) if count > 1 else torch.full(index.shape, 0.5)
 
 
@@ -202,6 +202,6 @@ def _ellipse(u: Tensor, v: Tensor) -> Tensor:
 
 
 def _heart(u: Tensor, v: Tensor) -> Tensor:
-    """a^2 + (b - sqrt(|a|))^2 <= 1, brought into the unit circle."""
+    """a^2 + (b - sqrt(|a|))^2 <= 1, scaled into the unit circle."""
     a, b = 1.38 * u.abs(), 1.38 * v + 0.37
     return a.square() + (b - a.sqrt()).square() <= 1

@@ -6,9 +6,10 @@ from torch import Tensor
 
 
 class CapturableCategorical(dist.Categorical):
-    """Pyro's, which compares object ids in `log_prob` to save work on enumerated values.
+    """Pyro's categorical with the `log_prob` of torch.
 
-    That is beyond what a captured graph or torch.compile can do, and so this one does not.
+    Pyro's own compares object ids to save work on enumerated values, which neither a captured
+    graph nor torch.compile can do.
     """
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A discrete latent that is drawn from its exact posterior, so that its draw does not matter."""
+"""A discrete latent drawn from its exact posterior, of which no weight depends on the draw."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +13,9 @@ from .categorical import CapturableCategorical
 class CollapsedCategorical(CapturableCategorical):
     """Categorical of a guide that is the model's own posterior of a latent given all others.
 
-    Then the weight p(c, z, x) / q(c, z|x) = p(z, x) / q(z|x) does not depend on c, its score has
-    the expectation zero, and all of the gradient is pathwise: hence `has_rsample`. It has no
-    closed form of the KL, for that would take one part of this sum exactly and leave the other to
-    the draw.
+    The weight p(c, z, x) / q(c, z|x) = p(z, x) / q(z|x) does not depend on c. Its score has the
+    expectation zero and all of the gradient is pathwise: hence `has_rsample`. A closed form of its
+    KL is refused, because the rest of the bound would still depend on the draw.
 
     Args:
         logits: log p(c|z) [..., C], in nats up to a constant.
@@ -36,11 +35,13 @@ class CollapsedCategorical(CapturableCategorical):
 
 
 def refuse_collapsed(distributions: Mapping[str, Any], where: str) -> None:
-    """Refuse guides whose draws matter as soon as the KL terms of their sites weigh unequally.
+    """Refuse collapsed sites where the KL terms of sites have unequal weights.
+
+    The draw of such a site cancels only where all weights are equal.
 
     Args:
         distributions: Of the guide's sites, by name.
-        where: What weighs them, for the message.
+        where: Who sets the weights, for the message.
 
     Raises:
         SiteError: There is such a site.
@@ -49,6 +50,6 @@ def refuse_collapsed(distributions: Mapping[str, Any], where: str) -> None:
         if isinstance(fn, CollapsedCategorical):
             raise SiteError(
                 f"{where} weighs parts of the KL unequally, and the guide draws '{name}' from the "
-                "model's own posterior, which is summed out only where all weigh the same; use "
+                "model's own posterior, which cancels only where all weigh the same; use "
                 "one weight for all sites, without free bits, or a VAE with a MixturePrior"
             )

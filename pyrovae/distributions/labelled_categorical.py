@@ -1,4 +1,4 @@
-"""A categorical variable that some data tell and others do not."""
+"""A categorical variable that is known for some data and latent for others."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ UNKNOWN = -1
 
 
 class LabelledCategorical(CapturableCategorical):
-    """Categorical over C classes that is certain of a datum's label, where there is one.
+    """Categorical over C classes that puts all probability on a datum's label, where it has one.
 
-    As the distribution of a guide's site q(y|x, label): where the label is known, all draws are
-    it, at log-density 0 (-inf elsewhere); where it is `UNKNOWN`, it is the categorical of the
-    logits. In nats.
+    It is the distribution of a guide's site q(y|x, label). Where the label is known, every draw
+    is the label, with log-density 0 nats (-inf for other classes). Where it is `UNKNOWN`, it is
+    the categorical of the logits.
 
     Args:
         logits: Of the classes [..., C].
@@ -43,12 +43,12 @@ class LabelledCategorical(CapturableCategorical):
                 f"shape {list(labels.shape)}; it needs [..., C] and [...]"
             )
         self.labels = labels.expand(lead)
-        # Labels are checked where the data are, and values by whoever makes them.
+        # The data set checks its labels, and draws need no check.
         super().__init__(logits=logits, validate_args=False)
 
     @property
     def is_known(self) -> Tensor:
-        """Whether the label is there: the batch shape."""
+        """Whether there is a label: the batch shape."""
         return self.labels != UNKNOWN
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> "LabelledCategorical":  # noqa: ANN401
@@ -61,22 +61,22 @@ class LabelledCategorical(CapturableCategorical):
         return torch.where(self.is_known, self.labels, value)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        free = super().log_prob(value)
-        told = torch.zeros_like(free).masked_fill(value != self.labels, -torch.inf)
-        return torch.where(self.is_known, told, free)
+        unlabelled = super().log_prob(value)
+        labelled = torch.zeros_like(unlabelled).masked_fill(value != self.labels, -torch.inf)
+        return torch.where(self.is_known, labelled, unlabelled)
 
     def entropy(self) -> Tensor:
         return torch.where(self.is_known, 0.0, -(self.logits.exp() * self.logits).sum(-1))
 
     def kl_divergence(self, prior: Categorical) -> Tensor:
         """KL(self || prior): minus the log-probability of the label, where it is known."""
-        told = prior.logits.gather(-1, self.labels.clamp_min(0).unsqueeze(-1)).squeeze(-1)
-        free = (self.logits.exp() * (self.logits - prior.logits)).sum(-1)
-        return torch.where(self.is_known, -told, free)
+        labelled = prior.logits.gather(-1, self.labels.clamp_min(0).unsqueeze(-1)).squeeze(-1)
+        unlabelled = (self.logits.exp() * (self.logits - prior.logits)).sum(-1)
+        return torch.where(self.is_known, -labelled, unlabelled)
 
     @property
     def probs(self) -> Tensor:
         classes = torch.arange(self.logits.shape[-1], device=self.labels.device)
-        free = self.logits.exp()
-        told = (self.labels.unsqueeze(-1) == classes).to(free.dtype)
-        return torch.where(self.is_known.unsqueeze(-1), told, free)
+        unlabelled = self.logits.exp()
+        labelled = (self.labels.unsqueeze(-1) == classes).to(unlabelled.dtype)
+        return torch.where(self.is_known.unsqueeze(-1), labelled, unlabelled)

@@ -14,8 +14,8 @@ class Mixture(TorchDistribution):
     r"""The density :math:`\sum_k \pi_k p_k(z)` of K distributions of vectors [L].
 
     Scored exactly, by logsumexp, in nats. Unlike `MixtureSameFamily` it takes components that are
-    flows with a context each, and a plate repeats neither weights nor components. A draw takes one
-    of every component and keeps one: memory grows with K there as it does in a score.
+    flows with a context each, and a plate repeats neither weights nor components. A draw samples
+    every component and keeps one, so that its memory grows with K, as that of a score does.
 
     Args:
         log_weights: Logarithms of the weights, up to a constant [K].

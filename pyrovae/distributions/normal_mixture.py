@@ -1,4 +1,4 @@
-"""A mixture of normals whose components particles can be dealt out to, stratum by stratum."""
+"""A mixture of normals, with pathwise gradients and stratified draws."""
 
 import math
 from typing import Any
@@ -17,11 +17,11 @@ class NormalMixture(TorchDistribution):
 
     A draw z is a function of its conditional quantiles :math:`F_d = F(z_d | z_1 \dots z_{d-1})`,
     which depend on no parameter, so that :math:`dz/d\theta = -(dF/dz)^{-1} dF/d\theta`, weights
-    included; dF/dz is triangular and in closed form. (The gradient of `component_logits` that
-    Pyro's `MixtureOfDiagNormals` gives is biased where scales differ: in the case of our tests it
-    is .81 where .92 is exact.) It also has moments and strata: inside `strata.stratified(K)`
-    draws along the leftmost axis go to the components in turn, whatever their weights, and
-    `log_shares` says what each must count for.
+    included; dF/dz is triangular and in closed form. (Pyro's `MixtureOfDiagNormals` gives a biased
+    gradient of `component_logits` where scales differ: in the case of our tests .81, where .92 is
+    exact.) It also has moments and strata: inside `strata.stratified(K)` draws along the leftmost
+    axis are assigned to the components in turn, whatever their weights, and `log_shares` is the
+    log-weight of each.
 
     Args:
         locs: Means [..., C, L].
@@ -101,9 +101,9 @@ class NormalMixture(TorchDistribution):
         return (log_normals + self.component_logits.log_softmax(-1)).logsumexp(-1)
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: ANN401, B008
-        dealing = current_assignment()
-        if dealing is not None:
-            component = self._component_of_each(dealing)
+        assignment = current_assignment()
+        if assignment is not None:
+            component = self._component_of_each(assignment)
             locs, scales = (
                 self._of_component(t, component) for t in (self.locs, self.coord_scale)
             )
@@ -136,16 +136,16 @@ class NormalMixture(TorchDistribution):
         moved = (mean - mean.detach()).unsqueeze(-1)
         return drawn - torch.linalg.solve_triangular(jacobian, moved, upper=False).squeeze(-1)
 
-    def log_shares(self, dealing: StratifiedAssignment) -> Tensor:
+    def log_shares(self, assignment: StratifiedAssignment) -> Tensor:
         """Log of a particle's weight C pi_c, c its stratum: the batch shape, [K, B]."""
-        component = self._component_of_each(dealing)
+        component = self._component_of_each(assignment)
         log_probs = torch.log_softmax(self.component_logits, -1).unsqueeze(-1)
         own = self._of_component(log_probs, component).squeeze(-1)
         return own + torch.log(torch.full_like(own, self.num_components))
 
-    def _component_of_each(self, dealing: StratifiedAssignment) -> Tensor:
-        order = dealing.deal(self.num_components, self.locs.device)
-        if dealing.num_particles == 1:
+    def _component_of_each(self, assignment: StratifiedAssignment) -> Tensor:
+        order = assignment.assign(self.num_components, self.locs.device)
+        if assignment.num_particles == 1:
             return order.expand(self.batch_shape)
         return order.reshape(-1, *[1] * (len(self.batch_shape) - 1)).expand(self.batch_shape)
 

@@ -1,4 +1,4 @@
-"""Particles dealt out in turn, to the components of a mixture or the values of a site."""
+"""Particles assigned to strata: components of a mixture, or values of a discrete site."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from ..errors import ShapeError
 
 
 class StratifiedAssignment:
-    """Deals the particles of one draw out to the strata of its sites, in the sites' order.
+    """Assigns the particles of one draw to the strata of its sites, in the sites' order.
 
     Where several sites have strata, every combination of them gets the same number of particles.
 
@@ -19,44 +19,44 @@ class StratifiedAssignment:
         num_particles: K.
 
     Example:
-        >>> dealing = StratifiedAssignment(6)
-        >>> dealing.deal(2), dealing.deal(3)
+        >>> assignment = StratifiedAssignment(6)
+        >>> assignment.assign(2), assignment.assign(3)
         (tensor([0, 1, 0, 1, 0, 1]), tensor([0, 0, 1, 1, 2, 2]))
     """
 
     def __init__(self, num_particles: int) -> None:
         self.num_particles = num_particles
-        self._dealt = 1
+        self._strata = 1
 
-    def deal(self, count: int, device: torch.device | str = "cpu") -> Tensor:
+    def assign(self, count: int, device: torch.device | str = "cpu") -> Tensor:
         """The stratum of each particle, out of `count` [K].
 
         Raises:
             ShapeError: The particles do not fill the strata evenly.
         """
-        stride, self._dealt = self._dealt, self._dealt * count
-        if self.num_particles % self._dealt:
+        stride, self._strata = self._strata, self._strata * count
+        if self.num_particles % self._strata:
             raise ShapeError(
-                f"{self.num_particles} particles do not fill {self._dealt} strata evenly (the "
+                f"{self.num_particles} particles do not fill {self._strata} strata evenly (the "
                 "components of a mixture, the values of a discrete site); take a multiple of "
-                f"{self._dealt}"
+                f"{self._strata}"
             )
         return torch.arange(self.num_particles, device=device) // stride % count
 
 
 _current: ContextVar[StratifiedAssignment | None] = ContextVar(
-    "how particles are dealt out", default=None
+    "stratified assignment", default=None
 )
 
 
 def current_assignment() -> StratifiedAssignment | None:
-    """How the draw that goes on deals its particles out; None where it does not."""
+    """The assignment of the draw that runs here; None where it is not stratified."""
     return _current.get()
 
 
 @contextmanager
 def stratified(num_particles: int) -> Iterator[None]:
-    """Within this context one draw deals `num_particles`, on the leftmost axis, to strata."""
+    """Within this context one draw assigns its particles, on the leftmost axis, to strata."""
     token = _current.set(StratifiedAssignment(num_particles))
     try:
         yield

@@ -10,7 +10,7 @@ import pyro
 from ..capture import CapturedCall
 from ..errors import CaptureWarning, ConfigError
 from ..particles import Particles
-from ..particles.tracing import isolated
+from ..particles.isolation import isolated
 from .block import Block
 from .sweep import Sweep
 

@@ -5,19 +5,14 @@ from copy import copy
 
 from pyro.infer import ELBO as PyroELBO
 
-
-def name_of(objective: PyroELBO) -> str:
-    """How a table calls an objective: its `repr` where it has one, or class and particles."""
-    if type(objective).__repr__ is not object.__repr__:
-        return repr(objective)
-    return f"{type(objective).__name__}(num_particles={objective.num_particles})"
+from ..objectives.pyro_loss import as_objective
 
 
 def unique_names(objectives: Iterable[PyroELBO]) -> list[str]:
     """A name for each; a number tells apart those that would be called the same."""
     names: list[str] = []
     for objective in objectives:
-        own = name_of(objective)
+        own = as_objective(objective).row_name
         count = sum(name == own or name.startswith(f"{own} #") for name in names)
         names.append(f"{own} #{count + 1}" if count else own)
     return names

@@ -13,12 +13,13 @@ from torch.utils import _pytree as pytree
 from tqdm import tqdm
 
 from ..data.base import mix_seed
-from ..errors import ConfigError, PlateError, PyrovaeError, ShapeError
+from ..errors import ConfigError, PlateError, PyrovaeError, ShapeError, first_line
 from ..particles import plan, plate_nesting
 from ..particles.device import device_of
+from ..particles.isolation import isolated
 from ..particles.modes import Mode, check_mode, in_mode
-from ..particles.particle_axis import first_line, note
-from ..particles.tracing import Program, isolated
+from ..particles.one_by_one import warn_one_by_one
+from ..particles.tracing import Program
 from ..runtime.distributed import Team
 from .block import Block
 from .block_size import block_shape, draws_in_memory
@@ -125,7 +126,7 @@ class Sweep:
                         pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
                     results[index] = run(block)
                 if refusal and index == 0:
-                    note(refusal)
+                    warn_one_by_one(refusal)
                 bar.update(len(block.args[0]))
         every = {index: r for part in self.team.gather(results) for index, r in part.items()}
         return [every[index] for index in sorted(every)]

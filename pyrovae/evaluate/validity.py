@@ -9,9 +9,10 @@ from ..data.base import Split
 from ..errors import ConfigError
 from ..particles import Particles, draw
 from ..particles.device import to_device_of
+from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
 from ..particles.site import Site
-from ..particles.tracing import Program, isolated
+from ..particles.tracing import Program
 from .inputs import Inputs
 
 

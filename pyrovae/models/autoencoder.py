@@ -1,6 +1,6 @@
 """Autoencoder: plain, denoising, contractive."""
 
-from typing import cast
+from typing import Self, cast
 
 import pyro
 import pyro.distributions as dist
@@ -12,6 +12,7 @@ from ..errors import ConfigError, ShapeError
 from ..nn import (
     MLP,
     Bernoulli,
+    Binomial,
     Corrupted,
     Corruption,
     Likelihood,
@@ -22,33 +23,33 @@ from ..nn import (
     squared_jacobian,
 )
 from ..particles.penalty import penalty
-from .base import Family, check_data, decoded, evaluated, evaluated_outside_programs
+from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .latent_vector import LatentVector
 from .priors import FlatPrior, Prior, PriorFactory
 
 
-class Autoencoder(Family):
-    r"""Autoencoder: a point mass at the encoder's output for a guide, x ~ p(x|z).
+class Autoencoder(LatentVector):
+    r"""Autoencoder, plain, denoising or contractive; a density can be fitted to its codes.
 
     `model` and `guide` are a pair like that of a VAE, with the sites "z" (event [L]) and "x"
     inside the plate "data". The guide puts all its mass on z = f(x), and the model's z has the
-    density 1 everywhere (`FlatPrior`), so that what every objective follows is the reconstruction
+    density 1 everywhere (`FlatPrior`). So every objective is the reconstruction
     log p(x | z = f(x)), in nats per datum. **This bounds nothing**: a point mass has no entropy,
     and there is no p(x). `report` leaves out what would need one, and `log_evidence` refuses.
-    More particles are more copies of one, unless each is corrupted for itself; `DReG`, which
-    trades on the density of the guide, follows 1/K of the encoder's gradient here.
+    Several particles are copies of one, unless each is corrupted by itself. `DReG`, which uses
+    the density of the guide, follows 1/K of the encoder's gradient here.
 
-    Nor is there anything to draw codes from. `pyrovae.apply.fit_density` fits a mixture or a flow
-    to the codes of the training data afterwards and puts it in the place of the prior, so that
-    `generate` draws; a module that is to be loaded is built with that form of prior.
+    There is no distribution to draw codes from either. `pyrovae.apply.fit_density` fits a mixture
+    or a flow to the codes of the training data and makes it the prior, from which `generate`
+    draws. A module that is to be loaded is built with that form of prior.
 
-    In training mode a denoising guide sees corrupted data (site "corrupted") while the model
-    scores the clean, and a contractive guide adds a penalty, which is no part of any bound. What
-    is measured or reconstructed is in evaluation mode, without either (`mode="as is"` of a
-    measurement keeps them).
+    In training mode a denoising guide sees corrupted data (site "corrupted") and the model scores
+    the data themselves; a contractive guide adds a penalty to the loss, outside the bound. In
+    evaluation mode there is neither, unless a measurement is given `mode="as is"`.
 
     Args:
         data_shape: Shape of one datum, such as (1, 28, 28) or (64,).
-        latent_dim: L.
+        latent_dim: Size of z, L.
         encoder: Maps [N, \*data_shape] to [N, L]: a module or a factory; see `VAE`.
         decoder: Maps [N, L] to [N, P * D] values, as that of a `VAE`.
         likelihood: Head that turns them into p(x|z); `nn.Bernoulli()` by default.
@@ -115,8 +116,12 @@ class Autoencoder(Family):
                 "are points without a density; take MixturePrior or FlowPrior"
             )
         self.encoder = build(encoder, self.data_shape, (latent_dim,))
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, (latent_dim,), params_shape)
+        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2, likelihood=Binomial(16))
 
     def model(self, x: Tensor) -> None:
         """p(z)p(x|z) over a batch x [B, *data_shape]; p(z) = 1 unless a prior is given."""
@@ -150,20 +155,6 @@ class Autoencoder(Family):
         check_data(x, self.data_shape, "Autoencoder.encode")
         return self._point(self.likelihood.rescale(x))
 
-    @evaluated_outside_programs
-    def decode(self, z: Tensor) -> dist.TorchDistribution:
-        """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
-        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
-
-    @evaluated
-    def start(self, x: Tensor, *, seed: int = 0) -> None:
-        """Let the prior begin where training data x [N, *data_shape] or their codes lie.
-
-        A `MixturePrior` is fitted to the codes, a `VampPrior` takes data as its pseudo-inputs.
-        """
-        check_data(x, self.data_shape, "Autoencoder.start")
-        self.prior.start(x, self.encode, seed=seed)
-
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
@@ -172,15 +163,7 @@ class Autoencoder(Family):
         Raises:
             ConfigError: The prior is flat, so that there is nothing to draw from.
         """
-        made = self.decode(self.prior().sample(torch.Size([n])))
-        return made.mean if mean else made.sample()
-
-    @evaluated
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Decode the code of x; the mean of p(x|z), or a draw from it [B, *data_shape]."""
-        made = self.decode(self.encode(x).mean)
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self.decode(self.prior().sample(torch.Size([n]))), mean)
 
     def _point(self, seen: Tensor) -> dist.TorchDistribution:
         code = one_batch_axis(self.encoder, seen, len(self.data_shape))
@@ -191,5 +174,5 @@ class Autoencoder(Family):
                 f"{list(seen.shape)}; Autoencoder(latent_dim={self.latent_dim}) needs "
                 f"{self.latent_dim} values per datum, [N, {self.latent_dim}]"
             )
-        # Masked: rounding must not turn the density of a code that is computed twice into -inf.
+        # Masked: a code that is computed twice may differ by rounding, and must not give -inf.
         return dist.Delta(code, event_dim=1).mask(False)

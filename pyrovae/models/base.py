@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import Likelihood, Network, Shape, build, one_batch_axis
+from ..particles.handlers import is_in_program
 from ..particles.modes import evaluating
 from ..particles.parameters import declare
-from ..particles.tracing import is_in_program
 from .posteriors.base import Posterior, PosteriorFactory
 from .priors.base import Prior, PriorFactory
 
@@ -26,14 +26,20 @@ class Family(nn.Module, ABC):
     """A module whose methods `model` and `guide` are a Pyro pair.
 
     Nothing in the library asks for this class: it only holds what the built-in families would
-    otherwise repeat. Any two callables with one signature are a pair.
+    otherwise repeat. Any two callables with one signature are a pair. What a pair can do besides
+    is said by its methods: see `capabilities`.
 
-    What makes or looks at data (`generate`, `reconstruct`, `encode`, ...) runs networks in
-    evaluation mode and puts each module back, whatever mode it is in; within a Pyro program, such
-    as `guide`, `encode` and `decode` leave the mode as it is, so that they can be trained.
+    For tests and documentation a built-in family has a classmethod `example()`, which gives a
+    small instance for data [N, 1, 4, 4] of levels 0..16, and where `takes_labels` a method
+    `example_y(x)`, which gives the y of such data.
+
+    `generate`, `reconstruct`, `encode` and the like run networks in evaluation mode, and then put
+    each module back into its own. Within a Pyro program, such as `guide`, `encode` and `decode`
+    leave the mode as it is, so that they can be trained.
 
     Attributes:
-        takes_labels: Whether the pair is called as (x, y), y [B, ...] what is known beside x.
+        takes_labels: Whether the programs are called as (x, y), y [B, ...] what is known
+            besides x.
     """
 
     takes_labels: bool = False
@@ -133,6 +139,18 @@ def decoded(
     return likelihood(out.reshape(*lead, *shape), len(data_shape), mask)
 
 
+def build_decoder(
+    network: Network, in_shape: Shape, likelihood: Likelihood, data_shape: Shape
+) -> nn.Module:
+    """A network from latents [N, *in_shape] to the parameters of a likelihood."""
+    return build(network, in_shape, (likelihood.num_parameters, *data_shape))
+
+
+def mean_or_draw(made: dist.TorchDistribution, mean: bool) -> Tensor:
+    """The mean of a distribution, or a draw from it."""
+    return made.mean if mean else made.sample()
+
+
 def latent_parts(
     where: str,
     latent_dim: int,
@@ -184,42 +202,3 @@ class Conditional(nn.Module):
     def forward(self, given: Tensor) -> dist.TorchDistribution:  # [..., *in_shape]
         params = params_of(self.network, self.form, given, self.event_dim, self.role)
         return self.form(params)
-
-
-Networks = Network | Sequence[Network]
-"""One factory for the networks of all layers, or one factory or module for each."""
-
-
-def for_each(networks: Networks, count: int, where: str) -> list[Network]:
-    """What builds each of `count` networks.
-
-    Raises:
-        ConfigError: There are too few or too many, or one module is to serve several layers.
-    """
-    if isinstance(networks, Sequence):
-        if len(networks) != count:
-            raise ConfigError(
-                f"{where} got {len(networks)} networks for {count} steps between layers; give one "
-                "for each, the one nearest the data first, or one factory for all"
-            )
-        return list(networks)
-    if isinstance(networks, nn.Module) and count > 1:
-        raise ConfigError(
-            f"{where} got one {type(networks).__name__} for {count} steps between layers, which "
-            "would share its weights; give a factory, or one module for each"
-        )
-    return [networks] * count
-
-
-def check_dims(latent_dims: Sequence[int], where: str) -> tuple[int, ...]:
-    """The sizes of the layers as a tuple.
-
-    Raises:
-        ConfigError: There is none, or one is no whole number of units.
-    """
-    if not latent_dims or any(dim < 1 for dim in latent_dims):
-        raise ConfigError(
-            f"{where} got latent_dims={list(latent_dims)}; it needs the size of each layer, 1 or "
-            "more, the one nearest the data first, such as [100, 50]"
-        )
-    return tuple(latent_dims)

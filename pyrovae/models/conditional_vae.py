@@ -1,5 +1,8 @@
 """Conditional variational autoencoder."""
 
+from collections.abc import Sequence
+from typing import Self
+
 import pyro
 import pyro.distributions as dist
 import torch
@@ -7,31 +10,39 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape
+from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
-from .base import Conditional, check_data, evaluated, evaluated_outside_programs, latent_parts
+from .base import (
+    Conditional,
+    check_data,
+    evaluated,
+    evaluated_outside_programs,
+    latent_parts,
+    mean_or_draw,
+)
+from .capabilities import Figure, evidence_of
 from .label_conditional import LabelConditional
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
 class ConditionalVAE(LabelConditional):
-    r"""Conditional VAE: z ~ p(z|y), x ~ p(x|y, z); guide z ~ q(z|x, y).
+    r"""VAE of p(x|y), for classes y or values such as a part of an image.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] and what is known of
-    each datum, y: classes [B] as whole numbers where `num_classes` is given, which become one-hot
-    vectors, else values [B, \*condition_shape], such as attributes or a part of an image. Every
+    The model is z ~ p(z|y), x ~ p(x|y, z), the guide z ~ q(z|x, y). `model` and `guide` are Pyro
+    programs over a batch x [B, \*data_shape] and its y. With `num_classes` these are classes [B]
+    as whole numbers, which become one-hot vectors; else values [B, \*condition_shape]. Every
     bound is one on log p(x|y), and `log_evidence(pair.model, pair.guide, x, y)` estimates it.
 
-    Networks are built for one input: the encoder for x and y as `join` puts them together, the
-    decoder for the vector (z, y), y flattened.
+    Each network takes one input: the encoder x and y as `join` puts them together, the decoder
+    the vector (z, y), y flattened.
 
-    The guide notes which classes it meets while it is trained; after that `generate` refuses the
-    others, for which the networks hold what they started with.
+    The guide keeps a record of the classes in its training data. After training `generate`
+    refuses others, for which no weights were learned.
 
     Args:
         data_shape: Shape of one datum.
-        latent_dim: L.
+        latent_dim: Size of z, L.
         num_classes: C, where y are classes 0..C-1.
         condition_shape: Shape of one y, where they are values; networks see them as they are, so
             bring them to a size of about one.
@@ -108,6 +119,15 @@ class ConditionalVAE(LabelConditional):
             self.prior = Conditional(prior_network, given, prior_form(latent_dim), "prior_network")
         self.build_networks(given, join, encoder, decoder)
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2, num_classes=3, likelihood=Binomial(16))
+
+    def example_y(self, x: Tensor) -> Tensor:
+        """Classes of data x [N, 1, 4, 4]."""
+        return torch.arange(len(x), device=x.device) % 3
+
     def model(self, x: Tensor, y: Tensor) -> None:
         """p(z|y)p(x|y, z) over a batch x [B, *data_shape] with its y [B, ...]."""
         self.declare("decoder", "likelihood", "prior")
@@ -161,16 +181,19 @@ class ConditionalVAE(LabelConditional):
             )
         given = self.condition(y.to(self.condition.classes.device), y.shape[:1])
         self.condition.check_seen(given)
-        made = self._decode(self._prior(given).expand(y.shape[:1]).sample(), given)
-        return made.mean if mean else made.sample()
+        z = self._prior(given).expand(y.shape[:1]).sample()
+        return mean_or_draw(self._decode(z, given), mean)
 
     @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, y: Tensor, *, mean: bool = True) -> Tensor:
         """Draw z from q(z|x, y); the mean of p(x|y, z), or a draw from it [B, *data_shape]."""
         given = self._given(x, y, "reconstruct")
-        made = self._decode(self._encode(x, given).sample(), given)
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self._decode(self._encode(x, given).sample(), given), mean)
+
+    def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
+        """What the evidence is of."""
+        return [evidence_of("p(x|y)")]
 
     def _given(self, x: Tensor, y: Tensor, method: str) -> Tensor:
         check_data(x, self.data_shape, f"ConditionalVAE.{method}")

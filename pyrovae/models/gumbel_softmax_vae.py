@@ -1,6 +1,7 @@
 """Autoencoder with relaxed discrete codes."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import pyro
 import pyro.distributions as dist
@@ -11,26 +12,27 @@ from torch import Tensor
 from torch.distributions import relaxed_categorical
 from torch.nn.functional import one_hot
 
-from ..errors import ConfigError, ShapeError, SupportError
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
-from .base import Family, check_data, decoded, evaluated, evaluated_outside_programs
+from ..errors import ConfigError, SupportError
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
+from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .codes import Codes
 
 
-class GumbelSoftmaxVAE(Family):
-    r"""Codes of which each is a point of the simplex while it trains, and a corner afterwards.
+class GumbelSoftmaxVAE(Codes):
+    r"""VAE with discrete codes, relaxed in training by the Gumbel-softmax distribution.
 
-    In training mode, "log_codes" (event [\*grid, n]) is the logarithm of relaxed one-hot codes y:
-    model and guide draw it from the Gumbel-softmax distribution with one temperature, under even
-    logits and under those that the encoder finds. It has a reparameterised sampler, so that any
-    objective trains the encoder, and the bound is a true one: on log p(x) **of the relaxed
-    model**, whose prior is relaxed as well. (The KL between the discrete distributions, which the
-    first paper puts in its place, makes a bound on neither.) The site holds log y, not y, since
-    float32 has no numbers for what a low temperature leaves of the other codes.
+    In training mode the site "log_codes" (event [\*grid, n]) is the logarithm of relaxed one-hot
+    codes y. Model and guide draw it from the Gumbel-softmax distribution with one temperature,
+    the model under even logits, the guide under those of the encoder. It is reparameterised, so
+    that any objective trains the encoder, and the bound is a true one: on log p(x) **of the
+    relaxed model**, whose prior is relaxed as well. (The first paper takes the KL between the
+    discrete distributions instead, which gives a bound for neither model.) The site holds log y
+    because at a low temperature most elements of y are too small for float32.
 
-    In evaluation mode "codes" (event `grid`, whole numbers) is categorical on both sides, and what
-    is measured is a bound on log p(x) **of the discrete model**. All measurements run in it, as
-    does the validation of `fit`; `mode="as is"` measures the relaxed model of a pair that is in
-    training mode, such as the gradients that train it.
+    In evaluation mode the site "codes" (event `grid`, whole numbers) is categorical in model and
+    guide, and the bound is one on log p(x) **of the discrete model**. All measurements run in
+    this mode, as does the validation of `fit`; `mode="as is"` measures the relaxed model of a
+    pair that is in training mode, such as the gradients that train it.
 
     Args:
         data_shape: Shape of one datum.
@@ -81,11 +83,17 @@ class GumbelSoftmaxVAE(Family):
                 f"{temperature}; it needs a shape such as (4, 4), 2 or more, and a number above 0"
             )
         self.likelihood = Bernoulli() if likelihood is None else likelihood
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (*self.grid, num_codes))
-        self.decoder = build(decoder, (*self.grid, num_codes), params_shape)
+        self.decoder = build_decoder(
+            decoder, (*self.grid, num_codes), self.likelihood, self.data_shape
+        )
         self.register_buffer("temperature", torch.tensor(float(temperature)))
         self.register_buffer("logits", torch.zeros(*self.grid, num_codes), persistent=False)
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), (2, 2), num_codes=5, likelihood=Binomial(16))
 
     def model(self, x: Tensor) -> None:
         """p(c)p(x|c) over a batch x [B, *data_shape]."""
@@ -114,11 +122,7 @@ class GumbelSoftmaxVAE(Family):
     @evaluated_outside_programs
     def decode(self, codes: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|c), event shape `data_shape`, for codes [..., *grid]."""
-        if tuple(codes.shape[-len(self.grid) :]) != self.grid:
-            raise ShapeError(
-                f"GumbelSoftmaxVAE.decode got codes of shape {list(codes.shape)}, and a datum has "
-                f"a grid of {list(self.grid)}; pass [..., {', '.join(map(str, self.grid))}]"
-            )
+        self._check_grid(codes)
         if codes.is_floating_point() or not bool(((codes >= 0) & (codes < self.num_codes)).all()):
             raise SupportError(
                 f"GumbelSoftmaxVAE.decode got codes that are no whole numbers in 0.."
@@ -131,15 +135,7 @@ class GumbelSoftmaxVAE(Family):
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         each = dist.Categorical(logits=self.logits, validate_args=False)
-        made = self.decode(each.sample(torch.Size([n])))
-        return made.mean if mean else made.sample()
-
-    @evaluated
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Decode the likeliest codes; the mean of p(x|c), or a draw from it [B, *data_shape]."""
-        made = self.decode(self.encode(x))
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self.decode(each.sample(torch.Size([n]))), mean)
 
     def _codes(self, logits: Tensor) -> Tensor:
         """Codes [..., *grid, n], drawn at a site: relaxed in training mode, else one-hot."""
@@ -155,20 +151,7 @@ class GumbelSoftmaxVAE(Family):
 
     def _encoded(self, x: Tensor) -> Tensor:
         """Logits of the codes of x [B, *grid, n]."""
-        logits: Tensor = one_batch_axis(
-            self.encoder, self.likelihood.rescale(x), len(self.data_shape)
-        )
-        wanted = (*self.grid, self.num_codes)
-        if tuple(logits.shape[1:]) != wanted:
-            raise ShapeError(
-                f"the encoder gave shape {list(logits.shape)} for {len(x)} data; a grid of "
-                f"{list(self.grid)} codes out of {self.num_codes} needs logits "
-                f"[N, {', '.join(map(str, wanted))}]"
-            )
-        return logits
-
-    def _decoded(self, codes: Tensor) -> dist.TorchDistribution:
-        return decoded(self.decoder, self.likelihood, codes, len(self.grid) + 1, self.data_shape)
+        return self._encoded_grid(x, self.num_codes, f"out of {self.num_codes} needs logits")
 
 
 class _LogRelaxed(relaxed_categorical.ExpRelaxedCategorical, TorchDistributionMixin):

@@ -1,25 +1,35 @@
 """Several stochastic layers, inferred from the data upwards."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import pyro.distributions as dist
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
-from .base import Conditional, Networks, check_dims, decoded, evaluated_outside_programs, for_each
-from .layered import Draw, Layered
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from .base import Conditional, build_decoder, decoded, evaluated_outside_programs
+from .layered import (
+    Draw,
+    Layered,
+    Networks,
+    check_dims,
+    drawn_downwards,
+    for_each,
+    upper_decoders,
+)
 from .posteriors import DiagonalNormal, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
 class HierarchicalVAE(Layered):
-    r"""Layers of latents, p(z_L) ... p(z_1|z_2) p(x|z_1), with a guide q(z_1|x) q(z_2|z_1) ...
+    r"""Several stochastic layers, inferred from the data upwards.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape], with the sites "z1"
-    (nearest the data), "z2", ... and "x" inside the plate "data". One layer makes a `VAE`. The
-    closed-form KL covers the top layer alone: the guide draws the others before what the model
-    draws them from (`kl_routes` names them).
+    The model is p(z_L) ... p(z_1|z_2) p(x|z_1), the guide q(z_1|x) q(z_2|z_1) ... `model` and
+    `guide` are Pyro programs over a batch x [B, \*data_shape], with the sites "z1" (nearest the
+    data), "z2", ... and "x" inside the plate "data". With one layer it is a `VAE`. Only the top
+    layer has a closed-form KL: the guide draws each of the others before the layer above, from
+    which the model draws it (`kl_routes` names them).
 
     Args:
         data_shape: Shape of one datum, such as (1, 28, 28) or (64,).
@@ -99,21 +109,20 @@ class HierarchicalVAE(Layered):
                 zip([encoder, *up], below, self.latent_dims, strict=True), start=1
             )
         )
-        down = for_each(upper_decoder, len(lower), "HierarchicalVAE's upper_decoder")
-        self.upper_decoders = nn.ModuleList(
-            Conditional(network, (above,), conditional(dim), f"decoder of z{i}")
-            for i, (network, above, dim) in enumerate(
-                zip(down, self.latent_dims[1:], lower, strict=True), start=1
-            )
+        self.upper_decoders = upper_decoders(
+            upper_decoder, self.latent_dims, conditional, "HierarchicalVAE"
         )
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, self.latent_dims[:1], params_shape)
+        self.decoder = build_decoder(
+            decoder, self.latent_dims[:1], self.likelihood, self.data_shape
+        )
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), (3, 2), likelihood=Binomial(16))
 
     def generated(self, draw: Draw) -> Tensor:
-        z = draw(f"z{len(self.latent_dims)}", self.prior())
-        for i, decoder in reversed(list(enumerate(self.upper_decoders, 1))):
-            z = draw(f"z{i}", decoder(z))
-        return z
+        return drawn_downwards(draw, self.prior(), self.upper_decoders)
 
     def inferred(self, x: Tensor, draw: Draw) -> Tensor:
         z = self.likelihood.rescale(x)

@@ -1,12 +1,12 @@
-"""What the families share whose networks see something beside x or z, such as a class."""
+"""What the families share whose networks see something besides x or z, such as a class."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 
 import pyro.distributions as dist
 from torch import Tensor
 
-from ..nn import AsVector, JoinFactory, Likelihood, Network, Shape, build
-from .base import Family, decoded, params_of
+from ..nn import AsVector, JoinFactory, Likelihood, Network, Shape
+from .base import Family, build_decoder, decoded, params_of
 from .posteriors import Posterior
 
 
@@ -38,10 +38,20 @@ class LabelConditional(Family, ABC):
         Raises:
             ShapeError: The encoder takes no inputs of the shape that `join` makes.
         """
-        self.join, self.beside = join(self.data_shape, given), AsVector(self.latent_dim, given)
+        self.join = join(self.data_shape, given)
+        self.with_latent = AsVector(self.latent_dim, given)
         self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, self.beside.shape, params_shape)
+        self.decoder = build_decoder(
+            decoder, self.with_latent.shape, self.likelihood, self.data_shape
+        )
+
+    @abstractmethod
+    def generate(self, y: Tensor, *, mean: bool = True) -> Tensor:
+        """A new datum for each y [N, ...]."""
+
+    def generate_classes(self, classes: Tensor, *, mean: bool = True) -> Tensor:
+        """A new datum for each of these classes [N]: see `generate`."""
+        return self.generate(classes, mean=mean)
 
     def _encode(self, x: Tensor, given: Tensor) -> dist.TorchDistribution:
         both = self.join(self.likelihood.rescale(x), given)
@@ -49,5 +59,5 @@ class LabelConditional(Family, ABC):
         return self.posterior(params)
 
     def _decode(self, z: Tensor, given: Tensor) -> dist.TorchDistribution:
-        both = self.beside(z, given)
+        both = self.with_latent(z, given)
         return decoded(self.decoder, self.likelihood, both, 1, self.data_shape)

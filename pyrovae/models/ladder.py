@@ -1,31 +1,39 @@
-"""Ladder: inference shares the generative path and corrects it."""
+"""Several stochastic layers, inferred along the generative path."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
-from .base import Conditional, Networks, check_dims, decoded, evaluated_outside_programs, for_each
-from .layered import Draw, Layered
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build, one_batch_axis
+from .base import Conditional, build_decoder, decoded, evaluated_outside_programs
+from .layered import (
+    Draw,
+    Layered,
+    Networks,
+    check_dims,
+    drawn_downwards,
+    for_each,
+    upper_decoders,
+)
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
 class LadderVAE(Layered):
-    r"""Ladder of latents: a deterministic pass upwards, then inference down the generative path.
+    r"""Several stochastic layers, inferred downwards along the generative path, by precisions.
 
-    The model is that of `HierarchicalVAE`. The guide draws z_L from q(z_L|x), and each layer below
-    from p(z_i|z_(i+1)) merged with what the pass upwards says of z_i: the product of both normals,
-    whose precisions add up. Model and guide share the networks of p(z_i|z_(i+1)); all objectives
-    count both roles. Sites "z1" (nearest the data), "z2", ... and "x" are inside the plate "data",
-    and the closed-form KL covers every layer.
+    The model is that of `HierarchicalVAE`. The guide first makes deterministic features upwards.
+    It then draws z_L from q(z_L|x), and each layer below from the normalised product of
+    p(z_i|z_(i+1)) and a normal that the features give, whose precisions add up. Model and guide
+    share the networks of p(z_i|z_(i+1)). Sites "z1" (nearest the data), "z2", ... and "x" are
+    inside the plate "data", and every layer has a closed-form KL.
 
-    The features are normalised, without which the upper layers stay unused: by layer, where the
-    paper normalises by batch, which would mix particles. Its warm-up is `objectives.Beta` with
+    The features are normalised, or the upper layers would stay unused: by layer, where the paper
+    normalises by batch, which would mix particles. Its warm-up is `objectives.Beta` with
     `train.Anneal`.
 
     Args:
@@ -108,15 +116,17 @@ class LadderVAE(Layered):
         )
         linear = nn.Linear(widths[-1], form.num_parameters)
         self.top = Conditional(linear, widths[-1:], form, "head of the top layer")
-        down = for_each(upper_decoder, len(lower), "LadderVAE's upper_decoder")
-        self.upper_decoders = nn.ModuleList(
-            Conditional(network, (above,), DiagonalNormal(dim), f"decoder of z{i}")
-            for i, (network, above, dim) in enumerate(
-                zip(down, self.latent_dims[1:], lower, strict=True), start=1
-            )
+        self.upper_decoders = upper_decoders(
+            upper_decoder, self.latent_dims, DiagonalNormal, "LadderVAE"
         )
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, self.latent_dims[:1], params_shape)
+        self.decoder = build_decoder(
+            decoder, self.latent_dims[:1], self.likelihood, self.data_shape
+        )
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), (3, 2), feature_dims=8, likelihood=Binomial(16))
 
     def model(self, x: Tensor) -> None:
         if self.prior.needs_encoder:
@@ -124,10 +134,8 @@ class LadderVAE(Layered):
         super().model(x)
 
     def generated(self, draw: Draw) -> Tensor:
-        z = draw(f"z{len(self.latent_dims)}", self.prior.with_encoder(self.encode_top))
-        for i, decoder in reversed(list(enumerate(self.upper_decoders, 1))):
-            z = draw(f"z{i}", decoder(z))
-        return z
+        top = self.prior.with_encoder(self.encode_top)
+        return drawn_downwards(draw, top, self.upper_decoders)
 
     def inferred(self, x: Tensor, draw: Draw) -> Tensor:
         *features, top = self._features(x)

@@ -1,4 +1,4 @@
-"""What the families of several layers share: programs over one way down and one of inferring."""
+"""What the families of several layers share: programs over the order in which layers follow."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -8,20 +8,33 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.infer.util import is_validation_enabled
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..nn import Likelihood
-from .base import Family, check_data, evaluated, evaluated_outside_programs
+from ..errors import ConfigError
+from ..nn import Likelihood, Network
+from .base import (
+    Conditional,
+    Family,
+    check_data,
+    evaluated,
+    evaluated_outside_programs,
+    mean_or_draw,
+)
+from .posteriors import PosteriorFactory
 
 Draw = Callable[[str, dist.TorchDistribution], Tensor]
 """Draws a latent from its distribution: `pyro.sample`, or what `generate` does by itself."""
 
 
+Networks = Network | Sequence[Network]
+"""One factory for the networks of all layers, or one factory or module for each."""
+
+
 class Layered(Family):
     """Base of the families whose latents are drawn layer by layer, as sites "z1", "z2", ...
 
-    A subclass says how its layers follow each other, once for the model and once for the guide;
-    what draws them is handed in.
+    A subclass says in which order its layers are drawn, once for the model and once for the
+    guide; the function that draws is an argument.
 
     Attributes:
         data_shape: Of one datum.
@@ -37,15 +50,15 @@ class Layered(Family):
 
     @abstractmethod
     def generated(self, draw: Draw) -> Tensor:
-        """Draw all layers from the model; what the decoder takes."""
+        """Draw all layers from the model; the input of the decoder."""
 
     @abstractmethod
     def inferred(self, x: Tensor, draw: Draw) -> Tensor:
-        """Draw all layers from the guide, given x [B, *data_shape]; what the decoder takes."""
+        """Draw all layers from the guide, given x [B, *data_shape]; the input of the decoder."""
 
     @abstractmethod
     def decode(self, z: Tensor) -> dist.TorchDistribution:
-        """The distribution p(x|z), event shape `data_shape`, of what the layers gave."""
+        """The distribution p(x|z), event shape `data_shape`, for the input of the decoder."""
 
     def model(self, x: Tensor) -> None:
         """All layers from the top, and p(x|z), over a batch x [B, *data_shape]."""
@@ -79,13 +92,74 @@ class Layered(Family):
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw all layers from the model; the mean of p(x|z), or a draw [n, *data_shape]."""
-        made = self.decode(self.generated(lambda _, fn: fn.expand([n]).sample()))
-        return made.mean if mean else made.sample()
+        z = self.generated(lambda _, fn: fn.expand([n]).sample())
+        return mean_or_draw(self.decode(z), mean)
 
     @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Draw all layers from the guide; the mean of p(x|z), or a draw [B, *data_shape]."""
         check_data(x, self.data_shape, f"{type(self).__name__}.reconstruct")
-        made = self.decode(self.inferred(x, lambda _, fn: fn.sample()))
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self.decode(self.inferred(x, lambda _, fn: fn.sample())), mean)
+
+
+def upper_decoders(
+    networks: Networks, latent_dims: Sequence[int], form: PosteriorFactory, where: str
+) -> nn.ModuleList:
+    """The distributions p(z1|z2), p(z2|z3), ..., in this order.
+
+    Args:
+        networks: One factory for all, or one for each.
+        latent_dims: Size of each layer, z1 first.
+        form: Of each distribution: a factory `form(latent_dim)`.
+        where: What the messages of errors call the family.
+    """
+    lower, upper = latent_dims[:-1], latent_dims[1:]
+    each = for_each(networks, len(lower), f"{where}'s upper_decoder")
+    return nn.ModuleList(
+        Conditional(network, (above,), form(dim), f"decoder of z{i}")
+        for i, (network, above, dim) in enumerate(zip(each, upper, lower, strict=True), start=1)
+    )
+
+
+def drawn_downwards(draw: Draw, top: dist.TorchDistribution, decoders: nn.ModuleList) -> Tensor:
+    """Draw z_L from `top`, then each layer below given the one above it; z_1."""
+    z = draw(f"z{len(decoders) + 1}", top)
+    for i, decoder in reversed(list(enumerate(decoders, 1))):
+        z = draw(f"z{i}", decoder(z))
+    return z
+
+
+def for_each(networks: Networks, count: int, where: str) -> list[Network]:
+    """What builds each of `count` networks.
+
+    Raises:
+        ConfigError: There are too few or too many, or one module is to serve several layers.
+    """
+    if isinstance(networks, Sequence):
+        if len(networks) != count:
+            raise ConfigError(
+                f"{where} got {len(networks)} networks for {count} steps between layers; give one "
+                "for each, the one nearest the data first, or one factory for all"
+            )
+        return list(networks)
+    if isinstance(networks, nn.Module) and count > 1:
+        raise ConfigError(
+            f"{where} got one {type(networks).__name__} for {count} steps between layers, which "
+            "would share its weights; give a factory, or one module for each"
+        )
+    return [networks] * count
+
+
+def check_dims(latent_dims: Sequence[int], where: str) -> tuple[int, ...]:
+    """The sizes of the layers as a tuple.
+
+    Raises:
+        ConfigError: There is none, or one is no whole number of units.
+    """
+    if not latent_dims or any(dim < 1 for dim in latent_dims):
+        raise ConfigError(
+            f"{where} got latent_dims={list(latent_dims)}; it needs the size of each layer, 1 or "
+            "more, the one nearest the data first, such as [100, 50]"
+        )
+    return tuple(latent_dims)

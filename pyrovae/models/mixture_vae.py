@@ -1,5 +1,7 @@
 """Variational autoencoder with a mixture of normals for clusters (VaDE)."""
 
+from typing import Self
+
 import pyro
 import pyro.distributions as dist
 import torch
@@ -8,37 +10,40 @@ from torch import Tensor
 
 from ..distributions.collapsed_categorical import CollapsedCategorical
 from ..errors import ConfigError, DataError, ShapeError
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
 from .base import (
-    Family,
+    build_decoder,
     check_data,
-    decoded,
     evaluated,
     evaluated_outside_programs,
     latent_parts,
+    mean_or_draw,
     params_of,
 )
+from .latent_vector import LatentVector
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import MixturePrior
 
 
-class MixtureVAE(Family):
-    r"""c ~ Categorical(pi), z ~ N(m_c, s_c^2), x ~ p(x|z); guide z ~ q(z|x), c ~ p(c|z).
+class MixtureVAE(LatentVector):
+    r"""VAE that finds clusters: a mixture of normals, whose component is a latent summed out.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with the sites "c" (a
-    cluster), "z" and "x" in the plate "data". Given z the guide's c is the exact posterior of the
-    model, so that log w = log p(x, z) - log q(z|x) whatever c is drawn: one draw is the whole sum
-    over the components, in value and in gradient, and every objective enumerates them so. It is
-    the bound of `VAE(prior=MixturePrior)`, with the cluster as a latent of its own. Weights of the
-    KL terms, as `Beta` has them, must be equal for "c" and "z": only their sum does not depend on
+    The model is c ~ Categorical(pi), z ~ N(m_c, s_c^2), x ~ p(x|z), the guide z ~ q(z|x),
+    c ~ p(c|z). `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with the
+    sites "c" (a cluster), "z" and "x" in the plate "data". The guide's p(c|z) is the exact
+    posterior of the model, so that log w = log p(x, z) - log q(z|x) for any c: one draw is the
+    whole sum over the components, in value and in gradient, under every objective. The bound is
+    that of `VAE(prior=MixturePrior)`, with the cluster as a latent of its own. Weights of the KL
+    terms, as `Beta` has them, must be equal for "c" and "z": only their sum does not depend on
     the draw.
 
-    From random weights the components often share all data. Train a `VAE` or an autoencoder
-    first, load its encoder and decoder, and call `start` (`pyrovae fit --from RUN --start N`).
+    With random initial weights the components often share all data. Train a `VAE` or an
+    autoencoder first, load its encoder and decoder, and call `start` (`pyrovae fit --from RUN
+    --start N`).
 
     Args:
         data_shape: Shape of one datum.
-        latent_dim: L.
+        latent_dim: Size of z, L.
         num_clusters: C, the components.
         encoder: Maps [N, \*data_shape] to [N, posterior.num_parameters], as in `VAE`.
         decoder: Maps [N, L] to [N, P * D] values, as in `VAE`.
@@ -63,6 +68,8 @@ class MixtureVAE(Family):
         torch.Size([5, 10])
     """
 
+    prior: MixturePrior
+
     def __init__(
         self,
         data_shape: Shape,
@@ -82,9 +89,13 @@ class MixtureVAE(Family):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior = MixturePrior(latent_dim, num_components=num_clusters)
         _, self.posterior = latent_parts("MixtureVAE", latent_dim, self.prior, posterior)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
-        self.decoder = build(decoder, (latent_dim,), params_shape)
+        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2, 3, likelihood=Binomial(16))
 
     def model(self, x: Tensor) -> None:
         """p(c)p(z|c)p(x|z) over a batch x [B, *data_shape]."""
@@ -118,11 +129,6 @@ class MixtureVAE(Family):
         params = params_of(self.encoder, self.posterior, seen, len(self.data_shape), "encoder")
         return self.posterior(params)
 
-    @evaluated_outside_programs
-    def decode(self, z: Tensor) -> dist.TorchDistribution:
-        """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
-        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
-
     def log_clusters_given(self, z: Tensor) -> Tensor:
         """log p(c|z) for z [..., L], in nats [..., C]."""
         each = torch.arange(self.num_clusters, device=z.device)
@@ -136,16 +142,6 @@ class MixtureVAE(Family):
         check_data(x, self.data_shape, "MixtureVAE.clusters")
         z = self.encode(x).sample(torch.Size([num_draws]))
         return self.log_clusters_given(z).exp().mean(0)
-
-    @evaluated
-    def start(self, x: Tensor, *, seed: int = 0) -> None:
-        """Put the components where the codes of data x [N, *data_shape] lie: `MixturePrior`.
-
-        Raises:
-            DataError: There are fewer data than clusters.
-        """
-        check_data(x, self.data_shape, "MixtureVAE.start")
-        self.prior.start(x, self.encode, seed=seed)
 
     @evaluated
     @torch.no_grad()
@@ -173,13 +169,8 @@ class MixtureVAE(Family):
             )
         else:
             which = c
-        made = self.decode(self.component(which).sample())
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self.decode(self.component(which).sample()), mean)
 
-    @evaluated
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw z from q(z|x); the mean of p(x|z), or a draw from it [B, *data_shape]."""
-        check_data(x, self.data_shape, "MixtureVAE.reconstruct")
-        made = self.decode(self.encode(x).sample())
-        return made.mean if mean else made.sample()
+    def generate_classes(self, classes: Tensor, *, mean: bool = True) -> Tensor:
+        """A new datum for each of these clusters [N]: see `generate`."""
+        return self.generate(classes, mean=mean)

@@ -1,7 +1,8 @@
 """Variational autoencoder of data of which parts are missing."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 import pyro
 import pyro.distributions as dist
@@ -10,42 +11,46 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import DataError, ShapeError
-from ..nn import MLP, Bernoulli, Join, JoinFactory, Likelihood, Network, Shape, build
+from ..nn import MLP, Bernoulli, Binomial, Join, JoinFactory, Likelihood, Network, Shape, build
 from .base import (
     Family,
+    build_decoder,
     check_data,
     decoded,
     evaluated,
     evaluated_outside_programs,
     latent_parts,
+    mean_or_draw,
     params_of,
 )
+from .capabilities import Figure, evidence_of
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
 class PartialVAE(Family):
-    r"""VAE of partly observed data: z ~ p(z), x ~ p(x|z); guide z ~ q(z|x observed).
+    r"""VAE of data with missing values, exact for what was observed; it imputes the others.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] and its mask, bool and
-    of the same shape, True where a value was observed. The site "x" scores the observed elements
-    alone, which is exact: they are independent given z. So every bound is one on the log-density
-    of what was observed, and what stands in the other places does not matter, be it NaN. This is
-    the likelihood of data that are missing at random: whether a value is missing may depend on
-    what was observed, not on the value itself.
+    The model is z ~ p(z), x ~ p(x|z), the guide z ~ q(z|x observed). `model` and `guide` are Pyro
+    programs over a batch x [B, \*data_shape] and its mask, bool and of the same shape, True where
+    a value was observed. The site "x" scores the observed elements alone, which is exact: they
+    are independent given z. So every bound is one on the log-density of the observed values, and
+    the missing ones may hold anything, NaN included. This is the likelihood of data that are
+    missing at random: whether a value is missing may depend on the observed values, not on the
+    value itself.
 
     With the objective `IWAE(K)` it is what Mattei and Frellsen call MIWAE. (`objectives.MIWAE` is
     another estimator of that name.)
 
     Args:
         data_shape: Shape of one datum.
-        latent_dim: L.
+        latent_dim: Size of z, L.
         encoder: Maps [N, \*in_shape] to [N, posterior.num_parameters]: a module, or a factory
             `encoder(in_shape, out_shape)`. It sees the data in the units of `Likelihood.rescale`,
             with zeros in the place of what is missing.
         decoder: Maps [N, L] to [N, P * D] values, as in `VAE`.
-        join: How the encoder sees the mask beside the data, so that it can tell a zero from
-            nothing: `nn.AsVector`, or `nn.AsChannels` for convolutions; None: not at all.
+        join: How the encoder sees the mask as well as the data, so that it can tell a zero from
+            a missing value: `nn.AsVector`, or `nn.AsChannels` for convolutions; None: not at all.
         likelihood: Head that gives p(x|z); `nn.Bernoulli()` by default.
         prior: p(z): a module or a factory `prior(latent_dim)`.
         posterior: Form of q(z|x): a module or a factory `posterior(latent_dim)`.
@@ -96,8 +101,16 @@ class PartialVAE(Family):
             self.encoder = build(encoder, self.data_shape, out_shape)
         else:
             self.encoder = self.join.build(encoder, out_shape)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, (latent_dim,), params_shape)
+        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2, likelihood=Binomial(16))
+
+    def example_y(self, x: Tensor) -> Tensor:
+        """A mask for data x [N, 1, 4, 4]."""
+        return (torch.arange(x.numel(), device=x.device) % 3 > 0).reshape(x.shape)
 
     def model(self, x: Tensor, mask: Tensor) -> None:
         """p(z)p(x observed|z) over a batch x [B, *data_shape] and its mask, of the same shape."""
@@ -143,8 +156,7 @@ class PartialVAE(Family):
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        made = self.decode(self._prior().sample(torch.Size([n])))
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self.decode(self._prior().sample(torch.Size([n]))), mean)
 
     @evaluated
     @torch.no_grad()
@@ -153,8 +165,15 @@ class PartialVAE(Family):
 
         What was observed is reconstructed too; `impute` keeps it.
         """
-        made = self.decode(self.encode(x, mask).sample())
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self.decode(self.encode(x, mask).sample()), mean)
+
+    def num_observed(self, x: Tensor, mask: Tensor) -> float:
+        """Mean number of observed values a datum, by the mask [N, *data_shape]."""
+        return float(mask.sum()) / len(mask)
+
+    def figures(self, x: Tensor, mask: Tensor | None = None) -> Sequence[Figure]:
+        """What the evidence is of."""
+        return [evidence_of("p(x observed)")]
 
     @evaluated
     @torch.no_grad()

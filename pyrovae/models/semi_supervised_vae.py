@@ -1,5 +1,8 @@
 """Semi-supervised variational autoencoder (M2)."""
 
+from collections.abc import Sequence
+from typing import Self
+
 import pyro
 import pyro.distributions as dist
 import torch
@@ -9,31 +12,39 @@ from torch.nn.functional import cross_entropy
 
 from ..distributions.labelled_categorical import UNKNOWN, LabelledCategorical
 from ..errors import ConfigError, DataError, ShapeError
-from ..nn import MLP, AsVector, Bernoulli, JoinFactory, Likelihood, Network, Shape, build
+from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape, build
 from ..nn.base import one_batch_axis
 from ..nn.condition import Condition
 from ..particles.penalty import penalty
-from .base import check_data, evaluated, evaluated_outside_programs, latent_parts
+from .base import (
+    check_data,
+    evaluated,
+    evaluated_outside_programs,
+    latent_parts,
+    mean_or_draw,
+)
+from .capabilities import Figure, evidence_of
 from .label_conditional import LabelConditional
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
 class SemiSupervisedVAE(LabelConditional):
-    r"""M2: y ~ Categorical(1/C), z ~ p(z), x ~ p(x|y, z); guide y ~ q(y|x), z ~ q(z|x, y).
+    r"""VAE for few labels (M2): sums out unknown classes, predicts, and generates by class.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with labels y [B]: a
-    class 0..C-1, or -1 where it is not known. In the guide a known class is certain, so that
-    every bound is one on log p(x, y) for labelled and one on log p(x) for unlabelled data, in one
-    objective. `StratifiedELBO(C)` sums over the classes exactly (as Pyro's `TraceEnum_ELBO` does);
+    The model is y ~ Categorical(1/C), z ~ p(z), x ~ p(x|y, z), the guide y ~ q(y|x),
+    z ~ q(z|x, y). `model` and `guide` are Pyro programs over a batch x [B, \*data_shape] with
+    labels y [B]: a class 0..C-1, or -1 where it is not known. In the guide a known class is
+    certain, so that one objective bounds log p(x, y) for labelled and log p(x) for unlabelled
+    data. `StratifiedELBO(C)` sums over the classes exactly (as Pyro's `TraceEnum_ELBO` does);
     other objectives draw y and follow its score.
 
-    Nothing in those bounds teaches q(y|x) at the labelled data, where it is not used. That is
-    what the penalty "classification" is for: -log q(y|x), times `classification_weight`.
+    Those bounds do not use q(y|x) at labelled data, and so do not train it there. The penalty
+    "classification" does: -log q(y|x), times `classification_weight`.
 
     Args:
         data_shape: Shape of one datum.
-        latent_dim: L.
+        latent_dim: Size of z, L.
         num_classes: C.
         encoder: Maps [N, \*join.shape] to [N, posterior.num_parameters]: a module, or a factory
             `encoder(in_shape, out_shape)`.
@@ -104,6 +115,21 @@ class SemiSupervisedVAE(LabelConditional):
         self.build_networks(self.condition.shape, join, encoder, decoder)
         self.classifier = build(classifier, self.data_shape, (num_classes,))
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2, 3, likelihood=Binomial(16))
+
+    def example_y(self, x: Tensor) -> Tensor:
+        """Labels of data x [N, 1, 4, 4], of which every other one is not known."""
+        rows = torch.arange(len(x), device=x.device)
+        return torch.where(rows % 2 == 0, rows % 3, UNKNOWN)
+
+    @property
+    def num_strata(self) -> int:
+        """Particles with which `StratifiedELBO` sums out the class."""
+        return self.num_classes
+
     def model(self, x: Tensor, y: Tensor) -> None:
         """p(y)p(z)p(x|y, z) over a batch x [B, *data_shape] with labels y [B]."""
         self.declare("decoder", "likelihood", "prior")
@@ -114,7 +140,7 @@ class SemiSupervisedVAE(LabelConditional):
         with pyro.plate("data", x.shape[0]):
             drawn = pyro.sample("y", dist.Categorical(logits=classes, validate_args=False))
             z = pyro.sample("z", self.prior())
-            # The guide draws a known label, so that this tells the two apart in `simulate` alone.
+            # The guide draws known labels as they are, so this matters in `simulate` alone.
             known = torch.where(labels == UNKNOWN, drawn, labels)
             pyro.sample("x", self._decode(z, self._one_hot(known)), obs=x)
 
@@ -126,8 +152,8 @@ class SemiSupervisedVAE(LabelConditional):
             self.condition.note(self._one_hot(labels))
         logits = self._classified(x)
         with pyro.plate("data", x.shape[0]):
-            told = LabelledCategorical(logits, labels)
-            drawn = pyro.sample("y", told, infer={"enumerate": "parallel"})
+            q = LabelledCategorical(logits, labels)
+            drawn = pyro.sample("y", q, infer={"enumerate": "parallel"})
             pyro.sample("z", self._encode(x, self._one_hot(drawn)))
             if self.classification_weight > 0:
                 wrong = cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="none")
@@ -167,8 +193,8 @@ class SemiSupervisedVAE(LabelConditional):
         else:
             given = self.condition(y, y.shape[:1])
             self.condition.check_seen(given)
-        made = self._decode(self.prior().expand(given.shape[:1]).sample(), given)
-        return made.mean if mean else made.sample()
+        z = self.prior().expand(given.shape[:1]).sample()
+        return mean_or_draw(self._decode(z, given), mean)
 
     @evaluated
     @torch.no_grad()
@@ -182,8 +208,11 @@ class SemiSupervisedVAE(LabelConditional):
             y = self._checked(x, y, "reconstruct")
             likeliest = torch.where(y == UNKNOWN, likeliest, y)
         given = self._one_hot(likeliest)
-        made = self._decode(self._encode(x, given).sample(), given)
-        return made.mean if mean else made.sample()
+        return mean_or_draw(self._decode(self._encode(x, given).sample(), given), mean)
+
+    def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
+        """What the evidence is of."""
+        return [evidence_of("p(x, y)", "known labels count")]
 
     def _checked(self, x: Tensor, y: Tensor, method: str) -> Tensor:
         where = f"{type(self).__name__}.{method}"

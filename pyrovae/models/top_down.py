@@ -1,14 +1,14 @@
 """Deep convolutional VAE whose inference runs down the generative path."""
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Self, cast
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import Bernoulli, Likelihood, Shape, one_batch_axis
+from ..nn import Bernoulli, Binomial, Likelihood, Shape, one_batch_axis
 from ..nn.residual import Pyramid, ResidualBlock, convolution, strided
 from ..nn.top_down import TopDownGroup, TopDownPosterior
 from .base import decoded, evaluated_outside_programs
@@ -18,15 +18,15 @@ _MAX_LOG_SCALE = 5.0
 
 
 class TopDownVAE(Layered):
-    r"""Many groups of image-shaped latents at several resolutions, from coarse to fine.
+    r"""Deep convolutional VAE: many groups of image-shaped latents at several resolutions.
 
-    A state, learned at the top, runs down through residual blocks; group after group a latent
+    A learned state passes through residual blocks, from coarse to fine. For each group a latent
     z [Z, h, w] is drawn and added to it. The model draws from p(z|state), the guide from
     q(z|state, features of x at that resolution), in the same order and with the same blocks.
-    q is p shifted and stretched by what the network says, which is nothing at the start: there
-    every KL is zero. Sites "z1" (last drawn, nearest the data), ..., "zN" and "x" are inside the
-    plate "data"; the closed-form KL covers every group. Nothing normalises over a batch. Some
-    gradients of a young model are large: train with `clip_norm`.
+    q is p shifted and scaled by the output of a network, which is zero at first: then every KL is
+    zero. Sites "z1" (last drawn, nearest the data), ..., "zN" and "x" are inside the plate
+    "data", and every group has a closed-form KL. Nothing is normalised over a batch. Some early
+    gradients are large: train with `clip_norm`.
 
     Args:
         data_shape: (C, H, W) of one image, of any size.
@@ -114,6 +114,11 @@ class TopDownVAE(Layered):
             _Crop(self.data_shape[1:]),
         )
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), channels=(4, 4), groups=(1, 1), likelihood=Binomial(16))
+
     def generated(self, draw: Draw) -> Tensor:
         return self._descend(draw)
 
@@ -126,7 +131,7 @@ class TopDownVAE(Layered):
         return decoded(self.decoder, self.likelihood, z, 3, self.data_shape)
 
     def _descend(self, draw: Draw, x: Tensor | None = None) -> Tensor:
-        """Run down, drawing from p(z|state), or from q where there are data; the last state."""
+        """The last state, with latents drawn from p(z|state), or from q where there are data."""
         state, features = self.start["state"], ()
         if x is not None:
             features = one_batch_axis(self.pyramid, self.likelihood.rescale(x), 3)
@@ -143,7 +148,7 @@ class TopDownVAE(Layered):
 
 
 class _Crop(nn.Module):
-    """Leaves out what a stride that does not divide the image's sides has added."""
+    """Cuts off the pixels beyond the image, where the stride does not divide its sides."""
 
     def __init__(self, size: Shape) -> None:
         super().__init__()
@@ -154,7 +159,7 @@ class _Crop(nn.Module):
 
 
 def _split(params: Tensor) -> tuple[Tensor, Tensor]:
-    """Means and log-scales [..., Z, h, w]; these are bent to within +-5, where exp is tame."""
+    """Means and log-scales [..., Z, h, w], the latter kept within +-5 by a tanh."""
     loc, raw = params.chunk(2, dim=-3)
     return loc, _MAX_LOG_SCALE * torch.tanh(raw / _MAX_LOG_SCALE)
 

@@ -1,6 +1,7 @@
 """Variational autoencoder."""
 
 from functools import partial
+from typing import Self
 
 import pyro
 import pyro.distributions as dist
@@ -8,31 +9,33 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
 from .base import (
-    Family,
+    build_decoder,
     check_data,
-    decoded,
     evaluated,
     evaluated_outside_programs,
     latent_parts,
+    mean_or_draw,
     params_of,
 )
+from .latent_vector import LatentVector
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory, Refinement, RefinementFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
 
-class VAE(Family):
-    r"""Variational autoencoder: z ~ p(z), x ~ p(x|z); guide z ~ q(z|x).
+class VAE(LatentVector):
+    r"""Variational autoencoder with any encoder, decoder, likelihood, prior and posterior.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape], with the sites "z"
-    (event [L]) and "x" inside the plate "data". Networks see one batch axis, whatever the number
-    of particles. The encoder sees the data in the units of the likelihood, brought to [0, 1] or
-    [-1, 1] where it counts levels (`Likelihood.rescale`).
+    The model is z ~ p(z), x ~ p(x|z), the guide z ~ q(z|x). `model` and `guide` are Pyro programs
+    over a batch x [B, \*data_shape], with the sites "z" (event [L]) and "x" inside the plate
+    "data". Networks see one batch axis, whatever the number of particles. The encoder sees the
+    data in the units of the likelihood; levels are rescaled to [0, 1] or [-1, 1]
+    (`Likelihood.rescale`).
 
     Args:
         data_shape: Shape of one datum, such as (1, 28, 28) or (64,).
-        latent_dim: L.
+        latent_dim: Size of z, L.
         encoder: Maps [N, \*data_shape] to [N, posterior.num_parameters]: a module, or a factory
             `encoder(in_shape, out_shape)` such as `nn.MLP`, `nn.ConvEncoder`, or a partial of
             them.
@@ -42,8 +45,8 @@ class VAE(Family):
         prior: p(z): a module or a factory `prior(latent_dim)`.
         posterior: Form of q(z|x): a module or a factory `posterior(latent_dim)`.
         refinement: Steps that improve q(z|x) for each datum (semi-amortised inference): a module
-            or a factory `refinement(latent_dim)`. A prior that is made of posteriors takes them
-            as the encoder gives them.
+            or a factory `refinement(latent_dim)`. A prior that is made of posteriors takes those
+            of the encoder, without these steps.
 
     Raises:
         ConfigError: `latent_dim` is below one, or a prior made of posteriors meets posteriors
@@ -57,7 +60,6 @@ class VAE(Family):
         https://arxiv.org/abs/1312.6114
 
     Example:
-        >>> from pyrovae.nn import Binomial
         >>> vae = VAE((1, 8, 8), latent_dim=8, likelihood=Binomial(16))
         >>> vae.generate(3).shape
         torch.Size([3, 1, 8, 8])
@@ -81,12 +83,16 @@ class VAE(Family):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior, self.posterior = latent_parts("VAE", latent_dim, prior, posterior)
         self.prior.shape_for(self.data_shape, self.likelihood.bounds)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
         self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
-        self.decoder = build(decoder, (latent_dim,), params_shape)
+        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
         if refinement is not None and not isinstance(refinement, Refinement):
             refinement = refinement(latent_dim)
         self.refinement = refinement
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2, likelihood=Binomial(16))
 
     def model(self, x: Tensor) -> None:
         """p(z)p(x|z) over a batch x [B, *data_shape]."""
@@ -119,37 +125,15 @@ class VAE(Family):
             params = self.refinement(params, self.posterior, log_joint)
         return self.posterior(params)
 
-    @evaluated_outside_programs
-    def decode(self, z: Tensor) -> dist.TorchDistribution:
-        """The distribution p(x|z), event shape `data_shape`, for z [..., L]."""
-        return decoded(self.decoder, self.likelihood, z, 1, self.data_shape)
-
-    @evaluated
-    def start(self, x: Tensor, *, seed: int = 0) -> None:
-        """Let the prior begin where training data x [N, *data_shape] or their codes lie.
-
-        A `MixturePrior` is fitted to the codes, a `VampPrior` takes data as its pseudo-inputs.
-        """
-        check_data(x, self.data_shape, "VAE.start")
-        self.prior.start(x, self.encode, seed=seed)
-
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        made = self.decode(self.prior.with_encoder(self._amortised).sample(torch.Size([n])))
-        return made.mean if mean else made.sample()
-
-    @evaluated
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw z from q(z|x); the mean of p(x|z), or a draw from it [B, *data_shape]."""
-        check_data(x, self.data_shape, "VAE.reconstruct")
-        made = self.decode(self.encode(x).sample())
-        return made.mean if mean else made.sample()
+        z = self.prior.with_encoder(self._amortised).sample(torch.Size([n]))
+        return mean_or_draw(self.decode(z), mean)
 
     def _encoded(self, x: Tensor) -> Tensor:
-        """What the encoder says of x [B, posterior.num_parameters]."""
+        """The encoder's output for x [B, posterior.num_parameters]."""
         seen = self.likelihood.rescale(x)
         return params_of(self.encoder, self.posterior, seen, len(self.data_shape), "encoder")
 

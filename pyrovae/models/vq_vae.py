@@ -1,6 +1,7 @@
 """Autoencoder with discrete codes."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import pyro
 import pyro.distributions as dist
@@ -9,18 +10,20 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Likelihood, Network, Shape, build, one_batch_axis
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
 from ..nn.quantizers import MovingAverageCodebook, Quantizer, perplexity, usage
 from ..particles.penalty import penalty
-from .base import Family, check_data, decoded, evaluated, evaluated_outside_programs
+from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .code_priors import CodePrior, CodePriorFactory, UniformCodes
+from .codes import Codes
 
 
-class VQVAE(Family):
-    r"""Codes c ~ p(c), x ~ p(x|c); the guide is one code for each datum: VQ-VAE.
+class VQVAE(Codes):
+    r"""VAE with discrete codes: learned or moving-average codebooks, or finite scalars.
 
-    `model` and `guide` are Pyro programs over a batch x [B, \*data_shape], with three sites inside
-    the plate "data":
+    The model is c ~ p(c), x ~ p(x|c), and the guide gives one code c for each datum. `model` and
+    `guide` are Pyro programs over a batch x [B, \*data_shape], with three sites inside the plate
+    "data":
 
     - "codes", whole numbers with event shape `grid`; p(c) is the prior, q(c|x) a point mass at
       the codes of x;
@@ -28,17 +31,17 @@ class VQVAE(Family):
       whose log-density is 0;
     - "x" given z.
 
-    So the bound is log p(x|c) + log p(c) at the code of x, one term of the sum over all codes that
-    is p(x): a true bound on log p(x), in nats, whatever the particles (all are alike, one
-    suffices), and what `log_evidence` gives. Gradients reach the encoder through the value of
-    "z", which the guide hands to the decoder: straight through, as if it were the encoder's
-    output. What training pays besides (commitment, the codebook's distance) is a `penalty`.
+    So the bound is log p(x|c) + log p(c) at the code of x. This is one term of the sum over all
+    codes that is p(x), and so a true bound on log p(x), in nats; `log_evidence` gives the same.
+    All particles are equal, and one suffices. Gradients reach the encoder through the value of
+    "z": straight through, as if it were the encoder's output. Commitment and the codebook's
+    distance are terms added to the loss, outside the bound (`penalty`).
 
     Under the uniform prior log p(c) is a constant. Learn a better one afterwards, on the codes:
     `prior = AutoregressiveCodes(vae.grid, vae.num_codes)`, `fit(prior.model, prior.guide,
     vae.encode(x), ...)`, `vae.prior = prior`; or from the start, by giving it here.
 
-    Objectives that hold the draws fixed (RWS, TVO) train no encoder here, but by its penalties;
+    Objectives that hold the draws fixed (RWS, TVO) train the encoder by the penalties alone;
     DReG divides its gradient by the number of particles.
 
     Args:
@@ -60,7 +63,8 @@ class VQVAE(Family):
 
     Source:
         Neural Discrete Representation Learning (van den Oord et al., 2017),
-        https://arxiv.org/abs/1711.00937
+        https://arxiv.org/abs/1711.00937; finite scalars: Mentzer et al. (2023),
+        https://arxiv.org/abs/2309.15505
 
     Example:
         >>> from pyrovae.nn import Binomial
@@ -93,15 +97,20 @@ class VQVAE(Family):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         code_shape = (*self.grid, self.quantizer.dim)
         self.encoder = build(encoder, self.data_shape, code_shape)
-        params_shape = (self.likelihood.num_parameters, *self.data_shape)
-        self.decoder = build(decoder, code_shape, params_shape)
+        self.decoder = build_decoder(decoder, code_shape, self.likelihood, self.data_shape)
         self.prior: CodePrior = (
             prior if isinstance(prior, CodePrior) else prior(self.grid, self.num_codes)
         )
         self._check_prior()
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        quantizer = MovingAverageCodebook(6, 3)
+        return cls((1, 4, 4), (2, 2), quantizer=quantizer, likelihood=Binomial(16))
+
     @property
-    def num_codes(self) -> int:
+    def num_codes(self) -> int:  # type: ignore[override]
         """How many codes there are."""
         return self.quantizer.num_codes
 
@@ -139,11 +148,7 @@ class VQVAE(Family):
     @evaluated_outside_programs
     def decode(self, codes: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|c), event shape `data_shape`, for codes [..., *grid]."""
-        if tuple(codes.shape[-len(self.grid) :]) != self.grid:
-            raise ShapeError(
-                f"VQVAE.decode got codes of shape {list(codes.shape)}, and a datum has a grid of "
-                f"{list(self.grid)}; pass [..., {', '.join(map(str, self.grid))}]"
-            )
+        self._check_grid(codes)
         self.quantizer.check_codes(codes)
         return self._decoded(self.quantizer.embed(codes))
 
@@ -152,15 +157,8 @@ class VQVAE(Family):
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         self._check_prior()
-        made = self._decoded(self.quantizer.embed(self.prior().sample(torch.Size([n]))))
-        return made.mean if mean else made.sample()
-
-    @evaluated
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Decode the codes of x; the mean of p(x|c), or a draw from it [B, *data_shape]."""
-        made = self._decoded(self.quantizer.embed(self.encode(x)))
-        return made.mean if mean else made.sample()
+        codes = self.prior().sample(torch.Size([n]))
+        return mean_or_draw(self._decoded(self.quantizer.embed(codes)), mean)
 
     @evaluated
     def start(self, x: Tensor, *, seed: int = 0) -> None:
@@ -175,23 +173,16 @@ class VQVAE(Family):
 
     @evaluated
     def perplexity(self, x: Tensor) -> Tensor:
-        """How many codes, used alike, would be as varied as those of the data x; 1..num_codes."""
+        """exp of the entropy of the codes of data x, between 1 and `num_codes`.
+
+        So many codes, used equally often, would have the same entropy.
+        """
         return perplexity(usage(self.encode(x), self.num_codes))
 
     def _encoded(self, x: Tensor) -> Tensor:
-        """What the encoder says of x [B, *grid, D]."""
-        z: Tensor = one_batch_axis(self.encoder, self.likelihood.rescale(x), len(self.data_shape))
-        wanted = (*self.grid, self.quantizer.dim)
-        if tuple(z.shape[1:]) != wanted:
-            raise ShapeError(
-                f"the encoder gave shape {list(z.shape)} for {len(x)} data; a grid of "
-                f"{list(self.grid)} codes of {type(self.quantizer).__name__} needs "
-                f"[N, {', '.join(map(str, wanted))}]"
-            )
-        return z
-
-    def _decoded(self, z: Tensor) -> dist.TorchDistribution:
-        return decoded(self.decoder, self.likelihood, z, len(self.grid) + 1, self.data_shape)
+        """The encoder's output for x [B, *grid, D]."""
+        needs = f"of {type(self.quantizer).__name__} needs"
+        return self._encoded_grid(x, self.quantizer.dim, needs)
 
     def _point(self, value: Tensor, event_dim: int) -> dist.TorchDistribution:
         """All mass on a value: a log-density of 0, in nats."""

@@ -1,4 +1,4 @@
-"""What the networks share: shapes, leading axes, and how a network is asked for."""
+"""What the networks share: shapes, leading axes, and building a network for shapes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ Network: TypeAlias = nn.Module | Callable[[Shape, Shape], nn.Module]
 
 
 class OneBatchAxis(nn.Module):
-    """Runs a network that takes one batch axis only under any number of leading axes.
+    """Lets a network that takes one batch axis run under any number of leading axes.
 
-    Vectorised particles put an axis left of the batch: a decoder sees [K, B, L], its convolutions
-    [K, B, C, H, W], which they refuse. Wrap such a network once and forget about it: the leading
-    axes are flattened into one, `net` is applied, and its output (a tensor, or a tuple of tensors)
-    gets them back. No leading axis at all is fine too.
+    Vectorised particles add an axis left of the batch: a decoder sees [K, B, L], and convolutions
+    refuse [K, B, C, H, W]. This module flattens the leading axes into one, applies `net`, and
+    restores them in its output, a tensor or a tuple of tensors. There may be no leading axis.
 
-    Misleads with layers that mix the batch, such as BatchNorm: they see K * B data, not B.
+    It misleads with layers that mix the batch, such as BatchNorm: they see K * B data, not B.
 
     Args:
         net: Maps [N, *event] to [N, *out], or to a tuple of such tensors.
-        event_dim: Axes of one input of `net`: 3 for an image [C, H, W], 1 for a vector.
+        event_dim: Number of axes of one input: 3 for an image [C, H, W], 1 for a vector.
 
     Raises:
         ShapeError: The input has fewer axes than `event_dim`, or `net` does not keep N first.
@@ -67,16 +66,16 @@ def one_batch_axis(net: nn.Module, x: Tensor, event_dim: int) -> Any:  # noqa: A
 
 
 def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn.Module:
-    """The network itself if it is built already, else what its factory builds for these shapes.
+    """A module as it is, or what a factory builds for these shapes.
 
     Args:
-        network: A module, used as it is, or a callable `network(in_shape, out_shape)` that gives
-            one, such as the class `MLP` or `functools.partial(MLP, hidden=(200, 200))`.
+        network: A module, or a callable `network(in_shape, out_shape)` that returns one, such as
+            the class `MLP` or `functools.partial(MLP, hidden=(200, 200))`.
         in_shape: Event shape of the input.
         out_shape: Event shape of the output.
 
     Raises:
-        ConfigError: The factory gave something else than a module.
+        ConfigError: The factory did not return a module.
 
     Example:
         >>> from pyrovae.nn import MLP
@@ -88,7 +87,7 @@ def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn
     built = network(as_shape(in_shape), as_shape(out_shape))
     if not isinstance(built, nn.Module):
         raise ConfigError(
-            f"the network factory {network!r} gave a {type(built).__name__}; it must return a "
+            f"the network factory {network!r} returned a {type(built).__name__}; it must return a "
             "torch.nn.Module, or be one itself"
         )
     return built
@@ -126,7 +125,7 @@ def flatten_event(x: Tensor, shape: Shape, where: str) -> Tensor:
 
 
 def check_event(x: Tensor, shape: Shape, where: str) -> None:
-    """Refuses an input that does not end in `shape`.
+    """Check that an input ends in `shape`.
 
     Raises:
         ShapeError: It does not; `where` names the network in the message.

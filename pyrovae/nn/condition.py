@@ -1,4 +1,4 @@
-"""What is known of each datum, as networks see it: classes as one-hot vectors, or values."""
+"""Conditions as networks see them: classes as one-hot vectors, or values."""
 
 import torch
 from pyro.infer.util import is_validation_enabled
@@ -9,22 +9,22 @@ from .base import Shape, as_shape
 
 
 class Condition(nn.Module):
-    r"""Turns y [B] of classes 0..C-1, or y [B, \*shape], into what networks see [B, \*shape].
+    r"""Turns classes y [B] in 0..C-1, or values y [B, \*shape], into network inputs [B, \*shape].
 
-    It keeps a note of the classes that it was told of, so that one can refuse those of which
-    networks were never taught.
+    It records the classes of the training data (`note`), so that other classes can be refused
+    (`check_seen`).
 
     Args:
-        num_classes: C, where y are classes.
-        shape: Of one y, where they are values.
-        where: Whose condition it is, for the messages.
+        num_classes: C, if y are classes.
+        shape: Shape of one y, if they are values.
+        where: Name of the owner, for messages.
 
     Attributes:
-        shape: Of one y as networks see it.
-        seen: Which classes were noted [C].
+        shape: Shape of one y as networks see it.
+        seen: Whether each class was recorded [C].
 
     Raises:
-        ConfigError: Not just one of `num_classes` and `shape` is given.
+        ConfigError: Both or neither of `num_classes` and `shape` are given.
 
     Example:
         >>> Condition(3, None, "mine")(torch.tensor([2, 0]), torch.Size([2]))
@@ -51,7 +51,7 @@ class Condition(nn.Module):
         self.register_buffer("classes", torch.arange(float(num_classes or 0)), persistent=False)
 
     def forward(self, y: Tensor, batch: torch.Size) -> Tensor:
-        """[B, *shape], in the dtype that the module was moved to.
+        """The input of a network [B, *shape], in the module's dtype.
 
         Args:
             y: [B] or [B, *shape].
@@ -59,7 +59,7 @@ class Condition(nn.Module):
 
         Raises:
             ShapeError: y has another shape.
-            DataError: A class is out of range (checked while `pyro.enable_validation` is on).
+            DataError: A class is out of range. (Checked if Pyro's validation is enabled.)
         """
         event = self.shape if self.num_classes is None else ()
         if len(batch) != 1 or tuple(y.shape) != (*batch, *event):
@@ -81,15 +81,15 @@ class Condition(nn.Module):
         return hot.to(self.classes.dtype)
 
     def note(self, given: Tensor) -> None:
-        """Keep in mind the classes among these one-hot vectors [B, C]."""
+        """Record the classes of these one-hot vectors [B, C]."""
         if self.num_classes is not None:
             self.seen.logical_or_((given > 0).any(0))
 
     def check_seen(self, given: Tensor) -> None:
-        """Refuse one-hot vectors [B, C] of classes that were not noted, where some were.
+        """Check that the classes of one-hot vectors [B, C] were recorded, if any were.
 
         Raises:
-            DataError: There is such a class.
+            DataError: A class was not.
         """
         if self.num_classes is None:
             return
@@ -97,8 +97,8 @@ class Condition(nn.Module):
         if bool(self.seen.any() & new.any()):
             raise DataError(
                 f"{self.where} was trained on the classes {_numbers(self.seen)} and is asked for "
-                f"{_numbers(new)}, of which it knows nothing; ask for one that it knows, or train "
-                "it on data of all"
+                f"{_numbers(new)}, which it has not seen; ask for a class that it has seen, or "
+                "train it on data of all classes"
             )
 
     def extra_repr(self) -> str:

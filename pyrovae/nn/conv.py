@@ -12,8 +12,8 @@ from .base import OneBatchAxis, Shape, as_shape, check_event, flatten_event
 class ConvEncoder(nn.Module):
     """Residual convolutions that halve an image per stage, then a linear head.
 
-    [..., C, H, W] -> [..., *out_shape], any height and width, any number of leading axes. Has no
-    batch normalisation, which would mix the particles of a batch.
+    [..., C, H, W] -> [..., *out_shape], any height and width, any number of leading axes. There is
+    no batch normalisation, which would mix the particles of a batch.
 
     Args:
         in_shape: (C, H, W) of one image.

@@ -1,4 +1,4 @@
-"""Noise that a denoising network must undo."""
+"""Corruptions: noise that a denoising network learns to remove."""
 
 from abc import ABC, abstractmethod
 
@@ -12,10 +12,10 @@ Sizes = torch.Size | list[int] | tuple[int, ...]
 
 
 class Corruption(nn.Module, ABC):
-    """Damages what a network sees, while what it must say of it stays clean.
+    """Corrupts the input of an encoder; the decoder is trained to give the clean data.
 
-    One of one's own gives `forward`. All are in the units that the encoder sees: levels are
-    brought to [0, 1] or [-1, 1] first (`Likelihood.rescale`).
+    A subclass implements `forward`. Inputs are in the units of the encoder: levels are scaled to
+    [0, 1] or [-1, 1] first (`Likelihood.rescale`).
 
     Source:
         Stacked Denoising Autoencoders (Vincent et al., 2010), sec. 3.3,
@@ -24,14 +24,14 @@ class Corruption(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """A damaged copy of x, of any shape; every element has noise of its own."""
+        """A corrupted copy of x, of any shape; the noise of elements is independent."""
 
 
 class GaussianNoise(Corruption):
     """Adds normal noise to every element.
 
     Args:
-        scale: Its standard deviation, in the units that the encoder sees.
+        scale: Standard deviation, in the units of the encoder.
 
     Raises:
         ConfigError: `scale` is negative.
@@ -55,14 +55,14 @@ class GaussianNoise(Corruption):
 
 
 class Masking(Corruption):
-    """Sets a share of the elements, chosen afresh each time, to one value.
+    """Sets a random share of the elements to one value.
 
     Args:
-        share: Probability of each element to be hidden.
-        value: What stands in its place.
+        share: Probability that an element is hidden.
+        value: The value that replaces it.
 
     Raises:
-        ConfigError: `share` is no probability.
+        ConfigError: `share` is not a probability.
 
     Example:
         >>> Masking(1.0)(torch.ones(2))
@@ -81,15 +81,15 @@ class Masking(Corruption):
 
 
 class SaltAndPepper(Corruption):
-    """Sets a share of the elements, chosen afresh each time, to the one or the other extreme.
+    """Sets a random share of the elements to the lowest or the highest value.
 
     Args:
-        share: Probability of each element to be hit; both extremes are as likely.
-        low: The one.
-        high: The other.
+        share: Probability that an element is replaced; both values are equally likely.
+        low: The lowest value.
+        high: The highest value.
 
     Raises:
-        ConfigError: `share` is no probability.
+        ConfigError: `share` is not a probability.
 
     Example:
         >>> SaltAndPepper(1.0)(torch.full((100,), 0.5)).unique()
@@ -110,16 +110,16 @@ class SaltAndPepper(Corruption):
 
 
 class Corrupted(TorchDistribution):
-    """Data as a corruption leaves them, as an auxiliary latent of a guide.
+    """The distribution of corrupted data, for an auxiliary latent of a guide.
 
-    Its log-density is zero: the same noise would stand in the joint of the model and in that of
-    the guide, where it cancels. A plate of particles gives each of them noise of its own.
+    Its log-density is zero: the density of the noise would enter both the model's joint and the
+    guide's, and cancel. Under a plate of particles each particle has its own noise.
 
     Args:
-        clean: What is damaged [..., *event].
-        corruption: How.
-        event_dim: Axes of one datum.
-        batch_shape: Of independent draws; those of `clean` by default.
+        clean: The data to corrupt [..., *event].
+        corruption: The corruption.
+        event_dim: Number of axes of one datum.
+        batch_shape: Shape of independent draws; by default that of `clean`.
     """
 
     has_rsample = True
@@ -143,8 +143,8 @@ class Corrupted(TorchDistribution):
 
     def rsample(self, sample_shape: Sizes = ()) -> Tensor:
         shape = torch.Size(sample_shape) + self.batch_shape + self.event_shape
-        damaged: Tensor = self.corruption(self.clean.expand(shape))
-        return damaged
+        corrupted: Tensor = self.corruption(self.clean.expand(shape))
+        return corrupted
 
     def log_prob(self, value: Tensor) -> Tensor:
         lead = value.shape[: value.dim() - self.event_dim]

@@ -12,8 +12,9 @@ from .residual import ResidualBlock, convolution, strided
 class GridEncoder(nn.Module):
     """Convolutions from an image to a grid of vectors: [..., C, H, W] -> [..., h, w, D].
 
-    Halves the image (a side of n pixels becomes ceil(n / 2)) until it is the grid; each vector
-    sees its neighbourhood alone. Any number of leading axes; no batch normalisation.
+    It halves the image (a side of n pixels becomes ceil(n / 2)) until it has the size of the grid.
+    A vector depends on its neighbourhood alone. Any number of leading axes; no batch
+    normalisation.
 
     Args:
         in_shape: (C, H, W) of one image.
@@ -57,7 +58,7 @@ class GridEncoder(nn.Module):
 class GridDecoder(nn.Module):
     """Convolutions from a grid of vectors to an image: [..., h, w, D] -> [..., P, C, H, W].
 
-    The way back of `GridEncoder`, by upsampling to the exact sizes that it came through.
+    It mirrors `GridEncoder`: it upsamples to the same sizes in reverse order.
 
     Args:
         in_shape: (h, w, D).

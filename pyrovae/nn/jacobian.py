@@ -1,4 +1,4 @@
-"""How much a network stretches its input."""
+"""Squared norm of a network's Jacobian."""
 
 from functools import partial
 
@@ -16,22 +16,22 @@ def squared_jacobian(
     *,
     num_probes: int | None = None,
 ) -> Tensor:
-    r"""Squared Frobenius norm of a network's Jacobian, datum by datum, differentiable.
+    r"""Squared Frobenius norm of a network's Jacobian for each datum, differentiable.
 
-    :math:`\|\partial h/\partial x\|_F^2 = \sum_l \|\nabla_x h_l\|^2`. Exact by one backward pass
-    over a copy of the batch for each output, or an unbiased estimate from random signs v:
-    :math:`\mathrm{E}\,\|J^\top v\|^2 = \|J\|_F^2` (Hutchinson, 1990). Networks whose output for a
-    datum depends on others, as that of BatchNorm does, are not covered.
+    :math:`\|\partial h/\partial x\|_F^2 = \sum_l \|\nabla_x h_l\|^2`. It is exact, by one backward
+    pass over a copy of the batch per output, or an unbiased estimate from random signs v:
+    :math:`\mathrm{E}\,\|J^\top v\|^2 = \|J\|_F^2` (Hutchinson, 1990). The output for a datum
+    must not depend on other data, as it does with BatchNorm.
 
     Args:
         network: Maps [N, *event] to [N, out_dim].
         x: Data [..., *event].
-        event_dim: Axes of one datum.
+        event_dim: Number of axes of one datum.
         out_dim: L.
-        num_probes: Random vectors of the estimate; None is exact, at the cost of L.
+        num_probes: Number of random vectors of the estimate; None is exact, at the cost of L.
 
     Returns:
-        [...], in squared units of output over input.
+        The squared norm [...], in squared units of output over input.
 
     Example:
         >>> squared_jacobian(nn.Linear(3, 2), torch.zeros(5, 3), 1, 2).shape
@@ -42,7 +42,7 @@ def squared_jacobian(
     count = out_dim if num_probes is None else num_probes
     copies = x.detach().expand(count, *x.shape)
     with torch.enable_grad():
-        # Not autograd.grad: its graph would end at the copies, as if they were a parameter.
+        # Not autograd.grad: its graph would treat the copies as a parameter and end there.
         run = partial(one_batch_axis, network, event_dim=event_dim)
         out, pull, *_ = torch.func.vjp(run, copies)
         if num_probes is None:

@@ -1,4 +1,4 @@
-"""How a network that takes one input sees two: as one vector, or as channels of an image."""
+"""Joins: two inputs for a network that takes one, as a vector or as channels of an image."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,9 +12,9 @@ from .base import Network, Shape, as_shape, build, flatten_event
 
 
 class Join(ABC):
-    """Makes one input [..., *shape] of x [..., *x_shape] and y [..., *y_shape].
+    """Joins x [..., *x_shape] and y [..., *y_shape] to one input [..., *shape].
 
-    Leading axes are broadcast, so that one y serves all particles of a datum; y takes the dtype
+    Leading axes are broadcast, so one y serves all particles of a datum. y is cast to the dtype
     of x.
 
     Args:
@@ -22,7 +22,7 @@ class Join(ABC):
         y_shape: Shape of one y.
 
     Attributes:
-        shape: Of what the network sees.
+        shape: Shape of the joined input.
     """
 
     shape: Shape
@@ -32,13 +32,13 @@ class Join(ABC):
 
     @abstractmethod
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """[..., *shape]."""
+        """The joined input [..., *shape]."""
 
     def build(self, network: Network, out_shape: Shape) -> nn.Module:
-        """The network, or what its factory makes for inputs of this shape.
+        """The network, or what its factory builds for joined inputs.
 
         Raises:
-            ShapeError: It takes no inputs of this shape.
+            ShapeError: It does not take inputs of this shape.
         """
         try:
             return build(network, self.shape, out_shape)
@@ -50,11 +50,11 @@ class Join(ABC):
 
 
 JoinFactory = Callable[[Shape, Shape], Join]
-"""Builds one for two shapes: the class itself."""
+"""Builds a join for two shapes: its class."""
 
 
 class AsVector(Join):
-    """x and y flattened and concatenated: for fully connected networks.
+    """Flattens and concatenates x and y, for fully connected networks.
 
     Example:
         >>> join = AsVector((1, 8, 8), 10)
@@ -74,13 +74,13 @@ class AsVector(Join):
 
 
 class AsChannels(Join):
-    """y as further channels of the image x: for convolutions.
+    """Adds y to the channels of an image x, for convolutions.
 
-    Images of the same height and width follow the channels of x; each value of a vector, such as
-    a one-hot class, becomes a constant plane.
+    An image y of the same height and width is appended to the channels of x. Of a vector y, such
+    as a one-hot class, each value becomes a constant channel.
 
     Raises:
-        ShapeError: x is no image (C, H, W), or y neither a vector nor an image of its size.
+        ShapeError: x is not an image (C, H, W), or y neither a vector nor an image of its size.
 
     Example:
         >>> AsChannels((1, 8, 8), 10).shape, AsChannels((1, 8, 8), (2, 8, 8)).shape

@@ -11,7 +11,7 @@ from .base import Shape, as_shape, flatten_event
 class MLP(nn.Module):
     """Fully connected network, [..., *in_shape] -> [..., *out_shape].
 
-    Flattens the event, applies a linear layer and an activation per entry of `hidden`, then one
+    It flattens the event, applies a linear layer and an activation per entry of `hidden`, then a
     linear layer without activation. Any number of leading axes.
 
     Args:

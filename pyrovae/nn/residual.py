@@ -1,4 +1,4 @@
-"""Residual blocks with a quiet start, and the features of an image at several resolutions."""
+"""Residual blocks, and features of an image at several resolutions."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,14 +11,16 @@ Activation = Callable[[], nn.Module]
 
 
 class ResidualBlock(nn.Module):
-    """x + branch(x), where the branch narrows, looks around twice, and widens: [N, C, H, W] kept.
+    """x + branch(x) for images [N, C, H, W]; the branch has 1x1, 3x3, 3x3, 1x1 convolutions.
 
-    No normalisation, which would mix particles; what keeps a deep stack quiet at the start is
-    that the last convolution of each branch is scaled down.
+    The branch is half as wide as x. There is no normalisation, which would mix particles. Instead
+    the initial weights of the last convolution are scaled down, so that a deep stack starts near
+    the identity.
 
     Args:
         channels: C.
-        scale: Of the initial weights of the last convolution, 1 / sqrt(depth) for a deep stack.
+        scale: Factor of the initial weights of the last convolution; 1 / sqrt(depth) for a deep
+            stack.
         activation: Makes an activation: a module class or a callable without arguments.
 
     Source:
@@ -48,12 +50,12 @@ class Pyramid(nn.Module):
     """Features of an image at several resolutions, from fine to coarse.
 
     [N, C, H, W] -> [N, channels[0], H_0, W_0], [N, channels[1], H_1, W_1], ...; a side of n
-    pixels becomes ceil(n / stride), and any size will do.
+    pixels becomes ceil(n / stride). Images may have any size.
 
     Args:
         in_channels: C.
         channels: Width at each resolution.
-        stride: Of the first resolution against the image; each later one halves.
+        stride: Stride to the first resolution; each later one halves.
         blocks: Residual blocks at each resolution.
         activation: Makes an activation: a module class or a callable without arguments.
 
@@ -91,9 +93,9 @@ class Pyramid(nn.Module):
 
 
 def head(narrow: int, out: int, *, scale: float, activation: Activation) -> nn.Sequential:
-    """The rest of a branch: two 3x3 convolutions, then a scaled 1x1: [N, narrow, H, W] -> out.
+    """Two 3x3 convolutions and a scaled 1x1: [N, narrow, H, W] -> [N, out, H, W].
 
-    With scale 0 it gives zeros at the start.
+    At scale 0 the output starts at zero.
     """
     return nn.Sequential(
         activation(),
@@ -106,14 +108,14 @@ def head(narrow: int, out: int, *, scale: float, activation: Activation) -> nn.S
 
 
 def convolution(in_channels: int, out: int, *, stride: int = 1) -> nn.Conv2d:
-    """A 3x3 convolution that keeps the size of what passes it at the start (He et al., 2015)."""
+    """A 3x3 convolution initialised to preserve the variance of its input (He et al., 2015)."""
     layer = nn.Conv2d(in_channels, out, kernel_size=3, stride=stride, padding=1)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     return layer
 
 
 def scaled(layer: nn.Conv2d, scale: float) -> nn.Conv2d:
-    """The layer with its initial weights multiplied, and no bias at the start."""
+    """The layer with its initial weights multiplied by `scale` and its bias set to zero."""
     with torch.no_grad():
         layer.weight *= scale
         if layer.bias is not None:
@@ -122,5 +124,5 @@ def scaled(layer: nn.Conv2d, scale: float) -> nn.Conv2d:
 
 
 def strided(sizes: Shape, stride: int) -> Shape:
-    """Height and width after a convolution with that stride, padded to keep the border."""
+    """Height and width after a padded convolution with this stride."""
     return tuple(-(-n // stride) for n in sizes)

@@ -1,4 +1,4 @@
-"""Blocks of a deep top-down VAE: groups of latents that images of features carry."""
+"""Blocks of a deep top-down VAE."""
 
 import torch
 from torch import Tensor, nn
@@ -8,18 +8,18 @@ from .residual import Activation, ResidualBlock, head, scaled
 
 
 class TopDownGroup(nn.Module):
-    """One group of latents on the way down, which model and guide share.
+    """One group of latents of the top-down path, which model and guide share.
 
-    Calling it works on the state [..., C, h, w] that comes from above, after bringing it to this
-    group's resolution, and gives it with the parameters of p(z|state) [..., 2 Z, h, w]: means,
-    then log-scales, all zero at the start. `absorb` adds z to the state.
+    A call takes the state [..., C, h, w] of the group above, resizes it to this group's resolution
+    and processes it. It returns the state and the parameters of p(z|state) [..., 2 Z, h, w]:
+    means, then log-scales, all zero at the start. `absorb` adds z to the state.
 
     Args:
         channels: C.
         latent_channels: Z.
         size: (h, w).
-        above: Channels of a state of coarser resolution; None where it has this one already.
-        scale: Of the initial weights of what is added to the state.
+        above: Channels of the state above if its resolution is coarser; None if it is the same.
+        scale: Factor of the initial weights of what is added to the state.
         activation: Makes an activation: a module class or a callable without arguments.
 
     Source:
@@ -45,7 +45,7 @@ class TopDownGroup(nn.Module):
         activation: Activation = nn.SiLU,
     ) -> None:
         super().__init__()
-        steps: list[nn.Module] = [] if above is None else [_Rise(above, channels, size)]
+        steps: list[nn.Module] = [] if above is None else [_Upsample(above, channels, size)]
         steps.append(ResidualBlock(channels, scale=scale, activation=activation))
         self.enter = nn.Sequential(*steps)
         narrow = max(1, channels // 2)
@@ -61,16 +61,16 @@ class TopDownGroup(nn.Module):
         return state, one_batch_axis(self.prior, state, 3)
 
     def absorb(self, state: Tensor, z: Tensor) -> Tensor:
-        """The state after z was drawn, for any number of draws [..., Z, h, w] of one state."""
+        """The state plus a map of z [..., Z, h, w]; there may be several draws of one state."""
         return state + one_batch_axis(self.project, z, 3)
 
 
 class TopDownPosterior(nn.Module):
-    """What the data say of one group: [..., C, h, w] and [..., F, h, w] to [..., 2 Z, h, w].
+    """Parameters of q(z|state, x) for one group of latents.
 
-    The output is by how much q(z|state, x) differs from p(z|state): a shift of the means in units
-    of the scale, then of the log-scales. It is zero at the start. The features of a datum are
-    worked on once, however many states it has.
+    [..., C, h, w] and [..., F, h, w] -> [..., 2 Z, h, w]. The output is the difference to
+    p(z|state): a shift of the means in units of the scale, then of the log-scales. It is zero at
+    the start. The features of a datum are processed once, for all its states.
 
     Args:
         channels: C of the state.
@@ -102,8 +102,8 @@ class TopDownPosterior(nn.Module):
         return one_batch_axis(self.joint, state + one_batch_axis(self.of_features, features, 3), 3)
 
 
-class _Rise(nn.Module):
-    """A state at a finer resolution, plus a learned image: what is usual at each place."""
+class _Upsample(nn.Module):
+    """Upsamples a state and adds a learned image, a bias for each position."""
 
     def __init__(self, above: int, channels: int, size: Shape) -> None:
         super().__init__()

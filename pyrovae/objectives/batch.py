@@ -1,6 +1,7 @@
 """Bounds with a term of the whole batch."""
 
 from abc import ABC, abstractmethod
+from typing import Unpack
 
 from torch import Tensor
 
@@ -8,15 +9,23 @@ from ..errors import PlateError, ScaleError, SiteError
 from ..particles import Particles
 from ..particles.kl import site_kl
 from .base import ParticleELBO
+from .constructor import Drawing
+
+
+class BatchOptions(Drawing, total=False):
+    """Options of every estimator with a term of the whole batch; see `BatchELBO`."""
+
+    site: str | None
+    closed_form_kl: bool
 
 
 class BatchELBO(ParticleELBO, ABC):
     r"""Base of bounds with a term T of the whole batch, :math:`\frac1B\sum_i b_i + T` per datum.
 
     `bound` is b_i + T for every datum i, so that the sum over the batch is B times what the
-    published objective has per datum, as for every other estimator. What T estimates of the
-    aggregate q(z) of all data it sees in one batch: it is of another value in larger ones, and of
-    several ranks each has that of its own rows.
+    published objective has per datum, as for every other estimator. T estimates a property of the
+    aggregate q(z) of all data from one batch, so its value depends on the size of the batch. Of
+    several ranks each computes T of its own rows.
 
     Args:
         num_particles: Particles per datum, K >= 1; the bound is their mean.
@@ -32,22 +41,15 @@ class BatchELBO(ParticleELBO, ABC):
         *,
         site: str | None = None,
         closed_form_kl: bool = True,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **drawing: Unpack[Drawing],
     ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **drawing)
         self.site = site
         self.closed_form_kl = closed_form_kl
 
     @abstractmethod
     def own(self, p: Particles) -> Tensor:
-        """What each draw brings by itself [K, B], in nats."""
+        """The part b of each draw alone [K, B], in nats."""
 
     def shared(self, p: Particles) -> Tensor | float:
         """The term T of the batch, a scalar in nats per datum."""
@@ -57,7 +59,7 @@ class BatchELBO(ParticleELBO, ABC):
         return self.own(p).mean(0) + self.shared(p)
 
     def credit(self, p: Particles, bound: Tensor) -> Tensor:
-        """A draw answers for its own term, and for that of the whole batch."""
+        """The draw's own part, and the term of the whole batch, which depends on it too."""
         if isinstance(p.scale, Tensor) and p.scale.dim() > 0:
             raise ScaleError(
                 f"{type(self).__name__} has a term of the whole batch, which the score of a draw "
@@ -97,4 +99,4 @@ class BatchELBO(ParticleELBO, ABC):
 
 def latents_of(p: Particles) -> list[str]:
     """Sites that guide and model both draw, in the order of the guide."""
-    return [n for n, s in p.guide_sites.items() if not (s.is_auxiliary or s.is_observed)]
+    return [name for name, site in p.guide_sites.items() if site.is_latent]

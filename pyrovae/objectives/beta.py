@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Self, Unpack
 
 import torch
 from torch import Tensor
@@ -10,23 +11,25 @@ from ..distributions.collapsed_categorical import refuse_collapsed
 from ..errors import ConfigError, SiteError
 from ..particles import Particles
 from ..particles.kl import site_kl
+from .constructor import Drawing
 from .linear import LinearELBO, Summand, of_kl, of_site
 from .options import Weight
 
 
 class Beta(LinearELBO):
-    r"""Weighted bound :math:`E_q[\log p(x|z)] - \sum_i \beta_i\,\mathrm{KL}_i`, nats per datum.
+    r"""Evidence lower bound with weighted KL by site, schedules and free bits.
 
-    A bound on log p(x) only where every weight is at least one and `free_bits` is zero. A weight
-    may be zero. A weight that is a tensor is read anew at every step, so that a schedule can
-    write into it in place (`pyrovae.train.Anneal`).
+    In nats per datum, :math:`E_q[\log p(x|z)] - \sum_i \beta_i\,\mathrm{KL}_i`. A bound on log
+    p(x) only where every weight is at least one and `free_bits` is zero. A weight may be zero. A
+    weight that is a tensor is read anew at every step, so that a schedule can write into it in
+    place (`pyrovae.train.Anneal`).
 
     Args:
         beta: One weight for all latent sites, or a weight by site; sites that are not named keep
             the weight one.
         num_particles: Particles per datum, K >= 1; the bound is their mean.
-        free_bits: Nats per latent site that cost nothing more: where a site's KL, averaged over
-            the batch, is below this, the constant stands in its place and the site feels no pull.
+        free_bits: Nats per latent site that cost nothing: where a site's KL, averaged over the
+            batch, is below this, a constant replaces it, and its gradient is zero.
         closed_form_kl: Use the closed-form KL at each site that has one (`pyrovae.kl_routes`).
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
@@ -36,7 +39,8 @@ class Beta(LinearELBO):
 
     Source:
         beta-VAE (Higgins et al., 2017), eq. 4, https://openreview.net/forum?id=Sy2fzU9gl;
-        free bits: Kingma et al. (2016), sec. 6 and app. C, https://arxiv.org/abs/1606.04934
+        free bits: Improving Variational Inference with Inverse Autoregressive Flow (Kingma et al.,
+        2016), sec. 6 and app. C, https://arxiv.org/abs/1606.04934
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -52,16 +56,9 @@ class Beta(LinearELBO):
         *,
         free_bits: float = 0.0,
         closed_form_kl: bool = True,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **drawing: Unpack[Drawing],
     ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **drawing)
         for weight in beta.values() if isinstance(beta, Mapping) else (beta,):
             if not isinstance(weight, Tensor) and not 0 <= weight < math.inf:
                 raise ConfigError(
@@ -73,6 +70,10 @@ class Beta(LinearELBO):
         self.beta = beta
         self.free_bits = free_bits
         self.closed_form_kl = closed_form_kl
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(beta=0.3, num_particles=2)
 
     @property
     def is_lower_bound(self) -> bool:

@@ -1,25 +1,29 @@
 """Evidence lower bound whose KL is held at a given number of nats."""
 
+from typing import Self, Unpack
+
 from torch import Tensor
 
 from ..particles import Particles
 from .batch import BatchELBO
+from .constructor import Drawing
 from .options import Weight, check_weights
 
 
 class Capacity(BatchELBO):
-    r"""Bound with a KL of C nats, :math:`E_q[\log p(x|z)] - \gamma\,|\mathrm{KL} - C|` per datum.
+    r"""ELBO whose KL is held at a capacity that a schedule raises.
 
-    The KL is that of all latents, a mean over batch and particles: the batch has the capacity
-    together, and a datum may take more of it than another. C grows in the course of the run: give
-    a tensor, and write into it (`pyrovae.train.Anneal`).
+    In nats per datum, :math:`E_q[\log p(x|z)] - \gamma\,|\mathrm{KL} - C|`. The KL is that of all
+    latents, a mean over batch and particles: the batch has the capacity together, and a datum may
+    take more of it than another. C grows in the course of the run: give a tensor, and write into
+    it (`pyrovae.train.Anneal`).
 
     Args:
         capacity: C, nats per datum.
-        gamma: Weight that holds the KL there, nats per nat.
+        gamma: Weight of the KL's distance from C, nats per nat.
         num_particles: Particles per datum, K >= 1.
         closed_form_kl: Use the closed-form KL at each site that has one (`pyrovae.kl_routes`). A
-            sampled KL of few draws is held at C with its noise, which holds it too low.
+            KL that is sampled with few draws ends up below C, since its noise counts as distance.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
@@ -27,7 +31,7 @@ class Capacity(BatchELBO):
 
     Source:
         Understanding disentangling in beta-VAE (Burgess et al., 2018), eq. 8,
-        https://arxiv.org/abs/1804.03599; there C grows from 0 to 25 with gamma = 1000
+        https://arxiv.org/abs/1804.03599. There C grows from 0 to 25 with gamma = 1000
 
     Example:
         >>> import torch
@@ -44,20 +48,16 @@ class Capacity(BatchELBO):
         num_particles: int = 1,
         *,
         closed_form_kl: bool = True,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **drawing: Unpack[Drawing],
     ) -> None:
         check_weights(self, capacity=capacity, gamma=gamma)
-        super().__init__(
-            num_particles,
-            closed_form_kl=closed_form_kl,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, closed_form_kl=closed_form_kl, **drawing)
         self.capacity = capacity
         self.gamma = gamma
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(capacity=2.0, gamma=3.0, num_particles=2)
 
     @property
     def is_lower_bound(self) -> bool:

@@ -1,6 +1,6 @@
 """Convex combination of the ELBO and the importance-weighted bound."""
 
-from abc import ABC
+from typing import Self, Unpack
 
 import torch
 from torch import Tensor
@@ -9,40 +9,14 @@ from ..errors import ConfigError
 from ..math import log_mean_exp
 from ..particles import Particles
 from .base import ParticleELBO
+from .constructor import Drawing
 from .path import PathELBO
 
 
-class _CombinedELBO(ParticleELBO, ABC):
-    def __init__(
-        self,
-        beta: float,
-        num_particles: int = 2,
-        *,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
-    ) -> None:
-        if not 0 <= beta <= 1:
-            raise ConfigError(
-                f"{type(self).__name__} got beta={beta}, needs 0 <= beta <= 1: it is the share of "
-                "the ELBO; for a weight on the KL use objectives.Beta"
-            )
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
-        self.beta = beta
+class CIWAE(ParticleELBO):
+    r"""Convex combination of the ELBO and the importance-weighted bound.
 
-    def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
-        if self.beta == 0:
-            return log_mean_exp(p.log_w)  # a weight of zero has no finite log
-        return self.beta * p.log_w.mean(0) + (1 - self.beta) * log_mean_exp(p.log_w)
-
-
-class CIWAE(_CombinedELBO):
-    r"""Combination :math:`\beta\,\mathrm{ELBO} + (1 - \beta)\,\mathrm{IWAE}_K`, nats per datum.
+    In nats per datum, :math:`\beta\,\mathrm{ELBO} + (1 - \beta)\,\mathrm{IWAE}_K`.
 
     Args:
         beta: Share of the ELBO, between 0 and 1: the larger, the looser the bound and the less
@@ -64,8 +38,26 @@ class CIWAE(_CombinedELBO):
         >>> bound = CIWAE(beta=0.5, num_particles=8).per_datum(oracle.model, oracle.guide, x)
     """
 
+    def __init__(self, beta: float, num_particles: int = 2, **drawing: Unpack[Drawing]) -> None:
+        if not 0 <= beta <= 1:
+            raise ConfigError(
+                f"{type(self).__name__} got beta={beta}, needs 0 <= beta <= 1: it is the share of "
+                "the ELBO; for a weight on the KL use objectives.Beta"
+            )
+        super().__init__(num_particles, **drawing)
+        self.beta = beta
 
-class DReGCIWAE(PathELBO, _CombinedELBO):
+    @classmethod
+    def example(cls) -> Self:
+        return cls(beta=0.3, num_particles=3)
+
+    def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
+        if self.beta == 0:
+            return log_mean_exp(p.log_w)  # a weight of zero has no finite log
+        return self.beta * p.log_w.mean(0) + (1 - self.beta) * log_mean_exp(p.log_w)
+
+
+class DReGCIWAE(PathELBO, CIWAE):
     """`CIWAE` with the doubly reparameterised gradient, of equal mean and less noise.
 
     Args:
@@ -78,8 +70,8 @@ class DReGCIWAE(PathELBO, _CombinedELBO):
         ReparamError: A site of the guide has no reparameterised sampler.
 
     Source:
-        Rainforth et al. (2018), https://arxiv.org/abs/1802.04537; Tucker et al. (2019), eq. 8,
-        https://arxiv.org/abs/1810.04152
+        Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives (Tucker et al.,
+        2019), eq. 8, https://arxiv.org/abs/1810.04152
 
     Example:
         >>> from pyrovae.data import LinearGaussian

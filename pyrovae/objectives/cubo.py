@@ -1,24 +1,28 @@
 """Chi upper bound."""
 
+from typing import Unpack
+
 import torch
 from torch import Tensor
 
 from ..errors import ConfigError
 from ..math import log_mean_exp
 from ..particles import Particles
+from .constructor import Drawing
 from .options import check_finite
 from .tail import TailELBO
 
 
 class CUBO(TailELBO):
-    r"""Chi upper bound :math:`\frac1n\log E_q[w^n]`, in nats per datum.
+    r"""Chi upper bound of log p(x), minimised over the guide.
 
-    At order two it is log p(x) + log(1 + chi^2(p(z|x) || q(z|x))) / 2. The estimate
-    :math:`\frac1n\log\frac1K\sum_k w_k^n` is low, by O(1/K): at K = 1 it is the ELBO. It
-    misleads where the weights' tail is heavy, as under a guide much narrower than the posterior:
-    without 2n moments of w (k-hat of `pareto_k` at 1 / (2n) or above) its variance is infinite,
-    and without n it grows with K for ever. A `VarianceWarning` comes once where k-hat of w^n is
-    above what K particles bear for half of the data, or K is below 25.
+    In nats per datum, :math:`\frac1n\log E_q[w^n]`. At order two it is log p(x) + log(1 +
+    chi^2(p(z|x) || q(z|x))) / 2. The estimate :math:`\frac1n\log\frac1K\sum_k w_k^n` is low, by
+    O(1/K): at K = 1 it is the ELBO. It misleads where the weights' tail is heavy, as under a guide
+    much narrower than the posterior: without 2n moments of w (k-hat of `pareto_k` at 1 / (2n) or
+    above) its variance is infinite, and without n it grows with K for ever. A `VarianceWarning`
+    comes once where k-hat of w^n is above what K particles bear for half of the data, or K is
+    below 25.
 
     An upper bound is minimised: its loss is plus the bound. The gradient moves the guide alone,
     to cover the posterior (with self-normalised weights w^n: biased by O(1/K), zero in
@@ -49,20 +53,9 @@ class CUBO(TailELBO):
     is_upper_bound = True
 
     def __init__(
-        self,
-        num_particles: int = 100,
-        *,
-        order: float = 2.0,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        self, num_particles: int = 100, *, order: float = 2.0, **drawing: Unpack[Drawing]
     ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **drawing)
         check_finite(self, "the larger it is, the heavier the weights' tail; take 2", order=order)
         if not order > 1:
             raise ConfigError(f"CUBO got order={order}, needs > 1; at order 1 use IWAE")

@@ -1,6 +1,6 @@
-"""Evidence lower bound with a price on the covariance of the aggregate posterior."""
+"""Evidence lower bound with a penalty on the covariance of the aggregate posterior."""
 
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from torch import Tensor
@@ -8,20 +8,22 @@ from torch import Tensor
 from ..errors import ConfigError
 from ..particles import Particles
 from ..particles.aggregate import moments
-from .batch import BatchELBO
+from .batch import BatchELBO, BatchOptions
 from .options import Weight, check_weights
 
 
 class DIPVAE(BatchELBO):
-    r"""Bound that draws a covariance C of the latents to the identity: DIP-VAE, nats per datum.
+    r"""ELBO that draws the covariance of the latents to the identity: DIP-VAE I and II.
+
+    In nats per datum, with a covariance C,
 
     .. math:: \mathrm{ELBO} - \lambda_{od} \sum_{i \ne j} C_{ij}^2
         - \lambda_d \sum_i (C_{ii} - 1)^2
 
     Variant "I" takes the covariance of the means over the data, Cov[E[z|x]]; "II" that of the
     aggregate, E[Cov[z|x]] + Cov[E[z|x]]. Both are over the batch, with the divisor B, so that
-    small batches see too small a Cov[E[z|x]], by (B - 1) / B. A prior with unit variances is
-    meant: the identity is its covariance.
+    small batches give too small a Cov[E[z|x]], by (B - 1) / B. It is meant for a prior whose
+    covariance is the identity.
 
     Args:
         off_diagonal: Weight of squared covariances, lambda_od.
@@ -50,6 +52,8 @@ class DIPVAE(BatchELBO):
         >>> bound = DIPVAE(10.0, variant="I").per_datum(oracle.model, oracle.guide, x)
     """
 
+    latents = "a guide with moments"
+
     def __init__(
         self,
         off_diagonal: Weight = 10.0,
@@ -57,25 +61,14 @@ class DIPVAE(BatchELBO):
         num_particles: int = 1,
         *,
         variant: Literal["I", "II"] = "II",
-        site: str | None = None,
-        closed_form_kl: bool = True,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **options: Unpack[BatchOptions],
     ) -> None:
         if variant not in ("I", "II"):
             raise ConfigError(f"DIPVAE got variant={variant!r}; choose 'I' or 'II'")
         check_weights(self, off_diagonal=off_diagonal)
         if diagonal is not None:
             check_weights(self, diagonal=diagonal)
-        super().__init__(
-            num_particles,
-            site=site,
-            closed_form_kl=closed_form_kl,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **options)
         self.off_diagonal = off_diagonal
         self.diagonal = diagonal
         self.variant = variant

@@ -1,19 +1,22 @@
 """Evidence lower bound."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from torch import Tensor
 
 from ..particles import Particles
 from ..particles.kl import site_kl
 from ..particles.site import Site
+from .constructor import Drawing
 from .linear import LinearELBO, Summand, of_kl, of_log_w, of_site
 
 
 class ELBO(LinearELBO):
-    r"""Evidence lower bound :math:`E_q[\log p(x, z) - \log q(z|x)]`, in nats per datum.
+    r"""Evidence lower bound, with sampled or closed-form KL by site.
 
-    Equals log p(x) - KL(q(z|x) || p(z|x)). More particles lower its variance, not its gap.
+    In nats per datum, :math:`E_q[\log p(x, z) - \log q(z|x)]`, which equals log p(x) - KL(q(z|x)
+    || p(z|x)). A site without a reparameterised sampler follows its score. More particles lower
+    its variance, not its gap.
 
     Args:
         num_particles: Particles per datum, K >= 1; the bound is their mean.
@@ -34,20 +37,9 @@ class ELBO(LinearELBO):
     """
 
     def __init__(
-        self,
-        num_particles: int = 1,
-        *,
-        closed_form_kl: bool = False,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        self, num_particles: int = 1, *, closed_form_kl: bool = False, **drawing: Unpack[Drawing]
     ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **drawing)
         self.closed_form_kl = closed_form_kl
 
     def bound(self, p: Particles) -> Tensor:

@@ -1,7 +1,8 @@
-"""Evidence lower bound with a price on the total correlation, told by a discriminator."""
+"""Evidence lower bound with a penalty on the total correlation, by a discriminator."""
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Self, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -11,31 +12,33 @@ from torch.nn import functional
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP
 from ..particles import Particles
-from .batch import BatchELBO
+from .batch import BatchELBO, BatchOptions
 from .options import Weight, check_weights, is_whole
 
 
 class FactorVAE(BatchELBO):
-    r"""Bound with a weight on the total correlation: FactorVAE, nats per datum.
+    r"""ELBO with a weight on the total correlation, which a discriminator estimates.
+
+    In nats per datum,
 
     .. math:: \mathrm{ELBO} - \gamma\, E_{q(z)}\!\left[\log\frac{D(z)}{1 - D(z)}\right]
 
-    where D tells draws of the aggregate q(z) from draws of the product of its marginals, and the
+    where D tells draws of the aggregate q(z) from draws of the product of its marginals. The
     logit of the best D is log q(z) - sum_d log q(z_d). D is a network of this objective, trained
-    in the same step: it descends its cross-entropy, which enters the gradient and not the value,
-    on draws that are constants to it, while to the bound D is a constant. Any guide will do.
+    in the same step: it descends its cross-entropy, which enters the gradient and not the value.
+    The draws are constants for D, and D is a constant for the bound. Any guide will do.
 
-    Draws of the product come from the same batch, every dimension permuted by itself over the
-    data. (The paper takes a second batch for them.) So no datum is drawn twice, every one counts
-    in every term, and D sees both sides with the very same marginals; as with a second batch, one
-    of B rows keeps two of its dimensions together by chance. Of a batch of one datum D learns
-    nothing.
+    Draws of the product come from the same batch, each dimension permuted over the data by
+    itself. (The paper takes a second batch for them.) So every datum is drawn once and counts in
+    every term, and both sides that D compares have the very same marginals. As with a second
+    batch, one of B rows keeps two of its dimensions together by chance. From a batch of one datum
+    D learns nothing.
 
-    `fit`, `SVI`, checkpoints and several ranks take D's parameters in by themselves, under
+    `fit`, `SVI`, checkpoints and several ranks include D's parameters, under
     "objective.discriminator", and so does Pyro's own `SVI`. An optimiser that is made by hand
-    must be given `objective.networks["discriminator"].parameters()` too; as a group of its own it
-    can have another rate (the paper: Adam of 1e-4 and betas (.5, .9)). Clipping by norm is over
-    all of them. Each run should have an objective of its own.
+    must be given `objective.networks["discriminator"].parameters()` too. As a group of their own
+    they can have another rate (the paper: Adam of 1e-4 and betas (.5, .9)). Clipping by norm is
+    over all parameters. Each run should have an objective of its own.
 
     Args:
         gamma: Weight of the total correlation.
@@ -71,11 +74,7 @@ class FactorVAE(BatchELBO):
         num_particles: int = 1,
         *,
         hidden: Sequence[int] = (1000,) * 6,
-        site: str | None = None,
-        closed_form_kl: bool = True,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **options: Unpack[BatchOptions],
     ) -> None:
         check_weights(self, gamma=gamma)
         if not is_whole(latent_dim, 1):
@@ -83,23 +82,20 @@ class FactorVAE(BatchELBO):
                 f"FactorVAE got latent_dim={latent_dim}, needs the number of dimensions of the "
                 "latent, that of the pair"
             )
-        super().__init__(
-            num_particles,
-            site=site,
-            closed_form_kl=closed_form_kl,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **options)
         self.gamma = gamma
         self.latent_dim = latent_dim
         self.hidden = tuple(hidden)
         leaky = partial(nn.LeakyReLU, 0.2)
         self.discriminator: nn.Module = MLP(latent_dim, 1, hidden=hidden, activation=leaky)
 
+    @classmethod
+    def example(cls) -> Self:
+        return cls(gamma=3.0, latent_dim=2, num_particles=2, hidden=())
+
     @property
     def is_lower_bound(self) -> bool:
-        """Only without the weight: what D tells may be below zero, which no correlation is."""
+        """Only without the weight: D's estimate may be negative, which no correlation is."""
         return not isinstance(self.gamma, Tensor) and self.gamma == 0
 
     def own(self, p: Particles) -> Tensor:
@@ -109,7 +105,7 @@ class FactorVAE(BatchELBO):
     def surrogate(self, p: Particles) -> Tensor:
         bound = super().surrogate(p)
         error = self.cross_entropy(p).to(bound.dtype)
-        # Drawn in any case, since ranks with more data draw too.
+        # The permutation is drawn in any case, as by ranks with more data.
         return bound - (error - error.detach()) if p.batch_size > 1 else bound
 
     def cross_entropy(self, p: Particles) -> Tensor:
@@ -120,7 +116,7 @@ class FactorVAE(BatchELBO):
         return (functional.softplus(-real) + functional.softplus(made)).mean(0) / 2
 
     def _draws(self, p: Particles) -> Tensor:
-        """Of the latent, in the dtype of the discriminator [K, B, D]."""
+        """Draws of the latent, in the dtype of the discriminator [K, B, D]."""
         z = p.guide_sites[self.latent(p)].value
         z = z.expand(p.num_particles, p.batch_size, *z.shape[2:])
         dtype = next((t.dtype for t in self.discriminator.parameters()), z.dtype)

@@ -1,4 +1,4 @@
-"""Estimators whose gradient moves densities, and takes the draws as they are."""
+"""Estimators whose gradient goes through log-densities, and not through the draws."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -14,12 +14,13 @@ from .base import ParticleELBO
 
 
 class FixedDrawsELBO(ParticleELBO, ABC):
-    """Base of the estimators whose gradient moves densities, and takes the draws as they are.
+    """Base of the estimators whose gradient goes through log-densities, not through the draws.
 
-    No gradient flows along a draw, so that sites with and without a reparameterised sampler are
-    treated alike. A subclass implements `bound` and `weights`. The guide must be able to score
-    any value of its latents.
+    Sites with and without a reparameterised sampler are treated alike. A subclass implements
+    `bound` and `weights`. The guide must be able to score any value of its latents.
     """
+
+    latents = "any; flows with an inverse"
 
     follows_bound = False
     _fixed_latents = True
@@ -42,8 +43,22 @@ class FixedDrawsELBO(ParticleELBO, ABC):
         total = terms.sum(0)
         return bound + (total - total.detach())
 
-    def _particles(
+    def admit(self, p: Particles) -> Particles:
+        """The particles, unless the guide cannot score them.
+
+        Raises:
+            SiteError: It cannot.
+        """
+        for name, site in super().admit(p).guide_sites.items():
+            try:
+                _ = site.log_prob
+            except (KeyError, NotImplementedError) as error:
+                raise self._cannot_score(f"site '{name}'", error) from error
+        return p
+
+    def _draw(
         self,
+        depth: int | None,
         scales: ScaleUse,
         model: Program,
         guide: Program,
@@ -51,17 +66,11 @@ class FixedDrawsELBO(ParticleELBO, ABC):
         kwargs: dict[str, Any],
     ) -> Particles:
         try:
-            p = super()._particles(scales, model, guide, args, kwargs)
+            return super()._draw(depth, scales, model, guide, args, kwargs)
         except (KeyError, NotImplementedError) as error:
             if self.particle_chunk is None:  # in chunks, what is drawn is scored at once
                 raise
             raise self._cannot_score("a site", error) from error
-        for name, site in p.guide_sites.items():
-            try:
-                _ = site.log_prob
-            except (KeyError, NotImplementedError) as error:
-                raise self._cannot_score(f"site '{name}'", error) from error
-        return p
 
     def _cannot_score(self, site: str, error: Exception) -> SiteError:
         return SiteError(

@@ -1,12 +1,15 @@
-"""Estimators whose particles stand in groups, each of them an importance-weighted bound."""
+"""Estimators over groups of particles, each group an importance-weighted bound."""
 
 from abc import ABC
+from typing import Self, Unpack
 
 import torch
 from torch import Tensor
 
 from ..errors import ShapeError
+from ..math import log_mean_exp
 from .base import ParticleELBO
+from .constructor import Drawing
 from .options import is_whole
 
 
@@ -23,27 +26,18 @@ class GroupedELBO(ParticleELBO, ABC):
         ShapeError: A number is below one, or particles do not fill the groups.
     """
 
-    def __init__(
-        self,
-        num_groups: int,
-        group_size: int,
-        *,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
-    ) -> None:
+    def __init__(self, num_groups: int, group_size: int, **drawing: Unpack[Drawing]) -> None:
         if not (is_whole(num_groups, 1) and is_whole(group_size, 1)):
             raise ShapeError(
                 f"{type(self).__name__} got num_groups={num_groups} and group_size={group_size}, "
                 "needs >= 1 each; give whole numbers, of groups and of particles in each"
             )
         self.num_groups, self.group_size = num_groups, group_size
-        super().__init__(
-            num_groups * group_size,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_groups * group_size, **drawing)
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(num_groups=2, group_size=2)
 
     @property
     def min_particles(self) -> int:
@@ -71,6 +65,11 @@ class GroupedELBO(ParticleELBO, ABC):
     def groups(self, per_particle: Tensor) -> Tensor:
         """[M K, B] -> [M, K, B]."""
         return per_particle.unflatten(0, (self.num_groups, self.group_size))
+
+    def own_group(self, log_w: Tensor) -> Tensor:
+        """What the bound of each particle's group adds to the mean over groups [M K, B]."""
+        bounds = log_mean_exp(self.groups(log_w), dim=1) / self.num_groups
+        return bounds.repeat_interleave(self.group_size, 0)
 
     def shares(self, log_w: Tensor) -> Tensor:
         """Weights normalised inside each group [M K, B]."""

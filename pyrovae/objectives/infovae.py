@@ -1,7 +1,7 @@
-"""Evidence lower bound whose KL gives way to a distance between q(z) and p(z)."""
+"""Evidence lower bound with a distance between q(z) and p(z) in the place of the KL."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from torch import Tensor
@@ -10,12 +10,12 @@ from ..errors import ConfigError, SiteError
 from ..particles import Particles
 from ..particles.aggregate import fresh_draws
 from ..particles.kl import site_kl
-from .batch import BatchELBO, latents_of
+from .batch import BatchELBO, BatchOptions, latents_of
 from .options import check_finite
 
 
 class InfoVAE(BatchELBO):
-    r"""Bound with a maximum mean discrepancy (MMD) in the place of KL: InfoVAE and WAE-MMD.
+    r"""ELBO with a maximum mean discrepancy (MMD) in the place of the KL: InfoVAE and WAE-MMD.
 
     .. math:: E_q[\log p(x|z)] - (1 - \alpha)\,\mathrm{KL}(q(z|x) \| p(z))
         - (\alpha + \lambda - 1)\,\mathrm{MMD}^2(q(z), p(z))
@@ -62,6 +62,8 @@ class InfoVAE(BatchELBO):
         >>> bound = InfoVAE(alpha=0.5, lam=100.0).per_datum(oracle.model, oracle.guide, x)
     """
 
+    latents = "first latent a vector"
+
     def __init__(
         self,
         alpha: float = 0.0,
@@ -70,11 +72,7 @@ class InfoVAE(BatchELBO):
         *,
         kernel: Literal["imq", "rbf"] = "imq",
         widths: Sequence[float] = (1.0,),
-        site: str | None = None,
-        closed_form_kl: bool = True,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **options: Unpack[BatchOptions],
     ) -> None:
         check_finite(self, "alpha=0, lam=1 is the ELBO", alpha=alpha, lam=lam)
         if alpha > 1 or alpha + lam - 1 < 0:
@@ -88,21 +86,14 @@ class InfoVAE(BatchELBO):
         check_finite(self, "a width is a standard deviation", **{"widths": sum(widths)})
         if not widths or min(widths) <= 0:
             raise ConfigError(f"InfoVAE got widths={widths}, needs one or more numbers > 0")
-        super().__init__(
-            num_particles,
-            site=site,
-            closed_form_kl=closed_form_kl,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **options)
         self.alpha, self.lam = alpha, lam
         self.kernel = kernel
         self.widths = widths
 
     @property
     def is_lower_bound(self) -> bool:
-        """Whether the KL counts whole; then the MMD, not negative on average, only lowers it."""
+        """Whether the KL has weight one or more; the MMD, not negative on average, lowers it."""
         return self.alpha <= 0
 
     def latent(self, p: Particles) -> str:
@@ -146,7 +137,7 @@ class InfoVAE(BatchELBO):
         return -weight * found
 
     def _part_of_each(self, z: Tensor, prior: Tensor) -> Tensor:
-        """What the MMD has of each draw of the prior [K, B]."""
+        """The part of the MMD that each draw of the prior contributes [K, B]."""
         size = z.shape[1]
         among = self.kernel_of(prior, prior)
         others = among.sum(2) - among.diagonal(dim1=1, dim2=2)

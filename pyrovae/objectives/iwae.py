@@ -8,10 +8,11 @@ from .base import ParticleELBO
 
 
 class IWAE(ParticleELBO):
-    r"""Importance-weighted bound :math:`\log\frac1K\sum_k w_k`, in nats per datum.
+    r"""Importance-weighted bound of K particles.
 
-    Never loosens in expectation as `num_particles` grows; at one it is the ELBO. The gradient of
-    the guide gets relatively noisier as K grows (Rainforth et al., 2018).
+    In nats per datum, :math:`\log\frac1K\sum_k w_k`. Never loosens in expectation as
+    `num_particles` grows; at one it is the ELBO. The gradient of the guide gets relatively noisier
+    as K grows (Rainforth et al., 2018).
 
     Args:
         num_particles: Particles per datum, K >= 1. Memory grows linearly.

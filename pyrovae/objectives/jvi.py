@@ -1,7 +1,7 @@
 """Jackknife importance-weighted estimate."""
 
 import math
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from ..errors import ConfigError, ShapeError
 from ..math import log_mean_exp, log_sum_exp_of_others
 from ..particles import Particles
 from .base import ParticleELBO
+from .constructor import Drawing
 
 
 class JVI(ParticleELBO):
@@ -49,13 +50,7 @@ class JVI(ParticleELBO):
     is_lower_bound = False
 
     def __init__(
-        self,
-        num_particles: int = 10,
-        *,
-        order: Literal[1, 2] = 1,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        self, num_particles: int = 10, *, order: Literal[1, 2] = 1, **drawing: Unpack[Drawing]
     ) -> None:
         if order not in (1, 2):
             raise ConfigError(
@@ -63,12 +58,7 @@ class JVI(ParticleELBO):
                 "num_particles instead"
             )
         self.order = order
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **drawing)
 
     def check_particles(self, number: int) -> None:
         super().check_particles(number)

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..particles import Particles
 from ..particles.kl import SiteKL
 from ..particles.site import Site
-from .base import ParticleELBO, against_the_others
+from .base import ParticleELBO
 
 Summand = tuple[Tensor, Mapping[str, int]]
 """A part of a bound with all its plates kept [K, ..., B, ...], and their dims by name."""
@@ -18,9 +18,10 @@ Summand = tuple[Tensor, Mapping[str, int]]
 class LinearELBO(ParticleELBO, ABC):
     """Base of bounds that are a sum over sites, so that each site keeps its own scale.
 
-    Of a latent without a reparameterised sampler the score meets what shares its plates, and
-    nothing else: that of one datum meets the cost of this datum and of the global sites, also
-    where `batch_plate=None` makes one joint bound of all data.
+    The score of a latent without a reparameterised sampler is multiplied by the parts of the
+    bound that share its plates, and by nothing else. For a latent of one datum these are the
+    parts of this datum and of the global sites, also where `batch_plate=None` makes one joint
+    bound of all data.
 
     Source:
         Automated Variational Inference in Probabilistic Programming (Wingate & Weber, 2013),
@@ -43,7 +44,7 @@ class LinearELBO(ParticleELBO, ABC):
 
         By default the mean of the datum's other particles.
         """
-        return [against_the_others(cost) if len(cost) > 1 else cost for cost in costs]
+        return [_minus_mean_of_others(cost) if len(cost) > 1 else cost for cost in costs]
 
     def offset(self, site: Site) -> Tensor | float:
         """What is added to the cost of a site's score, [..., B, ...] or a number."""
@@ -75,12 +76,18 @@ def of_site(site: Site) -> Summand:
 
 
 def of_kl(site: Site, kl: SiteKL, weight: Tensor | float = 1.0) -> Summand:
-    """A KL as a part of a bound, that weighs so much."""
+    """A KL, with a weight, as a part of a bound."""
     return -weight * kl.by_plates(), site.plates
 
 
+def _minus_mean_of_others(terms: Tensor) -> Tensor:
+    """Each particle's term minus the mean of the others', K >= 2."""
+    num_particles = terms.shape[0]
+    return (terms - terms.mean(0)) * (num_particles / (num_particles - 1))
+
+
 def _on_plates_of(site: Site, summands: list[Summand]) -> Tensor:
-    """Sum of what shares plates with a site; of each, over all plates that the site is not in."""
+    """Sum of the parts of a bound, each summed over the plates that the site is not in."""
     total: Tensor | float = 0.0
     for values, plates in summands:
         others = [dim for name, dim in plates.items() if site.plates.get(name) != dim]

@@ -9,10 +9,10 @@ from .path import PathELBO
 
 
 class MIWAE(GroupedELBO):
-    r"""Mean of M importance-weighted bounds of K particles each, in nats per datum.
+    r"""Mean of M importance-weighted bounds of K particles each.
 
-    Its expectation is that of IWAE with K particles. For equal M K, fewer particles to a group
-    loosen the bound and sharpen the gradient to the guide.
+    In nats per datum. Its expectation is that of IWAE with K particles. For equal M K, fewer
+    particles to a group loosen the bound and sharpen the gradient to the guide.
 
     Args:
         num_groups: M >= 1.
@@ -35,11 +35,10 @@ class MIWAE(GroupedELBO):
 
     def credit(self, p: Particles, bound: Tensor) -> Tensor:
         """The bound of each particle's own group: no other depends on it."""
-        own = log_mean_exp(self.groups(p.log_w), dim=1) / self.num_groups
-        return own.repeat_interleave(self.group_size, 0)
+        return self.own_group(p.log_w)
 
 
-class DReGMIWAE(PathELBO, GroupedELBO):
+class DReGMIWAE(PathELBO, MIWAE):
     """`MIWAE` with the doubly reparameterised gradient, of equal mean and less noise.
 
     Args:
@@ -51,8 +50,8 @@ class DReGMIWAE(PathELBO, GroupedELBO):
         ReparamError: A site of the guide has no reparameterised sampler.
 
     Source:
-        Rainforth et al. (2018), https://arxiv.org/abs/1802.04537; Tucker et al. (2019), eq. 8 in
-        each group, https://arxiv.org/abs/1810.04152
+        Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives (Tucker et al.,
+        2019), eq. 8 in each group, https://arxiv.org/abs/1810.04152
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -60,9 +59,6 @@ class DReGMIWAE(PathELBO, GroupedELBO):
         >>> x = oracle.sample(3, seed=1)
         >>> DReGMIWAE(num_groups=2, group_size=4)(oracle.model, oracle.guide)(x).backward()
     """
-
-    def bound(self, p: Particles) -> Tensor:  # [M K, B] -> [B]
-        return log_mean_exp(self.groups(p.log_w), dim=1).mean(0)
 
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
         w = self.shares(p.log_w)

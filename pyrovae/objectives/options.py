@@ -1,4 +1,4 @@
-"""Options of estimators: what they may be, and how they are printed."""
+"""Checks of constructor arguments, and how an estimator is printed."""
 
 import inspect
 import math
@@ -13,7 +13,7 @@ Weight = float | Tensor
 """A number, or a tensor that a schedule writes into in place (`pyrovae.train.Anneal`)."""
 
 _SIZES = ("num_particles", "num_groups", "group_size")
-_UNSAID = object()
+_MISSING = object()
 
 
 def is_whole(number: Any, least: int) -> bool:  # noqa: ANN401
@@ -54,14 +54,14 @@ def as_written(estimator: object) -> str:
     Options are read from the attributes of their names; what an estimator keeps elsewhere is
     left out.
     """
-    said = {}
+    arguments = {}
     for name, parameter in inspect.signature(type(estimator).__init__).parameters.items():
-        value = getattr(estimator, name, _UNSAID)
-        if value is not _UNSAID and (name in _SIZES or not _is(value, parameter.default)):
-            said[name] = value
-    if not said.keys() & set(_SIZES):  # a constructor that takes no size, or any arguments
-        said = {"num_particles": getattr(estimator, "num_particles", None), **said}
-    words = ", ".join(f"{name}={value!r}" for name, value in said.items())
+        value = getattr(estimator, name, _MISSING)
+        if value is not _MISSING and (name in _SIZES or not _is(value, parameter.default)):
+            arguments[name] = value
+    if not arguments.keys() & set(_SIZES):  # a constructor that takes no size, or any arguments
+        arguments = {"num_particles": getattr(estimator, "num_particles", None), **arguments}
+    words = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     return f"{type(estimator).__name__}({words})"
 
 

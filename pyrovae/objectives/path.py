@@ -1,4 +1,4 @@
-"""Estimators whose gradient to the guide runs along the latents' paths, without its score."""
+"""Estimators whose gradient to the guide follows the paths of the latents, without the score."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import GradientWarning, ReparamError
 from ..particles import Particles
-from ..particles.pathwise import Paths, draw_paths
+from ..particles.pathwise import PathwiseParticles, draw_pathwise
 from ..particles.tracing import Program
 from .base import ParticleELBO
 
@@ -21,13 +21,13 @@ class PathELBO(ParticleELBO, ABC):
     Of a bound with weights :math:`w_k = \partial\,\mathrm{bound} / \partial \log w_k`, the term
     :math:`-w_k\,\partial_\varphi \log q(z_k)` of its gradient is mostly noise. In expectation it
     equals :math:`-\partial w_k / \partial \log w_k` times the gradient along the path
-    :math:`\varphi \to z_k`, so that the path weighs
-    :math:`h_k = w_k - \partial w_k / \partial \log w_k` and the score is left out. The model's
+    :math:`\varphi \to z_k`. So the path gets the weight
+    :math:`h_k = w_k - \partial w_k / \partial \log w_k`, and the score is left out. The model's
     parameters keep their gradient.
 
-    The guide runs a second time, at the latents that it drew. Where it cannot score them (a flow
-    without an inverse knows only what it drew last) or scores them differently (dropout), the
-    plain gradient of the same bound is followed, and a `GradientWarning` says so once.
+    The guide runs a second time, at the latents that it drew. Some guides cannot score these (a
+    flow without an inverse knows only what it drew last), or score them differently (dropout).
+    Then the plain gradient of the same bound is followed, after one `GradientWarning`.
 
     Raises:
         ReparamError: A site of the guide has no reparameterised sampler.
@@ -37,28 +37,26 @@ class PathELBO(ParticleELBO, ABC):
         2019), eqs. 6-8, https://arxiv.org/abs/1810.04152
     """
 
+    latents = "reparameterised"
+
     _known_pair: tuple[Program, Program] | None = None
-    _can_rescore = True  # the known pair
+    _can_rescore = True  # whether the guide of the known pair scores what it drew
     _has_warned = False
 
     @abstractmethod
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
-        """(w, h) [K, B]: what each particle weighs for the model's parameters and on its path."""
+        """(w, h) [K, B]: weights of each particle, for the model's parameters and on its path."""
 
-    def plain_loss(self, paths: Paths) -> Tensor:
+    def plain_loss(self, paths: PathwiseParticles) -> Tensor:
         """Scalar loss with the gradient to follow where the guide cannot be scored again."""
         p = paths.particles
         return -(p.scale * self.bound(p)).sum() - p.log_global
 
-    def differentiable_loss(
-        self,
-        model: Program,
-        guide: Program,
-        *args: Any,  # noqa: ANN401
-        **kwargs: Any,  # noqa: ANN401
+    def followed_loss(
+        self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Tensor:
-        paths = paths_of(self, model, guide, *args, **kwargs)
-        self._demand_samplers(paths.particles)
+        paths = paths_of(self, model, guide, args, kwargs)
+        self._refuse_unreparameterised(paths.particles)
         p = self._rescored(paths, (model, guide))
         penalty = paths.particles.total_penalty
         if p is None:
@@ -68,17 +66,19 @@ class PathELBO(ParticleELBO, ABC):
             value, (w, h) = self.bound(p), self.weights(p)
         return weighted_loss(paths, p, value, w, h) + penalty
 
-    def _rescored(self, paths: Paths, pair: tuple[Program, Program]) -> Particles | None:
+    def _rescored(
+        self, paths: PathwiseParticles, pair: tuple[Program, Program]
+    ) -> Particles | None:
         is_new = self._known_pair != pair
         if is_new:
             self._known_pair, self._can_rescore = pair, True
-            _ = paths.particles.log_q  # a flow may score what it drew now, and not after a failure
+            _ = paths.particles.log_q  # a flow may forget what it drew when rescoring fails
         if not self._can_rescore:
             return None
         try:
             p = paths.rescored()
         except (KeyError, NotImplementedError) as error:
-            self._give_up(
+            self._follow_plain_gradient(
                 f"the guide cannot score a latent again ({type(error).__name__}: {error}); use "
                 "flows with an inverse, such as AffineCoupling or AffineAutoregressive"
             )
@@ -86,21 +86,21 @@ class PathELBO(ParticleELBO, ABC):
         if is_new and is_validation_enabled():
             first, again = paths.particles.log_q, p.log_q
             if not torch.allclose(again, first, rtol=1e-2, atol=1e-2, equal_nan=True):
-                self._give_up(
+                self._follow_plain_gradient(
                     "the guide scores a latent differently the second time; take dropout and "
                     "other noise out of its networks"
                 )
                 return None
         return p
 
-    def _give_up(self, why: str) -> None:
+    def _follow_plain_gradient(self, why: str) -> None:
         self._can_rescore = False
         if not self._has_warned:
             self._has_warned = True
             text = f"{self} follows the plain gradient of its bound, because {why}"
-            warnings.warn(text, GradientWarning, stacklevel=4)
+            warnings.warn(text, GradientWarning, stacklevel=5)
 
-    def _demand_samplers(self, p: Particles) -> None:
+    def _refuse_unreparameterised(self, p: Particles) -> None:
         for site in p.guide_sites.values():
             if not site.needs_score:
                 continue
@@ -124,42 +124,34 @@ def paths_of(
     objective: ParticleELBO,
     model: Program,
     guide: Program,
-    *args: Any,  # noqa: ANN401
-    **kwargs: Any,  # noqa: ANN401
-) -> Paths:
-    """Particles as the objective draws them, on aliases."""
-    depth = objective._nesting(model, guide, args, kwargs)
-    paths = draw_paths(
-        model,
-        guide,
-        *args,
-        num_particles=objective.num_particles,
-        vectorize_particles=objective._one_pass,
-        batch_plate=objective.batch_plate,
-        max_plate_nesting=depth,
-        chunk=objective.particle_chunk,
-        scales="own" if objective.is_linear else "common",
-        **kwargs,
-    )
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> PathwiseParticles:
+    """Particles as the objective draws them, on aliases of the latents."""
+    how = objective._how(objective._nesting(model, guide, args, kwargs), objective.scale_use)
+    paths = draw_pathwise(model, guide, *args, **how, **kwargs)
     objective._remember(paths.particles)
     objective.admit(paths.particles)
     return paths
 
 
-def weighted_loss(paths: Paths, p: Particles, value: Tensor, w: Tensor, h: Tensor) -> Tensor:
-    """Scalar loss with the gradient of sum_k w_k log w_k, but h_k along the latents' paths.
+def weighted_loss(
+    paths: PathwiseParticles, p: Particles, value: Tensor, w: Tensor, h: Tensor
+) -> Tensor:
+    """Scalar loss with the gradient of sum_k w_k log w_k, but with h_k along the latents' paths.
 
     Args:
         paths: Where `p` comes from.
-        p: Rescored, and then the guide's score is left out; or as drawn, and then it weighs h.
+        p: Rescored particles, and the guide's score is left out; or `paths.particles`, and the
+            score has the weight h.
         value: The bound [B].
-        w: What each particle weighs for the model's parameters [K, B].
-        h: What it weighs along its path [K, B].
+        w: Weight of each particle for the model's parameters [K, B].
+        h: Its weight along its path [K, B].
     """
     share = w
     if h is not w:
-        # A weight may vanish where its path counts. What this adds is below w's rounding, as all
-        # weights sum to one, and keeps the quotient finite.
+        # w may be zero where h is not. What is added here is below the rounding of w, since all
+        # weights sum to one, and keeps h / w finite.
         share = torch.maximum(w, torch.finfo(w.dtype).eps * h.abs())
     terms = _weigh(share, p.log_lik + p.log_prior)
     if p is paths.particles:
@@ -167,22 +159,26 @@ def weighted_loss(paths: Paths, p: Particles, value: Tensor, w: Tensor, h: Tenso
         path_only = -p.log_global + torch.zeros_like(value).sum()
     else:
         of_all_data = _global_loss(paths, p) if p.has_global_sites else 0.0
-        path_only = of_all_data + paths.along((p.scale * _weigh(share, p.log_q)).sum())
-    if h is not w:  # last: from here on the gradient that reaches the latents is multiplied
-        paths.weigh(h / share.clamp_min(torch.finfo(w.dtype).tiny))
+        path_only = of_all_data + paths.along_latents((p.scale * _weigh(share, p.log_q)).sum())
+    if h is not w:  # last: multiplies every gradient that reaches the latents after this
+        paths.scale_gradient(h / share.clamp_min(torch.finfo(w.dtype).tiny))
     return path_only - (p.scale * (value + terms - terms.detach())).sum()
 
 
-def _global_loss(paths: Paths, p: Particles) -> Tensor:
+def _global_loss(paths: PathwiseParticles, p: Particles) -> Tensor:
     """Minus log p - log q of the global latents, without the score of the guide.
 
-    To q(z|x, u) of a datum the global u is a parameter, whose score is left out as well. Its mean
-    over the particles has expectation zero, and counts, so that at the exact posterior, where all
-    weights are equal, u has a gradient without noise.
+    A global u is a parameter of q(z|x, u) of each datum, whose score is left out as well. The mean
+    of that score over the particles has expectation zero. It is kept, so that u has a gradient
+    without noise at the exact posterior, where all weights are equal.
     """
     log_q = torch.as_tensor(p.log_global_q)
     of_data = (p.scale * p.log_q.mean(0)).sum()
-    return paths.along(log_q + of_data, of_all_data=True) + log_q.detach() - p.log_global_prior
+    return (
+        paths.along_latents(log_q + of_data, of_all_data=True)
+        + log_q.detach()
+        - p.log_global_prior
+    )
 
 
 def _weigh(share: Tensor, log_prob: Tensor) -> Tensor:  # [K, B] -> [B]

@@ -7,18 +7,18 @@ from torch import Tensor
 
 from ..math import log_mean_exp
 from ..particles import Particles
-from ..particles.pathwise import Paths
+from ..particles.pathwise import PathwiseParticles
 from ..particles.tracing import Program
 from .groups import GroupedELBO
 from .path import PathELBO, paths_of, weighted_loss
 
 
 class PIWAE(GroupedELBO):
-    r"""Importance-weighted bound of M K particles, in nats; the guide follows `MIWAE`.
+    r"""Importance-weighted bound of M K particles, whose guide follows `MIWAE`.
 
-    The model's parameters follow the gradient of IWAE with M K particles, which is the value; the
-    guide's follow that of the mean of M bounds of K particles, plain: paths and score. Parameters
-    that both sides declare receive the sum of the two roles.
+    In nats per datum. The model's parameters follow the gradient of IWAE with M K particles, which
+    is the value; the guide's follow that of the mean of M bounds of K particles, plain: paths and
+    score. Parameters that both sides declare receive the sum of the two roles.
 
     Args:
         num_groups: M >= 1.
@@ -46,25 +46,26 @@ class PIWAE(GroupedELBO):
     def bound(self, p: Particles) -> Tensor:  # [M K, B] -> [B]
         return log_mean_exp(p.log_w)
 
-    def differentiable_loss(
-        self,
-        model: Program,
-        guide: Program,
-        *args: Any,  # noqa: ANN401
-        **kwargs: Any,  # noqa: ANN401
+    def followed_loss(
+        self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Tensor:
-        paths = paths_of(self, model, guide, *args, **kwargs)
+        paths = paths_of(self, model, guide, args, kwargs)
         p = paths.particles
-        loss = _split_loss(self, paths) + p.total_penalty
+        loss = self._split_loss(paths) + p.total_penalty
         score = self._score(p)
         if score is None:
             return loss
-        own = log_mean_exp(self.groups(p.log_w.detach()), dim=1) / self.num_groups
-        term = (own.repeat_interleave(self.group_size, 0) * score).sum(0)
+        term = (self.own_group(p.log_w.detach()) * score).sum(0)
         return loss - (p.scale * (term - term.detach())).sum()
 
+    def _split_loss(self, paths: PathwiseParticles) -> Tensor:
+        """Loss whose model follows the weights of all particles, and whose guide its groups'."""
+        log_w = paths.particles.log_w.detach()
+        w, h = torch.softmax(log_w, 0), self.shares(log_w) / self.num_groups
+        return weighted_loss(paths, paths.particles, log_mean_exp(log_w), w, h)
 
-class DReGPIWAE(PathELBO, GroupedELBO):
+
+class DReGPIWAE(PathELBO, PIWAE):
     """`PIWAE` whose guide follows the doubly reparameterised gradient of `MIWAE`.
 
     Args:
@@ -76,8 +77,8 @@ class DReGPIWAE(PathELBO, GroupedELBO):
         ReparamError: A site of the guide has no reparameterised sampler.
 
     Source:
-        Rainforth et al. (2018), https://arxiv.org/abs/1802.04537; Tucker et al. (2019), eq. 8 in
-        each group, https://arxiv.org/abs/1810.04152
+        Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives (Tucker et al.,
+        2019), eq. 8 in each group, https://arxiv.org/abs/1810.04152
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -86,24 +87,8 @@ class DReGPIWAE(PathELBO, GroupedELBO):
         >>> DReGPIWAE(num_groups=2, group_size=4)(oracle.model, oracle.guide)(x).backward()
     """
 
-    follows_bound = False  # the guide follows MIWAE
-
-    @property
-    def takes_global_latents(self) -> bool:
-        """The gradient is put together from the paths of single data."""
-        return False
-
-    def bound(self, p: Particles) -> Tensor:  # [M K, B] -> [B]
-        return log_mean_exp(p.log_w)
-
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
         return torch.softmax(p.log_w, 0), self.shares(p.log_w) ** 2 / self.num_groups
 
-    def plain_loss(self, paths: Paths) -> Tensor:
-        return _split_loss(self, paths)
-
-
-def _split_loss(objective: GroupedELBO, paths: Paths) -> Tensor:
-    log_w = paths.particles.log_w.detach()
-    w, h = torch.softmax(log_w, 0), objective.shares(log_w) / objective.num_groups
-    return weighted_loss(paths, paths.particles, log_mean_exp(log_w), w, h)
+    def plain_loss(self, paths: PathwiseParticles) -> Tensor:
+        return self._split_loss(paths)

@@ -1,6 +1,6 @@
 """Evidence lower bound with a baseline for latents that are not reparameterised."""
 
-from typing import Literal, Self
+from typing import Literal, Self, Unpack
 
 import torch
 from torch import Tensor
@@ -8,15 +8,17 @@ from torch import Tensor
 from ..errors import ConfigError, ShapeError
 from ..particles import Particles
 from ..particles.site import Site
+from .constructor import Drawing
 from .linear import LinearELBO, Summand, of_log_w
 
 
 class REINFORCE(LinearELBO):
-    r"""Evidence lower bound :math:`\frac1K\sum_k \log w_k` with a score-function gradient.
+    r"""Evidence lower bound with a score-function gradient and a baseline.
 
-    The gradient of each site without a reparameterised sampler is :math:`(\log w - b)
-    \nabla\log q`, unbiased for every baseline b that the draw does not enter. Latents with a
-    reparameterised sampler get the pathwise gradient; where all have one it is `ELBO`.
+    In nats per datum, :math:`\frac1K\sum_k \log w_k`. The gradient of each site without a
+    reparameterised sampler is :math:`(\log w - b) \nabla\log q`, unbiased for every baseline b
+    that the draw does not enter. Latents with a reparameterised sampler get the pathwise gradient;
+    where all have one it is `ELBO`.
 
     Args:
         num_particles: Particles per datum, K >= 1; the bound is their mean.
@@ -33,9 +35,11 @@ class REINFORCE(LinearELBO):
         ConfigError: There is no such baseline, or no such decay.
 
     Source:
-        Williams (1992), Simple statistical gradient-following algorithms; as an estimator of the
-        evidence lower bound: Mnih & Gregor (2014), https://arxiv.org/abs/1402.0030;
-        leave-one-out: Kool et al. (2019), https://openreview.net/forum?id=r1lgTGL5DE
+        Simple Statistical Gradient-Following Algorithms (Williams, 1992),
+        https://doi.org/10.1007/BF00992696; for the evidence lower bound: Neural Variational
+        Inference and Learning in Belief Networks (Mnih & Gregor, 2014),
+        https://arxiv.org/abs/1402.0030; leave-one-out: Buy 4 REINFORCE Samples, Get a Baseline for
+        Free! (Kool et al., 2019), https://openreview.net/forum?id=r1lgTGL5DE
 
     Example:
         >>> from pyrovae.data import DiscreteLatent
@@ -50,9 +54,7 @@ class REINFORCE(LinearELBO):
         *,
         baseline: Literal["average", "leave-one-out", "none"] = "average",
         decay: float = 0.99,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **drawing: Unpack[Drawing],
     ) -> None:
         if baseline not in ("average", "leave-one-out", "none"):
             raise ConfigError(
@@ -65,12 +67,7 @@ class REINFORCE(LinearELBO):
             )
         self.baseline = baseline
         self.decay = decay
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **drawing)
         # Decaying sums of the bound and of one; it goes to the pair's device at the first step.
         self._past = torch.zeros(2, dtype=torch.float64, device="cpu")
 
@@ -117,9 +114,9 @@ class REINFORCE(LinearELBO):
         return average
 
     def __copy__(self) -> Self:
-        other = object.__new__(type(self))
-        vars(other).update(vars(self))
-        other._past = self._past.clone()  # it is written in place: a copy gets one of its own
+        """A copy has an average of its own, since steps write into it."""
+        other = super().__copy__()
+        other._past = self._past.clone()
         return other
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -1,19 +1,18 @@
 """Variational Renyi bound."""
 
-from torch import Tensor
+from typing import Self, Unpack
 
-from ..math import log_power_mean
-from ..particles import Particles
-from .base import ParticleELBO
-from .options import check_finite
+from .constructor import Drawing
+from .renyi_bound import RenyiBound
 
 
-class Renyi(ParticleELBO):
-    r"""Renyi bound :math:`\frac{1}{1-\alpha}\log\frac1K\sum_k w_k^{1-\alpha}`, nats per datum.
+class Renyi(RenyiBound):
+    r"""Renyi bound of any order, stable through alpha = 1.
 
-    At alpha = 1 it is the ELBO, at 0 the importance-weighted bound; negative alpha leads to
-    estimates above log p(x), which K -> infinity may not even bound (the integral can diverge).
-    With finite K its value is biased towards the ELBO.
+    In nats per datum, :math:`\frac{1}{1-\alpha}\log\frac1K\sum_k w_k^{1-\alpha}`. At alpha = 1 it
+    is the ELBO, at 0 the importance-weighted bound; negative alpha leads to estimates above log
+    p(x), which K -> infinity may not even bound (the integral can diverge). With finite K its
+    value is biased towards the ELBO.
 
     Args:
         alpha: Order; any real number.
@@ -34,28 +33,9 @@ class Renyi(ParticleELBO):
         >>> bound = Renyi(alpha=0.5, num_particles=8).per_datum(oracle.model, oracle.guide, x)
     """
 
-    def __init__(
-        self,
-        alpha: float,
-        num_particles: int = 2,
-        *,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
-    ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
-        check_finite(self, "in the limit of minus infinity use objectives.VRMax", alpha=alpha)
-        self.alpha = alpha
+    def __init__(self, alpha: float, num_particles: int = 2, **drawing: Unpack[Drawing]) -> None:
+        super().__init__(num_particles, alpha, **drawing)
 
-    @property
-    def is_lower_bound(self) -> bool:
-        """From alpha = 0 on: below, weights count by a power above one."""
-        return self.alpha >= 0
-
-    def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
-        return log_power_mean(p.log_w, 1 - self.alpha)
+    @classmethod
+    def example(cls) -> Self:
+        return cls(alpha=0.5, num_particles=3)

@@ -1,7 +1,7 @@
 """Reweighted wake-sleep."""
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from ..errors import ConfigError
 from ..math import log_mean_exp
 from ..particles import Particles, dream
 from ..particles.tracing import Program
+from .constructor import Drawing
 from .fixed_draws import FixedDrawsELBO
 
 
@@ -27,8 +28,8 @@ class RWS(FixedDrawsELBO):
         num_particles: Particles per datum, K >= 1.
         wake: Weight of wake-phi.
         sleep: Weight of sleep-phi. Above zero each step also draws one (z, x) from the model for
-            each datum of the batch, and calls the guide with the dreamt x in the place of the
-            argument that held the observed one.
+            each datum of the batch, and calls the guide with this x as the argument that held the
+            observed one.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
@@ -54,16 +55,9 @@ class RWS(FixedDrawsELBO):
         *,
         wake: float = 1.0,
         sleep: float = 0.0,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **drawing: Unpack[Drawing],
     ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **drawing)
         if not (0 <= wake < math.inf and 0 <= sleep < math.inf):
             raise ConfigError(
                 f"RWS got wake={wake}, sleep={sleep}, needs weights >= 0 and finite; zero "
@@ -79,16 +73,12 @@ class RWS(FixedDrawsELBO):
         share = torch.softmax(p.log_w, 0)
         return share, self.wake * share
 
-    def differentiable_loss(
-        self,
-        model: Program,
-        guide: Program,
-        *args: Any,  # noqa: ANN401
-        **kwargs: Any,  # noqa: ANN401
-    ) -> Tensor:
-        loss = super().differentiable_loss(model, guide, *args, **kwargs)
-        if self.sleep > 0:
-            dreamt = dream(model, guide, *args, batch_plate=self.batch_plate, **kwargs)
-            score = (dreamt.scale * dreamt.log_q).sum()
-            loss = loss - self.sleep * (score - score.detach())
-        return loss
+    def further_loss(
+        self, model: Program, guide: Program, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Tensor | None:
+        """Sleep-phi: minus log q(z|x) of latents and data that the model draws."""
+        if self.sleep == 0:
+            return None
+        dreamt = dream(model, guide, *args, batch_plate=self.batch_plate, **kwargs)
+        score = (dreamt.scale * dreamt.log_q).sum()
+        return -self.sleep * (score - score.detach())

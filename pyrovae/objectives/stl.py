@@ -1,19 +1,23 @@
 """Sticking the landing: the gradient without the guide's score."""
 
+from typing import Unpack
+
 from torch import Tensor
 
-from ..math import log_power_mean, power_weights
+from ..math import power_weights
 from ..particles import Particles
-from .options import check_finite
+from .constructor import Drawing
 from .path import PathELBO
+from .renyi_bound import RenyiBound
 
 
-class STL(PathELBO):
-    r"""Bound whose gradient to the guide leaves out its score, in nats per datum.
+class STL(PathELBO, RenyiBound):
+    r"""ELBO, or Renyi bound, whose gradient to the guide leaves out the guide's score.
 
-    The score of the ELBO has mean zero, so that this is its gradient, and one without variance
-    where the guide is the exact posterior. The score of an importance-weighted bound has not: for
-    alpha other than one and K > 1 the gradient to the guide is biased (`DReG` is not).
+    In nats per datum. The score of the ELBO has mean zero, so that this is its gradient, and one
+    without variance where the guide is the exact posterior. The score of an importance-weighted
+    bound has not: for alpha other than one and K > 1 the gradient to the guide is biased (`DReG`
+    is not).
 
     Args:
         num_particles: Particles per datum, K >= 1.
@@ -36,35 +40,14 @@ class STL(PathELBO):
     """
 
     def __init__(
-        self,
-        num_particles: int = 1,
-        alpha: float = 1.0,
-        *,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        self, num_particles: int = 1, alpha: float = 1.0, **drawing: Unpack[Drawing]
     ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
-        check_finite(self, "in the limit of minus infinity use objectives.VRMax", alpha=alpha)
-        self.alpha = alpha
+        super().__init__(num_particles, alpha, **drawing)
 
     @property
     def is_linear(self) -> bool:
         """At alpha = 1, where it is the ELBO."""
         return self.alpha == 1
-
-    @property
-    def is_lower_bound(self) -> bool:
-        """From alpha = 0 on: below, weights count by a power above one."""
-        return self.alpha >= 0
-
-    def bound(self, p: Particles) -> Tensor:  # [K, B] -> [B]
-        return log_power_mean(p.log_w, 1 - self.alpha)
 
     def weights(self, p: Particles) -> tuple[Tensor, Tensor]:
         w = power_weights(p.log_w, 1 - self.alpha)

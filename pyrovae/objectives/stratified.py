@@ -1,6 +1,7 @@
-"""Bounds whose particles are dealt out to the strata of a guide."""
+"""Bounds whose particles are assigned to the strata of a guide."""
 
 import math
+from abc import ABC
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +20,8 @@ from ..particles.tracing import Program
 from .base import ParticleELBO
 
 
-class _Stratified(ParticleELBO):
-    """Deals particles out to the strata of the guide.
+class AssignsStrata(ParticleELBO, ABC):
+    """Base of the estimators that assign their particles to the strata of the guide.
 
     Strata are the components of a `NormalMixture`, and the values of a discrete site that is
     marked `infer={"enumerate": "parallel"}`.
@@ -30,7 +31,8 @@ class _Stratified(ParticleELBO):
         """Log-weights of the strata [K, B]; 0 where no site of the guide has any.
 
         Raises:
-            PlateError: One that has is inside a further plate.
+            PlateError: A site with strata is inside a further plate.
+            ConfigError: The particles are drawn one by one, or in chunks.
         """
         sites = _with_strata(p)
         if not sites:
@@ -41,16 +43,17 @@ class _Stratified(ParticleELBO):
                 way_out = f"the pair cannot ({self._known.refusal}): wrap its networks in "
                 way_out += "pyrovae.nn.OneBatchAxis"
             raise ConfigError(
-                f"{type(self).__name__} deals its particles out to the strata of "
+                f"{type(self).__name__} assigns its particles to the strata of "
                 f"'{sites[0].name}' along their axis, all at once; {way_out}, or use ELBO or IWAE"
             )
-        dealing = StratifiedAssignment(p.num_particles)  # again, in the order of the guide's sites
-        return sum(_log_share(site.scaled(False), p, dealing) for site in sites)
+        # The same assignment as in drawing, since it follows the order of the guide's sites.
+        assignment = StratifiedAssignment(p.num_particles)
+        return sum(_log_share(site.scaled(False), p, assignment) for site in sites)
 
     def _score(self, p: Particles) -> Tensor | None:
-        """Of the sites that were drawn by chance."""
-        dealt = {site.name for site in _with_strata(p)}
-        drawn = {name: site for name, site in p.guide_sites.items() if name not in dealt}
+        """Of the sites without strata, which alone are drawn by chance."""
+        assigned = {site.name for site in _with_strata(p)}
+        drawn = {name: site for name, site in p.guide_sites.items() if name not in assigned}
         return super()._score(replace(p, guide_sites=drawn))
 
     def _draw(
@@ -70,10 +73,11 @@ class _Stratified(ParticleELBO):
             return super()._draw(depth, scales, model, guide, args, kwargs)
 
 
-class StratifiedELBO(_Stratified):
-    r"""ELBO as the sum of its strata's expectations, :math:`\sum_c \pi_c E_{q_c}[\log w]`.
+class StratifiedELBO(AssignsStrata):
+    r"""ELBO whose particles cover each component of a mixture guide, or value of a discrete site.
 
-    Its value is the ELBO's, its noise less: each of the C components of a mixture, or values of a
+    In nats per datum, :math:`\sum_c \pi_c E_{q_c}[\log w]`. Its value is the ELBO's, with less
+    noise: each of the C components of a mixture, or values of a
     discrete site marked `infer={"enumerate": "parallel"}`, gets K / C particles, and its
     probability counts exactly, with its exact gradient. Where several sites have strata, C is the
     number of their combinations. With a guide that has none it is `ELBO`.
@@ -107,12 +111,13 @@ class StratifiedELBO(_Stratified):
         return (p.log_w if isinstance(shares, float) else shares.exp() * p.log_w).mean(0)
 
 
-class StratifiedIWAE(_Stratified):
-    r"""Importance-weighted bound of all strata, :math:`\log \sum_c \pi_c \frac1T \sum_t w_{ct}`.
+class StratifiedIWAE(AssignsStrata):
+    r"""Importance-weighted bound whose particles cover the strata as in `StratifiedELBO`.
 
-    A lower bound on log p(x), at least as tight as IWAE's with T particles on average, since the
-    strata always cover every mode of the guide; a discrete latent is summed out exactly. Strata
-    are as in `StratifiedELBO`. With a guide that has none it is `IWAE`.
+    In nats per datum, :math:`\log \sum_c \pi_c \frac1T \sum_t w_{ct}`. A lower bound on log p(x),
+    at least as tight as IWAE's with T particles on average, since the strata always cover every
+    mode of the guide; a discrete latent is summed out exactly. Strata are as in `StratifiedELBO`.
+    With a guide that has none it is `IWAE`.
 
     Args:
         num_particles: K = C T, a multiple of C.
@@ -142,7 +147,7 @@ def _with_strata(p: Particles) -> list[Site]:
     return [s for s in sites if s.is_enumerable or isinstance(s.distributions[0], NormalMixture)]
 
 
-def _log_share(site: Site, p: Particles, dealing: StratifiedAssignment) -> Tensor:
+def _log_share(site: Site, p: Particles, assignment: StratifiedAssignment) -> Tensor:
     """Log of what each particle counts for by its stratum of one site [K, B]."""
     fn = site.distributions[0]
     if fn.batch_shape.numel() != p.num_particles * p.batch_size:
@@ -152,11 +157,11 @@ def _log_share(site: Site, p: Particles, dealing: StratifiedAssignment) -> Tenso
             "IWAE"
         )
     if isinstance(fn, NormalMixture):
-        return site.collect([fn.log_shares(dealing)])
+        return site.collect([fn.log_shares(assignment)])
     count = len(fn.enumerate_support(expand=False))
-    dealing.deal(count)
+    assignment.assign(count)
     own = site.log_prob + math.log(count)
     if isinstance(fn, LabelledCategorical):
-        told = site.collect([fn.is_known.to(own.dtype)])
-        own = torch.where(told > 0, 0.0, own)
+        is_known = site.collect([fn.is_known.to(own.dtype)])
+        own = torch.where(is_known > 0, 0.0, own)
     return own

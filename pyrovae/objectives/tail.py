@@ -1,7 +1,8 @@
-"""Estimators that a heavy tail of the weights misleads, and that say so."""
+"""Estimators that warn where a heavy tail of the weights makes them unreliable."""
 
 import warnings
 from abc import ABC
+from typing import Unpack
 
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
@@ -9,37 +10,26 @@ from torch import Tensor
 from ..errors import VarianceWarning
 from ..math import MIN_PARTICLES_PARETO, pareto_k, pareto_k_limit
 from ..particles import Particles
+from .constructor import Drawing
 from .fixed_draws import FixedDrawsELBO
 
 
 class TailELBO(FixedDrawsELBO, ABC):
-    """Base of the estimators by means of a power of the weights, whose variance may be infinite.
+    """Base of the estimators that average a power of the weights, of perhaps infinite variance.
 
-    They are judged by k-hat of that power (`pareto_k`): a `VarianceWarning` comes once where, for
-    half of the data or more, it is above the limit of so many particles (`pareto_k_limit`), and
-    where there are too few particles to tell. Looked at are the first training step and the
-    evaluations number 1, 2, 4, 8, ..., and none while Pyro's validation is off: a step that is
-    looked at waits for the device.
+    They are checked by k-hat of that power (`pareto_k`). A `VarianceWarning` comes once where
+    k-hat is above the limit for so many particles (`pareto_k_limit`) for half of the data or
+    more, or where there are too few particles to tell. The first training step is checked, and
+    the evaluations number 1, 2, 4, 8, ...; a step that is checked waits for the device. Nothing is
+    checked while Pyro's validation is off.
 
     Args:
         num_particles: Particles per datum, K >= 1.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
     """
 
-    def __init__(
-        self,
-        num_particles: int = 100,
-        *,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
-    ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+    def __init__(self, num_particles: int = 100, **drawing: Unpack[Drawing]) -> None:
+        super().__init__(num_particles, **drawing)
         self._steps_begun, self._evaluations = False, 0
         self._warned_at: set[int] = set()  # numbers of particles; copies share it
 
@@ -51,16 +41,16 @@ class TailELBO(FixedDrawsELBO, ABC):
     def surrogate(self, p: Particles) -> Tensor:
         if not self._steps_begun:
             self._steps_begun = True
-            self._look(p)
+            self._check_tail(p)
         return super().surrogate(p)
 
     def _evaluated(self, p: Particles) -> Tensor:
         self._evaluations += 1
         if self._evaluations & (self._evaluations - 1) == 0:
-            self._look(p)
+            self._check_tail(p)
         return super()._evaluated(p)
 
-    def _look(self, p: Particles) -> None:
+    def _check_tail(self, p: Particles) -> None:
         if p.num_particles in self._warned_at or not is_validation_enabled():
             return
         size, power = p.num_particles, self.tail_power

@@ -1,7 +1,7 @@
-"""Evidence lower bound whose KL is cut into three parts with weights of their own."""
+"""Evidence lower bound with the KL split into three weighted parts."""
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self, Unpack
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from ..distributions.collapsed_categorical import refuse_collapsed
 from ..errors import ConfigError, SiteError
 from ..particles import Particles
 from ..particles.aggregate import cross_densities
-from .batch import BatchELBO
+from .batch import BatchELBO, BatchOptions
 from .options import Weight, check_weights, is_whole
 
 
@@ -22,7 +22,9 @@ class KLTerms(NamedTuple):
 
 
 class TCVAE(BatchELBO):
-    r"""Bound with a weight on each part of the KL: beta-TCVAE, nats per datum.
+    r"""ELBO with weights on information, total correlation and KL by dimension: beta-TCVAE.
+
+    In nats per datum,
 
     .. math:: E_q[\log p(x|z)] - \alpha\,I(z; n) - \beta\,\mathrm{TC}(z)
         - \gamma \sum_d \mathrm{KL}(q(z_d) \| p(z_d))
@@ -35,10 +37,10 @@ class TCVAE(BatchELBO):
       (N - 1) / (N (B - 1)). Unbiased for q(z), exact where the batch is all data. (The paper gives
       its weights to the others one after the other, of which this is the mean over all orders.)
     - "weighted" (MWS): every datum of the batch counts 1 / (N B). Its log q(z) is too low by about
-      log N, and its gradient takes z's own datum for as rare as any other.
+      log N, and its gradient treats z's own datum like any other.
 
-    Either way a datum's own posterior outweighs the others of a small batch, and the total
-    correlation is hardly told from the mutual information: take batches of hundreds, and many
+    Either way a datum's own posterior outweighs the others of a small batch, which makes the total
+    correlation hard to tell from the mutual information: take batches of hundreds, and many
     steps.
 
     A batch of one datum has neither mutual information nor total correlation. Takes K B^2 D
@@ -51,8 +53,8 @@ class TCVAE(BatchELBO):
         gamma: Weight of the KL by dimension.
         num_data: N. By default that of the pair's subsampled plate, if it has one.
         sampling: How q(z) is estimated, as above.
-        site: The latent that is cut; by default the first that the guide draws. Its q must depend
-            on x alone, and be a normal or factorise. Other latents keep their KL.
+        site: The latent whose KL is split; by default the first that the guide draws. Its q must
+            depend on x alone, and be a normal or factorise. Other latents keep their KL.
         closed_form_kl: Of those others; see `Beta`.
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
@@ -72,6 +74,8 @@ class TCVAE(BatchELBO):
         >>> bound = objective.per_datum(oracle.model, oracle.guide, oracle.sample(20, seed=1))
     """
 
+    latents = "a normal guide"
+
     def __init__(
         self,
         beta: Weight,
@@ -81,29 +85,22 @@ class TCVAE(BatchELBO):
         gamma: Weight = 1.0,
         num_data: int | None = None,
         sampling: Literal["stratified", "weighted"] = "stratified",
-        site: str | None = None,
-        closed_form_kl: bool = True,
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **options: Unpack[BatchOptions],
     ) -> None:
         check_weights(self, alpha=alpha, beta=beta, gamma=gamma)
         if sampling not in ("stratified", "weighted"):
             raise ConfigError(f"TCVAE got sampling={sampling!r}; choose 'stratified', 'weighted'")
         if num_data is not None and not is_whole(num_data, 1):
             raise ConfigError(f"TCVAE got num_data={num_data}, needs a whole number >= 1")
-        super().__init__(
-            num_particles,
-            site=site,
-            closed_form_kl=closed_form_kl,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **options)
         self.beta = beta
         self.alpha, self.gamma = alpha, gamma
         self.num_data = num_data
         self.sampling = sampling
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(beta=4.0, num_particles=3, num_data=50)
 
     @property
     def is_lower_bound(self) -> bool:

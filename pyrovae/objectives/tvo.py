@@ -1,13 +1,14 @@
 """Thermodynamic variational objective."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from torch import Tensor
 
 from ..errors import ConfigError
 from ..particles import Particles
+from .constructor import Drawing
 from .fixed_draws import FixedDrawsELBO
 from .options import is_whole
 
@@ -17,9 +18,10 @@ _GRID = 33
 
 
 class TVO(FixedDrawsELBO):
-    r"""Riemann sum of the thermodynamic integral :math:`\log p(x) = \int_0^1 \eta(\beta) d\beta`.
+    r"""Thermodynamic variational objective: lower or upper sum of an integral equal to log p(x).
 
-    In nats per datum. :math:`\eta(\beta) = E_{\pi_\beta}[\log w]` rises along the path
+    In nats per datum, a Riemann sum of :math:`\log p(x) = \int_0^1 \eta(\beta) d\beta`, where
+    :math:`\eta(\beta) = E_{\pi_\beta}[\log w]` rises along the path
     :math:`\pi_\beta \propto q^{1-\beta} p(x, z)^\beta`, so that the left sum bounds log p(x) from
     below and the right sum from above; one interval gives the ELBO and the EUBO. Every
     expectation is taken with the same K particles, reweighted by :math:`w^\beta`, which is biased
@@ -47,8 +49,8 @@ class TVO(FixedDrawsELBO):
 
     Source:
         The Thermodynamic Variational Objective (Masrani et al., 2019),
-        https://arxiv.org/abs/1907.00031; equal rises: Brekelmans et al. (2020), "moments"
-        schedule, https://arxiv.org/abs/2007.00642
+        https://arxiv.org/abs/1907.00031; equal rises: All in the Exponential Family (Brekelmans et
+        al., 2020), "moments" schedule, https://arxiv.org/abs/2007.00642
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -71,16 +73,9 @@ class TVO(FixedDrawsELBO):
         num_intervals: int = 5,
         first_beta: float = 0.025,
         side: Literal["left", "right"] = "left",
-        vectorize_particles: bool = True,
-        batch_plate: str | None = "auto",
-        max_plate_nesting: int | None = None,
+        **drawing: Unpack[Drawing],
     ) -> None:
-        super().__init__(
-            num_particles,
-            vectorize_particles=vectorize_particles,
-            batch_plate=batch_plate,
-            max_plate_nesting=max_plate_nesting,
-        )
+        super().__init__(num_particles, **drawing)
         if side not in ("left", "right"):
             raise ConfigError(
                 f"TVO got side={side!r}, needs 'left' (bounds from below) or 'right' (from above)"

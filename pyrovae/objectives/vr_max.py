@@ -7,12 +7,13 @@ from .base import ParticleELBO
 
 
 class VRMax(ParticleELBO):
-    r"""Largest log importance weight :math:`\max_k \log w_k`, in nats per datum.
+    r"""Largest log importance weight: the limit of the Renyi bound.
 
-    The Renyi bound in the limit alpha -> minus infinity: not a bound on log p(x), but above the
-    importance-weighted bound by at most log K, and growing with K without end where weights are
-    unbounded. Only the best particle receives a gradient, its score included: which particle wins
-    depends on the draws, so that leaving out the score would bias it.
+    In nats per datum, :math:`\max_k \log w_k`, the Renyi bound in the limit alpha -> minus
+    infinity. It is not a bound on log p(x). It lies above the importance-weighted bound by at most
+    log K, and growing with K without end where weights are unbounded. Only the best particle
+    receives a gradient, its score included: which particle wins depends on the draws, so that
+    leaving out the score would bias it.
 
     Args:
         num_particles: Particles per datum, K >= 1; at one it is the ELBO.

@@ -1,4 +1,4 @@
-"""The aggregate q(z), the mean of q(z|x) over a batch: densities, moments, draws beside it."""
+"""The aggregate posterior q(z), the mean of q(z|x) over a batch: its densities and moments."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.distributions import Independent, LowRankMultivariateNormal, MultivariateNormal
 
 from ..errors import PlateError, SiteError
-from .site import JoinedSite, Site
+from .joined_site import JoinedSite
+from .site import Site
 
 _NORMALS = (MultivariateNormal, LowRankMultivariateNormal)
 
@@ -19,11 +20,11 @@ def cross_densities(site: Site, z: Tensor | None = None) -> tuple[Tensor, Tensor
     Entry [k, i, j] is of the draw of datum i under the distribution of datum j.
 
     Args:
-        site: Of the guide, which factorises or is a normal, so that its marginals are known.
+        site: Of the guide; it factorises or is a normal, so that its marginals are known.
         z: Other draws [K, M, ...] than the site's own, M = B.
 
     Returns:
-        log q(z_i|x_j) [K, M, B], and of each dimension alone log q(z_id|x_j) [K, M, B, D].
+        log q(z_i|x_j) [K, M, B], and its marginals log q(z_id|x_j) [K, M, B, D].
 
     Raises:
         SiteError: It is another distribution, or is masked.
@@ -37,11 +38,11 @@ def cross_densities(site: Site, z: Tensor | None = None) -> tuple[Tensor, Tensor
     _check(site)
     found = []
     for fn, value in zip(site.distributions, z.chunk(len(site.distributions)), strict=True):
-        alone = _margins(site, fn)
+        margins = _margins(site, fn)
         batch_dim = (site.layout.batch_dim or 0) - fn.event_dim
         draws = site.layout.restore(value, fn.event_dim)
         draws = draws.movedim(batch_dim, 0).unsqueeze(batch_dim)  # [M, (K), ..., 1, ..., *event]
-        each = site.layout.arrange(alone.log_prob(draws), fn.event_dim)  # [K, B, M, ...]
+        each = site.layout.arrange(margins.log_prob(draws), fn.event_dim)  # [K, B, M, ...]
         each = each.reshape(*each.shape[:3], -1).transpose(1, 2)
         if isinstance(fn, _NORMALS):
             joint = site.layout.arrange(fn.log_prob(draws), 0)
@@ -65,7 +66,7 @@ def moments(site: Site) -> tuple[Tensor, Tensor]:
     _check(site)
     means, covariances = [], []
     for fn in site.distributions:
-        alone = fn if isinstance(fn, dist.Delta) else _margins(site, fn)
+        margins = fn if isinstance(fn, dist.Delta) else _margins(site, fn)
         mean = site.layout.arrange(fn.mean, fn.event_dim)
         means.append(mean.reshape(*mean.shape[:2], -1))
         if isinstance(fn, _NORMALS):
@@ -77,7 +78,7 @@ def moments(site: Site) -> tuple[Tensor, Tensor]:
                 )
             covariances.append(full.reshape(*full.shape[:2], *full.shape[-2:]))
         else:
-            variance = site.layout.arrange(alone.variance, fn.event_dim)
+            variance = site.layout.arrange(margins.variance, fn.event_dim)
             covariances.append(torch.diag_embed(variance.reshape(*variance.shape[:2], -1)))
     return torch.cat(means), torch.cat(covariances)
 
@@ -86,18 +87,18 @@ def fresh_draws(site: Site) -> tuple[Tensor, Tensor | None]:
     """Draws from a site's own distributions, one for each particle and datum.
 
     Args:
-        site: Of the model, which has been scored at other values.
+        site: Of the model, scored at other values.
 
     Returns:
-        [K, B, ...]; and where no gradient flows along the draws, log p of each [K, B] in nats, of
-        which the distribution's parameters have theirs.
+        The draws [K, B, ...]. Where they are not reparameterised also their log p [K, B] in nats,
+        with its gradient to the distribution's parameters; else None.
     """
     if isinstance(site, JoinedSite):
         draws, scores = zip(*map(fresh_draws, site.parts), strict=True)
         return torch.cat(draws), torch.cat(scores) if scores[0] is not None else None
     layout, drawn, log_probs = site.layout, [], []
     for fn in site.distributions:
-        # Where values are given Pyro leaves a distribution without the axis of the particles.
+        # Pyro does not expand the distribution of a replayed site over the particles.
         sizes = [1] * (layout.rank - len(fn.batch_shape)) + list(fn.batch_shape)
         if layout.particle_dim is not None:
             sizes[layout.particle_dim] = len(site.value)
@@ -125,7 +126,7 @@ def _check(site: Site) -> None:
 
 
 def _margins(site: Site, fn: Any) -> Any:  # noqa: ANN401
-    """The distribution of each dimension alone; dims of the event are batch dims there."""
+    """The marginal of each dimension; the event dims become batch dims."""
     base = fn
     while isinstance(base, Independent):
         base = base.base_dist
@@ -133,8 +134,8 @@ def _margins(site: Site, fn: Any) -> Any:  # noqa: ANN401
         return dist.Normal(fn.mean, fn.stddev, validate_args=False)
     if base.event_shape or isinstance(base, dist.Delta):
         raise SiteError(
-            f"the guide's site '{site.name}' is a {site.kind}, whose dimensions have no density "
-            "of their own that is known; use a diagonal or full normal (DiagonalNormal), or an "
+            f"the guide's site '{site.name}' is a {site.kind}, whose marginal densities are not "
+            "known; use a diagonal or full normal (DiagonalNormal), or an "
             "objective that takes any guide (FactorVAE, InfoVAE)"
         )
     return base

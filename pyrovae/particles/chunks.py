@@ -1,4 +1,4 @@
-"""Runs whose intermediate tensors are dropped, and made again where a gradient needs them."""
+"""Runs whose intermediate tensors are dropped, and computed again in the backward pass."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -10,16 +10,18 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch.utils.checkpoint import checkpoint
 
-from .tracing import Trace, isolated
+from ..runtime.random_state import restore_random_state, save_random_state
+from .handlers import Trace
+from .isolation import isolated
 
 T = TypeVar("T")
 
 
 def recomputed(run: Callable[[], T]) -> T:
-    """What `run` gives, of whose graph nothing is held but what it returns.
+    """The result of `run`, without the intermediate tensors of its graph.
 
-    The backward pass runs it again with the same random numbers, uses what that made, and drops
-    it. So `run` must do the same every time but for random numbers.
+    The backward pass runs it again with the same random numbers. So `run` must do the same every
+    time but for random numbers.
     """
     if not torch.is_grad_enabled():
         return run()
@@ -32,13 +34,13 @@ def recomputed(run: Callable[[], T]) -> T:
 def in_chunks(
     total: int, chunk: int, run: Callable[[int, Trace | None], tuple[T, Trace]]
 ) -> list[T]:
-    """What `run` gives for so many particles, `chunk` at a time at most, each `recomputed`.
+    """Results of `run` for chunks of particles, each `recomputed`.
 
     Args:
-        total: Particles of all runs.
-        chunk: The most of one run; all are about equal.
-        run: Takes a number of particles and the subsample to draw them on, which is None for the
-            first; gives what it made, and its subsample.
+        total: Particles of all chunks.
+        chunk: The most particles of one chunk; all chunks are about equal.
+        run: Takes a number of particles and the subsample to draw them on, None for the first
+            chunk; returns a result and its subsample.
     """
     count = -(-total // chunk)
     made, same = [], None
@@ -51,25 +53,22 @@ def in_chunks(
 
 
 def _contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """Of the run, and of its repetitions."""
-    return nullcontext(), _AsNow()
+    """One for the run, one for its repetitions."""
+    return nullcontext(), _SameRandomState()
 
 
-class _AsNow(AbstractContextManager[None]):
-    """A context, to be entered later and perhaps again, with the streams of this moment."""
+class _SameRandomState(AbstractContextManager[None]):
+    """A context with the random state of the moment at which it was made, isolated."""
 
     def __init__(self) -> None:
-        self._streams = pyro.util.get_rng_state()
-        self._devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        self._random_state = save_random_state()
         self._validates = is_validation_enabled()
         self._stack = ExitStack()
 
     def __enter__(self) -> None:
         self._stack.enter_context(isolated())
         self._stack.enter_context(pyro.validation_enabled(self._validates))
-        pyro.util.set_rng_state(self._streams)
-        if self._devices:
-            torch.cuda.set_rng_state_all(self._devices)
+        restore_random_state(self._random_state)
 
     def __exit__(self, *error: Any) -> None:  # noqa: ANN401
         self._stack.close()

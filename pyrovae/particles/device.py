@@ -1,4 +1,4 @@
-"""Where a pair lies, and bringing there what it is called with."""
+"""The device of a pair, and its arguments on that device."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,23 +8,24 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from .tracing import Program, captured_parameters, isolated
+from .handlers import Program
+from .isolation import isolated
+from .own_parameters import captured_parameters
 
 
 def device_of(model: Program, guide: Program, args: Sequence[Any]) -> torch.device | None:
-    """Device of the parameters that a pair declares; None where none tells.
+    """Device of the parameters that a pair declares; None where it is not known.
 
-    Without an accelerator all lies on the CPU, and nothing is run. With one, the pair is run on
-    the CPU's copies of its arguments. It need not come to its end: a pair on a GPU declares its
-    parameters, and then fails. Parameters that it makes of its arguments at this moment lie on
-    the CPU; those that lie elsewhere tell.
+    Without an accelerator nothing is run. With one, the pair is run on copies of its arguments on
+    the CPU. A pair on a GPU declares its parameters and then fails, which is ignored. Parameters
+    that it makes from its arguments lie on the CPU, so one on another device decides.
     """
     if not torch.accelerator.is_available():
         return None
     args = pytree.tree_map_only(Tensor, Tensor.cpu, tuple(args))
     for program in (guide, model):
         with isolated(), torch.no_grad(), captured_parameters() as leaves:
-            # Whatever is wrong besides is said where the pair is run for good.
+            # Another error of the pair is raised again where it is run in earnest.
             with suppress(Exception):
                 program(*args)
         devices = [leaf.device for leaf in leaves.values()]
@@ -34,8 +35,8 @@ def device_of(model: Program, guide: Program, args: Sequence[Any]) -> torch.devi
 
 
 def to_device_of(model: Program, guide: Program, args: Sequence[Any]) -> tuple[Any, ...]:
-    """The arguments of a pair, their tensors on the device where the pair lies."""
-    home = device_of(model, guide, args)
-    if home is None:
+    """The arguments of a pair, with their tensors on its device."""
+    device = device_of(model, guide, args)
+    if device is None:
         return tuple(args)
-    return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(home), tuple(args))
+    return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), tuple(args))

@@ -12,17 +12,17 @@ _DEPTH = 5  # objects within objects that are looked through
 
 
 def held_networks(*programs: object) -> list[nn.Module]:
-    """The networks that programs can reach: owners, closures, arguments, the globals they name.
+    """The networks that programs can reach: owners, closures, arguments, globals that they name.
 
-    What a program imports or makes while it runs is not seen. A network inside another one that
-    was found may be named too.
+    Those that a program imports or makes while it runs are not found. A network inside another
+    one may be listed as well.
 
     Example:
         >>> held_networks(nn.Linear(4, 2).forward, partial(print, nn.ReLU()))
         [Linear(in_features=4, out_features=2, bias=True), ReLU()]
     """
     found: list[nn.Module] = []
-    seen: dict[int, object] = {}  # holds what was seen, so that no number is given twice
+    seen: dict[int, object] = {}  # keeps the objects alive, so that no id is used twice
     waiting = [(program, 0) for program in reversed(programs)]
     while waiting:
         thing, depth = waiting.pop()
@@ -56,7 +56,7 @@ def _inside(thing: Any) -> Iterator[object]:  # noqa: ANN401
     elif isinstance(thing, list | tuple | set | frozenset):
         yield from _containers_and_callables(thing)
     elif isinstance(thing, nn.Module):
-        # Its own networks come with it; beside them it may hold some that it does not register.
+        # Its registered networks come with it; it may hold others without registering them.
         yield from _containers_and_callables(v for n, v in vars(thing).items() if n != "_modules")
         yield from _functions_of(type(thing))
     elif not isinstance(thing, Tensor | ModuleType | type):
@@ -67,7 +67,7 @@ def _inside(thing: Any) -> Iterator[object]:  # noqa: ANN401
 
 
 def _of_function(function: FunctionType) -> Iterator[object]:
-    yield from vars(function).values()  # what `functools.wraps` leaves there
+    yield from vars(function).values()  # such as the `__wrapped__` of `functools.wraps`
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
     for cell in function.__closure__ or ():

@@ -18,10 +18,12 @@ from torch.distributions import (
 
 from ..distributions.collapsed_categorical import CollapsedCategorical
 from ..distributions.labelled_categorical import LabelledCategorical
-from .draw import Particles, draw
+from .draw import draw
+from .handlers import Program
+from .isolation import isolated
 from .modes import Mode, in_mode
+from .particles import Particles
 from .site import Site
-from .tracing import Program, isolated
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def site_kl(p: Particles, name: str, *, closed_form: bool = True) -> SiteKL:
     """
     guide_site, model_site = p.guide_sites[name], p.model_sites.get(name)
     if closed_form:
-        why = _obstacle(p, name)
+        why = _why_sampled(p, name)
         if why is None and model_site is not None:
             try:
                 pairs = zip(guide_site.distributions, model_site.distributions, strict=True)
@@ -81,9 +83,9 @@ def kl_routes(
     mode: Mode = "evaluation",
     **kwargs: Any,  # noqa: ANN401
 ) -> dict[str, str]:
-    """Which guide sites a closed-form KL covers: "closed form" or "sampled: why", by site.
+    """How the KL of each guide site is computed: "closed form", or "sampled: " and the reason.
 
-    Of the pair in evaluation mode, or with `mode="as is"` in the mode that its networks are in.
+    The networks run in evaluation mode, or with `mode="as is"` in the mode that each is in.
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -128,7 +130,7 @@ def _is_diagonal_normal(fn: Distribution) -> bool:
     )
 
 
-def _obstacle(p: Particles, name: str) -> str | None:
+def _why_sampled(p: Particles, name: str) -> str | None:
     guide_site, model_site = p.guide_sites[name], p.model_sites.get(name)
     if model_site is None or model_site.is_observed or guide_site.is_observed:
         return "it has no partner among the latents of the model"

@@ -1,4 +1,4 @@
-"""Evaluation mode for a while: no dropout, no batch statistics, and all flags as they were."""
+"""Networks in evaluation mode within a context, and in their own mode again after it."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 from torch import nn
 
 from ..errors import ConfigError
+from .handlers import is_in_program
 from .held_networks import held_networks, is_compiled
-from .tracing import is_in_program
 
 Mode = Literal["evaluation", "as is"]
 """In which mode a measurement runs networks: evaluation mode, or the one that each is in."""
@@ -34,6 +34,9 @@ def in_mode(mode: Mode, *programs: object) -> Iterator[None]:
     They are those that the programs hold, whichever style they are written in, and those that a
     Pyro program runs meanwhile. Networks of others, such as an objective, stay as they are.
 
+    A program may make or import a network while it runs, and only torch's global hook sees it
+    before it runs. No hook is set beside a compiled network, which torch.compile would trace anew.
+
     Raises:
         ConfigError: There is no such mode.
     """
@@ -48,7 +51,6 @@ def in_mode(mode: Mode, *programs: object) -> Iterator[None]:
         if is_in_program():
             switched.add(module)
 
-    # Compiling traces hooks too, and does so anew whenever they come or go.
     needs_no_hook = any(map(is_compiled, held))
     hook = None if needs_no_hook else nn.modules.module.register_module_forward_pre_hook(switch)
     try:
@@ -62,7 +64,7 @@ def in_mode(mode: Mode, *programs: object) -> Iterator[None]:
 
 
 def check_mode(mode: str) -> None:
-    """Refuse what is no mode.
+    """Check that this is a mode.
 
     Raises:
         ConfigError: It is none.
@@ -92,7 +94,7 @@ class _Switched:
         network.eval()
 
     def restore(self) -> None:
-        for network in list(self._trained):  # a `train` of one's own undoes what its `eval` did
+        for network in list(self._trained):  # an overridden `train` undoes an overridden `eval`
             network.train()
         for module, mode in list(self._modes.items()):
             module.training = mode

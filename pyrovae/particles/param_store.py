@@ -1,10 +1,9 @@
-"""Pyro's parameter store: what of it a pair reads, and what of a pair stays in it."""
+"""Pyro's parameter store: which tensors a pair reads from it, and which it leaves there."""
 
 import sys
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any, cast
 
 import pyro
@@ -12,41 +11,42 @@ from pyro.distributions import constraints
 from pyro.params.param_store import ParamStoreDict
 from torch import Tensor, nn
 
-_PARAM, _MODULE = (cast(Any, function).__code__ for function in (pyro.param, pyro.module))
 _SETDEFAULT = ParamStoreDict.setdefault.__code__
-_FOR_NETWORKS = {"pyro.primitives", "pyro.nn.module", f"{__package__}.parameters"}
 
-# Tensors that a pair has stated, by id: a reference, and whether a network owns them.
-_stated: dict[int, tuple[weakref.ref[Tensor], bool]] = {}
+# Tensors that a pair has declared, by id, as tensors compare by value: a reference, and whether a
+# network owns them.
+_declared: dict[int, tuple[weakref.ref[Tensor], bool]] = {}
 
 
 class StoreView:
-    """What the store shows to a pair while it runs: what the pair states, and what was loaded.
+    """The store as a pair sees it while it runs: tensors that it declares, and loaded ones.
 
     A `PyroModule` (so an autoguide) takes over whatever the store holds under the names of its
-    parameters. Tensors that other runs have left in the store are therefore set aside meanwhile;
-    `pyro.param` recalls its own, which nobody else remembers.
+    parameters. Tensors that other runs have left in the store are therefore hidden meanwhile.
+    `pyro.param` gets its own back, for they are kept nowhere else.
     """
 
     def __init__(self) -> None:
         store = _store()
-        self._params, self._names, self._limits = (
+        self._params, self._names, self._constraints = (
             store._params, store._param_to_name, store._constraints,
         )  # fmt: skip
-        self._shown = {name: leaf for name, leaf in self._params.items() if not _is_left(leaf)}
+        self._shown = {
+            name: leaf for name, leaf in self._params.items() if not _is_from_a_run(leaf)
+        }
         self._read: set[str] = set()
         self._own: dict[str, nn.Parameter] = {}
         store._params = _Params(self._shown, self)
         store._param_to_name = {leaf: name for name, leaf in self._shown.items()}
-        store._constraints = {name: self._limits[name] for name in self._shown}
+        store._constraints = {name: self._constraints[name] for name in self._shown}
 
     def held(self, name: str) -> Tensor | None:
-        """The unconstrained tensor under a name, shown or set aside."""
+        """The unconstrained tensor under a name, shown or hidden."""
         leaf: Tensor | None = _store()._params.get(name)
         return self._params.get(name) if leaf is None else leaf
 
     def shown(self, name: str) -> tuple[Tensor | None, Any]:
-        """The unconstrained tensor under a name, unless it is set aside, and its constraint."""
+        """The unconstrained tensor under a name, unless it is hidden, and its constraint."""
         store = _store()
         return store._params.get(name), store._constraints.get(name)
 
@@ -75,11 +75,11 @@ class StoreView:
         if leaf is None or name in _store()._params:
             return
         if of_networks or not _is_networks(leaf):
-            _put(name, leaf, self._limits[name])
+            _put(name, leaf, self._constraints[name])
 
     def list_own(self, name: str, own: nn.Parameter, *, of_network: bool) -> None:
         """Show a tensor that its network keeps, unless another was loaded under its name."""
-        _note(own, of_network=of_network)
+        _remember(own, of_network=of_network)
         self._own[name] = own
         if name not in self._shown:
             _put(name, own, constraints.real)
@@ -89,12 +89,12 @@ class StoreView:
 
         Args:
             newest: Of two networks with one name the store lists the one that ran last; else the
-                one that was there before. The value of a `pyro.param` gives way to neither.
+                one that was there before. Neither replaces the value of a `pyro.param`.
         """
         store = _store()
         found, limits = store._params, store._constraints
         store._params, store._param_to_name, store._constraints = (
-            self._params, self._names, self._limits,
+            self._params, self._names, self._constraints,
         )  # fmt: skip
         for name in self._shown.keys() - found.keys():
             _drop(name)
@@ -106,7 +106,7 @@ class StoreView:
                     self._replace(name, own, constraints.real)
                 continue
             if name in self._read:
-                _note(leaf, of_network=isinstance(leaf, nn.Parameter))
+                _remember(leaf, of_network=isinstance(leaf, nn.Parameter))
             if before is leaf:
                 continue
             may_list = newest and before is not None and _is_networks(before)
@@ -115,16 +115,19 @@ class StoreView:
 
     def _replace(self, name: str, leaf: Tensor, constraint: Any) -> None:  # noqa: ANN401
         if name in self._params:
-            _note(self._params[name], of_network=True)  # who took it over has its own of it
+            # The network that took it over has a tensor of its own.
+            _remember(self._params[name], of_network=True)
             _drop(name)
         _put(name, leaf, constraint)
 
 
 class _Params(dict[str, Tensor]):
-    """What the store shows, which recalls a value that `pyro.param` asks for.
+    """The tensors that the store shows, and those that `pyro.param` asks for under a block.
 
     Under `poutine.block` (Pyro's losses use it to find how deep plates are nested) no handler sees
-    that statement, and the store would start it anew.
+    a param statement, and the store would start the parameter anew. A `PyroModule` asks this dict
+    the same question as `ParamStoreDict.setdefault`, and must get another answer. Nothing but the
+    calling frame tells the two apart.
     """
 
     def __init__(self, shown: Mapping[str, Tensor], view: StoreView) -> None:
@@ -139,7 +142,7 @@ class _Params(dict[str, Tensor]):
 
 @contextmanager
 def without_networks() -> Iterator[None]:
-    """What runs in this context leaves no network's tensors in the store."""
+    """Within this context networks leave no tensors in the store."""
     store = _store()
     before, limits = dict(store._params), dict(store._constraints)
     try:
@@ -151,75 +154,34 @@ def without_networks() -> Iterator[None]:
                 continue
             if old is None:
                 _drop(name)
-            elif _is_left(old) and old.data_ptr() != leaf.data_ptr():
+            elif _is_from_a_run(old) and old.data_ptr() != leaf.data_ptr():
                 _drop(name)
                 _put(name, old, limits[name])
-
-
-def statement() -> tuple[str, FrameType | None]:
-    """Who makes the param statement that is being handled, and the frame that does it.
-
-    "network" is `pyro.module` or a `PyroModule`; "attribute" is a `PyroModule` that is given a
-    new parameter; "local" is a `PyroModule` that does without the store; "user" is all else.
-    """
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_inside(frame):
-        frame = frame.f_back
-    through_store = frame is not None and frame.f_code is _PARAM
-    if frame is not None and through_store:
-        frame = frame.f_back
-    if frame is None:
-        return "user", None
-    if frame.f_globals.get("__name__") not in _FOR_NETWORKS:
-        return "user", frame
-    if not through_store:
-        return "local", frame
-    return ("attribute" if frame.f_code.co_name == "__setattr__" else "network"), frame
-
-
-def updates_its_module(frame: FrameType | None) -> bool:
-    """Whether the statement is that of `pyro.module(..., update_module_params=True)`."""
-    return (
-        frame is not None
-        and frame.f_code is _MODULE
-        and bool(frame.f_locals.get("update_module_params"))
-    )
-
-
-def declared_network(frame: FrameType | None) -> Iterator[nn.Module]:
-    """The network that a statement of `pyro.module` declares, and all that it is made of."""
-    if frame is not None and frame.f_code is _MODULE:
-        yield from frame.f_locals["nn_module"].modules()
-
-
-def _is_inside(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__", "")
-    return name == f"{__package__}.tracing" or name.startswith("pyro.poutine") or name == __name__
 
 
 def _store() -> Any:  # noqa: ANN401
     return pyro.get_param_store()
 
 
-def _is_left(leaf: Tensor) -> bool:
-    """Whether a run has left this tensor; what was loaded has neither been stated nor trained."""
-    return leaf.grad is not None or _mark(leaf) is not None
+def _is_from_a_run(leaf: Tensor) -> bool:
+    """Whether a run has left this tensor: a loaded one was neither declared nor trained yet."""
+    return leaf.grad is not None or _declared_by_network(leaf) is not None
 
 
 def _is_networks(leaf: Tensor) -> bool:
-    mark = _mark(leaf)
-    return isinstance(leaf, nn.Parameter) if mark is None else mark
+    by_network = _declared_by_network(leaf)
+    return isinstance(leaf, nn.Parameter) if by_network is None else by_network
 
 
-def _mark(leaf: Tensor) -> bool | None:
-    reference, of_network = _stated.get(id(leaf), (None, None))
+def _declared_by_network(leaf: Tensor) -> bool | None:
+    reference, of_network = _declared.get(id(leaf), (None, None))
     return of_network if reference is not None and reference() is leaf else None
 
 
-def _note(leaf: Tensor, *, of_network: bool) -> None:
-    if _mark(leaf) is None:
+def _remember(leaf: Tensor, *, of_network: bool) -> None:
+    if _declared_by_network(leaf) is None:
         key = id(leaf)
-        _stated[key] = weakref.ref(leaf, lambda _: _stated.pop(key, None)), of_network
+        _declared[key] = weakref.ref(leaf, lambda _: _declared.pop(key, None)), of_network
 
 
 def _put(name: str, leaf: Tensor, constraint: Any) -> None:  # noqa: ANN401

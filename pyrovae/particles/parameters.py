@@ -1,15 +1,14 @@
 """The parameters and buffers of a pair, whichever style declared them.
 
-A network, a `PyroModule` and an autoguide train their own tensors, from their own start, whatever
-Pyro's store holds under their names; what is frozen in them stays so. The store is read by
-`pyro.param`, whose values nothing else remembers; by `pyro.module(update_module_params=True)`; and
-by a `PyroModule` that finds there what was loaded, and what no pair has used or trained yet. `SVI`
-lists all that it trains in the store, as Pyro does; `fit` and measurements, the values of
-`pyro.param` alone.
+A network, a `PyroModule` and an autoguide train their own tensors from their own start, whatever
+Pyro's store holds under their names, and frozen tensors stay frozen. Three things read the store:
+`pyro.param`, whose values are kept nowhere else; `pyro.module(update_module_params=True)`; and a
+`PyroModule`, which takes over loaded tensors that no pair has used or trained yet. `SVI` lists
+what it trains in the store, as Pyro does; `fit` and measurements list values of `pyro.param` only.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -21,7 +20,11 @@ from torch.utils import _pytree as pytree
 
 from ..errors import ParameterError
 from ..runtime.grad_mode import for_gradients, gradients_on
-from .tracing import Pair, Program, isolated, leaves_of, own_parameters, sample_sites
+from .handlers import Program
+from .isolation import isolated
+from .own_parameters import own_parameters
+from .traces import leaves_of, sample_sites
+from .tracing import Pair, Trace
 
 
 def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
@@ -39,23 +42,35 @@ def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict
     args, kwargs = for_gradients((args, kwargs))
     pair = Pair(model, guide, args, kwargs)
     with isolated(), own_parameters(), gradients_on():
-        guide_trace, model_trace = pair.trace()
-        named = {**leaves_of(guide_trace), **leaves_of(model_trace)}
-        first = {id(leaf): name for name, leaf in reversed(named.items())}
-        leaves = {name: leaf for name, leaf in named.items() if first[id(leaf)] == name}
-        given = {id(t) for t in _tensors((args, kwargs))}
-        known = {id(leaf) for leaf in leaves.values()} | given
-        for trace in (guide_trace, model_trace):
-            for name, site in sample_sites(trace).items():
-                log_prob = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
-                for leaf in graph_leaves(log_prob):
-                    if id(leaf) not in known:
-                        raise ParameterError(
-                            f"site '{name}' depends on a tensor of shape {list(leaf.shape)} that "
-                            "requires grad but is not declared to Pyro, so it would never train; "
-                            "call `pyro.module('name', network)` in the pair, use a PyroModule, "
-                            "or freeze it with `requires_grad_(False)`"
-                        )
+        return leaves_in(pair.trace(), (args, kwargs))
+
+
+def leaves_in(traces: tuple[Trace, Trace], arguments: Any) -> dict[str, Tensor]:  # noqa: ANN401
+    """`trainable`, of a run that has been traced with gradients.
+
+    Args:
+        traces: Of guide and model.
+        arguments: What the pair was run on, whose tensors may require grad.
+
+    Raises:
+        ParameterError: See `trainable`.
+    """
+    named = {name: leaf for trace in traces for name, leaf in leaves_of(trace).items()}
+    first = {id(leaf): name for name, leaf in reversed(named.items())}
+    leaves = {name: leaf for name, leaf in named.items() if first[id(leaf)] == name}
+    given = {id(t) for t in _tensors(arguments)}
+    known = {id(leaf) for leaf in leaves.values()} | given
+    for trace in traces:
+        for name, site in sample_sites(trace).items():
+            log_prob = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
+            for leaf in graph_leaves(log_prob):
+                if id(leaf) not in known:
+                    raise ParameterError(
+                        f"site '{name}' depends on a tensor of shape {list(leaf.shape)} that "
+                        "requires grad but is not declared to Pyro, so it would never train; "
+                        "call `pyro.module('name', network)` in the pair, use a PyroModule, "
+                        "or freeze it with `requires_grad_(False)`"
+                    )
     if not leaves:
         raise ParameterError(
             "the pair declares no parameters, so nothing would train; use `pyro.param`, call "
@@ -65,10 +80,10 @@ def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict
 
 
 def declare(name: str, network: nn.Module) -> None:
-    """Declare a network's parameters to Pyro as `pyro.module` does, but never in silence.
+    """Declare a network's parameters to Pyro as `pyro.module` does, or raise.
 
-    Under this library's own objectives, `SVI` and `fit` a network trains its own tensors whatever
-    the store holds. Under Pyro's own `SVI` and losses the store decides.
+    Under this library's objectives, `SVI` and `fit` a network trains its own tensors whatever
+    the store holds. Under Pyro's `SVI` and losses it computes with the tensors of the store.
 
     Raises:
         ParameterError: The store holds another tensor under the name, so that this network would
@@ -93,17 +108,34 @@ def declared(name: str, network: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
-    """What the networks of a pair hold besides what trains, by name.
+    """Tensors of a pair's networks that do not train, by name.
 
-    That is their buffers (masks, running statistics, ...) and their parameters that are frozen.
+    They are buffers (masks, running statistics, ...) and frozen parameters.
     """
     pair = Pair(model, guide, args, kwargs)
     with isolated() as modules, torch.no_grad():
-        guide_trace, model_trace = pair.trace()
-    names = {id(t): n for n, t in {**leaves_of(guide_trace), **leaves_of(model_trace)}.items()}
+        traces = pair.trace()
+    return buffers_in(traces, roots_of(model, guide), modules)
+
+
+def roots_of(*programs: Program) -> list[nn.Module]:
+    """Programs that are modules, and modules whose methods programs are."""
+    owners = [getattr(program, "__self__", program) for program in programs]
+    return [owner for owner in owners if isinstance(owner, nn.Module)]
+
+
+def buffers_in(
+    traces: tuple[Trace, Trace], roots: Sequence[nn.Module], modules: Sequence[nn.Module]
+) -> dict[str, Tensor]:
+    """`buffers`, of a run that has been traced.
+
+    Args:
+        traces: Of guide and model.
+        roots: See `roots_of`.
+        modules: The outermost networks that ran.
+    """
+    names = {id(t): n for trace in traces for n, t in leaves_of(trace).items()}
     found: dict[str, Tensor] = {}
-    owners = [getattr(program, "__self__", program) for program in (model, guide)]
-    roots = [owner for owner in owners if isinstance(owner, nn.Module)]
     sides = ["model.", "guide."] if len({id(root) for root in roots}) == 2 else ["", ""]
     for index, module in enumerate([*roots, *modules]):
         prefix = sides[index] if index < len(roots) else f"{type(module).__name__}_{index}."
@@ -113,8 +145,8 @@ def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[s
                 prefix = full.removesuffix(local)
                 break
         seen = {id(tensor) for tensor in found.values()}
-        still = {n: p for n, p in module.named_parameters() if not p.requires_grad}
-        for local, tensor in {**dict(module.named_buffers()), **still}.items():
+        fixed = {n: p for n, p in module.named_parameters() if not p.requires_grad}
+        for local, tensor in {**dict(module.named_buffers()), **fixed}.items():
             if id(tensor) not in seen:
                 found[prefix + local] = tensor
     return found

@@ -1,23 +1,104 @@
 """Whether a pair computes the same with an axis of particles left of its plates as without."""
 
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from ..errors import ParticleAxisWarning
+from ..errors import first_line
+from .handlers import Program, Trace, site_is_subsample
+from .isolation import isolated
+from .match import check_match
+from .traces import RELAXED_VALUE, plate_dims, sample_sites
+from .tracing import FAILURES, Pair
 
-# Whatever a network may raise at an axis that it does not expect.
-FAILURES = (RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
-
+_COPIES = 2  # of a particle, to see what a pair makes of the particle axis
 _EXACT, _ROUGH = 1e-3, 5e-2  # what rounding may do: to float32 and longer, to shorter numbers
 
 
-def copies(value: Tensor, event_dim: int, depth: int, count: int) -> Tensor:
+def plate_nesting(model: Program, guide: Program, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401
+    """Batch dims that the plates of a pair occupy, found by one pass without side effects."""
+    with isolated(), torch.no_grad():
+        return plate_dims(Pair(model, guide, args, kwargs).trace())
+
+
+def plan(
+    model: Program,
+    guide: Program,
+    *args: Any,  # noqa: ANN401
+    batch_plate: str | None = "auto",
+    max_plate_nesting: int | None = None,
+    **kwargs: Any,  # noqa: ANN401
+) -> tuple[int, str]:
+    """Batch dims that the plates of a pair occupy, and why it cannot take the particle axis.
+
+    See `plan_of`.
+    """
+    plate = None if batch_plate == "auto" else batch_plate
+    return plan_of(Pair(model, guide, args, kwargs, plate=plate), max_plate_nesting)
+
+
+def plan_of(pair: Pair, max_plate_nesting: int | None = None) -> tuple[int, str]:
+    """Batch dims of the plates, and why the pair cannot take the particle axis.
+
+    Found by a run of one particle, which raises what is wrong with the pair itself, and one
+    of two copies of it, where the same has to come out. Neither has side effects.
+
+    Returns:
+        The dims, and "" where the pair can take the axis.
+
+    Raises:
+        SiteError: Model and guide do not sample the same latents.
+    """
+    with isolated(), torch.no_grad():
+        traces = pair.trace()
+        check_match(*(sample_sites(trace) for trace in reversed(traces)))
+        depth = plate_dims(traces) if max_plate_nesting is None else max_plate_nesting
+        if depth < plate_dims(traces):
+            return depth, ""  # an error where particles are drawn
+        return depth, _refusal(pair, traces, depth)
+
+
+def _refusal(pair: Pair, traces: tuple[Trace, Trace], depth: int) -> str:
+    """Why a pair, of which there are traces of one particle, cannot take the particle axis."""
+    several = Trace()
+    for name, node in traces[0].nodes.items():
+        if node["type"] == "sample":
+            node = cast(Any, node.copy())
+            if not (site_is_subsample(node) or pair.is_drawn_once(node)):
+                node["value"] = _copied(node, depth)
+            several.add_node(name, **node)
+    try:
+        again = pair.trace(_COPIES, depth, several)
+        found = _first_disagreement(traces, again, depth)
+    except torch.OutOfMemoryError:
+        raise
+    except FAILURES as error:
+        return first_line(error)
+    if found and _first_disagreement(traces, pair.trace(replay=traces[0]), depth):
+        return ""  # networks with noise of their own compute something else every time
+    return found
+
+
+def _first_disagreement(one: tuple[Trace, Trace], two: tuple[Trace, Trace], depth: int) -> str:
+    found = (
+        _disagreement(sample_sites(a), sample_sites(b), depth)
+        for a, b in zip(one, two, strict=True)
+    )
+    return next(filter(None, found), "")
+
+
+def _copied(node: Any, depth: int) -> Tensor:  # noqa: ANN401
+    """The value of a site, once for each copy of its particle."""
+    value, event_dim = node["value"], node["fn"].event_dim
+    found = _copies(value, event_dim, depth, _COPIES)
+    if (relaxed := getattr(value, RELAXED_VALUE, None)) is not None:
+        setattr(found, RELAXED_VALUE, _copies(relaxed, event_dim, depth, _COPIES))
+    return found
+
+
+def _copies(value: Tensor, event_dim: int, depth: int, count: int) -> Tensor:
     """One particle's value, `count` times along an axis left of its plates.
 
     [..., *event] -> [count, 1 or size per plate, *event]
@@ -29,7 +110,7 @@ def copies(value: Tensor, event_dim: int, depth: int, count: int) -> Tensor:
     return whole.expand(count, *whole.shape).contiguous()
 
 
-def disagreement(
+def _disagreement(
     one: Mapping[str, dict[str, Any]], several: Mapping[str, dict[str, Any]], depth: int
 ) -> str:
     """What differs between a run of one particle and one of several copies of it, in words.
@@ -61,41 +142,6 @@ def disagreement(
         if not _close(found, expected.reshape(shape)):
             return f"site '{name}' then has other log-densities than for one particle"
     return ""
-
-
-_noted: ContextVar[bool | None] = ContextVar("noted", default=None)
-
-
-@contextmanager
-def one_note() -> Iterator[None]:
-    """Say at most once in this context that a pair draws particles one by one."""
-    before = _noted.get()
-    if before is None:
-        _noted.set(False)
-    try:
-        yield
-    finally:
-        _noted.set(before)
-
-
-def note(why: str) -> None:
-    """Say that particles are drawn one by one, and why."""
-    if _noted.get():
-        return
-    if _noted.get() is not None:
-        _noted.set(True)
-    warnings.warn(
-        "the pair cannot draw all particles in one pass, where latents have the shape [K, B, ...] "
-        f"({why}), and draws them one by one: the same values, more slowly; wrap the networks in "
-        "pyrovae.nn.OneBatchAxis to be faster, or pass vectorize_particles=False to hide this",
-        ParticleAxisWarning,
-        stacklevel=4,
-    )
-
-
-def first_line(error: Exception) -> str:
-    """What went wrong, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _score(site: dict[str, Any]) -> Tensor | None:

@@ -1,28 +1,19 @@
-"""What a guide and a model recorded becomes particles: the arrays [K, B] that estimators see."""
+"""Weighted draws from a guide, with the log-densities [K, B] that estimators see."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from pyro.distributions import Unit
 from torch import Tensor
 
-from ..errors import PlateError, ShapeError, SiteError
-from .plates import PARTICLE_PLATE, Layout, Scales, batch_axis, nesting, outside_plate
-from .site import JoinedSite, Site, is_enumerable
+from .joined_site import JoinedSite
+from .scales import Scales
+from .site import Site
 
 ScaleUse = Literal["common", "own", "ignored"]
-"""What becomes of the scales of a pair's sites: see `pyrovae.draw`."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One run of a program: the messages of its sample sites, and its parameters, by name."""
-
-    sites: dict[str, dict[str, Any]]
-    leaves: dict[str, Tensor]
+"""How the scales of a pair's sites are used: see `pyrovae.draw`."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +29,9 @@ class Particles:
         num_particles: K.
         batch_size: B; 1 for a joint bound.
         global_model_sites: Sites of the model outside a plate over data that was named, drawn once
-            for all data and particles; no property here but `log_global` has them.
+            for all data and particles; of the sums below only those named global include them.
         global_guide_sites: Likewise of the guide.
-        penalties: What the guide adds to the loss, by name; no site of the pair: see
+        penalties: Terms that the guide adds to the loss, by name, outside the bound: see
             `pyrovae.penalty`.
     """
 
@@ -59,7 +50,7 @@ class Particles:
     def scale(self) -> float | Tensor:
         """Common factor of the whole pair: a number, a scalar tensor or one weight per datum [B].
 
-        No log-density here is multiplied by it, but where each has its own: see `scaled`.
+        No log-density here is multiplied by it, unless by its own scale: see `scaled`.
 
         Raises:
             ScaleError: The sites are scaled unequally.
@@ -70,7 +61,7 @@ class Particles:
     def data_scale(self) -> float | Tensor:
         """The scale of the observed sites, by which the loss of a batch grows with its data.
 
-        One where they have none in common.
+        1.0 where they have none in common.
         """
         observed = [site.scales[0] for site in self.model_sites.values() if site.is_observed]
         return self.scales.common_of(observed)
@@ -78,7 +69,7 @@ class Particles:
     def scaled(self) -> "Particles":
         """The same particles, each log-density multiplied by its site's own scale.
 
-        The common factor is then one. Scales that are all one number stay outside.
+        The common factor is then 1.0. Scales that are all the same number stay as they are.
         """
         if self.scales.is_one_number:
             return self
@@ -91,7 +82,7 @@ class Particles:
             model_sites=own(self.model_sites),
             guide_sites=own(self.guide_sites),
             penalties=own(self.penalties),
-            scales=self.scales.none(),
+            scales=self.scales.ones(),
         )
 
     @cached_property
@@ -143,7 +134,7 @@ class Particles:
 
     @property
     def total_penalty(self) -> Tensor | float:
-        """What the penalties add to the loss of the batch, scaled: a scalar, nats."""
+        """Sum of the penalties over the batch, scaled: a scalar, nats."""
         if not self.penalties:
             return 0.0
         return (self.scale * self._sum(self.penalties.values()).mean(0)).sum()
@@ -163,72 +154,6 @@ class Particles:
         return total
 
 
-def assemble(
-    recordings: list[tuple[Recording, Recording]],
-    num_particles: int,
-    particle_dim: int | None,
-    batch_plate: str | None,
-) -> Particles:
-    """Check that a guide and a model fit together, and lay out what they recorded.
-
-    Args:
-        recordings: Of guide and model: one for all particles, or one per particle.
-        num_particles: K.
-        particle_dim: The particle plate's dim; None where each particle was recorded alone.
-        batch_plate: See `draw`.
-    """
-    guide_sites, model_sites = ([r[i].sites for r in recordings] for i in (0, 1))
-    check_match(model_sites[0], guide_sites[0])
-    for one, *others in (guide_sites, model_sites):
-        for other in others:
-            if other.keys() != one.keys():
-                raise SiteError(
-                    f"one particle visits the sites {sorted(one)} and another {sorted(other)}; "
-                    "estimators per datum need the same sites in every particle"
-                )
-    penalties = _penalties(guide_sites[0], model_sites[0])
-    every = [("guide", n, s) for n, s in guide_sites[0].items()]
-    every += [("model", n, s) for n, s in model_sites[0].items()]
-    shared = outside_plate(every, batch_plate)
-    local = [named for named in every if named[1] not in shared]
-    batch_dim, batch_size = batch_axis(local, batch_plate)
-    rank = nesting(m for _, _, m in every) if particle_dim is None else -particle_dim
-    if rank < nesting(m for _, _, m in every):
-        raise PlateError(
-            f"the plates of the pair occupy {nesting(m for _, _, m in every)} batch dims, and "
-            f"max_plate_nesting leaves room for {rank - 1}; leave it out, or raise it"
-        )
-    for name in guide_sites[0].keys() & model_sites[0].keys():
-        _check_shapes(name, model_sites[0][name]["fn"], guide_sites[0][name]["fn"], particle_dim)
-    for name, site in model_sites[0].items():
-        if site["is_observed"]:
-            _check_observed(name, site)
-    layout = Layout(particle_dim, batch_dim, rank, batch_size)
-    once = Layout(None, None, rank, 1)
-    guide_recording, model_recording = recordings[0]
-    drawn, scored_by_model = (
-        {
-            n: _site(n, [traces[0][n]], once)
-            if n in shared
-            else _site(n, [t[n] for t in traces], layout)
-            for n in traces[0]
-        }
-        for traces in (guide_sites, model_sites)
-    )
-    return Particles(
-        model_sites={n: s for n, s in scored_by_model.items() if n not in shared},
-        guide_sites={n: s for n, s in drawn.items() if n not in shared and n not in penalties},
-        model_parameters=model_recording.leaves,
-        guide_parameters=guide_recording.leaves,
-        scales=Scales(local, layout),
-        num_particles=num_particles,
-        batch_size=batch_size,
-        penalties={n: drawn[n] for n in penalties},
-        global_model_sites={n: s for n, s in scored_by_model.items() if n in shared},
-        global_guide_sites={n: s for n, s in drawn.items() if n in shared and n not in penalties},
-    )
-
-
 def _scaled_sum(sites: Mapping[str, Site]) -> Tensor | float:
     total: Tensor | float = 0.0
     for site in sites.values():
@@ -237,7 +162,7 @@ def _scaled_sum(sites: Mapping[str, Site]) -> Tensor | float:
 
 
 def with_scales(p: Particles, use: ScaleUse) -> Particles:
-    """Particles whose scales are used as `draw` says.
+    """The particles with their scales used as `draw` describes.
 
     Raises:
         ScaleError: One scale is asked for, and there is none.
@@ -248,11 +173,11 @@ def with_scales(p: Particles, use: ScaleUse) -> Particles:
 
 
 def scored(p: Particles) -> Particles:
-    """The same particles, each site with its log-density and without what only gave it."""
-    apart = any(site.needs_score for site in p.guide_sites.values())
+    """The same particles with all log-densities, and without the observed distributions."""
+    by_plates = any(site.needs_score for site in p.guide_sites.values())
 
     def of(sites: Mapping[str, Site]) -> dict[str, Site]:
-        return {name: site.scored(by_plates=apart) for name, site in sites.items()}
+        return {name: site.scored(by_plates=by_plates) for name, site in sites.items()}
 
     return replace(
         p,
@@ -275,122 +200,3 @@ def joined(parts: list[Particles]) -> Particles:
         penalties=of_all([p.penalties for p in parts]),
         num_particles=sum(p.num_particles for p in parts),
     )
-
-
-def with_guide(p: Particles, recordings: list[Recording]) -> Particles:
-    """The same particles, with the guide as it was recorded anew at their values."""
-    sites = [r.sites for r in recordings]
-    again = {
-        n: _site(n, [t[n] for t in sites], s.layout).scaled(s.is_scaled)
-        for n, s in p.guide_sites.items()
-    }
-    once = {n: _site(n, [sites[0][n]], s.layout) for n, s in p.global_guide_sites.items()}
-    return replace(p, guide_sites=again, global_guide_sites=once)
-
-
-def _site(name: str, messages: list[dict[str, Any]], layout: Layout) -> Site:
-    first = messages[0]
-    return Site(
-        name=name,
-        distributions=tuple(m["fn"] for m in messages),
-        is_observed=first["is_observed"],
-        is_auxiliary=bool((first["infer"] or {}).get("is_auxiliary")),
-        is_enumerable=is_enumerable(first),
-        layout=layout,
-        _values=tuple(m["value"] for m in messages),
-        masks=tuple(m["mask"] for m in messages),
-        scales=tuple(m["scale"] for m in messages),
-        plates={
-            frame.name: frame.dim
-            for frame in first["cond_indep_stack"]
-            if frame.dim is not None and frame.name != PARTICLE_PLATE
-        },
-        _messages=tuple(messages),
-    )
-
-
-def _penalties(guide_sites: dict[str, Any], model_sites: dict[str, Any]) -> list[str]:
-    def of(sites: dict[str, Any]) -> list[str]:
-        return [name for name, site in sites.items() if (site["infer"] or {}).get("is_penalty")]
-
-    if misplaced := of(model_sites):
-        raise SiteError(
-            f"the model has `pyrovae.penalty('{misplaced[0]}', ...)`, which would count as a part "
-            "of log p(x, z); write it in the guide, or `pyro.factor` where it is meant to count"
-        )
-    return of(guide_sites)
-
-
-def missing_latent(name: str) -> SiteError:
-    """What to raise where the guide lacks a latent of the model."""
-    return SiteError(
-        f"the model samples '{name}', and the guide does not; sample it in the guide too, or "
-        "observe it with obs="
-    )
-
-
-def check_match(model_sites: dict[str, Any], guide_sites: dict[str, Any]) -> None:
-    """Check that model and guide sample the same latents."""
-    for name, site in model_sites.items():
-        if not site["is_observed"] and name not in guide_sites:
-            raise missing_latent(name)
-    for name, site in guide_sites.items():
-        if isinstance(site["fn"], Unit) and "has_rsample" not in vars(site["fn"]):
-            raise SiteError(
-                f"the guide has `pyro.factor('{name}', ...)` and does not say how it was drawn; "
-                "pass has_rsample=True if by a reparameterised sampler, else has_rsample=False"
-            )
-        partner = model_sites.get(name)
-        if site["is_observed"] and partner is not None:
-            raise SiteError(
-                f"the guide observes '{name}', which is a site of the model too, and its density "
-                "would cancel out; observe it in the model only (a messenger guide such as "
-                "AutoNormalMessenger runs the model inside itself: use AutoNormal and the like)"
-            )
-        if site["is_observed"] or site["infer"].get("is_auxiliary"):
-            continue
-        if partner is None or partner["is_observed"]:
-            raise SiteError(
-                f"the guide samples '{name}', and the model does not; sample it in the model too, "
-                "or mark it infer={'is_auxiliary': True} in the guide"
-            )
-
-
-def _check_observed(name: str, site: dict[str, Any]) -> None:
-    """One number must not stand for all dims of a datum.
-
-    Raises:
-        ShapeError: It does.
-    """
-    fn, value = site["fn"], site["value"]
-    needed, given = list(fn.event_shape), list(value.shape[value.dim() - fn.event_dim :])
-    if any(there == 1 < here for here, there in zip(needed, given, strict=True)):
-        raise ShapeError(
-            f"site '{name}' of the model has the event shape {needed}, and what is observed there "
-            f"is {given}, which would count for all of its entries; give a tensor [..., "
-            f"{', '.join(map(str, needed))}]"
-        )
-
-
-def _check_shapes(name: str, of_model: Any, of_guide: Any, particle_dim: int | None) -> None:  # noqa: ANN401
-    """A draw of the guide must be one of the model: else its density would broadcast.
-
-    Raises:
-        ShapeError: It is of another shape.
-    """
-    pair = (of_model, of_guide)
-    batch_shapes = [list(fn.batch_shape) for fn in pair]
-    if particle_dim is not None:  # a replayed site is not expanded over particles
-        batch_shapes = [
-            shape[particle_dim + 1 :] if particle_dim < -1 else [] for shape in batch_shapes
-        ]
-    rank = max(map(len, batch_shapes))  # dims of size one may be left out
-    batch_shapes = [[1] * (rank - len(shape)) + shape for shape in batch_shapes]
-    event_shapes = [list(fn.event_shape) for fn in pair]
-    for kind, (here, there) in (("event", event_shapes), ("batch", batch_shapes)):
-        if here != there:
-            raise ShapeError(
-                f"latent '{name}' has the {kind} shape {here} in the model and {there} in the "
-                "guide, so that a draw of the guide is none of the model; give both the same "
-                "size, the same `.to_event(n)` and the same plates"
-            )

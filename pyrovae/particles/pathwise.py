@@ -1,4 +1,4 @@
-"""Particles whose latents stand on aliases, where the gradient to the guide can be weighed."""
+"""Particles whose gradient from model to guide, through the latents, can be read and scaled."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,29 +8,33 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from .assembly import with_guide
 from .chunks import in_chunks, recomputed
-from .particle_axis import note
-from .particles import Particles, ScaleUse, assemble, joined, scored, with_guide, with_scales
+from .draw import Drawing
+from .handlers import Program, Trace
+from .particles import Particles, ScaleUse, joined, scored
 from .site import Site
-from .tracing import SOFT, Pair, Program, Trace, recordings, sample_sites
+from .traces import RELAXED_VALUE, sample_sites
+from .tracing import Pair
 
 
 @dataclass(frozen=True)
-class Paths:
-    """Particles of which the model, and on request the guide, sees aliases of the latents.
+class PathwiseParticles:
+    """Particles of which the model, and on request the guide, gets views of the latents.
 
-    An alias has the value of what the guide drew and passes gradients on to it, so that each
-    derivative along z goes through exactly one alias, whatever other latents it goes on through.
+    A view (`view_as`) has the value of what the guide drew and passes gradients on to it, so that
+    each derivative along z goes through exactly one view, whatever other latents it goes on
+    through.
 
     Attributes:
-        particles: The model scored at the aliases, the guide as it was drawn.
+        particles: The model scored at the views, the guide as it was drawn.
     """
 
     particles: Particles
     _parts: list["_Part"]
 
     def rescored(self) -> Particles:
-        """The same particles with the guide run and scored again, at the aliases.
+        """The same particles with the guide run and scored again, at the views.
 
         Raises:
             KeyError: A flow of the guide has no inverse, and cannot score what it did not draw.
@@ -38,42 +42,40 @@ class Paths:
         """
         if len(self._parts) == 1:
             return self._parts[0].rescored()
-        # Under other aliases each time: a flow remembers what it has scored.
-        again = [partial(_scored_afresh, part) for part in self._parts]
+        # At new views each time: a flow remembers what it has scored.
+        again = [partial(_scored_at_new_views, part) for part in self._parts]
         return joined([recomputed(run) for run in again])
 
-    def along(self, total: Tensor, *, of_all_data: bool = False) -> Tensor:
-        """Zero, with the gradient of a scalar along the latents alone.
+    def along_latents(self, total: Tensor, *, of_all_data: bool = False) -> Tensor:
+        """Zero, with the gradient of a scalar through the latents alone.
 
-        Whatever else the scalar depends on, declared to Pyro or not, gets none of it.
+        Whatever else the scalar depends on, declared to Pyro or not, gets no gradient.
 
         Args:
             total: The scalar.
-            of_all_data: Along the global latents, and not along those of each datum, whose turn
-                comes after.
+            of_all_data: Through the global latents, and not through those of each datum, which
+                are to be handled after them.
         """
         parts = self._parts[:1] if of_all_data else self._parts
-        aliases = [alias for part in parts for _, _, alias in part.aliases(of_all_data)]
+        views = [view for part in parts for _, _, view in part.views(of_all_data)]
         zero = torch.zeros_like(total)
-        if not aliases or not total.requires_grad:
+        if not views or not total.requires_grad:
             return zero
-        gradients = torch.autograd.grad(
-            total, aliases, allow_unused=True, retain_graph=of_all_data
-        )
-        pairs = [(a, g) for a, g in zip(aliases, gradients, strict=True) if g is not None]
-        return sum((((alias - alias.detach()) * g).sum() for alias, g in pairs), start=zero)
+        gradients = torch.autograd.grad(total, views, allow_unused=True, retain_graph=of_all_data)
+        pairs = [(v, g) for v, g in zip(views, gradients, strict=True) if g is not None]
+        return sum((((view - view.detach()) * g).sum() for view, g in pairs), start=zero)
 
-    def weigh(self, factor: Tensor) -> None:
+    def scale_gradient(self, factor: Tensor) -> None:
         """Multiply the gradient that reaches the latents by a factor for each particle [K, B]."""
         sizes = [part.particles.num_particles for part in self._parts]
         for part, own in zip(self._parts, factor.split(sizes), strict=True):
             rows = own.split(1) if part.particle_dim is None else [own]
-            for index, site, alias in part.aliases():
+            for index, site, view in part.views():
                 event_dim = site.distributions[index].event_dim
-                _multiply_gradient(alias, site.layout.spread(rows[index], alias, event_dim))
+                _multiply_gradient(view, site.layout.spread(rows[index], view, event_dim))
 
 
-def draw_paths(
+def draw_pathwise(
     model: Program,
     guide: Program,
     *args: Any,  # noqa: ANN401
@@ -84,57 +86,36 @@ def draw_paths(
     chunk: int | None = None,
     scales: ScaleUse = "common",
     **kwargs: Any,  # noqa: ANN401
-) -> Paths:
-    """Draw particles as `draw` does, and put the model on aliases of their latents.
+) -> PathwiseParticles:
+    """Draw particles as `draw` does, and score the model at views of their latents.
 
     Example:
         >>> from pyrovae.data import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> x = oracle.sample(3, seed=1)
-        >>> paths = draw_paths(oracle.model, oracle.guide, x, num_particles=4)
-        >>> paths.rescored().log_w.shape
+        >>> drawn = draw_pathwise(oracle.model, oracle.guide, x, num_particles=4)
+        >>> drawn.rescored().log_w.shape
         torch.Size([4, 3])
     """
     plate = None if batch_plate == "auto" else batch_plate
     pair = Pair(model, guide, args, kwargs, plate=plate)
-    depth, one_pass = max_plate_nesting, vectorize_particles
-
-    def some(count: int, same: Trace | None) -> tuple[_Part, Trace]:
-        aliased: list[Trace] = []
-
-        def alias(trace: Trace) -> Trace:
-            aliased.append(_aliased(trace))
-            return aliased[-1]
-
-        traced = pair.traces(count, one_pass, depth, alias, same)
-        runs, dim = traced.runs, traced.particle_dim
-        p = assemble([recordings(run) for run in runs], count, dim, batch_plate)
-        p = with_scales(p, scales)
-        if traced.refusal:
-            note(traced.refusal)
-            aliased = aliased[-len(runs) :]  # without that of the pass that failed
-        return _Part(p, aliased, pair, dim), pair.drawn_once(runs[0])
-
+    drawing = Drawing(pair, vectorize_particles, batch_plate, max_plate_nesting, scales)
     if chunk is None or num_particles <= chunk:
-        part, _ = some(num_particles, None)
-        return Paths(part.particles, [part])
-    if one_pass and depth is None:
-        depth, refusal = pair.plan()
-        if refusal:
-            one_pass = False
-            note(refusal)
+        part, _ = _drawn(drawing, num_particles, None)
+        return PathwiseParticles(part.particles, [part])
+    drawing = drawing.planned()
 
-    def part_of(count: int, same: Trace | None) -> tuple[_Part, Trace]:
-        part, subsample = some(count, same)
-        return replace(part, particles=scored(part.particles)), subsample
+    def scored_part(count: int, same: Trace | None) -> tuple[_Part, Trace]:
+        part, shared = _drawn(drawing, count, same)
+        return replace(part, particles=scored(part.particles)), shared
 
-    parts = in_chunks(num_particles, chunk, part_of)
-    return Paths(joined([part.particles for part in parts]), parts)
+    parts = in_chunks(num_particles, chunk, scored_part)
+    return PathwiseParticles(joined([part.particles for part in parts]), parts)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Particles that were drawn together, and the traces of the guide with aliases for values."""
+    """Particles that were drawn together, and the guide's traces with views for values."""
 
     particles: Particles
     traces: list[Trace]
@@ -145,41 +126,56 @@ class _Part:
         count = self.particles.num_particles
         again = self.pair.record_guide(count, self.particle_dim, self.traces)
         p = with_guide(self.particles, again)
-        # The networks of conditional distributions may run no sooner than this.
+        # Conditional distributions may run their networks no sooner than here.
         _ = p.log_q, p.log_global
         return p
 
-    def aliases(self, of_all_data: bool = False) -> Iterator[tuple[int, Site, Tensor]]:
-        """Number of the trace, site and tensor, of those through which a gradient can pass."""
+    def views(self, of_all_data: bool = False) -> Iterator[tuple[int, Site, Tensor]]:
+        """Number of the trace, site and view, of those through which a gradient can pass."""
         p = self.particles
         sites = p.global_guide_sites if of_all_data else p.guide_sites
         for index, trace in enumerate(self.traces[:1] if of_all_data else self.traces):
             for name, site in sites.items():
                 if not site.is_observed:
-                    for alias in _with_soft(cast(Tensor, trace.nodes[name]["value"])):
-                        if alias.requires_grad:
-                            yield index, site, alias
+                    for view in _with_relaxed(cast(Tensor, trace.nodes[name]["value"])):
+                        if view.requires_grad:
+                            yield index, site, view
 
 
-def _scored_afresh(part: _Part) -> Particles:
-    return scored(replace(part, traces=[_aliased(trace) for trace in part.traces]).rescored())
+def _drawn(drawing: Drawing, num_particles: int, same: Trace | None) -> tuple[_Part, Trace]:
+    """Particles, and what later ones share with them."""
+    traces: list[Trace] = []
+
+    def substitute(trace: Trace) -> Trace:
+        traces.append(_with_views(trace))
+        return traces[-1]
+
+    p, drawn = drawing.particles(num_particles, same, substitute)
+    of_runs = traces[-len(drawn.runs) :]  # without that of a pass that failed
+    part = _Part(p, of_runs, drawing.pair, drawn.particle_dim)
+    return part, drawing.pair.drawn_once(drawn.runs[0])
 
 
-def _aliased(trace: Trace) -> Trace:
+def _scored_at_new_views(part: _Part) -> Particles:
+    return scored(replace(part, traces=[_with_views(trace) for trace in part.traces]).rescored())
+
+
+def _with_views(trace: Trace) -> Trace:
+    """The guide's trace with a view in the place of each draw."""
     other = trace.copy()
     for name, site in sample_sites(trace).items():
         if not site["is_observed"]:
-            alias, *soft = (tensor.view_as(tensor) for tensor in _with_soft(site["value"]))
-            if soft:
-                setattr(alias, SOFT, soft[0])
-            other.nodes[name] = cast(Any, {**site, "value": alias})
+            view, *relaxed = (tensor.view_as(tensor) for tensor in _with_relaxed(site["value"]))
+            if relaxed:
+                setattr(view, RELAXED_VALUE, relaxed[0])
+            other.nodes[name] = cast(Any, {**site, "value": view})
     return other
 
 
-def _with_soft(value: Tensor) -> list[Tensor]:
-    """A value, and the unrounded one at which a straight-through distribution scores it."""
-    soft = getattr(value, SOFT, None)
-    return [value] if soft is None else [value, soft]
+def _with_relaxed(value: Tensor) -> list[Tensor]:
+    """A value, and the relaxed one at which a straight-through distribution scores it."""
+    relaxed = getattr(value, RELAXED_VALUE, None)
+    return [value] if relaxed is None else [value, relaxed]
 
 
 def _multiply_gradient(tensor: Tensor, factor: Tensor) -> None:

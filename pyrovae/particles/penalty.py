@@ -1,4 +1,4 @@
-"""What training pays for beside the bound."""
+"""A term added to the loss, outside the bound."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from torch import Tensor
 
 
 def penalty(name: str, value: Tensor) -> None:
-    """Add to the loss of a pair, and to no bound; a statement of the guide.
+    """Add a term to the loss of a pair, outside the bound; a statement in the guide.
 
-    A commitment to codes, an error of classification, a norm of a Jacobian: what a family wants
-    of its guide that is no part of log p(x, z) - log q(z|x). Every objective adds it to the loss,
-    averaged over the particles and scaled as the pair is. It enters no bound and no weight, so
-    that what is measured stays a statement about p(x). Its gradient is pathwise.
+    Examples are a commitment loss, a classification error and the norm of a Jacobian: terms that
+    are no part of log p(x, z) - log q(z|x). Every objective adds the term to the loss, averaged
+    over the particles and scaled as the pair is. It enters no bound and no importance weight, so
+    that measurements stay statements about p(x). Its gradient is pathwise.
 
-    To the objectives of `pyro.infer` it is a `pyro.factor` of the guide: `Trace_ELBO` and its kin
-    train with it just so, and report it within their loss.
+    To the objectives of `pyro.infer` it is a `pyro.factor` of the guide: `Trace_ELBO` and others
+    train with it too, and include it in the loss that they report.
 
     Args:
         name: Of the site, one for each penalty.

@@ -1,88 +1,15 @@
-"""Where particles and data lie in the tensors of a pair: plates and scales."""
+"""The plates of a pair: how many dims they occupy, and which one is over data."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from ..capture import is_tracing
-from ..errors import PlateError, ScaleError
-
-PARTICLE_PLATE = "num_particles_vectorized"  # Pyro's own name for it
+from ..errors import PlateError
+from .layout import PARTICLE_PLATE
 
 Named = tuple[str, str, dict[str, Any]]
 """"model" or "guide", the name of a site, the message that Pyro recorded there."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the particle axis and the batch axis lie in the log-densities of a pair."""
-
-    particle_dim: int | None  # negative; None where each particle was traced alone
-    batch_dim: int | None  # negative; None for one joint bound
-    rank: int  # batch dims that plates may occupy, the particle plate included
-    batch_size: int
-
-    def reduce(self, log_prob: Tensor) -> Tensor:
-        """Sum all but particles and batch. [(K), ..., B, ...] -> [K, B]."""
-        full = log_prob.reshape((1,) * (self.rank - log_prob.dim()) + log_prob.shape)
-        kept = [self.particle_dim, self.batch_dim]
-        summed = [d for d in range(-full.dim(), 0) if d not in kept]
-        reduced = full.sum(summed) if summed else full
-        if self.batch_dim is None:
-            reduced = reduced.unsqueeze(-1)
-        return reduced if self.particle_dim is not None else reduced.unsqueeze(0)
-
-    def by_plates(self, log_prob: Tensor) -> Tensor:
-        """Keep all plates, with particles in front. [(K), ..., B, ...] -> [K, ..., B, ...]."""
-        full = log_prob.reshape((1,) * (self.rank - log_prob.dim()) + log_prob.shape)
-        return full if self.particle_dim is not None else full.unsqueeze(0)
-
-    def sum_plates(self, values: Tensor) -> Tensor:
-        """Sum what `by_plates` gave over all plates but that over data -> [K, B]."""
-        summed = [d for d in range(1 - values.dim(), 0) if d != self.batch_dim]
-        reduced = values.sum(summed) if summed else values
-        return reduced.unsqueeze(-1) if self.batch_dim is None else reduced
-
-    def arrange(self, value: Tensor, event_dim: int) -> Tensor:
-        """Bring particles and batch to the front. [(K), ..., B, ..., *event] -> [K, B, ...]."""
-        batch_rank = value.dim() - event_dim
-        full = value.reshape((1,) * (self.rank - batch_rank) + value.shape)
-        if self.batch_dim is None:
-            full = full.unsqueeze(-1 - event_dim)
-            batch_dim = -1 - event_dim
-            shift = 1
-        else:
-            batch_dim, shift = self.batch_dim - event_dim, 0
-        if self.particle_dim is None:
-            return full.movedim(batch_dim, 0).unsqueeze(0)
-        return full.movedim((self.particle_dim - event_dim - shift, batch_dim), (0, 1))
-
-    def spread(self, per_particle: Tensor, value: Tensor, event_dim: int) -> Tensor:
-        """Lay one number per particle and datum along a value's own axes, undoing `arrange`.
-
-        [K, B] -> [(K), ..., B, ..., 1 per event dim], which broadcasts against the value.
-        """
-        sizes = [1] * self.rank
-        if self.batch_dim is not None:
-            sizes[self.batch_dim] = per_particle.shape[1]
-        if self.particle_dim is not None:  # left of all plates, so that no axes change places
-            sizes[self.particle_dim] = per_particle.shape[0]
-        absent = max(0, self.rank - (value.dim() - event_dim))
-        return per_particle.reshape(sizes[absent:] + [1] * event_dim)
-
-    def restore(self, value: Tensor, event_dim: int) -> Tensor:
-        """Undo `arrange`. [K, B, ..., *event] -> [(K), ..., B, ..., *event]."""
-        if self.batch_dim is None:
-            if self.particle_dim is None:
-                return value.squeeze(1).squeeze(0)
-            return value.squeeze(1).movedim(0, self.particle_dim - event_dim)
-        batch_dim = self.batch_dim - event_dim
-        if self.particle_dim is None:
-            return value.squeeze(0).movedim(0, batch_dim)
-        return value.movedim((0, 1), (self.particle_dim - event_dim, batch_dim))
 
 
 def nesting(messages: Iterable[dict[str, Any]]) -> int:
@@ -117,8 +44,21 @@ def outside_plate(every: list[Named], plate: str | None) -> set[str]:
     return outside if inside else set()
 
 
+def is_in_plate(plate: str | None, message: Any) -> bool:  # noqa: ANN401
+    """Whether a statement stands inside the plate of this name."""
+    return any(frame.name == plate for frame in message["cond_indep_stack"])
+
+
 def batch_axis(every: list[Named], wanted: str | None) -> tuple[int | None, int]:
-    """The plate over data: its dim and size."""
+    """The plate over data: its dim and size.
+
+    Args:
+        every: All sites of model and guide.
+        wanted: See `draw`, `batch_plate`.
+
+    Raises:
+        PlateError: There is none, more than one, or it is not the same at every site.
+    """
     if not every:
         raise PlateError(
             "the pair has no sample sites, so that there is nothing to estimate; write "
@@ -130,6 +70,12 @@ def batch_axis(every: list[Named], wanted: str | None) -> tuple[int | None, int]
         {f.name: f for f in site["cond_indep_stack"] if f.name != PARTICLE_PLATE}
         for _, _, site in every
     ]
+    plate = _common_plate(every, stacks, wanted)
+    return _agreed_axis(plate, every, [stack[plate] for stack in stacks])
+
+
+def _common_plate(every: list[Named], stacks: list[dict[str, Any]], wanted: str) -> str:
+    """Name of the one plate that encloses every site."""
     common = set(stacks[0]).intersection(*stacks[1:])
     way_out = (
         "; enclose every site of model and guide in one `pyro.plate` over data, pass "
@@ -150,8 +96,11 @@ def batch_axis(every: list[Named], wanted: str | None) -> tuple[int | None, int]
             f"plates {sorted(common)} all enclose every site (the first is '{every[0][1]}'), so "
             "it is not clear which one is over data; pass batch_plate='<its name>'"
         )
-    plate = common.pop()
-    frames = [stack[plate] for stack in stacks]
+    return common.pop()
+
+
+def _agreed_axis(plate: str, every: list[Named], frames: list[Any]) -> tuple[int, int]:
+    """Dim and size of a plate, of which each site has a frame."""
     for (side, name, _), frame in zip(every, frames, strict=True):
         if frame.dim is None:
             raise PlateError(
@@ -195,103 +144,3 @@ def _size_at(dim: int, site: dict[str, Any]) -> int:
     fn, value = site["fn"], site["value"]
     shape = torch.broadcast_shapes(fn.batch_shape, value.shape[: value.dim() - fn.event_dim])
     return shape[dim] if len(shape) >= -dim else 1
-
-
-class Scales:
-    """What Pyro multiplies the log-densities of a pair's sites by.
-
-    Scales that are tensors are compared only where one scale is needed: that reads them.
-    """
-
-    def __init__(self, every: Iterable[Named], layout: Layout) -> None:
-        self._every = [(side, name, {"scale": site["scale"]}) for side, name, site in every]
-        self._layout = layout
-        self._common: float | Tensor | None = None
-
-    @property
-    def common(self) -> float | Tensor:
-        """The one factor of the whole pair: a number, a scalar tensor or one weight per datum [B].
-
-        Raises:
-            ScaleError: The sites are scaled unequally.
-        """
-        if self._common is None:
-            self._common = common_scale(self._every, self._layout)
-        return self._common
-
-    @staticmethod
-    def common_of(scales: Sequence[float | Tensor]) -> float | Tensor:
-        """The one scale of some sites; one where there is none."""
-        first = scales[0] if scales else 1.0
-        alike = all(scale is first or _equal(scale, first) for scale in scales)
-        return first if alike else 1.0
-
-    def none(self) -> "Scales":
-        """Scales of one."""
-        return Scales((), self._layout)
-
-    @property
-    def is_one_number(self) -> bool:
-        """Whether all scales are the same number; tensors are not read, and none is."""
-        scales = [site["scale"] for _, _, site in self._every]
-        first = scales[0] if scales else 1.0
-        numbers = not any(isinstance(scale, Tensor) for scale in scales)
-        return numbers and all(_equal(scale, first) for scale in scales)
-
-
-def common_scale(every: list[Named], layout: Layout) -> float | Tensor:
-    """The one factor of the whole pair, which goes outside the log-mean-exp.
-
-    In a graph, where tensors cannot be compared, the factor of scales that differ is NaN: a step
-    that is then not finite is not taken, and running it eagerly tells why.
-
-    Raises:
-        ScaleError: The sites are scaled unequally, or by a tensor that is neither one number nor
-            one weight per datum.
-    """
-    first = every[0][2]["scale"] if every else 1.0
-    agree: list[Tensor] = []
-    for side, name, site in every[1:]:
-        if site["scale"] is first:
-            continue
-        if is_tracing() and (isinstance(first, Tensor) or isinstance(site["scale"], Tensor)):
-            agree.append(_is_close(site["scale"], first))
-        elif not _equal(site["scale"], first):
-            raise ScaleError(
-                f"site '{name}' of the {side} is scaled by {_show(site['scale'])}, and site "
-                f"'{every[0][1]}' by {_show(first)}; a bound per datum needs one scale: "
-                "subsample the same plate in model and guide, put `poutine.scale` around both, "
-                "weigh a KL with objectives.Beta, name the plate over data (batch_plate='data') "
-                "where sites outside of it belong to all data, or take objectives.ELBO, which is "
-                "linear in the log-densities and keeps each site's own scale"
-            )
-    if agree:
-        first = torch.where(torch.stack(agree).all(), torch.as_tensor(first), torch.nan)
-    if not isinstance(first, Tensor) or first.numel() == 1:
-        return first.reshape(()) if isinstance(first, Tensor) else first
-    full = first.reshape((1,) * (layout.rank - first.dim()) + first.shape)
-    if layout.batch_dim is None or full.numel() != full.shape[layout.batch_dim]:
-        raise ScaleError(
-            f"the pair is scaled by a tensor of shape {list(first.shape)}; a scale may be one "
-            "number or one per datum along the batch plate"
-        )
-    return full.reshape(-1)
-
-
-def _equal(a: float | Tensor, b: float | Tensor) -> bool:
-    if isinstance(a, Tensor) and isinstance(b, Tensor) and 1 < a.numel() != b.numel() > 1:
-        return False
-    if isinstance(a, Tensor) or isinstance(b, Tensor):
-        return bool(_is_close(a, b))
-    return abs(a - b) <= 1e-6 * abs(b)
-
-
-def _is_close(a: float | Tensor, b: float | Tensor) -> Tensor:
-    one, other = (torch.as_tensor(scale).double() for scale in (a, b))
-    return torch.isclose(one, other, rtol=1e-6, atol=0.0).all()
-
-
-def _show(scale: float | Tensor) -> str:
-    if isinstance(scale, Tensor) and scale.numel() > 1:
-        return f"a tensor of shape {list(scale.shape)}"
-    return f"{float(scale):.6g}"

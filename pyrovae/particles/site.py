@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
 from typing import Any, cast
 
 import torch
@@ -14,7 +13,7 @@ from pyro.util import check_site_shape
 from torch import Tensor
 
 from ..errors import ShapeError
-from .plates import Layout
+from .layout import Layout
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,12 @@ class Site:
         distributions: One that covers all particles, or one per particle drawn sequentially.
         is_observed: Whether the value was data (or a `pyro.factor`).
         is_auxiliary: Whether a guide site is declared to have no partner in the model.
-        is_enumerable: Whether the program marks it, as Pyro has it, for enumeration.
+        is_enumerable: Whether the program marks it for Pyro's enumeration.
         layout: Where particles and data lie in its tensors.
         masks: What `poutine.mask` put around it, one per distribution.
         scales: What Pyro multiplies its log-density by, one per distribution.
-        plates: Dims of its vectorised plates by name, but for that of particles.
-        is_scaled: Whether `log_prob`, and what `collect` gives, have these scales.
+        plates: Dims of its vectorised plates by name, without that of particles.
+        is_scaled: Whether `log_prob` and `collect` multiply by these scales.
     """
 
     name: str
@@ -46,6 +45,7 @@ class Site:
     _values: tuple[Tensor, ...] = field(repr=False)
     _messages: tuple[dict[str, Any], ...] = field(repr=False)
     is_scaled: bool = False
+    _kept: "_Scores | None" = field(default=None, repr=False)
 
     @property
     def has_rsample(self) -> bool:
@@ -54,9 +54,9 @@ class Site:
 
     @property
     def kind(self) -> str:
-        """Name of the distribution's class, under what only reshapes or masks it.
+        """Name of the distribution's class, without wrappers that only reshape or mask it.
 
-        "pyro.factor" where there is none, but a factor.
+        "pyro.factor" for a factor.
         """
         fn = self.distributions[0]
         if isinstance(fn, _Outline):
@@ -67,9 +67,9 @@ class Site:
 
     @property
     def has_density(self) -> bool:
-        """Whether the distribution has one; noise such as `nn.Corrupted` says it has none.
+        """The attribute of this name of the distribution, by default true.
 
-        A distribution says so by an attribute of this name.
+        It is false of noise whose density is not known, such as `nn.Corrupted`.
         """
         return getattr(self.distributions[0], "has_density", True)
 
@@ -87,9 +87,9 @@ class Site:
 
     @property
     def needs_score(self) -> bool:
-        """Whether the gradient of its draw is that of its score.
+        """Whether the gradient of its draw needs the score function.
 
-        A `pyro.factor` is observed as well, and says itself what it comes from.
+        A `pyro.factor` of the guide is auxiliary, and its `has_rsample` says how it was drawn.
         """
         return not self.has_rsample and (self.is_auxiliary or not self.is_observed)
 
@@ -99,17 +99,18 @@ class Site:
 
         Without Pyro's scale, unless `is_scaled`.
         """
-        return self.collect(self._log_probs)
+        return self.collect(self._log_probs) if self._kept is None else self._kept.log_prob
 
     @cached_property
     def log_prob_by_plates(self) -> Tensor:
         """The same, with all plates kept [K, ..., B, ...]."""
-        return self.by_plates(self._log_probs)
+        kept = None if self._kept is None else self._kept.by_plates
+        return self.by_plates(self._log_probs) if kept is None else kept
 
     @cached_property
     def _log_probs(self) -> list[Tensor]:
         return [
-            message["unscaled_log_prob"]  # of a draw that could only be scored at once
+            message["unscaled_log_prob"]  # of a flow that could score only its latest draw
             if "unscaled_log_prob" in message
             else fn.log_prob(message["value"], *message["args"], **message["kwargs"])
             for fn, message in zip(self.distributions, self._messages, strict=True)
@@ -117,48 +118,46 @@ class Site:
 
     @property
     def own_scale(self) -> Tensor | float:
-        """What `log_prob` is multiplied by, along the plates of one particle."""
+        """The factor in `log_prob`, along the plates of one particle."""
         return self.scales[0] if self.is_scaled else 1.0
 
     def scaled(self, is_scaled: bool = True) -> "Site":
-        """The same site, with the log-density that Pyro's scale multiplies, or without."""
-        return self if is_scaled == self.is_scaled else replace(self, is_scaled=is_scaled)
+        """The same site, its log-density multiplied by Pyro's scale, or not."""
+        if is_scaled == self.is_scaled:
+            return self
+        return replace(self, is_scaled=is_scaled, _kept=None)
 
     @property
     def subsampled(self) -> dict[str, int]:
-        """Plates around the site that hold a part of their data, and how many."""
+        """Size of the subsample of each subsampled plate around the site."""
         stack = self._messages[0]["cond_indep_stack"] if self._messages else ()
         return {f.name: f.size for f in stack if f.full_size not in (None, f.size)}
 
     @property
     def num_data(self) -> int | None:
-        """Data that the site's plate over data is a subsample of; None where it is whole."""
+        """Full size of a subsampled plate over data; None where it is not subsampled."""
         for frame in self._messages[0]["cond_indep_stack"] if self._messages else ():
             if frame.dim == self.layout.batch_dim and frame.full_size not in (None, frame.size):
                 return int(frame.full_size)
         return None
 
     def scored(self, *, by_plates: bool) -> "Site":
-        """The same site, which knows its log-density; of what was observed it knows no more.
+        """The same site with its log-density computed; of an observed one nothing else is kept.
 
         The distribution of the data is by far the largest thing that particles hold.
 
         Args:
-            by_plates: Keep what nested plates add to the log-density apart.
+            by_plates: Compute `log_prob_by_plates` as well.
         """
-        known = {"log_prob": self.log_prob}
-        if by_plates:
-            known["log_prob_by_plates"] = self.log_prob_by_plates
-        other = self
-        if self.is_observed and not self.needs_score:
-            kind = self.kind
-            fns = (_Outline(fn.has_rsample, fn.event_dim, kind) for fn in self.distributions)
-            other = replace(self, distributions=tuple(fns), _messages=())
-        vars(other).update(known)  # where the cached properties keep them
-        return other
+        scores = _Scores(self.log_prob, self.log_prob_by_plates if by_plates else None)
+        if not self.is_observed or self.needs_score:
+            return self
+        kind = self.kind
+        fns = (_Outline(fn.has_rsample, fn.event_dim, kind) for fn in self.distributions)
+        return replace(self, distributions=tuple(fns), _messages=(), _kept=scores)
 
     def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
-        """Mask and sum one tensor per distribution as the site's log-density is. -> [K, B]."""
+        """Mask and sum one tensor per distribution, as `log_prob` does. -> [K, B]."""
         whole = torch.cat([self.layout.reduce(t) for t in self._on_plates(per_trace)])
         return whole.expand(whole.shape[0], self.layout.batch_size)
 
@@ -199,76 +198,23 @@ class Site:
         return log_prob.expand(torch.broadcast_shapes(log_prob.shape, whole))
 
 
-@dataclass(frozen=True)
-class JoinedSite(Site):
-    """The same site of several groups of particles, one group after the other."""
-
-    parts: tuple[Site, ...] = ()
-
-    @property
-    def subsampled(self) -> dict[str, int]:
-        return self.parts[0].subsampled
-
-    @property
-    def num_data(self) -> int | None:
-        return self.parts[0].num_data
-
-    @classmethod
-    def of(cls, parts: tuple[Site, ...]) -> "JoinedSite":
-        """Join the groups' sites."""
-        first = parts[0]
-        return cls(
-            name=first.name,
-            distributions=tuple(fn for part in parts for fn in part.distributions),
-            is_observed=first.is_observed,
-            is_auxiliary=first.is_auxiliary,
-            is_enumerable=first.is_enumerable,
-            layout=first.layout,
-            masks=tuple(mask for part in parts for mask in part.masks),
-            scales=tuple(scale for part in parts for scale in part.scales),
-            plates=first.plates,
-            is_scaled=first.is_scaled,
-            _values=(),
-            _messages=(),
-            parts=parts,
-        )
-
-    @cached_property
-    def value(self) -> Tensor:
-        return torch.cat([part.value for part in self.parts])
-
-    @cached_property
-    def log_prob(self) -> Tensor:
-        return torch.cat([part.log_prob for part in self.parts])
-
-    @cached_property
-    def log_prob_by_plates(self) -> Tensor:
-        return torch.cat([part.log_prob_by_plates for part in self.parts])
-
-    def scaled(self, is_scaled: bool = True) -> Site:
-        return self.of(tuple(part.scaled(is_scaled) for part in self.parts))
-
-    def collect(self, per_trace: Iterable[Tensor]) -> Tensor:
-        return torch.cat([part.collect(own) for part, own in self._split(per_trace)])
-
-    def by_plates(self, per_trace: Iterable[Tensor]) -> Tensor:
-        return torch.cat([part.by_plates(own) for part, own in self._split(per_trace)])
-
-    def _split(self, per_trace: Iterable[Tensor]) -> Iterator[tuple[Site, list[Tensor]]]:
-        tensors = iter(per_trace)
-        for part in self.parts:
-            yield part, list(islice(tensors, len(part.distributions)))
-
-
 def is_enumerable(message: Mapping[str, Any]) -> bool:
-    """Whether a latent site is marked `infer={"enumerate": ...}` and has values to go through."""
+    """Whether a latent site is marked `infer={"enumerate": ...}` and has a finite support."""
     asked = (message["infer"] or {}).get("enumerate") is not None
     return asked and not message["is_observed"] and bool(message["fn"].has_enumerate_support)
 
 
 @dataclass(frozen=True)
+class _Scores:
+    """Log-densities of a site whose distributions are dropped."""
+
+    log_prob: Tensor
+    by_plates: Tensor | None
+
+
+@dataclass(frozen=True)
 class _Outline:
-    """What is kept of a distribution."""
+    """What is kept of a distribution that is dropped."""
 
     has_rsample: bool
     event_dim: int

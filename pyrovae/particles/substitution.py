@@ -1,4 +1,4 @@
-"""Put what a model dreamt into the argument that holds its observation."""
+"""Put a drawn value into the argument that held the observed one."""
 
 from typing import Any
 
@@ -26,8 +26,8 @@ def replace_observation(batch: Any, name: str, node: dict[str, Any]) -> Any:  # 
             return pytree.tree_unflatten([*leaves[:i], fresh, *leaves[i + 1 :]], tree)
     raise SiteError(
         f"the model observes at '{name}' a tensor that is neither an argument nor a view of one, "
-        "so that a dream cannot take its place; pass the data to the pair as it observes them: "
-        "`obs=x`, not `obs=x[rows]` or `obs=2 * x`"
+        "so that it cannot be replaced by a drawn one; pass the data to the pair as it observes "
+        "them: `obs=x`, not `obs=x[rows]` or `obs=2 * x`"
     )
 
 

@@ -1,1 +1,1 @@
-"""What a program runs on: random streams, memory, gradient mode, files, ranks."""
+"""What a program runs on: random state, memory, gradient mode, files, ranks."""

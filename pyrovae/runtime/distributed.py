@@ -1,4 +1,4 @@
-"""Several processes that train or measure as one, by torch.distributed."""
+"""Several processes that train or measure together, by torch.distributed."""
 
 import atexit
 import os
@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..errors import ConfigError, PyrovaeError, RanksError
+from ..errors import ConfigError, PyrovaeError, RanksError, first_line
 from .rendezvous import meet
 
 T = TypeVar("T")
@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Part:
     """Rows `start` to `stop` of a batch of `total`: those of one rank.
 
-    A rank for which there are none computes the first row all the same, so that it draws what the
-    others draw, and `counts` is False.
+    A rank without rows computes the first row, so that it draws the same random numbers as the
+    others; `counts` is then False.
     """
 
     start: int
@@ -37,7 +37,7 @@ class Part:
 
     @property
     def share(self) -> float:
-        """Of the batch."""
+        """Fraction of the batch."""
         return self.rows / self.total if self.counts else 0.0
 
     def of(self, batch: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -49,8 +49,8 @@ class Part:
 class Team:
     """The processes of one run: ranks 0 to `size` - 1, this one among them.
 
-    What is done together is called by all of them, in the same order. Alone, every method gives
-    back what it got.
+    All ranks call the methods in the same order. In a single process, every method returns its
+    argument, or what the argument gives.
     """
 
     rank: int = 0
@@ -58,20 +58,21 @@ class Team:
 
     @property
     def first(self) -> bool:
-        """Whether this is the rank that writes files and speaks."""
+        """Whether this is the rank that writes files and prints."""
         return self.rank == 0
 
     @property
     def alone(self) -> bool:
+        """Whether there is only one process."""
         return self.size == 1
 
     def part(self, total: int) -> Part:
-        """This rank's rows of a batch: as even as may be, in order, without overlap."""
+        """This rank's rows of a batch: about equally many on each, in order, without overlap."""
         start, stop = (total * rank // self.size for rank in (self.rank, self.rank + 1))
         return Part(start, stop, total) if stop > start else Part(0, 1, total, counts=False)
 
     def sizes(self, total: int) -> list[int]:
-        """How many rows of a batch each rank runs: one, for nothing, where none is left."""
+        """How many rows of a batch each rank computes; at least one, which may not count."""
         ends = [total * rank // self.size for rank in range(self.size + 1)]
         return [max(1, stop - start) for start, stop in pairwise(ends)]
 
@@ -83,7 +84,7 @@ class Team:
         return tensor
 
     def copy_first(self, tensors: Iterable[Tensor]) -> None:
-        """Give these tensors, on every rank, the values that they have on the first."""
+        """Copy the values of these tensors from the first rank to all."""
         if self.alone:
             return
         by_device: dict[torch.device, list[Tensor]] = {}
@@ -108,14 +109,14 @@ class Team:
                 told[0] = make()
             except PyrovaeError as error:
                 told[1] = error
-        with self._together("hearing from the first rank"):
+        with self._together("waiting for the first rank"):
             dist.broadcast_object_list(told, 0)
         if told[1] is not None:
             raise told[1]
         return told[0]
 
     def gather(self, value: T) -> list[T]:
-        """What every rank has, by rank."""
+        """The value of every rank, by rank."""
         if self.alone:
             return [value]
         values: list[Any] = [None] * self.size
@@ -124,14 +125,14 @@ class Team:
         return values
 
     def first_known(self, value: T | None) -> T | None:
-        """What the first rank has that has anything."""
+        """The value of the first rank whose value is not None."""
         return next((known for known in self.gather(value) if known is not None), None)
 
-    def check_alike(self, what: str, value: Any, way_out: str) -> None:  # noqa: ANN401
-        """Refuse ranks that would not do the same.
+    def check_equal(self, what: str, value: Any, way_out: str) -> None:  # noqa: ANN401
+        """Refuse ranks with different values.
 
         Raises:
-            RanksError: They hold different values.
+            RanksError: They have.
         """
         values = self.gather(value)
         for rank, other in enumerate(values):
@@ -143,7 +144,7 @@ class Team:
 
     @contextmanager
     def first_before_others(self) -> Iterator[None]:
-        """The others enter this context when the first rank has left it."""
+        """The other ranks enter this context after the first rank has left it."""
         if not self.first:
             self.gather(None)
         yield
@@ -155,8 +156,7 @@ class Team:
         try:
             yield
         except RuntimeError as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            reason = lines[0].split(". ")[0]
+            reason = first_line(error).split(". ")[0]
             raise RanksError(
                 f"rank {self.rank} of {self.size} lost the others while {doing} ({reason}); see "
                 "what ended the first of them. Under torchrun --max-restarts N with a run_dir and "
@@ -165,7 +165,7 @@ class Team:
 
 
 def join(device: torch.device | str | None = None) -> Team:
-    """The ranks of this run: torch.distributed's, which torchrun's are made of; else one alone.
+    """The ranks that torchrun or torch.distributed has started; else a single process.
 
     Under torchrun each rank takes the GPU of its number on its machine, where `device` allows it.
 

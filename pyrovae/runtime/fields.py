@@ -1,4 +1,4 @@
-"""Values that a file holds: each is asked for by its name, its kind and its range."""
+"""Check values that were read from a file, by name, type and range."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Write files whole or not at all."""
 
 import os
 from contextlib import suppress
@@ -16,7 +16,7 @@ def write_whole(path: Path, content: bytes) -> None:
     # A short name: that of the file may be as long as names can be.
     unfinished = path.with_name(f"{path.name[:40]}.unfinished")
     try:
-        # Made anew: what lies there may be a link to another file, or a pipe.
+        # A new file: an old one may be a link to another file, or a pipe.
         unfinished.unlink(missing_ok=True)
         with open(unfinished, "xb") as file:
             file.write(content)

@@ -1,4 +1,4 @@
-"""Gradients where they are needed, whatever is switched off around."""
+"""Compute gradients also where the caller has switched them off."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ def computes_gradients(function: Callable[P, R]) -> Callable[P, R]:
 
 @contextmanager
 def outside_inference_mode() -> Iterator[None]:
-    """Within this context tensors are made that may be trained later; the rest is as it was."""
+    """Within this context new tensors may be trained later; gradients stay off."""
     if not torch.is_inference_mode_enabled():
         yield
         return

@@ -1,4 +1,4 @@
-"""What memory a computation takes at its peak."""
+"""The peak memory of a computation."""
 
 import ctypes
 import sys
@@ -31,7 +31,7 @@ def peak_bytes(step: Callable[[], object], device: torch.device | str) -> int:
 
 
 def forget_peak(device: torch.device) -> None:
-    """Count the peak of a device's memory from here; on CUDA alone."""
+    """Start counting the peak of a device's memory; on CUDA only."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
@@ -41,12 +41,12 @@ def peak_so_far(device: torch.device) -> int | None:
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
-def give_back_what_is_freed(device: torch.device | str) -> None:
+def return_freed_memory(device: torch.device | str) -> None:
     """Let the memory of large tensors go back to the system as soon as they are freed.
 
-    On the CPU glibc would keep it, and in pieces that the next tensors do not fit: several times
-    what the tensors take. For the rest of the process, where the C library is glibc; large
-    tensors then cost some time to make.
+    Otherwise glibc keeps it, in pieces that the next tensors may not fit into: several times the
+    memory of the tensors. Holds for the rest of the process, on the CPU and where the C library is
+    glibc. Allocating a large tensor then takes longer.
     """
     if torch.device(device).type == "cpu" and sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

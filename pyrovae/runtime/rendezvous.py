@@ -1,4 +1,4 @@
-"""A fresh start for processes that are started again."""
+"""How the ranks of torchrun find each other, also after a restart."""
 
 import time
 import uuid
@@ -6,15 +6,15 @@ import uuid
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-_PAUSE = 0.01  # seconds between two looks
+_PAUSE = 0.01  # seconds between two polls
 
 
 def meet() -> tuple[dist.Store, int, int]:
     """The store of torchrun's ranks, this rank and their number.
 
-    torchrun keeps one store over all attempts of a job, and a process that reads there where an
-    earlier attempt listened waits in vain. So the first rank names each attempt, and the ranks
-    use what lies under that name.
+    torchrun keeps one store for all attempts of a job. A process that reads a key of an earlier
+    attempt would wait forever. So the first rank gives each attempt a name, which prefixes all its
+    keys.
     """
     store, rank, size = next(rendezvous("env://"))
     name = _name(store, size) if rank == 0 else _join(store, rank)
@@ -22,7 +22,7 @@ def meet() -> tuple[dist.Store, int, int]:
 
 
 def _name(store: dist.Store, size: int) -> str:
-    """Answer all who call, those of earlier attempts too, until everybody has heard."""
+    """Answer every call, those of earlier attempts too, until all ranks know the name."""
     name, waiting = uuid.uuid4().hex, set(range(1, size))
     while waiting:
         for rank in sorted(waiting):

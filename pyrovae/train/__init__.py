@@ -1,4 +1,4 @@
-"""Training: `fit`, the loop; `SVI`, its step; what may be hung into them."""
+"""Training: `fit`, the loop; `SVI`, its step; callbacks and schedules."""
 
 from .callbacks import Anneal, Callback, EarlyStopping, ProgressBar, TensorBoard
 from .checkpoint import load_checkpoint

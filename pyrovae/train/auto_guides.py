@@ -1,4 +1,4 @@
-"""Pyro's automatic guides under minibatches: a posterior for each place in the batch."""
+"""Automatic guides of Pyro under minibatches: one posterior for each place in the batch."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -12,15 +12,18 @@ from torch import Tensor
 from ..data import BatchSource
 from ..errors import PlateWarning
 from ..particles.held_networks import held_networks
-from ..particles.tracing import Program, isolated, record, sample_sites
+from ..particles.isolation import isolated
+from ..particles.traces import sample_sites
+from ..particles.tracing import Program, record
 
 
 def check_auto_guides(
     model: Program, guide: Program, source: BatchSource, first: Sequence[Tensor]
 ) -> None:
-    """Warn where an automatic guide has parameters for rows of a batch that are other data soon.
+    """Warn where an automatic guide has parameters for the rows of a batch.
 
-    Latents in a plate that subsamples are each datum's own, and those outside it belong to all.
+    The next batch has other data in these rows. Latents in a plate that subsamples belong to one
+    datum each, and those outside of it to all.
 
     Args:
         model: Pyro model, called as `model(*first)`.
@@ -46,14 +49,14 @@ def check_auto_guides(
                 "give the model, and the guide's create_plates, a plate that subsamples: "
                 f"pyro.plate(name, {source.num_data}, subsample=indices)",
                 PlateWarning,
-                stacklevel=5,  # `fit` is wrapped twice
+                stacklevel=6,  # called by `set_up` in `fit`, which is wrapped twice
             )
 
 
 def _auto_guides(guide: Program) -> Iterator[Any]:
     for network in held_networks(guide):
         for module in network.modules():
-            whole = AutoGuideList, AutoCallable  # made of other guides, or of the user's own
+            whole = AutoGuideList, AutoCallable  # made of other guides
             if isinstance(module, AutoGuide | AutoMessenger) and not isinstance(module, whole):
                 yield module
 
@@ -62,7 +65,7 @@ def _local(auto: Any, first: Sequence[Tensor]) -> dict[str, set[str]]:  # noqa: 
     """Latents of an automatic guide in plates that are as large as the batch, and these plates."""
     amortized = set(auto.amortized_plates) if isinstance(auto, AutoMessenger) else set()
     with isolated(), torch.no_grad(), pyro.validation_enabled(False):
-        trace = record(auto.model, tuple(first), {})  # the part of the model that it stands for
+        trace = record(auto.model, tuple(first), {})  # its part of the model
     size, found = len(first[0]), {}
     for name, site in sample_sites(trace).items():
         shape = site["fn"].batch_shape

@@ -1,4 +1,4 @@
-"""Where a training run stands: what the loop keeps and callbacks see."""
+"""Where a training run stands: what the loop stores and callbacks see."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,12 +25,12 @@ class Loop:
         optimizer: Steps all leaves; `optimizer.torch` is the torch optimiser.
         epochs: How many the run is to have.
         steps_per_epoch: Batches of an epoch.
-        run_dir: Where the run is kept, if anywhere.
+        run_dir: Folder of the run, if it has one.
         epoch: The epoch in progress, from 1.
-        batch: How many of its batches are behind us.
+        batch: How many of its batches are done.
         history: One entry per epoch done.
         best: Epoch and value of the best validation so far; empty before the first.
-        rank: Of this process among those of the run; 0 writes files and speaks.
+        rank: Of this process in the run; 0 writes files and prints.
     """
 
     model: Program
@@ -48,11 +48,11 @@ class Loop:
     rank: int = 0
 
     def __post_init__(self) -> None:
-        self.start_epoch()
+        self._reset_sums()
 
     @property
     def step(self) -> int:
-        """Steps behind us, over all epochs."""
+        """Steps done, over all epochs."""
         return (self.epoch - 1) * self.steps_per_epoch + self.batch
 
     @property
@@ -62,27 +62,31 @@ class Loop:
 
     @property
     def progress(self) -> float:
-        """Share of the run behind us, in [0, 1]."""
+        """Fraction of the run that is done, in [0, 1]."""
         return min(1.0, self.step / self.total_steps)
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether all epochs are done, or the run is to stop."""
         return self.stopping or self.epoch > self.epochs
 
     def request_stop(self) -> None:
         """End the run after the step in progress; its checkpoint is still written."""
         self.stopping = True
 
-    def start_epoch(self) -> None:
-        """Forget the sums of the epoch before."""
+    def next_epoch(self) -> None:
+        """Go to the beginning of the next epoch."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self._reset_sums()
+
+    def _reset_sums(self) -> None:
         self._loss = torch.zeros((), dtype=torch.float64, device=self.device)
         self._norm = torch.zeros((), dtype=torch.float64, device=self.device)
         self._rows, self.seconds = 0, 0.0
         forget_peak(self.device)
 
     def record(self, loss: float | Tensor, norm: Tensor, rows: int) -> None:
-        """Add one step to the sums of the epoch; on a device nothing is waited for."""
+        """Add one step to the sums of the epoch, without waiting for the device."""
         self._loss += loss
         self._norm += norm
         self._rows += rows
@@ -104,7 +108,7 @@ class Loop:
         }
 
     def position(self) -> dict[str, Any]:
-        """All of this as plain numbers."""
+        """The state of the loop as plain numbers."""
         sums = {
             "loss": float(self._loss),
             "grad_norm": float(self._norm),
@@ -121,7 +125,7 @@ class Loop:
         }
 
     def check(self, position: Mapping[str, Any]) -> None:
-        """Whether `go_to` can take this; nothing changes.
+        """Check that `go_to` can take this; nothing changes.
 
         Raises:
             CheckpointError: It is no place in this run.

@@ -5,31 +5,32 @@ from collections.abc import Callable, Sequence
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..objectives import ParticleELBO
-from ..particles.tracing import Program, isolated, own_parameters
-from ..runtime.memory import give_back_what_is_freed, peak_bytes
+from ..objectives.objective import Objective
+from ..particles.isolation import isolated
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
+from ..runtime.memory import peak_bytes, return_freed_memory
 
-_SMALL = 4  # particles at once, to begin the measuring with
-_CLOSE = 0.8  # of the budget, which is near enough
+_SMALL = 4  # particles at once, measured first
+_CLOSE = 0.8  # fraction of the budget that is near enough
 
 
 def within(
     memory: int,
-    objective: PyroELBO,
+    objective: Objective,
     model: Program,
     guide: Program,
     batch: Sequence[Tensor],
     leaves: Sequence[Tensor],
-) -> ParticleELBO:
+) -> Objective:
     """The objective, in chunks where all its particles at once would take more memory.
 
-    The chunk that is chosen has been measured to fit. Larger ones are tried as long as they do,
-    twice as large at most, so that the measuring itself stays near the budget. Nothing changes by
-    it, neither gradients nor random streams. What is freed goes back to the system from here on.
+    The size of the chunks has been measured to fit. Each size that is tried is at most twice one
+    that fits, so that measuring stays near the budget. Gradients and random state stay as they
+    are. From here on, freed memory is returned to the system: see `return_freed_memory`.
 
     Args:
         memory: Bytes that the tensors of one step's forward and backward pass may take.
@@ -37,16 +38,11 @@ def within(
         model: The pair's model.
         guide: The pair's guide.
         batch: Of the size to train with.
-        leaves: Whose gradient a step takes.
+        leaves: Parameters that a step takes the gradient of.
 
     Raises:
         ConfigError: Not even one particle at a time fits, or the objective has no chunks.
     """
-    if not isinstance(objective, ParticleELBO):
-        raise ConfigError(
-            f"fit: memory={memory} draws particles in chunks, which {type(objective).__name__} "
-            "cannot; use one of pyrovae.objectives, or leave memory out"
-        )
 
     def peak(size: int) -> int:
         probe = objective.in_chunks(size)
@@ -57,7 +53,7 @@ def within(
 
         return peak_bytes(step, batch[0].device)
 
-    give_back_what_is_freed(batch[0].device)
+    return_freed_memory(batch[0].device)
     total = objective.num_particles
     with (
         isolated(),
@@ -81,7 +77,7 @@ def within(
 
 
 def _largest(peak: Callable[[int], int], memory: int, size: int, taken: int, total: int) -> int:
-    """About the largest size whose peak fits, from one that does."""
+    """About the largest size whose peak fits, searched from one that does."""
     too_large = total + 1
     while size + 1 < too_large and (taken < _CLOSE * memory or too_large > total):
         middle = size * memory // max(1, taken)  # where all of it grew with the particles

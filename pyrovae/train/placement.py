@@ -1,78 +1,48 @@
-"""Find the tensors of a pair and bring them to a device, each staying the tensor it is."""
+"""Find the tensors of a pair and of an objective, and move them to a device in place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..objectives import ParticleELBO
+from ..objectives.objective import Objective
 from ..particles.device import to_device_of
-from ..particles.parameters import buffers, trainable
-from ..particles.tracing import Pair, Program, isolated
+from ..particles.inventory import Inventory, take_inventory
+from ..particles.traces import Recording
+from ..particles.tracing import Program
 
 
-@dataclass(frozen=True)
-class Placed:
-    """What a pair is made of.
+def place(
+    model: Program, guide: Program, batch: Sequence[Tensor], device: torch.device
+) -> tuple[Inventory, tuple[Recording, Recording]]:
+    """Run the pair once on a batch, without side effects, and move its tensors to `device`.
 
-    Attributes:
-        leaves: Parameters by name, as `pyrovae.trainable` gives them.
-        buffers: Buffers by name, as `pyrovae.buffers` gives them.
-        networks: The outermost networks that the pair runs.
-    """
+    Each tensor stays the same object. Gradients are removed.
 
-    leaves: dict[str, Tensor]
-    buffers: dict[str, Tensor]
-    networks: list[nn.Module]
+    Args:
+        model: Pyro model.
+        guide: Pyro guide.
+        batch: On any device; the pair may be on the CPU or on `device` already.
+        device: Where the tensors go.
 
-    @property
-    def tensors(self) -> list[Tensor]:
-        return [*self.leaves.values(), *self.buffers.values()]
-
-
-def place(model: Program, guide: Program, batch: Sequence[Tensor], device: torch.device) -> Placed:
-    """Run the pair on a batch, without side effects, and move what it is made of to `device`.
+    Returns:
+        See `take_inventory`.
 
     Raises:
         ParameterError: The pair declares no parameter, or computes with one that it does not
             declare.
     """
-    # A pair may lie on the CPU still, or on the device already.
-    with pyro.validation_enabled(False):  # a pair that is at NaN may be about to resume
-        at_home = to_device_of(model, guide, batch)
-        placed = Placed(
-            trainable(model, guide, *at_home),
-            buffers(model, guide, *at_home),
-            _networks(model, guide, at_home),
-        )
-    for tensor in placed.tensors:
+    with pyro.validation_enabled(False):  # a pair at NaN may be about to resume
+        inventory, run = take_inventory(model, guide, to_device_of(model, guide, batch))
+    for tensor in inventory.tensors:
         tensor.grad = None
         tensor.data = tensor.data.to(device)
-    return placed
+    return inventory, run
 
 
-def place_objective(objective: PyroELBO, device: torch.device) -> None:
-    """Move the networks of an objective to `device`, each tensor staying the one it is."""
-    for network in networks_of(objective).values():
+def place_objective(objective: Objective, device: torch.device) -> None:
+    """Move the networks of an objective to `device`; each tensor stays the same object."""
+    for network in objective.networks.values():
         for tensor in (*network.parameters(), *network.buffers()):
             tensor.data = tensor.data.to(device)
-
-
-def networks_of(objective: PyroELBO) -> dict[str, nn.Module]:
-    """Networks of the objective itself, by name."""
-    return objective.networks if isinstance(objective, ParticleELBO) else {}
-
-
-def leaves_of(objective: PyroELBO) -> dict[str, Tensor]:
-    """Their trainable parameters, by the names under which a step declares them."""
-    return objective.leaves() if isinstance(objective, ParticleELBO) else {}
-
-
-def _networks(model: Program, guide: Program, batch: Sequence[Tensor]) -> list[nn.Module]:
-    with isolated() as ran, torch.no_grad():
-        Pair(model, guide, tuple(batch), {}).trace()
-    owners = [getattr(program, "__self__", program) for program in (model, guide)]
-    return [owner for owner in owners if isinstance(owner, nn.Module)] + ran

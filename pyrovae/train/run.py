@@ -1,4 +1,4 @@
-"""What a training run leaves behind."""
+"""The result of a training run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class Run:
     steps: int
     run_dir: Path | None
     compile_seconds: float
-    _keeper: RunStore
+    _store: RunStore
 
     @property
     def seconds(self) -> float:
@@ -47,7 +47,7 @@ class Run:
 
         Of several ranks each calls it: the first reads the file for all.
         """
-        self._keeper.load_best()
+        self._store.load_best()
 
     def __repr__(self) -> str:
         return f"Run({len(self.history)} epochs, {self.steps} steps, best {self.best})"

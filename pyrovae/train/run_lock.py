@@ -1,4 +1,4 @@
-"""A run folder is written by one run at a time."""
+"""Lock a run folder, so that one run at a time writes into it."""
 
 import os
 from contextlib import suppress
@@ -19,9 +19,9 @@ _held: set[int] = set()
 class RunLock:
     """Keeps every other run out of a folder, of this process or another.
 
-    The lock is the operating system's on a file `run.lock`, which stays behind and means nothing:
-    it is free as soon as the process that took it is gone, killed or not. On file systems without
-    such locks, and on Windows, nothing is locked.
+    It is a lock of the operating system on the file `run.lock`. The file stays; the lock ends with
+    the process, killed or not. On file systems without such locks, and on Windows, nothing is
+    locked.
 
     Args:
         folder: Of the run; None locks nothing.
@@ -62,10 +62,10 @@ class RunLock:
         _held.add(file)
 
     def release(self) -> None:
-        """Let others in."""
+        """Unlock the folder."""
         if self._file is not None:
             _held.discard(self._file)
-            if fcntl is not None:  # a process that has just been forked may hold it open still
+            if fcntl is not None:  # a process that was just forked may still hold it open
                 with suppress(OSError):
                     fcntl.flock(self._file, fcntl.LOCK_UN)
             os.close(self._file)
@@ -84,8 +84,8 @@ def check_free(folder: Path) -> None:
         lock.release()
 
 
-def _let_go() -> None:
-    """A forked process, such as a worker of a DataLoader, may live longer than the run."""
+def _close_in_child() -> None:
+    """Close the lock in a forked process: a DataLoader's worker may outlive the run."""
     for file in _held:
         with suppress(OSError):
             os.close(file)
@@ -93,4 +93,4 @@ def _let_go() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_close_in_child)

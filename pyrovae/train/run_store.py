@@ -1,61 +1,70 @@
-"""What is kept of a run: its last and its best state, and its history."""
+"""What is stored of a run: its last and its best state, and its history."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from reprlib import repr as short
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ..errors import CheckpointError, ConfigError, NonFiniteError
-from ..objectives import ParticleELBO
+from ..objectives.objective import Objective
+from ..particles.inventory import Inventory
 from ..runtime.distributed import Team
 from ..runtime.fields import table, text
-from ..runtime.files import append_line, write_whole
-from ..runtime.random_state import check_streams, save_streams
-from .checkpoint import (
-    copy_into,
-    matched,
-    prefixed,
-    read_checkpoint,
-    run_of,
-    section,
-    write_checkpoint,
-)
+from ..runtime.files import write_whole
+from ..runtime.random_state import RandomState, save_random_state
+from ..runtime.stored_random_state import from_stored, to_stored
+from .checkpoint import copy_into, matched
+from .checkpoint_file import prefixed, read_checkpoint, run_id_of, section, write_checkpoint
+from .history_file import append_history, write_history
 from .loop import Loop
-from .optim.state import check_optimizer, restore_optimizer, save_optimizer
-from .placement import Placed, leaves_of
+from .optim.state import restore_optimizer, save_optimizer
+from .optim.state_check import check_optimizer
+from .resume_checks import check_epochs, check_finite, check_identity, check_kind, naming
+from .run_lock import RunLock
 
 
 @dataclass
 class RunStore:
-    """Keeps a run in its folder; without one, its best parameters in memory.
+    """Stores a run in its folder; without a folder, its best parameters in memory.
 
     Attributes:
         loop: Where the run stands.
-        placed: The tensors of the pair.
-        objective: What the run follows; what it changes from step to step is kept too.
-        facts: What must not change between a run and its resumption.
+        inventory: The tensors of the pair.
+        objective: Of the run; the state that it changes from step to step is stored too.
+        identity: What a run and its resumption must share: see `identity_of`.
         seconds: Between two checkpoints within an epoch.
         team: The ranks of the run. The first reads and writes for all.
     """
 
     loop: Loop
-    placed: Placed
-    objective: PyroELBO
-    facts: Mapping[str, Any]
+    inventory: Inventory
+    objective: Objective
+    identity: Mapping[str, Any]
     seconds: float
     team: Team = field(default_factory=Team)
     _id: str = field(default_factory=lambda: uuid4().hex)
     _best: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     _saved_at: float = field(default_factory=monotonic)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within this context no other run writes into the folder.
+
+        Raises:
+            ConfigError: Another run does, or the folder cannot be written to.
+        """
+        lock = RunLock(self.loop.run_dir)
+        self.team.from_first(lock.take)
+        try:
+            yield
+        finally:
+            lock.release()
 
     @property
     def last(self) -> Path | None:
@@ -63,8 +72,17 @@ class RunStore:
         path = self._path("last.safetensors")
         return path if path is not None and path.exists() else None
 
+    @property
+    def has_last(self) -> bool:
+        """Whether there is a last checkpoint, as the first rank sees it."""
+        return self.team.from_first(lambda: self.last is not None)
+
     def start_over(self) -> None:
-        """Make the folder; remove what an earlier run left, which must not be taken for ours."""
+        """Make the folder, and remove the files of an earlier run.
+
+        Raises:
+            ConfigError: The folder cannot be written to.
+        """
         self._id = self.team.from_first(lambda: self._id)
         folder = self.loop.run_dir
         if folder is None or not self.team.first:
@@ -73,51 +91,52 @@ class RunStore:
             folder.mkdir(parents=True, exist_ok=True)
             for name in ("last.safetensors", "best.safetensors"):
                 (folder / name).unlink(missing_ok=True)
-            self._write_history()
+            write_whole(folder / "history.jsonl", b"")
         except OSError as error:
             raise ConfigError(
                 f"run_dir={folder} cannot be written to ({error.strerror or error}); choose "
                 "another folder"
             ) from error
 
-    def resume(self) -> Mapping[str, Any]:
-        """Bring pair, optimiser and loop to where the last checkpoint was written.
+    def resume(self) -> RandomState:
+        """Set pair, optimiser and loop to the last checkpoint.
 
         Returns:
-            What `restore_streams` takes, to be called when nothing else will draw.
+            The random state of the checkpoint, to be restored when nothing else will draw.
 
         Raises:
             CheckpointError: It is damaged, or belongs to another run; then nothing has changed.
-            ConfigError: It has more epochs behind it than the run is to have; likewise.
+            ConfigError: The run is to have fewer epochs than it has begun; likewise.
         """
         path = self.loop.run_dir / "last.safetensors"  # type: ignore[operator]
         tensors, meta = self._read(path)
         optimizer, objective, rng = (
             section(tensors, s) for s in ("optimizer", "objective", "rng")
         )
-        with _in(path):
-            _check_kind(path, "last", meta)
-            run, best = text(meta, "id"), self.team.from_first(self._best_run)
-            self._check_facts(path, table(meta, "run"))
+        with naming(path):
+            check_kind(path, "last", meta)
+            run_id, best = text(meta, "id"), self.team.from_first(self._id_of_best)
+            check_identity(path, self.identity, table(meta, "run"))
             self.loop.check(meta)
-            if meta["best"] and best is not None and best != run:
+            if meta["best"] and best is not None and best != run_id:
                 raise CheckpointError("best.safetensors beside it is of another run")
-            copies = matched(path, tensors, self._leaves(), self.placed.buffers)
+            copies = matched(path, tensors, self._leaves(), self.inventory.buffers)
             numbers = table(meta, "optimizer")
             check_optimizer(self.loop.optimizer, optimizer, numbers, steps=meta["step"])
-            check_streams(rng, table(meta, "rng"))
-        self._check_values(path, section(tensors, "parameters"))
-        self._check_epochs(path, meta)
+            random_state = from_stored(rng, table(meta, "rng"))
+        check_finite(path, section(tensors, "parameters"))
+        check_epochs(path, self.loop.epochs, meta)
         self._restore_objective(path, objective)
         copy_into(copies)
         restore_optimizer(self.loop.optimizer, optimizer, meta["optimizer"])
         self.loop.go_to(meta)
-        self._id = run
-        self._write_history_or_say()
-        return {"tensors": rng, "numbers": meta["rng"]}
+        self._id = run_id
+        if self.team.first:
+            write_history(path.with_name("history.jsonl"), self.loop.history)
+        return random_state
 
     @property
-    def is_due(self) -> bool:
+    def save_due(self) -> bool:
         """Whether the last checkpoint is old enough for one within the epoch."""
         return self.loop.run_dir is not None and monotonic() - self._saved_at >= self.seconds
 
@@ -135,7 +154,7 @@ class RunStore:
         if not self.team.first:
             return
         optimizer, optimizer_numbers = save_optimizer(self.loop.optimizer)
-        rng, rng_numbers = save_streams()
+        rng, rng_numbers = to_stored(save_random_state())
         tensors = {
             **self._pair(),
             **prefixed("optimizer", optimizer),
@@ -147,17 +166,20 @@ class RunStore:
         self._saved_at = monotonic()
 
     def save_best(self) -> None:
-        """Keep the pair as it is now."""
+        """Store the pair as it is now.
+
+        Raises:
+            NonFiniteError: A parameter is not finite.
+        """
         self._check_finite()
         path = self._path("best.safetensors")
-        if path is not None:
-            if self.team.first:
-                write_checkpoint(path, self._pair(), self._meta("best"))
-        else:
+        if path is None:
             self._best = [(tensor, tensor.detach().clone()) for tensor in self._pair().values()]
+        elif self.team.first:
+            write_checkpoint(path, self._pair(), self._meta("best"))
 
     def load_best(self) -> None:
-        """Give the pair the tensors that `save_best` kept; of several ranks, on all of them.
+        """Give the pair the tensors that `save_best` stored; of several ranks, on all of them.
 
         Raises:
             CheckpointError: No epoch was finished, or the file has been removed or damaged.
@@ -167,10 +189,10 @@ class RunStore:
         path = self._path("best.safetensors")
         if path is not None:
             tensors, meta = self._read(path)
-            _check_kind(path, "best", meta)
+            check_kind(path, "best", meta)
             if meta.get("id") != self._id:
                 raise CheckpointError(f"{path} is of another run, which has taken its place")
-            self._best = matched(path, tensors, self._leaves(), self.placed.buffers)
+            self._best = matched(path, tensors, self._leaves(), self.inventory.buffers)
         copy_into(self._best)
 
     def append_history(self) -> None:
@@ -180,12 +202,8 @@ class RunStore:
             CheckpointError: It cannot be written.
         """
         path = self._path("history.jsonl")
-        if path is None or not self.team.first:
-            return
-        try:
-            append_line(path, json.dumps(self.loop.history[-1]))
-        except OSError as error:
-            raise _unwritten(path, error) from error
+        if path is not None and self.team.first:
+            append_history(path, self.loop.history[-1])
 
     def _check_finite(self) -> None:
         for name, leaf in self.loop.optimizer.leaves.items():
@@ -197,48 +215,9 @@ class RunStore:
                     "lr"
                 )
 
-    def _write_history(self) -> None:
-        path = self._path("history.jsonl")
-        if path is not None and self.team.first:
-            lines = "".join(json.dumps(entry) + "\n" for entry in self.loop.history)
-            write_whole(path, lines.encode())
-
-    def _write_history_or_say(self) -> None:
-        try:
-            self._write_history()
-        except OSError as error:
-            raise _unwritten(self._path("history.jsonl"), error) from error
-
-    def _check_facts(self, path: Path, run: Mapping[str, Any]) -> None:
-        for name, here in self.facts.items():
-            there = run.get(name)
-            if there != here or isinstance(there, bool):
-                raise CheckpointError(
-                    f"{path} is of a run with {name}={_said(there)}, this one has {name}="
-                    f"{_said(here)}; resume with the data, batch_size, seed and objective of the "
-                    "first run, or use another run_dir"
-                )
-
-    def _check_values(self, path: Path, parameters: Mapping[str, Tensor]) -> None:
-        for name, tensor in parameters.items():
-            if not torch.isfinite(tensor).all():
-                raise CheckpointError(
-                    f"{path}: parameter '{name}' is not finite, and no run keeps such; use "
-                    "another checkpoint of the run"
-                )
-
-    def _check_epochs(self, path: Path, meta: Mapping[str, Any]) -> None:
-        done = (meta["epoch"] - 1) + (meta["batch"] > 0)
-        if self.loop.epochs < done:
-            raise ConfigError(
-                f"fit: epochs={self.loop.epochs}, and the run in {path.parent} is "
-                f"{'in its epoch' if meta['batch'] else 'at the end of epoch'} {done}; ask for "
-                f"epochs={done} or more, or use another run_dir"
-            )
-
-    def _best_run(self) -> str | None:
+    def _id_of_best(self) -> str | None:
         path = self._path("best.safetensors")
-        return None if path is None or not path.is_file() else run_of(path)
+        return None if path is None or not path.is_file() else run_id_of(path)
 
     def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return self.team.from_first(lambda: read_checkpoint(path))
@@ -248,27 +227,21 @@ class RunStore:
 
     def _pair(self) -> dict[str, Tensor]:
         leaves = prefixed("parameters", self._leaves())
-        return {**leaves, **prefixed("buffers", self.placed.buffers)}
+        return {**leaves, **prefixed("buffers", self.inventory.buffers)}
 
     def _leaves(self) -> dict[str, Tensor]:
-        """Of the pair, those that it declared late too; an objective's are part of its state."""
-        leaves = {**self.placed.leaves, **self.loop.optimizer.leaves}
-        others = leaves_of(self.objective)
+        """Parameters of the pair, those that it declared late too; none of the objective."""
+        leaves = {**self.inventory.leaves, **self.loop.optimizer.leaves}
+        others = self.objective.leaves()
         return {name: leaf for name, leaf in leaves.items() if name not in others}
 
     def _objective(self) -> dict[str, Tensor]:
-        return self.objective.state_dict() if isinstance(self.objective, ParticleELBO) else {}
+        return self.objective.state_dict()
 
     def _restore_objective(self, path: Path, state: Mapping[str, Tensor]) -> None:
         here = self._objective()
         if not here and not state:
             return
-        if not isinstance(self.objective, ParticleELBO):
-            raise CheckpointError(
-                f"{path} keeps a state of its objective, {short(sorted(state))}, and "
-                f"{self.objective!r} takes none; resume with the objective of the first run, or "
-                "use another run_dir"
-            )
         for name in here.keys() & state.keys():
             if here[name].dtype != state[name].dtype:
                 raise CheckpointError(
@@ -282,36 +255,4 @@ class RunStore:
             raise CheckpointError(f"{path} is of a run with another objective: {error}") from error
 
     def _meta(self, kind: str) -> dict[str, Any]:
-        return {"kind": kind, "id": self._id, **self.loop.position(), "run": dict(self.facts)}
-
-
-@contextmanager
-def _in(path: Path) -> Iterator[None]:
-    """Name the file in what is wrong with it."""
-    try:
-        yield
-    except CheckpointError as error:
-        message = str(error)
-        if message.startswith(str(path)):
-            raise
-        raise CheckpointError(f"{path} cannot be resumed from: {message}") from error
-
-
-def _check_kind(path: Path, kind: str, meta: Mapping[str, Any]) -> None:
-    found = meta.get("kind")
-    if found != kind:
-        raise CheckpointError(
-            f"{path} is {short(found)} of a run, in the place of '{kind}'; put back the file that "
-            "was there, or start in another run_dir"
-        )
-
-
-def _said(value: Any) -> str:  # noqa: ANN401
-    return value[:300] if isinstance(value, str) else short(value)
-
-
-def _unwritten(path: Path | None, error: OSError) -> CheckpointError:
-    return CheckpointError(
-        f"{path}: the history cannot be written ({error.strerror or error}); make room, or choose "
-        "another run_dir"
-    )
+        return {"kind": kind, "id": self._id, **self.loop.position(), "run": dict(self.identity)}

@@ -4,53 +4,53 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
-from ..capture import CapturedCall, settings_of
+from ..capture import CapturedCall, StaticKey
 from ..data import BatchSource
-from ..objectives import ParticleELBO
+from ..objectives.objective import Objective
+from ..particles.isolation import isolated
 from ..particles.modes import evaluating
-from ..particles.tracing import Program, isolated, own_parameters
+from ..particles.own_parameters import own_parameters
+from ..particles.tracing import Program
 from ..runtime.distributed import Team
 from .loss_scale import LossScale
 from .ranks.shard import Sharding
-from .step.pyro_losses import differentiable
 
 
 @dataclass(frozen=True)
 class Validation:
-    """An objective over all data of a source, with the same noise every time; no penalties.
+    """An objective over all data of a source, with the same noise in every call; no penalties.
 
-    An objective of Pyro's own takes a penalty for a factor, and counts it.
+    An objective of Pyro's own counts a penalty as a factor of the model.
 
-    Networks are in evaluation mode meanwhile. Random streams, modes and running statistics are
-    as before afterwards. Several ranks share every batch.
+    Networks are in evaluation mode meanwhile. Random state, modes and running statistics are
+    restored afterwards. Several ranks share every batch.
 
     Args:
         model: Pyro model.
         guide: Pyro guide.
         objective: Any `pyro.infer.ELBO`.
-        source: Validation data, in an order that does not change.
+        source: Validation data, not shuffled.
         networks: Those that the pair runs.
-        share: What the loss of a batch stands for.
+        loss_scale: By which losses become nats per datum.
         seed: Of the noise.
         device: Where the batches go.
         team: Ranks that share the work.
-        compile: Run it as a graph, captured by `prepare`; a smaller last batch runs eagerly, and
-            so do all where several ranks share them.
+        compile: Run it as a graph, captured by `prepare`. A smaller last batch runs eagerly, and
+            so do all batches where several ranks share them.
     """
 
     model: Program
     guide: Program
-    objective: PyroELBO
+    objective: Objective
     source: BatchSource
     networks: Sequence[nn.Module]
-    share: LossScale
+    loss_scale: LossScale
     seed: int
     device: torch.device
     team: Team = field(default_factory=Team)
@@ -60,24 +60,24 @@ class Validation:
         """The bound in nats per datum, a mean over all data."""
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         rows = 0
-        division = Sharding(self.team, self.share, self.objective)
+        sharding = Sharding(self.team, self.loss_scale, self.objective)
         with self._conditions():
             for batch in self._batches():
-                scale, data = self.share(batch)
-                piece = division(batch)
-                with piece.noise:
-                    loss = self._captured(*piece.rows) if self._is_compiled else None
-                    loss = self._loss(*piece.rows) if loss is None else loss
-                if piece.weight:
-                    total += piece.weight * loss / scale
+                scale, data = self.loss_scale(batch)
+                shard = sharding(batch)
+                with shard.noise:
+                    loss = self._captured(*shard.rows) if self._is_compiled else None
+                    loss = self._loss(*shard.rows) if loss is None else loss
+                if shard.weight:
+                    total += shard.weight * loss / scale
                 rows += data
         self.team.sum(total)
         return -float(total) / rows
 
     def prepare(self) -> None:
-        """Compile, so that every call, a resumed run's first too, goes through the same graph.
+        """Compile before the first call, so that all calls go through the same graph.
 
-        The data pass the pair's validation once; later they do not.
+        The data are validated by the pair here, and not again.
         """
         if not self._is_compiled:
             return
@@ -108,25 +108,24 @@ class Validation:
             yield tuple(tensor.to(self.device) for tensor in batch)
 
     def _loss(self, *batch: Tensor) -> float | Tensor:
-        if isinstance(self.objective, ParticleELBO):  # what training pays beside it is no bound
-            return self.objective.bound_loss(self.model, self.guide, *batch)
-        return first_loss(cast(Any, self.objective).loss(self.model, self.guide, *batch))
+        return self.objective.bound_loss(self.model, self.guide, *batch)
 
     @cached_property
     def _captured(self) -> CapturedCall:
-        return CapturedCall(self._graphed_loss, "the validation", settings=self._settings)
+        return CapturedCall(self._graphed_loss, "the validation", static=self._static)
 
     def _graphed_loss(self, *batch: Tensor) -> float | Tensor:
         """The same in tensors alone."""
         with pyro.validation_enabled(False):
-            if isinstance(self.objective, ParticleELBO):
-                return self._loss(*batch)
-            return first_loss(differentiable(self.objective)(self.model, self.guide, *batch))
+            return self.objective.captured_bound_loss(self.model, self.guide, *batch)
 
-    def _settings(self) -> Any:  # noqa: ANN401
+    def _static(self) -> Any:  # noqa: ANN401
+        return self._attributes.key(), getattr(self.objective, "num_particles", None)
+
+    @cached_property
+    def _attributes(self) -> StaticKey:
         inner = [module for network in self.networks for module in network.modules()]
-        owners = settings_of([self.objective, *inner])
-        return owners, getattr(self.objective, "num_particles", None)
+        return StaticKey(vars(owner) for owner in (self.objective.as_given, *inner))
 
 
 def first_loss(loss: Any) -> float | Tensor:  # noqa: ANN401

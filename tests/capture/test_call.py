@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pyrovae.capture import CapturedCall, settings_of
+from pyrovae.capture import CapturedCall, StaticKey
 from pyrovae.errors import CaptureWarning
 
 
@@ -37,16 +37,17 @@ def test_trees_go_in_and_come_back():
         expected = {"sum": Named(2 * pair["one"] + x, "name"), "plain": [2, x.mean() + n]}
         torch.testing.assert_close(found["sum"].total, expected["sum"].total)
         assert found["sum"].words == "name" and found["plain"] == expected["plain"]
-    assert len(runs) == 3 and not call.refusal  # surveyed, traced, compared
+    assert len(runs) == 3 and not call.refusal  # read, traced, compared
 
 
 def test_other_numbers_shapes_and_settings_are_other_graphs():
     network, number = nn.Dropout(0.5), [1.0]
+    attributes = StaticKey([vars(network)])
 
     def function(factor, x):
         return number[0] * factor * network(x).sum()
 
-    call = captured(function, settings=lambda: (settings_of([network]), number[0]))
+    call = captured(function, static=lambda: (attributes.key(), number[0]))
     network.eval()
     kinds = [(1, 3, 1.0), (2, 3, 1.0), (2, 4, 1.0), (2, 4, 5.0)]
     for factor, size, number[0] in kinds:

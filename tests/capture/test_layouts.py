@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from pyrovae.capture.graph import trace
-from pyrovae.capture.inductor import compiled
-from pyrovae.capture.layouts import laid_out_once
+from pyrovae.capture.inductor import compile_graph
+from pyrovae.capture.layouts import share_channels_last_copies
 
 CLONE = torch.ops.aten.clone.default
 
@@ -44,9 +44,9 @@ def test_the_numbers_stay(code):
     everything = [*traced.externals, x]
     expected = traced.graph(*everything)
     if code == "compiled":
-        found = compiled(copy.deepcopy(traced.graph), everything)(*everything)
+        found = compile_graph(copy.deepcopy(traced.graph), everything)(*everything)
     else:
-        graph = laid_out_once(copy.deepcopy(traced.graph))
+        graph = share_channels_last_copies(copy.deepcopy(traced.graph))
         # Three inputs and three weights, each read by the convolution and by its gradient.
         assert len(copies(graph)) == 6
         assert all(len(node.users) == 2 for node in copies(graph))
@@ -59,7 +59,7 @@ def test_other_graphs_stay_as_they_are():
     x = torch.randn(5, 2, 11, dtype=torch.float64)
     line = trace(step_of(nn.Conv1d(2, 4, 3), nn.Tanh(), nn.Conv1d(4, 3, 3)), [x]).graph
     before = line.code
-    assert laid_out_once(line).code == before
+    assert share_channels_last_copies(line).code == before
 
     step = step_of(*PLANES)
 
@@ -68,4 +68,4 @@ def test_other_graphs_stay_as_they_are():
 
     planes = trace(strided, [torch.randn(5, 2, 11, 11, dtype=torch.float64)]).graph
     before = planes.code
-    assert laid_out_once(planes).code == before
+    assert share_channels_last_copies(planes).code == before

@@ -14,7 +14,7 @@ from pyrovae import SVI, fit, log_evidence, trainable
 from pyrovae.capture import Captured
 from pyrovae.capture.network_calls import around_networks, watched_networks
 from pyrovae.objectives import ELBO
-from pyrovae.particles.tracing import isolated
+from pyrovae.particles.isolation import isolated
 from pyrovae.train.step import compiled as step
 
 X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
@@ -129,6 +129,18 @@ def test_what_it_is_told():
     with pytest.raises(ZeroDivisionError), around_networks(lambda *_: 1 / 0):
         inner(X)
     assert nn.Module.__call__ is original
+
+
+@pytest.mark.parametrize("style", [compiled, in_place])
+def test_a_network_that_was_compiled_before_is_seen(style):
+    """Hooks of torch's that come after the first call are not run by such a network."""
+    net = network()
+    call, seen = style(net), []
+    call(X)
+    with watched_networks(seen.append):
+        call(X)
+        call(X)
+    assert set(net.modules()) <= set(seen)
 
 
 def test_of_a_compiled_network_all_modules_are_told():

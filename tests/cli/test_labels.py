@@ -10,11 +10,10 @@ import torch
 from sklearn.datasets import load_digits
 
 from pyrovae.cli import main, sample
-from pyrovae.cli.figures import with_figures
 from pyrovae.data import Split
 from pyrovae.models import SemiSupervisedVAE
 from pyrovae.particles import simulate
-from pyrovae.report import Report
+from pyrovae.report import Report, with_figures
 
 LATENT = ["--model.latent_dim", "2"]
 HOLES = ["--data", "arrays", "--data.x", "holes.npy", "--data.missing", "true"]

@@ -11,11 +11,14 @@ import yaml
 
 from pyrovae.cli import main
 from pyrovae.cli.arguments import annotations
-from pyrovae.cli.config import FINDERS, SECTIONS, parse
-from pyrovae.cli.fit import _spelled_out, fit_parser
+from pyrovae.cli.config import parse
+from pyrovae.cli.fit import _spelled_out
+from pyrovae.cli.fit_options import fit_parser
 from pyrovae.cli.kinds import asked_by
 from pyrovae.cli.library import fitting, known_models, parts, sections
-from pyrovae.cli.run_folder import configuration, settings_of
+from pyrovae.cli.names import FINDERS, SECTIONS
+from pyrovae.cli.new_run import settings_of
+from pyrovae.cli.run_folder import configuration
 from pyrovae.cli.stored import checked
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

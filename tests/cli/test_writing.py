@@ -14,7 +14,7 @@ from pyrovae.errors import CheckpointError, SaveError
 from pyrovae.evaluate.comparison.table import Table
 from pyrovae.report import Report, save_figure
 from pyrovae.runtime import files
-from pyrovae.train.checkpoint import read_checkpoint, write_checkpoint
+from pyrovae.train.checkpoint_file import read_checkpoint, write_checkpoint
 
 WORDS = ["--model.latent_dim", "2", "--model.likelihood", "Binomial",
          "--model.likelihood.total_count", "16", "--device", "cpu", "--epochs", "1"]  # fmt: skip
@@ -88,8 +88,8 @@ def test_a_real_limit_of_the_system(tmp_path):
         import resource, signal, torch
         from pathlib import Path
         from pyrovae.errors import CheckpointError
-        from pyrovae.train.checkpoint import write_checkpoint
-        from pyrovae.train.files import append_line
+        from pyrovae.train.checkpoint_file import write_checkpoint
+        from pyrovae.runtime.files import append_line
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         for attempt in (

@@ -124,9 +124,9 @@ def test_shuffled_batches_are_copies():
         (
             DataError,
             lambda: Batches((torch.zeros(3), [1, 2, 3]), 1),
-            "something else than tensors",
+            "something other than tensors",
         ),
-        (DataError, lambda: Batches((), 1), "something else than tensors"),
+        (DataError, lambda: Batches((), 1), "something other than tensors"),
         (DataError, lambda: Batches(torch.zeros(3), 4, drop_last=True), "no whole batch of 4"),
         (DataError, lambda: Batches(torch.zeros(3), 2).batch(0, 2), "batch 2 .* has 2"),
         (DataError, lambda: Batches(torch.zeros(3), 2).batch(0, -1), "batch -1"),

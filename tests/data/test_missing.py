@@ -66,7 +66,7 @@ class TestNaN:
     def test_rows_of_nothing(self):
         x = self.X.clone()
         x[3] = float("nan")
-        with pytest.raises(DataError, match="of 1 of 20 rows .* the first is row 3"):
+        with pytest.raises(DataError, match="1 of 20 rows .* the first is row 3"):
             data.arrays(x, missing=True)
 
     def test_leaves_no_room_for_labels(self):

@@ -44,7 +44,7 @@ def test_what_is_to_be_found_is_binarised_afterwards():
 def test_what_cannot_be_cut():
     with pytest.raises(ConfigError, match="given=4, and of four quadrants 1, 2 or 3"):
         data.quadrants(data.digits(), 4)
-    with pytest.raises(ShapeError, match="no images of 2 by 2"):
+    with pytest.raises(ShapeError, match="not images of at least 2 by 2"):
         data.quadrants(data.arrays(torch.zeros(10, 5)), 1)
     with pytest.raises(DataError, match="binarise what is to be found"):
         data.quadrants(data.digits(binarize="dynamic"), 1)

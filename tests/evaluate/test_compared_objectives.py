@@ -2,13 +2,14 @@
 
 from pyro.infer import Trace_ELBO
 
-from pyrovae.evaluate.compared_objectives import all_drawing, drawing, name_of, unique_names
+from pyrovae.evaluate.compared_objectives import all_drawing, drawing, unique_names
 from pyrovae.objectives import IWAE
+from pyrovae.objectives.pyro_loss import as_objective
 
 
 def test_names():
-    assert name_of(IWAE(3)) == "IWAE(num_particles=3)"
-    assert name_of(Trace_ELBO(3)) == "Trace_ELBO(num_particles=3)"
+    assert as_objective(IWAE(3)).row_name == "IWAE(num_particles=3)"
+    assert as_objective(Trace_ELBO(3)).row_name == "Trace_ELBO(num_particles=3)"
     names = unique_names([IWAE(2), IWAE(3), IWAE(2), IWAE(2)])
     assert [name.partition(" ")[2] for name in names] == ["", "", "#2", "#3"]
 

@@ -1,4 +1,4 @@
-"""What every hierarchy keeps: objectives, particles, capture, precision, copies, checkpoints."""
+"""What every hierarchy keeps: particles, capture, precision, checkpoints."""
 
 import copy
 import json
@@ -10,58 +10,21 @@ import pytest
 import torch
 from torch.distributions import kl_divergence
 
-from pyrovae import data, fit
+from pyrovae import fit
 from pyrovae.capture import Captured
 from pyrovae.errors import ShapeError, SupportError
-from pyrovae.evaluate import active_units, elbo_parts
-from pyrovae.models import HierarchicalVAE, LadderVAE, TopDownVAE
-from pyrovae.nn import MLP, Bernoulli, Binomial, LearnedNormal, Normal
-from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG, Renyi
+from pyrovae.models import HierarchicalVAE
+from pyrovae.nn import Bernoulli, Binomial, LearnedNormal, Normal
+from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG
 from pyrovae.particles import draw, score, simulate
-from pyrovae.particles.kl import kl_routes, site_kl
-from pyrovae.particles.parameters import trainable
-from pyrovae.report import pictures, report
-from pyrovae.train import SVI, Anneal, Callback
+from pyrovae.particles.kl import site_kl
+from pyrovae.train import SVI, Callback
 from pyrovae.train.step import compiled
-from tests.objectives.copies import repeated_gradients, two_sample_z
-from tests.objectives.test_contract import (
-    OBJECTIVES,
-    OTHER_GRADIENT,
-    _check_directional_derivative,
-)
+from tests.models.hierarchies import BATCH, FAMILIES, MAKE, made, x_of
+from tests.objectives.copies import two_sample_z
 from tests.oracles import z_scores
-from tests.pairs import Pair
 
 pytestmark = pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")
-
-SMALL = partial(MLP, hidden=(5,))
-NETS = dict(encoder=SMALL, decoder=SMALL, upper_encoder=SMALL, upper_decoder=SMALL)
-MAKE = {
-    "hierarchical": lambda **o: HierarchicalVAE((5,), (3, 2), **{**NETS, **o}),
-    "three": lambda **o: HierarchicalVAE((5,), (2, 3, 1), **{**NETS, **o}),
-    "ladder": lambda **o: LadderVAE((5,), (3, 2), feature_dims=4, **{**NETS, **o}),
-    "top_down": lambda **o: TopDownVAE(
-        (1, 3, 4), channels=(4, 3), groups=(1, 1), latent_channels=1, **o
-    ),
-}
-FAMILIES = ["hierarchical", "ladder", "top_down"]
-BATCH = 4
-
-
-def made(name, seed=0, dtype=torch.float64, **options):
-    """A small one, moved off the start where the top-down one's posterior is its prior."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        vae = MAKE[name](**{"likelihood": LearnedNormal(), **options}).to(dtype)
-        with torch.no_grad():
-            for parameter in vae.parameters():
-                parameter += 0.2 * torch.randn_like(parameter)
-    return vae
-
-
-def x_of(vae, rows=BATCH, seed=3):
-    rng = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, *vae.data_shape, generator=rng, dtype=torch.float64)
 
 
 @pytest.fixture(params=FAMILIES)
@@ -78,101 +41,6 @@ def vae(name):
 def interpreted(monkeypatch):
     """The graph as torch interprets it: the same operations, without the compiler's seconds."""
     monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
-
-
-class TestObjectives:
-    @pytest.mark.parametrize("make", OBJECTIVES)
-    def test_every_objective(self, make, vae):
-        """Finite, of the right shape, and with a gradient for every parameter that should move."""
-        objective = make()
-        call = (vae.model, vae.guide, x_of(vae))
-        pyro.set_rng_seed(1)
-        per_datum = objective.per_datum(*call)
-        assert per_datum.shape == (BATCH,) and per_datum.isfinite().all()
-        leaves = trainable(*call)
-        assert len(leaves) == len(list(vae.parameters()))
-        pyro.set_rng_seed(11)
-        loss = objective.differentiable_loss(*call)
-        found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
-        grads = dict(zip(leaves, found, strict=True))
-        moving = grads.keys()
-        if objective.is_upper_bound:  # those move the guide alone, which never looks at z1 again
-            moving = draw(*call).guide_parameters.keys()
-            moving = {n for n in moving if not n.startswith("groups$$$1.project")}
-        assert all(grads[n] is not None and grads[n].isfinite().all() for n in moving)
-        if not isinstance(objective, Beta) and objective.num_particles > 1:  # there zero is right
-            assert all(grads[n].any() for n in moving)
-        if not isinstance(objective, OTHER_GRADIENT):
-            _check_directional_derivative(objective, call, leaves, grads)
-
-    @pytest.mark.parametrize("closed_form_kl", [True, False])
-    def test_weights_by_layer(self, vae, closed_form_kl):
-        """The weighted terms add up, each with its own KL."""
-        call = (vae.model, vae.guide, x_of(vae))
-        weights = {"z1": torch.tensor(0.3).double(), "z2": 2.0}
-        pyro.set_rng_seed(1)
-        found = Beta(weights, closed_form_kl=closed_form_kl).per_datum(*call)
-        pyro.set_rng_seed(1)
-        p = draw(*call)
-        kls = {n: site_kl(p, n, closed_form=closed_form_kl).value for n in p.guide_sites}
-        expected = p.log_lik - 0.3 * kls["z1"] - 2.0 * kls["z2"]
-        torch.testing.assert_close(found, expected[0])
-
-    def test_free_bits_by_layer(self, vae):
-        """A layer below the threshold feels no pull, the other does."""
-        call = (vae.model, vae.guide, x_of(vae))
-        pyro.set_rng_seed(1)
-        p = draw(*call)
-        kls = {n: site_kl(p, n).value.mean().item() for n in p.guide_sites}
-        free = sum(kls.values()) / 2
-        pyro.set_rng_seed(1)
-        found = Beta(1.0, free_bits=free).per_datum(*call)
-        low, high = sorted(kls, key=kls.get)
-        expected = p.log_lik[0] - free - site_kl(p, high).value[0]
-        assert kls[low] < free < kls[high]
-        torch.testing.assert_close(found, expected)
-
-    def test_warm_up_by_layer(self, vae):
-        """Two layers with a schedule each."""
-        weights = {"z1": torch.tensor(0.0).double(), "z2": torch.tensor(0.0).double()}
-        seen = []
-
-        class Look(Callback):
-            def on_step(self, loop):
-                seen.append((round(weights["z1"].item(), 3), round(weights["z2"].item(), 3)))
-
-        fit(
-            vae.model, vae.guide, x_of(vae, 8), objective=Beta(weights), epochs=4, batch_size=4,
-            callbacks=[
-                Anneal(weights["z1"], 0.0, 1.0, epochs=1),
-                Anneal(weights["z2"], 0.0, 1.0, epochs=4),
-                Look(),
-            ],
-            device="cpu",
-        )  # fmt: skip
-        assert seen[0] == (0.5, 0.125) and seen[1] == (1.0, 0.25) and seen[-1] == (1.0, 1.0)
-
-    @pytest.mark.parametrize("objective", [DReG(3), DReG(2, 0.5)], ids=repr)
-    @pytest.mark.parametrize("family", ["ladder", "hierarchical", "top_down"])
-    def test_doubly_reparameterised_gradient_in_the_mean(self, family, objective):
-        """Of the plain bound, group by group: of the guide alone, of the model alone, of both."""
-        vae = made(family, seed=2)
-        pair = Pair(vae.model, vae.guide, (x_of(vae, 1),))
-        plain = Renyi(objective.alpha, objective.num_particles)
-        pyro.set_rng_seed(3)
-        scores = two_sample_z(*(repeated_gradients(o, pair, 40) for o in (objective, plain)))
-        p = draw(vae.model, vae.guide, *pair.args)
-        names = list(trainable(vae.model, vae.guide, *pair.args))
-        sizes = [p.numel() for p in trainable(vae.model, vae.guide, *pair.args).values()]
-        of_guide, of_model = p.guide_parameters.keys(), p.model_parameters.keys()
-        groups = {"guide": [], "model": [], "both": []}
-        for leaf, part in zip(names, scores.split(sizes), strict=True):
-            both = leaf in of_guide and leaf in of_model
-            groups["both" if both else "guide" if leaf in of_guide else "model"].append(part)
-        assert bool(groups["both"]) == (family != "hierarchical")
-        for group, parts in groups.items():
-            if parts:
-                assert (torch.cat(parts).abs() < 5).all(), group
 
 
 class TestParticles:
@@ -294,28 +162,6 @@ class TestLife:
             moved.model(x)
         assert moved.generate(2).device.type == "meta"
 
-    def test_copies_after_training_are_apart(self, vae):
-        x = x_of(vae)
-        SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 0.02}), DReG(2)).step(x)
-        twin = copy.deepcopy(vae)
-        before = {n: p.detach().clone() for n, p in vae.named_parameters()}
-        SVI(twin.model, twin.guide, pyro.optim.Adam({"lr": 0.02}), DReG(2)).step(x)
-        for leaf, parameter in vae.named_parameters():
-            assert torch.equal(parameter, before[leaf])
-        assert any(
-            not torch.equal(a, b) for a, b in zip(vae.parameters(), twin.parameters(), strict=True)
-        )
-
-    def test_state_goes_round(self, name, tmp_path):
-        vae, other = made(name), made(name, seed=1)
-        torch.save(vae.state_dict(), tmp_path / "vae.pt")
-        other.load_state_dict(torch.load(tmp_path / "vae.pt", weights_only=True))
-        values = []
-        for one in (vae, other):
-            pyro.set_rng_seed(1)
-            values.append(IWAE(3).per_datum(one.model, one.guide, x_of(vae)))
-        assert torch.equal(*values)
-
     def test_resumed_bit_for_bit(self, name, tmp_path):
         class Stop(Callback):
             def on_step(self, loop):
@@ -342,40 +188,6 @@ class TestLife:
             ]
         lines = (tmp_path / "parts" / "history.jsonl").read_text().splitlines()
         assert all(json.loads(line)["kl[z1]"] is not None for line in lines)
-
-
-class TestReports:
-    def test_parts_and_table_by_layer(self, vae):
-        x = x_of(vae, 20)
-        parts = elbo_parts(vae.model, vae.guide, x, num_particles=20, seed=0)
-        assert parts.kl_by_site.keys() == {"z1", "z2"}
-        torch.testing.assert_close(sum(parts.kl_by_site.values()), parts.kl)
-        assert {"kl[z1]", "kl[z2]"} <= parts.means().keys()
-        assert parts.routes == kl_routes(vae.model, vae.guide, x)
-        found = report(vae.model, vae.guide, data.Split(x), num_particles=30)
-        for row in ("KL z1", "KL z2", "of z1", "of z2"):
-            assert row in str(found)
-        units = active_units(vae.model, vae.guide, x, seed=0)
-        for site in ("z1", "z2"):
-            assert found.facts[f"kl[{site}]"] == pytest.approx(
-                parts.kl_by_site[site].mean().item(), rel=0.5
-            )
-            assert found.facts[f"active_units[{site}]"] == units.counts[site]
-
-    def test_history_and_curves_by_layer(self, vae):
-        x = x_of(vae, 12)
-        run = fit(
-            vae.model, vae.guide, x, objective=ELBO(), epochs=2, batch_size=4, val=x[:4],
-            device="cpu",
-        )  # fmt: skip
-        pyro.set_rng_seed(0)
-        p = draw(vae.model, vae.guide, x[:4])
-        for site in ("z1", "z2"):
-            truth = site_kl(p, site).value.mean().item()
-            assert run.history[-1][f"kl[{site}]"] == pytest.approx(truth, rel=1e-9)
-        figure = pictures(vae.model, vae.guide, data.Split(x), history=run.history)["curves"]
-        labels = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
-        assert labels == ["z1", "z2"]
 
 
 def test_what_q_and_p_of_a_ladder_share_is_not_counted_twice():

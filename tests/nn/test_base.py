@@ -76,7 +76,7 @@ def test_build_calls_a_factory(factory):
 
 
 def test_build_refuses_what_is_no_module():
-    with pytest.raises(ConfigError, match="gave a tuple.*torch.nn.Module"):
+    with pytest.raises(ConfigError, match="returned a tuple.*torch.nn.Module"):
         build(lambda i, o: (i, o), 3, 2)
 
 

@@ -35,7 +35,8 @@ CLASSES = [
     for name in objectives.__all__
     if not inspect.isabstract(getattr(objectives, name))
 ]
-# Of each option a value that is not its default, in no class.
+# Of each option a value that is not its default in any class. An option that is not named here
+# takes its value from the example of its class.
 OTHER = {
     "num_particles": 7,
     "num_groups": 3,
@@ -79,9 +80,22 @@ def parameters(cls):
     return found
 
 
-def other(name, default):
+def other(cls, name, default):
+    """A value that is not the default: as above, or made from that of the class's example."""
+    if name not in OTHER:
+        value = getattr(cls.example(), name)
+        if value != default:
+            return value
+        return not value if isinstance(value, bool) else value + 1
     value = (not default) if OTHER[name] is None else OTHER[name]
     return 3.5 if value == default and name == "order" else value
+
+
+def needed_by(cls):
+    """The arguments without a default."""
+    empty = inspect.Parameter.empty
+    names = [name for name, p in parameters(cls).items() if p.default is empty]
+    return {name: other(cls, name, empty) for name in names}
 
 
 def options(objective):
@@ -90,7 +104,7 @@ def options(objective):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_printed_and_read_again_it_is_equal(cls):
-    changed = {name: other(name, p.default) for name, p in parameters(cls).items()}
+    changed = {name: other(cls, name, p.default) for name, p in parameters(cls).items()}
     needed = {n: changed[n] for n, p in parameters(cls).items() if p.default is p.empty}
     made = [needed, changed]
     made += [{**needed, name: value} for name, value in changed.items()]
@@ -105,7 +119,9 @@ def test_printed_and_read_again_it_is_equal(cls):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_what_is_as_by_default_is_not_printed(cls):
-    needed = {n: other(n, p.empty) for n, p in parameters(cls).items() if p.default is p.empty}
+    needed = {
+        n: other(cls, n, p.empty) for n, p in parameters(cls).items() if p.default is p.empty
+    }
     words = repr(cls(**needed))
     for name in parameters(cls).keys() - needed.keys() - SIZES:
         assert f"{name}=" not in words, words
@@ -143,7 +159,9 @@ def test_a_users_estimator():
 @pytest.mark.parametrize("cls", CLASSES)
 @pytest.mark.parametrize("number", [0, -1, 2.5, math.nan, "3", None, True])
 def test_sizes_that_are_no_whole_number(cls, number):
-    needed = {n: other(n, p.empty) for n, p in parameters(cls).items() if p.default is p.empty}
+    needed = {
+        n: other(cls, n, p.empty) for n, p in parameters(cls).items() if p.default is p.empty
+    }
     for name in parameters(cls).keys() & SIZES:
         with pytest.raises(ShapeError, match=rf"^{cls.__name__} got .*{name}={number}.*needs >= "):
             cls(**{**needed, name: number})
@@ -203,7 +221,9 @@ def test_particles_that_are_set_later_are_checked_like_the_first(objective, refu
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_every_refusal_of_a_number_of_particles_is_an_error_of_ours(cls):
-    needed = {n: other(n, p.empty) for n, p in parameters(cls).items() if p.default is p.empty}
+    needed = {
+        n: other(cls, n, p.empty) for n, p in parameters(cls).items() if p.default is p.empty
+    }
     for number in (1, 2, 3):
         try:
             cls(**needed).num_particles = number

@@ -119,4 +119,4 @@ def test_weights_that_cannot_be_fitted_are_not_judged():
     ties = torch.zeros(50, 3)
     ties[:20] = 1.0  # k-hat is not a number
     p = SimpleNamespace(log_w=ties, num_particles=50, batch_size=3)
-    assert warnings_of(lambda: objective._look(p)) == []
+    assert warnings_of(lambda: objective._check_tail(p)) == []

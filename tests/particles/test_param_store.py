@@ -1,8 +1,5 @@
 """What a pair reads from Pyro's store and leaves there: never another pair's tensors."""
 
-import copy
-import io
-import pickle
 import warnings
 
 import pyro
@@ -17,69 +14,27 @@ from pyro.infer.autoguide import (
     AutoMultivariateNormal,
     AutoNormal,
 )
-from pyro.nn import PyroModule, PyroParam
+from pyro.nn import PyroParam
 from torch import nn
 
-from pyrovae import SVI, compare, elbo_parts, fit, log_evidence, trainable
+from pyrovae import SVI, fit, log_evidence, trainable
 from pyrovae.errors import ParameterError
-from pyrovae.models import VAE
-from pyrovae.nn import Normal
-from pyrovae.objectives import ELBO, IWAE
-
-X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
-FROZEN = "ignore:.*was not registered in the param store"  # Pyro says so of each
-
-
-def networks(seed):
-    torch.manual_seed(seed)
-    return nn.Linear(3, 4), nn.Linear(2, 3)
-
-
-def pair(encoder, decoder, **options):
-    def model(x):
-        pyro.module("decoder", decoder, **options)
-        with pyro.plate("data", len(x)):
-            z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
-            pyro.sample("x", dist.Normal(decoder(z), 1.0).to_event(1), obs=x)
-
-    def guide(x):
-        pyro.module("encoder", encoder, **options)
-        with pyro.plate("data", len(x)):
-            loc, log_scale = encoder(x).chunk(2, -1)
-            pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
-
-    return model, guide
-
-
-def adam(lr):
-    return pyro.optim.Adam({"lr": lr})
-
-
-def trained(model, guide, x, objective, lr, steps=6, **options):
-    svi = SVI(model, guide, adam(lr), objective, **options)
-    return [svi.step(x) for _ in range(steps)]
-
-
-def same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-def parameters(*modules):
-    return [p.detach().clone() for module in modules for p in module.parameters()]
-
-
-USES = {
-    "log_evidence": lambda m, g: log_evidence(m, g, X, num_particles=3, seed=0),
-    "elbo_parts": lambda m, g: elbo_parts(m, g, X, seed=0),
-    "compare": lambda m, g: compare(
-        m, g, X, [ELBO()], num_draws=2, repeats=1, evidence_particles=5
-    ),
-    "trainable": lambda m, g: trainable(m, g, X),
-    "evaluate_loss": lambda m, g: SVI(m, g, adam(0.0), ELBO()).evaluate_loss(X),
-    "fit": lambda m, g: fit(m, g, X, objective=ELBO(), epochs=2, lr=0.0, progress=False),
-    "SVI": lambda m, g: trained(m, g, X, Trace_ELBO(), 0.0),
-    "SVI compiled": lambda m, g: trained(m, g, X, ELBO(), 0.0, compile=True),
-}
+from pyrovae.objectives import ELBO
+from tests.particles.store_pairs import (
+    TRAIN,
+    USES,
+    Guide,
+    Model,
+    X,
+    Y,
+    adam,
+    bayesian,
+    networks,
+    pair,
+    parameters,
+    same,
+    trained,
+)
 
 
 class TestLoaded:
@@ -150,49 +105,6 @@ class TestLoaded:
         assert same(parameters(second), parameters(first))
         trainable(bayesian, third, Y)
         assert not same(parameters(third), parameters(first))
-
-
-Y = X[:, 0] + 3
-
-
-def bayesian(x):
-    mean = pyro.sample("mean", dist.Normal(0.0, 10.0))
-    scale = pyro.sample("scale", dist.LogNormal(0.0, 1.0))
-    with pyro.plate("data", len(x)):
-        pyro.sample("x", dist.Normal(mean, scale), obs=x)
-
-
-class Model(PyroModule):
-    def __init__(self, layer=nn.Linear):
-        super().__init__()
-        self.decoder = layer(2, 3)
-        self.bias = nn.Parameter(torch.zeros(3))
-        self.sigma = PyroParam(torch.tensor(0.8), dist.constraints.positive)
-        self.shift = PyroParam(torch.zeros(3))
-
-    def forward(self, x):
-        with pyro.plate("data", len(x)):
-            z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
-            loc = self.decoder(z) + self.bias + self.shift
-            pyro.sample("x", dist.Normal(loc, self.sigma).to_event(1), obs=x)
-
-
-class Guide(PyroModule):
-    def __init__(self, layer=nn.Linear):
-        super().__init__()
-        self.encoder = layer(3, 4)
-
-    def forward(self, x):
-        with pyro.plate("data", len(x)):
-            loc, log_scale = self.encoder(x).chunk(2, -1)
-            pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
-
-
-TRAIN = {
-    "fit": lambda m, g, x, o: fit(m, g, x, objective=o, epochs=5, lr=0.1, progress=False),
-    "SVI": lambda m, g, x, o: trained(m, g, x, o, 0.1),
-    "SVI of Pyro's loss": lambda m, g, x, o: trained(m, g, x, Trace_ELBO(), 0.1),
-}
 
 
 class TestNobodysMemory:
@@ -305,99 +217,6 @@ class TestNobodysMemory:
                 pyro.clear_param_store()
                 with pytest.raises(ParameterError, match="two tensors as parameter 'sigma'"):
                     trainable(Model(), Other(), X)
-
-
-def _resumed(model, guide, folder):
-    for epochs in (2, 4):
-        fit(
-            model, guide, X, objective=ELBO(), epochs=epochs, lr=0.1, progress=False,
-            run_dir=folder, resume=True,
-        )  # fmt: skip
-
-
-@pytest.mark.filterwarnings(FROZEN)
-class TestFrozen:
-    MEASURE = ("log_evidence", "elbo_parts", "trainable", "evaluate_loss")
-
-    @pytest.mark.parametrize("use", [*MEASURE, *TRAIN, "compiled", "resumed"])
-    @pytest.mark.parametrize("layer", [nn.Linear, PyroModule[nn.Linear]])
-    @pytest.mark.parametrize(
-        "names", [{"decoder.weight"}, {"bias"}, {"sigma_unconstrained"}, {"shift_unconstrained"}]
-    )
-    def test_of_a_pyro_module(self, names, layer, use, tmp_path):
-        model, guide = Model(layer), Guide(layer)
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name not in names)
-        before = dict(zip(dict(model.named_parameters()), parameters(model), strict=True))
-        if use in self.MEASURE:
-            USES[use](model, guide)
-        elif use == "compiled":
-            trained(model, guide, X, ELBO(), 0.1, compile=True)
-        elif use == "resumed":
-            _resumed(model, guide, tmp_path)
-        else:
-            TRAIN[use](model, guide, X, ELBO())
-        for name, parameter in model.named_parameters():
-            assert parameter.requires_grad == (name not in names), name
-            moves = use not in self.MEASURE and name not in names
-            assert torch.equal(parameter, before[name]) != moves, name
-
-    @pytest.mark.parametrize("train", TRAIN)
-    def test_of_an_autoguide_and_a_param_statement(self, train):
-        def model(x):
-            bayesian(x)
-            noise = pyro.param("noise", torch.tensor(1.0), constraint=dist.constraints.positive)
-            pyro.sample("more", dist.Normal(0.0, noise), obs=torch.tensor(3.0))
-
-        guide = AutoNormal(model)
-        leaves = trainable(model, guide, Y)
-        frozen = {name for name in leaves if name == "noise" or name.endswith("locs.mean")}
-        assert len(frozen) == 2
-        for name in frozen:
-            leaves[name].requires_grad_(False)
-        before = {name: leaf.detach().clone() for name, leaf in leaves.items()}
-        log_evidence(model, guide, Y, num_particles=2, batch_plate=None)
-        TRAIN[train](model, guide, Y, ELBO(batch_plate=None))
-        for name, leaf in leaves.items():
-            assert torch.equal(leaf, before[name]) == (name in frozen), name
-            assert leaf.requires_grad != (name in frozen)
-
-
-class TestPickles:
-    """Pyro marks parameters with weak references, which cannot be pickled."""
-
-    @pytest.mark.parametrize("use", USES)
-    def test_networks(self, use):
-        vae, nets = VAE((3,), 2, likelihood=Normal()), networks(1)
-        for model, guide, owner in ((vae.model, vae.guide, vae), (*pair(*nets), nets)):
-            USES[use](model, guide)
-            again = pickle.loads(pickle.dumps(owner))
-            for before, after in zip(
-                parameters(*_modules(owner)), parameters(*_modules(again)), strict=True
-            ):
-                assert torch.equal(before, after)
-            torch.save(owner, io.BytesIO())
-            pickle.dumps(copy.deepcopy(owner))
-            pickle.dumps([list(module.parameters()) for module in _modules(owner)])
-
-    @pytest.mark.parametrize("train", TRAIN)
-    def test_pyro_modules_and_autoguides(self, train):
-        model, guide, auto = Model(), Guide(), AutoNormal(bayesian)
-        TRAIN[train](model, guide, X, ELBO())
-        TRAIN[train](bayesian, auto, Y, ELBO(batch_plate=None))
-        for module in (model, guide, auto):
-            pickle.dumps(list(module.parameters()))
-            pickle.dumps(module)
-
-    def test_pyros_own_svi_finds_the_leaves(self):
-        nets = networks(1)
-        before = parameters(*nets)
-        pyro.infer.SVI(*pair(*nets), adam(0.1), IWAE(2)).step(X)
-        assert not any(map(torch.equal, before, parameters(*nets)))
-
-
-def _modules(owner):
-    return owner if isinstance(owner, tuple) else (owner,)
 
 
 class TestBlocked:

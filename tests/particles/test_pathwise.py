@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pyrovae import draw
-from pyrovae.particles.pathwise import draw_paths
+from pyrovae.particles.pathwise import draw_pathwise
 from tests.pairs import STYLES
 
 
@@ -20,7 +20,7 @@ def test_values_are_those_of_draw(style, vectorize):
         pyro.set_rng_seed(2)
         expected = draw(pair.model, pair.guide, *pair.args, **settings)
         pyro.set_rng_seed(2)
-        paths = draw_paths(pair.model, pair.guide, *pair.args, **settings)
+        paths = draw_pathwise(pair.model, pair.guide, *pair.args, **settings)
         again = paths.rescored()
     for p in (paths.particles, again):
         torch.testing.assert_close(p.log_w, expected.log_w)
@@ -38,10 +38,10 @@ def test_a_factor_multiplies_the_whole_gradient_of_the_guide_once(style, vectori
     found = []
     for factor in (1.0, 2.0):
         pyro.set_rng_seed(3)
-        paths = draw_paths(*call, num_particles=3, vectorize_particles=vectorize)
+        paths = draw_pathwise(*call, num_particles=3, vectorize_particles=vectorize)
         p = paths.particles
         log_joint = p.log_lik + p.log_prior
-        paths.weigh(torch.full_like(log_joint, factor))
+        paths.scale_gradient(torch.full_like(log_joint, factor))
         leaves = [*p.guide_parameters.values(), *p.model_parameters.values()]
         found.append(torch.autograd.grad(log_joint.sum(), leaves))
     split = len(p.guide_parameters)
@@ -62,9 +62,9 @@ def test_each_particle_and_datum_has_its_own_factor(vectorize):
             pyro.sample("z", dist.Normal(0.0, 1.0))
 
     settings = {"batch_plate": "data", "vectorize_particles": vectorize}
-    paths = draw_paths(model, guide, num_particles=3, **settings)
+    paths = draw_pathwise(model, guide, num_particles=3, **settings)
     factor = torch.rand(3, 5)
-    paths.weigh(factor)
+    paths.scale_gradient(factor)
     z = paths.particles.latents["z"]  # of the guide: no alias
     (gradient,) = torch.autograd.grad(paths.particles.log_prior.sum(), loc)
     expected = -(z * factor.unsqueeze(-1)).sum(0).T  # z is [K, B, inner]
@@ -80,8 +80,8 @@ def test_along_has_no_value_and_only_the_gradient_of_the_paths():
         with pyro.plate("data", 4):
             pyro.sample("z", dist.Normal(loc, scale))
 
-    paths = draw_paths(program, program, num_particles=2)
-    total = paths.along(paths.rescored().log_q.sum())
+    paths = draw_pathwise(program, program, num_particles=2)
+    total = paths.along_latents(paths.rescored().log_q.sum())
     assert total == 0
     noise = ((paths.particles.latents["z"] - loc) / scale).detach()
     found = torch.autograd.grad(total, [loc, scale])
@@ -92,10 +92,10 @@ def test_along_has_no_value_and_only_the_gradient_of_the_paths():
 def test_without_gradients_there_is_nothing_to_weigh():
     pair = STYLES["hierarchy"](torch.float64)
     with torch.no_grad():
-        paths = draw_paths(pair.model, pair.guide, *pair.args, num_particles=2)
+        paths = draw_pathwise(pair.model, pair.guide, *pair.args, num_particles=2)
         p = paths.rescored()
-        paths.weigh(torch.ones_like(p.log_w))
-        assert paths.along(p.log_q.sum()) == 0
+        paths.scale_gradient(torch.ones_like(p.log_w))
+        assert paths.along_latents(p.log_q.sum()) == 0
 
 
 def test_straight_through_samples_keep_what_they_rounded():
@@ -106,11 +106,11 @@ def test_straight_through_samples_keep_what_they_rounded():
             q = dist.RelaxedBernoulliStraightThrough(torch.tensor(0.7), logits=logits)
             pyro.sample("z", q)
 
-    paths = draw_paths(program, program, num_particles=2)
+    paths = draw_pathwise(program, program, num_particles=2)
     z = paths.particles.latents["z"]
     assert ((z == 0) | (z == 1)).all()
     torch.testing.assert_close(paths.rescored().log_q, paths.particles.log_q)
     assert paths.particles.log_prior.isfinite().all()
-    paths.weigh(torch.zeros(2, 3))
-    (gradient,) = torch.autograd.grad(paths.along(paths.rescored().log_q.sum()), logits)
+    paths.scale_gradient(torch.zeros(2, 3))
+    (gradient,) = torch.autograd.grad(paths.along_latents(paths.rescored().log_q.sum()), logits)
     assert (gradient == 0).all()  # the unrounded value is weighed as well

@@ -1,18 +1,17 @@
-"""The random streams: kept, saved, put back."""
+"""The random state: kept, saved, restored."""
 
-import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from pyrovae.runtime.random_state import (
-    kept_streams,
-    restore_streams,
-    restore_torch_streams,
-    save_streams,
-    torch_streams,
+    kept_random_state,
+    restore_random_state,
+    save_random_state,
+    save_torch_random_state,
 )
 
 
@@ -23,37 +22,37 @@ def drawn():
     ]  # fmt: skip
 
 
-def test_all_streams_go_on_where_they_were_saved():
+def test_all_generators_go_on_where_they_were_saved():
     random.gauss(0, 1), np.random.randn()  # each keeps half of what it drew
-    tensors, numbers = save_streams()
+    state = save_random_state()
     expected = [drawn() for _ in range(3)]
-    restore_streams(tensors, json.loads(json.dumps(numbers)))
+    restore_random_state(state)
     assert [drawn() for _ in range(3)] == expected
 
 
 def test_what_runs_between_leaves_them_where_they_were():
-    tensors, numbers = save_streams()
+    state = save_random_state()
     expected = drawn()
-    restore_streams(tensors, numbers)
-    with kept_streams():
+    restore_random_state(state)
+    with kept_random_state():
         assert drawn() == expected
     assert drawn() == expected
-    restore_streams(tensors, numbers)
-    with pytest.raises(RuntimeError), kept_streams():
+    restore_random_state(state)
+    with pytest.raises(RuntimeError), kept_random_state():
         drawn()
         raise RuntimeError
     assert drawn() == expected
 
 
 def test_torchs_own_alone():
-    state = torch_streams()
-    assert list(state)[0] == "torch"
+    state = save_torch_random_state()
+    assert state.numpy is None and state.python is None
     first, other = torch.rand(()), random.random()
-    restore_torch_streams(state)
+    restore_random_state(state)
     assert torch.rand(()) == first and random.random() != other
 
 
-def test_streams_of_devices_that_are_not_here_are_left_out():
-    state = torch_streams()
-    restore_torch_streams({**state, "cuda:99": torch.zeros(16, dtype=torch.uint8)})
-    assert torch.equal(torch.get_rng_state(), state["torch"])
+def test_devices_that_are_not_here_are_left_out():
+    state = save_torch_random_state()
+    restore_random_state(replace(state, cuda={**state.cuda, 99: torch.zeros(16).byte()}))
+    assert torch.equal(torch.get_rng_state(), state.torch)

@@ -16,10 +16,9 @@ from safetensors.torch import save
 
 from pyrovae.errors import CheckpointError
 from pyrovae.objectives import ELBO
-from pyrovae.train import checkpoint, fit
-from pyrovae.train.checkpoint import read_checkpoint
-from tests.train.step.test_svi import networks, pair
-from tests.train.test_fit import QUIET, same, state, x_of
+from pyrovae.train import checkpoint_file, fit
+from pyrovae.train.checkpoint_file import read_checkpoint
+from tests.train.pairs import QUIET, networks, pair, same, state, x_of
 
 DTYPES = [
     "BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "I16", "U16", "F16", "BF16", "I32", "U32", "F32",
@@ -146,9 +145,9 @@ def forged(path, change):
     """Change tensors and plain values, and make the digest anew."""
     tensors, meta = read_checkpoint(path)
     tensors, text = change(tensors, meta) or (tensors, None)
-    header = {"format": checkpoint.FORMAT, "version": str(checkpoint.VERSION),
+    header = {"format": checkpoint_file.FORMAT, "version": str(checkpoint_file.VERSION),
               "json": json.dumps(meta) if text is None else text}  # fmt: skip
-    header["digest"] = checkpoint._digest(header, tensors)
+    header["digest"] = checkpoint_file._digest(header, tensors)
     path.write_bytes(save(tensors, metadata=header))
 
 
@@ -351,7 +350,7 @@ def test_an_older_format_is_named(kept, tmp_path):
     path = laid_out(tmp_path, kept)
     tensors, meta = read_checkpoint(path)
     path.write_bytes(
-        save(tensors, metadata={"format": checkpoint.FORMAT, "version": "1", "json": "{}"})
+        save(tensors, metadata={"format": checkpoint_file.FORMAT, "version": "1", "json": "{}"})
     )
     with pytest.raises(CheckpointError, match="version '1', this library reads version 2; open"):
         run(tmp_path)

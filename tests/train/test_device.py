@@ -10,7 +10,7 @@ import torch
 
 from pyrovae import SVI
 from pyrovae.capture.graph import trace
-from pyrovae.capture.replay import elsewhere
+from pyrovae.capture.replay import device_conflict
 from pyrovae.errors import CaptureError
 from pyrovae.objectives import ELBO, IWAE, DReG
 from tests.models.test_matrix import LABELS, OBJECTIVE, PAIRS, X
@@ -82,7 +82,7 @@ def test_a_captured_step_reads_nothing_on_the_cpu(name, optimizer):
         step = svi._compiled_step(only_finite=True)
         step._enter(tuple(batch), {})
         traced = trace(step._run, batch)
-    assert elsewhere([*traced.externals, *batch]) == ""
+    assert device_conflict([*traced.externals, *batch]) == ""
     nodes = [node for node in traced.graph.graph.nodes if node.op == "get_attr"]
     read = [node for node in nodes if any(user.users for user in node.users)]
     assert all(getattr(traced.graph, node.target).is_meta for node in read)
@@ -90,8 +90,8 @@ def test_a_captured_step_reads_nothing_on_the_cpu(name, optimizer):
 
 def test_what_lies_elsewhere_is_named():
     here, there = torch.zeros(3), torch.zeros(2, 5, device="meta")
-    assert elsewhere([here, here]) == elsewhere([there]) == ""
-    assert "meta (shape [2, 5])" in elsewhere([here, there])
+    assert device_conflict([here, here]) == device_conflict([there]) == ""
+    assert "meta (shape [2, 5])" in device_conflict([here, there])
 
 
 class TestTheDevice:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pyrovae.train.checkpoint import read_checkpoint
+from pyrovae.train.checkpoint_file import read_checkpoint
 
 PAIRS = ["with_params", "with_modules", "with_buffers"]
 

@@ -41,8 +41,8 @@ def test_an_entry_is_per_datum_and_its_norm_per_step():
         "epoch": 1, "step": 2, "train": -2.0, "val": None, "lr": 0.25, "grad_norm": 2.0,
         "seconds": 0.0,
     }  # fmt: skip
-    loop.start_epoch()
-    loop.batch = 0
+    loop.next_epoch()
+    assert (loop.epoch, loop.batch) == (2, 0)
     loop.record(6.0, torch.tensor(5.0), 3)
     assert loop.summary()["train"] == -2.0 and loop.summary()["grad_norm"] == 5.0
 

@@ -10,8 +10,7 @@ from pyrovae.errors import CheckpointError, ConfigError
 from pyrovae.objectives import ELBO, IWAE, Beta
 from pyrovae.train import Callback, fit
 from pyrovae.train.optim import schedules
-from tests.train.step.test_svi import networks, pair
-from tests.train.test_fit import QUIET, same, state, x_of
+from tests.train.pairs import QUIET, networks, pair, same, state, x_of
 
 
 class Stop(Callback):

@@ -14,8 +14,7 @@ from pyrovae.errors import ConfigError
 from pyrovae.objectives import ELBO
 from pyrovae.train import Callback, fit
 from pyrovae.train.run_lock import LOCK, RunLock, check_free
-from tests.train.step.test_svi import networks, pair
-from tests.train.test_fit import QUIET, x_of
+from tests.train.pairs import QUIET, networks, pair, x_of
 
 
 def run(folder, data=None, **options):
@@ -58,7 +57,7 @@ def test_a_lock_ends_with_its_process(tmp_path):
     script = f"""
         import time
         from pathlib import Path
-        from pyrovae.train.lock import RunLock
+        from pyrovae.train.run_lock import RunLock
         lock = RunLock(Path({str(tmp_path)!r}))
         lock.take()
         print("taken", flush=True)

@@ -1,4 +1,4 @@
-"""What is kept of a run: the state of its objective, its best, its history."""
+"""What is stored of a run: the state of its objective, its best, its history."""
 
 import json
 
@@ -10,23 +10,13 @@ from pyrovae.data import DiscreteLatent
 from pyrovae.errors import CheckpointError, ConfigError
 from pyrovae.math import log_mean_exp
 from pyrovae.objectives import ELBO, IWAE, REINFORCE, ParticleELBO
-from pyrovae.train import Callback, fit
-from pyrovae.train.checkpoint import read_checkpoint, write_checkpoint
+from pyrovae.train import fit
+from pyrovae.train.checkpoint_file import read_checkpoint, write_checkpoint
 from pyrovae.train.loop import Loop
 from pyrovae.train.placement import place
 from pyrovae.train.run_store import RunStore
 from pyrovae.train.step.svi import SVI
-
-QUIET = {"progress": False, "device": "cpu"}
-
-
-class StopAt(Callback):
-    def __init__(self, step):
-        self.step = step
-
-    def on_step(self, loop):
-        if loop.step == self.step:
-            loop.request_stop()
+from tests.train.pairs import QUIET, Log, same
 
 
 def trained(folder, objective, *, stop_at=None, resume=False, dtype=torch.float32):
@@ -36,13 +26,9 @@ def trained(folder, objective, *, stop_at=None, resume=False, dtype=torch.float3
     x = made.sample(32, seed=1).to(dtype)
     fit(
         made.model, made.guide, x, objective=objective, epochs=2, batch_size=8, lr=1e-2,
-        run_dir=folder, resume=resume, callbacks=[StopAt(stop_at)], **QUIET,
+        run_dir=folder, resume=resume, callbacks=[Log(stop_at)], **QUIET,
     )  # fmt: skip
     return [p.detach() for p in made.parameters()] + [objective._past]
-
-
-def same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -118,80 +104,80 @@ def test_a_users_objective_has_a_state_by_one_method():
 
 
 @pytest.fixture
-def keeper(tmp_path):
+def store(tmp_path):
     made = DiscreteLatent.random(data_dim=5, latent_dim=3, seed=0).float()
     x = made.sample(8, seed=1).float()
-    placed = place(made.model, made.guide, (x,), torch.device("cpu"))
-    adam = torch.optim.Adam(placed.leaves.values(), lr=1e-2)
+    inventory, _ = place(made.model, made.guide, (x,), torch.device("cpu"))
+    adam = torch.optim.Adam(inventory.leaves.values(), lr=1e-2)
     svi = SVI(made.model, made.guide, adam, IWAE(2))
-    svi.optimizer.cover(placed.leaves)
+    svi.optimizer.cover(inventory.leaves)
     svi.step(x)
     loop = Loop(made.model, made.guide, svi.optimizer, 2, 4, tmp_path, torch.device("cpu"))
-    return RunStore(loop, placed, IWAE(2), {"seed": 0}, seconds=1000.0)
+    return RunStore(loop, inventory, IWAE(2), {"seed": 0}, seconds=1000.0)
 
 
-def test_is_due_after_its_time(keeper):
-    assert not keeper.is_due
-    keeper.seconds = 0.0
-    assert keeper.is_due and keeper.last is None
-    keeper.save_last()
-    assert keeper.last == keeper.loop.run_dir / "last.safetensors"
+def test_a_checkpoint_is_due_after_its_time(store):
+    assert not store.save_due
+    store.seconds = 0.0
+    assert store.save_due and store.last is None
+    store.save_last()
+    assert store.last == store.loop.run_dir / "last.safetensors"
 
 
-def test_brings_back_parameters_optimiser_and_place(keeper):
-    leaves = keeper.placed.leaves
-    keeper.loop.record(torch.tensor(3.0), torch.tensor(2.0), 8)
-    keeper.save_last()
+def test_brings_back_parameters_optimiser_and_place(store):
+    leaves = store.inventory.leaves
+    store.loop.record(torch.tensor(3.0), torch.tensor(2.0), 8)
+    store.save_last()
     saved = {n: t.detach().clone() for n, t in leaves.items()}
-    keeper.loop.record(torch.tensor(1.0), torch.tensor(1.0), 8)
+    store.loop.record(torch.tensor(1.0), torch.tensor(1.0), 8)
     for leaf in leaves.values():
         leaf.data.zero_()
-    streams = keeper.resume()
+    random_state = store.resume()
     assert all(torch.equal(saved[n], t) for n, t in leaves.items())
-    assert (keeper.loop.epoch, keeper.loop.batch, keeper.loop.step) == (1, 1, 1)
-    assert torch.equal(streams["tensors"]["torch"], torch.get_rng_state())
+    assert (store.loop.epoch, store.loop.batch, store.loop.step) == (1, 1, 1)
+    assert torch.equal(random_state.torch, torch.get_rng_state())
 
 
-def test_refuses_the_run_of_other_facts(keeper):
-    keeper.save_last()
-    keeper.facts = {"seed": 1}
+def test_refuses_the_run_of_other_facts(store):
+    store.save_last()
+    store.identity = {"seed": 1}
     with pytest.raises(CheckpointError, match="run with seed=0, this one has seed=1"):
-        keeper.resume()
+        store.resume()
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_the_best_is_kept_in_the_folder_or_in_memory(keeper, kept):
+def test_the_best_is_kept_in_the_folder_or_in_memory(store, kept):
     if not kept:
-        keeper.loop.run_dir = None
+        store.loop.run_dir = None
     with pytest.raises(CheckpointError, match="none is the best"):
-        keeper.load_best()
-    keeper.save_best()
-    keeper.loop.best = {"epoch": 1, "val": None}
-    saved = {n: t.detach().clone() for n, t in keeper.placed.leaves.items()}
-    for leaf in keeper.placed.leaves.values():
+        store.load_best()
+    store.save_best()
+    store.loop.best = {"epoch": 1, "val": None}
+    saved = {n: t.detach().clone() for n, t in store.inventory.leaves.items()}
+    for leaf in store.inventory.leaves.values():
         leaf.data.add_(1.0)
-    keeper.load_best()
-    assert all(torch.equal(saved[n], t) for n, t in keeper.placed.leaves.items())
+    store.load_best()
+    assert all(torch.equal(saved[n], t) for n, t in store.inventory.leaves.items())
 
 
-def test_the_history_is_lines_of_json(keeper):
-    keeper.start_over()
-    path = keeper.loop.run_dir / "history.jsonl"
+def test_the_history_is_lines_of_json(store):
+    store.start_over()
+    path = store.loop.run_dir / "history.jsonl"
     assert path.read_text() == ""
-    keeper.loop.history.append({"epoch": 1, "train": -2.5})
-    keeper.append_history()
-    assert [json.loads(line) for line in path.read_text().splitlines()] == keeper.loop.history
+    store.loop.history.append({"epoch": 1, "train": -2.5})
+    store.append_history()
+    assert [json.loads(line) for line in path.read_text().splitlines()] == store.loop.history
 
 
-def test_starting_over_removes_what_an_earlier_run_left(keeper):
-    keeper.save_last()
-    keeper.save_best()
-    keeper.start_over()
-    assert [p.name for p in keeper.loop.run_dir.iterdir()] == ["history.jsonl"]
+def test_starting_over_removes_what_an_earlier_run_left(store):
+    store.save_last()
+    store.save_best()
+    store.start_over()
+    assert [p.name for p in store.loop.run_dir.iterdir()] == ["history.jsonl"]
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(keeper, tmp_path):
+def test_a_folder_that_cannot_be_made_is_an_error(store, tmp_path):
     (tmp_path / "file").write_text("")
-    keeper.loop.run_dir = tmp_path / "file"
+    store.loop.run_dir = tmp_path / "file"
     with pytest.raises(ConfigError, match="cannot be written to .* another folder"):
-        keeper.start_over()
+        store.start_over()

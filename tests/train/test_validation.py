@@ -15,6 +15,7 @@ from pyrovae.data import LinearGaussian, batches
 from pyrovae.errors import CaptureWarning, SupportError
 from pyrovae.models import VAE
 from pyrovae.objectives import ELBO, IWAE, RWS, TVO, Beta, Renyi
+from pyrovae.objectives.pyro_loss import as_objective
 from pyrovae.train import Callback, fit
 from pyrovae.train import validation as measure
 from pyrovae.train.step import compiled
@@ -36,7 +37,7 @@ def validation(objective, pair=ORACLE, x=None, networks=(), **options):
     source = batches(ORACLE.sample(70, seed=3) if x is None else x, 16, shuffle=False)
     share = LossScale(pair.model, pair.guide)
     made = Validation(
-        pair.model, pair.guide, objective, source, networks, share, 7, CPU, **options
+        pair.model, pair.guide, as_objective(objective), source, networks, share, 7, CPU, **options
     )
     made.prepare()
     return made
@@ -190,7 +191,7 @@ def test_auto_goes_by_the_number_of_validated_batches(interpreted, monkeypatch):
     monkeypatch.setattr(Validation, "prepare", lambda self: asked.append(self.compile))
     import sys
 
-    monkeypatch.setattr(sys.modules["pyrovae.train.fit"], "_LONG", 9)
+    monkeypatch.setattr(sys.modules["pyrovae.train.compile_ahead"], "_LONG", 9)
     run_of(vae, compile="auto", epochs=2)  # three batches to validate, of 45 data
     run_of(vae, compile="auto", epochs=3)
     assert asked == [False, True]

@@ -1,4 +1,4 @@
-"""Standard image sets, read through torchvision."""
+"""Standard image sets, read by torchvision."""
 
 from .colour import cifar10, svhn
 from .grey import emnist, fashion_mnist, kmnist, mnist

@@ -1,4 +1,4 @@
-"""From files that may be missing or damaged to a dataset of grey or colour levels."""
+"""Reads image files, which may be missing or damaged, into a data set of levels."""
 
 import os
 import zipfile
@@ -12,13 +12,13 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, first_line
 from ..base import Dataset, Split, partition
 
 Root = str | Path | None
 Loaded = TypeVar("Loaded")
 
-# What readers and downloads raise on damaged files; a failed connection is an OSError.
+# Errors that readers and downloads raise on damaged files; a failed connection is an OSError.
 BROKEN = (
     *(AssertionError, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError),
     *(zlib.error, zipfile.BadZipFile),
@@ -34,15 +34,15 @@ def from_levels(
     val_size: int,
     seed: int,
 ) -> Dataset:
-    """A dataset of float32 levels 0..255, or in [0, 1], with `val` held out of the training rows.
+    """A data set of float32 levels 0..255, or in [0, 1], with `val` taken from the training rows.
 
     Args:
-        name: Of the set.
+        name: Name of the set.
         train: Levels [N, C, H, W] uint8 and labels [N].
-        test: The same, kept in its order.
-        unit: Scale levels into [0, 1].
-        val_size: Rows of `train` that become `val`.
-        seed: Of the choice of these rows.
+        test: The same; its order is kept.
+        unit: Scale levels to [0, 1].
+        val_size: Number of rows of `train` that become `val`.
+        seed: Seed of the choice of these rows.
     """
     scale = 255 if unit else 1
     kept, held, _ = partition(name, len(train[0]), (val_size, 0), seed)
@@ -55,7 +55,7 @@ def from_levels(
 
 
 def find_root(name: str, root: Root) -> Path:
-    """`root`, or for None the folder that the environment variable PYROVAE_DATA names."""
+    """`root`; for None the folder in the environment variable PYROVAE_DATA."""
     found = os.environ.get("PYROVAE_DATA") if root is None else root
     if not found:
         raise DataError(
@@ -66,27 +66,27 @@ def find_root(name: str, root: Root) -> Path:
 
 
 def torchvision_datasets(name: str) -> ModuleType:
-    """`torchvision.datasets`, imported here alone: one of another build breaks nothing else."""
+    """`torchvision.datasets`, imported here only: a broken torchvision affects nothing else."""
     try:
         return import_module("torchvision.datasets")
     except (ImportError, OSError, RuntimeError) as error:
         raise DataError(
-            f"{name}: torchvision reads this set and cannot be imported ({_first_line(error)}); "
+            f"{name}: torchvision reads this set and cannot be imported ({_described(error)}); "
             f"install the torchvision built for torch {torch.__version__}, or give the images to "
             "pyrovae.data.arrays"
         ) from error
 
 
 def read(name: str, path: Path, reader: Callable[[Path], Loaded]) -> Loaded:
-    """`reader(path)`, or an error that names a missing or damaged file."""
+    """`reader(path)`; the error names the file if it is missing or damaged."""
     if not path.is_file():
         raise DataError(_missing(name, path))
     try:
         return reader(path)
     except BROKEN as error:
         raise DataError(
-            f"{name}: {path} is damaged or cut short ({_first_line(error)}); "
-            "delete it and fetch it anew"
+            f"{name}: {path} is damaged or cut short ({_described(error)}); "
+            "delete it and download it again"
         ) from error
 
 
@@ -97,13 +97,13 @@ def build(
     *,
     download: bool,
 ) -> Loaded:
-    """`construct()`, or an error that names the first of `files` that is missing or damaged.
+    """`construct()`; the error names the first of `files` that is missing or damaged.
 
     Args:
-        name: Of the set.
+        name: Name of the set.
         construct: Makes the torchvision set.
-        files: What it reads, each with its MD5 sum.
-        download: Whether `construct` was to fetch what is missing.
+        files: The files that it reads, each with its MD5 sum.
+        download: Whether `construct` downloads missing files.
     """
     try:
         return construct()
@@ -116,20 +116,19 @@ def build(
                     f"{name}: {path} is damaged, its checksum is not {md5}; "
                     "delete it and pass download=True"
                 ) from error
-        verb = "fetched" if download else "read"
+        verb = "downloaded" if download else "read"
         raise DataError(
-            f"{name}: the set could not be {verb} ({_first_line(error)}); check the connection "
-            "and the disk, delete what is half there, or put the files in place by hand"
+            f"{name}: the set could not be {verb} ({_described(error)}); check the connection "
+            "and the disk, delete incomplete files, or put the files there by hand"
         ) from error
 
 
 def _missing(name: str, path: Path) -> str:
     return (
-        f"{name}: there is no file {path}; pass download=True to fetch it, or as root= the folder "
-        "that holds the set"
+        f"{name}: there is no file {path}; pass download=True to download it, or as root= the "
+        "folder that holds the set"
     )
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"

@@ -20,11 +20,11 @@ def cifar10(
     """CIFAR-10, [N, 3, 32, 32]: 50,000 + 10,000 small photographs with their class as `y`.
 
     Args:
-        root: Folder that holds, or gets, `cifar-10-batches-py`. None is that of PYROVAE_DATA.
-        unit: Scale the integer levels 0..255 into [0, 1].
-        val_size: Rows of the training files kept for `val`; with 0 it is empty.
-        seed: Of the choice of these rows.
-        download: Fetch what is missing.
+        root: Folder of `cifar-10-batches-py`; None is that of PYROVAE_DATA.
+        unit: Scale the integer levels 0..255 to [0, 1].
+        val_size: Number of training rows for `val`; with 0 it is empty.
+        seed: Seed of the choice of these rows.
+        download: Download missing files.
 
     Raises:
         DataError: A file is missing or damaged, torchvision cannot be imported, no root is known.
@@ -42,7 +42,7 @@ def cifar10(
             files,
             download=download,
         )
-        # torchvision turns the stored planes into rows of pixels; the planes are what we want.
+        # torchvision transposes the stored [C, H, W] to [H, W, C]; this restores [C, H, W].
         x = torch.from_numpy(np.ascontiguousarray(half.data.transpose(0, 3, 1, 2)))
         halves.append((x, torch.tensor(half.targets)))
     return from_levels("cifar10", halves[0], halves[1], unit=unit, val_size=val_size, seed=seed)
@@ -58,8 +58,8 @@ def svhn(
 ) -> Dataset:
     """Street View House Numbers, [N, 3, 32, 32]: 73,257 + 26,032 cropped digits, class as `y`.
 
-    The files `train_32x32.mat` and `test_32x32.mat` lie in `root`; arguments and errors are those
-    of `cifar10`.
+    The files are `train_32x32.mat` and `test_32x32.mat` in `root`. For arguments and errors see
+    `cifar10`.
 
     Source:
         Reading digits in natural images with unsupervised feature learning (Netzer et al., 2011).

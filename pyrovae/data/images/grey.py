@@ -1,4 +1,4 @@
-"""MNIST and the sets made in its image."""
+"""MNIST and the sets of the same format."""
 
 from pathlib import Path
 from typing import Literal, get_args
@@ -24,23 +24,23 @@ def mnist(
 ) -> Dataset:
     """MNIST, [N, 1, 28, 28]: 60,000 + 10,000 handwritten digits with their class as `y`.
 
-    `val` is a seeded part of the training file, `test` the official one in its order.
+    `val` is a random part of the training file, `test` the official one in its order.
 
     Args:
-        root: Folder that holds, or gets, `MNIST/raw/*-ubyte`. None is that of PYROVAE_DATA.
+        root: Folder of `MNIST/raw/*-ubyte`; None is that of PYROVAE_DATA.
         binarize: None keeps the integer grey levels 0..255. "dynamic" draws pixels with
-            probability level / 255, afresh on every pass over `train`, once for `val` and `test`.
+            probability level / 255, anew on every pass over `train`, once for `val` and `test`.
             "static" reads the fixed binarisation of the literature, `static_binarized_mnist.npz`
-            in `root`: 50,000 + 10,000 + 10,000 rows without labels, whatever `val_size`. Its
-            figures and dynamic ones do not compare.
-        unit: Scale grey levels into [0, 1]; these are no Bernoulli observations.
-        val_size: Rows of the training file kept for `val`; with 0 it is empty.
-        seed: Of the split and of the fixed binary draws.
-        download: Fetch what is missing (not the static file).
+            in `root`: 50,000 + 10,000 + 10,000 rows without labels; `val_size` has no effect.
+            Figures of static and dynamic data do not compare.
+        unit: Scale grey levels to [0, 1]; these are not Bernoulli observations.
+        val_size: Number of training rows for `val`; with 0 it is empty.
+        seed: Seed of the split and of the fixed binary draws.
+        download: Download missing files (not the static file).
 
     Raises:
         DataError: A file is missing or damaged, torchvision cannot be imported, no root is known.
-        ConfigError: `binarize` is none of these.
+        ConfigError: `binarize` is unknown.
 
     Source:
         Gradient-based learning applied to document recognition (LeCun et al., 1998). Static: On
@@ -52,8 +52,7 @@ def mnist(
     """
     if binarize == "static":
         return _static_mnist(find_root("mnist", root), seed)
-    data = _load("mnist", "MNIST", root, None, unit or bool(binarize), val_size, seed, download)
-    return data if binarize is None else data.binarized(binarize, seed)
+    return _load("mnist", "MNIST", root, None, binarize, unit, val_size, seed, download)
 
 
 def fashion_mnist(
@@ -65,10 +64,10 @@ def fashion_mnist(
     seed: int = 0,
     download: bool = False,
 ) -> Dataset:
-    """Fashion-MNIST, [N, 1, 28, 28]; arguments as for `mnist`, "static" is one seeded draw."""
-    in_unit = unit or bool(binarize)
-    data = _load("fashion_mnist", "FashionMNIST", root, None, in_unit, val_size, seed, download)
-    return data if binarize is None else data.binarized(binarize, seed)
+    """Fashion-MNIST, [N, 1, 28, 28]; see `mnist`, but "static" is one draw by `seed`."""
+    return _load(
+        "fashion_mnist", "FashionMNIST", root, None, binarize, unit, val_size, seed, download
+    )
 
 
 def kmnist(
@@ -80,9 +79,8 @@ def kmnist(
     seed: int = 0,
     download: bool = False,
 ) -> Dataset:
-    """Kuzushiji-MNIST, [N, 1, 28, 28]; arguments as for `mnist`, "static" is one seeded draw."""
-    data = _load("kmnist", "KMNIST", root, None, unit or bool(binarize), val_size, seed, download)
-    return data if binarize is None else data.binarized(binarize, seed)
+    """Kuzushiji-MNIST, [N, 1, 28, 28]; see `mnist`, but "static" is one draw by `seed`."""
+    return _load("kmnist", "KMNIST", root, None, binarize, unit, val_size, seed, download)
 
 
 def emnist(
@@ -95,16 +93,15 @@ def emnist(
     seed: int = 0,
     download: bool = False,
 ) -> Dataset:
-    """EMNIST, [N, 1, 28, 28], turned upright; labels are the files' (letters count from 1).
+    """EMNIST, [N, 1, 28, 28], transposed to upright images, with the labels of the files.
 
-    `split` is one of "byclass", "bymerge", "balanced", "letters", "digits" and "mnist"; the other
-    arguments are as for `mnist`, but "static" is one seeded draw.
+    Letters are labelled from 1. `split` is one of "byclass", "bymerge", "balanced", "letters",
+    "digits" and "mnist". For the other arguments see `mnist`, but "static" is one draw by `seed`.
     """
     if split not in get_args(EMNISTSplit):
         known = ", ".join(get_args(EMNISTSplit))
         raise ConfigError(f"emnist: split={split!r} is not known; use one of {known}")
-    data = _load("emnist", "EMNIST", root, split, unit or bool(binarize), val_size, seed, download)
-    return data if binarize is None else data.binarized(binarize, seed)
+    return _load("emnist", "EMNIST", root, split, binarize, unit, val_size, seed, download)
 
 
 def _load(
@@ -112,6 +109,7 @@ def _load(
     kind: str,
     root: Root,
     split: str | None,
+    binarize: Binarize | None,
     unit: bool,
     val_size: int,
     seed: int,
@@ -133,11 +131,13 @@ def _load(
         if len(x) != len(y):
             raise DataError(
                 f"{name}: {images} has {len(x)} rows, {labels.name} beside it {len(y)}; "
-                "they do not belong together, delete both and fetch them anew"
+                "they do not belong together, delete both and download them again"
             )
-        # The files of EMNIST hold each image with rows and columns exchanged.
+        # The files of EMNIST hold transposed images.
         halves.append((x if split is None else x.transpose(2, 3), y))
-    return from_levels(name, halves[0], halves[1], unit=unit, val_size=val_size, seed=seed)
+    unit = unit or binarize is not None
+    data = from_levels(name, halves[0], halves[1], unit=unit, val_size=val_size, seed=seed)
+    return data if binarize is None else data.binarized(binarize, seed)
 
 
 def _static_mnist(folder: Path, seed: int) -> Dataset:
@@ -151,7 +151,7 @@ def _static_mnist(folder: Path, seed: int) -> Dataset:
     splits = []
     for place, packed in enumerate(read("mnist", path, _packed)):
         bits = torch.from_numpy(np.unpackbits(packed, axis=1)).reshape(-1, 1, 28, 28)
-        # The rows lie sorted by class; a seeded order makes the first n a fair sample.
+        # The rows are sorted by class; a random order makes the first n a fair sample.
         generator = torch.Generator().manual_seed(mix_seed(seed, place))
         order = torch.randperm(len(bits), generator=generator)
         splits.append(Split(bits[order].to(torch.float32)))
@@ -160,7 +160,7 @@ def _static_mnist(folder: Path, seed: int) -> Dataset:
 
 
 def _packed(path: Path) -> list[np.ndarray]:
-    with path.open("rb") as file:  # numpy leaves a path's file open when its content is bad
+    with path.open("rb") as file:  # given a path, numpy leaves the file open if it is bad
         stored = np.load(file, allow_pickle=False)
         arrays = [stored[key] for key in ("train", "valid", "test")]
     for array in arrays:

@@ -1,4 +1,4 @@
-"""Small models whose evidence, posterior and bounds are known exactly: the tests' oracles."""
+"""Small pairs with exact evidence, posterior and bounds, to test against."""
 
 from .discrete_latent import DiscreteLatent
 from .linear_gaussian import LinearGaussian

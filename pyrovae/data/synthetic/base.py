@@ -4,9 +4,9 @@ Frullani's integral gives, with :math:`\varphi(\tau) = E e^{-\tau V}`,
 
 .. math:: E\log\tfrac1K\textstyle\sum_k V_k = \int_0^\infty (e^{-t} - \varphi(t/K)^K)\,dt/t.
 
-Over :math:`u = \log t` the integrand is analytic in the strip :math:`|Im\,u| < \pi/2` and falls
-off on both sides, so that the trapezoid rule reaches double precision with few points. Where
-:math:`\varphi` itself is unknown it follows from the moments :math:`E V^m` by Mellin inversion.
+Over :math:`u = \log t` the integrand is analytic in the strip :math:`|Im\,u| < \pi/2` and decays
+on both sides, so the trapezoid rule reaches double precision with few points. If
+:math:`\varphi` is unknown, it follows from the moments :math:`E V^m` by Mellin inversion.
 """
 
 import math
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ...errors import ConfigError, ShapeError
 
 _STEP = 0.3  # in u: the error of the trapezoid rule is exp(-pi^2 / _STEP)
-_TAIL = 32.0  # exp(-32) = 1e-14: what lies beyond is dropped
+_TAIL = 32.0  # exp(-32) = 1e-14: smaller terms are dropped
 _MAX_TABLE = 30_000_000  # complex numbers in one kernel table: 480 MB
 
 
@@ -63,7 +63,7 @@ def expected_log_mean_from_moments(
     at = torch.tensor([0.5 * up, 0.9 * up, -0.9 * down], dtype=torch.float64)
     with torch.no_grad():
         half, high, low = log_moment(at)
-        log_unit = half / at[0]  # V is measured in this unit, so that small tau loses no digits
+        log_unit = half / at[0]  # the unit of V, so that small tau loses no digits
         high = (high - at[1] * log_unit).max().item()
         low = (low - at[2] * log_unit).max().item()
 
@@ -72,7 +72,7 @@ def expected_log_mean_from_moments(
 
     def log_laplace(log_tau: Tensor) -> Tensor:  # [T] -> [T, B]
         small, large = log_tau[log_tau <= 0], log_tau[log_tau > 0]
-        # Left of zero the remainder's rounding shrinks with tau, right of it it must not grow.
+        # Rounding of the remainder shrinks with tau left of zero, and must not grow right of it.
         rest = _laplace_remainder(small, centred, contour=-0.5 * up, period=2 * _TAIL / up)
         near = torch.log1p((rest * small.exp().exp()[:, None]).clamp(min=-1 + 1e-15))
         period = max(_TAIL / down, _TAIL / up + large.max().item())
@@ -93,7 +93,7 @@ def gaussian_log_moment(order: Tensor, mean: Tensor, covariance: Tensor) -> Tens
     """log E_q R^order `[S, B]` of R = p/q, for q = N(mean, covariance) and p = N(0, I).
 
     Args:
-        order: Real or complex `[S]`. Where a real part leaves `finite_orders` the result is inf.
+        order: Real or complex `[S]`. The result is inf if a real part is outside `finite_orders`.
         mean: `[B, L]`, float64.
         covariance: `[L, L]`, float64.
     """
@@ -117,7 +117,7 @@ def finite_orders(covariance: Tensor) -> tuple[float, float]:
 
 
 class Affine(nn.Module):
-    """weight u + loc: `[..., in]` to `[..., out]`, in the dtype of u; loc alone without weight."""
+    """weight u + loc: `[..., in]` to `[..., out]`, in the dtype of u; without weight, loc."""
 
     def __init__(self, weight: Tensor | None, loc: Tensor) -> None:
         super().__init__()
@@ -125,19 +125,21 @@ class Affine(nn.Module):
         self.loc = nn.Parameter(loc.detach().clone())
 
     def linear(self, u: Tensor) -> Tensor:
-        """The part without loc."""
+        """weight u, without loc."""
         if self.weight is None:
             return u.new_zeros(u.shape[:-1] + self.loc.shape)
         return u @ self.weight.T.to(u.dtype)
 
     def affine(self, u: Tensor) -> Tensor:
-        """The whole."""
+        """weight u + loc."""
         return self.linear(u) + self.loc.to(u.dtype)
 
 
 def check_batch(x: Tensor, data_dim: int, where: str) -> None:
-    """Raises:
-    ShapeError: `x` is not `[B, D]`.
+    """Check the shape of a batch.
+
+    Raises:
+        ShapeError: `x` is not `[B, D]`.
     """
     if x.ndim != 2 or x.shape[1] != data_dim:
         raise ShapeError(
@@ -147,8 +149,10 @@ def check_batch(x: Tensor, data_dim: int, where: str) -> None:
 
 
 def check_particles(num_particles: int, where: str) -> None:
-    """Raises:
-    ConfigError: `num_particles` is not positive.
+    """Check a number of particles.
+
+    Raises:
+        ConfigError: `num_particles` is not positive.
     """
     if num_particles < 1:
         raise ConfigError(f"{where} got num_particles={num_particles}, needs an integer >= 1")
@@ -159,8 +163,8 @@ def _laplace_remainder(
 ) -> Tensor:  # [T] -> [T, B]
     r"""E exp(-tau V) - exp(-tau): Gamma(s) (E V^-s - 1), Mellin inverted along Re s = contour.
 
-    The subtraction removes the pole at s = 0. Discretised, the result repeats itself in log tau
-    with `period` (times exp(contour * period)), which has to reach where it vanishes.
+    The subtraction removes the pole at s = 0. After discretisation the result is periodic in log
+    tau with `period` (up to a factor exp(contour * period)), which must reach where it vanishes.
     """
     step = 2 * math.pi / period
     imag = step * (torch.arange(math.ceil(2 / math.pi * _TAIL / step), dtype=torch.float64) + 0.5)

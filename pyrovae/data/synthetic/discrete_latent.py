@@ -1,4 +1,4 @@
-"""A pair with binary latents, few enough that every expectation is a finite sum."""
+"""A pair with binary latents, whose expectations are finite sums."""
 
 import math
 from typing import Self
@@ -7,16 +7,17 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ...errors import ConfigError, ShapeError, SupportError
 from .base import Affine, check_batch, check_particles, expected_log_mean
+from .exact_pair import ExactPair
 
 _MAX_LATENTS = 12  # 2^12 states
 
 
-class DiscreteLatent(nn.Module):
+class DiscreteLatent(ExactPair):
     r"""z in {0,1}^L with independent Bernoulli prior, x|z Bernoulli(logits Wz + b), mean-field q.
 
     `model` and `guide` are Pyro programs with the sites "z" `[L]` and "x" `[D]` in the plate
@@ -29,8 +30,8 @@ class DiscreteLatent(nn.Module):
         bias: b `[D]`.
         q_logits: Logits `[L]` of the guide.
         q_weight: `[L, D]`; the guide's logits are then q_weight x + q_logits. Without it the
-            guide does not look at the data.
-        name: Prefix of the parameters' names in Pyro's store; pairs in one process need two.
+            guide ignores the data.
+        name: Prefix of the parameters' names in Pyro's store; two pairs in one process need two.
 
     Raises:
         ConfigError: A prior probability is not inside (0, 1), or there are too many latents.
@@ -103,20 +104,13 @@ class DiscreteLatent(nn.Module):
         )
 
     def model(self, x: Tensor) -> None:
-        """Scores the data: x `[B, D]` of zeros and ones."""
+        """p(z)p(x|z) over a batch x `[B, D]` of zeros and ones."""
         check_batch(x, self.data_dim, "DiscreteLatent.model")
         pyro.module(f"{self.name}.prior", self.prior)
         pyro.module(f"{self.name}.decoder", self.decoder)
         with pyro.plate("batch", x.shape[0]):
             z = pyro.sample("z", self.prior(x))
             pyro.sample("x", self.decoder(z), obs=x)
-
-    def guide(self, x: Tensor) -> None:
-        """Proposes a latent for each datum: x `[B, D]`."""
-        check_batch(x, self.data_dim, "DiscreteLatent.guide")
-        pyro.module(f"{self.name}.encoder", self.encoder)
-        with pyro.plate("batch", x.shape[0]):
-            pyro.sample("z", self.encoder(x))
 
     @torch.no_grad()
     def sample(self, n: int, seed: int) -> Tensor:
@@ -140,10 +134,6 @@ class DiscreteLatent(nn.Module):
     def posterior_marginals(self, x: Tensor) -> Tensor:
         """p(z_l = 1 | x), `[B, L]`."""
         return self.posterior(x) @ self.states.double()
-
-    def elbo(self, x: Tensor) -> Tensor:
-        """Evidence lower bound: `reconstruction` minus `kl`."""
-        return self.reconstruction(x) - self.kl(x)
 
     def reconstruction(self, x: Tensor) -> Tensor:
         """E_q log p(x|z)."""
@@ -176,7 +166,7 @@ class DiscreteLatent(nn.Module):
         log_r = self._log_posterior(x) - log_q  # the weight relative to p(x): E_q R = 1
 
         def log_laplace(log_tau: Tensor) -> Tensor:  # [T] -> [T, B]
-            # exp(50) is as good as infinity, and has no infinite gradient.
+            # exp(50) stands for infinity and has a finite gradient.
             tau_r = (log_tau[:, None, None] + log_r).clamp(max=50).exp()
             small, large = tau_r[log_tau <= 0], tau_r[log_tau > 0]
             near = torch.log1p((log_q.exp() * torch.expm1(-small)).sum(-1))

@@ -1,6 +1,6 @@
-"""What is known of a pair whose posterior and guide are Gaussian: every bound, in closed form."""
+"""Base of the pairs with Gaussian posterior and guide: every bound in closed form."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import pyro.distributions as dist
 import torch
@@ -17,9 +17,10 @@ from .base import (
     finite_orders,
     gaussian_log_moment,
 )
+from .exact_pair import ExactPair
 
 
-class GaussianPair(nn.Module, ABC):
+class GaussianPair(ExactPair):
     """A pair whose p(z|x) and q(z|x) are normals with covariances that do not depend on x.
 
     All methods are exact, in nats per datum `[B]`, computed in float64 and differentiable.
@@ -31,35 +32,17 @@ class GaussianPair(nn.Module, ABC):
         https://arxiv.org/abs/1509.00519, sec. 3
     """
 
-    data_dim: int
-
-    @abstractmethod
-    def log_px(self, x: Tensor) -> Tensor:
-        """Evidence log p(x)."""
-
     @abstractmethod
     def posterior(self, x: Tensor) -> MultivariateNormal:
         """The exact p(z|x), batch shape `[B]`."""
 
     @abstractmethod
-    def reconstruction(self, x: Tensor) -> Tensor:
-        """E_q log p(x|z)."""
-
-    @abstractmethod
-    def kl(self, x: Tensor) -> Tensor:
-        """KL(q(z|x) || p(z))."""
-
-    @abstractmethod
     def _precision(self) -> Tensor:
-        """Of the posterior `[L, L]`."""
+        """Precision of the posterior `[L, L]`."""
 
     @abstractmethod
     def _q(self, x: Tensor) -> MultivariateNormal:
         """q(z|x), batch shape `[B]`."""
-
-    def elbo(self, x: Tensor) -> Tensor:
-        """Evidence lower bound: `reconstruction` minus `kl`."""
-        return self.reconstruction(x) - self.kl(x)
 
     def kl_to_posterior(self, x: Tensor) -> Tensor:
         """KL(q(z|x) || p(z|x)), the gap of the ELBO."""
@@ -136,7 +119,7 @@ class GaussianPair(nn.Module, ABC):
 class AffineNormal(Affine):
     """N(weight u + loc, scale): the likelihood given z, or the guide given x.
 
-    Of `lower`, the factor of a full covariance, only the part below the diagonal is read.
+    `lower` is the Cholesky factor of a full covariance; only its part below the diagonal is used.
 
     Raises:
         ConfigError: A scale is not positive; `where` names the owner in the message.

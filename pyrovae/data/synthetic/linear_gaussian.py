@@ -1,4 +1,4 @@
-"""A linear-Gaussian model and guide of which everything is known in closed form."""
+"""A linear-Gaussian pair, exact in closed form."""
 
 import math
 from typing import Self
@@ -28,8 +28,8 @@ class LinearGaussian(GaussianPair):
         q_loc: c `[L]`. Without it the guide starts as the exact posterior.
         q_scale: Standard deviations `[L]` of a diagonal guide.
         q_scale_tril: S `[L, L]`, lower triangular, of a full-covariance guide.
-        q_weight: A `[L, D]`. Without it the guide does not look at the data.
-        name: Prefix of the parameters' names in Pyro's store; pairs in one process need two.
+        q_weight: A `[L, D]`. Without it the guide ignores the data.
+        name: Prefix of the parameters' names in Pyro's store; two pairs in one process need two.
 
     Raises:
         ConfigError: A scale is not positive, or the guide's arguments do not fit together.
@@ -46,6 +46,8 @@ class LinearGaussian(GaussianPair):
         >>> bool((pair.iwae(x, 10) < pair.log_px(x)).all())
         True
     """
+
+    encoder: AffineNormal
 
     def __init__(
         self,
@@ -112,20 +114,13 @@ class LinearGaussian(GaussianPair):
         )
 
     def model(self, x: Tensor) -> None:
-        """Scores the data: x `[B, D]`."""
+        """p(z)p(x|z) over a batch x `[B, D]`."""
         check_batch(x, self.data_dim, "LinearGaussian.model")
         pyro.module(f"{self.name}.decoder", self.decoder)
         with pyro.plate("batch", x.shape[0]):
             zeros = x.new_zeros(self.latent_dim)
             z = pyro.sample("z", dist.Normal(zeros, 1.0).to_event(1))
             pyro.sample("x", self.decoder(z), obs=x)
-
-    def guide(self, x: Tensor) -> None:
-        """Proposes a latent for each datum: x `[B, D]`."""
-        check_batch(x, self.data_dim, "LinearGaussian.guide")
-        pyro.module(f"{self.name}.encoder", self.encoder)
-        with pyro.plate("batch", x.shape[0]):
-            pyro.sample("z", self.encoder(x))
 
     @torch.no_grad()
     def sample(self, n: int, seed: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""A linear-Gaussian hierarchy of which everything is known in closed form."""
+"""A linear-Gaussian hierarchy, exact in closed form."""
 
 import math
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ class LinearGaussianChain(GaussianPair):
     `model` and `guide` are Pyro programs with the sites "z1" (nearest the data), "z2", ... and "x"
     `[D]` in the plate "batch". The guide is q(z_1|x) q(z_2|z_1) ... ("bottom-up") or q(z_L|x)
     q(z_(L-1)|z_L, x) ... ("top-down"), affine too, with full covariances. It starts as the exact
-    posterior, which is of both forms. The other methods are exact, in nats per datum `[B]`,
-    computed in float64 and differentiable: see `GaussianPair`; there z is (z_1, ..., z_L).
+    posterior, which has both forms. The other methods are exact, in nats per datum `[B]`,
+    computed in float64 and differentiable: see `GaussianPair`, with z = (z_1, ..., z_L).
 
     Args:
         layers: Weight W `[D, L_1]`, bias and scale of p(x|z_1) = N(W z_1 + b, sigma^2 I), then
             those of p(z_1|z_2), and so on. Their dtype and device become the pair's.
-        order: In which the guide draws.
-        name: Prefix of the parameters' names in Pyro's store; pairs in one process need two.
+        order: The order in which the guide draws.
+        name: Prefix of the parameters' names in Pyro's store; two pairs in one process need two.
 
     Raises:
         ConfigError: There is no layer, a scale is not positive, or `order` is unknown.
@@ -117,7 +117,7 @@ class LinearGaussianChain(GaussianPair):
         return pair.to(dtype)
 
     def model(self, x: Tensor) -> None:
-        """Scores the data: x `[B, D]`."""
+        """p(z)p(x|z) over a batch x `[B, D]`."""
         check_batch(x, self.data_dim, "LinearGaussianChain.model")
         pyro.module(f"{self.name}.decoders", self.decoders)
         with pyro.plate("batch", x.shape[0]):
@@ -129,7 +129,7 @@ class LinearGaussianChain(GaussianPair):
             pyro.sample("x", self.decoders[0](z), obs=x)
 
     def guide(self, x: Tensor) -> None:
-        """Proposes all layers for each datum: x `[B, D]`."""
+        """Draws all layers for each datum: x `[B, D]`."""
         check_batch(x, self.data_dim, "LinearGaussianChain.guide")
         pyro.module(f"{self.name}.encoders", self.encoders)
         with pyro.plate("batch", x.shape[0]):
@@ -181,8 +181,8 @@ class LinearGaussianChain(GaussianPair):
     def kl_by_site(self, x: Tensor) -> dict[str, Tensor]:
         """E_q[log q(z_i|.) - log p(z_i|z_(i+1))] by site `[B]`; below the top it may be negative.
 
-        Bottom-up q(z_i|.) does not know the z_(i+1) that p is given, so that only the sum over
-        the layers, and top-down each term, is a KL divergence.
+        Bottom-up, q(z_i|.) does not condition on the z_(i+1) of p, so only the sum over the layers
+        is a KL divergence. Top-down each term is one.
         """
         q, parts, found = self._q(x), self._slices(), {}
         for i, (part, step) in enumerate(zip(parts, self._steps(self.encoders), strict=True)):
@@ -205,12 +205,12 @@ class LinearGaussianChain(GaussianPair):
         return cast(list[AffineNormal], list(networks))
 
     def _drawn(self) -> list[int]:
-        """Numbers of the layers in the order of the guide."""
+        """Numbers of the layers, in the order of the guide."""
         up = range(1, len(self.latent_dims) + 1)
         return list(up if self.order == "bottom-up" else reversed(up))
 
     def _slices(self) -> list[slice]:
-        """Where each layer stands in the vector of all."""
+        """Position of each layer in the vector of all."""
         ends = [sum(self.latent_dims[: i + 1]) for i in range(len(self.latent_dims))]
         return [slice(end - n, end) for n, end in zip(self.latent_dims, ends, strict=True)]
 
@@ -246,7 +246,7 @@ class LinearGaussianChain(GaussianPair):
         return by_x, posterior @ precision @ loc - by_x @ bias, posterior
 
     def _q(self, x: Tensor) -> MultivariateNormal:
-        """The guide as one normal: means and roots of the layers, one drawn after the other."""
+        """The guide as one normal, composed layer by layer."""
         x, size = self._double(x), sum(self.latent_dims)
         parts, eye = self._slices(), torch.eye(sum(self.latent_dims)).to(x)
         locs: dict[int, Tensor] = {}

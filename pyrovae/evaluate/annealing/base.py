@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ...errors import ConfigError
 from ...particles import Particles
+from ...particles.handlers import prior_of
 from ...particles.parameters import frozen
-from ...particles.tracing import Program, prior_of
+from ...particles.tracing import Program
 from ..block import Block
 from ..inputs import Data
 from ..options import SweepOptions, check_names, spelled_out

@@ -12,7 +12,7 @@ from torch.distributions import biject_to, constraints
 
 from ...errors import ReparamError, SiteError, SupportError
 from ...particles import Particles, score
-from ...particles.plates import Layout
+from ...particles.layout import Layout
 from ...particles.site import Site
 from ...particles.tracing import Program
 from ..block import Block

@@ -2,24 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
-from pyro.infer import RenyiELBO, Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 from torch import Tensor, nan
 
 from ...data.base import mix_seed
-from ...objectives import ParticleELBO
-from ...particles.tracing import Program, isolated, own_parameters
-from ...train.loss_scale import LossScale, batch_plate_of
-from ...train.validation import first_loss
-
-Kind = Literal["lower", "upper", "estimate", "unknown"]
+from ...objectives.objective import Objective
+from ...particles.isolation import isolated
+from ...particles.own_parameters import own_parameters
+from ...particles.tracing import Program
+from ...train.loss_scale import LossScale
 
 _BOUNDS = 0  # which stream of the seed
-_PYRO_LOWER = (Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)
 
 
 @dataclass(frozen=True)
@@ -55,23 +51,9 @@ class Subject:
         return found
 
 
-def kind_of(objective: PyroELBO) -> Kind:
-    """Which side of log p(x) its expectation is on; an "estimate" may be on either.
-
-    Known of `ParticleELBO`, by its flags, and of Pyro's own classes; else "unknown".
-    """
-    if isinstance(objective, ParticleELBO):
-        if objective.is_upper_bound:
-            return "upper"
-        return "lower" if objective.is_lower_bound else "estimate"
-    if type(objective) is RenyiELBO:
-        return "lower" if objective.alpha >= 0 else "estimate"
-    return "lower" if type(objective) in _PYRO_LOWER else "unknown"
-
-
-def bound_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
+def bound_of(objective: Objective, subject: Subject) -> dict[str, float]:
     """Mean over draws and data, its two errors, and in how many draws it is not finite."""
-    if isinstance(objective, ParticleELBO):
+    if objective.has_bound_per_datum:
         values = subject.repeat(
             _BOUNDS, subject.num_draws, lambda: objective.per_datum(*subject.call)
         )
@@ -81,11 +63,11 @@ def bound_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
             over_data = float(per_datum.mean(0).std()) / per_datum.shape[1] ** 0.5
         means = per_datum.mean(1)
     else:
-        share = LossScale(subject.model, subject.guide, batch_plate_of(objective))
+        share = LossScale(subject.model, subject.guide, objective.batch_plate)
         scale, rows = share(subject.batch)
 
         def loss() -> Tensor:
-            value = first_loss(cast(Any, objective).loss(*subject.call))
+            value = objective.bound_loss(*subject.call)
             return torch.as_tensor(value).detach().cpu().double()
 
         losses = torch.stack(subject.repeat(_BOUNDS, subject.num_draws, loss))

@@ -8,10 +8,10 @@ from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
 
-from ...errors import ConfigError, PyrovaeError
-from ...objectives import ParticleELBO
+from ...errors import ConfigError, PyrovaeError, first_line
+from ...objectives.objective import Objective
+from ...objectives.pyro_loss import as_objective
 from ...particles.parameters import trainable
-from ...particles.particle_axis import first_line
 from ..compared_objectives import unique_names
 from ..gradients.draws import Leaves
 from .cost import decoder_evaluations
@@ -30,7 +30,7 @@ class Fitted:
         note: Why not.
     """
 
-    objective: PyroELBO
+    objective: Objective
     evaluations: float
     comparable: bool
     note: str
@@ -67,7 +67,7 @@ def fit_particles(
     if wanted is not None and wanted < 1:
         raise ConfigError(f"compare: num_particles={wanted}, needs one or more")
     with Leaves(list(trainable(*call).values())).kept_grads():
-        fitted = [_fit(objective, call, wanted, equal) for objective in every]
+        fitted = [_fit(as_objective(one), call, wanted, equal) for one in every]
     names = (
         list(objectives)
         if isinstance(objectives, Mapping)
@@ -91,7 +91,7 @@ def rows_at(fitted: Mapping[str, Fitted], wanted: int | None, equal: str) -> str
     return f"unequal {equal}, as given"
 
 
-def _fit(objective: PyroELBO, call: tuple[Any, ...], wanted: int | None, equal: str) -> Fitted:
+def _fit(objective: Objective, call: tuple[Any, ...], wanted: int | None, equal: str) -> Fitted:
     """A copy with the particles that give what is wanted, or come closest to it."""
     if wanted is not None and equal == "K":
         return _resized(objective, wanted, call)
@@ -109,10 +109,10 @@ def _fit(objective: PyroELBO, call: tuple[Any, ...], wanted: int | None, equal: 
     return min(tries, key=lambda one: abs(one.evaluations - wanted))
 
 
-def _resized(objective: PyroELBO, particles: int, call: tuple[Any, ...]) -> Fitted:
+def _resized(objective: Objective, particles: int, call: tuple[Any, ...]) -> Fitted:
     """A copy with so many particles, or as close as it takes, or its own number, and why."""
-    least = objective.min_particles if isinstance(objective, ParticleELBO) else 1
-    name, why = type(objective).__name__, ""
+    least = objective.min_particles
+    name, why = objective.class_name, ""
     if particles < least:
         why = f"{name} takes {least} particles or more"
     for number in range(max(particles, least), least - 1, -1):
@@ -130,7 +130,7 @@ def _resized(objective: PyroELBO, particles: int, call: tuple[Any, ...]) -> Fitt
         return _counted(copy(objective), call, why)
 
 
-def _counted(objective: PyroELBO, call: tuple[Any, ...], note: str = "") -> Fitted:
+def _counted(objective: Objective, call: tuple[Any, ...], note: str = "") -> Fitted:
     return Fitted(objective, decoder_evaluations(copy(objective), *call), not note, note)
 
 

@@ -10,13 +10,13 @@ from pyro.infer import ELBO as PyroELBO
 from ...data.base import mix_seed
 from ...errors import ConfigError
 from ...particles.modes import Mode, in_mode
-from ...particles.particle_axis import one_note
+from ...particles.one_by_one import warned_once
 from ...particles.tracing import Program
 from ..compared_objectives import all_drawing
 from ..gradients.gradients import Reference, gradients
 from ..gradients.statistics import GradientStatistics
 from ..inputs import Data, Inputs
-from .bounds import Subject, bound_of, kind_of
+from .bounds import Subject, bound_of
 from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
 from .cost import step_costs
@@ -107,7 +107,7 @@ def compare(
     """
     _check_options(equal, num_draws, repeats)
     # What is called here runs with mode="as is".
-    with in_mode(mode, model, guide), one_note():
+    with in_mode(mode, model, guide), warned_once():
         inputs = Inputs.of(x, args).to_device_of(model, guide)
         subject = Subject(model, guide, inputs.data, inputs.rest, num_draws, seed)
         objectives = all_drawing(objectives, vectorize_particles)
@@ -178,7 +178,7 @@ def _row(
         "decoder_evaluations": one.evaluations,
         "comparable": one.comparable,
         "note": one.note,
-        "kind": kind_of(one.objective),
+        "kind": one.objective.bound_side,
         **bound,
         "gap": known.value - bound["bound"],
         "gap_error": (bound["bound_monte_carlo_error"] ** 2 + known.error**2) ** 0.5,

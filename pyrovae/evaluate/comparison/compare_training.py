@@ -19,7 +19,7 @@ from ...particles.device import to_device_of
 from ...particles.modes import Mode
 from ...particles.parameters import trainable
 from ...train import fit
-from ...train.optim.make_optimizer import OptimizerLike
+from ...train.optim.joint import OptimizerLike
 from ...train.optim.schedules import Schedule
 from ..compared_objectives import drawing, unique_names
 from ..inputs import Data, Inputs

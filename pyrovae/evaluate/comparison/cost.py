@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 
+from ...objectives.objective import Objective
+from ...particles.isolation import isolated
+from ...particles.own_parameters import own_parameters
 from ...particles.parameters import trainable
-from ...particles.tracing import Pair, Program, counted, isolated, own_parameters
-from ...runtime.memory import peak_bytes as peak_bytes
+from ...particles.tracing import Pair, Program, counted
+from ...runtime.memory import peak_bytes
 from ..gradients.draws import Leaves
 
 
 def decoder_evaluations(
-    objective: PyroELBO,
+    objective: Objective,
     model: Program,
     guide: Program,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
@@ -30,12 +32,12 @@ def decoder_evaluations(
         once = sum(counts)
         for _ in range(2):  # the first step on a pair may run it once more, to find its plates
             counts.clear()
-            cast(Any, objective).loss_and_grads(watched, guide, *args)
+            objective.loss_and_grads(watched, guide, *args)
     return sum(counts) / once if once else float("nan")
 
 
 def step_costs(
-    objectives: Mapping[str, PyroELBO],
+    objectives: Mapping[str, Objective],
     model: Program,
     guide: Program,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
@@ -45,11 +47,11 @@ def step_costs(
     """Milliseconds of a step, median and quartiles, and its peak of memory, by objective."""
     leaves = Leaves(list(trainable(model, guide, *args).values()))
 
-    def step_of(objective: PyroELBO) -> Callable[[], None]:
+    def step_of(objective: Objective) -> Callable[[], None]:
         def step() -> None:
             for leaf in leaves.leaves:
                 leaf.grad = None
-            cast(Any, objective).loss_and_grads(model, guide, *args)
+            objective.loss_and_grads(model, guide, *args)
 
         return step
 

@@ -1,19 +1,18 @@
 """The importance weights of an objective: effective sample size and k-hat."""
 
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nan
 
 from ...errors import PyrovaeError
 from ...math import MIN_PARTICLES_PARETO, effective_sample_size, pareto_k, pareto_k_limit
-from ...objectives import IWAE, ParticleELBO
+from ...objectives.objective import Objective
 from .bounds import Subject
 
 _LEAST_DRAWS, _POOL = 10, 1000  # draws of K, and weights per datum that are enough for k-hat
 _WEIGHTS = 1  # which stream of the seed; the bounds have another
 
 
-def weights_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
+def weights_of(objective: Objective, subject: Subject) -> dict[str, float]:
     """Medians over data of ESS and k-hat; NaN where the pair gives no weights per datum.
 
     ESS is that of the objective's own K particles. k-hat is a property of the pair, so it is
@@ -22,13 +21,11 @@ def weights_of(objective: PyroELBO, subject: Subject) -> dict[str, float]:
     """
     wanted = max(_LEAST_DRAWS, -(-_POOL // objective.num_particles))
     is_whole = True
-    drawn = objective if isinstance(objective, ParticleELBO) else IWAE(objective.num_particles)
 
     def log_w() -> Tensor:
         nonlocal is_whole
-        p = drawn.draw(*subject.call)
-        is_joint = isinstance(objective, ParticleELBO) and objective.batch_plate is None
-        is_whole &= is_joint or p.batch_size == len(subject.data[0])
+        p = objective.draw(*subject.call)
+        is_whole &= objective.batch_plate is None or p.batch_size == len(subject.data[0])
         return p.log_w.double()
 
     try:

@@ -4,8 +4,9 @@ import torch
 
 from ...errors import ParameterError
 from ...particles import Particles, score
+from ...particles.handlers import with_distributions
 from ...particles.parameters import frozen
-from ...particles.tracing import Program, with_distributions
+from ...particles.tracing import Program
 from ..block import Block
 from .base import Shifts
 

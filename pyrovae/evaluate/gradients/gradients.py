@@ -11,10 +11,13 @@ from torch import Tensor
 
 from ...data.base import mix_seed
 from ...errors import ConfigError, ParameterError, ShapeError
-from ...objectives import ParticleELBO
+from ...objectives.objective import Objective
+from ...objectives.pyro_loss import as_objective
+from ...particles.isolation import isolated
 from ...particles.modes import Mode, in_mode
-from ...particles.tracing import Program, isolated, own_parameters
-from ..compared_objectives import drawing, name_of
+from ...particles.own_parameters import own_parameters
+from ...particles.tracing import Program
+from ..compared_objectives import drawing
 from ..inputs import Data, Inputs
 from .draws import Leaves, Steps, Welford, moments_of
 from .groups import declared, slices
@@ -102,8 +105,9 @@ def gradients(
             "needs two or more"
         )
     if isinstance(reference, PyroELBO):
-        reference = drawing(reference, vectorize_particles)
-    objective = copy(drawing(objective, vectorize_particles))  # the user's keeps its state
+        reference = as_objective(drawing(reference, vectorize_particles))
+    # A copy, since what it remembers of these draws is not the user's.
+    objective = copy(as_objective(drawing(objective, vectorize_particles)))
     with isolated(), in_mode(mode, model, guide), own_parameters(), torch.enable_grad():
         inputs = Inputs.of(x, args).to_device_of(model, guide)
         call = (model, guide, *inputs.all)
@@ -119,7 +123,7 @@ def gradients(
             steps = flat.draws(sampler, count, mix_seed(seed, _REFERENCE), progress)
             target = _mean_of(steps, count, flat, what)
         steps = flat.draws(
-            lambda: _loss_and_grads(objective, call), num_draws, mix_seed(seed, _DRAWS), progress
+            lambda: objective.loss_and_grads(*call), num_draws, mix_seed(seed, _DRAWS), progress
         )
         parts = list(slices(groups))
         drawn = moments_of(steps, flat, parts, target.gradient, keep_draws)
@@ -157,27 +161,22 @@ def _mean_of(steps: Steps, count: int, flat: Leaves, what: str) -> _Target:
     return _Target(moments.mean.cpu(), error.cpu(), f"mean of {count} draws of {what}")
 
 
-def _loss_and_grads(objective: Any, call: tuple[Any, ...]) -> object:  # noqa: ANN401
-    return objective.loss_and_grads(*call)
-
-
 def _reference(
-    given: PyroELBO | None, objective: PyroELBO, call: tuple[Any, ...]
+    given: Objective | None, objective: Objective, call: tuple[Any, ...]
 ) -> tuple[Callable[[], object], str]:
     """What draws a gradient whose mean is the target, and its name."""
     if given is not None:
         other = copy(given)
-        return lambda: _loss_and_grads(other, call), name_of(given)
-    if not (isinstance(objective, ParticleELBO) and objective.follows_bound):
-        return lambda: _loss_and_grads(objective, call), "the objective itself"
+        return lambda: other.loss_and_grads(*call), given.row_name
+    if not objective.follows_bound:
+        return lambda: objective.loss_and_grads(*call), "the objective itself"
 
     def plain() -> None:
-        p = objective.draw_scaled(*call)
-        loss = -(p.scale * ParticleELBO.surrogate(objective, p)).sum()
+        loss = objective.reference_loss(*call)
         if loss.requires_grad:
             loss.backward()
 
-    return plain, f"the plain gradient of the bound of {name_of(objective)}"
+    return plain, f"the plain gradient of the bound of {objective.row_name}"
 
 
 def _given(reference: Mapping[str, Tensor], names: list[str], leaves: list[Tensor]) -> Tensor:

@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from ...errors import ParameterError
-from ...particles.tracing import Pair, Program, leaves_of
+from ...particles.traces import leaves_of
+from ...particles.tracing import Pair, Program
 
 
 def declared(

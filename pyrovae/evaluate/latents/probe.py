@@ -8,7 +8,7 @@ from ...data import Split
 from ...distributions.labelled_categorical import UNKNOWN
 from ...errors import DataError
 from ...particles.modes import Mode
-from ...particles.particle_axis import one_note
+from ...particles.one_by_one import warned_once
 from ...particles.tracing import Program
 from .posterior_means import posterior_means
 
@@ -65,7 +65,7 @@ def probe(
     from sklearn.linear_model import LogisticRegression
 
     chosen: Any = LogisticRegression(max_iter=1000) if classifier is None else classifier
-    with one_note():
+    with warned_once():
         train_means, test_means = (
             posterior_means(
                 model,

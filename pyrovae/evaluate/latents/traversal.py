@@ -13,8 +13,10 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from ...errors import ConfigError, DataError, SiteError
 from ...particles import Particles, simulate
+from ...particles.handlers import with_distributions
+from ...particles.isolation import isolated
 from ...particles.site import Site
-from ...particles.tracing import Program, isolated, with_distributions
+from ...particles.tracing import Program
 from ..collect import collect
 from ..inputs import Data, as_data
 from ..options import SweepOptions

@@ -1,7 +1,8 @@
 """Priors p(codes): modules that give a Pyro distribution over a grid of codes."""
 
 from .autoregressive import AutoregressiveCodes
-from .base import CodePrior, CodePriorFactory
+from .base import CodePrior
+from .base import CodePriorFactory as CodePriorFactory
 from .uniform import UniformCodes
 
-__all__ = ["AutoregressiveCodes", "CodePrior", "CodePriorFactory", "UniformCodes"]
+__all__ = ["AutoregressiveCodes", "CodePrior", "UniformCodes"]

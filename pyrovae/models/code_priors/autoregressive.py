@@ -1,6 +1,7 @@
-"""Autoregressive prior: each code given those before it."""
+"""Autoregressive prior over codes."""
 
 import math
+from typing import Self
 
 import pyro.distributions as dist
 import torch
@@ -15,17 +16,17 @@ from .base import CodePrior
 class AutoregressiveCodes(CodePrior):
     r"""A small causal transformer over the codes in raster order.
 
-    :math:`p(c) = \prod_t p(c_t|c_{<t})`, the last axis of the grid running fastest. All terms are
-    scored in one pass; a draw takes a pass for each code. It suits grids of any number of axes,
-    and needs no mask besides that of attention, unlike a PixelCNN. The blocks are written by
-    hand, since those of torch take another, fused path in evaluation mode.
+    :math:`p(c) = \prod_t p(c_t|c_{<t})`; the last axis of the grid changes fastest. Scoring takes
+    one pass, drawing one pass per code. The grid may have any number of axes. Unlike a PixelCNN it
+    needs no mask but that of attention. The blocks do not use torch's layers, which take another,
+    fused path in evaluation mode.
 
     Args:
         grid: Shape of the codes of one datum.
-        num_codes: How many codes there are.
-        width: Of the features of a code.
-        num_layers: Blocks of attention and a two-layer network.
-        num_heads: Of the attention; they divide `width`.
+        num_codes: Number of codes.
+        width: Number of features of a code.
+        num_layers: Number of blocks of attention and a two-layer network.
+        num_heads: Number of attention heads; it divides `width`.
 
     Raises:
         ConfigError: A size is too small, or the heads do not divide the width.
@@ -60,12 +61,16 @@ class AutoregressiveCodes(CodePrior):
         length = math.prod(self.grid)
         self.network = _Transformer(length, num_codes, width, num_layers, num_heads)
 
+    @classmethod
+    def example(cls, grid: tuple[int, ...] = (2, 2), num_codes: int = 5) -> Self:
+        return cls(grid, num_codes, width=8)
+
     def forward(self) -> dist.TorchDistribution:
         return _Raster(self.network, self.grid, self.num_codes)
 
 
 class _Raster(dist.TorchDistribution):
-    """Codes in a grid, of which a network [N, t] -> [N, t, n] gives each given those before."""
+    """A grid of codes; a network [N, t] -> [N, t, n] gives logits of each from those before."""
 
     arg_constraints = {}
 
@@ -103,7 +108,7 @@ class _Raster(dist.TorchDistribution):
         device = next(self.network.parameters()).device
         codes = torch.zeros(lead.numel(), 0, dtype=torch.long, device=device)
         for _ in range(self.event_shape.numel()):
-            logits = self.network(pad(codes, (0, 1)))[:, -1]  # what stands last is not looked at
+            logits = self.network(pad(codes, (0, 1)))[:, -1]  # the last code is not used
             drawn = torch.multinomial(logits.softmax(-1), 1) if len(logits) else codes[:, :1]
             codes = torch.cat([codes, drawn], 1)
         return codes.reshape(lead + self.event_shape)
@@ -122,12 +127,12 @@ class _Transformer(nn.Module):
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, num_codes))
 
     def forward(self, codes: Tensor) -> Tensor:
-        before = pad(self.codes(codes[:, :-1]), (0, 0, 1, 0))  # each sees the one to its left
+        before = pad(self.codes(codes[:, :-1]), (0, 0, 1, 0))  # each sees the code to its left
         return self.head(self.blocks(before + self.places[: codes.shape[1]]))
 
 
 class _Block(nn.Module):
-    """Causal attention, then a network on each place, both residual: [N, t, width] kept."""
+    """Causal attention, then a network per position, both residual: [N, t, width] kept."""
 
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()

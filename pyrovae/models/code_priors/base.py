@@ -1,7 +1,8 @@
-"""What the priors over codes share: a distribution over a grid, which is a pair of its own."""
+"""Base of the priors over codes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Self
 
 import pyro
 import pyro.distributions as dist
@@ -16,12 +17,15 @@ from ...particles.parameters import declare
 class CodePrior(nn.Module, ABC):
     r"""Gives p(codes) with event shape `grid` and no batch axes; a plate expands it.
 
-    Its methods `model` and `guide` are a pair without latents, whose data are codes: `pyrovae.fit`
-    trains it by maximum likelihood, and the ELBO of a datum is its log p(codes), in nats.
+    Its methods `model` and `guide` are a pair without latents whose data are codes. `pyrovae.fit`
+    trains it by maximum likelihood; the ELBO of a datum is its log p(codes), in nats.
+
+    A subclass implements `forward`. It overrides `example` if `cls(grid, num_codes)` is large or
+    not enough.
 
     Args:
         grid: Shape of the codes of one datum, such as (7, 7).
-        num_codes: How many codes there are; they are whole numbers in 0..num_codes-1.
+        num_codes: Number of codes; they are whole numbers in 0..num_codes-1.
 
     Raises:
         ConfigError: A size is too small.
@@ -36,6 +40,11 @@ class CodePrior(nn.Module, ABC):
                 "one axis or more, each of one or more, and two codes or more"
             )
 
+    @classmethod
+    def example(cls, grid: tuple[int, ...] = (2, 2), num_codes: int = 5) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls(grid, num_codes)
+
     @abstractmethod
     def forward(self) -> dist.TorchDistribution:
         """The distribution p(codes), event shape `grid`."""
@@ -48,14 +57,14 @@ class CodePrior(nn.Module, ABC):
             pyro.sample("codes", self(), obs=codes)
 
     def guide(self, codes: Tensor) -> None:
-        """Nothing is latent."""
+        """There are no latents."""
 
     def check(self, codes: Tensor) -> None:
-        r"""Refuse what are no codes [..., \*grid]; their values while Pyro's validation is on.
+        r"""Check that these are codes [..., \*grid]; their values only if Pyro validates.
 
         Raises:
-            ShapeError: They are of another shape.
-            SupportError: They are no whole numbers in 0..num_codes-1.
+            ShapeError: They have another shape.
+            SupportError: They are not whole numbers in 0..num_codes-1.
         """
         if tuple(codes.shape[-len(self.grid) :]) != self.grid:
             raise ShapeError(
@@ -77,4 +86,4 @@ class CodePrior(nn.Module, ABC):
 
 
 CodePriorFactory = Callable[[tuple[int, ...], int], CodePrior]
-"""Builds one for a grid and a number of codes: the class itself, or a partial of it."""
+"""Builds a prior for a grid and a number of codes: its class, or a partial of it."""

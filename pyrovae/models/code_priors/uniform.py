@@ -1,4 +1,4 @@
-"""The prior under which codes are learned."""
+"""Uniform prior over codes."""
 
 import pyro.distributions as dist
 import torch
@@ -8,9 +8,9 @@ from .base import CodePrior
 
 
 class UniformCodes(CodePrior):
-    """All codes alike, each by itself: what a VQ-VAE is trained under.
+    """Independent, uniform codes: the prior under which a VQ-VAE is trained.
 
-    A grid of T codes out of n then costs T log n nats, whatever they are.
+    A grid of T codes out of n costs T log n nats.
 
     Args:
         grid: Shape of the codes of one datum.

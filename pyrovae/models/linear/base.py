@@ -1,8 +1,8 @@
-"""What the linear VAEs share: their programs, and their exact evidence, posterior and bound."""
+"""Base of the linear VAEs: model, guide, and exact evidence, posterior and bound."""
 
 import math
 from abc import ABC
-from typing import Literal
+from typing import Literal, Self
 
 import pyro
 import pyro.distributions as dist
@@ -40,7 +40,7 @@ class LinearEncoder(nn.Module):
         weight: V [L, D].
         center: c [D].
         log_scale: Logarithm of the diagonal of S's Cholesky factor [L].
-        lower: What stands left of it [L, L], of which only that is read; None for a diagonal S.
+        lower: The elements below the diagonal [L, L], others unused; None for a diagonal S.
     """
 
     lower: nn.Parameter | None
@@ -65,23 +65,23 @@ class LinearEncoder(nn.Module):
 class LinearVAE(Family, ABC):
     r"""z ~ N(0, I), x ~ N(Wz + m, Psi); guide z ~ N(V(x - c), S), S the same for all data.
 
-    The VAE without hidden layers: what is only bounded or estimated elsewhere is known here,
+    It is the VAE without hidden layers. Evidence, posterior and bound are known in closed form,
     and the guide can be exact. `model` and `guide` have the sites "z" (event [L]) and "x" in the
-    plate "data". Which noise Psi makes it probabilistic PCA or factor analysis.
+    plate "data". The form of the noise Psi makes it probabilistic PCA or factor analysis.
 
     Args:
         data_shape: Shape of one datum; D is the number of its elements.
         latent_dim: L.
-        covariance: Form of S. A diagonal one can be exact too, where the columns of W are
-            orthogonal, and training turns them so.
-        init_scale: Standard deviation of the noise to start from, in units of the data.
-        learn_scale: Learn it. Without, the weight beta of `objectives.Beta` alone decides how
+        covariance: Form of S. A diagonal S is exact if the columns of W are orthogonal, which
+            training makes them.
+        init_scale: Initial standard deviation of the noise, in units of the data.
+        learn_scale: Learn it. Otherwise the weight beta of `objectives.Beta` alone decides how
             many directions are used.
-        min_scale: Floor of the standard deviations: the noise of an element that never changes
-            would shrink without end, and its density grow.
+        min_scale: Smallest standard deviation. Without it the noise of a constant element would
+            shrink, and its density grow, without bound.
 
     Attributes:
-        noise_by_dimension: Whether the noise has a scale for each dimension, or one for all.
+        noise_by_dimension: Whether the noise has one scale per dimension, or one for all.
 
     Raises:
         ConfigError: A size or a scale is out of range.
@@ -120,11 +120,16 @@ class LinearVAE(Family, ABC):
         nn.init.constant_(self.decoder.log_scale, math.log(init_scale))
         self.decoder.log_scale.requires_grad_(learn_scale)
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls((1, 4, 4), 2)
+
     @torch.no_grad()
     def start(self, x: Tensor, *, seed: int = 0) -> None:
-        """Put both means at that of the data [N, *data_shape], and a learned noise at its spread.
+        """Set both means to that of the data [N, *data_shape], and learned noise to their spread.
 
-        Gradients find their way from elsewhere too, in more steps.
+        It saves steps of training; gradients reach the same optimum without.
         """
         check_data(x, self.data_shape, f"{type(self).__name__}.start")
         data, noise = x.flatten(1), self.decoder.log_scale
@@ -151,7 +156,7 @@ class LinearVAE(Family, ABC):
             pyro.sample("z", self.encode(x))
 
     def encode(self, x: Tensor) -> dist.TorchDistribution:
-        """The guide's q(z|x), batch shape [B], event shape [L]; see `posterior` for the exact."""
+        """The guide's q(z|x), batch shape [B], event shape [L]; `posterior` is the exact one."""
         check_data(x, self.data_shape, f"{type(self).__name__}.encode")
         loc = self.encoder(x.flatten(1))
         if self.encoder.lower is None:
@@ -180,12 +185,12 @@ class LinearVAE(Family, ABC):
         return made.mean if mean else made.sample()
 
     def variance(self) -> Tensor:
-        """The noise in squared units of the data [D]."""
+        """Variance of the noise, in squared units of the data [D]."""
         scale = self.decoder.log_scale.exp().clamp(min=self.min_scale)
         return scale.square().expand(self.data_dim)
 
     def precision(self, beta: float = 1.0) -> Tensor:
-        """Of the best guide for a KL weight beta [L, L]: I + W' Psi^-1 W / beta."""
+        """Precision of the best guide for a KL weight beta [L, L]: I + W' Psi^-1 W / beta."""
         weight = self.decoder.weight
         eye = torch.eye(self.latent_dim, dtype=weight.dtype, device=weight.device)
         return eye + (weight.T / self.variance()) @ weight / beta

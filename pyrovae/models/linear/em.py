@@ -1,4 +1,4 @@
-"""Expectation maximisation: the steps that a VAE takes by gradients, taken whole."""
+"""Expectation maximisation for the linear VAEs."""
 
 import torch
 from torch import Tensor
@@ -9,14 +9,14 @@ from .base import LinearVAE
 
 @torch.no_grad()
 def e_step(pair: LinearVAE, beta: float = 1.0) -> None:
-    """Put the guide at its optimum for the model as it is: the exact posterior.
+    """Set the guide to its optimum for the current model: the exact posterior.
 
-    A VAE's guide step climbs towards this place; here the encoder of all data is found at once,
-    for the posterior means are linear in x and the covariance is one for all. A diagonal guide
-    gets the best of its form: the exact means, and the inverse of the precision's diagonal.
+    A VAE's guide approaches this optimum by gradients. Here it has a closed form, because the
+    posterior means are linear in x and all data share one covariance. A diagonal guide gets the
+    exact means and the inverse of the precision's diagonal, the best of its form.
 
     Args:
-        pair: Whose encoder is written.
+        pair: The pair whose encoder is overwritten.
         beta: Weight of the KL. The optimum is proportional to p(z) p(x|z)^(1/beta).
 
     Source:
@@ -37,12 +37,12 @@ def e_step(pair: LinearVAE, beta: float = 1.0) -> None:
 
 @torch.no_grad()
 def m_step(pair: LinearVAE, x: Tensor) -> None:
-    """Put the model at its optimum for the guide as it is: a regression of x on q(z|x).
+    """Set the model to its optimum for the current guide: a regression of x on q(z|x).
 
-    A VAE's model step climbs towards this place. The weight of the KL does not enter.
+    A VAE's model approaches this optimum by gradients. It does not depend on the weight of the KL.
 
     Args:
-        pair: Whose decoder is written; a scale that is not learned stays.
+        pair: The pair whose decoder is overwritten; a scale that is not learned stays.
         x: Data [N, *data_shape].
 
     Raises:

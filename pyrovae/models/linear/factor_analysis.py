@@ -6,17 +6,17 @@ from .base import LinearVAE
 class FactorAnalysis(LinearVAE):
     r"""Factor analysis: a linear VAE whose noise has a scale for each dimension.
 
-    The optimum has no closed form; `e_step` and `m_step` in turn find it, or `fit` with any
-    objective. There may be several tops of about one height, so that two ways may end at two.
-    Elements of the data that never change end at `min_scale`.
+    The optimum has no closed form; alternating `e_step` and `m_step` finds it, or `fit` with any
+    objective. There may be several optima of similar value, so two runs may end at two. The scale
+    of a constant element ends at `min_scale`.
 
     Args:
         data_shape: Shape of one datum; D is the number of its elements.
         latent_dim: L.
         covariance: Form of the guide's covariance: "full" can be the exact posterior.
-        init_scale: Standard deviation of the noise to start from, in units of the data.
+        init_scale: Initial standard deviation of the noise, in units of the data.
         learn_scale: Learn the standard deviations.
-        min_scale: Their floor.
+        min_scale: Their smallest value.
 
     Raises:
         ConfigError: A size or a scale is out of range.

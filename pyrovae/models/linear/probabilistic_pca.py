@@ -14,18 +14,18 @@ class ProbabilisticPCA(LinearVAE):
     r"""Probabilistic PCA: a linear VAE whose noise has one scale for all dimensions.
 
     With the eigenvalues :math:`\lambda_j` and eigenvectors of the data's covariance, W spans the
-    leading eigenvectors, its columns of squared length :math:`\lambda_j - \sigma^2`. Under a KL
-    weight beta they are :math:`\lambda_j - \beta\sigma^2`: a direction collapses exactly where
-    :math:`\lambda_j \le \beta\sigma^2`. `solve` goes there in one step.
+    leading eigenvectors. Its columns have squared lengths :math:`\lambda_j - \sigma^2`. Under a
+    KL weight beta these are :math:`\lambda_j - \beta\sigma^2`: a direction collapses exactly if
+    :math:`\lambda_j \le \beta\sigma^2`. `solve` computes this optimum.
 
     Args:
         data_shape: Shape of one datum; D is the number of its elements.
         latent_dim: L.
         covariance: Form of the guide's covariance: "full" can always be the exact posterior,
             "diagonal" can where the columns of W are orthogonal, as those of `solve` are.
-        init_scale: Standard deviation of the noise to start from, in units of the data.
+        init_scale: Initial standard deviation of the noise, in units of the data.
         learn_scale: Learn it.
-        min_scale: Its floor.
+        min_scale: Its smallest value.
 
     Raises:
         ConfigError: A size or a scale is out of range.
@@ -47,19 +47,19 @@ class ProbabilisticPCA(LinearVAE):
 
     @torch.no_grad()
     def solve(self, x: Tensor, beta: float = 1.0) -> Tensor:
-        r"""Write the best model and guide for these data in closed form.
+        r"""Set model and guide to their optimum for these data, in closed form.
 
-        The bound is that of `objectives.Beta(beta)`, maximised over W, m, the guide, and, where
-        it is learned, sigma. At beta = 1 it is the likelihood, and sigma^2 the mean of the
-        eigenvalues left over; else sigma^2 = T / (D - beta k) for k active directions and the
-        sum T of the eigenvalues of the others.
+        It maximises the bound of `objectives.Beta(beta)` over W, m, the guide, and sigma if that
+        is learned. At beta = 1 the bound is the likelihood, and sigma^2 the mean of the remaining
+        eigenvalues. Otherwise sigma^2 = T / (D - beta k) for k active directions, T being the sum
+        of the other eigenvalues.
 
         Args:
             x: Data [N, *data_shape], N >= 2.
             beta: Weight of the KL, above 0.
 
         Returns:
-            Squared lengths of W's columns, falling [L]; 0 where the direction has collapsed.
+            Squared lengths of W's columns [L], in falling order; 0 for collapsed directions.
 
         Raises:
             ConfigError: beta is not above 0.
@@ -71,7 +71,7 @@ class ProbabilisticPCA(LinearVAE):
         if self.latent_dim > self.data_dim:
             raise ShapeError(
                 f"ProbabilisticPCA.solve has latent_dim={self.latent_dim} and data of "
-                f"{self.data_dim} dimensions; there are no more directions than those: lower it"
+                f"{self.data_dim} dimensions; it cannot be larger than that, lower it"
             )
         data = x.flatten(1)
         off = data - data.mean(0)

@@ -1,7 +1,8 @@
-"""What the posteriors share: an encoder's output in, a Pyro distribution out."""
+"""Base of the posteriors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Self
 
 import pyro.distributions as dist
 from torch import Tensor, nn
@@ -12,13 +13,16 @@ from ...errors import ConfigError
 class Posterior(nn.Module, ABC):
     """Gives q(z|x) with event shape [L] from `num_parameters` outputs of an encoder.
 
+    A subclass implements `forward`. It overrides `example` if `cls(latent_dim)` is large or not
+    enough.
+
     Args:
         latent_dim: L.
 
     Attributes:
-        num_parameters: Outputs of the encoder per datum.
-        scores_any: Whether it has a density for any z; a flow without an inverse has one only for
-            what it drew itself.
+        num_parameters: Number of outputs of the encoder per datum.
+        scores_any: Whether it can score any z; a flow without an inverse scores its own draws
+            only.
     """
 
     num_parameters: int
@@ -28,32 +32,37 @@ class Posterior(nn.Module, ABC):
         super().__init__()
         self.latent_dim = latent_dim
 
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls(latent_dim)
+
     @abstractmethod
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x), event shape [L], from params [..., num_parameters]."""
 
     def placed(self, params: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Draws at given standard normal noise, and their log-density, differentiable in both.
+        """Draws from given noise, and their log-density; both are differentiable.
 
         Args:
             params: Outputs of the encoder [B, num_parameters].
-            noise: [S, L].
+            noise: Standard normal noise [S, L].
 
         Returns:
             z [S, B, L] and log q(z|x) in nats [S, B].
 
         Raises:
-            ConfigError: This form of posterior is no function of such noise.
+            ConfigError: The draws of this posterior are not a function of such noise.
         """
         raise ConfigError(
-            f"{type(self).__name__} cannot be drawn at given noise, which a refinement needs; "
-            "define `placed`, or leave the refinement out"
+            f"{type(self).__name__} cannot be drawn from given noise, which a refinement needs; "
+            "define `placed`, or use no refinement"
         )
 
     def natural(self, params: Tensor, gradient: Tensor) -> Tensor:
-        """The natural gradient for a gradient with respect to params; by default the same."""
+        """The natural gradient from the gradient by params; by default the gradient itself."""
         return gradient
 
 
 PosteriorFactory = Callable[[int], Posterior]
-"""Builds one for a latent dimension: the class itself, or a partial of it."""
+"""Builds a posterior for a latent dimension: its class, or a partial of it."""

@@ -1,4 +1,4 @@
-"""Normal with one scale per latent dimension."""
+"""Normal with a diagonal covariance."""
 
 import pyro.distributions as dist
 import torch
@@ -8,7 +8,9 @@ from .base import Posterior
 
 
 class DiagonalNormal(Posterior):
-    """Normal with a mean and a log-scale per latent dimension: 2 L parameters.
+    """Normal with a diagonal covariance: 2 L parameters.
+
+    The encoder outputs a mean and a log-scale per latent dimension.
 
     Source:
         Auto-Encoding Variational Bayes (Kingma & Welling, 2014), sec. 3,
@@ -34,7 +36,7 @@ class DiagonalNormal(Posterior):
         return z, self(params).log_prob(z)
 
     def natural(self, params: Tensor, gradient: Tensor) -> Tensor:
-        """Times the inverse Fisher information: variances for the means, 1/2 for log-scales."""
+        """The gradient times the variances for the means, times 1/2 for the log-scales."""
         _, log_scale = params.chunk(2, dim=-1)
         by_loc, by_log_scale = gradient.chunk(2, dim=-1)
         return torch.cat([(2 * log_scale).exp() * by_loc, by_log_scale / 2], dim=-1)

@@ -1,32 +1,34 @@
-"""Normalizing flow on a simple posterior."""
+"""Normalizing flow as a posterior."""
+
+from typing import Self
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from ...nn.flows import AffineCoupling, LayerFactory, Permutation, stacked
+from ...nn.flows import AffineCoupling, LayerFactory, Permutation, Radial, stacked
 from .base import Posterior, PosteriorFactory
 from .diagonal_normal import DiagonalNormal
 
 
 class FlowPosterior(Posterior):
-    r"""A posterior pushed through `num_layers` layers of a flow that are amortised on x.
+    r"""Another posterior mapped by layers of `nn.flows` that see the datum.
 
-    The encoder gives the parameters of the base and a context [C] that every layer sees.
+    The encoder outputs the parameters of the base and a context [C] for the layers.
 
     Args:
         latent_dim: L.
         layer: Makes each layer: a class of `pyrovae.nn.flows`, a partial of one, or a `chain`.
-        num_layers: How many.
-        mixing: Makes what stands between two layers; None for nothing.
+        num_layers: Number of layers.
+        mixing: Makes the layer between two layers; None for none.
         context_dim: C >= 1.
-        base: Form of what goes in.
+        base: Makes the base.
 
     Raises:
         ConfigError: There is no layer, or a size is too small.
 
     Attributes:
-        scores_any: Whether it has a density for any z, which STL and DReG use: see `FlowLayer`.
+        scores_any: Whether it can score any z, as STL and DReG do: see `FlowLayer`.
 
     Source:
         Variational Inference with Normalizing Flows (Rezende & Mohamed, 2015), sec. 4,
@@ -56,6 +58,10 @@ class FlowPosterior(Posterior):
         self.num_parameters = self.base.num_parameters + context_dim
         self.flow = stacked(layer, num_layers, mixing)(latent_dim, context_dim)
         self.scores_any = self.flow.scores_any
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, layer=Radial, num_layers=2, context_dim=4)
 
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         sizes = [self.base.num_parameters, self.context_dim]

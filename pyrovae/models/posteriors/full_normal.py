@@ -8,11 +8,15 @@ from .base import Posterior
 
 
 class FullNormal(Posterior):
-    """Normal with a full covariance through its Cholesky factor: L + L (L + 1) / 2 parameters.
+    """Normal with a full covariance: L + L (L + 1) / 2 parameters.
 
-    The encoder gives the mean, the logarithm of the factor's diagonal, and what stands left of it
-    in each row, as multiples of it over sqrt(L): a row that narrows does so as a whole, and many
-    rows start no wider than few.
+    The encoder outputs the mean, the logarithm of the diagonal of the Cholesky factor, and the
+    elements left of it in units of diagonal / sqrt(L). So the diagonal scales a whole row, and the
+    initial width does not grow with L.
+
+    Source:
+        An Introduction to Variational Autoencoders (Kingma & Welling, 2019), sec. 2.5.1,
+        https://arxiv.org/abs/1906.02691
 
     Example:
         >>> FullNormal(3)(torch.zeros(5, 9)).covariance_matrix.shape
@@ -43,9 +47,10 @@ class FullNormal(Posterior):
         return z, q.log_prob(z)
 
     def natural(self, params: Tensor, gradient: Tensor) -> Tensor:
-        """Times the inverse Fisher information: S S^T for the mean, S Phi(S^T G) for the factor.
+        """The inverse Fisher information times the gradient.
 
-        Phi keeps the lower triangle and halves the diagonal; G is the gradient with respect to S.
+        S S^T g for the mean, S Phi(S^T G) for the factor S, G being the gradient by S. Phi keeps
+        the lower triangle and halves the diagonal.
         """
         _, _, below = self._split(params)
         by_loc, by_log_diagonal, by_below = self._split(gradient)

@@ -1,5 +1,7 @@
 """Normal with a covariance of low rank plus a diagonal."""
 
+from typing import Self
+
 import pyro.distributions as dist
 from torch import Tensor
 
@@ -10,15 +12,19 @@ from .base import Posterior
 class LowRankNormal(Posterior):
     r"""Normal with covariance :math:`W W^\top + \operatorname{diag}(d)`: (2 + R) L parameters.
 
-    The encoder gives the mean, the logarithm of the diagonal's square root, and W [L, R]. Between
-    `DiagonalNormal` (R = 0) and `FullNormal` in both what it can be and what it costs.
+    The encoder outputs the mean, half the logarithm of d, and W [L, R]. In flexibility and cost it
+    lies between `DiagonalNormal` (R = 0) and `FullNormal`.
 
     Args:
         latent_dim: L.
         rank: R, from 1 to L.
 
     Raises:
-        ConfigError: The rank is outside that.
+        ConfigError: The rank is out of range.
+
+    Source:
+        Gaussian Variational Approximation with a Factor Covariance Structure (Ong, Nott & Smith,
+        2018), https://arxiv.org/abs/1701.03208
 
     Example:
         >>> import torch
@@ -36,6 +42,10 @@ class LowRankNormal(Posterior):
             )
         self.rank = rank
         self.num_parameters = (2 + rank) * latent_dim
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, rank=1)
 
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         size = self.latent_dim

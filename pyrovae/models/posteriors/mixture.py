@@ -1,4 +1,6 @@
-"""Mixture of diagonal normals."""
+"""Mixture of diagonal normals as a posterior."""
+
+from typing import Self
 
 import pyro.distributions as dist
 from torch import Tensor
@@ -9,10 +11,10 @@ from .base import Posterior
 
 
 class MixturePosterior(Posterior):
-    """Mixture of C diagonal normals: C (2 L + 1) parameters, for posteriors of several modes.
+    """Mixture of C diagonal normals, for several modes: C (2 L + 1) parameters.
 
-    Any objective trains it, with pathwise gradients; `StratifiedELBO` and `StratifiedIWAE` deal
-    the particles out to the components, which lowers the noise and keeps components apart.
+    Any objective trains it, with pathwise gradients. `StratifiedELBO` and `StratifiedIWAE` draw
+    equally often from each component, which lowers the variance and keeps components apart.
 
     Args:
         latent_dim: L.
@@ -41,6 +43,10 @@ class MixturePosterior(Posterior):
             )
         self.num_components = num_components
         self.num_parameters = num_components * (2 * latent_dim + 1)
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, num_components=2)
 
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         size = self.num_components * self.latent_dim

@@ -1,4 +1,4 @@
-"""Semi-amortised inference: for each datum a few steps of ascent from where the encoder starts."""
+"""Semi-amortised inference: gradient steps on the encoder's output for each datum."""
 
 from collections.abc import Callable
 
@@ -10,25 +10,27 @@ from .base import Posterior
 
 
 class Refinement(nn.Module):
-    r"""Improves the parameters of q(z|x) for each datum by ascent on its own ELBO.
+    r"""Improves the parameters of q(z|x) for each datum by gradient ascent on its own ELBO.
 
     Each step adds `step_size` times the natural gradient (`Posterior.natural`) of the ELBO,
-    averaged over `num_draws` draws at fixed noise; a datum that gets worse by it goes back, and on
-    with a quarter of the size. The noise is drawn once, in pairs of opposite sign and of variance
-    one, and kept as a buffer: so q(z|x) is a function of x and of the weights alone, with a
-    density like any other guide's, and every objective and every evaluation applies. A datum costs
-    `num_steps * num_draws` further passes through the decoder, forward, backward and forward.
+    averaged over `num_draws` draws from fixed noise. If a step lowers the ELBO of a datum, the
+    datum undoes it and continues with a quarter of the step size.
+
+    The noise is drawn once, in pairs of opposite sign and with variance one, and stored as a
+    buffer. So q(z|x) is a function of x and the weights alone and has a density, and every
+    objective and evaluation applies. A datum costs `num_steps * num_draws` further forward,
+    backward and forward passes of the decoder.
 
     Args:
         latent_dim: L.
         num_steps: Steps per datum.
-        step_size: Above 0; 1 goes all the way where the posterior is normal and nearly found.
+        step_size: Above 0. With 1 a single step reaches a normal posterior if it starts near it.
         num_draws: Draws in each step, a multiple of 2.
-        differentiable: Train the encoder through the steps, by second derivatives. Otherwise it
-            learns nothing: for a pair that has been trained without, `vae.refinement = ...`.
+        differentiable: Train the encoder through the steps, by second derivatives. Otherwise the
+            encoder is not trained; use that for a trained pair: `vae.refinement = ...`.
 
     Raises:
-        ConfigError: An option is out of its range.
+        ConfigError: An option is out of range.
 
     Source:
         Semi-Amortized Variational Autoencoders (Kim et al., 2018), alg. 1,
@@ -63,7 +65,7 @@ class Refinement(nn.Module):
         self.step_size = step_size
         self.differentiable = differentiable
         half = torch.randn(num_draws // 2, latent_dim)
-        half = half / half.square().mean(0).sqrt()  # of the normal's own first three moments
+        half = half / half.square().mean(0).sqrt()  # its first three moments are the normal's
         self.register_buffer("noise", torch.cat([half, -half]))
 
     def forward(
@@ -72,8 +74,8 @@ class Refinement(nn.Module):
         """Refined parameters [B, P].
 
         Args:
-            params: What the encoder gave [B, P].
-            posterior: Makes q(z|x) of them.
+            params: Output of the encoder [B, P].
+            posterior: Makes q(z|x) from it.
             log_joint: log p(x, z) in nats [S, B] for z [S, B, L].
         """
         linked = self.differentiable and torch.is_grad_enabled() and params.requires_grad
@@ -84,7 +86,7 @@ class Refinement(nn.Module):
                 bound = self._bound(best, posterior, log_joint)
                 (slope,) = torch.autograd.grad(bound.sum(), best, create_graph=linked)
                 tried = best + size * posterior.natural(best, slope)
-                with torch.no_grad():  # so that what is not taken leaves no infinite gradients
+                with torch.no_grad():  # rejected steps may have infinite gradients
                     better = (self._bound(tried, posterior, log_joint) > bound).unsqueeze(-1)
                 best = torch.where(better, tried, best)
                 size = torch.where(better, (2 * size).clamp(max=self.step_size), size / 4)
@@ -101,4 +103,4 @@ class Refinement(nn.Module):
 
 
 RefinementFactory = Callable[[int], Refinement]
-"""Builds one for a latent dimension: the class itself, or a partial of it."""
+"""Builds a refinement for a latent dimension: the class, or a partial of it."""

@@ -1,6 +1,8 @@
 """Priors p(z): modules that give a Pyro distribution over one latent vector."""
 
-from .base import Encode, Prior, PriorFactory
+from .base import Encode as Encode
+from .base import Prior
+from .base import PriorFactory as PriorFactory
 from .flat import FlatPrior
 from .flow import FlowPrior
 from .mixture import MixturePrior
@@ -9,13 +11,11 @@ from .standard_normal import StandardNormal
 from .vamp import VampPrior
 
 __all__ = [
-    "Encode",
     "FlatPrior",
     "FlowPrior",
     "MixturePrior",
     "NormalPrior",
     "Prior",
-    "PriorFactory",
     "StandardNormal",
     "VampPrior",
 ]

@@ -1,30 +1,43 @@
-"""What the priors share: no input but the encoder, a Pyro distribution out."""
+"""Base of the priors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 import pyro
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
-from ...particles.tracing import isolated
+from ...particles.isolation import isolated
 
 Encode: TypeAlias = Callable[[Tensor], dist.TorchDistribution]
-"""q(z|x) of a family: data [B, *data_shape] in, batch shape [B] and event shape [L] out."""
+"""Gives q(z|x), batch shape [B] and event shape [L], for data [B, *data_shape]."""
 
 
 class Prior(nn.Module, ABC):
     """Gives p(z) with event shape [L] and no batch axes; a plate expands it.
 
+    A subclass implements `forward`. It overrides `example` if `cls(latent_dim)` is large or not
+    enough.
+
     Args:
         latent_dim: L.
+
+    Attributes:
+        is_proper: Whether p(z) integrates to one, so that z can be drawn.
     """
+
+    is_proper: ClassVar[bool] = True
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
         self.latent_dim = latent_dim
+
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls(latent_dim)
 
     @abstractmethod
     def forward(self) -> dist.TorchDistribution:
@@ -32,31 +45,31 @@ class Prior(nn.Module, ABC):
 
     @property
     def needs_encoder(self) -> bool:
-        """Whether it is made of posteriors, so that the encoder is part of the model."""
+        """Whether it uses q(z|x), so that the encoder is part of the model."""
         return False
 
     def with_encoder(self, encode: Encode) -> dist.TorchDistribution:
-        """p(z) where q(z|x) is at hand: what `forward` gives, unless it is made of posteriors."""
+        """p(z), given the family's q(z|x); the same as `forward` unless `needs_encoder`."""
         return self()
 
-    def shape_for(  # noqa: B027 (most need nothing)
+    def shape_for(  # noqa: B027 (by default nothing to do)
         self, data_shape: tuple[int, ...], bounds: tuple[float, float] | None = None
     ) -> None:
-        """Called once by the family, before anything else, with what one datum looks like.
+        """Tell the prior about the data. The family calls it first, once.
 
         Args:
-            data_shape: Its shape.
-            bounds: Its smallest and largest value (`Likelihood.bounds`); None: no two ends.
+            data_shape: Shape of one datum.
+            bounds: Smallest and largest value (`Likelihood.bounds`); None if there are none.
         """
 
     @torch.no_grad()
     def start(self, x: Tensor, encode: Encode, *, seed: int = 0) -> None:
-        """Begin where data lie, or their codes, before training; see `start_at`.
+        """Initialise from data before training: draw a code for each and call `start_at`.
 
         Args:
             x: Training data [N, *data_shape].
-            encode: Gives their q(z|x), from which one code each is drawn.
-            seed: Of the draws and of what `start_at` draws.
+            encode: Gives q(z|x), from which codes are drawn.
+            seed: Seed of the draws and of `start_at`.
         """
         with isolated():
             pyro.set_rng_seed(seed)
@@ -64,8 +77,8 @@ class Prior(nn.Module, ABC):
         self.start_at(codes, seed=seed)
 
     def start_at(self, codes: Tensor, *, seed: int = 0) -> None:  # noqa: B027
-        """Begin where codes [N, L] lie; most need nothing."""
+        """Initialise from codes [N, L]; by default do nothing."""
 
 
 PriorFactory = Callable[[int], Prior]
-"""Builds one for a latent dimension: the class itself, or a partial of it."""
+"""Builds a prior for a latent dimension: its class, or a partial of it."""

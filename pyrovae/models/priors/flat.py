@@ -1,4 +1,4 @@
-"""No preference among codes."""
+"""Flat prior."""
 
 from typing import NoReturn
 
@@ -13,10 +13,10 @@ Sizes = torch.Size | list[int] | tuple[int, ...]
 
 
 class FlatPrior(Prior):
-    """The improper density 1 at every z: of a deterministic code that nothing pulls anywhere.
+    """The improper density 1 at every z, for autoencoders.
 
-    It has no normalising constant and no draws, so that a model with it has no p(x): what `ELBO`
-    gives then is E_q log p(x|z) - E_q log q(z|x), which bounds nothing.
+    It is not normalised and cannot be drawn from, so a model with it has no p(x). `ELBO` then
+    computes E_q log p(x|z) - E_q log q(z|x), which is not a bound.
 
     Args:
         latent_dim: L.
@@ -26,12 +26,14 @@ class FlatPrior(Prior):
         tensor([0., 0., 0., 0., 0.])
     """
 
+    is_proper = False
+
     def forward(self) -> dist.TorchDistribution:
         return ImproperUniform((), (self.latent_dim,))
 
 
 class ImproperUniform(dist.ImproperUniform):
-    """Pyro's, on any device and in any precision, with the way out where a draw is wanted."""
+    """Pyro's distribution for any device and dtype; a draw raises an error with a way out."""
 
     def __init__(self, batch_shape: Sizes, event_shape: Sizes) -> None:
         support = dist.constraints.independent(dist.constraints.real, len(event_shape))
@@ -46,6 +48,6 @@ class ImproperUniform(dist.ImproperUniform):
 
     def sample(self, sample_shape: Sizes = ()) -> NoReturn:
         raise ConfigError(
-            "there is no density over the codes to draw from, for the prior is flat; fit one to "
-            "the codes of the training data first: pyrovae.apply.fit_density(autoencoder, data)"
+            "codes cannot be drawn, because the prior is flat; fit a density to the codes of the "
+            "training data first: pyrovae.apply.fit_density(autoencoder, data)"
         )

@@ -1,4 +1,6 @@
-"""Normalizing flow on a simple prior."""
+"""Normalizing flow as a prior."""
+
+from typing import Self
 
 import pyro.distributions as dist
 import torch
@@ -11,18 +13,18 @@ from .standard_normal import StandardNormal
 
 
 class FlowPrior(Prior):
-    r"""A prior pushed through `num_layers` layers of a flow with parameters of its own.
+    r"""A normal, or another base, mapped by layers of `nn.flows`.
 
-    :math:`z = f(u),\ u \sim p(u)`. The guide's z is scored through the inverse of f, so that only
-    layers that score any z will do, and one whose inverse takes L passes (an autoregressive layer
-    that is fast to draw from) takes them in every step. There is no closed form of the KL.
+    :math:`z = f(u),\ u \sim p(u)`. The guide's z is scored through the inverse of f, so all layers
+    must score any z. A layer whose inverse takes L passes, such as `InverseAutoregressive`, takes
+    them in every step. The KL has no closed form.
 
     Args:
         latent_dim: L.
         layer: Makes each layer: a class of `pyrovae.nn.flows`, a partial of one, or a `chain`.
-        num_layers: How many.
-        mixing: Makes what stands between two layers; None for nothing.
-        base: Form of what goes in.
+        num_layers: Number of layers.
+        mixing: Makes the layer between two layers; None for none.
+        base: Makes the base p(u).
 
     Raises:
         ConfigError: There is no layer, a size is too small, or a layer has no inverse.
@@ -54,16 +56,20 @@ class FlowPrior(Prior):
             what = (
                 "a base made of posteriors"
                 if self.base.needs_encoder
-                else "layers that only score what they drew themselves"
+                else "layers that only score their own draws"
             )
             raise ConfigError(
                 f"FlowPrior got {what}, and a prior scores what the guide drew; take layers with "
                 "an inverse, such as AffineCoupling, on a StandardNormal"
             )
 
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, num_layers=3)
+
     @torch.no_grad()
     def start_at(self, codes: Tensor, *, seed: int = 0) -> None:
-        """Let the base begin where the layers come from when they arrive at codes [N, L]."""
+        """Initialise the base from the inverse images of codes [N, L]."""
         self.base.start_at(self.flow.condition(None).inv(codes), seed=seed)
 
     def forward(self) -> dist.TorchDistribution:

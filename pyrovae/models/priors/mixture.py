@@ -1,4 +1,6 @@
-"""Mixture of normals."""
+"""Mixture of normals as a prior."""
+
+from typing import Self
 
 import pyro.distributions as dist
 import torch
@@ -12,14 +14,15 @@ from .base import Prior
 class MixturePrior(Prior):
     r"""Mixture of K diagonal normals with learned means, log-scales and weights.
 
-    :math:`p(z) = \sum_k \pi_k N(z; m_k, \mathrm{diag}(s_k^2))`. There is no closed form of the KL:
-    objectives that ask for one sample it, and say so. A step costs K densities per particle.
+    :math:`p(z) = \sum_k \pi_k N(z; m_k, \mathrm{diag}(s_k^2))`. The KL has no closed form:
+    objectives that ask for one sample it and report that. A step computes K densities per
+    particle.
 
     Args:
         latent_dim: L.
         num_components: K >= 1.
-        spread: Standard deviation of the means at the start. Where they all lay at 0, they would
-            all learn the same.
+        spread: Standard deviation of the initial means. With equal means all components would
+            learn the same.
 
     Raises:
         ConfigError: There is no component, or `spread` is negative.
@@ -49,19 +52,23 @@ class MixturePrior(Prior):
         self.log_scale = nn.Parameter(torch.zeros(num_components, latent_dim))
         self.logits = nn.Parameter(torch.zeros(num_components))
 
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, num_components=3)
+
     @torch.no_grad()
     def start_at(self, codes: Tensor, *, seed: int = 0, num_starts: int = 5) -> None:
         """Fit the mixture to codes [N, L], by expectation maximisation (scikit-learn).
 
         Args:
-            codes: As many as there are components, and no less than two.
-            seed: Of the starts.
-            num_starts: The best of so many is taken.
+            codes: At least as many as there are components, and at least two.
+            seed: Seed of the starts.
+            num_starts: Number of starts, of which the best is used.
 
         Raises:
             DataError: There are too few codes.
         """
-        from sklearn.mixture import GaussianMixture  # a second of imports that little else needs
+        from sklearn.mixture import GaussianMixture  # takes a second; only this needs it
 
         count = len(self.logits)
         if len(codes) < max(count, 2):

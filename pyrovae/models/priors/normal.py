@@ -1,4 +1,4 @@
-"""Normal with a learned mean and scale."""
+"""Normal with a learned mean and scale as a prior."""
 
 import pyro.distributions as dist
 import torch
@@ -8,11 +8,11 @@ from .base import Prior
 
 
 class NormalPrior(Prior):
-    """N(m, diag(s^2)) with m and log s learned; starts as N(0, I).
+    """N(m, diag(s^2)) with learned m and s; it starts as N(0, I).
 
-    The KL to a normal posterior keeps its closed form. An affine first layer of the decoder undoes
-    the shift and the scale, so that the bound gains little: it is for models that tie z to
-    something else, and for comparisons.
+    The KL to a normal posterior has a closed form. The bound gains little: an affine first layer
+    of the decoder can undo the shift and the scale. Use it for comparisons, or if z enters the
+    model elsewhere.
 
     Args:
         latent_dim: L.

@@ -1,4 +1,4 @@
-"""The usual prior."""
+"""Standard normal prior."""
 
 import pyro.distributions as dist
 import torch

@@ -1,5 +1,7 @@
 """Variational mixture of posteriors."""
 
+from typing import Self
+
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
@@ -10,19 +12,19 @@ from .base import Encode, Prior
 
 
 class VampPrior(Prior):
-    r"""Mixture of the posteriors at K learned pseudo-inputs: VampPrior.
+    r"""Mixture of the posteriors of K learned pseudo-inputs: VampPrior.
 
-    :math:`p(z) = \sum_k \pi_k q(z|u_k)`, with the guide's own q: the encoder is part of the model,
+    :math:`p(z) = \sum_k \pi_k q(z|u_k)` with the guide's q, so the encoder is part of the model
     and trains through both. The weights are 1/K unless they are learned. A step encodes K further
-    data and takes K densities per particle. There is no closed form of the KL.
+    data and computes K densities per particle. The KL has no closed form.
 
-    The pseudo-inputs are data to the encoder, in the units of the likelihood. Where those have two
-    ends, u = low + (high - low) sigmoid(a) keeps them inside. (The paper cuts by a hard tanh,
-    which has no gradient where it cuts: what starts at black or white would stay there.)
+    The pseudo-inputs are data of the encoder, in the units of the likelihood. If the likelihood
+    has bounds, u = low + (high - low) sigmoid(a) keeps them inside. (The paper clips by a hard
+    tanh, which has no gradient where it clips: black or white pixels would stay so.)
 
-    Nothing pins the scale of z, so that a pair may stay where z says nothing and every q is the
-    same: on MNIST a tanh network did so, with a warm-up of the KL too, and a ReLU network did not.
-    Look at the KL of a young run.
+    Nothing fixes the scale of z, so training may stay where every q is the same and z holds no
+    information. On MNIST a tanh network did, even with KL warm-up, and a ReLU network did not.
+    Check the KL early in a run.
 
     Args:
         latent_dim: L.
@@ -63,14 +65,18 @@ class VampPrior(Prior):
         else:
             self.register_buffer("logits", logits, persistent=False)
 
+    @classmethod
+    def example(cls, latent_dim: int = 2) -> Self:
+        return cls(latent_dim, num_components=4)
+
     @property
     def needs_encoder(self) -> bool:
         return True
 
     def forward(self) -> dist.TorchDistribution:
         raise ConfigError(
-            "VampPrior is made of posteriors and has no distribution of its own; call "
-            "with_encoder(encode) with the family's q(z|x)"
+            "VampPrior is made of posteriors and needs an encoder; call with_encoder(encode) with "
+            "the family's q(z|x)"
         )
 
     def with_encoder(self, encode: Encode) -> dist.TorchDistribution:
@@ -84,10 +90,10 @@ class VampPrior(Prior):
     def shape_for(
         self, data_shape: tuple[int, ...], bounds: tuple[float, float] | None = None
     ) -> None:
-        """Make the pseudo-inputs, at random inside the bounds; those that are there stay.
+        """Create random pseudo-inputs inside the bounds; existing ones stay.
 
         Raises:
-            ShapeError: They are there for data of another shape or range.
+            ShapeError: They exist for data of another shape or range.
         """
         shape = (self.num_components, *data_shape)
         if self.free_inputs is None:
@@ -96,7 +102,7 @@ class VampPrior(Prior):
         elif (tuple(self.free_inputs.shape), self.bounds) != (shape, bounds):
             raise ShapeError(
                 f"VampPrior holds pseudo-inputs of shape {list(self.free_inputs.shape)} within "
-                f"{self.bounds}, and is wanted for {list(shape)} within {bounds}; build another"
+                f"{self.bounds}, and the data need {list(shape)} within {bounds}; build another"
             )
 
     def pseudo_inputs(self) -> Tensor:
@@ -115,13 +121,13 @@ class VampPrior(Prior):
     def start(
         self, x: Tensor, encode: Encode | None = None, *, seed: int = 0, inside: float = 0.02
     ) -> None:
-        """Put the pseudo-inputs on K different data.
+        """Set the pseudo-inputs to K different data.
 
         Args:
             x: Data [N, *data_shape], N >= K.
-            encode: Of no use here.
-            seed: Of the choice.
-            inside: How far inside the bounds they start, as a share of the range.
+            encode: Not used.
+            seed: Seed of the choice.
+            inside: Smallest distance from the bounds, as a share of the range.
 
         Raises:
             ShapeError: The data have another shape, or there are too few.

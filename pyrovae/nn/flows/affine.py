@@ -1,4 +1,4 @@
-"""Affine maps of one number."""
+"""Affine maps of one number, elementwise."""
 
 import torch
 from pyro.distributions.transforms.utils import clamp_preserve_gradients
@@ -7,11 +7,11 @@ from torch.nn import functional as F
 
 from .elementwise import Elementwise
 
-LOG_SCALES = (-5.0, 3.0)  # as Pyro's layers bound them
+LOG_SCALES = (-5.0, 3.0)  # the bounds of Pyro's layers
 
 
 class Affine(Elementwise):
-    """y = m + x exp(s), with s between -5 and 3 and its gradient kept beyond."""
+    """y = m + x exp(s). s is clamped to [-5, 3]; its gradient is not."""
 
     num_params = 2
 
@@ -29,7 +29,7 @@ class Affine(Elementwise):
 
 
 class Gated(Elementwise):
-    """y = g x + (1 - g) m with a gate g = sigmoid(s + 2), which starts open: y is near x."""
+    """y = g x + (1 - g) m with a gate g = sigmoid(s + 2). It starts near one: y is near x."""
 
     num_params = 2
     bias = 2.0
@@ -45,5 +45,5 @@ class Gated(Elementwise):
 
     def _parts(self, params: Tensor) -> tuple[Tensor, Tensor]:
         other, logit = params.unbind(-1)
-        # A gate that is shut has no inverse.
+        # At g = 0 there is no inverse.
         return other, clamp_preserve_gradients(logit + self.bias, LOG_SCALES[0], float("inf"))

@@ -1,6 +1,7 @@
 """Affine coupling."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import pyro.distributions.transforms as T
 from torch import Tensor
@@ -13,8 +14,8 @@ from .conditioner import Conditioner
 class AffineCoupling(FlowLayer):
     r"""Shifts and scales the second half of z by a network of the first half and the context.
 
-    :math:`y_1 = z_1,\ y_2 = z_2 \odot \exp s(z_1, c) + m(z_1, c)`. One pass of the network to draw
-    and one to score any z. The first half passes as it is: put mixing between layers.
+    :math:`y_1 = z_1,\ y_2 = z_2 \odot \exp s(z_1, c) + m(z_1, c)`. The network runs once to draw
+    and once to score any z. The first half stays unchanged, so use a mixing layer between two.
 
     Args:
         dim: L >= 2.
@@ -40,6 +41,10 @@ class AffineCoupling(FlowLayer):
         super().__init__(dim, context_dim)
         self.kept = dim // 2
         self.network = Conditioner(self.kept, context_dim, 2 * (dim - self.kept), hidden)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,))
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)

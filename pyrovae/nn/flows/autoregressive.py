@@ -1,20 +1,45 @@
-"""Maps of a vector whose elements are each mapped by parameters of those before it."""
+"""Layers in which a network of the elements before it gives the map of each element."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.distributions import Transform
 
-from .base import LayerTransform
-from .conditioner import Conditioner
+from .base import FlowLayer, LayerTransform
+from .conditioner import Conditioner, masked_conditioner
 from .elementwise import Elementwise
 
 
+class AutoregressiveLayer(FlowLayer):
+    """Base of the layers y_i = f(z_i; network(z_1, ..., z_(i-1), context)).
+
+    The network runs once to draw, and L times to score a z that the layer has not just drawn.
+
+    Args:
+        dim: L.
+        context_dim: C.
+        of: f.
+        hidden: Widths of the network's hidden layers; with none it is affine.
+    """
+
+    def __init__(self, dim: int, context_dim: int, of: Elementwise, hidden: Sequence[int]) -> None:
+        super().__init__(dim, context_dim)
+        self.of = of
+        self.network = masked_conditioner(dim, context_dim, of.num_params, hidden)
+
+    def condition(self, context: Tensor | None = None) -> Transform:
+        self.check_context(context)
+        return Autoregressive(self.of, self.network, self.network.given(context))
+
+
 class Autoregressive(LayerTransform):
-    """y_i = f(x_i; network(x_1, ..., x_(i-1))): one pass forward, L passes back.
+    """y_i = f(x_i; network(x_1, ..., x_(i-1))). The inverse runs the network L times.
 
     Args:
         of: f.
         network: Made by `masked_conditioner`.
-        given: What the context adds to it.
+        given: What the context adds to its first layer (`Conditioner.given`).
     """
 
     def __init__(self, of: Elementwise, network: Conditioner, given: Tensor | None) -> None:

@@ -1,9 +1,9 @@
-"""What the layers of a flow share: parameters that a context gives, or that are free."""
+"""Base of the flow layers, their transforms, and their parameters."""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NoReturn, Self
 
 import torch
 from pyro.distributions import constraints
@@ -17,23 +17,30 @@ from ...errors import ConfigError, InverseError, ShapeError
 class FlowLayer(ConditionalTransformModule, ABC):
     """An invertible map of vectors [..., L] whose parameters may depend on a context [..., C].
 
-    A Pyro `ConditionalTransformModule`: it stands in a `ConditionalTransformedDistribution`, and
-    `condition` gives a new transform each time, so that nothing of an earlier call lives on.
+    It is a Pyro `ConditionalTransformModule` and works in a `ConditionalTransformedDistribution`.
+    `condition` makes a new transform on each call, so no state of an earlier call is kept.
+
+    A subclass implements `condition`. It overrides `example` if `cls(dim, context_dim)` is large
+    or not enough.
 
     Args:
         dim: L.
-        context_dim: C; with 0 the parameters are free and `condition(None)` gives the transform.
+        context_dim: C. With 0 the parameters do not depend on a context: call `condition(None)`.
 
     Attributes:
-        scores_any: Whether the density of any z can be found. Where not, only what the transform
-            itself has drawn can be scored, which is all that ELBO, IWAE and most objectives ask;
-            path-derivative estimators (STL, DReG) then use the plain gradient and say so.
+        scores_any: Whether the density of any z can be computed. If not, only a z that the
+            transform has just drawn can be scored. ELBO, IWAE and most objectives need no more;
+            path-derivative estimators (STL, DReG) then use the plain gradient and warn.
+        starts_near_identity: Whether a new layer is near the identity. Layers that only mix the
+            elements are not.
+        min_dim: The smallest L.
 
     Raises:
         ConfigError: A size is too small.
     """
 
     scores_any: bool = True
+    starts_near_identity: bool = True
     min_dim: ClassVar[int] = 1
 
     def __init__(self, dim: int, context_dim: int = 0) -> None:
@@ -46,15 +53,20 @@ class FlowLayer(ConditionalTransformModule, ABC):
         self.dim = dim
         self.context_dim = context_dim
 
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls(dim, context_dim)
+
     @abstractmethod
     def condition(self, context: Tensor | None = None) -> Transform:
         """The transform for a context [..., C], or for None where `context_dim` is 0."""
 
     def check_context(self, context: Tensor | None) -> None:
-        """Refuse a context of another size than the layer was built for.
+        """Check that the context has the size that the layer was built for.
 
         Raises:
-            ShapeError: It does not end in C, or is missing, or was not expected.
+            ShapeError: It does not end in C, is missing, or is given where C is 0.
         """
         size = 0 if context is None else context.shape[-1]
         if size != self.context_dim:
@@ -72,10 +84,10 @@ class FlowLayer(ConditionalTransformModule, ABC):
 
 
 class LayerTransform(Transform, ABC):
-    """The map of a layer for one context, of vectors [..., L].
+    """A layer's map of vectors [..., L] for one context.
 
-    Each direction gives its log-determinant along; the latest is kept, so that a draw is scored
-    without a second pass, and nothing else is: whatever else is scored is mapped anew.
+    `forward` and `backward` also return the log-determinant. The one of the latest call is cached,
+    so scoring a draw needs no second pass. Other values are mapped again.
     """
 
     domain = constraints.real_vector
@@ -114,32 +126,31 @@ class LayerTransform(Transform, ABC):
 
 
 def refuse_inverse(layer: str) -> NoReturn:
-    """Where a layer is asked to score a value that it has not just drawn, and cannot.
+    """Raise the error of a layer that has no inverse and is asked to score another value.
 
     Raises:
         InverseError: Always.
     """
     raise InverseError(
-        f"{layer} has no inverse: it scores nothing but what it has just drawn; where the density "
-        "of any z is asked for, take layers whose scores_any is true, such as AffineCoupling or "
-        "InverseAutoregressive"
+        f"{layer} has no inverse: it can only score what it has just drawn; to score any z, use "
+        "layers whose scores_any is true, such as AffineCoupling or InverseAutoregressive"
     )
 
 
 LayerFactory = Callable[[int, int], FlowLayer]
-"""Builds a layer for L and C: the class itself, or a partial of it."""
+"""Builds a layer for L and C: a layer's class, or a partial of it."""
 
 
 class Amortised(nn.Module):
-    """Parameters [..., \\*shape], an affine map of the context [..., C], or free where C is 0.
+    """Parameters [..., \\*shape]: an affine map of a context [..., C], or constants if C is 0.
 
-    Both start near zero, where the layers are near the identity.
+    They start near zero, where the layers are near the identity.
 
     Args:
-        shape: Of one set of parameters.
+        shape: Shape of one set of parameters.
         context_dim: C.
-        scale: Of the parameters at the start: standard deviation of the part that is free, and of
-            the part that is the context's where its elements are of size one.
+        scale: Standard deviation of the constant part at the start, and of the context's part if
+            the elements of the context have size one.
     """
 
     def __init__(self, shape: tuple[int, ...], context_dim: int, *, scale: float = 0.05) -> None:

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import cast
+from typing import Self, cast
 
 from torch import Tensor, nn
 from torch.distributions import ComposeTransform, Transform
 
 from ...errors import ConfigError
 from .base import FlowLayer, LayerFactory
+from .permutation import Permutation
+from .radial import Radial
 
 
 class Chain(FlowLayer):
-    """Applies layers one after the other, all with the same context.
+    """Applies several layers in turn; scores any z if all of them do.
+
+    All layers see the same context.
 
     Args:
         dim: L.
@@ -31,7 +35,12 @@ class Chain(FlowLayer):
         super().__init__(dim, context_dim)
         parts = [make(dim, context_dim) for make in layers]
         self.scores_any = all(part.scores_any for part in parts)
+        self.starts_near_identity = all(part.starts_near_identity for part in parts)
         self.layers = nn.ModuleList(parts)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, layers=[Radial, Permutation, Radial])
 
     def condition(self, context: Tensor | None = None) -> Transform:
         layers = cast(Iterable[FlowLayer], self.layers)
@@ -39,7 +48,7 @@ class Chain(FlowLayer):
 
 
 def chain(*layers: LayerFactory) -> LayerFactory:
-    """A factory of the chain of these layers, to stand where one layer is asked for.
+    """A factory of the chain of these layers, for arguments that take one layer.
 
     Example:
         >>> from pyrovae.nn.flows import AffineCoupling, Permutation

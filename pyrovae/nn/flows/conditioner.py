@@ -1,4 +1,4 @@
-"""The network behind a layer: its part of the context is computed once for all particles."""
+"""The networks that compute the parameters of a layer from a vector and a context."""
 
 from collections.abc import Iterable, Sequence
 from typing import cast
@@ -14,15 +14,15 @@ from ...errors import ConfigError
 class Conditioner(nn.Module):
     """A dense network of a vector [..., N] and a context [..., C]; its output starts near zero.
 
-    The first layer is a sum of a part of the vector and one of the context, `given`, which is
-    computed once for a context, however many particles there are.
+    The first layer adds a linear map of the vector and one of the context. `given` computes the
+    latter, once for all particles of a datum.
 
     Args:
         in_dim: N.
         context_dim: C; may be 0.
-        out_dim: Values [..., out_dim] to give.
-        hidden: Widths of the hidden layers; none makes the network affine.
-        masks: For each layer, which of its weights there are.
+        out_dim: Size of the output [..., out_dim].
+        hidden: Widths of the hidden layers; without any the network is affine.
+        masks: For each layer, a mask of its weights: zeros remove connections.
 
     Raises:
         ConfigError: A width is below one.
@@ -64,7 +64,7 @@ class Conditioner(nn.Module):
         return self.of_context(context)
 
     def forward(self, x: Tensor, given: Tensor | None, rows: slice = slice(None)) -> Tensor:
-        """The network's values [..., out_dim], or some of them, which cost less."""
+        """The output [..., out_dim]. `rows` computes a part of it, which costs less."""
         for i, layer in enumerate(cast(Iterable[nn.Linear], self.layers)):
             own = rows if layer is self.last else slice(None)
             weight = layer.weight[own]
@@ -79,16 +79,16 @@ class Conditioner(nn.Module):
 def masked_conditioner(
     dim: int, context_dim: int, num_params: int, hidden: Sequence[int]
 ) -> Conditioner:
-    """A network that gives [..., L * num_params]: those of an element see the elements before it.
+    """A network [..., L * num_params] whose outputs for an element see the elements before it.
 
-    The order is that of the elements; put a permutation between layers for others.
+    For another order use a permutation between layers.
 
     Source:
         MADE: Masked Autoencoder for Distribution Estimation (Germain et al., 2015), sec. 4,
         https://arxiv.org/abs/1502.03509
     """
     seen = torch.arange(1, dim + 1)  # a unit of degree m sees the first m elements
-    first = 0 if context_dim or dim == 1 else 1  # without a context nothing is seen at degree 0
+    first = 0 if context_dim or dim == 1 else 1  # at degree 0 a unit sees the context alone
     masks = []
     for width in hidden:
         degrees = torch.linspace(first, dim - 1, max(width, 1)).round()

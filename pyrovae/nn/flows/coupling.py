@@ -1,4 +1,4 @@
-"""Maps of one half of a vector by parameters of the other."""
+"""The map of one half of a vector by parameters that a network of the other half gives."""
 
 import torch
 from torch import Tensor
@@ -9,13 +9,15 @@ from .elementwise import Elementwise
 
 
 class Coupling(LayerTransform):
-    """The first elements stay; each other is f(x_i; network(the first)): one pass either way.
+    """Keeps the first elements and maps each other by f(x_i; network(first elements)).
+
+    The network runs once in either direction.
 
     Args:
         of: f.
-        network: Of the first elements.
-        given: What the context adds to it.
-        kept: How many stay.
+        network: Takes the first elements.
+        given: What the context adds to its first layer (`Conditioner.given`).
+        kept: Number of first elements.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Monotone maps of one number by parameters of its own, of which layers are made."""
+"""Monotone maps of one number, from which layers are built."""
 
 from abc import ABC, abstractmethod
 
@@ -8,12 +8,12 @@ from .base import LayerTransform
 
 
 class Elementwise(ABC):
-    """A monotone map of numbers x [...] by parameters [..., num_params].
+    """A monotone map of numbers x [...] with parameters [..., num_params].
 
-    At parameters of zero it is the identity, or near it.
+    At parameters of zero it is near the identity.
 
     Attributes:
-        num_params: How many one map has.
+        num_params: Number of parameters of one map.
     """
 
     num_params: int
@@ -32,7 +32,7 @@ class Elementwise(ABC):
 
 
 class EachElement(LayerTransform):
-    """Maps each element by parameters [..., L, num_params]."""
+    """Maps each element with its own parameters [..., L, num_params]."""
 
     def __init__(self, of: Elementwise, params: Tensor) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Reflections."""
+"""Householder flow: reflections at hyperplanes."""
 
 from pyro.distributions.transforms.householder import ConditionedHouseholder
 from torch import Tensor
@@ -9,16 +9,15 @@ from .base import Amortised, FlowLayer
 
 
 class Householder(FlowLayer):
-    r"""Reflects at hyperplanes, :math:`y = z - 2 v v^\top z / v^\top v` for each v in turn.
+    r"""Reflects at hyperplanes, :math:`y = z - 2 v v^\top z / v^\top v`: a learned mixing layer.
 
-    An orthogonal map of log-determinant 0, which may depend on x: a learned mixing between
-    layers, and on a diagonal normal a full covariance. Like a permutation it is not near the
-    identity at the start.
+    The map is orthogonal, its log-determinant is 0, and it may depend on x. On a diagonal normal
+    it gives a full covariance. Like a permutation it does not start near the identity.
 
     Args:
         dim: L.
         context_dim: C.
-        num_reflections: How many; L of them make any orthogonal matrix.
+        num_reflections: Number of vectors v; L of them give any orthogonal matrix.
 
     Raises:
         ConfigError: There is no reflection.
@@ -34,6 +33,8 @@ class Householder(FlowLayer):
         >>> torch.allclose(layer.condition()(z).norm(dim=-1), z.norm(dim=-1), atol=1e-5)
         True
     """
+
+    starts_near_identity = False
 
     def __init__(self, dim: int, context_dim: int = 0, *, num_reflections: int = 1) -> None:
         super().__init__(dim, context_dim)

@@ -1,4 +1,4 @@
-"""Sylvester flow in reflected coordinates."""
+"""Sylvester flow with a product of Householder reflections."""
 
 from torch import Tensor
 from torch.distributions import Transform
@@ -14,7 +14,7 @@ class HouseholderSylvester(Sylvester):
     Args:
         dim: L.
         context_dim: C.
-        num_reflections: How many.
+        num_reflections: Number of reflections.
 
     Raises:
         ConfigError: There is no reflection.

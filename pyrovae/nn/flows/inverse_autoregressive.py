@@ -1,30 +1,26 @@
 """Inverse autoregressive flow."""
 
 from collections.abc import Sequence
-
-from torch import Tensor
-from torch.distributions import Transform
+from typing import Self
 
 from .affine import Affine, Gated
-from .autoregressive import Autoregressive
-from .base import FlowLayer
-from .conditioner import masked_conditioner
+from .autoregressive import AutoregressiveLayer
 
 
-class InverseAutoregressive(FlowLayer):
-    r"""Each element is shifted and scaled by a network of the elements before it and the context.
+class InverseAutoregressive(AutoregressiveLayer):
+    r"""Shifts and scales each element by a network of those before it: draws in one pass.
 
-    :math:`y_i = g_i z_i + (1 - g_i) m_i` with a gate :math:`g_i \in (0, 1)`, which the paper found
-    the stable form, or :math:`y_i = z_i \exp s_i + m_i`, where m, g and s are of
-    :math:`z_1, \dots, z_{i-1}`. One pass of the network to draw; L passes to score what it has
-    not just drawn. The order is fixed: put mixing between layers, in the paper
+    Gated, :math:`y_i = g_i z_i + (1 - g_i) m_i` with :math:`g_i \in (0, 1)`, which the paper found
+    stable; else :math:`y_i = z_i \exp s_i + m_i`. The network computes m, g and s from
+    :math:`z_1, \dots, z_{i-1}` and the context. It runs L times to score a z that the layer has
+    not just drawn. The order is fixed, so use a mixing layer between two; the paper's is
     `partial(Permutation, order="reversed")`.
 
     Args:
         dim: L.
         context_dim: C.
         hidden: Widths of the network's hidden layers; with none it is affine.
-        gated: Whether to take the first form.
+        gated: Use the gated form.
 
     Source:
         Improved Variational Inference with Inverse Autoregressive Flow (Kingma et al., 2016),
@@ -45,10 +41,8 @@ class InverseAutoregressive(FlowLayer):
         hidden: Sequence[int] = (64,),
         gated: bool = True,
     ) -> None:
-        super().__init__(dim, context_dim)
-        self.of = Gated() if gated else Affine()
-        self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
+        super().__init__(dim, context_dim, Gated() if gated else Affine(), hidden)
 
-    def condition(self, context: Tensor | None = None) -> Transform:
-        self.check_context(context)
-        return Autoregressive(self.of, self.network, self.network.given(context))
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,))

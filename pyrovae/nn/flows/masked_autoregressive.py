@@ -1,22 +1,21 @@
 """Masked autoregressive flow."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from torch import Tensor
 from torch.distributions import Transform
 
 from .affine import Affine
-from .autoregressive import Autoregressive
-from .base import FlowLayer
-from .conditioner import masked_conditioner
+from .autoregressive import AutoregressiveLayer
 
 
-class MaskedAutoregressive(FlowLayer):
-    r"""The inverse of `InverseAutoregressive`: one pass to score any z, L passes to draw.
+class MaskedAutoregressive(AutoregressiveLayer):
+    r"""The inverse of `InverseAutoregressive`: scores any z in one pass, draws in L passes.
 
-    :math:`y_i = z_i \exp s_i + m_i` where m and s are of :math:`y_1, \dots, y_{i-1}` and the
-    context. Fit for priors, and for densities of data; a guide draws far more often than it
-    scores afresh. The order is fixed: put mixing between layers.
+    :math:`y_i = z_i \exp s_i + m_i`. A network computes m and s from :math:`y_1, \dots, y_{i-1}`
+    and the context. It suits priors and densities of data, which score more often than they
+    draw. The order is fixed, so use a mixing layer between two.
 
     Args:
         dim: L.
@@ -35,10 +34,11 @@ class MaskedAutoregressive(FlowLayer):
     """
 
     def __init__(self, dim: int, context_dim: int = 0, *, hidden: Sequence[int] = (64,)) -> None:
-        super().__init__(dim, context_dim)
-        self.of = Affine()
-        self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
+        super().__init__(dim, context_dim, Affine(), hidden)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,))
 
     def condition(self, context: Tensor | None = None) -> Transform:
-        self.check_context(context)
-        return Autoregressive(self.of, self.network, self.network.given(context)).inv
+        return super().condition(context).inv

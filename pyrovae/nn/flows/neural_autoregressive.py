@@ -1,31 +1,29 @@
 """Neural autoregressive flow."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
-from torch import Tensor
-from torch.distributions import Transform
 
 from ...errors import ConfigError
-from .autoregressive import Autoregressive
-from .base import FlowLayer
-from .conditioner import masked_conditioner
+from .autoregressive import AutoregressiveLayer
 from .sigmoidal import Sigmoidal
 
 
-class NeuralAutoregressive(FlowLayer):
-    r"""Each element goes through a monotone network, whose weights are of the elements before it.
+class NeuralAutoregressive(AutoregressiveLayer):
+    r"""Maps each element by a monotone network whose weights depend on the elements before it.
 
-    :math:`y_i = \mathrm{logit} \sum_u w_{iu}\, \sigma(a_{iu} z_i + b_{iu})` with w, a and b of
-    :math:`z_1, \dots, z_{i-1}` and the context: a universal approximator, in one pass to draw.
-    There is no inverse in closed form. Pyro's own adds 1e-8 to a and saturates far from zero;
-    this one is computed by logarithms. The order is fixed: put mixing between layers.
+    :math:`y_i = \mathrm{logit} \sum_u w_{iu}\, \sigma(a_{iu} z_i + b_{iu})`. A network computes w,
+    a and b from :math:`z_1, \dots, z_{i-1}` and the context. The flow is a universal approximator
+    and draws in one pass. It has no inverse in closed form. Pyro's version adds 1e-8 to a and
+    saturates far from zero; this one computes in log space. The order is fixed, so use a mixing
+    layer between two.
 
     Args:
         dim: L.
         context_dim: C.
         hidden: Widths of the network's hidden layers.
-        num_units: U, how many sigmoids an element has.
+        num_units: U, the number of sigmoids per element.
 
     Raises:
         ConfigError: There are no units.
@@ -49,14 +47,12 @@ class NeuralAutoregressive(FlowLayer):
         hidden: Sequence[int] = (64,),
         num_units: int = 16,
     ) -> None:
-        super().__init__(dim, context_dim)
         if num_units < 1:
             raise ConfigError(f"NeuralAutoregressive got num_units={num_units}; it needs 1")
-        self.of = Sigmoidal(num_units)
-        self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
-        with torch.no_grad():  # units that are alike stay alike
+        super().__init__(dim, context_dim, Sigmoidal(num_units), hidden)
+        with torch.no_grad():  # units that start equal stay equal
             self.network.last.bias.normal_(std=0.2)
 
-    def condition(self, context: Tensor | None = None) -> Transform:
-        self.check_context(context)
-        return Autoregressive(self.of, self.network, self.network.given(context))
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,), num_units=3)

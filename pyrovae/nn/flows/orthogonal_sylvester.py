@@ -11,8 +11,7 @@ from .sylvester import Basis, Sylvester, times
 class OrthogonalSylvester(Sylvester):
     r"""Sylvester flow in M directions, :math:`y = z + Q R \tanh(\tilde R Q^\top z + b)`.
 
-    Q [L, M] is made orthonormal by the Gram-Schmidt process, exactly, where the paper takes steps
-    of an iteration.
+    Q [L, M] is orthonormalised exactly, by a QR decomposition, where the paper iterates.
 
     Args:
         dim: L.
@@ -44,7 +43,7 @@ class OrthogonalSylvester(Sylvester):
 
     def basis(self, context: Tensor | None) -> Basis:
         columns, upper = torch.linalg.qr(self.columns(context))
-        # Of one sign, or a column would turn around where a diagonal passes zero.
+        # Fix the sign: else a column would flip where a diagonal element passes zero.
         signs = upper.diagonal(dim1=-2, dim2=-1).sign()
         return _Columns(columns * signs[..., None, :])
 

@@ -1,4 +1,4 @@
-"""Mixing by a fixed order of the dimensions."""
+"""Permutation of the dimensions."""
 
 from typing import Literal
 
@@ -12,14 +12,14 @@ from .base import FlowLayer
 
 
 class Permutation(FlowLayer):
-    """Puts the dimensions in another order; log-determinant 0.
+    """Permutes the dimensions: a fixed mixing layer.
 
-    The order is a buffer: it is saved, moved and loaded with the layer, unlike that of Pyro's
-    `Permute`.
+    Its log-determinant is 0. The order is a buffer: it is saved, moved and loaded with the layer,
+    unlike the order of Pyro's `Permute`.
 
     Args:
         dim: L.
-        context_dim: Ignored: an order does not depend on x.
+        context_dim: Size of the context, which the order does not depend on.
         order: "random", drawn from torch's generator when built, or "reversed".
 
     Raises:
@@ -30,6 +30,7 @@ class Permutation(FlowLayer):
         tensor([2., 1., 0.])
     """
 
+    starts_near_identity = False
     order: Tensor
 
     def __init__(

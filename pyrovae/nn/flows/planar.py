@@ -9,15 +9,15 @@ from torch.nn import functional as F
 
 from .base import Amortised, FlowLayer, LayerTransform
 
-_ONE = math.log(math.e - 1)  # where softplus is one
+_ONE = math.log(math.e - 1)  # softplus(_ONE) = 1
 
 
 class Planar(FlowLayer):
     r"""Stretches along one direction: :math:`y = z + \hat u \tanh(w^\top z + b)`.
 
-    :math:`\hat u` is u moved along w so that :math:`w^\top \hat u > -1`, where the map is
-    invertible; u is moved the less the smaller it is, so that the identity is within reach (in
-    the paper, and in Pyro, it is not: there :math:`w^\top \hat u = -0.31` at u = 0).
+    :math:`\hat u` is u shifted along w so that :math:`w^\top \hat u > -1`, where the map is
+    invertible. At u = 0 the shift is 0 and the map the identity. In the paper and in Pyro
+    :math:`w^\top \hat u = -0.31` at u = 0.
 
     Args:
         dim: L.

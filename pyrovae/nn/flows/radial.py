@@ -9,10 +9,10 @@ from .base import Amortised, FlowLayer, LayerTransform
 
 
 class Radial(FlowLayer):
-    r"""Pushes away from a centre or pulls to it: :math:`y = z + \beta (z - z_0) / (\alpha + r)`.
+    r"""Expands or contracts around a centre: :math:`y = z + \beta (z - z_0) / (\alpha + r)`.
 
     r is the distance from the centre, :math:`\alpha > 0` and :math:`\beta > -\alpha`. The inverse
-    solves a quadratic equation in r, so that any z is scored, in one pass.
+    solves a quadratic equation in r, so any z is scored in one pass.
 
     Args:
         dim: L.
@@ -54,7 +54,7 @@ class _Radial(LayerTransform):
     def backward(self, y: Tensor) -> tuple[Tensor, Tensor]:
         away = y - self.centre
         distance = away.norm(dim=-1, keepdim=True)
-        # distance = r (1 + beta / (alpha + r)), by the root that does not cancel.
+        # Solves distance = r (1 + beta / (alpha + r)) by the root without cancellation.
         half = (distance - self.alpha - self.beta) / 2
         product = self.alpha * distance
         large = (half.square() + product).sqrt() + half.abs()

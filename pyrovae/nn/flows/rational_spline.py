@@ -1,4 +1,4 @@
-"""Monotone splines of one number, whose pieces are quotients of polynomials."""
+"""Monotone rational splines of one number."""
 
 import math
 from typing import Literal
@@ -13,20 +13,21 @@ from .elementwise import Elementwise
 
 Order = Literal["linear", "quadratic"]
 
-_LEAST = 1e-3  # part of the box that a bin has at least, and slope at a knot
-_ONE = math.log(math.expm1(1 - _LEAST))  # where a slope is one
+_LEAST = 1e-3  # smallest bin, as a share of the box, and smallest slope at a knot
+_ONE = math.log(math.expm1(1 - _LEAST))  # the raw value whose slope is one
 _LEAST_SPLIT = 0.025
 
 
 class RationalSpline(Elementwise):
     """A smooth monotone map of [-bound, bound] onto itself through knots; the identity beyond.
 
-    No branch and no boolean mask: what lies outside is computed for the middle of the box, and
-    not chosen.
+    It has no branch and no boolean mask, so it can be captured. Values outside the box are
+    replaced by 0 for the computation, and their result is not used.
 
     Args:
-        order: "quadratic": one quotient of quadratics a bin; "linear": two of affine functions.
-        num_bins: Pieces between the knots.
+        order: "quadratic": a bin holds one quotient of quadratic functions. "linear": it holds
+            two quotients of affine functions.
+        num_bins: Number of bins between the knots.
         bound: Half the width of the box.
 
     Raises:
@@ -61,7 +62,7 @@ class RationalSpline(Elementwise):
         theta = (_linear_inverse if self.order == "linear" else _quadratic_inverse)(
             at - bottom, *shape
         )
-        theta = clamp_preserve_gradients(theta, 0.0, 1.0)  # where rounding leaves the bin
+        theta = clamp_preserve_gradients(theta, 0.0, 1.0)  # rounding may leave the bin
         log_slope = self._rise(theta, *shape)[1] - width.log()
         return self._leave(inside, y, left + theta * width, log_slope)
 
@@ -83,10 +84,10 @@ class RationalSpline(Elementwise):
         return F.pad(F.pad(inner, (1, 0), value=-self.bound), (0, 1), value=self.bound)
 
     def _bin(self, at: Tensor, params: Tensor, by_height: bool) -> list[Tensor]:
-        """Of the bin of each number: left, width, bottom, height, slopes, split; each [...].
+        """The bin of each number: left, width, bottom, height, two slopes, split; each [...].
 
-        The slopes are those at the bin's ends, of the height as a function of the part of the
-        width that is passed.
+        The slopes at the bin's ends are d height / d theta, theta in [0, 1] being the position
+        within the bin.
         """
         xs, ys, slopes = self.knots(params)
         rows = [
@@ -128,7 +129,7 @@ class RationalSpline(Elementwise):
 
 
 def _quadratic(theta: Tensor, height: Tensor, start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
-    """Rise within a bin at a part theta of its width, and the logarithm of its slope there."""
+    """Rise within a bin at position theta in [0, 1], and the logarithm of the slope there."""
     mixed = theta * (1 - theta)
     below = height + (start + end - 2 * height) * mixed
     rise = height * (height * theta**2 + start * mixed) / below
@@ -139,7 +140,7 @@ def _quadratic(theta: Tensor, height: Tensor, start: Tensor, end: Tensor) -> tup
 def _quadratic_inverse(rise: Tensor, height: Tensor, start: Tensor, end: Tensor) -> Tensor:
     bend = rise * (start + end - 2 * height)
     a, b, c = height * (height - start) + bend, height * start - bend, -height * rise
-    # Positive, as the slope is; rounding aside.
+    # Positive in exact arithmetic, as the slope is.
     root = (b**2 - 4 * a * c).clamp_min(torch.finfo(rise.dtype).tiny).sqrt()
     return -2 * c / (b + root)
 
@@ -182,7 +183,7 @@ def _linear_inverse(
 def _weights(
     height: Tensor, start: Tensor, end: Tensor, split: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights at a bin's end and at its split (one at its start), and the rise at the split."""
+    """Weights at the end and at the split of a bin (1 at its start), and the rise at the split."""
     last = (start / end).sqrt()
     middle = (split * start + (1 - split) * last * end) / height
     turn = split * last * height / (1 - split + split * last)

@@ -9,16 +9,16 @@ from torch.nn import functional as F
 from .base import refuse_inverse
 from .elementwise import Elementwise
 
-_ONE = math.log(math.e - 1)  # where softplus is one
+_ONE = math.log(math.e - 1)  # softplus(_ONE) = 1
 
 
 class Sigmoidal(Elementwise):
     r"""y = logit(sum_u w_u sigmoid(a_u x + b_u)), with positive a and weights w that sum to one.
 
-    Computed by logarithms throughout, so that it is exact and has a slope far from zero too.
+    It computes in log space, so it is exact far from zero too.
 
     Args:
-        num_units: U, how many sigmoids there are.
+        num_units: U, the number of sigmoids.
     """
 
     def __init__(self, num_units: int) -> None:

@@ -1,4 +1,6 @@
-"""Splines, one for each dimension."""
+"""Elementwise spline flow."""
+
+from typing import Self
 
 from torch import Tensor
 from torch.distributions import Transform
@@ -9,15 +11,15 @@ from .rational_spline import Order, RationalSpline
 
 
 class Spline(FlowLayer):
-    """Bends each element by a monotone spline of its own; one pass either way.
+    """Maps each element by its own monotone spline: one pass in either direction.
 
-    It does not mix the elements: put mixing between layers.
+    It does not mix the elements, so use a mixing layer between two.
 
     Args:
         dim: L.
         context_dim: C.
-        order: "quadratic" or "linear": what the pieces are quotients of.
-        num_bins: How many pieces a spline has.
+        order: Degree of the quotients: "quadratic" or "linear".
+        num_bins: Number of bins of a spline.
         bound: The splines map [-bound, bound] onto itself and are the identity beyond.
 
     Raises:
@@ -46,6 +48,10 @@ class Spline(FlowLayer):
         super().__init__(dim, context_dim)
         self.of = RationalSpline(order, num_bins, bound)
         self.params = Amortised((dim, self.of.num_params), context_dim)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, num_bins=4, bound=3.0)
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)

@@ -1,28 +1,24 @@
 """Spline autoregressive flow."""
 
 from collections.abc import Sequence
+from typing import Self
 
-from torch import Tensor
-from torch.distributions import Transform
-
-from .autoregressive import Autoregressive
-from .base import FlowLayer
-from .conditioner import masked_conditioner
+from .autoregressive import AutoregressiveLayer
 from .rational_spline import Order, RationalSpline
 
 
-class SplineAutoregressive(FlowLayer):
-    """Bends each element by a spline, which a network of those before it and of the context gives.
+class SplineAutoregressive(AutoregressiveLayer):
+    """Maps each element by a spline that a network of those before it computes: draws in one pass.
 
-    One pass of the network to draw; L passes to score what it has not just drawn. The order is
-    fixed: put mixing between layers.
+    The network sees the context too. It runs L times to score a z that the layer has not just
+    drawn. The order is fixed, so use a mixing layer between two.
 
     Args:
         dim: L.
         context_dim: C.
         hidden: Widths of the network's hidden layers.
-        order: "quadratic" or "linear": what the pieces are quotients of.
-        num_bins: How many pieces a spline has.
+        order: Degree of the quotients: "quadratic" or "linear".
+        num_bins: Number of bins of a spline.
         bound: The splines map [-bound, bound] onto itself and are the identity beyond.
 
     Raises:
@@ -48,10 +44,8 @@ class SplineAutoregressive(FlowLayer):
         num_bins: int = 8,
         bound: float = 5.0,
     ) -> None:
-        super().__init__(dim, context_dim)
-        self.of = RationalSpline(order, num_bins, bound)
-        self.network = masked_conditioner(dim, context_dim, self.of.num_params, hidden)
+        super().__init__(dim, context_dim, RationalSpline(order, num_bins, bound), hidden)
 
-    def condition(self, context: Tensor | None = None) -> Transform:
-        self.check_context(context)
-        return Autoregressive(self.of, self.network, self.network.given(context))
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,), num_bins=4, bound=3.0)

@@ -1,6 +1,7 @@
 """Spline coupling."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from torch import Tensor
 from torch.distributions import Transform
@@ -12,17 +13,17 @@ from .rational_spline import Order, RationalSpline
 
 
 class SplineCoupling(FlowLayer):
-    """Bends the second half of z by splines, which a network of the first and the context gives.
+    """Maps the second half of z by splines that a network of the first half computes.
 
-    One pass of the network to draw and one to score any z. The first half passes as it is: put
-    mixing between layers.
+    The network sees the context too. It runs once to draw and once to score any z. The first half
+    stays unchanged, so use a mixing layer between two.
 
     Args:
         dim: L >= 2.
         context_dim: C.
         hidden: Widths of the network's hidden layers.
-        order: "quadratic" or "linear": what the pieces are quotients of.
-        num_bins: How many pieces a spline has.
+        order: Degree of the quotients: "quadratic" or "linear".
+        num_bins: Number of bins of a spline.
         bound: The splines map [-bound, bound] onto itself and are the identity beyond.
 
     Raises:
@@ -57,6 +58,10 @@ class SplineCoupling(FlowLayer):
         self.of = RationalSpline(order, num_bins, bound)
         out_dim = (dim - self.kept) * self.of.num_params
         self.network = Conditioner(self.kept, context_dim, out_dim, hidden)
+
+    @classmethod
+    def example(cls, dim: int, context_dim: int = 0) -> Self:
+        return cls(dim, context_dim, hidden=(6,), num_bins=4, bound=3.0)
 
     def condition(self, context: Tensor | None = None) -> Transform:
         self.check_context(context)

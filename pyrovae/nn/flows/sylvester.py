@@ -1,4 +1,4 @@
-"""What the forms of Sylvester flows share."""
+"""Base of the Sylvester flows."""
 
 from abc import abstractmethod
 
@@ -12,9 +12,9 @@ from .base import Amortised, FlowLayer, LayerTransform
 class Sylvester(FlowLayer):
     r"""Base of the flows :math:`y = z + Q R \tanh(\tilde R Q^\top z + b)` with orthonormal Q.
 
-    R and :math:`\tilde R` [M, M] are upper triangular, with diagonals between -1 and 1, where the
-    map is invertible; Q [L, M] is the subclass's. With M = 1 it is a planar flow. There is no
-    inverse in closed form.
+    R and :math:`\tilde R` [M, M] are upper triangular. Their diagonals lie between -1 and 1, which
+    makes the map invertible. A subclass gives Q [L, M]. With M = 1 it is a planar flow. There is
+    no inverse in closed form.
 
     Args:
         dim: L.
@@ -30,7 +30,7 @@ class Sylvester(FlowLayer):
 
     def __init__(self, dim: int, context_dim: int, num_columns: int) -> None:
         super().__init__(dim, context_dim)
-        # The part above the diagonal is R's, the part below is the other's, transposed.
+        # Above the diagonal stands R, below it the transpose of the other matrix.
         self.off_diagonals = Amortised((num_columns, num_columns), context_dim)
         self.diagonal = Amortised((num_columns,), context_dim)
         self.inner_diagonal = Amortised((num_columns,), context_dim, scale=1.0)
@@ -54,7 +54,7 @@ class Sylvester(FlowLayer):
 
 
 class Basis:
-    """Orthonormal columns Q; these, the first M unit vectors where M = L, change nothing."""
+    """Orthonormal columns Q; here Q = I."""
 
     def coordinates(self, z: Tensor) -> Tensor:
         """Q'z [..., M] of z [..., L]."""
@@ -90,5 +90,5 @@ class _Sylvester(LayerTransform):
 
 
 def times(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Matrices [..., N, M] times vectors [..., M], without a copy of them for each particle."""
+    """Matrices [..., N, M] times vectors [..., M]; the matrices are not copied per particle."""
     return torch.einsum("...nm,...m->...n", matrix, vector)

@@ -1,4 +1,4 @@
-"""Sylvester flow without a basis of its own."""
+"""Sylvester flow with Q = I."""
 
 from torch import Tensor
 
@@ -6,9 +6,9 @@ from .sylvester import Basis, Sylvester
 
 
 class TriangularSylvester(Sylvester):
-    r"""Sylvester flow :math:`y = z + R \tanh(\tilde R z + b)`; its Q is the mixing between layers.
+    r"""Sylvester flow :math:`y = z + R \tanh(\tilde R z + b)`, to alternate with mixing.
 
-    In the paper every other layer reverses the order: `partial(Permutation, order="reversed")`.
+    In the paper every second layer reverses the order: `partial(Permutation, order="reversed")`.
 
     Args:
         dim: L.

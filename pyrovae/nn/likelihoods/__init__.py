@@ -1,4 +1,6 @@
-"""Likelihood heads: the outputs of a decoder in, the distribution of a datum out."""
+"""Likelihoods: they turn the outputs of a decoder into the distribution of a datum."""
+
+import inspect
 
 from .base import Likelihood, fitting_likelihoods
 from .bernoulli import Bernoulli
@@ -19,4 +21,10 @@ __all__ = [
     "Normal",
     "PredictedNormal",
     "fitting_likelihoods",
+]
+
+Likelihood.known = [
+    found
+    for found in (globals()[name] for name in __all__)
+    if isinstance(found, type) and not inspect.isabstract(found)
 ]

@@ -1,11 +1,12 @@
-"""What likelihood heads share: parameters in, distribution out, and the check of the data."""
+"""Base of the likelihoods, and the check that data lie in a support."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 import torch
 from pyro.distributions import MaskedDistribution, TorchDistribution
@@ -19,46 +20,57 @@ Sizes: TypeAlias = torch.Size | list[int] | tuple[int, ...]
 class Likelihood(nn.Module, ABC):
     """Turns the outputs of a decoder into the distribution of a datum.
 
-    A head of one's own sets `num_parameters` and `needs`, and gives `distribution` and `accepts`
-    (one over levels also `rescale`). Distributions are made with `validate_args=False`, since
-    validating a decoder's outputs and the data costs a pass over both in every step; `check` looks
-    at the data once instead. All log-densities are in nats.
+    A subclass sets `num_parameters` and `needs`, and implements `distribution` and `accepts`; one
+    over levels also implements `rescale`, and one that messages should recommend implements
+    `suggest`. It overrides `example` if `cls()` is large or not enough.
+
+    Distributions are made with `validate_args=False`: validation would cost a pass over the
+    decoder's outputs and the data in every step. `check` reads the data once instead. All
+    log-densities are in nats.
 
     Attributes:
-        num_parameters: P, the decoder's outputs per element of a datum.
+        num_parameters: P, the number of the decoder's outputs per element of a datum.
         needs: The support in words, for the message of `check`.
-        bounds: Smallest and largest value of the support; None where it has no two ends.
+        bounds: Smallest and largest value of the support; None if it is not bounded.
+        known: The likelihoods that messages can recommend. The package's `__init__` sets it to
+            all that it exports, because this file cannot import them.
     """
 
     num_parameters: int = 1
     needs: str
     bounds: tuple[float, float] | None = None
+    known: ClassVar[Sequence[type[Likelihood]]] = ()
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        return cls()
 
     @property
     def stand_in(self) -> float:
-        """A value of the support, in whose place data may be missing: see `forward`."""
+        """A value of the support that replaces missing data: see `forward`."""
         return self.bounds[0] if self.bounds is not None else 0.0
 
     def forward(
         self, params: Tensor, event_dim: int, mask: Tensor | None = None
     ) -> TorchDistribution:
-        """The distribution of data that have `event_dim` axes each.
+        """The distribution of data with `event_dim` axes each.
 
-        Elements are independent given the parameters, so the density of those that were observed
-        is the product over them: with a mask, log_prob is that of these alone, whatever stands in
-        the others, be it infinite or no number. Draws and mean are of all elements.
+        Elements are independent given the parameters. With a mask, log_prob is the density of the
+        observed elements alone; the others may hold any value, NaN and infinity included. Draws
+        and mean cover all elements.
 
         Args:
             params: [..., P, *data_shape], the decoder's outputs.
-            event_dim: Axes of one datum, `len(data_shape)`.
-            mask: Which elements were observed, bool, [..., *data_shape] or broadcast to that;
-                None: all.
+            event_dim: Number of axes of one datum, `len(data_shape)`.
+            mask: True where an element was observed, bool, [..., *data_shape] or broadcastable to
+                it; None if all were.
 
         Returns:
             A distribution with the leading axes as batch shape and data_shape as event shape.
 
         Raises:
-            ShapeError: The axis left of the data's does not hold P parameters.
+            ShapeError: The axis left of the data axes does not hold P parameters.
         """
         axis = params.dim() - event_dim - 1
         if axis < 0 or params.shape[axis] != self.num_parameters:
@@ -78,21 +90,21 @@ class Likelihood(nn.Module, ABC):
 
     @abstractmethod
     def accepts(self, values: Values) -> bool:
-        """Whether data that take these finite values lie inside the support."""
+        """Whether data with these finite values lie in the support."""
 
     def rescale(self, x: Tensor) -> Tensor:
-        """The data as an encoder should see them: levels are brought to [0, 1] or [-1, 1]."""
+        """Scales data for an encoder: levels to [0, 1] or [-1, 1]; here they stay as they are."""
         return x
 
     @classmethod
     def suggest(cls, values: Values) -> str | None:
-        """How to write this likelihood for data that take these values; None where it is unfit."""
+        """The code of this likelihood for data with these values; None if it does not fit them."""
         return None
 
     def check(self, x: Tensor) -> None:
-        """Refuses data outside the support.
+        """Check that data lie in the support.
 
-        Reads all of x and waits for the device: call it once, not in every step.
+        It reads all of x and waits for the device, so call it once, not in every step.
 
         Args:
             x: Data of any shape.
@@ -117,26 +129,26 @@ class Likelihood(nn.Module, ABC):
 
 
 def fitting_likelihoods(x: Tensor) -> list[str]:
-    """The likelihoods that fit data, each as one writes it.
+    """The likelihoods that fit data, each as code.
 
     Args:
         x: Data of any shape, not empty, finite.
 
     Example:
         >>> fitting_likelihoods(torch.tensor([0.0, 0.3, 1.0]))
-        ['Bernoulli() after binarize="dynamic"', 'ContinuousBernoulli()', 'Normal()',
-         'LearnedNormal()', 'PredictedNormal()']
+        ['Bernoulli() after binarize="dynamic"', 'ContinuousBernoulli()', 'LearnedNormal()',
+         'Normal()', 'PredictedNormal()']
     """
     return _fitting(Values.of(x))
 
 
 @dataclass(frozen=True)
 class Values:
-    """What the choice of a likelihood needs to know of the data.
+    """Range and kind of data, from which a likelihood is chosen.
 
     Attributes:
-        low: Smallest value; not a number if any value is.
-        high: Largest value; not a number if any value is.
+        low: Smallest value; NaN if any value is.
+        high: Largest value; NaN if any value is.
         whole: Whether all values are integers.
     """
 
@@ -152,9 +164,9 @@ class Values:
 
     @property
     def top_level(self) -> int | None:
-        """The largest level that is plausibly meant, if these are levels 0, 1, 2, ...
+        """The largest level of data that look like levels 0, 1, 2, ...; None if they do not.
 
-        A part of 8-bit data may lack the brightest levels, so anything above 127 counts as 255.
+        A sample of 8-bit data may lack the brightest levels, so a maximum above 127 counts as 255.
         """
         if not self.whole or self.low < 0 or self.high > 65_535:
             return None
@@ -166,9 +178,9 @@ class Values:
 
 
 class _Observed(MaskedDistribution):
-    """Elements of which some are missing: these are scored at `stand_in`, and do not count.
+    """A masked distribution that scores missing elements at `stand_in` and drops their density.
 
-    Without the stand-in a gradient would be 0 times that of a density at whatever is there.
+    Without `stand_in` the gradient would be 0 times that at the stored value, which may be NaN.
     """
 
     def __init__(self, elements: TorchDistribution, mask: Tensor, stand_in: float) -> None:
@@ -183,6 +195,5 @@ class _Observed(MaskedDistribution):
 
 
 def _fitting(values: Values) -> list[str]:
-    # Asking the subclasses keeps a new likelihood to one file, with its own advice in it.
-    advice = (head.suggest(values) for head in Likelihood.__subclasses__())
+    advice = (head.suggest(values) for head in Likelihood.known)
     return [text for text in advice if text is not None]

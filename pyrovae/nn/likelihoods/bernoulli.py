@@ -7,9 +7,13 @@ from .base import Likelihood, Values
 
 
 class Bernoulli(Likelihood):
-    """Bernoulli likelihood of data that are 0 or 1; the decoder gives logits.
+    """Bernoulli likelihood of data that are 0 or 1; the decoder outputs logits.
 
-    Grey levels are refused: under a Bernoulli they have no normalised density.
+    It refuses grey levels, for which a Bernoulli is not normalised.
+
+    Source:
+        Auto-Encoding Variational Bayes (Kingma & Welling, 2014), app. C.1,
+        https://arxiv.org/abs/1312.6114
 
     Example:
         >>> import torch

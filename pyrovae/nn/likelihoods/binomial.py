@@ -9,9 +9,9 @@ from .base import Likelihood, Sizes, Values
 
 
 class Binomial(Likelihood):
-    """Binomial likelihood of whole numbers 0..total_count; the decoder gives logits.
+    """Binomial likelihood of counts and coarse levels 0..total_count; the decoder outputs logits.
 
-    The right one for the 8x8 digits, whose pixels count the ink of 16 cells.
+    It fits the 8x8 digits, whose pixels count the inked cells of 16.
 
     Args:
         total_count: The largest value, n.
@@ -52,10 +52,10 @@ class Binomial(Likelihood):
 
 
 class _Binomial(dist.Binomial):
-    """Binomial with one count for all elements, known as a number.
+    """Binomial whose count is one Python number for all elements.
 
-    The binomial coefficient then depends on the value alone: it is computed for [B, D] data, not
-    for the [K, B, D] logits of all particles, and its lgamma is most of the work.
+    The binomial coefficient then depends on the value alone. It is computed for [B, D] data, not
+    for the [K, B, D] logits of all particles; its lgamma is most of the cost.
     """
 
     def __init__(self, count: int, logits: Tensor) -> None:

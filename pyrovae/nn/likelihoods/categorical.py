@@ -1,5 +1,7 @@
 """Categorical likelihood for levels without an assumed order."""
 
+from typing import Self
+
 import pyro.distributions as dist
 import torch
 from torch import Tensor
@@ -10,10 +12,10 @@ from .base import Likelihood, Sizes, Values
 
 
 class Categorical(Likelihood):
-    """Categorical likelihood of whole numbers 0..num_classes-1; the decoder gives their logits.
+    """Categorical likelihood of levels 0..num_classes-1 without an assumed order.
 
-    Assumes nothing of how levels relate, at the price of num_classes outputs per element. Its mean
-    is the mean level, which has a meaning only where the classes are levels.
+    The decoder outputs num_classes logits per element. The mean is the mean level, which has a
+    meaning only if the classes are levels.
 
     Args:
         num_classes: Number of classes, at least two.
@@ -34,6 +36,10 @@ class Categorical(Likelihood):
         self.needs = f"whole numbers in 0..{num_classes - 1}"
         self.bounds = (0.0, float(num_classes - 1))
 
+    @classmethod
+    def example(cls) -> Self:
+        return cls(num_classes=6)
+
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return _Levels(logits=params.movedim(0, -1), validate_args=False)
 
@@ -41,7 +47,7 @@ class Categorical(Likelihood):
         return values.whole and values.low >= 0 and values.high < self.num_parameters
 
     def rescale(self, x: Tensor) -> Tensor:
-        return x / ((self.num_parameters - 1) / 2) - 1  # no 2 * x, which wraps around for bytes
+        return x / ((self.num_parameters - 1) / 2) - 1  # 2 * x would overflow for bytes
 
     @classmethod
     def suggest(cls, values: Values) -> str | None:
@@ -53,7 +59,7 @@ class Categorical(Likelihood):
 
 
 class _Levels(CapturableCategorical):
-    """Categorical whose classes are numbers: with a mean, and samples of the data's type."""
+    """Categorical over numbers: it has a mean, and its samples have the data's type."""
 
     @property
     def mean(self) -> Tensor:

@@ -9,10 +9,10 @@ from .base import Likelihood, Sizes, Values
 
 
 class ContinuousBernoulli(Likelihood):
-    """Continuous Bernoulli likelihood of data in [0, 1]; the decoder gives logits.
+    """Continuous Bernoulli likelihood of grey values in [0, 1]; the decoder outputs logits.
 
-    Its log-densities may be positive, and are not comparable with those of a Bernoulli. The mean
-    is not the sigmoid of the logit: at a logit of 5 it is .81.
+    Log-densities may be positive and do not compare with those of a Bernoulli. The mean is not
+    the sigmoid of the logit: at a logit of 5 it is .81.
 
     Source:
         The continuous Bernoulli: fixing a pervasive error in variational autoencoders
@@ -39,10 +39,10 @@ class ContinuousBernoulli(Likelihood):
 
 
 class _ContinuousBernoulli(dist.TorchDistribution):
-    r"""Density :math:`e^{l x} l / (e^l - 1)` on [0, 1] for a logit l, of any size.
+    r"""Density :math:`e^{l x} l / (e^l - 1)` on [0, 1] for a logit l of any size.
 
-    The distribution of the same name in torch clamps the probability in its normaliser: in float32
-    its density integrates to .80 at a logit of 20. With u = l / 2, the log-density is
+    torch's distribution of this name clamps the probability in its normaliser: in float32 its
+    density integrates to .80 at a logit of 20. With u = l / 2, the log-density is
     l (x - 1/2) - log(sinh(u) / u), and mean and variance are derivatives of the last term.
     """
 
@@ -70,15 +70,15 @@ class _ContinuousBernoulli(dist.TorchDistribution):
     def sample(self, sample_shape: Sizes = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         with torch.no_grad():
-            # The inverse CDF for a negative logit, which cannot overflow, mirrored where positive.
-            # A logit below eps changes a sample by less than its rounding, and 0 / 0 is avoided.
+            # The inverse CDF of a negative logit cannot overflow; a positive one is mirrored.
+            # Clamping at eps avoids 0 / 0 and changes a sample by less than its rounding.
             steep = self.logits.abs().clamp(min=torch.finfo(self.logits.dtype).eps)
             u = torch.rand(shape, dtype=steep.dtype, device=steep.device)
             x = -torch.log1p(u * torch.expm1(-steep)) / steep
             return torch.where(self.logits > 0, 1 - x, x)
 
 
-# Taylor coefficients of log(sinh(u) / u) in u^2, u^4, ...: below .2 the rest is under 1e-15.
+# Taylor coefficients of log(sinh(u) / u) in u^2, u^4, ...: the error is below 1e-15 for u < .2.
 _SERIES = (1 / 6, -1 / 180, 1 / 2835, -1 / 37800, 1 / 467775)
 
 
@@ -102,6 +102,6 @@ def _log_sinhc_curvature(u: Tensor) -> Tensor:
 
 
 def _regions(u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    # Each branch gets arguments that it can take, so that no gradient is 0 * inf.
+    # Each branch gets arguments in its own domain, so that no gradient is 0 * inf.
     small = u.abs() < 0.2
     return small, torch.where(small, u, 0.0), torch.where(small, 1.0, u.abs())

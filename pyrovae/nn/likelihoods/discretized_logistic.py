@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Self
 
 import pyro.distributions as dist
 import torch
@@ -14,16 +15,16 @@ from .base import Likelihood, Sizes, Values
 
 
 class DiscretizedLogistic(Likelihood):
-    """Logistic likelihood cut into the grey levels 0..levels-1, for 8-bit images.
+    """Logistic likelihood discretised to the grey levels 0..levels-1, for 8-bit images.
 
-    The decoder gives a mean, in units where the levels 0..levels-1 lie at -1..1, and a number r
-    that gives the scale min_scale + softplus(r) in the same units: about exp(r) where small, never
-    below the floor. The lowest and the highest level take the tails, so that the probabilities sum
-    to one exactly. Data are the levels themselves, as numbers of any type.
+    The decoder outputs a mean, in units in which the levels span -1..1, and a number r. The scale
+    is min_scale + softplus(r) in the same units, about exp(r) for small r. The lowest and the
+    highest level take the tails, so the probabilities sum to one exactly. Data are the levels
+    themselves, of any dtype.
 
     Args:
         levels: Number of grey levels, at least two.
-        min_scale: Floor of the scale: 1e-3 is an eighth of the distance of two 8-bit levels.
+        min_scale: Smallest scale; 1e-3 is an eighth of the distance of two 8-bit levels.
 
     Raises:
         ConfigError: `levels` is below two, or `min_scale` not positive.
@@ -52,6 +53,10 @@ class DiscretizedLogistic(Likelihood):
         self.needs = f"whole numbers in 0..{levels - 1}"
         self.bounds = (0.0, float(levels - 1))
 
+    @classmethod
+    def example(cls) -> Self:
+        return cls(levels=17)
+
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         loc, raw = params.unbind(0)
         return _DiscretizedLogistic(self.levels, loc, self.min_scale + softplus(raw))
@@ -60,7 +65,7 @@ class DiscretizedLogistic(Likelihood):
         return values.whole and values.low >= 0 and values.high <= self.levels - 1
 
     def rescale(self, x: Tensor) -> Tensor:
-        return x / ((self.levels - 1) / 2) - 1  # no 2 * x, which wraps around for bytes
+        return x / ((self.levels - 1) / 2) - 1  # 2 * x would overflow for bytes
 
     @classmethod
     def suggest(cls, values: Values) -> str | None:
@@ -72,7 +77,7 @@ class DiscretizedLogistic(Likelihood):
 
 
 class _DiscretizedLogistic(dist.TorchDistribution):
-    """Level x holds the mass of a logistic variable between x - 1/2 and x + 1/2."""
+    """Level x has the mass of a logistic variable between x - 1/2 and x + 1/2."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
 
@@ -89,8 +94,8 @@ class _DiscretizedLogistic(dist.TorchDistribution):
         return _DiscretizedLogistic(self.levels, loc, scale)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        # For edges a < b: sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)), whose
-        # factors have exact logarithms where the difference would cancel to 0.
+        # For edges a < b: sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)). The
+        # logarithms of the factors are exact where the difference would cancel to 0.
         top = self.levels - 1
         x = value.to(self.loc.dtype)
         below = ((2 * x - 1) / top - 1 - self.loc) / self.scale
@@ -118,10 +123,10 @@ class _DiscretizedLogistic(dist.TorchDistribution):
             u = torch.rand(shape, dtype=self.loc.dtype, device=self.loc.device)
             logistic = self.loc + self.scale * torch.logit(u)
             top = self.levels - 1
-            return ((logistic + 1) * top / 2).round().clamp(0, top)  # the tails' levels
+            return ((logistic + 1) * top / 2).round().clamp(0, top)  # the tails
 
     def _expected(self, of_level: Callable[[int], Tensor | int]) -> Tensor:
-        # Level by level: all at once would take `levels` times the memory of the images.
+        # One level at a time: all at once would need `levels` times the memory of the images.
         total = torch.zeros_like(self.loc)
         for level in range(self.levels):
             log_prob = self.log_prob(self.loc.new_full((), level))

@@ -11,11 +11,25 @@ from ...errors import ConfigError, ShapeError
 from .base import Likelihood, Values
 
 
-class Normal(Likelihood):
-    """Normal likelihood of real data with one fixed scale; the decoder gives the mean.
+class _RealNumbers(Likelihood):
+    """A likelihood whose support is all real numbers."""
 
-    Misleads on grey levels: it is a density, which a small scale makes as large as one likes, and
-    has mass outside the range. The scale decides how much the latents are used, like a beta.
+    needs = "finite numbers"
+
+    def accepts(self, values: Values) -> bool:
+        return True
+
+    @classmethod
+    def suggest(cls, values: Values) -> str | None:
+        # A density does not suit levels, which are whole numbers.
+        return f"{cls.__name__}()" if values.top_level is None else None
+
+
+class Normal(_RealNumbers):
+    """Normal likelihood of real data with one fixed scale; the decoder outputs the mean.
+
+    It misleads on grey levels: a small scale makes the density arbitrarily large, and it has mass
+    outside the range. Like the beta of a beta-VAE, the scale sets how much the latents are used.
 
     Args:
         scale: Standard deviation of every element, in units of the data.
@@ -28,36 +42,27 @@ class Normal(Likelihood):
         torch.Size([8])
     """
 
-    needs = "finite numbers"
-
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
         self.scale = _positive("Normal", "scale", scale)
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
-        # new_full: the scale is made on the device, without a copy from the host in each step.
+        # new_full makes the scale on the device, without a copy from the host in each step.
         return dist.Normal(params[0], params.new_full((), self.scale), validate_args=False)
-
-    def accepts(self, values: Values) -> bool:
-        return True
-
-    @classmethod
-    def suggest(cls, values: Values) -> str | None:
-        return _suggest(cls, values)
 
     def extra_repr(self) -> str:
         return f"scale={self.scale:g}"
 
 
-class LearnedNormal(Likelihood):
-    """Normal likelihood of real data with a learned scale that all data share.
+class LearnedNormal(_RealNumbers):
+    """Normal likelihood of real data with a learned scale: one, or one per dimension.
 
-    One scale, or one per dimension; the decoder gives the mean. Where the data have no noise, the
-    scale of a dimension may shrink without end, and its density grow.
+    All data share it; the decoder outputs the mean. In a dimension without noise the scale shrinks
+    and the density grows without bound.
 
     Args:
-        shape: Data axes, counted from the last, that have a scale each: () for one scale, the
-            shape of the data for one per dimension.
+        shape: Shape of the scale, which matches the last axes of the data: () for one scale, the
+            shape of a datum for one per dimension.
         init_scale: Standard deviation to start from, in units of the data.
 
     Raises:
@@ -72,8 +77,6 @@ class LearnedNormal(Likelihood):
         >>> LearnedNormal(shape=(8,))(torch.zeros(3, 1, 8), event_dim=1).event_shape
         torch.Size([8])
     """
-
-    needs = "finite numbers"
 
     def __init__(self, shape: tuple[int, ...] = (), init_scale: float = 1.0) -> None:
         super().__init__()
@@ -90,30 +93,26 @@ class LearnedNormal(Likelihood):
             )
         return dist.Normal(loc, self.log_scale.exp(), validate_args=False)
 
-    def accepts(self, values: Values) -> bool:
-        return True
-
-    @classmethod
-    def suggest(cls, values: Values) -> str | None:
-        return _suggest(cls, values)
-
     def extra_repr(self) -> str:
         return f"shape={self.shape}, init_scale={self.init_scale:g}"
 
 
-class PredictedNormal(Likelihood):
-    """Normal likelihood of real data whose mean and scale the decoder predicts, per element.
+class PredictedNormal(_RealNumbers):
+    """Normal likelihood of real data; the decoder outputs mean and scale of each element.
 
-    The second parameter r gives the scale min_scale + softplus(r): about exp(r) where small, r
-    where large, never below the floor. Without a floor the density is unbounded wherever the
-    decoder hits a datum, and training diverges there.
+    The scale is min_scale + softplus(r) for the second output r: about exp(r) for small r, r for
+    large. Without a floor the density is unbounded where the decoder hits a datum, and training
+    diverges.
 
     Args:
-        min_scale: Floor of the standard deviation, in units of the data: set it to about their
-            resolution.
+        min_scale: Smallest standard deviation, in units of the data; about their resolution.
 
     Raises:
         ConfigError: `min_scale` is not positive.
+
+    Source:
+        Auto-Encoding Variational Bayes (Kingma & Welling, 2014), app. C.2,
+        https://arxiv.org/abs/1312.6114
 
     Example:
         >>> PredictedNormal()(torch.zeros(3, 2, 8), event_dim=1).event_shape
@@ -121,7 +120,6 @@ class PredictedNormal(Likelihood):
     """
 
     num_parameters = 2
-    needs = "finite numbers"
 
     def __init__(self, min_scale: float = 1e-3) -> None:
         super().__init__()
@@ -131,13 +129,6 @@ class PredictedNormal(Likelihood):
         loc, raw = params.unbind(0)
         return dist.Normal(loc, self.min_scale + softplus(raw), validate_args=False)
 
-    def accepts(self, values: Values) -> bool:
-        return True
-
-    @classmethod
-    def suggest(cls, values: Values) -> str | None:
-        return _suggest(cls, values)
-
     def extra_repr(self) -> str:
         return f"min_scale={self.min_scale:g}"
 
@@ -146,8 +137,3 @@ def _positive(where: str, name: str, value: float) -> float:
     if not 0 < value < math.inf:
         raise ConfigError(f"{where} got {name}={value}; it needs a positive, finite number")
     return float(value)
-
-
-def _suggest(head: type[Likelihood], values: Values) -> str | None:
-    # Levels are whole numbers, on which a density has no meaning of its own.
-    return f"{head.__name__}()" if values.top_level is None else None

@@ -1,4 +1,4 @@
-"""Quantisers: vectors in, codes out, and the vectors that the codes stand for."""
+"""Quantisers: they map vectors to codes, and codes to vectors."""
 
 from .base import Quantized, Quantizer, nearest, perplexity, straight_through, usage
 from .codebook import Codebook

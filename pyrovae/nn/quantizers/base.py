@@ -1,8 +1,9 @@
-"""What the quantisers share: vectors in, codes and the codes' vectors out."""
+"""Base of the quantisers, and functions of codes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +13,13 @@ from ...errors import ConfigError, ShapeError, SupportError
 
 @dataclass(frozen=True)
 class Quantized:
-    """What became of vectors.
+    """The result of quantising vectors.
 
     Attributes:
         codes: Whole numbers in 0..num_codes-1 [...].
-        vectors: What the codes stand for, exactly [..., D]; a gradient passes straight through to
-            what was quantised.
-        penalties: What training pays, by name: nats per vector [...].
+        vectors: The vectors of the codes [..., D]. Their gradient passes straight through to the
+            vectors that were quantised.
+        penalties: Terms to add to the loss, by name: nats per vector [...].
     """
 
     codes: Tensor
@@ -29,11 +30,14 @@ class Quantized:
 class Quantizer(nn.Module, ABC):
     """Maps vectors [..., D] to codes 0..num_codes-1, and codes to vectors.
 
-    Written by hand: codes, vectors and penalties are needed apart, in a guide of Pyro, and all
-    that a step changes must be tensors that it writes in place, so that it can be captured.
+    It returns codes, vectors and penalties apart, because a Pyro guide needs them apart. A step
+    changes tensors in place only, so that it can be captured.
+
+    A subclass implements `codes`, `embed` and `forward`. It overrides `example` if its constructor
+    takes other arguments.
 
     Args:
-        num_codes: How many codes there are, two or more.
+        num_codes: Number of codes, two or more.
         dim: D.
 
     Raises:
@@ -49,9 +53,14 @@ class Quantizer(nn.Module, ABC):
             )
         self.num_codes, self.dim = num_codes, dim
 
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation: six codes in three dimensions."""
+        return cls(6, 3)
+
     @abstractmethod
     def codes(self, z: Tensor) -> Tensor:
-        """The code of each vector [..., D] -> [...]; changes nothing."""
+        """The code of each vector [..., D] -> [...]; it learns nothing from them."""
 
     @abstractmethod
     def embed(self, codes: Tensor) -> Tensor:
@@ -59,13 +68,13 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, z: Tensor) -> Quantized:
-        """Quantise z [..., D]; in training mode it may learn from it."""
+        """Quantise z [..., D]; in training mode the quantiser may learn from it."""
 
     def start(self, encodings: Tensor, *, seed: int = 0) -> None:  # noqa: B027
-        """Prepare for encodings [..., D] of data, before training; some need nothing."""
+        """Initialise from encodings [..., D] of data, before training; by default do nothing."""
 
     def check_vectors(self, z: Tensor) -> None:
-        """Refuse what is no vector of size D.
+        """Check that z holds vectors of size D.
 
         Raises:
             ShapeError: z is not [..., D].
@@ -78,10 +87,10 @@ class Quantizer(nn.Module, ABC):
             )
 
     def check_codes(self, codes: Tensor) -> None:
-        """Refuse what is no code; reads all of them and waits for the device.
+        """Check that these are codes. It reads all of them and waits for the device.
 
         Raises:
-            SupportError: A code is no whole number in 0..num_codes-1.
+            SupportError: A code is not a whole number in 0..num_codes-1.
         """
         if codes.is_floating_point() or codes.is_complex():
             raise SupportError(
@@ -97,27 +106,27 @@ class Quantizer(nn.Module, ABC):
 
 
 def straight_through(value: Tensor, through: Tensor) -> Tensor:
-    """`value`, exactly, with the gradient of `through`.
+    """Exactly `value`, with the gradient of `through`.
 
     Source:
         Estimating or Propagating Gradients Through Stochastic Neurons (Bengio et al., 2013),
         sec. 4, https://arxiv.org/abs/1308.3432
     """
-    return value.detach() + (through - through.detach())  # adds a zero
+    return value.detach() + (through - through.detach())  # adds zero
 
 
 @torch.no_grad()
 def nearest(z: Tensor, codebook: Tensor) -> Tensor:
     """The row of the codebook [n, D] that is nearest to each vector [..., D] -> [...]."""
-    centre = codebook.mean(0)  # far from the origin differences would drown in rounding
+    centre = codebook.mean(0)  # far from the origin, rounding would hide the differences
     z, codebook = z - centre, codebook - centre
-    # |z|^2 is the same for all rows.
+    # |z|^2 is the same for all rows and left out.
     distances = codebook.square().sum(-1) - 2 * (z @ codebook.T)
     return distances.argmin(-1)
 
 
 def usage(codes: Tensor, num_codes: int) -> Tensor:
-    """How often each code occurs, as a share of all; sums to one [...] -> [num_codes].
+    """Share of each code among all: [...] -> [num_codes]; the shares sum to one.
 
     Example:
         >>> usage(torch.tensor([[0, 2], [2, 2]]), 4)
@@ -128,13 +137,13 @@ def usage(codes: Tensor, num_codes: int) -> Tensor:
 
 
 def perplexity(shares: Tensor) -> Tensor:
-    """exp of the entropy of how codes are used: as many codes used evenly would have it.
+    """Exponential of the entropy of the codes' use: the effective number of codes.
 
-    One where a single code serves all, n where all n are equally frequent. It says nothing of
-    which code follows which: codes that are all used may still be told from their neighbours.
+    It is one if a single code is used, n if all n are equally frequent. It ignores the order of
+    codes: codes that are all used may still be predictable from their neighbours.
 
     Args:
-        shares: What each code has of all, up to a factor [..., n].
+        shares: Share of each code, up to a factor [..., n].
 
     Example:
         >>> perplexity(torch.tensor([0.5, 0.5, 0.0]))

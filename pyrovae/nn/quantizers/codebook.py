@@ -1,4 +1,4 @@
-"""What the codebooks share: the nearest code, the use of codes, their start and their revival."""
+"""Base of the codebooks: nearest vectors, use of codes, initialisation and revival."""
 
 from abc import ABC, abstractmethod
 
@@ -10,30 +10,31 @@ from .base import Quantized, Quantizer, nearest, perplexity, straight_through
 
 
 class Codebook(Quantizer, ABC):
-    """A vector for each code, of which the nearest one is taken.
+    """A vector for each code; an encoding takes the nearest.
 
-    In training mode it follows how often each code is used, and moves codes that hardly are onto
-    encodings of the last batch. What a batch teaches enters the codebook where the next one
-    begins: within a step, the vectors stay as they are, and however often a guide runs in it (for
-    several particles, or for an estimator that scores them again) the batch counts once. A batch
-    is told from the last one by the means of its encodings; the same encodings twice in a row are
-    one batch. Neither evaluation mode nor a run without gradient teaches it anything.
+    In training mode the codebook tracks how often each code is used. A code that is hardly used
+    is dead, and is moved onto an encoding of the last batch (revived).
 
-    The first batch is the start, where `start` was not called: each code is moved onto one of its
-    encodings, at random.
+    A batch updates the codebook when the next batch begins. Within a step the vectors stay fixed,
+    and a batch counts once, however often the guide runs on it (for several particles, or for an
+    estimator that scores again). The means of the encodings identify a batch: equal encodings
+    twice in a row are one batch. In evaluation mode or without gradients nothing is learned.
 
-    With several ranks the use of codes is that of the whole batch on all of them, and a code that
-    is revived lies at the mean of one encoding of each rank (and so do all codes where `start` was
-    not called: call it).
+    Without `start`, the first batch initialises the codebook: each code moves onto a random
+    encoding.
+
+    With several ranks, the use of codes is that of the whole batch on all ranks. A revived code
+    lies at the mean of one encoding from each rank. Without `start` all codes begin there, so
+    call `start`.
 
     Args:
         num_codes: n.
         dim: D.
-        commitment: What the distance of an encoding from its code costs, per squared unit, nats;
-            the paper found no difference between .1 and 2.
-        decay: Of the moving average of how codes are used, in [0, 1).
-        revive_below: A code is dead that is used less than so often as each would be if all were
-            used alike; 0 revives none.
+        commitment: Weight of the squared distance of an encoding from its code, in nats per
+            squared unit. The paper found no difference between .1 and 2.
+        decay: Decay of the moving average of the codes' use, in [0, 1).
+        revive_below: A code is dead if it is used less than this fraction of even use; 0 revives
+            none.
 
     Raises:
         ConfigError: A number is out of range.
@@ -71,18 +72,23 @@ class Codebook(Quantizer, ABC):
         self.commitment, self.decay, self.revive_below = commitment, decay, revive_below
         for name, value in (
             ("share", torch.full((num_codes,), 1 / num_codes)),
-            ("pending", torch.zeros(())),  # whether a batch waits to be learned from
-            ("started", torch.zeros(())),  # whether the codes have met encodings
-            ("seen", torch.zeros(2, dim)),  # by which that batch is known
+            ("pending", torch.zeros(())),  # whether a noted batch is not learned yet
+            ("started", torch.zeros(())),  # whether the codes were initialised
+            ("seen", torch.zeros(2, dim)),  # marks of the noted batch
             ("new_share", torch.zeros(num_codes)),
-            ("new_total", torch.zeros(num_codes, dim)),  # of its encodings by code, per encoding
+            ("new_total", torch.zeros(num_codes, dim)),  # sum of encodings by code, per encoding
             ("candidates", torch.zeros(num_codes, dim)),
         ):
             self.register_buffer(name, value)
+        self.keep(torch.randn(num_codes, dim))
+
+    def keep(self, codebook: Tensor) -> None:
+        """Register the initial vectors [n, D]; as a buffer by default."""
+        self.register_buffer("codebook", codebook)
 
     @property
     def perplexity(self) -> Tensor:
-        """Of how codes were used lately in training; see `perplexity`."""
+        """`perplexity` of the codes' recent use in training."""
         return perplexity(self.share)
 
     def codes(self, z: Tensor) -> Tensor:
@@ -106,21 +112,22 @@ class Codebook(Quantizer, ABC):
         return Quantized(codes, straight_through(vectors, z), self.penalties(z, vectors))
 
     def penalties(self, z: Tensor, vectors: Tensor) -> dict[str, Tensor]:
-        """What training pays for each vector [...], nats."""
+        """Terms to add to the loss for each vector [...], in nats."""
         return {"commitment": self.commitment * (z - vectors.detach()).square().sum(-1)}
 
     @torch.no_grad()
     def start(self, encodings: Tensor, *, seed: int = 0) -> None:
-        """Put the codes on the centres of encodings, found by k-means.
+        """Set the codes to the centres of encodings, found by k-means.
 
         Args:
-            encodings: Of data [..., D], at least as many as codes. Some fifty per code suffice.
-            seed: Of scikit-learn's k-means++.
+            encodings: Encodings of data [..., D], at least as many as codes. About fifty per code
+                suffice.
+            seed: Seed of scikit-learn's k-means++.
 
         Raises:
-            ShapeError: They are of another size, or too few.
+            ShapeError: They have another size, or are too few.
         """
-        from sklearn.cluster import KMeans  # a second of imports that nothing else here needs
+        from sklearn.cluster import KMeans  # takes a second, and only this method needs it
 
         self.check_vectors(encodings)
         flat = encodings.detach().reshape(-1, self.dim)
@@ -138,11 +145,11 @@ class Codebook(Quantizer, ABC):
 
     @abstractmethod
     def moved(self, share: Tensor) -> Tensor:
-        """The codebook after the noted batch, where `share` is how codes are used then."""
+        """The codebook after the noted batch; `share` is the updated use of the codes."""
 
     @torch.no_grad()
     def _learn(self, marks: Tensor) -> None:
-        """Take in the batch that waits, unless it is the one at hand."""
+        """Learn from the noted batch, unless it is the current one."""
         is_due = (self.pending > 0.5) & (marks != self.seen).any()
         share = self.decay * self.share + (1 - self.decay) * self.new_share
         codebook, even = self.moved(share), 1 / self.num_codes
@@ -155,7 +162,7 @@ class Codebook(Quantizer, ABC):
 
     @torch.no_grad()
     def _note(self, flat: Tensor, codes: Tensor) -> None:
-        """Keep of a batch what the next one's beginning needs; once."""
+        """Store what is to be learned from a new batch."""
         marks = self._marks(flat)
         is_new = (marks != self.seen).any()
         every = torch.arange(self.num_codes, device=codes.device)
@@ -171,11 +178,11 @@ class Codebook(Quantizer, ABC):
 
     @torch.no_grad()
     def _marks(self, flat: Tensor) -> Tensor:
-        """By which a batch is known [2, D]."""
+        """Means of encodings and of their squares [2, D], which identify a batch."""
         return torch.stack([flat.mean(0), flat.square().mean(0)])
 
     def _rows(self, flat: Tensor) -> Tensor:
-        """One encoding for each code, none twice where there are enough [n]."""
+        """Indices of one random encoding per code [n], without repeats if there are enough."""
         noise = torch.rand(len(flat), device=flat.device)
         order = noise.topk(min(self.num_codes, len(flat))).indices
         return order[torch.arange(self.num_codes, device=flat.device) % len(order)]

@@ -1,7 +1,8 @@
-"""Finite scalar quantisation: each dimension rounded to a few levels."""
+"""Finite scalar quantisation."""
 
 import math
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -11,14 +12,14 @@ from .base import Quantized, Quantizer, straight_through
 
 
 class FiniteScalar(Quantizer):
-    r"""Each of D dimensions is bounded and rounded to one of L_d levels: FSQ.
+    r"""Bounds each of D dimensions and rounds it to one of L_d levels: FSQ.
 
-    There is no codebook to learn, none to collapse, and no penalty: the codes are the
-    :math:`\prod_d L_d` points of a grid within [-1, 1]^D, the first dimension changing fastest.
-    With h = (L - 1)(1 - eps) / 2 a dimension is bounded by tanh(z + tan(o / h)) h - o, where o is
-    1/2 for an even number of levels, which so has one more below zero than above, and else 0.
+    There is no codebook that could collapse, and no penalty. The codes are the
+    :math:`\prod_d L_d` points of a grid in [-1, 1]^D; the first dimension changes fastest.
+    A dimension is bounded by tanh(z + tan(o / h)) h - o with h = (L - 1)(1 - eps) / 2. For an even
+    L, o is 1/2, so there is one more level below zero than above; for an odd L, o is 0.
 
-    The paper's advice for about 2^8, 2^10, 2^12, 2^14 and 2^16 codes: [8, 6, 5], [8, 5, 5, 5],
+    The paper recommends, for about 2^8, 2^10, 2^12, 2^14 and 2^16 codes: [8, 6, 5], [8, 5, 5, 5],
     [7, 5, 5, 5, 5], [8, 8, 8, 6, 5] and [8, 8, 8, 5, 5, 5].
 
     Args:
@@ -68,8 +69,12 @@ class FiniteScalar(Quantizer):
         self.register_buffer("sizes", sizes, persistent=False)
         self.register_buffer("strides", sizes.cumprod(0) // sizes, persistent=False)
 
+    @classmethod
+    def example(cls) -> Self:
+        return cls([4, 3])
+
     def bound(self, z: Tensor) -> Tensor:
-        """The place of each dimension among its levels, before it is rounded [..., D]."""
+        """The level of each dimension before rounding [..., D]."""
         return torch.tanh(z + self.shift) * self.reach - self.offset
 
     def codes(self, z: Tensor) -> Tensor:
@@ -94,4 +99,4 @@ class FiniteScalar(Quantizer):
         return f"levels={list(self.levels)}"
 
 
-_EPS = 1e-3  # keeps the ends of tanh within their levels
+_EPS = 1e-3  # keeps the ends of tanh within the outer levels

@@ -7,18 +7,18 @@ from .codebook import Codebook
 
 
 class MovingAverageCodebook(Codebook):
-    r"""A codebook whose vectors are moving averages of the encodings that took them.
+    r"""A codebook of moving averages: each vector is the mean of the encodings nearest to it.
 
-    With n_i encodings z of a batch nearest to code i and a decay g,
+    For the n_i encodings z of a batch that are nearest to code i, and a decay g,
     :math:`N_i \leftarrow g N_i + (1 - g) n_i`, :math:`m_i \leftarrow g m_i + (1 - g) \sum z` and
-    e_i = m_i / N_i. It moves faster than by gradient and needs no learning rate. Counts are kept
-    as shares of a batch (`share`), in which batches of any size count alike, and m_i as N_i e_i,
-    which stays sound where a code is never used. Nothing here is a parameter.
+    e_i = m_i / N_i. It moves faster than by gradients and needs no learning rate. Counts are
+    stored as shares of a batch (`share`), so batches of any size have equal weight. m_i is stored
+    as N_i e_i, which is defined for unused codes too. There are no parameters.
 
     Args:
         num_codes: n.
         dim: D.
-        commitment: See `Codebook`, as for the remaining arguments.
+        commitment: See `Codebook` for this and the other arguments.
 
     Source:
         Neural Discrete Representation Learning (van den Oord et al., 2017), app. A.1,
@@ -31,20 +31,6 @@ class MovingAverageCodebook(Codebook):
         >>> found.codes.shape, sorted(found.penalties)
         (torch.Size([5, 3]), ['commitment'])
     """
-
-    def __init__(
-        self,
-        num_codes: int,
-        dim: int,
-        *,
-        commitment: float = 1.0,
-        decay: float = 0.99,
-        revive_below: float = 0.05,
-    ) -> None:
-        super().__init__(
-            num_codes, dim, commitment=commitment, decay=decay, revive_below=revive_below
-        )
-        self.register_buffer("codebook", torch.randn(num_codes, dim))
 
     def moved(self, share: Tensor) -> Tensor:
         rate = (1 - self.decay) / share.clamp_min(torch.finfo(share.dtype).tiny)

@@ -1,4 +1,4 @@
-"""What may be hung into a training run."""
+"""Callbacks of a training run."""
 
 from .anneal import Anneal
 from .base import Callback

@@ -1,4 +1,4 @@
-"""Move a weight in the course of a run."""
+"""Change a weight in the course of a run."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ class Anneal(Callback):
     weight keeps epochs comparable.
 
     Args:
-        tensor: What an objective reads at every step, such as the weight of `objectives.Beta`.
+        tensor: Read by an objective at every step, such as the weight of `objectives.Beta`.
         start: Value of the first step.
         end: Value from the end of the line on.
         fraction: Length of the line as a share of the run, in (0, 1].

@@ -23,7 +23,7 @@ class EarlyStopping(Callback):
         self.min_delta = min_delta
 
     def on_start(self, loop: Loop) -> None:
-        self.on_epoch(loop)  # a run that had stopped stays so when it is resumed
+        self.on_epoch(loop)  # a run that was stopped stays stopped when it is resumed
 
     def on_epoch(self, loop: Loop) -> None:
         best, since = -float("inf"), 0

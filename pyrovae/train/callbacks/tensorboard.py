@@ -37,7 +37,7 @@ class TensorBoard(Callback):
         if self.log_dir is None and loop.run_dir is None:
             raise ConfigError("TensorBoard has no folder to write to; give log_dir, or a run_dir")
         folder = Path(self.log_dir) if self.log_dir else Path(str(loop.run_dir)) / "tensorboard"
-        # What was written after the checkpoint that a resumed run starts from is dropped.
+        # Purges what was written after the checkpoint from which a run is resumed.
         try:
             self._writer = SummaryWriter(str(folder), purge_step=loop.step + 1)
         except OSError as error:
@@ -47,7 +47,7 @@ class TensorBoard(Callback):
         if self._writer is None:
             return
         entry = loop.history[-1]
-        writer, self._writer = self._writer, None  # one that has failed would fail to be closed
+        writer, self._writer = self._writer, None  # a failed writer cannot be closed
         try:
             for name, value in entry.items():
                 if name not in ("epoch", "step") and value is not None:

@@ -1,27 +1,25 @@
 """One torch optimiser over all leaves of a pair, from a `pyro.optim` wrapper or a torch one."""
 
-import inspect
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 from pyro.optim import PyroLRScheduler, PyroOptim
-from pyro.params import module_from_param_with_module_name, user_param_name
-from pyro.params.param_store import normalize_param_name
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from ...errors import ConfigError, ParameterError
+from .from_pyro import construct, is_scheduled, load_waiting_state, optimizer_in, parameter_groups
 
-Scheduler = (LRScheduler, ReduceLROnPlateau)
+OptimizerLike = Callable[[Iterable[Tensor]], Optimizer] | Optimizer | PyroOptim
+"""A function that makes a torch optimiser over some tensors, or an optimiser."""
 
 
 class JointOptimizer:
     """Steps every leaf of a pair with one torch optimiser, and knows them by name.
 
-    A `pyro.optim` wrapper is instantiated once over all leaves instead of once per tensor; its
-    own `save`, `load`, `get_state` and (for schedulers) `step` keep working.
+    A `pyro.optim` wrapper makes one optimiser over all leaves instead of one per tensor. Its own
+    `save`, `load`, `get_state` and (for schedulers) `step` keep working.
 
     Args:
         optim: A `pyro.optim` wrapper, or a torch optimiser made over the pair's parameters.
@@ -41,8 +39,8 @@ class JointOptimizer:
             )
         self.source = optim
         self.leaves: dict[str, Tensor] = {}
-        self.given: list[dict[str, Any]] = []  # options of each group as it came, before any step
-        self._declared: dict[str, Tensor] = {}  # with second names of one and the same leaf
+        self.given: list[dict[str, Any]] = []  # options of each group before the first step
+        self._declared: dict[str, Tensor] = {}  # under every name, where a leaf has several
         self.torch: Optimizer | None = optim if isinstance(optim, Optimizer) else None
         clip_args = optim.pt_clip_args if isinstance(optim, PyroOptim) else {}
         if callable(clip_args):
@@ -53,7 +51,7 @@ class JointOptimizer:
         self.clip_value = clip_args.get("clip_value")
 
     def cover(self, leaves: Mapping[str, Tensor]) -> None:
-        """Take in the leaves of a pair; those already known must be the same tensors.
+        """Add the leaves of a pair; those already known must be the same tensors.
 
         Raises:
             ParameterError: A leaf is another tensor than before, or is unknown to the torch
@@ -71,10 +69,12 @@ class JointOptimizer:
                     "networks two names"
                 )
         if new:
-            first = {
-                id(leaf): name for name, leaf in reversed([*self.leaves.items(), *new.items()])
-            }
-            once = {name: leaf for name, leaf in new.items() if first[id(leaf)] == name}
+            known = {id(leaf) for leaf in self.leaves.values()}
+            once = {}
+            for name, leaf in new.items():
+                if id(leaf) not in known:
+                    known.add(id(leaf))
+                    once[name] = leaf
             if once:
                 self._add(once)
             self._declared.update(new)
@@ -99,7 +99,7 @@ class JointOptimizer:
                 "the pair declares no parameters, so nothing would train; use `pyro.param`, call "
                 "`pyro.module('name', network)` in the pair, or use a PyroModule"
             )
-        others = {} if only is None else self._set_aside(only)
+        others = {} if only is None else self._remove_other_gradients(only)
         tensors = list(self.leaves.values())
         if self.clip_norm is not None:
             norm = self.gradient_norm() if norm is None else norm
@@ -116,8 +116,8 @@ class JointOptimizer:
         for leaf, grad in others.items():
             leaf.grad = grad
 
-    def _set_aside(self, only: Mapping[str, Tensor]) -> dict[Tensor, Tensor]:
-        """Take away the gradients of all leaves but these."""
+    def _remove_other_gradients(self, only: Mapping[str, Tensor]) -> dict[Tensor, Tensor]:
+        """Remove the gradients of all leaves but these; gives them."""
         chosen = {id(leaf) for leaf in only.values()}
         groups = self.torch.param_groups if self.torch is not None else []
         held = [leaf for group in groups for leaf in group["params"] if id(leaf) not in chosen]
@@ -146,16 +146,15 @@ class JointOptimizer:
             return
         self.leaves.update(new)
         if self.torch is None and len(self.source.optim_objs) == 1:  # another SVI has made it
-            made = next(iter(self.source.optim_objs.values()))
-            self.torch = made.optimizer if isinstance(made, Scheduler) else made
+            self.torch = optimizer_in(next(iter(self.source.optim_objs.values())))
         if self.torch is not None:
             held = {id(t) for group in self.torch.param_groups for t in group["params"]}
             new = {name: leaf for name, leaf in new.items() if id(leaf) not in held}
             if not new:
                 return
-        groups = _groups(self.source, new)
+        groups = parameter_groups(self.source, new)
         if self.torch is not None:
-            if any(isinstance(o, Scheduler) for o in self.source.optim_objs.values()):
+            if any(map(is_scheduled, self.source.optim_objs.values())):
                 raise ParameterError(
                     f"parameters {sorted(new)} appeared after the first step, and a scheduler "
                     "cannot take them in; declare every parameter in the first step"
@@ -164,35 +163,46 @@ class JointOptimizer:
                 self.torch.add_param_group(group)
             return
         anchor = next(iter(self.leaves.values()))
-        made = _construct(self.source, groups)
+        made = construct(self.source, groups)
         self.source.optim_objs = {anchor: made}
-        self.torch = made.optimizer if isinstance(made, Scheduler) else made
-        self._consume_waiting_state(made)
+        self.torch = optimizer_in(made)
+        load_waiting_state(self.source, made, list(self.leaves))
 
-    def _consume_waiting_state(self, made: Any) -> None:  # noqa: ANN401
-        """Take over what `PyroOptim.load` left for parameters not yet seen."""
-        waiting = self.source._state_waiting_to_be_consumed  # type: ignore[union-attr]
-        names = list(self.leaves)
-        # Pyro has no name for the network that comes second under a name: its state is under None.
-        anchor = next((name for name in (names[0], None) if name in waiting), None)
-        if anchor not in waiting:
-            return
-        parts = [waiting.pop(name, None) for name in (anchor, *names[1:])]
-        schedules = []
-        if isinstance(made, Scheduler):
-            schedules = [part and part["scheduler"] for part in parts]
-            parts = [part and part["optimizer"] for part in parts]
-        state = parts[0]
-        if sum(len(group["params"]) for group in state["param_groups"]) < len(names):
-            state = _joined(self.torch.state_dict(), parts)  # type: ignore[union-attr]
-            schedules = [_joined_schedule(made, schedules)] if schedules else []
-        self.torch.load_state_dict(state)  # type: ignore[union-attr]
-        if schedules:
-            made.load_state_dict(schedules[0])
+
+def make_optimizer(
+    wanted: OptimizerLike | None, leaves: Mapping[str, Tensor], lr: float
+) -> Optimizer | PyroOptim:
+    """What `SVI` takes: Adam with `lr`, what `wanted` makes from the leaves, or `wanted`.
+
+    Raises:
+        ConfigError: `wanted` is a scheduler, which the loop would not step.
+    """
+    tensors = list({id(leaf): leaf for leaf in leaves.values()}.values())
+    if wanted is None:
+        return adam(lr)(tensors)
+    if isinstance(wanted, PyroLRScheduler):
+        raise ConfigError(
+            "fit: optimizer is a pyro.optim scheduler, which nobody would step; pass the plain "
+            "pyro.optim wrapper, and schedule= for the learning rate"
+        )
+    if isinstance(wanted, PyroOptim | Optimizer):
+        return wanted
+    return wanted(tensors)
+
+
+def adam(lr: float, eps: float = 1e-8) -> Callable[[Iterable[Tensor]], Optimizer]:
+    """A function that makes torch's Adam over some tensors, fused where they allow it."""
+
+    def over(leaves: Iterable[Tensor]) -> Optimizer:
+        tensors = list(leaves)
+        fused = all(t.device.type in ("cpu", "cuda") and t.is_floating_point() for t in tensors)
+        return torch.optim.Adam(tensors, lr=lr, eps=eps, fused=fused)
+
+    return over
 
 
 def as_given(group: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a group, its rate without the factor of a schedule."""
+    """The options of a parameter group, its rate without the factor of a schedule."""
     options = {k: v.item() if _is_number(v) else v for k, v in group.items() if k != "params"}
     if "initial_lr" in options:
         options["lr"] = options.pop("initial_lr")
@@ -201,50 +211,3 @@ def as_given(group: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401
     return isinstance(value, Tensor) and value.numel() == 1
-
-
-def _joined(whole: dict[str, Any], parts: list[dict[str, Any] | None]) -> dict[str, Any]:
-    """One state from those that Pyro keeps per tensor, in the order of the leaves."""
-    for group in whole["param_groups"]:
-        part = parts[group["params"][0]]
-        if part is not None:
-            options = part["param_groups"][0]
-            group.update({key: value for key, value in options.items() if key != "params"})
-    states = {i: part["state"].get(0) for i, part in enumerate(parts) if part is not None}
-    return {**whole, "state": {i: state for i, state in states.items() if state}}
-
-
-def _joined_schedule(made: Any, schedules: list[dict[str, Any] | None]) -> dict[str, Any]:  # noqa: ANN401
-    """Likewise of the schedulers; rates are listed by group, of which Pyro has one per tensor."""
-    joined = dict(schedules[0] or {})
-    firsts = [0]
-    for group in made.optimizer.param_groups[:-1]:
-        firsts.append(firsts[-1] + len(group["params"]))
-    for key in ("base_lrs", "_last_lr"):
-        if key in joined:
-            joined[key] = [(schedules[first] or joined)[key][0] for first in firsts]
-    return joined
-
-
-def _groups(source: PyroOptim, leaves: Mapping[str, Tensor]) -> list[dict[str, Any]]:
-    """Parameter groups: one, or one per leaf where the wrapper's options are a function."""
-    if not callable(source.pt_optim_args):
-        return [{"params": list(leaves.values())}]
-    options = source.pt_optim_args
-    groups = []
-    for name, leaf in leaves.items():
-        if len(inspect.signature(options).parameters) == 1:
-            chosen = options(normalize_param_name(name))
-        else:
-            chosen = options(module_from_param_with_module_name(name), user_param_name(name))
-        groups.append({"params": [leaf], **chosen})
-    return groups
-
-
-def _construct(source: PyroOptim, groups: list[dict[str, Any]]) -> Any:  # noqa: ANN401
-    """The wrapper's torch optimiser, or the scheduler around it, over all groups."""
-    shared = {} if callable(source.pt_optim_args) else source.pt_optim_args
-    made = cast(Any, source.pt_optim_constructor)(groups, **shared)
-    if isinstance(source, PyroLRScheduler):
-        return source.pt_scheduler_constructor(made, **source.kwargs)
-    return made

@@ -1,29 +1,27 @@
-"""Batches cut among the ranks of a run."""
+"""The rows of each batch that a rank computes."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ...errors import ConfigError, PlateError, SiteError
-from ...objectives import ParticleELBO
+from ...objectives.objective import Objective
 from ...runtime.distributed import Part, Team
-from ..loss_scale import LossScale, batch_plate_of
+from ..loss_scale import LossScale
 from .shared_noise import SharedNoise
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What one rank computes of a batch.
+    """The part of a batch that one rank computes.
 
     Attributes:
         rows: Its rows of every tensor.
-        part: Which these are.
-        weight: What its loss is to be multiplied by, so that the sum over the ranks is the loss of
-            the whole batch.
-        noise: Context in which its rows meet their noise.
+        part: Where these rows are in the batch.
+        weight: Factor on its loss; the sum over the ranks is then the loss of the whole batch.
+        noise: Context in which its rows get the noise that they get in one process.
     """
 
     rows: tuple[Tensor, ...]
@@ -33,28 +31,28 @@ class Shard:
 
 
 class Sharding:
-    """Cuts batches among the ranks; alone, it leaves them as they are.
+    """Divides batches among the ranks; a single process gets them whole.
 
     Args:
         team: The ranks.
-        share: Finds the scale of a batch's loss.
+        loss_scale: Of the pair.
         objective: Whose particles are drawn.
 
     Raises:
         ConfigError: The objective is one joint bound over all data, which is no sum over them.
     """
 
-    def __init__(self, team: Team, share: LossScale, objective: PyroELBO) -> None:
-        if not team.alone and batch_plate_of(objective) is None:
+    def __init__(self, team: Team, loss_scale: LossScale, objective: Objective) -> None:
+        if not team.alone and objective.batch_plate is None:
             raise ConfigError(
                 f"batch_plate=None asks for one joint bound over all data, and {team.size} ranks "
                 "each see a part of them; train on one process, or write a plate over data"
             )
-        self._team, self._share = team, share
+        self._team, self._loss_scale = team, loss_scale
         self._objective = objective
 
     def __call__(self, batch: Sequence[Tensor]) -> Shard:
-        """This rank's piece of a batch.
+        """This rank's part of a batch.
 
         Raises:
             ConfigError: The pair has no plate over data, or cannot be drawn to see whether.
@@ -64,13 +62,13 @@ class Sharding:
         part = self._team.part(len(batch[0]))
         rows = part.of(batch)
         try:
-            whole, own = self._share.scale(batch), self._share.scale(rows)
+            whole, own = self._loss_scale.scale(batch), self._loss_scale.scale(rows)
         except (PlateError, SiteError) as error:
             raise ConfigError(
                 f"{self._team.size} ranks share a batch by its rows, which needs a pair with one "
                 f"plate over data around every site ({error}); train on one process"
             ) from error
-        if self._share.has_global_sites:
+        if self._loss_scale.has_global_sites:
             raise ConfigError(
                 "the pair draws sites outside of its plate over data, and "
                 f"{self._team.size} ranks would each count them; train on one process"
@@ -79,9 +77,7 @@ class Sharding:
         return Shard(rows, part, weight, SharedNoise(part, self._particles(rows)))
 
     def _particles(self, rows: Sequence[Tensor]) -> int:
-        """How many are drawn along an axis of their own."""
-        objective, share = self._objective, self._share
-        together = objective.vectorize_particles
-        if isinstance(objective, ParticleELBO):
-            together = objective.draws_in_one_pass(share.model, share.guide, *rows)
+        """How many particles are drawn along an axis of their own."""
+        objective, loss_scale = self._objective, self._loss_scale
+        together = objective.draws_in_one_pass(loss_scale.model, loss_scale.guide, *rows)
         return objective.num_particles if together else 1

@@ -1,4 +1,4 @@
-"""The noise of a whole batch, drawn alike on every rank, of which each takes that of its rows."""
+"""Each rank draws the noise of the whole batch, and takes that of its rows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from ...runtime.distributed import Part
 
-# What draws, and along how many of its axes data may lie (None: along any).
+# Functions that draw, and along how many of their axes the data may be (None: along any).
 _OF_TENSORS: dict[Callable[..., Any], int | None] = {
     torch.normal: None,
     torch.bernoulli: None,
@@ -46,22 +46,23 @@ _OF_SIZE = {torch.rand, torch.randn, torch.randint, torch.normal}
 
 
 class SharedNoise(TorchFunctionMode):
-    """Within this context what is drawn is this rank's part of what one process would draw.
+    """Within this context draws are this rank's part of what one process would draw.
 
-    The ranks keep one and the same random stream, and draw from it as many numbers as the whole
-    batch takes: a rank's rows meet the noise that they would meet in one process, no two rows of
-    a batch the same, and a run may go on with another number of ranks. The price is drawing for
-    all rows on every rank, which is little beside the networks' work.
+    The ranks have the same random state, and draw as many numbers as the whole batch takes. So
+    a rank's rows get the noise that they would get in one process, no two rows the same, and a run
+    may be resumed with another number of ranks. The cost is drawing for all rows on every rank,
+    which is small against that of the networks.
 
-    The axis of the data is told by its length: the second, where particles come first; or the
-    first, alone or with all particles in it; or else the first that is as long as the rank's part,
-    or a multiple of it. Where lengths coincide so that another axis is taken, the noise has the
-    same distribution but is no longer that of one process, and rows of different ranks may share
-    numbers. Draws of another shape are the same on all ranks, and so is what torch's functions
-    draw inside (attention and recurrent networks with dropout), which is not seen here.
+    The axis of the data is found by its length. It is the second where particles come first; or
+    the first, alone or with all particles in it; else the first axis as long as the rank's part,
+    or a multiple of it. Another axis of the same length may be taken by mistake. The noise then
+    has the same distribution, but is not that of one process, and rows of different ranks may
+    share numbers. Draws without such an axis are the same on all ranks. So are draws inside
+    torch's own functions (attention and recurrent networks with dropout), which cannot be changed
+    here.
 
-    How many numbers a gamma or Poisson variable takes is up to its parameters. The ranks' streams
-    then part, and are brought together after every epoch; their noise is independent all the same.
+    How many numbers a gamma or Poisson variable takes depends on its parameters. The random states
+    of the ranks then differ, and are made equal after every epoch; their noise is independent.
 
     Args:
         part: The rank's rows.
@@ -130,7 +131,7 @@ class SharedNoise(TorchFunctionMode):
         return self._own(func(*args[:-1], whole, **kwargs), *found)
 
     def _axis(self, shape: Sequence[int], axes: int) -> tuple[int, int] | None:
-        """The axis of the data, and how many times they lie along it."""
+        """The axis of the data, and how many times they are repeated along it."""
         rows, many, first = self._part.rows, self._num_particles, shape[0] if axes else None
         if axes > 1 and first == many > 1 and shape[1] == rows:
             return 1, 1

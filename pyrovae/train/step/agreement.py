@@ -1,4 +1,4 @@
-"""Whether the loss that is captured is the one that the user gave."""
+"""Whether the loss that a graph computes is the one that the user gave."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -6,35 +6,36 @@ from typing import Any
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
-from ...capture import deviation, explained, kept_randomness, rounding
+from ...capture import deviation, diagnose, rounding
 from ...errors import CaptureError
-from ...objectives import ParticleELBO
-from ...particles.tracing import Program, captured_parameters, isolated
-from .pyro_losses import Loss
+from ...objectives.objective import Objective
+from ...objectives.pyro_equals import Loss
+from ...particles.isolation import isolated
+from ...particles.own_parameters import captured_parameters
+from ...particles.tracing import Program
+from ...runtime.random_state import kept_random_state
 
 LossAndGrads = Callable[..., Any]
 
 
 class Agreement:
-    """Compares a loss in tensors alone with the `loss_and_grads` that it stands for.
+    """Compares a loss in tensors alone with the `loss_and_grads` that it replaces in a graph.
 
     Args:
-        loss: What is captured.
+        loss: In tensors alone; the graph computes it.
         objective: What the user gave.
-        reference: The `loss_and_grads` of that, which an eager step calls.
+        reference: Its `loss_and_grads`, which an eager step calls.
     """
 
     def __init__(
         self,
         loss: Loss,
-        objective: PyroELBO | Callable[..., Any],
+        objective: Objective,
         reference: LossAndGrads | None,
     ) -> None:
-        own = getattr(reference, "__func__", None)
-        is_same = isinstance(objective, ParticleELBO) and own is ParticleELBO.loss_and_grads
+        is_same = objective.is_gradient_of_captured_loss(reference)
         self._loss, self._objective = loss, objective
         self._reference = None if is_same else reference
 
@@ -48,10 +49,10 @@ class Agreement:
     ) -> bool:
         """Whether both have one value and one gradient on a batch, with the same random numbers.
 
-        Nothing changes by it.
+        Parameters, gradients and random streams stay as they are.
 
         Returns:
-            False where the value is not finite, and so nothing can be told.
+            False where the value is not finite, so that they cannot be compared.
 
         Raises:
             CaptureError: They differ.
@@ -60,27 +61,27 @@ class Agreement:
             return True
         wanted = [leaf for leaf in leaves if leaf.requires_grad]
         with isolated(), torch.enable_grad():
-            with kept_randomness(), _kept_gradients(leaves), captured_parameters():
+            with kept_random_state(), _kept_gradients(leaves), captured_parameters():
                 value = self._reference(model, guide, *args, **kwargs)
                 theirs = [_or_zero(leaf.grad, leaf) for leaf in wanted]
             with pyro.validation_enabled(False), captured_parameters():
                 try:
                     loss = self._loss(model, guide, *args, **kwargs)
                 except (RuntimeError, ValueError, TypeError, LookupError) as error:
-                    raise CaptureError(explained(error)) from error
+                    raise CaptureError(diagnose(error)) from error
             found = torch.autograd.grad(loss, wanted, allow_unused=True)
-        name = getattr(self._objective, "__name__", type(self._objective).__name__)
+        name = self._objective.class_name
         if isinstance(value, tuple):
             raise CaptureError(f"{name} gives {len(value)} losses, and a graph follows one")
         ours = [loss.detach(), *map(_or_zero, found, wanted)]
         theirs = [torch.as_tensor(value, dtype=loss.dtype, device=loss.device), *theirs]
         if not all(bool(tensor.isfinite().all()) for tensor in theirs):
             return False
-        apart = deviation(ours, theirs)
-        if apart > rounding(ours):
+        difference = deviation(ours, theirs)
+        if difference > rounding(ours):
             raise CaptureError(
-                f"the loss that would be captured differs from {name} by {apart:.1e}, relative, "
-                "in value or gradient; use one of pyrovae.objectives"
+                f"the loss that would be captured differs from {name} by {difference:.1e}, "
+                "relative, in value or gradient; use one of pyrovae.objectives"
             )
         return True
 
@@ -91,7 +92,7 @@ def _or_zero(gradient: Tensor | None, leaf: Tensor) -> Tensor:
 
 @contextmanager
 def _kept_gradients(leaves: Sequence[Tensor]) -> Iterator[None]:
-    """No leaf has a gradient in this context; after it each has that of before."""
+    """In this context no leaf has a gradient; after it each has its earlier one."""
     kept = [leaf.grad for leaf in leaves]
     try:
         for leaf in leaves:

@@ -1,36 +1,35 @@
-"""Say which site or parameter made a loss infinite or not a number."""
+"""Find the site or parameter that made a loss infinite or not a number."""
 
 from collections.abc import Mapping, Sequence
 
 import pyro
 import torch
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
-from ...errors import PyrovaeError
-from ...objectives import ParticleELBO
-from ...particles import Particles, draw
-from ...particles.tracing import Program, own_parameters
-from ...runtime.random_state import kept_streams, restore_torch_streams
+from ...errors import PyrovaeError, first_line
+from ...objectives.objective import Objective
+from ...particles.own_parameters import own_parameters
+from ...particles.tracing import Program
+from ...runtime.random_state import RandomState, kept_random_state, restore_random_state
 
 
 def non_finite_site(
     model: Program,
     guide: Program,
-    objective: PyroELBO,
+    objective: Objective,
     batch: Sequence[Tensor],
-    streams: Mapping[str, Tensor],
+    streams: RandomState,
 ) -> str | None:
     """The first site, guide before model, with a log-density that is not finite.
 
     Args:
-        streams: State of torch's random streams before the step, so that its particles are drawn
+        streams: Of torch, before the step, so that its particles are drawn
             again.
     """
-    with kept_streams(), torch.no_grad(), own_parameters(), pyro.validation_enabled(False):
-        restore_torch_streams(streams)
+    with kept_random_state(), torch.no_grad(), own_parameters(), pyro.validation_enabled(False):
+        restore_random_state(streams)
         try:
-            p = _draw(model, guide, objective, batch)
+            p = objective.redraw(model, guide, *batch)
             sites = [("guide", s) for s in p.guide_sites.values()]
             sites += [("model", s) for s in p.model_sites.values()]
             for side, site in sites:
@@ -38,7 +37,7 @@ def non_finite_site(
                 if not finite.all():
                     row = int((~finite).any(0).nonzero()[0])
                     return f"the log-density of the {side}'s site '{site.name}' (row {row})"
-        except (ValueError, RuntimeError):  # it cannot be drawn: the cause is said elsewhere
+        except (ValueError, RuntimeError):  # it cannot be drawn: another error says why
             return None
     return None
 
@@ -53,21 +52,12 @@ def non_finite_parameter(leaves: Mapping[str, Tensor]) -> str:
     return f"the squared norm of the gradient, largest at parameter '{largest}',"
 
 
-def is_refusal(error: ValueError) -> bool:
-    """Whether it is a distribution that refused its values, and not an error of this library."""
+def is_of_a_distribution(error: ValueError) -> bool:
+    """Whether a distribution raised it because of its values, and not this library."""
     return not isinstance(error, PyrovaeError) or isinstance(error.__cause__, ValueError)
 
 
-def first_line(error: Exception) -> str:
-    """What went wrong, without the values that a distribution prints after it."""
-    first = error.__cause__ if isinstance(error, PyrovaeError) else error
-    return (str(first).strip().splitlines() or [type(first).__name__])[0].rstrip(":")
-
-
-def _draw(
-    model: Program, guide: Program, objective: PyroELBO, batch: Sequence[Tensor]
-) -> Particles:
-    if isinstance(objective, ParticleELBO):
-        return objective.draw(model, guide, *batch)
-    particles = objective.num_particles if objective.vectorize_particles else 1
-    return draw(model, guide, *batch, num_particles=particles, scales="ignored")
+def cause_of(error: ValueError) -> str:
+    """What a distribution complained of, without the values that it prints after it."""
+    cause = error.__cause__ if isinstance(error, PyrovaeError) else None
+    return first_line(cause or error).rstrip(":")

@@ -1,19 +1,19 @@
-"""The next steps of a run, or why one was not taken."""
+"""Steps that are taken only where loss and gradient are finite, or an error that says why not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
-from ...particles.tracing import isolated
-from ...runtime.distributed import Team
-from ...runtime.random_state import restore_torch_streams, torch_streams
-from ..ranks.shard import Shard
-from .diagnosis import first_line, is_refusal, non_finite_parameter, non_finite_site
-from .result import StepResult
+from ...objectives.objective import Objective
+from ...particles.isolation import isolated
+from ...runtime.random_state import RandomState, restore_random_state, save_torch_random_state
+from .compiled import StepResult
+from .diagnosis import cause_of, is_of_a_distribution, non_finite_parameter, non_finite_site
 from .svi import SVI
 
-LOOK = 100  # steps between two looks at a device, where the steps are compiled
+Agree = Callable[[str | None], str | None]
+
+STEPS_BETWEEN_WAITS = 100  # for a device, where the steps are compiled
 
 
 class NonFiniteStep(Exception):
@@ -26,74 +26,85 @@ class NonFiniteStep(Exception):
     before = 0
 
 
-def attempt(
-    svi: SVI, objective: PyroELBO, pieces: Sequence[Shard], team: Team, *, look: bool
+def _itself(cause: str | None) -> str | None:
+    return cause
+
+
+def guarded_step(
+    svi: SVI,
+    objective: Objective,
+    batches: Sequence[tuple[Tensor, ...]],
+    *,
+    wait: bool,
+    agree: Agree = _itself,
 ) -> list[StepResult]:
-    """Take a step on each of this rank's pieces of some batches, if possible in one graph.
+    """Take a step on each of some batches, if possible in one graph.
 
     Args:
-        svi: Takes them.
+        svi: Takes the steps.
         objective: Of the run.
-        pieces: Rows of each batch, and where their noise comes from.
-        team: Ranks that take the steps together.
-        look: Wait for the device and see whether the steps were taken, even if that could wait.
+        batches: Of several ranks, the rows of this one.
+        wait: Wait for the device and see whether the steps were taken, even if that could wait.
+        agree: Gives the cause that the first rank with any has found, where several train.
 
     Raises:
-        NonFiniteStep: The loss or the gradient of a step, or on a device of one of the `LOOK`
-            steps up to it, is not finite; the parameters are those of the last good step.
+        NonFiniteStep: The loss or the gradient of a step is not finite; on a device, perhaps that
+            of one of the `STEPS_BETWEEN_WAITS` steps before it. The parameters are those of the
+            last good step.
     """
-    if len(pieces) > 1:
-        streams = torch_streams()
-        steps = svi.steps_if_finite([piece.rows for piece in pieces])
+    if len(batches) > 1:
+        streams = save_torch_random_state()
+        steps = svi.steps_if_finite(batches)
         if steps is not None:
             for i, step in enumerate(steps):
-                if not ((step.may_wait and not look) or step.taken):
-                    refused = _refused(svi, objective, pieces[i], team, streams, step)
-                    refused.before = i
-                    raise refused
+                if not ((step.deferred and not wait) or step.taken):
+                    error = _non_finite_step(svi, objective, batches[i], agree, streams, step)
+                    error.before = i
+                    raise error
             return steps
     steps = []
-    for piece in pieces:
+    for batch in batches:
         try:
-            steps.append(_attempt(svi, objective, piece, team, look=look))
-        except NonFiniteStep as refused:
-            refused.before = len(steps)
+            steps.append(_one_step(svi, objective, batch, wait, agree))
+        except NonFiniteStep as error:
+            error.before = len(steps)
             raise
     return steps
 
 
-def _attempt(svi: SVI, objective: PyroELBO, piece: Shard, team: Team, *, look: bool) -> StepResult:
-    streams = torch_streams()
-    with piece.noise:
-        try:
-            step = svi.step_if_finite(*piece.rows)
-        except ValueError as error:  # perhaps a distribution refused a NaN
-            site = None
-            if is_refusal(error):
-                site = non_finite_site(svi.model, svi.guide, objective, piece.rows, streams)
-            if site is None:
-                raise
-            raise NonFiniteStep(team.first_known(f"{site} ({first_line(error)})")) from error
-        if (step.may_wait and not look) or step.taken:
-            return step
-        raise _refused(svi, objective, piece, team, streams, step)
+def _one_step(
+    svi: SVI, objective: Objective, batch: tuple[Tensor, ...], wait: bool, agree: Agree
+) -> StepResult:
+    streams = save_torch_random_state()
+    try:
+        step = svi.step_if_finite(*batch)
+    except ValueError as error:  # perhaps a distribution refused a NaN
+        site = None
+        if is_of_a_distribution(error):
+            site = non_finite_site(svi.model, svi.guide, objective, batch, streams)
+        if site is None:
+            raise
+        raise NonFiniteStep(agree(f"{site} ({cause_of(error)})")) from error
+    if (step.deferred and not wait) or step.taken:
+        return step
+    raise _non_finite_step(svi, objective, batch, agree, streams, step)
 
 
-def _refused(
+def _non_finite_step(
     svi: SVI,
-    objective: PyroELBO,
-    piece: Shard,
-    team: Team,
-    streams: Mapping[str, Tensor],
+    objective: Objective,
+    batch: tuple[Tensor, ...],
+    agree: Agree,
+    streams: RandomState,
     step: StepResult,
 ) -> NonFiniteStep:
-    """What was not finite in a step that was not taken, as far as its noise can be had again."""
-    site = non_finite_site(svi.model, svi.guide, objective, piece.rows, streams)
-    cause = team.first_known(site)
+    """The error of a step that was not taken: its particles are drawn again to find the cause."""
+    site = non_finite_site(svi.model, svi.guide, objective, batch, streams)
+    cause = agree(site)
     if cause is None:
         with isolated():
-            restore_torch_streams(streams)
-            svi.summed_gradients(*piece.rows)
+            restore_random_state(streams)
+            svi.summed_gradients(*batch)
         cause = non_finite_parameter(svi.optimizer.leaves)
-    late = f", there or up to {LOOK} steps before," if step.taken.is_cuda else ""
+    late = f", there or up to {STEPS_BETWEEN_WAITS} steps before," if step.taken.is_cuda else ""
     return NonFiniteStep(f"{cause}{late}")

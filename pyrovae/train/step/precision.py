@@ -1,4 +1,4 @@
-"""How precisely the networks of a pair compute while it trains."""
+"""The precision in which a pair computes while it trains."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,24 +13,26 @@ from torch.utils import _pytree as pytree
 
 from ...capture.network_calls import around_networks
 from ...errors import ConfigError
-from ...particles.tracing import Pair, Program, isolated, noticed
+from ...particles.handlers import on_sample
+from ...particles.isolation import isolated
+from ...particles.tracing import Pair, Program
 
 PrecisionName = Literal["full", "tf32", "bf16"]
 
 _BF16 = torch.bfloat16
-# Largest relative difference between a step and its graph, which rounds elsewhere: none but the
-# last digits in full.
+# Largest relative difference between a step and its graph, which rounds at other places; None
+# where only the last digits may differ.
 _TOLERANCES = {"full": None, "tf32": 2e-3, "bf16": 2e-2}
 
 
 class Precision:
-    """What training computes in: all in full, or its networks in less.
+    """The precision of training: full, or lower for networks alone.
 
-    "bf16" runs networks under autocast: their matrix products and convolutions in bfloat16, what
-    they give in float32 again, so that distributions, flows, densities, bounds, parameters and
-    optimiser states stay in float32 (what is in float64 stays so). "tf32" lets float32 matrix
-    products on CUDA round their factors to 11 bits; elsewhere it changes nothing. Global settings
-    hold within the context alone.
+    "bf16" runs networks under autocast: their matrix products and convolutions in bfloat16, with
+    outputs in float32. So distributions, flows, densities, bounds, parameters and optimiser states
+    stay in float32; tensors in float64 stay in float64. "tf32" lets float32 matrix products on
+    CUDA round their factors to 11 bits; on other devices it changes nothing. Global settings of
+    torch change within the context alone.
 
     The numerical error of "bf16" against float32 under equal noise, for the one-layer net of the
     IWAE paper (784-200-200-50, 1,000 images of statically binarised MNIST, K = 5, a CPU), root
@@ -41,8 +43,8 @@ class Precision:
     | as drawn | .002 | .012 | .005 | .008 | 0.3 % |
     | after five epochs | .009 | .108 | .060 | .070 | 2.1 % |
 
-    The errors have hardly a sign: the mean of the ELBO moves by .002 nats. Report figures that are
-    measured in full, as everything outside of training is.
+    The errors mostly cancel: the mean of the ELBO changes by .002 nats. Report figures that are
+    measured in full precision, as is everything outside of training.
 
     Args:
         name: "full", "tf32" or "bf16".
@@ -86,8 +88,8 @@ def networks_of(
 ) -> set[nn.Module]:
     """Modules that map tensors to tensors, found by one run of the pair without side effects.
 
-    Not among them: modules that hold sample statements or give distributions, which are programs,
-    and what runs inside a flow.
+    Modules with sample statements or distributions as outputs are not among them, nor are modules
+    that run inside a flow.
     """
     running: list[nn.Module] = []
     seen: set[nn.Module] = set()
@@ -104,7 +106,7 @@ def networks_of(
             others.add(module)
         return out
 
-    programs = [noticed(program, lambda: others.update(running)) for program in (model, guide)]
+    programs = [on_sample(program, lambda: others.update(running)) for program in (model, guide)]
     with around_networks(around), isolated(), torch.no_grad():
         Pair(programs[0], programs[1], tuple(args), dict(kwargs)).trace()
     return seen - others
@@ -141,7 +143,12 @@ def _device_type(module: nn.Module, args: Any) -> str:  # noqa: ANN401
 
 
 def _in_a_flow() -> bool:
-    """Whether a method of a transform is running: flows call their networks as they please."""
+    """Whether a method of a transform is running, which is seen on Python's call stack.
+
+    Nothing plainer finds it: a transform need not be a module, its methods are called by torch's
+    and Pyro's distributions, and it may hold its networks in a `functools.partial` or a closure.
+    Wrapping the methods of all transform classes would change them for other code.
+    """
     frame = sys._getframe(1)
     while frame is not None:
         if isinstance(frame.f_locals.get("self"), (Transform, ConditionalTransform)):

@@ -1,4 +1,4 @@
-"""Parameters that a pair computes with, and that no gradient reaches."""
+"""Parameters that a pair computes with and that no gradient reaches."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,8 +10,11 @@ from torch import Tensor, nn
 
 from ...capture.network_calls import watched_networks
 from ...errors import ParameterError
+from ...particles.isolation import isolated
+from ...particles.own_parameters import own_parameters
 from ...particles.parameters import graph_leaves
-from ...particles.tracing import Pair, Program, isolated, own_parameters, sample_sites
+from ...particles.traces import sample_sites
+from ...particles.tracing import Pair, Program
 
 Outputs = list[Tensor]
 
@@ -23,12 +26,12 @@ def check_reached(
     kwargs: dict[str, Any],
     leaves: Mapping[str, Tensor],
 ) -> None:
-    """Refuse parameters that guide or model depend on, and that are cut off from the gradient.
+    """Refuse parameters that guide or model depend on and that no gradient reaches.
 
-    That is a program none of whose parameters is reached, or a network as a whole: an encoder
-    that runs under `torch.no_grad()`, or whose output is detached. What the pair does not use on
-    this batch is no error, nor what is frozen. Nor is a part of a declared network, or a network
-    that the model runs under `no_grad` beside others that train.
+    Two cases are errors: no parameter of a program is reached, or none of a whole network, as
+    where an encoder runs under `torch.no_grad()` or its output is detached. No errors are
+    parameters that are frozen or that the pair does not use on this batch, parts of a declared
+    network, and a network that the model runs under `no_grad` while others train.
 
     Args:
         model: Pyro model.
@@ -38,10 +41,10 @@ def check_reached(
         leaves: Trainable parameters by name.
 
     Raises:
-        ParameterError: One is cut off; it is named.
+        ParameterError: There are such parameters; they are named.
     """
     found = None
-    with suppress(RuntimeError, ValueError, IndexError):  # a pair that runs enumerated alone
+    with suppress(RuntimeError, ValueError, IndexError):  # a pair that runs under enumeration only
         found = _cut_off(model, guide, args, kwargs, leaves)
     if found is None:
         return
@@ -49,8 +52,8 @@ def check_reached(
     shown = ", ".join(f"'{name}'" for name in names[:4]) + (", ..." if len(names) > 4 else "")
     raise ParameterError(
         f"the {side} depends on {shown}, which no gradient reaches, so that they would never "
-        "train: they are used under torch.no_grad(), or detached. Take that away, or freeze them "
-        "with `requires_grad_(False)` to say that they are to stay as they are"
+        "train: they are used under torch.no_grad(), or detached. Remove that, or freeze them "
+        "with `requires_grad_(False)` where they are to stay as they are"
     )
 
 
@@ -61,9 +64,10 @@ def _cut_off(
     kwargs: dict[str, Any],
     leaves: Mapping[str, Tensor],
 ) -> tuple[str, list[str]] | None:
-    """Which program depends on parameters that are cut off, and their names."""
+    """The program that depends on parameters that are cut off, and their names."""
     drawn = Pair(model, guide, args, kwargs)
-    fixed = Pair(model, guide, args, kwargs, fixed_latents=True)  # so as not to reach the guide
+    # No gradient reaches the guide through fixed latents.
+    fixed = Pair(model, guide, args, kwargs, fixed_latents=True)
 
     def guide_outputs() -> Outputs:
         return _outputs(drawn, of_guide=True)
@@ -79,13 +83,15 @@ def _cut_off(
 
     with watched_networks(note):
         by_guide, by_model = _reached(guide_outputs), _reached(model_outputs)
-    apart = {name: leaf for name, leaf in leaves.items() if id(leaf) not in by_guide | by_model}
+    unreached = {
+        name: leaf for name, leaf in leaves.items() if id(leaf) not in by_guide | by_model
+    }
     declared = {id(leaf) for leaf in leaves.values()}
     for side, outputs, reached in (
         ("guide", guide_outputs, by_guide),
         ("model", model_outputs, by_model),
     ):
-        used = [names for names in _networks(apart) if _moves(outputs, names, apart)]
+        used = [names for names in _networks(unreached) if _depend(outputs, names, unreached)]
         if not reached & declared:
             cut = [name for names in used for name in names]
         else:
@@ -93,12 +99,16 @@ def _cut_off(
                 name
                 for names in used
                 if _is_whole(names, leaves)
-                and (side == "guide" or any(id(apart[name]) in ran for name in names))
+                and (side == "guide" or any(id(unreached[name]) in ran for name in names))
                 for name in names
             ]
         if cut:
             return side, cut
-        apart = {n: leaf for n, leaf in apart.items() if not any(n in names for names in used)}
+        unreached = {
+            name: leaf
+            for name, leaf in unreached.items()
+            if not any(name in names for names in used)
+        }
     return None
 
 
@@ -119,7 +129,7 @@ def _reached(outputs: Callable[[], Outputs]) -> set[int]:
 
 
 def _networks(leaves: Mapping[str, Tensor]) -> list[list[str]]:
-    """Names of leaves that were declared together; others by themselves."""
+    """Names of leaves, grouped by the network that declares them; a lone one by itself."""
     groups: dict[str, list[str]] = {}
     for name in leaves:
         groups.setdefault(module_from_param_with_module_name(name), []).append(name)
@@ -131,8 +141,10 @@ def _is_whole(names: list[str], leaves: Mapping[str, Tensor]) -> bool:
     return len(names) == sum(module_from_param_with_module_name(n) == network for n in leaves)
 
 
-def _moves(outputs: Callable[[], Outputs], names: list[str], leaves: Mapping[str, Tensor]) -> bool:
-    """Whether outputs change with the values of some leaves, which are put back."""
+def _depend(
+    outputs: Callable[[], Outputs], names: list[str], leaves: Mapping[str, Tensor]
+) -> bool:
+    """Whether outputs change with the values of some leaves, which are restored."""
     before = _evaluated(outputs)
     kept = {name: leaves[name].detach().clone() for name in names}
     try:

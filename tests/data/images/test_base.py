@@ -37,7 +37,7 @@ def test_a_failed_download_says_so(tmp_path):
     def construct():
         raise urllib.error.URLError("no route")
 
-    with pytest.raises(DataError, match="mnist: the set could not be fetched .*no route"):
+    with pytest.raises(DataError, match="mnist: the set could not be downloaded .*no route"):
         build("mnist", construct, (), download=True)
 
 

@@ -11,6 +11,7 @@ from pyrovae.evaluate.comparison.bounds import Subject
 from pyrovae.evaluate.comparison.weights import weights_of
 from pyrovae.math import pareto_k_limit
 from pyrovae.objectives import ELBO, IWAE
+from pyrovae.objectives.pyro_loss import as_objective
 from tests.pairs import STYLES
 
 
@@ -36,7 +37,7 @@ def of(pair, x, num_draws):
     ],
 )
 def test_k_hat_of_pooled_weights(oracle, objective, num_draws, pooled):
-    found = weights_of(objective, of(*oracle, num_draws))
+    found = weights_of(as_objective(objective), of(*oracle, num_draws))
     assert found["k_hat_weights"] == pytest.approx(pooled, nan_ok=True)
     if math.isnan(pooled):
         assert math.isnan(found["k_hat"])

@@ -251,5 +251,5 @@ def test_images_and_errors():
             call(x.flatten(1))
     with pytest.raises(ConfigError, match="beta=0"):
         pair.solve(x, beta=0.0)
-    with pytest.raises(ShapeError, match="no more directions"):
+    with pytest.raises(ShapeError, match="cannot be larger than that"):
         ProbabilisticPCA((2,), 3).solve(torch.randn(9, 2))

@@ -7,10 +7,20 @@ import pytest
 import torch
 
 from pyrovae.errors import ConfigError
-from pyrovae.models import DiagonalNormal, FullNormal, LowRankNormal, MixturePosterior, Posterior
+from pyrovae.models import (
+    DiagonalNormal,
+    FullNormal,
+    LowRankNormal,
+    MixturePosterior,
+    Posterior,
+    posteriors,
+)
+from tests.exported import exported
 from tests.oracles import z_scores
 
-KINDS = [DiagonalNormal, FullNormal, partial(LowRankNormal, rank=1)]
+KINDS = [
+    pytest.param(kind.example, id=name) for name, kind in exported(posteriors, Posterior).items()
+]
 
 
 def _params(kind, latent_dim, lead=(4,)):
@@ -153,14 +163,14 @@ def test_a_mixture_that_cannot_be(options):
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_reach_every_parameter(kind):
     params = _params(kind, 3).requires_grad_()
-    q = kind(3)(params)
+    q = kind(3).double()(params)
     z = q.rsample()
     (z.square().sum(-1) + q.log_prob(z)).sum().backward()
     assert params.grad.isfinite().all()
     assert (params.grad != 0).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [DiagonalNormal, FullNormal, LowRankNormal, MixturePosterior])
 def test_holds_nothing_to_save(kind):
     assert not kind(3).state_dict()
     assert not list(kind(3).parameters())

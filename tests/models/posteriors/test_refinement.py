@@ -157,7 +157,7 @@ def test_without_gradients_it_is_the_same():
 
 
 def test_a_posterior_that_is_no_function_of_noise():
-    with pytest.raises(ConfigError, match="MixturePosterior cannot be drawn at given noise"):
+    with pytest.raises(ConfigError, match="MixturePosterior cannot be drawn from given noise"):
         linear_vae(MixturePosterior, num_steps=1).encode(X)
 
 

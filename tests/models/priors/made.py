@@ -6,29 +6,20 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pyrovae.models import (
-    DiagonalNormal,
-    FlowPrior,
-    MixturePrior,
-    NormalPrior,
-    Posterior,
-    Prior,
-    StandardNormal,
-    VampPrior,
-)
+from pyrovae.models import DiagonalNormal, FlowPrior, MixturePrior, Posterior, Prior, VampPrior
+from pyrovae.models import priors as package
+from tests.exported import exported
 
 DATA = 5
 PRIORS = {
-    "StandardNormal": StandardNormal,
-    "NormalPrior": NormalPrior,
-    "MixturePrior": partial(MixturePrior, num_components=3),
-    "VampPrior": partial(VampPrior, num_components=4),
-    "VampPrior, weighted": partial(VampPrior, num_components=4, learn_weights=True),
-    "FlowPrior": partial(FlowPrior, num_layers=3),
-    "FlowPrior on a mixture": partial(
-        FlowPrior, num_layers=2, base=partial(MixturePrior, num_components=3)
-    ),
+    name: prior.example for name, prior in exported(package, Prior).items() if prior.is_proper
 }
+# Further forms of some of them.
+PRIORS |= {
+    "VampPrior, weighted": partial(VampPrior, num_components=4, learn_weights=True),
+    "FlowPrior on a mixture": partial(FlowPrior, num_layers=2, base=MixturePrior.example),
+}
+LEARNED = [name for name in PRIORS if name != "StandardNormal"]
 
 
 @dataclass
@@ -58,7 +49,8 @@ def made(name: str, latent_dim: int = 2, *, posterior=DiagonalNormal, dtype=torc
         found = Made(prior, nn.Linear(DATA, q.num_parameters), q)
         with torch.no_grad():
             for parameter in found.used:
-                spread = 0.2 if "Flow" in name else 0.5  # a coupling's tails soon grow heavy
+                # The tails of a coupling soon grow heavy.
+                spread = 0.2 if isinstance(prior, FlowPrior) else 0.5
                 parameter.add_(spread * torch.randn_like(parameter) / parameter.shape[-1] ** 0.5)
     for module in (prior, found.encoder, q):
         module.to(dtype)

@@ -8,14 +8,13 @@ import torch
 
 from pyrovae import models
 from pyrovae.models import Prior
+from tests.exported import exported
 from tests.oracles import z_scores
 
-from .made import PRIORS, made
+from .made import LEARNED, PRIORS, made
 
 every_prior = pytest.mark.parametrize("name", PRIORS)
-every_learned_prior = pytest.mark.parametrize(
-    "name", [name for name in PRIORS if name != "StandardNormal"]
-)
+every_learned_prior = pytest.mark.parametrize("name", LEARNED)
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +23,9 @@ def seed():
 
 
 def test_every_prior_is_tried():
-    public = {name: getattr(models, name) for name in models.__all__}
-    kinds = {n for n, k in public.items() if isinstance(k, type) and issubclass(k, Prior)}
-    proper = kinds - {"Prior", "FlatPrior"}
-    assert proper == {name.partition(",")[0].partition(" ")[0] for name in PRIORS}
+    kinds = exported(models, Prior)
+    assert kinds.keys() - PRIORS.keys() == {"FlatPrior"}
+    assert not models.FlatPrior.is_proper
 
 
 def test_the_distribution_is_the_subclasses_to_give():

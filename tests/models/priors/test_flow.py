@@ -39,8 +39,8 @@ def test_a_chain_for_a_layer_and_a_base():
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"layer": OneWay}, "only score what they drew themselves.*AffineCoupling"),
-        ({"layer": chain(AffineCoupling, OneWay)}, "only score what they drew"),
+        ({"layer": OneWay}, "only score their own draws.*AffineCoupling"),
+        ({"layer": chain(AffineCoupling, OneWay)}, "only score their own draws"),
         ({"base": VampPrior}, "a base made of posteriors"),
         ({"num_layers": 0}, "num_layers=0"),
     ],

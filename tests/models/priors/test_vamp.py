@@ -196,9 +196,9 @@ class TestPseudoInputs:
         kept = prior.free_inputs
         vae_with(prior=prior)
         assert prior.free_inputs is kept
-        with pytest.raises(ShapeError, match=r"within \(0.0, 1.0\), and is wanted.*16.0"):
+        with pytest.raises(ShapeError, match=r"within \(0.0, 1.0\), and the data need.*16.0"):
             vae_with(prior=prior, likelihood=Binomial(16))
-        with pytest.raises(ShapeError, match=r"shape \[3, 5\].*wanted for \[3, 4\]"):
+        with pytest.raises(ShapeError, match=r"shape \[3, 5\].*the data need \[3, 4\]"):
             prior.shape_for((4,), (0.0, 1.0))
 
 

@@ -5,44 +5,50 @@ import pytest
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 
+from pyrovae import nn
 from pyrovae.errors import ShapeError, SupportError
 from pyrovae.nn import (
-    Bernoulli,
     Binomial,
     Categorical,
-    ContinuousBernoulli,
     DiscretizedLogistic,
     LearnedNormal,
+    Likelihood,
     Normal,
-    PredictedNormal,
+    likelihoods,
 )
+from tests.exported import exported
 
 K, B, DATA = 3, 4, (2, 5)
-
-
-def levels(top):
-    return lambda: torch.randint(0, top + 1, (B, *DATA)).double()
-
-
+EXAMPLES = [kind.example() for kind in exported(likelihoods, Likelihood).values()]
+# Further forms of some of them.
 HEADS = [
-    (Bernoulli(), levels(1)),
-    (Binomial(total_count=16), levels(16)),
-    (Binomial(total_count=255), levels(255)),
-    (ContinuousBernoulli(), lambda: torch.rand(B, *DATA).double()),
-    (Normal(scale=0.3), lambda: torch.randn(B, *DATA).double()),
-    (LearnedNormal(init_scale=2.0), lambda: torch.randn(B, *DATA).double()),
-    (LearnedNormal(shape=DATA), lambda: torch.randn(B, *DATA).double()),
-    (PredictedNormal(), lambda: torch.randn(B, *DATA).double()),
-    (DiscretizedLogistic(levels=17), levels(16)),
-    (DiscretizedLogistic(), levels(255)),
-    (Categorical(num_classes=6), levels(5)),
+    *EXAMPLES,
+    Binomial(total_count=255),
+    Normal(scale=0.3),
+    LearnedNormal(init_scale=2.0),
+    LearnedNormal(shape=DATA),
+    DiscretizedLogistic(),
 ]
-every_head = pytest.mark.parametrize(("head", "data"), HEADS, ids=[repr(h) for h, _ in HEADS])
+every_head = pytest.mark.parametrize("head", HEADS, ids=repr)
 
 
 @pytest.fixture(autouse=True)
 def seed():
     torch.manual_seed(0)
+
+
+def support(head):
+    return head.distribution(torch.zeros(head.num_parameters, *DATA).double()).support
+
+
+def data(head):
+    """Values from the whole support where it has two ends, else what the head itself draws."""
+    if head.bounds is None:
+        return head.double()(make_params(head, lead=(B,)), event_dim=2).sample()
+    low, high = head.bounds
+    if support(head).is_discrete:
+        return torch.randint(int(low), int(high) + 1, (B, *DATA)).double()
+    return low + (high - low) * torch.rand(B, *DATA).double()
 
 
 def make_params(head, dtype=torch.float64, lead=(K, B)):
@@ -51,7 +57,7 @@ def make_params(head, dtype=torch.float64, lead=(K, B)):
 
 @every_head
 @pytest.mark.parametrize("lead", [(), (B,), (K, B)])
-def test_shapes(head, data, lead):
+def test_shapes(head, lead):
     d = head(make_params(head, lead=lead), event_dim=2)
     assert isinstance(d, TorchDistributionMixin)
     assert (d.batch_shape, d.event_shape) == (lead, DATA)
@@ -61,42 +67,60 @@ def test_shapes(head, data, lead):
 
 @every_head
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_dtype_is_that_of_the_parameters(head, data, dtype):
-    d, x = head.to(dtype)(make_params(head, dtype), event_dim=2), data().to(dtype)
+def test_dtype_is_that_of_the_parameters(head, dtype):
+    d, x = head.to(dtype)(make_params(head, dtype), event_dim=2), data(head).to(dtype)
     assert d.log_prob(x).dtype == d.sample().dtype == d.mean.dtype == dtype
     assert d.log_prob(x).shape == (K, B)
 
 
 @every_head
-def test_float32_agrees_with_float64(head, data):
-    params, x = make_params(head), data()
+def test_float32_agrees_with_float64(head):
+    params, x = make_params(head), data(head)
     exact = head.double()(params, event_dim=2).log_prob(x)
     single = head.float()(params.float(), event_dim=2).log_prob(x.float())
     torch.testing.assert_close(single.double(), exact, rtol=1e-4, atol=1e-3)
 
 
 @every_head
-def test_event_dim_zero_scores_elements(head, data):
-    params, x = make_params(head), data()
+def test_event_dim_zero_scores_elements(head):
+    params, x = make_params(head), data(head)
     whole = head.double()(params, event_dim=2).log_prob(x)
     elements = head(params.movedim(-3, -1), event_dim=0).log_prob(x)
     torch.testing.assert_close(elements.sum((-1, -2)), whole)
 
 
 @every_head
-def test_bounds_are_the_ends_of_the_support(head, data):
-    if head.bounds is None:
-        return head.check(torch.tensor([-1e6, 1e6]))
-    low, high = head.bounds
-    head.check(torch.tensor([low, high]))
-    for beyond in (low - 1, high + 1):
-        with pytest.raises(SupportError):
-            head.check(torch.tensor([low, beyond]))
+def test_bounds_are_the_ends_of_the_support(head):
+    if head.bounds is not None:
+        low, high = head.bounds
+        head.check(torch.tensor([low, high]))
+        for beyond in (low - 1, high + 1):
+            with pytest.raises(SupportError):
+                head.check(torch.tensor([low, beyond]))
 
 
 @every_head
-def test_expands_masks_and_samples_under_pyro(head, data):
-    d, x = head.double()(make_params(head, lead=(1, B)), event_dim=2), data()
+@pytest.mark.parametrize("value", [-1e6, -1.0, 0.0, 0.5, 1.0, 2.0, 1e6])
+def test_accepts_what_lies_in_the_support(head, value):
+    """As the distribution itself states its support."""
+    x = torch.tensor([value]).double()
+    if support(head).check(x).all():
+        head.check(x)
+    else:
+        with pytest.raises(SupportError):
+            head.check(x)
+
+
+def test_heads_of_real_numbers_accept_all():
+    reals = [head for head in HEADS if head.bounds is None]
+    assert {"LearnedNormal", "Normal", "PredictedNormal"} <= {type(h).__name__ for h in reals}
+    for head in (nn.LearnedNormal(), nn.Normal(), nn.PredictedNormal()):
+        head.check(torch.tensor([-1e6, 1e6]))
+
+
+@every_head
+def test_expands_masks_and_samples_under_pyro(head):
+    d, x = head.double()(make_params(head, lead=(1, B)), event_dim=2), data(head)
     wide = d.expand([K, B])
     assert wide.batch_shape == (K, B)
     torch.testing.assert_close(wide.log_prob(x), d.log_prob(x).expand(K, B))
@@ -112,8 +136,8 @@ def test_expands_masks_and_samples_under_pyro(head, data):
 
 @every_head
 @pytest.mark.parametrize("garbage", [float("nan"), float("inf"), -1e9])
-def test_a_mask_leaves_the_observed_elements_alone(head, data, garbage):
-    params, x = make_params(head).requires_grad_(), data()
+def test_a_mask_leaves_the_observed_elements_alone(head, garbage):
+    params, x = make_params(head).requires_grad_(), data(head)
     mask = torch.rand(B, *DATA) < 0.5
     d = head.double()(params, event_dim=2, mask=mask)
     assert (d.batch_shape, d.event_shape) == ((K, B), DATA)
@@ -130,8 +154,8 @@ def test_a_mask_leaves_the_observed_elements_alone(head, data, garbage):
 
 
 @every_head
-def test_a_mask_is_captured_whole_by_the_compiler(head, data):
-    params, x = make_params(head), data()
+def test_a_mask_is_captured_whole_by_the_compiler(head):
+    params, x = make_params(head), data(head)
     mask = torch.rand(B, *DATA) < 0.5
     head.double()
 
@@ -144,8 +168,8 @@ def test_a_mask_is_captured_whole_by_the_compiler(head, data):
 
 
 @every_head
-def test_gradients_equal_finite_differences(head, data):
-    x = data()[:2]
+def test_gradients_equal_finite_differences(head):
+    x = data(head)[:2]
     params = make_params(head, lead=(2,)).requires_grad_()
     head.double()
     own = tuple(head.parameters())
@@ -159,19 +183,19 @@ def test_gradients_equal_finite_differences(head, data):
 @every_head
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("size", [0.0, 100.0, -100.0])
-def test_extreme_parameters_have_finite_gradients(head, data, dtype, size):
+def test_extreme_parameters_have_finite_gradients(head, dtype, size):
     signs = torch.randn(K, B, head.num_parameters, *DATA, dtype=dtype).sign()
     for params in (size * signs, torch.full_like(signs, size)):
         params.requires_grad_()
-        log_prob = head.to(dtype)(params, event_dim=2).log_prob(data().to(dtype))
+        log_prob = head.to(dtype)(params, event_dim=2).log_prob(data(head).to(dtype))
         log_prob.sum().backward()
         assert log_prob.isfinite().all()
         assert params.grad.isfinite().all()
 
 
 @every_head
-def test_is_captured_whole_by_the_compiler(head, data):
-    params, x = make_params(head), data()
+def test_is_captured_whole_by_the_compiler(head):
+    params, x = make_params(head), data(head)
     head.double()
 
     def log_prob(params):
@@ -183,16 +207,16 @@ def test_is_captured_whole_by_the_compiler(head, data):
 
 
 @every_head
-def test_no_parameter_is_dead(head, data):
+def test_no_parameter_is_dead(head):
     params = make_params(head).requires_grad_()
     head.double().zero_grad()
-    head(params, event_dim=2).log_prob(data()).sum().backward()
+    head(params, event_dim=2).log_prob(data(head)).sum().backward()
     assert (params.grad != 0).double().mean() > 0.99
     assert all((p.grad != 0).all() for p in head.parameters())
 
 
 @every_head
-def test_samples_have_the_mean_the_variance_and_the_support(head, data):
+def test_samples_have_the_mean_the_variance_and_the_support(head):
     d = head.double()(make_params(head, lead=()), event_dim=2)
     n = 4000
     x = d.sample((n,))
@@ -205,7 +229,7 @@ def test_samples_have_the_mean_the_variance_and_the_support(head, data):
 
 
 @every_head
-def test_refuses_the_wrong_number_of_parameters(head, data):
+def test_refuses_the_wrong_number_of_parameters(head):
     params = torch.zeros(K, B, head.num_parameters + 1, *DATA)
     needed = f"axis of size {head.num_parameters}"
     with pytest.raises(ShapeError, match=needed):

@@ -6,15 +6,18 @@ import pytest
 import torch
 
 from pyrovae.errors import ConfigError, ShapeError, SupportError
+from pyrovae.nn import quantizers
 from pyrovae.nn.quantizers import (
     FiniteScalar,
     LearnedCodebook,
     MovingAverageCodebook,
+    Quantizer,
     nearest,
     perplexity,
     straight_through,
     usage,
 )
+from tests.exported import exported
 
 
 def test_nearest_is_the_nearest():
@@ -45,20 +48,21 @@ def test_perplexity():
     assert usage(torch.tensor([3, 3, 0, 1]), 5).tolist() == [0.25, 0.25, 0, 0.5, 0]
 
 
+EXAMPLES = [kind.example() for kind in exported(quantizers, Quantizer).values()]
+
+
 @pytest.mark.parametrize(
-    "quantizer",
-    [LearnedCodebook(6, 3), MovingAverageCodebook(6, 3), FiniteScalar([2, 3, 5])],
-    ids=lambda q: type(q).__name__,
+    "quantizer", [*EXAMPLES, FiniteScalar([2, 3, 5])], ids=lambda q: type(q).__name__
 )
 def test_codes_and_vectors_belong_together(quantizer):
-    z = torch.randn(4, 2, 3)
+    z = torch.randn(4, 2, quantizer.dim)
     found = quantizer(z)
     assert found.codes.shape == (4, 2)
     assert torch.equal(found.vectors, quantizer.embed(found.codes))
     assert torch.equal(found.codes, quantizer.codes(z))
     assert all(value.shape == (4, 2) for value in found.penalties.values())
-    with pytest.raises(ShapeError, match="3 dimensions; let the encoder"):
-        quantizer(torch.randn(4, 2))
+    with pytest.raises(ShapeError, match=f"{quantizer.dim} dimensions; let the encoder"):
+        quantizer(torch.randn(4, quantizer.dim + 1))
     quantizer.check_codes(found.codes)
     with pytest.raises(SupportError, match="codes in -1..0"):
         quantizer.check_codes(torch.tensor([0, -1]))

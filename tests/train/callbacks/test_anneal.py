@@ -6,8 +6,7 @@ import torch
 from pyrovae.errors import ConfigError
 from pyrovae.objectives import Beta
 from pyrovae.train import Anneal, Callback, fit
-from tests.train.step.test_svi import networks, pair
-from tests.train.test_fit import QUIET, same, state, x_of
+from tests.train.pairs import QUIET, networks, pair, same, state, x_of
 
 
 class Seen(Callback):

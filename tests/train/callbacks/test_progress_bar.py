@@ -2,8 +2,7 @@
 
 from pyrovae.objectives import ELBO
 from pyrovae.train import fit
-from tests.train.step.test_svi import networks, pair
-from tests.train.test_fit import x_of
+from tests.train.pairs import networks, pair, x_of
 
 
 def train(**options):

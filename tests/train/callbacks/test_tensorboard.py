@@ -5,8 +5,7 @@ import pytest
 from pyrovae.errors import ConfigError
 from pyrovae.objectives import ELBO
 from pyrovae.train import TensorBoard, fit
-from tests.train.step.test_svi import networks, pair
-from tests.train.test_fit import QUIET, x_of
+from tests.train.pairs import QUIET, networks, pair, x_of
 
 
 @pytest.mark.filterwarnings("ignore")

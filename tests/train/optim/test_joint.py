@@ -10,8 +10,8 @@ from torch import nn
 from pyrovae.errors import ConfigError, ParameterError
 from pyrovae.particles import parameters
 from pyrovae.train import SVI
-from pyrovae.train.optim.joint import JointOptimizer
-from tests.train.step.test_svi import batch, networks, pair
+from pyrovae.train.optim.joint import JointOptimizer, make_optimizer
+from tests.train.pairs import batch, networks, pair
 
 
 def leaves(nets):
@@ -90,97 +90,6 @@ def test_clip_args_as_a_function_is_an_error():
         JointOptimizer(optim)
 
 
-@pytest.mark.parametrize("arguments", [1, 2])
-def test_options_by_parameter(arguments):
-    def one(name):
-        return {"lr": 1e-2 if name.startswith("encoder") else 0.0}
-
-    def two(module, name):
-        return {"lr": 1e-2 if module == "encoder" else 0.0}
-
-    nets = networks()
-    before = [p.detach().clone() for p in leaves(nets)]
-    svi = SVI(*pair(*nets), pyro.optim.Adam(one if arguments == 1 else two), Trace_ELBO())
-    train(svi)
-    moved = [not torch.equal(b, p) for b, p in zip(before, leaves(nets), strict=True)]
-    assert moved == [True] * 4 + [False] * 2
-
-
-def scheduler(gamma=0.5, options=None):
-    arguments = {"optimizer": torch.optim.Adam, "gamma": gamma}
-    return pyro.optim.ExponentialLR({**arguments, "optim_args": options or {"lr": 1e-2}})
-
-
-def test_a_scheduler_is_stepped_by_its_wrapper():
-    results = []
-    for svi_class in (SVI, pyro.infer.SVI):
-        pyro.clear_param_store()
-        optim = scheduler()
-        svi = svi_class(*pair(*networks()), optim, Trace_ELBO())
-        losses = []
-        for seed in range(3):
-            losses += train(svi, steps=2, seed=seed)
-            optim.step()
-        results.append(losses)
-    assert results[0] == results[1]
-
-
-@pytest.mark.parametrize("writer", [SVI, pyro.infer.SVI])
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: pyro.optim.Adam({"lr": 1e-2}),
-        lambda: pyro.optim.ClippedAdam({"lr": 1e-2, "lrd": 0.9}),
-        lambda: pyro.optim.Adam(lambda name: {"lr": 1e-2 if "weight" in name else 1e-3}),
-        scheduler,
-        lambda: scheduler(options=lambda name: {"lr": 1e-2 if "weight" in name else 1e-3}),
-    ],
-)
-def test_state_is_saved_and_loaded(make, writer, tmp_path):
-    """The steps after a load are those of a run that went on."""
-    nets, optim = networks(), make()
-    svi = writer(*pair(*nets), optim, Trace_ELBO())
-    train(svi)
-    if isinstance(optim, pyro.optim.PyroLRScheduler):
-        optim.step()
-    optim.save(tmp_path / "optim.pt")
-    values = [p.detach().clone() for p in leaves(nets)]
-    went_on = train(svi, seed=8)
-    if isinstance(optim, pyro.optim.PyroLRScheduler):
-        optim.step()
-    went_on += train(svi, seed=9)
-
-    pyro.clear_param_store()
-    nets, optim = networks(seed=5), make()
-    with torch.no_grad():
-        for leaf, value in zip(leaves(nets), values, strict=True):
-            leaf.copy_(value)
-    optim.load(tmp_path / "optim.pt")
-    svi = SVI(*pair(*nets), optim, Trace_ELBO())
-    loaded = train(svi, seed=8)
-    if isinstance(optim, pyro.optim.PyroLRScheduler):
-        optim.step()
-    loaded += train(svi, seed=9)
-    assert loaded == went_on
-
-
-def test_state_of_the_network_that_comes_second_under_a_name(tmp_path):
-    first = SVI(*pair(*networks(1)), pyro.optim.Adam({"lr": 1e-2}), Trace_ELBO())
-    train(first)
-    nets, optim = networks(2), pyro.optim.Adam({"lr": 1e-2})
-    svi = SVI(*pair(*nets), optim, Trace_ELBO())
-    train(svi)
-    optim.save(tmp_path / "optim.pt")
-    fresh = pyro.optim.Adam({"lr": 1e-2})
-    fresh.load(tmp_path / "optim.pt")
-    values = [p.detach().clone() for p in leaves(nets)]
-    went_on = train(svi, seed=8)
-    with torch.no_grad():
-        for leaf, value in zip(leaves(nets), values, strict=True):
-            leaf.copy_(value)
-    assert train(SVI(*pair(*nets), fresh, Trace_ELBO()), seed=8) == went_on
-
-
 def test_a_leaf_of_two_names_is_stepped_once():
     leaf = nn.Parameter(torch.tensor(2.0))
     joint = JointOptimizer(pyro.optim.SGD({"lr": 0.1}))
@@ -202,7 +111,11 @@ def test_leaves_that_appear_later_are_taken_in():
     joint.step()
     assert one == other != 1.0
 
-    scheduled = JointOptimizer(scheduler())
+    scheduled = JointOptimizer(
+        pyro.optim.ExponentialLR(
+            {"optimizer": torch.optim.Adam, "optim_args": {"lr": 0.1}, "gamma": 0.5}
+        )
+    )
     scheduled.cover({"one": one})
     with pytest.raises(ParameterError, match="first step"):
         scheduled.cover({"other": other})
@@ -211,3 +124,47 @@ def test_leaves_that_appear_later_are_taken_in():
 def test_stepping_nothing_is_an_error():
     with pytest.raises(ParameterError, match="declares no parameters"):
         JointOptimizer(pyro.optim.SGD({"lr": 0.1})).step()
+
+
+def named_leaves():
+    shared = torch.zeros(2, requires_grad=True)
+    return {"a": shared, "b": torch.ones(3, requires_grad=True), "a again": shared}
+
+
+def test_adam_by_default_over_each_leaf_once():
+    named = named_leaves()
+    made = make_optimizer(None, named, 0.02)
+    assert type(made) is torch.optim.Adam and made.defaults["lr"] == 0.02
+    assert made.defaults["fused"] is True
+    (group,) = made.param_groups
+    assert [id(p) for p in group["params"]] == [id(named["a"]), id(named["b"])]
+
+
+def test_is_not_fused_over_tensors_that_cannot_be():
+    made = make_optimizer(None, {"a": torch.zeros(2, requires_grad=True, device="meta")}, 0.1)
+    assert made.defaults["fused"] is False
+
+
+def test_what_makes_one_gets_the_tensors():
+    seen = []
+
+    def make(tensors):
+        seen.extend(tensors)
+        return torch.optim.SGD(tensors, lr=0.5)
+
+    made = make_optimizer(make, named_leaves(), 0.02)
+    assert type(made) is torch.optim.SGD and made.defaults["lr"] == 0.5 and len(seen) == 2
+
+
+def test_what_is_one_is_taken_as_it_is():
+    named = named_leaves()
+    for wanted in (torch.optim.SGD([named["a"]], lr=0.1), pyro.optim.Adam({"lr": 0.1})):
+        assert make_optimizer(wanted, named, 0.02) is wanted
+
+
+def test_a_scheduler_is_refused():
+    wanted = pyro.optim.ExponentialLR(
+        {"optimizer": torch.optim.Adam, "optim_args": {"lr": 0.1}, "gamma": 0.9}
+    )
+    with pytest.raises(ConfigError, match="scheduler, which nobody would step.*schedule="):
+        make_optimizer(wanted, named_leaves(), 0.02)

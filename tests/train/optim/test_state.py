@@ -76,16 +76,6 @@ def test_continues_exactly(name):
             assert type(one[key]) is type(other[key]) and one[key] == other[key]
 
 
-def test_another_optimiser_is_an_error():
-    one, other = made(MAKERS["Adam"]), made(MAKERS["plain"])
-    tensors, numbers = save_optimizer(one)
-    with pytest.raises(CheckpointError, match="state of a Adam .* has a SGD"):
-        restore_optimizer(other, tensors, numbers)
-    grouped = made(MAKERS["two groups"])
-    with pytest.raises(CheckpointError, match="1 parameter groups, the run has a Adam with 2"):
-        restore_optimizer(grouped, tensors, numbers)
-
-
 def test_what_is_no_number_is_an_error():
     joint = made(MAKERS["plain"])
     joint.torch.param_groups[0]["odd"] = object()

@@ -9,6 +9,7 @@ from pyro.infer import Trace_ELBO
 
 from pyrovae.errors import ConfigError, SupportError
 from pyrovae.objectives import ELBO
+from pyrovae.objectives.pyro_loss import as_objective
 from pyrovae.runtime.distributed import Team
 from pyrovae.train.loss_scale import LossScale
 from pyrovae.train.ranks.shard import Sharding
@@ -87,7 +88,7 @@ def test_a_pair_without_a_plate_over_data_is_refused():
         pyro.sample("z", dist.Normal(x.new_zeros(()), 1.0))
 
     with pytest.raises(ConfigError, match="site 'z' .* train on one process"):
-        Sharding(Team(0, 2), LossScale(model, guide), Trace_ELBO())((X,))
+        Sharding(Team(0, 2), LossScale(model, guide), as_objective(Trace_ELBO()))((X,))
 
 
 def test_other_errors_speak_for_themselves():
@@ -95,7 +96,7 @@ def test_other_errors_speak_for_themselves():
         raise SupportError("whole numbers")
 
     with pytest.raises(SupportError, match="whole numbers"):
-        Sharding(Team(0, 2), LossScale(model, lambda x: None), Trace_ELBO())((X,))
+        Sharding(Team(0, 2), LossScale(model, lambda x: None), as_objective(Trace_ELBO()))((X,))
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -10,18 +10,16 @@ import torch
 from pyro import poutine
 from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO, config_enumerate
 
-from pyrovae.capture import Captured
 from pyrovae.errors import CaptureWarning, ScaleError
 from pyrovae.objectives import ELBO, IWAE
+from pyrovae.objectives.pyro_loss import as_objective
 from pyrovae.train import SVI, fit
-from pyrovae.train.step import agreement, compiled
+from pyrovae.train.step import agreement
 
 X = torch.randn(10, 3, generator=torch.Generator().manual_seed(0)).double()
 
 
-@pytest.fixture(autouse=True)
-def interpreted(monkeypatch):
-    monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
+pytestmark = pytest.mark.usefixtures("interpreted")
 
 
 def regression(start=0.1):
@@ -179,7 +177,7 @@ def test_a_loss_in_its_place_must_agree(monkeypatch):
         def bound(self, p):
             return super().bound(p) * 1.01
 
-    monkeypatch.setattr("pyrovae.train.step.pyro_losses._PathwiseELBO", Wrong)
+    monkeypatch.setattr("pyrovae.objectives.pyro_equals._PathwiseELBO", Wrong)
     svi = SVI(*regression(), pyro.optim.Adam({"lr": 0.05}), Trace_ELBO(), compile=True)
     eager = _run(SVI(*regression(), pyro.optim.Adam({"lr": 0.05}), Trace_ELBO()), lambda i: (X,))
     with pytest.warns(CaptureWarning, match="differs from Trace_ELBO by"):
@@ -199,7 +197,7 @@ def test_a_batch_that_cannot_tell_puts_it_off():
         pass
 
     loss = Trace_ELBO()
-    agreed = agreement.Agreement(loss.differentiable_loss, loss, loss.loss_and_grads)
+    agreed = agreement.Agreement(loss.differentiable_loss, as_objective(loss), loss.loss_and_grads)
     leaves = [torch.tensor(1.0).double().requires_grad_()]
     with pyro.validation_enabled(False):
         assert not agreed.holds(model, guide, (torch.tensor([torch.inf]).double(),), {}, leaves)
@@ -211,7 +209,8 @@ def test_asking_changes_nothing():
     svi.step(X)
     leaves = list(svi.optimizer.leaves.values())
     loss = svi.loss_and_grads
-    agreed = agreement.Agreement(compiled.differentiable(Trace_ELBO()), Trace_ELBO(), loss)
+    objective = as_objective(Trace_ELBO())
+    agreed = agreement.Agreement(objective.captured_loss, objective, loss)
     leaves[0].grad = torch.ones_like(leaves[0])
     before, state = [leaf.detach().clone() for leaf in leaves], torch.get_rng_state()
     assert agreed.holds(model, guide, (X,), {}, leaves)

@@ -12,14 +12,12 @@ from torch import nn
 from torch.nn.modules import module as hooks
 
 from pyrovae import draw, trainable
-from pyrovae.capture import Captured
 from pyrovae.data import digits
 from pyrovae.errors import ConfigError
 from pyrovae.models import VAE
 from pyrovae.nn import MLP, Binomial
 from pyrovae.objectives import ELBO, IWAE, DReG
 from pyrovae.train import SVI, fit
-from pyrovae.train.step import compiled
 from pyrovae.train.step.precision import Precision, networks_of
 
 
@@ -202,8 +200,7 @@ def test_double_stays_double():
 
 
 @pytest.mark.parametrize("objective", [IWAE(3), DReG(3)], ids=repr)
-def test_the_captured_step_is_the_eager_one(monkeypatch, objective):
-    monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
+def test_the_captured_step_is_the_eager_one(interpreted, objective):
     expected, vae, _, _ = steps("bf16", objective, 4)
     found, other, _, svi = steps("bf16", objective, 4, compile=True)
     in_full, *_ = steps("full", objective, 4)

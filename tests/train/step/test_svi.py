@@ -5,7 +5,6 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro.infer import JitTrace_ELBO, RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
-from pyro.nn import PyroModule, PyroParam
 from torch import nn
 
 from pyrovae.errors import ConfigError, ParameterError
@@ -126,21 +125,6 @@ def test_channels_last_weights_train():
     assert not torch.equal(before, encoder[1].weight)
 
 
-@pytest.mark.parametrize("loss", [ELBO, Trace_ELBO])
-def test_an_undeclared_network_is_an_error(loss):
-    svi = SVI(*pair(*networks(), declare=False), pyro.optim.Adam({"lr": 1e-2}), loss())
-    with pytest.raises(ParameterError, match=r"Linear.*not\s+declared.*pyro.module"):
-        svi.step(batch())
-
-
-def test_a_frozen_undeclared_network_is_not():
-    encoder, decoder = networks()
-    decoder.requires_grad_(False)
-    SVI(*pair(encoder, decoder, declare=False), pyro.optim.Adam({"lr": 1e-2}), ELBO()).step(
-        batch()
-    )
-
-
 def test_a_pair_without_parameters_is_an_error():
     def model(x):
         with pyro.plate("data", len(x)):
@@ -240,28 +224,3 @@ class TestPyroSteps:
                 svi.step(x, name)
             found.append((pyro.param("a").item(), pyro.param("b").item()))
         assert found[0] == found[1]
-
-
-def test_a_parameter_of_the_object_whose_methods_the_programs_are():
-    """A `PyroParam` is declared where its module is called, and its methods are not."""
-
-    class Net(PyroModule):
-        def __init__(self):
-            super().__init__()
-            self.decoder = PyroModule[nn.Linear](2, 3)
-            self.shift = PyroParam(torch.zeros(3))
-
-        def model(self, x):
-            with pyro.plate("data", len(x)):
-                z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
-                loc = self.decoder(z) + self.shift
-                pyro.sample("x", dist.Normal(loc, 1.0).to_event(1), obs=x)
-
-        def guide(self, x):
-            with pyro.plate("data", len(x)):
-                pyro.sample("z", dist.Normal(x[:, :2], 1.0).to_event(1))
-
-    net = Net()
-    svi = SVI(net.model, net.guide, pyro.optim.Adam({"lr": 0.1}), Trace_ELBO())
-    with pytest.raises(ParameterError, match="shift_unconstrained of a Net"):
-        svi.step(torch.randn(5, 3))

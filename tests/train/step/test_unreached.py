@@ -69,7 +69,7 @@ TRAIN = {
 
 
 @pytest.mark.parametrize("train", TRAIN)
-def test_gradients_that_are_switched_off_around_are_switched_on(train):
+def test_gradients_that_are_switched_off_around_are_switched_on(train, interpreted):
     def values(around):
         pyro.clear_param_store()
         nets = networks()

@@ -1,0 +1,113 @@
+"""Writes the tables of README.md from the docstrings.  Run: python docs/tables.py
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`. It has a row for each class that
+a package exports: its name, the first sentence of its docstring, and links to its sources.
+"""
+
+import inspect
+import re
+from collections.abc import Callable
+from itertools import zip_longest
+from pathlib import Path
+from types import ModuleType
+
+from pyrovae import models, objectives
+from pyrovae.models import posteriors, priors
+from pyrovae.nn import flows, likelihoods
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def tables() -> dict[str, str]:
+    """The tables by name, in Markdown."""
+    return {
+        "families": table("family", models, models.Family),
+        "objectives": table(
+            "objective", objectives, objectives.ParticleELBO, {"latents": latents}
+        ),
+        "likelihoods": table("likelihood", likelihoods, likelihoods.Likelihood),
+        "posteriors": table("posterior q(z\\|x)", posteriors, posteriors.Posterior),
+        "priors": table("prior p(z)", priors, priors.Prior),
+        "flows": table(
+            "layer of `nn.flows`", flows, flows.FlowLayer, {"scores any z": scores_any}
+        ),
+    }
+
+
+def filled(text: str) -> str:
+    """The text with each table as it is now.
+
+    Raises:
+        KeyError: The text asks for a table that there is none of.
+    """
+    made = tables()
+    return re.sub(
+        r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}{made[found[2]]}\n{found[3]}",
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def table(
+    head: str,
+    package: ModuleType,
+    base: type,
+    columns: dict[str, Callable[[type], str]] | None = None,
+) -> str:
+    """A row for each class of `package.__all__` below `base` that is not abstract."""
+    columns = columns or {}
+    rows = [[head, "", *columns, "source"], ["---"] * (3 + len(columns))]
+    for name in sorted(package.__all__, key=str.lower):
+        cls = getattr(package, name)
+        if isinstance(cls, type) and issubclass(cls, base) and not inspect.isabstract(cls):
+            cells = [column(cls) for column in columns.values()]
+            rows.append([f"`{name}`", first_sentence(cls), *cells, sources(cls)])
+    return "\n".join(f"| {' | '.join(row)} |".replace("|  |", "| |") for row in rows)
+
+
+def first_sentence(cls: type) -> str:
+    """The first paragraph of the docstring, for a cell: formulas between dollar signs."""
+    summary = " ".join(inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].split())
+    if not summary.endswith("..."):
+        summary = summary.removesuffix(".")
+    parts = re.split(r":math:`(.*?)`", summary)
+    texts = [part.replace("|", "\\|") for part in parts[::2]]
+    formulas = [f"${part.replace('|', chr(92) + 'vert ')}$" for part in parts[1::2]]
+    return "".join(a + b for a, b in zip(texts, [*formulas, ""], strict=True))
+
+
+def sources(cls: type) -> str:
+    """Links of the docstring's section Source, each by authors and year."""
+    text = section(cls, "Source")
+    cited = list(re.finditer(r"(?P<before>[^();]*)\((?P<inside>[^()]*?)(?P<year>\d{4})\)", text))
+    links = []
+    for found, after in zip_longest(cited, cited[1:]):
+        end = after.start("year") if after else len(text)
+        authors = found["inside"].strip(" ,") or found["before"].split(":")[-1].strip(" ,")
+        address = re.search(r"https?://[^\s;,]+", text[found.end() : end])
+        if address:
+            links.append(f"[{authors} {found['year']}]({address[0]})")
+    return ", ".join(links)
+
+
+def latents(cls: type) -> str:
+    """For which latents an objective is: its section Latents, else by its base."""
+    pathwise = issubclass(cls, objectives.PathELBO)
+    return section(cls, "Latents") or ("reparameterised" if pathwise else "any")
+
+
+def scores_any(cls: type) -> str:
+    return "yes" if cls.scores_any else "what it drew"
+
+
+def section(cls: type, name: str) -> str:
+    """The text of a section of the class's own docstring; empty where there is none."""
+    found = re.search(
+        rf"^{name}:\n((?:    .*\n?)+)", inspect.cleandoc(cls.__doc__ or ""), re.MULTILINE
+    )
+    return " ".join(found[1].split()) if found else ""
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text()))

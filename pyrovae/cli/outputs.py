@@ -1,0 +1,64 @@
+"""What a command writes: pictures, arrays and tables."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ..errors import ConfigError
+from ..report import save_figure
+from ..runtime.files import save
+
+
+class Table(Protocol):
+    """What can be printed, and saved as CSV and JSON."""
+
+    def to_csv(self, path: Path) -> None: ...
+
+    def to_json(self, path: Path) -> None: ...
+
+
+def write_picture(out: Path, draw: Callable[[], Figure], **arrays: Tensor) -> None:
+    """Write a picture, or the arrays that it shows, and print where.
+
+    Raises:
+        ConfigError: The file is to be neither.
+        SaveError: It cannot be written.
+    """
+    if out.suffix == ".npz":
+        held: Any = {k: v.cpu().numpy() for k, v in arrays.items()}
+        content = BytesIO()
+        np.savez_compressed(content, **held)
+        save(out, content.getvalue())
+    elif out.suffix == ".png":
+        save_figure(out, draw())
+    else:
+        raise ConfigError(f"--out {out}: write a .png picture or an .npz of arrays")
+    print(out)
+
+
+def csv_path(run: Path, name: str, *others: str) -> Path:
+    """Where a table goes: a CSV file in the run folder, and files of the same name beside it.
+
+    Raises:
+        ConfigError: The name does not end in .csv.
+    """
+    if Path(name).suffix != ".csv":
+        verb = "goes" if len(others) == 1 else "go"
+        raise ConfigError(
+            f"--out {name}: name a .csv file; {' and '.join(others)} {verb} beside it"
+        )
+    return run / name
+
+
+def write_table(found: Table, out: Path) -> None:
+    """Print a table, and write it as CSV and as JSON."""
+    try:
+        print(found)
+    finally:  # also where the reader of the output has gone
+        found.to_csv(out)
+        found.to_json(out.with_suffix(".json"))

@@ -1,0 +1,84 @@
+"""The parser of a command: errors in one sentence, and a help that names what may be given."""
+
+import argparse
+import inspect
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
+
+from ..errors import ConfigError
+from .wanted import wanted
+
+
+class ParseError(ConfigError):
+    """What jsonargparse, or argparse below it, says of words that it cannot parse."""
+
+
+class Parser(ArgumentParser):
+    """Raises ParseError in one sentence where argparse would print the usage and exit."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise ParseError(f"{in_one_line(message)}; see `{self.prog} --help`")
+
+
+def make_parser(command: str, description: str, arguments: str = "RUN ") -> Parser:
+    """A parser without options.
+
+    Args:
+        command: Its name.
+        description: What it does.
+        arguments: What stands before the options, for the usage.
+    """
+    return Parser(
+        prog=f"pyrovae {command}",
+        usage=f"pyrovae {command} {arguments}[options]",
+        description=description,
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+
+
+def hint_of(action: argparse.Action) -> Any:  # noqa: ANN401
+    """The annotation that the value of an option follows; None where there is none."""
+    return getattr(action, "_typehint", None) or action.type
+
+
+def in_one_line(message: str) -> str:
+    """A message of several lines as one sentence."""
+    return "; ".join(line.strip().rstrip(":") for line in message.splitlines() if line.strip())
+
+
+class _Formatter(DefaultHelpFormatter):
+    """Says what an option needs in words, and names the library's own classes."""
+
+    def add_arguments(self, actions: Iterable[argparse.Action]) -> None:
+        # `--model.encoder.help CLASS` and `--model FILE` work, and are left out of the list.
+        super().add_arguments([action for action in actions if not _is_extra(action)])
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        hint = hint_of(action)
+        is_shown = action.default is not None and action.default != argparse.SUPPRESS
+        if action.nargs == 0 or not action.option_strings or not (hint or action.choices):
+            return action.help or ""
+        notes = [
+            "required" if action.required else "",
+            "" if action.choices or hint is str else wanted(hint),
+            f"default: {_shown(action.default)}" if is_shown else "",
+        ]
+        note = "; ".join(filter(None, notes)).replace("%", "%%")
+        text = action.help or ""
+        return text if not note or text.endswith(f"({note})") else f"{text} ({note})".strip()
+
+
+def _is_extra(action: argparse.Action) -> bool:
+    is_file_of_a_section = action.metavar == "CONFIG" and action.dest != "config"
+    return is_file_of_a_section or action.dest.endswith(".help")
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, bool | None):
+        return str(value).lower()
+    if isinstance(value, dict | Namespace) and "class_path" in value:
+        return str(value["class_path"]).rpartition(".")[2]
+    return value.__name__ if inspect.isclass(value) else str(value)

@@ -1,0 +1,160 @@
+"""What a trained pair is worth on held-out data, in numbers."""
+
+import math
+from typing import Literal
+
+import torch
+
+from ..data import Split
+from ..evaluate import (
+    ActiveUnits,
+    ELBOParts,
+    Evidence,
+    active_units,
+    elbo_parts,
+    log_evidence,
+    why_no_evidence,
+)
+from ..math import nats_to_bits_per_dim
+from ..particles.device import to_device_of
+from ..particles.modes import Mode, in_mode
+from ..particles.one_by_one import warned_once
+from ..particles.tracing import Program
+from .batches import first_batch
+from .table import Report, Row
+
+
+def report(
+    model: Program,
+    guide: Program,
+    test: Split,
+    *,
+    num_particles: int = 5000,
+    chunk: int | None = None,
+    compile: bool | Literal["auto"] = False,
+    seed: int = 0,
+    mode: Mode = "evaluation",
+    progress: bool = False,
+    sharded: bool = False,
+) -> Report:
+    """Measure a trained pair on held-out data.
+
+    Where the guide cannot estimate log p(x) (`why_no_evidence`), as that of an autoencoder, the
+    reconstruction alone is measured, and the table says why.
+
+    Args:
+        model: Pyro model.
+        guide: Pyro guide.
+        test: Data that were not trained on.
+        num_particles: Particles per datum of the importance-sampling estimate.
+        chunk: Particles times data at once; see `log_evidence`, as for `compile`.
+        seed: Of all draws.
+        mode: Of the pair's networks; see `log_evidence`.
+        progress: Show a bar.
+        sharded: The ranks that torchrun started share the work; see `log_evidence`.
+    """
+    with in_mode(mode, model, guide), warned_once():
+        # The measurements take the networks as this has put them.
+        parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed, mode="as is")
+        batch = to_device_of(model, guide, first_batch(test))
+        why = why_no_evidence(model, guide, *batch, mode="as is")
+        if why is not None:
+            return _without_evidence(parts, test, why)
+        evidence = log_evidence(
+            model,
+            guide,
+            test,
+            num_particles=num_particles,
+            chunk=chunk,
+            compile=compile,
+            seed=seed,
+            mode="as is",
+            progress=progress,
+            sharded=sharded,
+        )
+        units = active_units(model, guide, test, seed=seed, mode="as is")
+    return _with_evidence(parts, evidence, units, test, num_particles)
+
+
+def _with_evidence(
+    parts: ELBOParts, evidence: Evidence, units: ActiveUnits, test: Split, num_particles: int
+) -> Report:
+    means, errors, found = parts.means(), parts.standard_errors, evidence.summary()
+    nll, dims = -evidence.mean(), test.shape.numel()
+    bits = float(nats_to_bits_per_dim(torch.tensor(nll), dims))
+    latents = sum(len(variance) for variance in units.variance.values())
+    rows = [
+        _size(test),
+        ("ELBO", f"{means['elbo']:.2f}", f"+- {errors['elbo']:.2f}", "nats per datum"),
+        ("  reconstruction", f"{means['reconstruction']:.2f}",
+         f"+- {errors['reconstruction']:.2f}", "E log p(x|z)"),
+        *(
+            (f"  KL {name}", f"{means[f'kl[{name}]']:.2f}", f"+- {errors[f'kl[{name}]']:.2f}",
+             parts.routes[name])
+            for name in parts.kl_by_site
+        ),
+        ("NLL", f"{nll:.2f}", f"+- {found['standard_error']:.2f}",
+         f"importance sampling, K = {num_particles}, Monte-Carlo error "
+         f"{found['monte_carlo_error']:.3f}"),
+        ("bits/dim", f"{bits:.4f}", "", f"of the NLL over {dims} dimensions"),
+        ("active units", f"{units.count} of {latents}", "",
+         f"variance of E_q[z] above {units.threshold:g}"),
+        *_by_layer(units),
+        ("ESS", f"{found['ess_median']:.0f}", "", f"median; worst {found['ess_min']:.1f}"),
+        ("Pareto k-hat", *_k_hat(found)),
+    ]  # fmt: skip
+    facts = {
+        **means,
+        **{f"{name}_standard_error": value for name, value in errors.items()},
+        "nll": nll,
+        "nll_standard_error": found["standard_error"],
+        "bits_per_dim": bits,
+        "active_units": units.count,
+        "latent_units": latents,
+        **{f"active_units[{name}]": count for name, count in units.counts.items()},
+        **{k: v for k, v in found.items() if k not in ("log_px", "standard_error")},
+    }
+    return Report(tuple(rows), facts)
+
+
+def _without_evidence(parts: ELBOParts, test: Split, why: str) -> Report:
+    mean, error = parts.means()["reconstruction"], parts.standard_errors["reconstruction"]
+    rows = [
+        _size(test),
+        ("reconstruction", f"{mean:.2f}", f"+- {error:.2f}",
+         "E log p(x|z), nats per datum: no bound on log p(x)"),
+        ("NLL, bits/dim", "none", "", why),
+    ]  # fmt: skip
+    facts = {
+        "reconstruction": mean,
+        "reconstruction_standard_error": error,
+        "nll": None,
+        "bits_per_dim": None,
+        "why_no_evidence": why,
+    }
+    return Report(tuple(rows), facts)
+
+
+def _size(test: Split) -> Row:
+    return "test data", f"{len(test)}", "", f"of shape {list(test.shape)}"
+
+
+def _by_layer(units: ActiveUnits) -> list[Row]:
+    """Rows of the active units of each site, where there are several."""
+    if len(units.counts) < 2:
+        return []
+    return [
+        (f"  of {name}", f"{count} of {len(units.variance[name])}", "", units.routes[name])
+        for name, count in units.counts.items()
+    ]
+
+
+def _k_hat(found: dict[str, float]) -> tuple[str, str, str]:
+    """Value, error and remark of the k-hat row."""
+    if math.isnan(found["k_hat_median"]):
+        return "n/a", "", "not defined: fewer than 25 particles, or weights that repeat"
+    share = found["k_hat_above_0.7"]
+    remark = f"median; worst {found['k_hat_max']:.2f}; above 0.7: {share:.1%}"
+    if share > 0.05:
+        remark += "; there the NLL is probably lower than estimated"
+    return f"{found['k_hat_median']:.2f}", "", remark

@@ -1,0 +1,236 @@
+"""Everything that a run needs, made before its first step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import pyro
+import torch
+from pyro.infer import ELBO as PyroELBO
+
+from ..data import Batchable, BatchSource, batches
+from ..data.base import mix_seed, pick_device
+from ..objectives.objective import Objective
+from ..objectives.pyro_loss import as_objective
+from ..particles.inventory import Inventory
+from ..particles.isolation import isolated
+from ..particles.tracing import Program
+from ..runtime.distributed import Team, join
+from ..runtime.random_state import RandomState, kept_random_state
+from .auto_guides import check_auto_guides
+from .compile_ahead import compile_ahead, is_worth_compiling
+from .loop import Loop
+from .loss_scale import LossScale
+from .memory_budget import within
+from .optim.joint import OptimizerLike, make_optimizer
+from .placement import place, place_objective
+from .rank_stepper import RankStepper
+from .ranks.all_reduce import AllReduce
+from .ranks.shard import Sharding
+from .ranks.synchronise import check_same_run, synchronise, synchronise_random_state
+from .run_identity import identity_of
+from .run_store import RunStore
+from .single_row import check_single_rows, single_rows_explained
+from .site_kl import SiteKLMonitor, first_rows
+from .step.precision import PrecisionName
+from .step.svi import SVI
+from .stepper import Batch, Stepper
+from .validation import Validation
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a run is made of.
+
+    Attributes:
+        loop: Where the run stands.
+        svi: Takes one step.
+        stepper: Takes the steps of the run, on one process or several.
+        loss_scale: By which losses become nats per datum.
+        store: Checkpoints and history.
+        validation: Measures the bound on the validation data, where there are any.
+        site_kl: Measures the KL of each latent site.
+    """
+
+    loop: Loop
+    svi: SVI
+    stepper: Stepper
+    loss_scale: LossScale
+    store: RunStore
+    validation: Validation | None
+    site_kl: SiteKLMonitor
+    _source: BatchSource
+    _first: Batch
+    _steps_per_call: int
+    _is_compiled: bool
+
+    def resume_or_start(self, resume: bool) -> RandomState | None:
+        """Continue from the last checkpoint, where asked and possible; else begin the folder.
+
+        The files of an earlier run are removed only after the loss could be evaluated once.
+
+        Returns:
+            The random state of the checkpoint, to be restored when nothing else will draw.
+        """
+        has_last = self.store.has_last
+        if resume and has_last:
+            return self.store.resume()
+        if has_last:
+            with isolated():
+                self.svi.evaluate_loss(*self._first)
+        self.store.start_over()
+        return None
+
+    def compile_ahead(self) -> None:
+        """Compile the steps and the validation, if they are to be compiled."""
+        if self._is_compiled:
+            compile_ahead(self.stepper, self._source, self.loop, self._steps_per_call)
+        if self.validation is not None:
+            self.validation.prepare()
+
+    def batches(self) -> Iterator[list[Batch]]:
+        """The batches of the epoch that are left, on the device, as many as one call takes."""
+        with kept_random_state():  # a DataLoader draws at its start, which resuming must not shift
+            stream = self._source.epoch(self.loop.epoch - 1, self.loop.batch)
+        call = []
+        for batch in stream:
+            call.append(_moved(batch, self.loop.device))
+            if len(call) == self._steps_per_call:
+                yield call
+                call = []
+        yield from ([batch] for batch in call)
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time spent on capturing and compiling."""
+        validation = 0.0 if self.validation is None else self.validation.compile_seconds
+        return self.svi.compile_seconds + validation
+
+
+def set_up(
+    model: Program,
+    guide: Program,
+    data: Batchable,
+    val: Batchable | None,
+    *,
+    batch_size: int,
+    drop_last: bool,
+    seed: int | None,
+    objective: PyroELBO,
+    val_objective: PyroELBO | None,
+    memory: int | None,
+    epochs: int,
+    optimizer: OptimizerLike | None,
+    lr: float,
+    clip_norm: float | None,
+    run_dir: str | PathLike[str] | None,
+    checkpoint_seconds: float,
+    device: torch.device | str | None,
+    precision: PrecisionName,
+    compile: bool | Literal["auto"],
+    steps_per_call: int,
+) -> Setup:
+    """Make what a run needs, in the order in which its parts need each other: see `fit`."""
+    team = join(device)
+    synchronise_random_state(team)
+    device = pick_device(device)
+
+    # Data.
+    source = batches(data, batch_size, seed=seed or 0, device=device, drop_last=drop_last)
+    val_source = None
+    if val is not None:
+        val_source = batches(val, batch_size, shuffle=False, seed=seed or 0, device=device)
+    with kept_random_state():
+        first = next(iter(source.epoch(0)))
+    check_same_run(team, source, first, epochs)
+    if seed is not None:
+        pyro.set_rng_seed(seed)
+
+    # The pair and its objective, on the device.
+    with single_rows_explained(source, first, team):
+        inventory, recorded = place(model, guide, first, device)
+    identity = identity_of(seed, source, first, objective)
+    first = _moved(first, device)
+    check_auto_guides(model, guide, source, first)
+    trained = as_objective(objective)
+    validated = trained if val_objective is None else as_objective(val_objective)
+    for each in (trained, validated):
+        place_objective(each, device)
+    if memory is not None:
+        tensors = [*inventory.leaves.values(), *trained.leaves().values()]
+        trained = within(memory, trained, model, guide, first, tensors)
+    synchronise(team, inventory, trained)
+    loss_scale = LossScale(model, guide, trained.batch_plate)
+    loss_scale.learn(len(first[0]), recorded)
+
+    # Steps.
+    is_compiled = is_worth_compiling(compile, epochs * len(source))
+    leaves = {**inventory.leaves, **trained.leaves()}
+    svi = SVI(
+        model, guide, make_optimizer(optimizer, leaves, lr), trained,
+        clip_norm=clip_norm, compile=is_compiled, precision=precision,
+    )  # fmt: skip
+    svi.optimizer.cover(leaves)
+    check_single_rows(svi, inventory.networks, source, first, team)
+    folder = None if run_dir is None else Path(run_dir)
+    loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device, rank=team.rank)
+    store = RunStore(loop, inventory, trained, identity, checkpoint_seconds, team)
+    stepper = _stepper(svi, trained, loop, store, inventory, loss_scale, team)
+
+    # Measurements.
+    validation = None
+    if val_source is not None:
+        compiles = is_worth_compiling(compile, epochs * len(val_source))
+        validation = _validation(
+            validated, val_source, inventory, loss_scale, seed, device, team,
+            compiles,
+        )  # fmt: skip
+    with kept_random_state():
+        rows = [first] if val_source is None else first_rows(val_source)
+    plate = loss_scale.batch_plate
+    site_kl = SiteKLMonitor(model, guide, rows, inventory.networks, plate, seed or 0, device)
+    per_call = steps_per_call if is_compiled and team.alone else 1
+    return Setup(
+        loop, svi, stepper, loss_scale, store, validation, site_kl,
+        source, first, per_call, is_compiled,
+    )  # fmt: skip
+
+
+def _stepper(
+    svi: SVI,
+    objective: Objective,
+    loop: Loop,
+    store: RunStore,
+    inventory: Inventory,
+    loss_scale: LossScale,
+    team: Team,
+) -> Stepper:
+    if team.alone:
+        return Stepper(svi, objective, loop, store)
+    svi.all_reduce = AllReduce(team, svi.optimizer, inventory.buffers.values(), objective)
+    sharding = Sharding(team, loss_scale, objective)
+    return RankStepper(svi, objective, loop, store, team, sharding, svi.all_reduce)
+
+
+def _validation(
+    objective: Objective,
+    source: BatchSource,
+    inventory: Inventory,
+    loss_scale: LossScale,
+    seed: int | None,
+    device: torch.device,
+    team: Team,
+    compile: bool,
+) -> Validation:
+    networks = [*inventory.networks, *objective.networks.values()]
+    noise = mix_seed(seed or 0, 1) % 2**32
+    model, guide = loss_scale.model, loss_scale.guide
+    return Validation(
+        model, guide, objective, source, networks, loss_scale, noise, device, team, compile
+    )
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    return tuple(tensor.to(device) for tensor in batch)

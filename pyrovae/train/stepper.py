@@ -1,0 +1,97 @@
+"""The steps of a run, taken by one process on whole batches."""
+
+from collections.abc import Sequence
+from time import perf_counter
+
+from torch import Tensor
+
+from ..errors import NonFiniteError
+from ..objectives.objective import Objective
+from .loop import Loop
+from .run_store import RunStore
+from .step.compiled import StepResult
+from .step.guarded import STEPS_BETWEEN_WAITS, NonFiniteStep, guarded_step
+from .step.svi import SVI
+
+Batch = tuple[Tensor, ...]
+
+
+class Stepper:
+    """Takes the steps of a run.
+
+    Args:
+        svi: Takes one step.
+        objective: Of the run.
+        loop: Where the run stands.
+        store: Knows the last checkpoint.
+    """
+
+    def __init__(self, svi: SVI, objective: Objective, loop: Loop, store: RunStore) -> None:
+        self._svi, self._objective = svi, objective
+        self._loop, self._store = loop, store
+
+    def prepare(self, batches: Sequence[Batch], fresh: Sequence[Batch]) -> None:
+        """Compile a step before the first one: see `SVI.prepare`."""
+        self._svi.prepare(batches, fresh)
+
+    def take(self, batches: Sequence[Batch], *, wait: bool) -> list[StepResult]:
+        """Take a step on each batch, in one graph where steps are compiled.
+
+        Args:
+            batches: Of this call.
+            wait: Wait for the device to see whether the steps were taken. It is also done every
+                `STEPS_BETWEEN_WAITS` steps and at the end of an epoch.
+
+        Raises:
+            NonFiniteError: The loss or the gradient of a step is not finite. The parameters are
+                those of the last good step.
+        """
+        loop = self._loop
+        after = loop.batch + len(batches)
+        wait = (
+            wait
+            or loop.device.type == "cpu"
+            or after // STEPS_BETWEEN_WAITS > loop.batch // STEPS_BETWEEN_WAITS
+        )
+        wait = wait or loop.stopping or after == loop.steps_per_epoch
+        try:
+            return self._guarded(batches, wait=wait)
+        except NonFiniteStep as failed:
+            loop.batch += failed.before
+            raise self._non_finite(str(failed)) from failed.__cause__
+
+    def should_stop(self, last: StepResult) -> bool:
+        """Whether a callback has asked for the end of the run.
+
+        Raises:
+            NonFiniteError: It has, and the last step was not taken.
+        """
+        if not self._stop_requested:
+            return False
+        self._loop.request_stop()
+        if not last.taken:
+            raise self._non_finite("the loss or a gradient")
+        return True
+
+    def synchronise(self) -> None:
+        """Begin an epoch in the same state on all ranks; one process has nothing to do."""
+
+    def seconds_since(self, start: float) -> float:
+        """Time since `perf_counter` gave `start`, the same on all ranks."""
+        return perf_counter() - start
+
+    @property
+    def _stop_requested(self) -> bool:
+        return self._loop.stopping
+
+    def _guarded(self, batches: Sequence[Batch], *, wait: bool) -> list[StepResult]:
+        return guarded_step(self._svi, self._objective, batches, wait=wait)
+
+    def _non_finite(self, cause: str) -> NonFiniteError:
+        loop, last = self._loop, self._store.last
+        kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint"
+        return NonFiniteError(
+            f"epoch {loop.epoch}, batch {loop.batch} (of {loop.steps_per_epoch}, from 0): {cause} "
+            f"is not finite. The step was not taken; {kept}. Try a lower lr, clip_norm, or data "
+            "on a smaller scale"
+        )
