@@ -82,5 +82,5 @@ def test_the_first_latent_of_several():
 
 def test_a_guide_whose_dimensions_are_not_known():
     vae = VAE((4,), 2, posterior=FlowPosterior)
-    with pytest.raises(SiteError, match="no density of their own"):
+    with pytest.raises(SiteError, match="marginal densities are not known"):
         kl_decomposition(vae.model, vae.guide, torch.zeros(3, 4))
