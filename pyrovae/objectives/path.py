@@ -129,7 +129,7 @@ def paths_of(
     *args: Any,  # noqa: ANN401
     **kwargs: Any,  # noqa: ANN401
 ) -> PathwiseParticles:
-    """Particles as the objective draws them, on aliases."""
+    """Particles as the objective draws them, at views of the latents."""
     depth = objective._nesting(model, guide, args, kwargs)
     paths = draw_pathwise(
         model,
