@@ -127,7 +127,7 @@ def paths_of(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> PathwiseParticles:
-    """Particles as the objective draws them, on aliases of the latents."""
+    """Particles as the objective draws them, at views of the latents."""
     how = objective._how(objective._nesting(model, guide, args, kwargs), objective.scale_use)
     paths = draw_pathwise(model, guide, *args, **how, **kwargs)
     objective._remember(paths.particles)

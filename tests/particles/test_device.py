@@ -99,14 +99,14 @@ def test_nothing_is_disturbed():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_a_pair_without_parameters_has_no_home():
+def test_a_pair_without_parameters_has_no_device():
     def program(x):
         pyro.sample("z", dist.Normal(x, 1.0).to_event(2))
 
     assert device_of(program, program, (X,)) is None
 
 
-def test_arguments_are_brought_where_there_is_another_device(monkeypatch):
+def test_arguments_are_moved_to_the_device_of_the_pair(monkeypatch):
     pair = [lambda x, *_, program=program: program(x) for program in by_functions()]
     moved = to_device_of(*pair, (X, "word", [X]))
     assert moved[0].is_meta and moved[1] == "word" and moved[2][0].is_meta
