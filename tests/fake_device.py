@@ -126,7 +126,7 @@ def as_the_gpu():
         """Parameters are replaced, for torch lets none change its device to this one."""
         home = device_of(model, guide, batch)
         if device.type == "fake" and home is not None and home.type == "cpu":
-            found = place(model, guide, batch, home)
+            found, _ = place(model, guide, batch, home)
             owners = [getattr(program, "__self__", program) for program in (model, guide)]
             for owner in (*found.networks, *owners):
                 if isinstance(owner, nn.Module):

@@ -1,21 +1,13 @@
 """A step that is not finite is not taken, and the error counts the steps before it."""
 
-from contextlib import nullcontext
-
 import pyro
 import pytest
 import torch
 
 from pyrovae.objectives import ELBO
-from pyrovae.runtime.distributed import Part, Team
 from pyrovae.train import SVI
-from pyrovae.train.ranks.shard import Shard
 from pyrovae.train.step.guarded import NonFiniteStep, guarded_step
 from tests.train.step.compiled_runs import ORACLE
-
-
-def shards(*batches):
-    return [Shard((x,), Part(0, len(x), len(x)), 1.0, nullcontext()) for x in batches]
 
 
 @pytest.mark.parametrize("compile", [False, True])
@@ -25,14 +17,14 @@ def test_the_steps_before_it_are_taken(interpreted, compile):
     optim = pyro.optim.Adam({"lr": 1e-2})
     svi = SVI(ORACLE.model, ORACLE.guide, optim, objective, compile=compile)
     for _ in range(3):
-        results = guarded_step(svi, objective, shards(x, x), Team(), look=True)
+        results = guarded_step(svi, objective, [(x,), (x,)], wait=True)
         assert [bool(step.taken) for step in results] == [True, True]
     leaves = [leaf.detach().clone() for leaf in svi.optimizer.leaves.values()]
     with (
         pyro.validation_enabled(False),
         pytest.raises(NonFiniteStep, match="guide's site 'z'") as caught,
     ):
-        guarded_step(svi, objective, shards(x, x * float("nan")), Team(), look=True)
+        guarded_step(svi, objective, [(x,), (x * float("nan"),)], wait=True)
     assert caught.value.before == 1
     now = list(svi.optimizer.leaves.values())
     assert all(leaf.isfinite().all() for leaf in now)
