@@ -34,7 +34,7 @@ class Beta(LinearELBO):
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
-        ConfigError: A number is negative or not finite (a tensor is not looked at).
+        ConfigError: A number is negative or not finite (a tensor is not checked).
         SiteError: A weight names a site that the guide does not have.
 
     Source:

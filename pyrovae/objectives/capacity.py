@@ -27,7 +27,7 @@ class Capacity(BatchELBO):
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
-        ConfigError: A number is negative or not finite (a tensor is not looked at).
+        ConfigError: A number is negative or not finite (a tensor is not checked).
 
     Source:
         Understanding disentangling in beta-VAE (Burgess et al., 2018), eq. 8,

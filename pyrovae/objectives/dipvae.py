@@ -37,7 +37,7 @@ class DIPVAE(BatchELBO):
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
-        ConfigError: A number is negative or not finite (a tensor is not looked at), or there is
+        ConfigError: A number is negative or not finite (a tensor is not checked), or there is
             no such variant.
         SiteError: The covariance of the guide's distribution is unknown.
 

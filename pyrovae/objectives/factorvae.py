@@ -52,7 +52,7 @@ class FactorVAE(BatchELBO):
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
-        ConfigError: gamma is negative or not finite (a tensor is not looked at), or `latent_dim`
+        ConfigError: gamma is negative or not finite (a tensor is not checked), or `latent_dim`
             is no size.
         ShapeError: The latent has another size, or D gives something else than logits.
 

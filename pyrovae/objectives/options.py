@@ -35,7 +35,7 @@ def check_finite(estimator: object, way_out: str, **options: float) -> None:
 
 
 def check_weights(estimator: object, **weights: Weight) -> None:
-    """Refuse numbers that are negative or not finite; tensors are not looked at.
+    """Refuse numbers that are negative or not finite; tensors are not checked.
 
     Raises:
         ConfigError: An option is no weight.

@@ -59,7 +59,7 @@ class TCVAE(BatchELBO):
         vectorize_particles: See `ParticleELBO`, as for the remaining arguments.
 
     Raises:
-        ConfigError: A number is negative or not finite (a tensor is not looked at), N is not
+        ConfigError: A number is negative or not finite (a tensor is not checked), N is not
             known, or below the size of a batch.
         SiteError: The guide draws something else before the site, or a density of its is unknown.
 
