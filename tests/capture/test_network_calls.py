@@ -17,6 +17,9 @@ from pyrovae.objectives import ELBO
 from pyrovae.particles.isolation import isolated
 from pyrovae.train.step import compiled as step
 
+# Torch 2.11 reads the gradients of intermediate tensors when it compiles a network in place.
+pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+
 X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
 
 

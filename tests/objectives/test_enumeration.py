@@ -157,6 +157,11 @@ class TestStrata:
         for one, other in zip(*grads, strict=True):
             torch.testing.assert_close(one, other, rtol=0.01, atol=0.02)
 
+    @pytest.mark.xfail(
+        torch.__version__ < "2.12",
+        reason="torch 2.11 cannot compile its graph; the step then runs eagerly, with a warning",
+        strict=True,
+    )
     def test_in_the_captured_step(self):
         losses = []
         for compile in (False, True):

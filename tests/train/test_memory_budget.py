@@ -105,6 +105,7 @@ def allocated(step):
     return most
 
 
+@pytest.mark.filterwarnings("ignore:Warning. Profiler clears events:UserWarning")  # torch 2.11
 @pytest.mark.parametrize("make", [IWAE, DReG])
 @pytest.mark.parametrize(("rows", "num_particles", "share"), [(20, 100, 0.3), (20, 50, 0.1)])
 def test_the_budget_holds_by_the_allocator(make, rows, num_particles, share):

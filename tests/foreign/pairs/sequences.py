@@ -79,6 +79,9 @@ STATES = 3
 def _hidden(guide, vectorized):
     """States are summed out, and the tables are parameters or have a prior."""
     tables = guide == "tables"
+    # Made outside of the program: torch 2.11 captures no generator.
+    start, unit = rows(STATES, STATES, seed=1) + 0.5, dist.constraints.unit_interval
+    start, emissions = start / start.sum(-1, keepdim=True), 0.2 + 0.6 * rows(STATES, D, seed=2)
 
     def globals_():
         if tables:
@@ -86,10 +89,8 @@ def _hidden(guide, vectorized):
             move = pyro.sample("probs_x", eye.to_event(1))
             emit = pyro.sample("probs_y", dist.Beta(1.0, 2.0).expand([STATES, D]).to_event(2))
             return move, emit
-        start = rows(STATES, STATES, seed=1) + 0.5
-        move = pyro.param("move", start / start.sum(-1, keepdim=True), dist.constraints.simplex)
-        unit = dist.constraints.unit_interval
-        return move, pyro.param("emit", 0.2 + 0.6 * rows(STATES, D, seed=2), unit)
+        move = pyro.param("move", start, dist.constraints.simplex)
+        return move, pyro.param("emit", emissions, unit)
 
     def one_by_one(x, lengths):
         move, emit = globals_()
