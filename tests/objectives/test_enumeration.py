@@ -103,7 +103,7 @@ def svi_start(x, shift):
 
 
 class TestStrata:
-    """Particles dealt out to the values of the guide's sites: exact sums, with any K = C T."""
+    """Particles assigned to the values of the guide's sites: exact sums, with any K = C T."""
 
     @pytest.mark.parametrize("num_particles", [8, 16])
     def test_the_elbo_and_its_gradient(self, num_particles):

@@ -18,16 +18,16 @@ def non_finite_site(
     guide: Program,
     objective: Objective,
     batch: Sequence[Tensor],
-    streams: RandomState,
+    random_state: RandomState,
 ) -> str | None:
     """The first site, guide before model, with a log-density that is not finite.
 
     Args:
-        streams: Of torch, before the step, so that its particles are drawn
+        random_state: Of torch, before the step, so that its particles are drawn
             again.
     """
     with kept_random_state(), torch.no_grad(), own_parameters(), pyro.validation_enabled(False):
-        restore_random_state(streams)
+        restore_random_state(random_state)
         try:
             p = objective.redraw(model, guide, *batch)
             sites = [("guide", s) for s in p.guide_sites.values()]

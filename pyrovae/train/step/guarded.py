@@ -60,12 +60,12 @@ def guarded_step(
             last good step.
     """
     if len(batches) > 1:
-        streams = save_torch_random_state()
+        random_state = save_torch_random_state()
         steps = svi.steps_if_finite(batches)
         if steps is not None:
             for i, step in enumerate(steps):
                 if not ((step.deferred and not wait) or step.taken):
-                    error = _non_finite_step(svi, objective, batches[i], agree, streams, step)
+                    error = _non_finite_step(svi, objective, batches[i], agree, random_state, step)
                     error.before = i
                     raise error
             return steps
@@ -82,19 +82,19 @@ def guarded_step(
 def _one_step(
     svi: SVI, objective: Objective, batch: tuple[Tensor, ...], wait: bool, agree: Agree
 ) -> StepResult:
-    streams = save_torch_random_state()
+    random_state = save_torch_random_state()
     try:
         step = svi.step_if_finite(*batch)
     except ValueError as error:  # perhaps a distribution refused a NaN
         site = None
         if is_of_a_distribution(error):
-            site = non_finite_site(svi.model, svi.guide, objective, batch, streams)
+            site = non_finite_site(svi.model, svi.guide, objective, batch, random_state)
         if site is None:
             raise
         raise NonFiniteStep(agree(f"{site} ({cause_of(error)})")) from error
     if (step.deferred and not wait) or step.taken:
         return step
-    raise _non_finite_step(svi, objective, batch, agree, streams, step)
+    raise _non_finite_step(svi, objective, batch, agree, random_state, step)
 
 
 def _non_finite_step(
@@ -102,15 +102,15 @@ def _non_finite_step(
     objective: Objective,
     batch: tuple[Tensor, ...],
     agree: Agree,
-    streams: RandomState,
+    random_state: RandomState,
     step: StepResult,
 ) -> NonFiniteStep:
     """The error of a step that was not taken: its particles are drawn again to find the cause."""
-    site = non_finite_site(svi.model, svi.guide, objective, batch, streams)
+    site = non_finite_site(svi.model, svi.guide, objective, batch, random_state)
     cause = agree(site)
     if cause is None:
         with isolated():
-            restore_random_state(streams)
+            restore_random_state(random_state)
             svi.summed_gradients(*batch)
         cause = non_finite_parameter(svi.optimizer.leaves)
     late = f", there or up to {STEPS_BETWEEN_WAITS} steps before," if step.taken.is_cuda else ""
