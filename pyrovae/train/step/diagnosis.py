@@ -23,8 +23,7 @@ def non_finite_site(
     """The first site, guide before model, with a log-density that is not finite.
 
     Args:
-        random_state: Of torch, before the step, so that its particles are drawn
-            again.
+        random_state: Of torch before the step, so that the same particles are drawn again.
     """
     with kept_random_state(), torch.no_grad(), own_parameters(), pyro.validation_enabled(False):
         restore_random_state(random_state)
