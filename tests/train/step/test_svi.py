@@ -11,33 +11,7 @@ from pyrovae.errors import ConfigError, ParameterError
 from pyrovae.objectives import ELBO
 from pyrovae.train import SVI
 from tests.pairs import STYLES
-
-
-def networks(seed=1):
-    torch.manual_seed(seed)
-    encoder = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4))
-    return encoder, nn.Linear(2, 6)
-
-
-def pair(encoder, decoder, declare=True):
-    def model(x):
-        if declare:
-            pyro.module("decoder", decoder)
-        with pyro.plate("data", len(x)):
-            z = pyro.sample("z", dist.Normal(torch.zeros(2), 1.0).to_event(1))
-            pyro.sample("x", dist.Normal(decoder(z), 0.8).to_event(1), obs=x)
-
-    def guide(x):
-        pyro.module("encoder", encoder)
-        loc, log_scale = encoder(x).chunk(2, -1)
-        with pyro.plate("data", len(x)):
-            pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
-
-    return model, guide
-
-
-def batch(rows=8):
-    return torch.randn(rows, 6, generator=torch.Generator().manual_seed(2))
+from tests.train.pairs import batch, networks, pair
 
 
 def trained(svi_class, optim, loss, steps=20, **options):
