@@ -7,6 +7,9 @@ import pyro
 import pytest
 import torch
 
+from pyrovae.capture import Captured
+from pyrovae.train.step import compiled
+
 matplotlib.use("Agg")
 
 
@@ -17,6 +20,12 @@ def clean_slate():
     pyro.set_rng_seed(0)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def interpreted(monkeypatch):
+    """The graph as torch interprets it: the same operations, without the compiler's seconds."""
+    monkeypatch.setattr(compiled, "Captured", functools.partial(Captured, compiler=None))
 
 
 @functools.cache

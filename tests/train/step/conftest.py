@@ -1,4 +1,4 @@
-"""Compilers for captured steps: torch's interpreter, one that rounds, inductor."""
+"""Compilers for captured steps, besides torch's interpreter: one that rounds, inductor."""
 
 from functools import partial
 
@@ -6,12 +6,6 @@ import pytest
 
 from pyrovae.capture import Captured
 from pyrovae.train.step import compiled
-
-
-@pytest.fixture
-def interpreted(monkeypatch):
-    """The graph as torch interprets it: the same operations, without the compiler's seconds."""
-    monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
 
 
 @pytest.fixture
