@@ -11,7 +11,6 @@ import torch
 from torch.distributions import kl_divergence
 
 from pyrovae import fit
-from pyrovae.capture import Captured
 from pyrovae.errors import ShapeError, SupportError
 from pyrovae.models import HierarchicalVAE
 from pyrovae.nn import Bernoulli, Binomial, LearnedNormal, Normal
@@ -19,7 +18,6 @@ from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG
 from pyrovae.particles import draw, score, simulate
 from pyrovae.particles.kl import site_kl
 from pyrovae.train import SVI, Callback
-from pyrovae.train.step import compiled
 from tests.models.hierarchies import BATCH, FAMILIES, MAKE, made, x_of
 from tests.objectives.copies import two_sample_z
 from tests.oracles import z_scores
@@ -35,12 +33,6 @@ def name(request):
 @pytest.fixture
 def vae(name):
     return made(name)
-
-
-@pytest.fixture
-def interpreted(monkeypatch):
-    """The graph as torch interprets it: the same operations, without the compiler's seconds."""
-    monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
 
 
 class TestParticles:

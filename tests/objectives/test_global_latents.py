@@ -4,7 +4,6 @@ u ~ N(0, 1) is a weight of all data; z_i ~ N(u, 1) and x_i ~ N(z_i, s^2) of each
 """
 
 import math
-from functools import partial
 
 import numpy as np
 import pyro
@@ -15,7 +14,6 @@ from pyro import poutine
 from torch.distributions import Normal
 
 from pyrovae import draw, log_evidence
-from pyrovae.capture import Captured
 from pyrovae.errors import PlateError, ScaleError
 from pyrovae.objectives import (
     CIWAE,
@@ -35,18 +33,12 @@ from pyrovae.objectives import (
     Renyi,
 )
 from pyrovae.train import SVI, fit
-from pyrovae.train.step import compiled
 
 S = 0.7
 X = torch.tensor([0.5, 1.0, -0.3, 0.2, 0.8, -1.1]).double()
 TOTAL = 12  # data that X is a minibatch of
 Q = {"m": 0.3, "a": 0.4, "b": 0.2}
 U_SCALE, Z_SCALE = 0.5, 0.8
-
-
-@pytest.fixture
-def interpreted(monkeypatch):
-    monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
 
 
 def model(x):

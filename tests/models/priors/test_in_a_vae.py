@@ -7,12 +7,10 @@ import pytest
 import torch
 
 from pyrovae import draw, elbo_parts, fit, kl_routes, log_evidence, trainable
-from pyrovae.capture import Captured
 from pyrovae.models import VAE, FlowPosterior, FullNormal, StandardNormal
 from pyrovae.nn import MLP, Binomial, ContinuousBernoulli
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG
 from pyrovae.train import SVI
-from pyrovae.train.step import compiled
 from tests.objectives.test_contract import OBJECTIVES
 
 from .made import DATA, LEARNED, PRIORS
@@ -77,12 +75,6 @@ def test_trains_with_every_objective(name, make):
 def _leaves_the_prior_alone(objective):
     is_off = isinstance(objective, Beta) and objective.beta == 0
     return is_off or objective.is_upper_bound  # which trains the guide alone
-
-
-@pytest.fixture
-def interpreted(monkeypatch):
-    """The graph as torch interprets it: the same operations, without the compiler's seconds."""
-    monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
 
 
 @every_prior

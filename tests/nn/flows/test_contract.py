@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch.distributions import Transform
 
-from pyrovae.capture import Captured
 from pyrovae.errors import ConfigError, GradientWarning, InverseError, ShapeError, SiteError
 from pyrovae.models import VAE, FlowPosterior
 from pyrovae.nn import MLP, flows
@@ -29,7 +28,6 @@ from pyrovae.nn.flows import (
 )
 from pyrovae.objectives import ELBO, IWAE, RWS, STL, DReG
 from pyrovae.train import SVI
-from pyrovae.train.step import compiled
 from tests.exported import exported
 
 K, B, C = 3, 4, 2
@@ -316,12 +314,6 @@ def run(name, objective, compile, steps=4):
     x = torch.bernoulli(torch.full((B, 6), 0.4)).double()
     svi = SVI(vae.model, vae.guide, pyro.optim.SGD({"lr": 1e-2}), objective, compile=compile)
     return [svi.step(x) for _ in range(steps)], svi
-
-
-@pytest.fixture
-def interpreted(monkeypatch):
-    """The graph as torch interprets it: the same operations, without the compiler's seconds."""
-    monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
 
 
 @every_layer
