@@ -39,7 +39,7 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 # line names it. What no line names comes last: it imports what is named, and nobody imports it.
 FOLDERS = {
     "runtime": [
-        {"fields", "files", "grad_mode", "memory", "rendezvous"},
+        {"fields", "files", "grad_mode", "memory", "rendezvous", "signatures"},
         {"distributed", "random_state"},
         {"stored_random_state"},
     ],

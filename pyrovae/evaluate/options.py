@@ -3,9 +3,10 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any, TypedDict, TypeVar, cast, get_type_hints
+from typing import Any, TypedDict, TypeVar, get_type_hints
 
 from ..particles.modes import Mode
+from ..runtime.signatures import name_keywords
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,9 +88,7 @@ def spelled_out(options: type, *holders: type) -> Callable[[F], F]:
     ]
 
     def decorate(function: F) -> F:
-        signature = inspect.signature(function)
-        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        cast(Any, function).__signature__ = signature.replace(parameters=[*own, *spelled])
+        name_keywords(function, spelled)
         return function
 
     return decorate

@@ -3,6 +3,8 @@
 import inspect
 from typing import TypedDict, Unpack, get_args, get_origin
 
+from ..runtime.signatures import name_keywords
+
 
 class Drawing(TypedDict, total=False):
     """How particles are drawn. `ParticleELBO` says what each option means, and its default."""
@@ -15,8 +17,7 @@ class Drawing(TypedDict, total=False):
 def spell_out(cls: type) -> None:
     """Name the options of `**options: Unpack[...]` in the signature of a constructor.
 
-    `help`, `repr` and the command line read names and defaults from `inspect.signature`, which
-    does not look into `Unpack`. Writing them out by hand would repeat them in every estimator.
+    See `name_keywords`. Writing them out by hand would repeat them in every estimator.
 
     Args:
         cls: A class. Its `__init__` passes the options on to that of the next class, which names
@@ -25,16 +26,10 @@ def spell_out(cls: type) -> None:
     init = vars(cls).get("__init__")
     if init is None:
         return
-    signature = inspect.signature(init)
-    parameters = list(signature.parameters.values())
+    parameters = list(inspect.signature(init).parameters.values())
     if not parameters or get_origin(parameters[-1].annotation) is not Unpack:
         return
-    (options,) = get_args(parameters.pop().annotation)
+    (options,) = get_args(parameters[-1].annotation)
     inherited = next(vars(c)["__init__"] for c in cls.__mro__[1:] if "__init__" in vars(c))
     named = inspect.signature(inherited).parameters
-    parameters += [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in named.items()
-        if name in options.__annotations__
-    ]
-    init.__signature__ = signature.replace(parameters=parameters)
+    name_keywords(init, [p for name, p in named.items() if name in options.__annotations__])
