@@ -87,7 +87,7 @@ def test_the_tables_are_made_of_docstrings():
 
         Source:
             A Title (Doe & Roe, 2020), sec. 1, https://a.org/1; as a bound: Poe et al. (2021),
-            eq. 2, without an address; Two (Foe, 2022), https://a.org/2
+            eq. 2, without an address; Two (Foe, 2022), https://a.org/2. A remark.
         """
 
         latents = "any; of one size"

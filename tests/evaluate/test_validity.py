@@ -48,3 +48,19 @@ def test_others_say_why(model, guide, words):
         assert words in why_no_evidence(model, guide, batch)
     with pytest.raises(ConfigError, match=f"log_evidence: .*{words}"):
         log_evidence(model, guide, X, num_particles=2)
+
+
+@pytest.mark.parametrize("has_density", [False, True])
+def test_a_point_takes_no_density_from_noise_that_has_none(has_density):
+    class Noise(dist.Normal):
+        pass
+
+    Noise.has_density = has_density
+
+    def noisy(x):
+        with pyro.plate("data", len(x)):
+            seen = pyro.sample("seen", Noise(x, 1.0), infer={"is_auxiliary": True})
+            pyro.sample("z", dist.Delta(seen / 2))
+
+    why = why_no_evidence(model, noisy, X)
+    assert why is None if has_density else "point mass at 'z'" in why
