@@ -69,6 +69,8 @@ FOLDERS = {
         {"base", "batch_items"},
         {"rows"},
         {"batches", "images", "loader", "own_source", "synthetic", "transformed"},
+        {"entry"},
+        {"in_memory"},
     ],
     "data/files": [
         {"names", "npy"},

@@ -28,7 +28,7 @@ from .tensors import TensorRows
 
 
 @runtime_checkable
-class _Arrayable(Protocol):
+class Arrayable(Protocol):
     """An array of another library."""
 
     def __array__(self) -> np.ndarray: ...
@@ -104,7 +104,7 @@ def _unnamed(where: str, data: Any) -> Rows | None:  # noqa: ANN401
         return None if isinstance(data, IterableDataset) else _dataset_rows(data)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         return TensorRows([_from_sequence(where, data)])
-    if isinstance(data, _Arrayable):
+    if isinstance(data, Arrayable):
         return _array_rows(where, np.asarray(data))
     return None
 
