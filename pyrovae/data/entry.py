@@ -44,8 +44,8 @@ Batchable = (
 
 _KINDS = (
     "tensors, numpy arrays, lists, dicts of these, data frames, sparse matrices, a Dataset, a "
-    "Split, a torch Dataset, a DataLoader, a BatchSource, or the path of a .npy, .npz, .pt, "
-    ".csv, .parquet or .h5 file"
+    "Split, a torch Dataset, a DataLoader, a BatchSource (num_data, len() and "
+    "epoch(epoch, start)), or the path of a .npy, .npz, .pt, .csv, .parquet or .h5 file"
 )
 
 
