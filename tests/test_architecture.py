@@ -161,7 +161,7 @@ FOLDERS = {
     "plots": [{"base"}, {"comparison", "curves", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
-        {"kinds", "outputs", "safe_yaml", "user_code"},
+        {"explain", "kinds", "outputs", "safe_yaml", "user_code", "working_folder"},
         {"arguments", "library"},
         {"names", "wanted"},
         {"objective_words", "parser", "stored"},
