@@ -39,7 +39,7 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 # line names it. What no line names comes last: it imports what is named, and nobody imports it.
 FOLDERS = {
     "runtime": [
-        {"fields", "files", "grad_mode", "memory", "rendezvous", "signatures"},
+        {"fields", "figures", "files", "grad_mode", "memory", "rendezvous", "signatures"},
         {"distributed", "random_state"},
         {"stored_random_state"},
     ],
@@ -95,12 +95,12 @@ FOLDERS = {
         {"pyro_loss"},
     ],
     "train": [
-        {"loss_scale", "optim", "placement"},
+        {"curves", "loss_scale", "optim", "placement", "run_dir"},
         {"ranks"},
         {"step"},
-        {"auto_guides", "checkpoint_file", "history_file", "loop", "memory_budget",
+        {"auto_guides", "checkpoint_file", "history", "history_file", "loop", "memory_budget",
          "resume_checks", "run_identity", "run_lock", "single_row", "site_kl", "validation"},
-        {"callbacks", "checkpoint", "pair_tensors"},
+        {"callbacks", "checkpoint", "pair_tensors", "run_record"},
         {"pair_fit", "run_store"},
         {"pair_file"},
         {"run", "stepper"},
@@ -153,18 +153,18 @@ FOLDERS = {
         {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "posterior_means"},
         {"active_units", "probe", "traversal"},
     ],
-    "plots": [{"base"}, {"comparison", "curves", "images", "latent_space"}],
+    "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
-        {"kinds", "outputs", "safe_yaml", "user_code"},
+        {"kinds", "outputs", "safe_children", "safe_yaml", "user_code"},
         {"arguments", "library"},
         {"names", "wanted"},
         {"objective_words", "parser", "stored"},
         {"build", "misfit", "options"},
         {"config", "fit_options"},
         {"run_folder"},
-        {"initial", "new_run"},
-        {"compare", "compare_training", "disentangle", "evaluate", "fit", "sample"},
+        {"initial", "new_run", "opened"},
+        {"compare", "compare_training", "disentangle", "evaluate", "fit", "load", "sample"},
     ],
 }  # fmt: skip
 

@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from .. import __version__
 from ..errors import PyrovaeError
@@ -12,6 +11,7 @@ from .compare_training import run_compare_training
 from .disentangle import run_disentangle, run_traverse
 from .evaluate import run_evaluate
 from .fit import run_fit
+from .safe_children import safe_child_processes
 from .sample import run_reconstruct, run_sample
 
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], None], str]] = {
@@ -24,8 +24,6 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], None], str]] = {
     "traverse": (run_traverse, "change one latent unit at a time, and decode"),
     "disentangle": (run_disentangle, "compare the latents of a trained run with known factors"),
 }
-
-_SAFE = "PYTHONSAFEPATH"  # keeps Python from importing from the working folder
 
 _USAGE = (
     "usage: pyrovae COMMAND [options]\n\n"
@@ -49,7 +47,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(__version__)
         return 0
-    with _safe_child_processes():
+    with safe_child_processes():
         return _run(words)
 
 
@@ -81,24 +79,6 @@ def _run(words: Sequence[str]) -> int:
     finally:
         _flush_output()
     return 0
-
-
-@contextmanager
-def _safe_child_processes() -> Iterator[None]:
-    """Keep child processes from importing modules of the working folder.
-
-    jsonargparse starts one for type stubs, which imports json. It would import a `json.py` of the
-    folder into which a stranger's run was unpacked.
-    """
-    before = os.environ.get(_SAFE)
-    os.environ[_SAFE] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_SAFE]
-        else:
-            os.environ[_SAFE] = before
 
 
 def _one_line(message: str) -> str:
