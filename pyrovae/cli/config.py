@@ -36,7 +36,7 @@ def parse(
         words: Of the command line.
         base: What was parsed before, where there is no file.
         run_file: The configuration of a run, which is read in the place of `--config`.
-        only: The sections that are taken from the file; the others are left at their defaults.
+        only: The sections that are parsed; the others are left out.
 
     Raises:
         ConfigError: An option or a name is unknown, a value does not fit, a file is no YAML, or
@@ -62,6 +62,8 @@ def parse(
             is_run=path is None,
         )
     for section, default in SECTIONS.items():
+        if section not in only:
+            continue
         part = config.get(section) or {}
         named = given.get(section) or part.get("name") or default
         if named != part.get("name", named):
@@ -154,7 +156,7 @@ def _places(config: Mapping[str, Any]) -> dict[str, Any]:
     """The plain values of a configuration by place."""
     found = {name: value for name, value in config.items() if name not in SECTIONS}
     for section in SECTIONS:
-        found |= _below(section, config[section])
+        found |= _below(section, config.get(section, {}))
     return found
 
 

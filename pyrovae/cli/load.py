@@ -146,8 +146,8 @@ def load(
     if given is None and guide is None:
         if configured is None:
             raise CheckpointError(
-                f"{path} holds no {CONFIG}, so `fit` of a script wrote it; make the pair as it was "
-                "made there, and give it: load(folder, pair) or load(folder, model, guide)"
+                f"{path} holds no {CONFIG}, so `fit` of a script wrote it; make the pair as "
+                "it was made there, and give it: load(folder, pair) or load(folder, model, guide)"
             )
         record = read_record(path)
         with naming(record.path, "cannot be loaded"):

@@ -19,7 +19,7 @@ from .fit_options import fit_parser
 from .library import parts, sections
 from .names import SECTIONS
 from .run_folder import configuration
-from .safe_children import safe_child_processes
+from .working_folder import safe_child_processes
 
 _DATA_ROOT = "PYROVAE_DATA"
 

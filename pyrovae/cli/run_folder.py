@@ -115,7 +115,7 @@ def configuration(
         run: The run folder.
         parser: The parser of `fit`, which wrote it; it gains the options of what the run names.
         words: Of the command line, which replace what the run's file says.
-        only: The sections that are taken from the file.
+        only: The sections that are parsed.
 
     Raises:
         CheckpointError: The folder holds no run.

@@ -4,13 +4,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from ..errors import CheckpointError, ConfigError, ParameterError
+from ..particles.pair import HasPair, is_program, programs_of
 from ..particles.param_store import put
 from ..particles.tracing import Program
 from ..runtime.fields import table
@@ -25,7 +26,12 @@ KIND = "pair"
 
 @overload
 def save(
-    path: str | os.PathLike[str], pair: Any, /, *, batch: Any = None, overwrite: bool = False
+    path: str | os.PathLike[str],
+    pair: HasPair,
+    /,
+    *,
+    batch: Any = None,  # noqa: ANN401
+    overwrite: bool = False,
 ) -> None: ...
 
 
@@ -35,17 +41,17 @@ def save(
     model: Program,
     guide: Program,
     *,
-    batch: Any = None,
+    batch: Any = None,  # noqa: ANN401
     overwrite: bool = False,
 ) -> None: ...
 
 
 def save(
     path: str | os.PathLike[str],
-    model: Any,
+    model: Program | HasPair,
     guide: Program | None = None,
     *,
-    batch: Any = None,
+    batch: Any = None,  # noqa: ANN401
     overwrite: bool = False,
 ) -> None:
     """Save the parameters and buffers of a pair, by name, to one safetensors file.
@@ -75,7 +81,7 @@ def save(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save(f"{folder}/pair.safetensors", pair)
     """
-    (model, guide), _ = programs_in("save", model, guide)
+    programs, _ = programs_in("save", model, guide)
     path = Path(path)
     if path.is_dir():
         raise ConfigError(f"save: {path} is a folder; name a file in it")
@@ -83,8 +89,8 @@ def save(
         raise ConfigError(
             f"save: {path} exists; pass overwrite=True to replace it, or name another file"
         )
-    inventory = None if batch is None else run_once(model, guide, batch)
-    here = pair_tensors(model, guide, inventory)
+    inventory = None if batch is None else run_once(*programs, batch)
+    here = pair_tensors(*programs, inventory)
     _check_ready("save", here)
     tensors = here.by_place
     if here.in_doubt:
@@ -176,9 +182,7 @@ def _check_ready(where: str, here: PairTensors, error: type[Exception] = Paramet
 
 
 def programs_in(
-    where: str,
-    given: Any,  # noqa: ANN401
-    guide: Program | None,
+    where: str, given: object, guide: Program | None
 ) -> tuple[tuple[Program, Program], Any]:
     """Model and guide, and the object that has both.
 
@@ -190,14 +194,12 @@ def programs_in(
     Raises:
         ConfigError: They are no pair.
     """
-    if guide is not None:
-        if not (callable(given) and callable(guide)):
-            raise ConfigError(f"{where}: model and guide must be callable; give a pair, or both")
-        return (given, guide), SimpleNamespace(model=given, guide=guide)
-    programs = getattr(given, "model", None), getattr(given, "guide", None)
-    if not all(map(callable, programs)) or isinstance(given, type):
+    if guide is None:
+        return programs_of(given, where), given
+    if not (is_program(given) and is_program(guide)):
+        wrong = guide if is_program(given) else given
         raise ConfigError(
-            f"{where}: a {type(given).__name__} is no pair, which has a `model` and a `guide`; "
-            f"give one, or both programs: {where}(path, model, guide)"
+            f"{where}: a {type(wrong).__name__} is no model and no guide, which are called; give "
+            f"{where}(path, model, guide), or an object that has both"
         )
-    return programs, given
+    return (cast(Program, given), guide), SimpleNamespace(model=given, guide=guide)
