@@ -39,7 +39,7 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 # line names it. What no line names comes last: it imports what is named, and nobody imports it.
 FOLDERS = {
     "runtime": [
-        {"fields", "files", "grad_mode", "memory", "rendezvous", "signatures"},
+        {"fields", "figures", "files", "grad_mode", "memory", "rendezvous", "signatures"},
         {"distributed", "random_state"},
         {"stored_random_state"},
     ],
@@ -113,11 +113,13 @@ FOLDERS = {
         {"pyro_loss"},
     ],
     "train": [
-        {"loss_scale", "optim", "placement"},
+        {"curves", "loss_scale", "optim", "placement", "run_dir"},
         {"ranks"},
         {"step"},
-        {"auto_guides", "checkpoint_file", "given_objective", "history_file", "loop", "memory_budget", "resume_checks", "run_identity", "run_lock", "single_row", "site_kl", "validation"},
-        {"callbacks", "checkpoint", "pair_tensors"},
+        {"auto_guides", "checkpoint_file", "given_objective", "history", "history_file", "loop",
+         "memory_budget", "resume_checks", "run_identity", "run_lock", "single_row", "site_kl",
+         "validation"},
+        {"callbacks", "checkpoint", "pair_tensors", "run_record"},
         {"pair_fit", "run_store"},
         {"pair_file"},
         {"run", "stepper"},
@@ -170,7 +172,7 @@ FOLDERS = {
         {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "posterior_means"},
         {"active_units", "probe", "traversal"},
     ],
-    "plots": [{"base"}, {"comparison", "curves", "images", "latent_space"}],
+    "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"explain", "kinds", "outputs", "safe_yaml", "user_code", "working_folder"},
@@ -180,8 +182,8 @@ FOLDERS = {
         {"build", "misfit", "options"},
         {"config", "fit_options"},
         {"run_folder"},
-        {"initial", "new_run"},
-        {"compare", "compare_training", "disentangle", "evaluate", "fit", "sample"},
+        {"initial", "new_run", "opened"},
+        {"compare", "compare_training", "disentangle", "evaluate", "fit", "load", "sample"},
     ],
 }  # fmt: skip
 

@@ -20,9 +20,11 @@ from ..runtime.random_state import restore_random_state
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .callbacks.base import CallbackList
 from .given_objective import given_objective
+from .history import History
 from .optim.joint import OptimizerLike
 from .optim.schedules import Schedule, set_rate
 from .run import Run
+from .run_dir import check_run_dir
 from .setup import set_up
 from .step.precision import PrecisionName
 
@@ -54,6 +56,7 @@ def fit(
     # Run folder, and what else follows the run
     run_dir: str | PathLike[str] | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     checkpoint_seconds: float = 60.0,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
@@ -105,11 +108,14 @@ def fit(
         val: Validation data; by default the `val` of a dataset, unless it is empty.
         val_objective: Objective of the validation; by default that of the training.
         patience: Stop when the validation bound has not risen for so many epochs.
-        run_dir: Folder for last.safetensors, best.safetensors and history.jsonl. The files of an
-            earlier run are replaced, unless `resume`. The folder is locked meanwhile (`run.lock`).
+        run_dir: Folder for last.safetensors, best.safetensors and history.jsonl. One that holds
+            a run is refused, unless `resume` or `overwrite`. The folder is locked meanwhile
+            (`run.lock`).
         resume: Continue from the last checkpoint in `run_dir`; start where there is none. Seed,
             data, batch size, objective, and the optimiser with its options must be those of the
             first run. All else is as in this call: `lr`, schedule, `clip_norm`, more epochs.
+        overwrite: Replace the run in `run_dir`, if there is one, once the first loss could be
+            evaluated.
         checkpoint_seconds: Time between checkpoints within an epoch. One is also written after
             every epoch.
         callbacks: See `Callback`.
@@ -130,8 +136,8 @@ def fit(
 
     Raises:
         ConfigError: Arguments do not fit together; batch norm in training mode would be given a
-            batch of one row; a resumed run has begun more epochs than `epochs`; or another run is
-            writing into `run_dir`.
+            batch of one row; a resumed run has begun more epochs than `epochs`; `run_dir`
+            holds a run, another run is writing into it, or it is no folder.
         ParameterError: A parameter of the pair would not train.
         NonFiniteError: A loss or a gradient became infinite or NaN. The step was not taken: the
             parameters are those before it.
@@ -149,7 +155,8 @@ def fit(
     objective = given_objective("objective", objective)
     if val_objective is not None:
         val_objective = given_objective("val_objective", val_objective)
-    _check(epochs, steps_per_call, patience, val, run_dir, resume, seed)
+    _check(epochs, steps_per_call, patience, val, seed)
+    check_run_dir(run_dir, resume=resume, overwrite=overwrite)
     run = set_up(
         model, guide, data, val, batch_size=batch_size, drop_last=drop_last, seed=seed,
         objective=objective, val_objective=val_objective, memory=memory,
@@ -162,7 +169,7 @@ def fit(
     hooks = CallbackList([*callbacks, *stopping, *([ProgressBar()] if progress else [])])
 
     with store.locked():
-        random_state = run.resume_or_start(resume)
+        random_state = run.resume_or_start(resume=resume, overwrite=overwrite)
         try:
             hooks.on_start(loop)
             if random_state is not None:
@@ -204,7 +211,8 @@ def fit(
                 store.save_last()
         finally:
             hooks.on_end(loop)
-    return Run(loop.history, loop.best, loop.step, loop.run_dir, run.compile_seconds, store)
+    history, seconds = History(loop.history), run.compile_seconds
+    return Run(history, loop.best, loop.step, loop.run_dir, seconds, store.load_best)
 
 
 def _validation_data(data: Batchable, val: Batchable | None) -> Batchable | None:
@@ -224,8 +232,6 @@ def _check(
     steps_per_call: int,
     patience: int | None,
     val: Batchable | None,
-    run_dir: str | PathLike[str] | None,
-    resume: bool,
     seed: int | None,
 ) -> None:
     if epochs < 1:
@@ -239,5 +245,3 @@ def _check(
             "fit: patience watches the validation bound, and there are no validation data; give "
             "val, or leave patience out"
         )
-    if resume and run_dir is None:
-        raise ConfigError("fit: resume continues the run in run_dir; give run_dir")

@@ -27,6 +27,7 @@ from .optim.state import restore_optimizer, save_optimizer
 from .optim.state_check import check_optimizer
 from .pair_tensors import places_of
 from .resume_checks import check_epochs, check_finite, check_identity, check_kind, naming
+from .run_dir import refuse_run
 from .run_lock import RunLock
 
 
@@ -77,6 +78,14 @@ class RunStore:
     def has_last(self) -> bool:
         """Whether there is a last checkpoint, as the first rank sees it."""
         return self.team.from_first(lambda: self.last is not None)
+
+    def check_empty(self) -> None:
+        """Refuse a folder that holds a run.
+
+        Raises:
+            ConfigError: It does.
+        """
+        self.team.from_first(lambda: refuse_run(self.loop.run_dir))
 
     def start_over(self) -> None:
         """Make the folder, and remove the files of an earlier run.
