@@ -38,7 +38,7 @@ def find_rows(
     data: Any,  # noqa: ANN401
     where: str = "data",
     columns: Columns | None = None,
-    split: Literal["train", "test"] = "train",
+    split: Literal["train", "val", "test"] = "train",
 ) -> Rows | None:
     """Rows of any kind of data; None of a kind that is read in one order only.
 
