@@ -65,7 +65,7 @@ FOLDERS = {
         {"kl", "pathwise", "score"},
     ],
     "data": [
-        {"columns", "conversion", "files", "loaded", "minibatches", "prefetch"},
+        {"channels", "columns", "conversion", "files", "loaded", "minibatches", "prefetch"},
         {"base", "batch_items"},
         {"rows"},
         {"batches", "images", "loader", "own_source", "synthetic", "transformed"},
