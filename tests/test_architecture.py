@@ -52,8 +52,8 @@ FOLDERS = {
     ],
     "distributions": [{"categorical", "strata"}],
     "particles": [
-        {"held_networks", "layout", "one_by_one", "param_statement", "param_store", "penalty",
-         "substitution"},
+        {"held_networks", "layout", "one_by_one", "param_statement", "param_store", "parts",
+         "penalty", "substitution"},
         {"plates"},
         {"match", "scales", "site"},
         {"handlers", "joined_site"},
@@ -108,8 +108,10 @@ FOLDERS = {
         {"fit"},
     ],
     "train/optim": [
-        {"expected_state", "from_pyro", "functional", "schedules"},
+        {"expected_state", "from_pyro", "functional", "rates", "schedules", "words"},
+        {"average", "recipe", "scheduler"},
         {"joint"},
+        {"scheduling"},
         {"state_entries"},
         {"state_check"},
         {"state"},
