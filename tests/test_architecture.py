@@ -52,8 +52,7 @@ FOLDERS = {
     ],
     "distributions": [{"categorical", "strata"}],
     "particles": [
-        {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement",
-         "param_store", "penalty", "substitution"},
+        {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement", "param_store", "parts", "penalty", "substitution"},
         {"named_params", "plates"},
         {"match", "scales", "site"},
         {"handlers", "joined_site"},
@@ -128,8 +127,10 @@ FOLDERS = {
         {"fit"},
     ],
     "train/optim": [
-        {"expected_state", "from_pyro", "functional", "schedules"},
+        {"expected_state", "from_pyro", "functional", "rates", "schedules", "words"},
+        {"average", "recipe", "scheduler"},
         {"joint"},
+        {"scheduling"},
         {"state_entries"},
         {"state_check"},
         {"state"},
