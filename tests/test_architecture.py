@@ -66,7 +66,7 @@ FOLDERS = {
     ],
     "data": [{"conversion"}, {"base"}, {"batches", "images", "synthetic"}],
     "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
-    "nn": [{"likelihoods"}, {"base"}, {"residual"}],
+    "nn": [{"likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
@@ -75,7 +75,7 @@ FOLDERS = {
          "sigmoidal"},
     ],
     "models": [
-        {"capabilities", "code_priors", "posteriors", "priors"},
+        {"capabilities", "code_priors", "networks", "posteriors", "priors", "second_output"},
         {"base"},
         {"codes", "label_conditional", "latent_vector", "layered"},
         {"linear"},

@@ -7,7 +7,7 @@ from typing import Self, cast
 from torch import Tensor, nn
 from torch.distributions import ComposeTransform, Transform
 
-from ...errors import ConfigError
+from ..sizes import as_size
 from .base import FlowLayer, LayerFactory
 from .permutation import Permutation
 from .radial import Radial
@@ -64,7 +64,6 @@ def stacked(layer: LayerFactory, num_layers: int, mixing: LayerFactory | None) -
     Raises:
         ConfigError: There is no layer.
     """
-    if num_layers < 1:
-        raise ConfigError(f"a flow got num_layers={num_layers}; it needs at least 1")
+    num_layers = as_size(num_layers, "num_layers", "a flow")
     between = [] if mixing is None else [mixing]
     return chain(*[layer, *between] * (num_layers - 1), layer)
