@@ -50,7 +50,7 @@ FOLDERS = {
         {"captured"},
         {"call"},
     ],
-    "distributions": [{"categorical", "strata"}],
+    "distributions": [{"as_pyro", "categorical", "strata"}],
     "particles": [
         {"held_networks", "layout", "one_by_one", "param_statement", "param_store", "penalty",
          "substitution"},
@@ -66,12 +66,12 @@ FOLDERS = {
     ],
     "data": [{"conversion"}, {"base"}, {"batches", "images", "synthetic"}],
     "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
-    "nn": [{"likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
+    "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
         {"conditioner", "elementwise", "householder", "sylvester"},
-        {"affine", "autoregressive", "coupling", "permutation", "radial", "rational_spline",
+        {"adapted", "affine", "autoregressive", "coupling", "permutation", "radial", "rational_spline",
          "sigmoidal"},
     ],
     "models": [

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError, first_line
 from ..nn import Network, Shape, build, one_batch_axis
-from ..nn.base import accepts
+from ..nn.factories import accepts
 from ..nn.two_heads import as_vectors, described
 from ..particles.held_networks import held_networks
 from ..particles.modes import evaluating

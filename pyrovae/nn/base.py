@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from inspect import signature
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError, first_line
+from .factories import accepts
 from .likelihoods.base import Likelihood as Likelihood
 from .sizes import Shape as Shape
 from .sizes import as_shape as as_shape
@@ -107,17 +107,6 @@ def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn
             "torch.nn.Module, or be one itself"
         )
     return built
-
-
-def accepts(function: Callable[..., Any], count: int) -> bool:
-    """Whether a function can be called with so many arguments; one that does not say so can."""
-    try:
-        signature(function).bind(*[None] * count)
-    except TypeError:
-        return False
-    except ValueError:  # some built-in functions have no signature
-        return True
-    return True
 
 
 def _restore(y: Tensor, lead: torch.Size) -> Tensor:

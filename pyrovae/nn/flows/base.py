@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self, TypeAlias
 
 import torch
 from pyro.distributions import constraints
@@ -136,6 +136,9 @@ def refuse_inverse(layer: str) -> NoReturn:
 
 LayerFactory = Callable[[int, int], FlowLayer]
 """Builds a layer for L and C: a layer's class, or a partial of it."""
+
+Layer: TypeAlias = Any
+"""What `as_layer` takes: layers and their factories, transforms of torch, Pyro and zuko, lists."""
 
 
 class Amortised(nn.Module):
