@@ -11,12 +11,15 @@ from pyro.infer import ELBO as PyroELBO
 
 from ..data import Batchable, Dataset
 from ..errors import ConfigError
+from ..objectives import ELBO
+from ..particles.pair import takes_pair
 from ..particles.param_store import without_networks
 from ..particles.tracing import Program
 from ..runtime.grad_mode import computes_gradients
 from ..runtime.random_state import restore_random_state
 from .callbacks import Callback, EarlyStopping, ProgressBar
 from .callbacks.base import CallbackList
+from .given_objective import given_objective
 from .optim.joint import OptimizerLike
 from .optim.schedules import Schedule, set_rate
 from .run import Run
@@ -24,6 +27,7 @@ from .setup import set_up
 from .step.precision import PrecisionName
 
 
+@takes_pair
 @without_networks()
 @computes_gradients
 def fit(
@@ -36,16 +40,16 @@ def fit(
     drop_last: bool = False,
     seed: int | None = 0,
     # Objective
-    objective: PyroELBO,
+    objective: PyroELBO | type[PyroELBO] = ELBO,
     # Optimisation
-    epochs: int,
+    epochs: int = 100,
     lr: float = 1e-3,
     optimizer: OptimizerLike | None = None,
     schedule: Schedule | None = None,
     clip_norm: float | None = None,
     # Validation
     val: Batchable | None = None,
-    val_objective: PyroELBO | None = None,
+    val_objective: PyroELBO | type[PyroELBO] | None = None,
     patience: int | None = None,
     # Run folder, and what else follows the run
     run_dir: str | PathLike[str] | None = None,
@@ -80,7 +84,8 @@ def fit(
     With minibatches these rows hold other data in every batch; a `PlateWarning` says so.
 
     Args:
-        model: Pyro model, called as `model(*batch)`.
+        model: Pyro model, called as `model(*batch)`. An object with a `model` and a `guide` may
+            take the place of both: `fit(vae, data)`.
         guide: Pyro guide, called likewise.
         data: A dataset (its `train`), a split, tensors, a `DataLoader`: see `data.batches`.
         batch_size: Rows per step, B.
@@ -88,8 +93,9 @@ def fit(
             norm takes no single row.
         seed: Sets the random state before the first step. None leaves the random state as it is,
             and takes 0 for the order of the data.
-        objective: Any `pyro.infer.ELBO`, Pyro's own or one of `pyrovae.objectives`.
-        epochs: Passes over the data.
+        objective: Any `pyro.infer.ELBO`, Pyro's own or one of `pyrovae.objectives`; by default
+            `pyrovae.objectives.ELBO()`. A class is made without arguments.
+        epochs: Passes over the data, 100 by default.
         lr: Learning rate of the default optimiser, Adam.
         optimizer: Makes a torch optimiser from the leaves, e.g.
             `lambda leaves: torch.optim.AdamW(leaves, lr=1e-3)`, or is a `pyro.optim` wrapper.
@@ -134,14 +140,16 @@ def fit(
 
     Example:
         >>> from pyrovae.data import LinearGaussian
-        >>> from pyrovae.objectives import ELBO
         >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
-        >>> run = fit(pair.model, pair.guide, pair.sample(200, seed=1), objective=ELBO(), epochs=3)
+        >>> run = fit(pair, pair.sample(200, seed=1), epochs=3)
         >>> len(run.history), run.steps
         (3, 6)
     """
     val = _validation_data(data, val)
-    _check(objective, epochs, steps_per_call, patience, val, run_dir, resume, seed)
+    objective = given_objective("objective", objective)
+    if val_objective is not None:
+        val_objective = given_objective("val_objective", val_objective)
+    _check(epochs, steps_per_call, patience, val, run_dir, resume, seed)
     run = set_up(
         model, guide, data, val, batch_size=batch_size, drop_last=drop_last, seed=seed,
         objective=objective, val_objective=val_objective, memory=memory,
@@ -212,7 +220,6 @@ def _is_best(entry: dict[str, Any], best: dict[str, Any], validated: bool) -> bo
 
 
 def _check(
-    objective: PyroELBO,
     epochs: int,
     steps_per_call: int,
     patience: int | None,
@@ -221,11 +228,6 @@ def _check(
     resume: bool,
     seed: int | None,
 ) -> None:
-    if not isinstance(objective, PyroELBO):
-        raise ConfigError(
-            f"fit: objective={objective!r}, needs an instance of a pyro.infer.ELBO, such as "
-            "pyrovae.objectives.ELBO() or pyro.infer.Trace_ELBO()"
-        )
     if epochs < 1:
         raise ConfigError(f"fit: epochs={epochs}, needs one or more")
     if steps_per_call < 1:

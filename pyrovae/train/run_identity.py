@@ -7,14 +7,14 @@ from typing import Any
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
-from ..data import Batches, BatchSource, SemiSupervisedBatches
+from ..data.minibatches import Minibatches
 
 _NOT_OPTIONS = {"self", "max_plate_nesting"}  # Pyro's objectives set the nesting themselves
 _PLAIN = (bool, int, float, str, type(None))
 
 
 def identity_of(
-    seed: int | None, source: BatchSource, first: Sequence[Tensor], objective: PyroELBO
+    seed: int | None, source: Minibatches, first: Sequence[Tensor], objective: PyroELBO
 ) -> dict[str, Any]:
     """Plain values by name, which a run and its resumption must share.
 
@@ -25,8 +25,9 @@ def identity_of(
         objective: As the user gave it.
     """
     kinds = [f"{str(t.dtype).removeprefix('torch.')} {list(t.shape[1:])}" for t in first]
-    if isinstance(source, Batches | SemiSupervisedBatches):
-        kinds.append(f"checksum {source.checksum():08x}")
+    checksum = source.checksum()
+    if checksum is not None:
+        kinds.append(f"checksum {checksum:08x}")
     return {
         "seed": None if seed is None else int(seed),
         "num_data": source.num_data,
