@@ -50,7 +50,7 @@ FOLDERS = {
         {"captured"},
         {"call"},
     ],
-    "distributions": [{"categorical", "strata"}],
+    "distributions": [{"as_pyro", "categorical", "strata"}],
     "particles": [
         {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement", "param_store", "parts", "penalty", "substitution"},
         {"named_params", "plates"},
@@ -83,16 +83,16 @@ FOLDERS = {
         {"kinds"},
     ],
     "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
-    "nn": [{"likelihoods"}, {"base"}, {"residual"}],
+    "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
         {"conditioner", "elementwise", "householder", "sylvester"},
-        {"affine", "autoregressive", "coupling", "permutation", "radial", "rational_spline",
+        {"adapted", "affine", "autoregressive", "coupling", "permutation", "radial", "rational_spline",
          "sigmoidal"},
     ],
     "models": [
-        {"capabilities", "code_priors", "posteriors", "priors"},
+        {"capabilities", "code_priors", "networks", "posteriors", "priors", "second_output"},
         {"base"},
         {"codes", "label_conditional", "latent_vector", "layered"},
         {"linear"},
