@@ -115,8 +115,8 @@ class Batches(Minibatches):
         found = (self.batch(epoch, index) for index in range(start, len(self)))
         return prefetched(found) if self._rows.reads_ahead else found
 
-    def checksum(self) -> int:
-        """Checksum of about a thousand rows, to recognise the same data."""
+    def checksum(self) -> int | None:
+        """See `Minibatches.checksum`."""
         return self._rows.checksum()
 
     def _permutation(self, epoch: int) -> Tensor:  # [N]
