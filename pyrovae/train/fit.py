@@ -10,6 +10,7 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 
 from ..data import Batchable, Dataset
+from ..data.columns import Columns, Transform
 from ..errors import ConfigError
 from ..objectives import ELBO
 from ..particles.pair import takes_pair
@@ -38,6 +39,8 @@ def fit(
     # Data
     batch_size: int = 100,
     drop_last: bool = False,
+    columns: Columns | None = None,
+    transform: Transform | None = None,
     seed: int | None = 0,
     # Objective
     objective: PyroELBO | type[PyroELBO] = ELBO,
@@ -87,10 +90,16 @@ def fit(
         model: Pyro model, called as `model(*batch)`. An object with a `model` and a `guide` may
             take the place of both: `fit(vae, data)`.
         guide: Pyro guide, called likewise.
-        data: A dataset (its `train`), a split, tensors, a `DataLoader`: see `data.batches`.
+        data: Data of any kind that `data.batches` takes: tensors, arrays, frames, files, loaders,
+            ...; of a dataset its `train`. Floats are brought to the number type of the pair's
+            parameters, and so are integers and truth values x that the pair cannot take.
         batch_size: Rows per step, B.
         drop_last: Leave out a last batch of fewer rows, which are other rows in each epoch. Batch
             norm takes no single row.
+        columns: Which tensors of a batch the pair gets, in which order: a place, a name, or
+            several; None is all. `columns=0` leaves out labels. Of validation data too.
+        transform: Called as `transform(*tensors)` on each batch, after `columns` and the binary
+            draws of a dynamic split; returns what the pair gets, a tensor or a tuple of tensors.
         seed: Sets the random state before the first step. None leaves the random state as it is,
             and takes 0 for the order of the data.
         objective: Any `pyro.infer.ELBO`, Pyro's own or one of `pyrovae.objectives`; by default
@@ -129,6 +138,8 @@ def fit(
             of the optimiser and the data are not counted.
 
     Raises:
+        DataError: A batch holds more or fewer tensors than the pair takes, numbers that its types
+            cannot hold, or NaN or infinity that it cannot take.
         ConfigError: Arguments do not fit together; batch norm in training mode would be given a
             batch of one row; a resumed run has begun more epochs than `epochs`; or another run is
             writing into `run_dir`.
@@ -152,6 +163,7 @@ def fit(
     _check(epochs, steps_per_call, patience, val, run_dir, resume, seed)
     run = set_up(
         model, guide, data, val, batch_size=batch_size, drop_last=drop_last, seed=seed,
+        columns=columns, transform=transform,
         objective=objective, val_objective=val_objective, memory=memory,
         epochs=epochs, optimizer=optimizer, lr=lr, clip_norm=clip_norm,
         run_dir=run_dir, checkpoint_seconds=checkpoint_seconds,
