@@ -65,9 +65,10 @@ FOLDERS = {
         {"kl", "pathwise", "score"},
     ],
     "data": [
-        {"columns", "conversion", "files", "loaded", "minibatches", "prefetch"},
+        {"columns", "conversion", "files", "loaded", "prefetch"},
         {"base", "batch_items"},
         {"rows"},
+        {"minibatches"},
         {"batches", "images", "loader", "own_source", "synthetic", "transformed"},
         {"entry"},
         {"in_memory"},

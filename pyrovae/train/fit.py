@@ -44,6 +44,7 @@ def fit(
     drop_last: bool = False,
     columns: Columns | None = None,
     transform: Transform | None = None,
+    num_data: int | None = None,
     seed: int | None = 0,
     # Objective
     objective: PyroELBO | type[PyroELBO] = ELBO,
@@ -106,6 +107,8 @@ def fit(
             several; None is all. `columns=0` leaves out labels. Of validation data too.
         transform: Called as `transform(*tensors)` on each batch, after `columns` and the binary
             draws of a dynamic split; returns what the pair gets, a tensor or a tuple of tensors.
+        num_data: Number of data of a stream, which has no length; None counts them by a pass over
+            the stream before the first epoch.
         seed: Sets the random state before the first step. None leaves the random state as it is,
             and takes 0 for the order of the data.
         objective: Any `pyro.infer.ELBO`, Pyro's own or one of `pyrovae.objectives`; by default
@@ -195,7 +198,7 @@ def fit(
     check_run_dir(run_dir, resume=resume, overwrite=overwrite)
     run = set_up(
         model, guide, data, val, batch_size=batch_size, drop_last=drop_last, seed=seed,
-        columns=columns, transform=transform,
+        columns=columns, transform=transform, num_data=num_data,
         objective=objective, val_objective=val_objective, memory=memory,
         epochs=epochs, optimizer=optimizer, lr=lr, weight_decay=weight_decay,
         schedule=schedule, ema=ema, clip_norm=clip_norm,

@@ -154,6 +154,7 @@ def set_up(
     drop_last: bool,
     columns: Columns | None,
     transform: Transform | None,
+    num_data: int | None,
     seed: int | None,
     objective: PyroELBO,
     val_objective: PyroELBO | None,
@@ -183,7 +184,10 @@ def set_up(
 
     # Data.
     picked: dict[str, Any] = {"columns": columns, "transform": transform}
-    given = batches(data, batch_size, seed=seed or 0, device=device, drop_last=drop_last, **picked)
+    given = batches(
+        data, batch_size, seed=seed or 0, device=device, drop_last=drop_last,
+        num_data=num_data, **picked,
+    )  # fmt: skip
     val_given = None
     if val is not None:
         val_given = batches(
