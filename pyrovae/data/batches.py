@@ -127,8 +127,8 @@ class Batches(Minibatches):
             return self._permutation(epoch)[start : start + self.batch_size]
         return torch.arange(start, min(start + self.batch_size, self.num_data))
 
-    def checksum(self) -> int:
-        """Checksum of about a thousand rows, to recognise the same data."""
+    def checksum(self) -> int | None:
+        """See `Minibatches.checksum`."""
         return self._rows.checksum()
 
     def _permutation(self, epoch: int) -> Tensor:  # [N]

@@ -69,7 +69,7 @@ class TransformedRows(Rows):
 
     def __init__(self, rows: Rows, transform: Transform) -> None:
         self._rows, self._transform = rows, transform
-        self.device, self.in_memory = rows.device, False
+        self.device, self.in_memory, self.is_fixed = rows.device, False, False
         self._width = len(self.take(slice(0, 1)))
 
     def __len__(self) -> int:
