@@ -202,9 +202,7 @@ def test_what_only_a_run_finds_takes_a_batch(which, tmp_path):
 @pytest.mark.parametrize("batch", [None, (X,)])
 def test_a_lazy_layer_must_have_been_called(batch, tmp_path):
     made = lazy_layers(0)
-    with pytest.raises(
-        ParameterError, match="'guide.encoder.weight' of Lazy.* call it once"
-    ):
+    with pytest.raises(ParameterError, match="'guide.encoder.weight' of Lazy.* call it once"):
         pyrovae.save(tmp_path / "pair", made, batch=batch)
     held_tensors(made.model, made.guide)  # which leaves it as it is
     (encoder,) = (m for m in held_networks(made.guide) if isinstance(m, nn.LazyLinear))
