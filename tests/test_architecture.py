@@ -178,7 +178,8 @@ FOLDERS = {
     "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
-        {"explain", "kinds", "outputs", "safe_yaml", "user_code", "working_folder"},
+        {"explain", "kinds", "outputs", "run_files", "safe_yaml", "user_code",
+         "working_folder"},
         {"arguments", "library"},
         {"names", "wanted"},
         {"objective_words", "parser", "stored"},

@@ -23,7 +23,7 @@ from .config import parse
 from .fit_options import fit_parser, training_options
 from .initial import set_initial
 from .new_run import WriteConfig, check_folder, settings_of
-from .run_folder import CONFIG
+from .run_files import CONFIG
 
 
 def run_fit(words: Sequence[str]) -> None:

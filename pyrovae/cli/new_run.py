@@ -12,7 +12,7 @@ from ..runtime.files import save
 from ..train import Callback, Loop
 from ..train.run_lock import LOCK, check_free
 from .parser import Parser
-from .run_folder import CONFIG, check_links
+from .run_files import CONFIG, check_links
 from .safe_yaml import read_yaml
 
 _MADE = (

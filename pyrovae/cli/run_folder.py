@@ -1,6 +1,5 @@
 """A run folder: its configuration, its checkpoints, and the pair they belong to."""
 
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pyro
 from jsonargparse import Namespace
 
 from ..data.base import pick_device
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError
 from ..report.batches import first_batch
 from ..train import load_checkpoint
 from ..train.placement import place
@@ -17,8 +16,7 @@ from .config import parse, parse_plain
 from .fit_options import fit_parser
 from .names import SECTIONS
 from .parser import Parser
-
-CONFIG = "config.yaml"
+from .run_files import CONFIG, check_links
 
 
 def parse_opening(parser: Parser, words: Sequence[str]) -> tuple[Namespace, list[str]]:
@@ -127,19 +125,3 @@ def configuration(
                               "`pyrovae fit --run DIR` wrote")  # fmt: skip
     check_links(run)
     return parse(parser, words, run_file=path, only=only)
-
-
-def check_links(run: Path) -> None:
-    """Refuse a run folder with links, through which files elsewhere would be read or written.
-
-    Raises:
-        ConfigError: It holds a link to a place outside of it.
-    """
-    folder = Path(os.path.realpath(run))
-    for path in sorted(run.iterdir()):
-        target = Path(os.path.realpath(path))  # `resolve` raises where links go in a circle
-        if path.is_symlink() and folder not in target.parents:
-            raise ConfigError(
-                f"{path} is a link to {target}, outside of the run folder, and what is "
-                "written under that name would land there; put the file itself in its place"
-            )
