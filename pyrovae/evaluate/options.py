@@ -1,9 +1,13 @@
 """The keywords that all measurements over data share: types, meaning, and the check of names."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, TypedDict, TypeVar, get_type_hints
+from difflib import get_close_matches
+from functools import wraps
+from typing import Any, TypedDict, TypeVar, cast, get_type_hints
+
+import torch
 
 from ..particles.modes import Mode
 from ..runtime.signatures import name_keywords
@@ -56,24 +60,15 @@ class SweepOptions(TypedDict, total=False):
     progress: bool
 
 
-def check_names(given: Mapping[str, object], options: type) -> None:
-    """Refuse keywords that a TypedDict of options does not have.
-
-    Raises:
-        TypeError: There are some.
-    """
-    known = get_type_hints(options)
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise TypeError(
-            f"unexpected keyword argument {', '.join(map(repr, unknown))}; besides its own "
-            f"arguments this measurement takes {', '.join(known)}: see "
-            f"pyrovae.evaluate.{options.__name__}"
-        )
+def seed_or_fresh(seed: int | None) -> int:
+    """The seed; where it is None, a fresh one from torch's global stream."""
+    return int(torch.randint(2**31, ())) if seed is None else seed
 
 
 def spelled_out(options: type, *holders: type) -> Callable[[F], F]:
     """Decorator: show each of a function's `**options` in its signature, as `help` prints it.
+
+    The function also refuses keywords that it does not show, by its name and with the nearest.
 
     Args:
         options: TypedDict with their names and types.
@@ -88,7 +83,25 @@ def spelled_out(options: type, *holders: type) -> Callable[[F], F]:
     ]
 
     def decorate(function: F) -> F:
-        name_keywords(function, spelled)
-        return function
+        @wraps(function)
+        def checked(*args: Any, **keywords: Any) -> Any:  # noqa: ANN401
+            unknown = [name for name in keywords if name not in shown]
+            if unknown:
+                raise TypeError(_unexpected(function.__name__, unknown, list(shown), options))
+            return function(*args, **keywords)
+
+        name_keywords(checked, spelled)
+        shown = inspect.signature(checked).parameters
+        return cast(F, checked)
 
     return decorate
+
+
+def _unexpected(function: str, unknown: list[str], shown: list[str], options: type) -> str:
+    near = list(dict.fromkeys(n for name in unknown for n in get_close_matches(name, shown, n=1)))
+    hint = f"do you mean {', '.join(map(repr, near))}? " if near else ""
+    return (
+        f"{function}() got an unexpected keyword argument {', '.join(map(repr, unknown))}; {hint}"
+        f"Besides its own arguments it takes {', '.join(get_type_hints(options))}: see "
+        f"pyrovae.evaluate.{options.__name__}"
+    )

@@ -24,7 +24,7 @@ from ..runtime.distributed import Team
 from .block import Block
 from .block_size import block_shape, draws_in_memory
 from .inputs import Data, Inputs
-from .options import SweepOptions, check_names, spelled_out
+from .options import SweepOptions, seed_or_fresh, spelled_out
 
 _WIDTH = 512  # units of a hidden layer that a small datum may meet
 
@@ -102,7 +102,7 @@ class Sweep:
 
         What a block draws depends on the seed and its place, not on the blocks before it.
         """
-        drawn = int(torch.randint(2**31, ())) if self.seed is None else self.seed
+        drawn = seed_or_fresh(self.seed)
         seed = self.team.from_first(lambda: drawn)
         rows, size = self.shape
         results: dict[int, R] = {}
@@ -196,12 +196,7 @@ def sweep_over(
     together: bool = False,
     team: Team | None = None,
 ) -> Sweep:
-    """The sweep of a measurement that was called as `measure(model, guide, x, *args, **options)`.
-
-    Raises:
-        TypeError: There is an option that a sweep does not have.
-    """
-    check_names(options, SweepOptions)
+    """The sweep of a measurement called as `measure(model, guide, x, *args, **options)`."""
     return Sweep(
         model,
         guide,

@@ -26,7 +26,9 @@ from .loop import Loop
 from .optim.average import WeightAverage, check_average
 from .optim.state import restore_optimizer, save_optimizer
 from .optim.state_check import check_optimizer
+from .pair_tensors import places_of
 from .resume_checks import check_epochs, check_finite, check_identity, check_kind, naming
+from .run_dir import refuse_run
 from .run_lock import RunLock
 
 
@@ -80,6 +82,14 @@ class RunStore:
     def has_last(self) -> bool:
         """Whether there is a last checkpoint, as the first rank sees it."""
         return self.team.from_first(lambda: self.last is not None)
+
+    def check_empty(self) -> None:
+        """Refuse a folder that holds a run.
+
+        Raises:
+            ConfigError: It does.
+        """
+        self.team.from_first(lambda: refuse_run(self.loop.run_dir))
 
     def start_over(self) -> None:
         """Make the folder, and remove the files of an earlier run.
@@ -164,13 +174,15 @@ class RunStore:
             return
         optimizer, optimizer_numbers = save_optimizer(self.loop.optimizer)
         rng, rng_numbers = to_stored(save_random_state())
+        pair = self._pair()
         tensors = {
-            **self._pair(),
+            **pair,
             **prefixed("optimizer", optimizer),
             **prefixed("objective", self._objective()),
             **prefixed("rng", rng),
         }
-        meta = {**self._meta("last"), "optimizer": optimizer_numbers, "rng": rng_numbers}
+        numbers = {"optimizer": optimizer_numbers, "rng": rng_numbers}
+        meta = {**self._meta("last", pair), **numbers}
         if self.average is not None:
             tensors |= prefixed("trained", self.leaves())
             tensors |= prefixed("parameters", self.average.values)
@@ -189,7 +201,8 @@ class RunStore:
         if path is None:
             self._best = [(tensor, tensor.detach().clone()) for tensor in self._pair().values()]
         elif self.team.first:
-            write_checkpoint(path, self._pair(), self._meta("best"))
+            pair = self._pair()
+            write_checkpoint(path, pair, self._meta("best", pair))
 
     def load_best(self) -> None:
         """Give the pair the tensors that `save_best` stored; of several ranks, on all of them.
@@ -274,5 +287,11 @@ class RunStore:
         except CheckpointError as error:
             raise CheckpointError(f"{path} is of a run with another objective: {error}") from error
 
-    def _meta(self, kind: str) -> dict[str, Any]:
-        return {"kind": kind, "id": self._id, **self.loop.position(), "run": dict(self.identity)}
+    def _meta(self, kind: str, pair: Mapping[str, Tensor]) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            "id": self._id,
+            **self.loop.position(),
+            "run": dict(self.identity),
+            "pair": places_of(pair, self.loop.model, self.loop.guide, self.inventory),
+        }

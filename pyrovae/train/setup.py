@@ -76,19 +76,24 @@ class Setup:
     _steps_per_call: int
     _is_compiled: bool
 
-    def resume_or_start(self, resume: bool) -> RandomState | None:
+    def resume_or_start(self, *, resume: bool, overwrite: bool) -> RandomState | None:
         """Continue from the last checkpoint, where asked and possible; else begin the folder.
 
         The files of an earlier run are removed only after the loss could be evaluated once.
 
         Returns:
             The random state of the checkpoint, to be restored when nothing else will draw.
+
+        Raises:
+            ConfigError: The folder holds a run, which is neither to be resumed nor replaced.
         """
         has_last = self.store.has_last
         if resume and has_last:
             random_state = self.store.resume()
             self.scheduler.resume(self.loop.step, self.loop.history)
             return random_state
+        if not resume and not overwrite:
+            self.store.check_empty()
         if has_last:
             with isolated():
                 self.svi.evaluate_loss(*self._first)

@@ -254,7 +254,7 @@ def test_labels_go_to_model_and_guide():
     ("options", "message"),
     [
         ({"objective": "ELBO"}, "needs an instance"),
-        ({"objective": ELBO}, "needs an instance"),
+        ({"objective": lambda: 0}, "needs an instance"),
         ({"epochs": 0}, "needs one or more"),
         ({"seed": -1}, "seed=-1"),
         ({"seed": 2**32}, "needs a number from 0"),

@@ -11,11 +11,13 @@ from ...data.base import mix_seed
 from ...errors import ConfigError
 from ...particles.modes import Mode, in_mode
 from ...particles.one_by_one import warned_once
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..compared_objectives import all_drawing
 from ..gradients.gradients import Reference, gradients
 from ..gradients.statistics import GradientStatistics
 from ..inputs import Data, Inputs
+from ..options import seed_or_fresh
 from .bounds import Subject, bound_of
 from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
@@ -26,6 +28,7 @@ from .weights import weights_of
 _GRADIENTS = 2  # stream of the seed; the bounds have others
 
 
+@takes_pair
 def compare(
     model: Program,
     guide: Program,
@@ -42,7 +45,7 @@ def compare(
     references: Mapping[str, Reference] | None = None,
     reference_draws: int | None = None,
     repeats: int = 20,
-    seed: int = 0,
+    seed: int | None = 0,
     vectorize_particles: bool = True,
     mode: Mode = "evaluation",
     progress: bool = False,
@@ -75,7 +78,7 @@ def compare(
             plain gradient of its bound (see `gradients`).
         reference_draws: See `gradients`.
         repeats: Timed steps of each objective, taken in turn after a warm-up.
-        seed: Of all draws.
+        seed: Of all draws; None takes a fresh one from torch's global stream.
         vectorize_particles: False draws all particles one by one, those of the evidence included;
             True draws those of an objective as it says.
         mode: Of the pair's networks, for bounds, gradients and the truth alike: see `gradients`.
@@ -106,6 +109,7 @@ def compare(
         True
     """
     _check_options(equal, num_draws, repeats)
+    seed = seed_or_fresh(seed)
     # What is called here runs with mode="as is".
     with in_mode(mode, model, guide), warned_once():
         inputs = Inputs.of(x, args).to_device_of(model, guide)

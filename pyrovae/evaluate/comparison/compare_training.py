@@ -17,6 +17,7 @@ from ...data.base import pick_device
 from ...errors import ConfigError
 from ...particles.device import to_device_of
 from ...particles.modes import Mode
+from ...particles.pair import HasPair, Programs, is_program, programs_of
 from ...particles.parameters import trainable
 from ...train import fit
 from ...train.optim.rates import LearningRate
@@ -29,7 +30,7 @@ from .training_comparison import TrainingComparison
 
 
 def compare_training(
-    make_pair: Callable[[], Any],
+    make_pair: Callable[[], HasPair],
     data: Batchable,
     objectives: Sequence[PyroELBO] | Mapping[str, PyroELBO],
     *,
@@ -62,7 +63,8 @@ def compare_training(
     random streams move; Pyro's parameter store stays as it was.
 
     Args:
-        make_pair: Makes an object with a `model` and a `guide`; called after seeding.
+        make_pair: Makes an object with a `model` and a `guide`; called after seeding. A pair
+            that is made already would train on from run to run, and is refused.
         data: What to train on (of a dataset its `train`); see `fit`.
         objectives: As they should be named, or in order, under their own names.
         epochs: Passes over the data, for all alike.
@@ -96,6 +98,11 @@ def compare_training(
         >>> [row["objective"] for row in table.rows], table.rows[0]["difference"]
         (['ELBO(num_particles=1)', 'IWAE(num_particles=4)'], 0.0)
     """
+    if not is_program(make_pair):
+        raise ConfigError(
+            f"compare_training: make_pair is of type {type(make_pair).__name__}, needs a function "
+            "that makes a new pair in every call, such as `lambda: VAE((784,), 20)`"
+        )
     if not isinstance(objectives, Mapping):
         objectives = dict(zip(unique_names(objectives), objectives, strict=True))
     if not objectives or not seeds:
@@ -123,11 +130,11 @@ def compare_training(
                 training |= {"run_dir": Path(run_dir) / f"{name}-{seed}", "resume": True}
             with pyro.get_param_store().scope():
                 pyro.set_rng_seed(seed)
-                pair = make_pair()
+                pair = programs_of(make_pair(), "compare_training: what make_pair makes")
                 start = _same_start(start, pair, held_out, seed)
                 own = copy(drawing(objective, vectorize_particles))
-                run = fit(pair.model, pair.guide, data, objective=own, seed=seed, **training)
-                nll = -log_evidence(pair.model, pair.guide, moved, **measuring).mean()
+                run = fit(*pair, data, objective=own, seed=seed, **training)
+                nll = -log_evidence(*pair, moved, **measuring).mean()
             found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})
             if on_run is not None:
                 on_run(name, seed, nll)
@@ -167,13 +174,13 @@ def _held_out(data: Batchable, test: Data | None, seed: int) -> Data:
 
 def _same_start(
     start: dict[str, Tensor] | None,
-    pair: Any,  # noqa: ANN401
+    pair: Programs,
     data: Data,
     seed: int,
 ) -> dict[str, Tensor]:
     few = [tensor[:2] for tensor in Inputs.of(data).data]
-    batch = to_device_of(pair.model, pair.guide, few)
-    leaves = trainable(pair.model, pair.guide, *batch)
+    batch = to_device_of(*pair, few)
+    leaves = trainable(*pair, *batch)
     if start is None:
         return {name: leaf.detach().clone() for name, leaf in leaves.items()}
     same = start.keys() == leaves.keys() and all(

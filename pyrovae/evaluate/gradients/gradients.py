@@ -16,9 +16,11 @@ from ...objectives.pyro_loss import as_objective
 from ...particles.isolation import isolated
 from ...particles.modes import Mode, in_mode
 from ...particles.own_parameters import own_parameters
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..compared_objectives import drawing
 from ..inputs import Data, Inputs
+from ..options import seed_or_fresh
 from .draws import Leaves, Steps, Welford, moments_of
 from .groups import declared, slices
 from .statistics import GradientStatistics
@@ -29,6 +31,7 @@ Reference = Mapping[str, Tensor] | PyroELBO
 _DRAWS, _REFERENCE = 0, 1  # two streams of one seed, so that the reference is independent
 
 
+@takes_pair
 def gradients(
     model: Program,
     guide: Program,
@@ -39,7 +42,7 @@ def gradients(
     num_draws: int = 1000,
     reference: Reference | None = None,
     reference_draws: int | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     mode: Mode = "evaluation",
     keep_draws: bool = False,
     vectorize_particles: bool = True,
@@ -70,7 +73,7 @@ def gradients(
             further draws of its own, which cannot show a bias.
         reference_draws: Gradients whose mean is the reference, where it is not exact; by default
             four times `num_draws`. They set the floor below which no ratio can be seen.
-        seed: Of the draws.
+        seed: Of the draws; None takes a fresh one from torch's global stream.
         mode: "evaluation" puts the pair's networks into evaluation mode and back, as all
             measurements do: noise is that of the estimator alone. "as is" keeps what is, for the
             gradient of a training step, dropout and batch statistics included, and for pairs
@@ -104,6 +107,7 @@ def gradients(
             f"gradients got num_draws={num_draws}, reference_draws={reference_draws}; a variance "
             "needs two or more"
         )
+    seed = seed_or_fresh(seed)
     if isinstance(reference, PyroELBO):
         reference = as_objective(drawing(reference, vectorize_particles))
     # A copy, since what it remembers of these draws is not the user's.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import pyro
 import torch
@@ -15,6 +15,7 @@ from ...capture import keeping_buffers
 from ...objectives.pyro_loss import as_objective
 from ...particles.isolation import isolated
 from ...particles.own_parameters import captured_parameters, own_parameters
+from ...particles.pair import HasPair, takes_pair_itself
 from ...particles.tracing import Program
 from ...runtime.grad_mode import computes_gradients
 from ..optim.joint import JointOptimizer
@@ -34,7 +35,7 @@ class SVI(pyro.infer.SVI):
     store holds under their names. A pair whose parameters would not train is an error.
 
     Args:
-        model: Pyro model.
+        model: Pyro model. An object with a `model` and a `guide` may take the place of both.
         guide: Pyro guide.
         optim: A `pyro.optim` wrapper, a torch optimiser over the pair's parameters, or what makes
             one: a name, a class, a function. See `fit`.
@@ -68,6 +69,41 @@ class SVI(pyro.infer.SVI):
         >>> loss = svi.step(oracle.sample(3, seed=1))  # a float, in nats
     """
 
+    @overload
+    def __init__(
+        self,
+        model: Program,
+        guide: Program,
+        optim: OptimizerLike,
+        loss: PyroELBO | Callable[..., Any],
+        loss_and_grads: Callable[..., Any] | None = None,
+        num_samples: int = 0,
+        num_steps: int = 0,
+        *,
+        lr: LearningRate | None = None,
+        weight_decay: float | None = None,
+        clip_norm: float | None = None,
+        compile: bool = False,
+        precision: PrecisionName = "full",
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        pair: HasPair,
+        /,
+        optim: OptimizerLike,
+        loss: PyroELBO | Callable[..., Any],
+        loss_and_grads: Callable[..., Any] | None = None,
+        *,
+        lr: LearningRate | None = None,
+        weight_decay: float | None = None,
+        clip_norm: float | None = None,
+        compile: bool = False,
+        precision: PrecisionName = "full",
+    ) -> None: ...
+
+    @takes_pair_itself
     def __init__(
         self,
         model: Program,
