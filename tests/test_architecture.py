@@ -39,7 +39,7 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 # line names it. What no line names comes last: it imports what is named, and nobody imports it.
 FOLDERS = {
     "runtime": [
-        {"fields", "files", "grad_mode", "memory", "rendezvous", "signatures"},
+        {"fields", "figures", "files", "grad_mode", "memory", "rendezvous", "signatures"},
         {"distributed", "random_state"},
         {"stored_random_state"},
     ],
@@ -52,8 +52,7 @@ FOLDERS = {
     ],
     "distributions": [{"as_pyro", "categorical", "held_tensors", "strata"}],
     "particles": [
-        {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement",
-         "param_store", "penalty", "substitution"},
+        {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement", "param_store", "parts", "penalty", "substitution"},
         {"named_params", "plates"},
         {"match", "scales", "site"},
         {"handlers", "joined_site"},
@@ -65,12 +64,24 @@ FOLDERS = {
         {"kl", "pathwise", "score"},
     ],
     "data": [
-        {"columns", "conversion", "minibatches", "prefetch"},
+        {"columns", "conversion", "files", "loaded", "minibatches", "prefetch"},
         {"base", "batch_items"},
         {"rows"},
         {"batches", "images", "loader", "own_source", "synthetic", "transformed"},
+        {"entry"},
+        {"in_memory"},
     ],
-    "data/rows": [{"base"}, {"items", "tensors"}, {"joined"}, {"kinds"}],
+    "data/files": [
+        {"names", "npy"},
+        {"hdf5", "npz", "tables", "torch_file"},
+        {"read"},
+    ],
+    "data/rows": [
+        {"base"},
+        {"file_parts", "frames", "hdf5", "items", "memory_mapped", "sparse", "tensors"},
+        {"joined"},
+        {"kinds"},
+    ],
     "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
@@ -101,11 +112,13 @@ FOLDERS = {
         {"pyro_loss"},
     ],
     "train": [
-        {"loss_scale", "optim", "placement"},
+        {"curves", "loss_scale", "optim", "placement", "run_dir"},
         {"ranks"},
         {"step"},
-        {"auto_guides", "checkpoint_file", "given_objective", "history_file", "loop", "memory_budget", "resume_checks", "run_identity", "run_lock", "single_row", "site_kl", "validation"},
-        {"callbacks", "checkpoint", "pair_tensors"},
+        {"auto_guides", "checkpoint_file", "given_objective", "history", "history_file", "loop",
+         "memory_budget", "resume_checks", "run_identity", "run_lock", "single_row", "site_kl",
+         "validation"},
+        {"callbacks", "checkpoint", "pair_tensors", "run_record"},
         {"pair_fit", "run_store"},
         {"pair_file"},
         {"run", "stepper"},
@@ -114,8 +127,10 @@ FOLDERS = {
         {"fit"},
     ],
     "train/optim": [
-        {"expected_state", "from_pyro", "functional", "schedules"},
+        {"expected_state", "from_pyro", "functional", "rates", "schedules", "words"},
+        {"average", "recipe", "scheduler"},
         {"joint"},
+        {"scheduling"},
         {"state_entries"},
         {"state_check"},
         {"state"},
@@ -158,7 +173,7 @@ FOLDERS = {
         {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "posterior_means"},
         {"active_units", "probe", "traversal"},
     ],
-    "plots": [{"base"}, {"comparison", "curves", "images", "latent_space"}],
+    "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"explain", "kinds", "outputs", "safe_yaml", "user_code", "working_folder"},
@@ -168,8 +183,8 @@ FOLDERS = {
         {"build", "misfit", "options"},
         {"config", "fit_options"},
         {"run_folder"},
-        {"initial", "new_run"},
-        {"compare", "compare_training", "disentangle", "evaluate", "fit", "sample"},
+        {"initial", "new_run", "opened"},
+        {"compare", "compare_training", "disentangle", "evaluate", "fit", "load", "sample"},
     ],
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset as TorchDataset
 from ..errors import ConfigError, DataError
 from .base import Dataset, Split
 from .batches import Batches
-from .columns import Columns, Transform, positions
+from .columns import Columns, Transform
 from .loader import LoaderBatches
 from .minibatches import BatchSource, Minibatches
 from .own_source import OwnBatches
@@ -154,10 +154,10 @@ def rows(
     if source is not None:
         found: Rows = _gathered(source)
     else:
-        known = find_rows(data)
+        known = find_rows(data, columns=columns, split="test")
         if known is None:
             raise DataError(_unknown("rows", data))
-        found = known if columns is None else _picked(known, columns)
+        found = known
     return found if transform is None else TransformedRows(found, transform)
 
 
@@ -207,10 +207,10 @@ def _batches_of_rows(
     if isinstance(data, Split):
         held = _labelled_if_named(data, columns)
     else:
-        known = find_rows(data)
+        known = find_rows(data, columns=columns)
         if known is None:
             raise DataError(_unknown("batches", data))
-        held = known if columns is None else _picked(known, columns)
+        held = known
     source = Batches(
         held, batch_size, shuffle=shuffle, seed=seed, device=device, drop_last=drop_last
     )
@@ -220,10 +220,6 @@ def _batches_of_rows(
 
 def _labelled_if_named(split: Split, columns: Columns | None) -> Split:
     return split if columns is None or split.y is None else split.labelled()
-
-
-def _picked(rows: Rows, columns: Columns) -> Rows:
-    return rows.pick(positions(columns, rows.width, rows.names))
 
 
 def _gathered(source: Minibatches) -> Rows:

@@ -121,9 +121,10 @@ class _Fitting:
             return
         constraint = constraint_of(self.limits.get(place, {}))
         if constraint is None:
+            kind = str(self.limits[place]["kind"])[:100]
             self.wrong.append(
-                f"'{name}' has the constraint {str(self.limits[place]['kind'])[:100]}, which a file "
-                "cannot make; run the pair once before, or give a batch, such as batch=(x,)"
+                f"'{name}' has the constraint {kind}, which a file cannot make; run "
+                "the pair once before, or give a batch, such as batch=(x,)"
             )
             return
         try:

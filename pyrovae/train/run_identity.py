@@ -1,13 +1,16 @@
 """What identifies a run: its seed, its data and its objective."""
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
+from reprlib import repr as short
 from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
 from ..data.minibatches import Minibatches
+from ..errors import CheckpointError
 
 _NOT_OPTIONS = {"self", "max_plate_nesting"}  # Pyro's objectives set the nesting themselves
 _PLAIN = (bool, int, float, str, type(None))
@@ -36,6 +39,21 @@ def identity_of(
         "data": ", ".join(kinds),
         "objective": describe(objective),
     }
+
+
+def data_shape_of(identity: Mapping[str, Any]) -> tuple[int, ...]:
+    """The shape of one datum in a run: of the first tensor of its batches, without their rows.
+
+    Args:
+        identity: Of the run, as a checkpoint holds it.
+
+    Raises:
+        CheckpointError: It names no shape.
+    """
+    found = re.match(r"\w+ \[([\d, ]*)\]", str(identity.get("data")))
+    if found is None:
+        raise CheckpointError(f"its 'data' is {short(identity.get('data'))} and names no shape")
+    return tuple(int(size) for size in found[1].split(",") if size.strip())
 
 
 def describe(value: Any) -> str:  # noqa: ANN401

@@ -71,7 +71,7 @@ def stacked(what: str, rows: Sequence[Tensor]) -> Tensor:
     for place, row in enumerate(rows):
         if row.shape != rows[0].shape:
             raise DataError(
-                f"{what}: row {place} has shape {list(row.shape)}, row 0 {list(rows[0].shape)}; "
+                f"row {place} of {what} has shape {list(row.shape)}, row 0 {list(rows[0].shape)}; "
                 "bring all rows to one shape, or give a tuple where these are several tensors "
                 "with a row per datum"
             )
