@@ -11,7 +11,7 @@ from ...errors import ConfigError, ShapeError
 from .base import Likelihood, Values
 
 
-class _RealNumbers(Likelihood):
+class RealNumbers(Likelihood):
     """A likelihood whose support is all real numbers."""
 
     needs = "finite numbers"
@@ -25,7 +25,7 @@ class _RealNumbers(Likelihood):
         return f"{cls.__name__}()" if values.top_level is None else None
 
 
-class Normal(_RealNumbers):
+class Normal(RealNumbers):
     """Normal likelihood of real data with one fixed scale; the decoder outputs the mean.
 
     It misleads on grey levels: a small scale makes the density arbitrarily large, and it has mass
@@ -54,7 +54,7 @@ class Normal(_RealNumbers):
         return f"scale={self.scale:g}"
 
 
-class LearnedNormal(_RealNumbers):
+class LearnedNormal(RealNumbers):
     """Normal likelihood of real data with a learned scale: one, or one per dimension.
 
     All data share it; the decoder outputs the mean. In a dimension without noise the scale shrinks
@@ -97,7 +97,7 @@ class LearnedNormal(_RealNumbers):
         return f"shape={self.shape}, init_scale={self.init_scale:g}"
 
 
-class PredictedNormal(_RealNumbers):
+class PredictedNormal(RealNumbers):
     """Normal likelihood of real data; the decoder outputs mean and scale of each element.
 
     The scale is min_scale + softplus(r) for the second output r: about exp(r) for small r, r for
