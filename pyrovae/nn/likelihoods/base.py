@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 import torch
 from pyro.distributions import MaskedDistribution, TorchDistribution
 from torch import Tensor, nn
 
-from ...errors import ConfigError, ShapeError, SupportError
+from ...errors import ConfigError, DecoderWarning, ShapeError, SupportError
+
+_SLACK = 0.25
+"""Noise beyond the range of the means that is no reason to warn, as a share of the range."""
+
+Reading: TypeAlias = Literal["anything", "logits", "class logits", "log", "levels", "mean"]
+"""What a likelihood takes an output of a decoder for; "levels": a mean in -1..1."""
 
 Sizes: TypeAlias = torch.Size | list[int] | tuple[int, ...]
 
@@ -32,6 +39,8 @@ class Likelihood(nn.Module, ABC):
         num_parameters: P, the number of the decoder's outputs per element of a datum.
         needs: The support in words, for the message of `check`.
         bounds: Smallest and largest value of the support; None if one of them does not exist.
+        output_range: Between which numbers the decoder's means lie, as far as is known, for a
+            warning where data are elsewhere: see `nn.reach`.
         known: The likelihoods that messages can recommend. The package's `__init__` sets it to
             all that it exports, because this file cannot import them.
     """
@@ -39,6 +48,8 @@ class Likelihood(nn.Module, ABC):
     num_parameters: int = 1
     needs: str
     bounds: tuple[float, float] | None = None
+    output_range: tuple[float, float] | None = None
+    _is_new: bool = True
     known: ClassVar[Sequence[type[Likelihood]]] = ()
 
     @classmethod
@@ -97,6 +108,10 @@ class Likelihood(nn.Module, ABC):
                 "[..., num_parameters, *data_shape]"
             )
         return params.movedim(axis, 0)
+
+    def reading(self, parameter: int) -> Reading:
+        """What it takes output number `parameter` of the decoder for."""
+        return "anything"
 
     def of_a_datum(
         self, elements: TorchDistribution, event_dim: int, mask: Tensor | None = None
@@ -173,6 +188,32 @@ class Likelihood(nn.Module, ABC):
                 f"{self} got {values}; it needs {self.needs}. "
                 + (f"{remark}. " if remark else "")
                 + f"What fits these data: {', '.join(_fitting(values))}"
+            )
+        self._check_reach(values)
+
+    def in_units_of_the_mean(self, value: float) -> float:
+        """A value of the data in the units of the output that is read as "mean"."""
+        return value
+
+    def is_new(self) -> bool:
+        """Whether it is asked for the first time: for what is looked at once."""
+        was, self._is_new = self._is_new, False
+        return was
+
+    def _check_reach(self, values: Values) -> None:
+        if self.output_range is None:
+            return
+        low, high = self.output_range
+        least, most = map(self.in_units_of_the_mean, (values.low, values.high))
+        slack = _SLACK * (high - low if math.isfinite(high - low) else max(abs(least), abs(most)))
+        if least < low - slack or most > high + slack:
+            self.output_range = None  # once
+            warnings.warn(
+                f"the decoder's output lies in [{low:g}, {high:g}], and {self} takes it for the "
+                f"mean of data, which lie in [{least:.6g}, {most:.6g}]: remove what bounds it at "
+                "its end, or scale the data into that range",
+                DecoderWarning,
+                stacklevel=3,
             )
 
     def __repr__(self) -> str:

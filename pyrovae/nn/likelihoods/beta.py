@@ -7,7 +7,7 @@ import pyro.distributions as dist
 from torch import Tensor
 
 from ...distributions import beta
-from .base import Likelihood, Values
+from .base import Likelihood, Reading, Values
 from .positive import Positive, Source
 
 
@@ -60,6 +60,9 @@ class Beta(Likelihood):
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return beta.Beta(params[0], self.concentration.log(params[0], iter(params[1:])))
+
+    def reading(self, parameter: int) -> Reading:
+        return "log" if parameter else "logits"
 
     def accepts(self, values: Values) -> bool:
         return values.low > 0 and values.high < 1

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...distributions import beta_binomial
 from ...errors import ConfigError
-from .base import Likelihood, Values
+from .base import Likelihood, Reading, Values
 from .positive import Positive, Source
 
 
@@ -58,6 +58,9 @@ class BetaBinomial(Likelihood):
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         log_concentration = self.concentration.log(params[0], iter(params[1:]))
         return beta_binomial.BetaBinomial(self.total_count, params[0], log_concentration)
+
+    def reading(self, parameter: int) -> Reading:
+        return "log" if parameter else "logits"
 
     def accepts(self, values: Values) -> bool:
         return values.whole and values.low >= 0 and values.high <= self.total_count

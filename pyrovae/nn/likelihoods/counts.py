@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from ...errors import ConfigError, ShapeError
-from .base import Likelihood, Sizes, Values
+from .base import Likelihood, Reading, Sizes, Values
 from .positive import log_link
 
 SizeFactor: TypeAlias = Literal["total"] | None
@@ -86,6 +86,9 @@ class Counts(Likelihood):
             return super().forward(params, event_dim, mask)
         return SizedCounts(self, self.parameters_first(params, event_dim), event_dim, mask)
 
+    def reading(self, parameter: int) -> Reading:
+        return "class logits" if self.size_factor and not parameter else "log"
+
     def accepts(self, values: Values) -> bool:
         return values.whole and values.low >= 0
 
@@ -118,6 +121,8 @@ class Counts(Likelihood):
         if size is None and self._sizes is None:
             return made
         sizes = torch.as_tensor(self._sizes if size is None else size).to(made.log_shares)
+        if not bool((sizes > 0).all()):
+            raise ConfigError(f"{self} got size={size}; sizes are above 0")
         return made.of_size(_log(sizes))
 
     @contextmanager

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...distributions import gamma
-from .base import Likelihood, Values
+from .base import Likelihood, Reading, Values
 from .positive import Positive, Source, log_link
 
 
@@ -31,6 +31,9 @@ class PositiveNumbers(Likelihood):
     def rescale(self, x: Tensor) -> Tensor:
         numbers = x if x.is_floating_point() else x.to(torch.get_default_dtype())
         return numbers.clamp(min=torch.finfo(numbers.dtype).tiny).log()
+
+    def reading(self, parameter: int) -> Reading:
+        return "log"
 
     def remark(self, values: Values) -> str | None:
         if values.low != 0:

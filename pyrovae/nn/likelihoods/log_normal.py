@@ -1,11 +1,13 @@
 """Log-normal likelihood of positive numbers."""
 
+import math
 from collections.abc import Sequence
 from typing import Self
 
 import pyro.distributions as dist
 from torch import Tensor
 
+from .base import Reading
 from .gamma import PositiveNumbers
 from .positive import Positive, Source
 
@@ -51,6 +53,12 @@ class LogNormal(PositiveNumbers):
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         log_scale = self.scale.log(params[0], iter(params[1:]))
         return dist.LogNormal(params[0], log_scale.exp(), validate_args=False)
+
+    def reading(self, parameter: int) -> Reading:
+        return "log" if parameter else "mean"
+
+    def in_units_of_the_mean(self, value: float) -> float:
+        return math.log(value)
 
     def extra_repr(self) -> str:
         return self.scale.extra_repr()

@@ -8,13 +8,16 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ...errors import ConfigError, ShapeError
-from .base import Likelihood, Values
+from .base import Likelihood, Reading, Values
 
 
 class RealNumbers(Likelihood):
     """A likelihood whose support is all real numbers."""
 
     needs = "finite numbers"
+
+    def reading(self, parameter: int) -> Reading:
+        return "log" if parameter else "mean"
 
     def accepts(self, values: Values) -> bool:
         return True

@@ -6,7 +6,7 @@ import pyro.distributions as dist
 from torch import Tensor
 
 from ...distributions.zero_inflated import ZeroInflated
-from .base import Values
+from .base import Reading, Values
 from .counts import SizeFactor
 from .negative_binomial import NegativeBinomial
 from .positive import Source
@@ -48,6 +48,10 @@ class ZeroInflatedNegativeBinomial(NegativeBinomial):
     def counts(self, log_mean: Tensor, outputs: Iterator[Tensor]) -> dist.TorchDistribution:
         inflated = ZeroInflated(super().counts(log_mean, outputs), next(outputs))
         return inflated
+
+    def reading(self, parameter: int) -> Reading:
+        is_gate = parameter == self.num_parameters - 1
+        return "logits" if is_gate else super().reading(parameter)
 
     @classmethod
     def suggest(cls, values: Values) -> str | None:
