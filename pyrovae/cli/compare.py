@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from jsonargparse.typing import PositiveInt
-
 from .. import plots
 from ..data.base import pick_device
 from ..evaluate import Annealed, ais, compare
 from ..report import save_figure
+from .numbers import Count
 from .objective_words import make_objective
 from .options import add_evidence_particles, add_held_out, add_objectives, make_run_parser
 from .outputs import csv_path, write_table
@@ -36,8 +35,8 @@ def run_compare(words: Sequence[str]) -> None:
     add("--truth", choices=["evidence", "ais"], default="evidence",
         help="What estimates log p(x): importance sampling, or annealed.")  # fmt: skip
     add("--draws", type=int, default=200, help="How many draws of each bound and gradient.")
-    add("--temperatures", type=PositiveInt, default=100, help="Temperatures of --truth ais.")
-    add("--chains", type=PositiveInt, default=16, help="Chains of --truth ais.")
+    add("--temperatures", type=Count, default=100, help="Temperatures of --truth ais.")
+    add("--chains", type=Count, default=16, help="Chains of --truth ais.")
     add("--out", type=str, default="compare.csv", help="CSV file; .json and .png beside it.")
     config, named = parse_opening(parser, words)
     objectives = {name: make_objective(name, config.num_particles) for name in config.objectives}

@@ -3,10 +3,10 @@
 from typing import Any
 
 from jsonargparse import Namespace
-from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ..train.optim import schedules
 from ..train.optim.joint import adam
+from .numbers import Count, CountOrNone, NotNegative, Positive, Seed
 from .options import add_device
 from .parser import Parser, make_parser
 
@@ -42,18 +42,18 @@ def _add_data(parser: Parser) -> None:
     add("--data-root", type=str, help="Folder of downloaded data; else $PYROVAE_DATA.")
     add("--labels", type=bool, default=False,
         help="Call a model of your own with (x, y) instead of (x).")  # fmt: skip
-    add("--num-labelled", type=PositiveInt,
+    add("--num-labelled", type=Count,
         help="Keep so many labels of the training data, a fifth of each batch.")  # fmt: skip
-    add("--missing", type=NonNegativeFloat, default=0.0,
+    add("--missing", type=NotNegative, default=0.0,
         help="Remove this share of all values; y is then the mask.")  # fmt: skip
-    add("--quadrants", type=PositiveInt,
+    add("--quadrants", type=Count,
         help="Give so many quadrants of each image as y, and keep the others as x.")  # fmt: skip
 
 
 def _add_start(parser: Parser) -> None:
     add = parser.add_argument_group("initial parameters").add_argument
     add("--from", type=str, help="Run folder whose parameters to start with, where they fit.")
-    add("--start", type=PositiveInt,
+    add("--start", type=Count,
         help="Fit clusters, codebooks, pseudo-inputs to so many data first.")  # fmt: skip
     add("--only", type=str, nargs="+", metavar="PART",
         help="Train these parts of the pair alone, such as its prior.")  # fmt: skip
@@ -61,21 +61,21 @@ def _add_start(parser: Parser) -> None:
 
 def _add_training(parser: Parser) -> None:
     add = parser.add_argument_group("training").add_argument
-    add("--epochs", type=PositiveInt, default=100, help="Passes over the training data.")
-    add("--batch-size", type=PositiveInt, default=100, help="Data per step.")
+    add("--epochs", type=Count, default=100, help="Passes over the training data.")
+    add("--batch-size", type=Count, default=100, help="Data per step.")
     add("--drop-last", action="store_true",
         help="Leave out the last batch where it is smaller than the others.")  # fmt: skip
-    add("--lr", type=PositiveFloat, default=1e-3, help="Learning rate of Adam.")
-    add("--adam-eps", type=NonNegativeFloat, default=1e-8,
+    add("--lr", type=Positive, default=1e-3, help="Learning rate of Adam.")
+    add("--adam-eps", type=NotNegative, default=1e-8,
         help="Adam's epsilon (1e-4 in the IWAE paper).")  # fmt: skip
     add("--schedule", choices=list(_SCHEDULES), default="constant",
         help="How the learning rate changes.")  # fmt: skip
-    add("--clip-norm", type=PositiveFloat, help="Largest gradient norm over all parameters.")
-    add("--patience", type=PositiveInt,
+    add("--clip-norm", type=Positive, help="Largest gradient norm over all parameters.")
+    add("--patience", type=Count,
         help="Stop after so many epochs without a better validation.")  # fmt: skip
-    add("--kl-warmup", type=NonNegativeFloat, default=0.0,
+    add("--kl-warmup", type=NotNegative, default=0.0,
         help="Epochs over which the KL weight of --objective Beta rises from 0.")  # fmt: skip
-    add("--seed", type=NonNegativeInt, default=0,
+    add("--seed", type=Seed, default=0,
         help="Seed of initial weights, batches and noise.")  # fmt: skip
 
 
@@ -85,11 +85,11 @@ def _add_speed(parser: Parser) -> None:
     add = group.add_argument
     add("--compile", nargs="?", const="yes", default="no", choices=["no", "yes", "auto"],
         help="Compile the training step; auto: if the run is long enough.")  # fmt: skip
-    add("--steps-per-call", type=PositiveInt, default=1,
+    add("--steps-per-call", type=Count, default=1,
         help="Steps in one compiled graph; 4 saves time on small models.")  # fmt: skip
     add("--precision", choices=["full", "tf32", "bf16"], default="full",
         help="bf16: networks in bfloat16; tf32: CUDA's matrix products with TF32.")  # fmt: skip
-    add("--memory", type=PositiveInt,
+    add("--memory", type=Count,
         help="Bytes for one step; particles are drawn in chunks to keep to it.")  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _add_run_folder(parser: Parser) -> None:
     add("--resume", action="store_true",
         help="Continue the run in that folder; lr, schedule, epochs may change.")  # fmt: skip
     add("--overwrite", action="store_true", help="Replace the run in that folder.")
-    add("--test-particles", type=NonNegativeInt, default=1000,
+    add("--test-particles", type=CountOrNone, default=1000,
         help="Particles per datum of the NLL on test data; 0: do not measure.")  # fmt: skip
     add("--tensorboard", action="store_true", help="Also log to TensorBoard, in the run folder.")
 

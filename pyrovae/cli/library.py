@@ -14,6 +14,9 @@ from ..data import Dataset
 from .kinds import Kind
 
 Maker = Callable[..., Any]
+Family = models.Family
+
+_TOP = __name__.partition(".")[0]  # where the families, priors and posteriors are as well
 
 PACKAGES = (nn, nn.flows, nn.quantizers, models)
 
@@ -25,6 +28,9 @@ TORCH = (
     "RReLU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus", "Softshrink", "Softsign",
     "Tanh", "Tanhshrink",
 )  # fmt: skip
+
+DATA_FILES = (".npy", ".npz", ".pt", ".pth", ".csv", ".parquet", ".h5", ".hdf5")
+"""How files end that `--data` may name by their paths alone."""
 
 _PYROS = ("Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO", "TraceEnum_ELBO", "RenyiELBO")
 
@@ -97,7 +103,7 @@ def parts() -> dict[str, tuple[str, type]]:
     for package, name in named:
         cls = getattr(package, name)
         path = f"{package.__name__}.{name}"
-        for alias in (name, path, f"{cls.__module__}.{name}"):
+        for alias in (name, path, f"{cls.__module__}.{name}", f"{_TOP}.{name}"):
             found[alias] = path, cls
     return found
 

@@ -11,6 +11,8 @@ from ..errors import ConfigError
 from ..runtime.files import save
 from ..train import Callback, Loop
 from ..train.run_lock import LOCK, check_free
+from .library import parts
+from .own_files import with_files
 from .parser import Parser
 from .run_folder import CONFIG, check_links
 from .safe_yaml import read_yaml
@@ -67,7 +69,25 @@ def settings_of(parser: Parser, config: Namespace) -> dict[str, Any]:
     content = yaml.safe_load(parser.dump(config, skip_unset=False))
     if "download" in content["data"]:
         content["data"]["download"] = False  # it is done, and opening a run must not fetch data
-    return {k: v for k, v in content.items() if k not in ("config", "resume", "overwrite", "run")}
+    left_out = ("config", "resume", "overwrite", "run")
+    return {k: v for k, v in content.items() if k not in left_out}
+
+
+def portable(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that name each class in one way, as another process can find it."""
+    return {name: _with_one_path(with_files(value)) for name, value in settings.items()}
+
+
+def _with_one_path(value: Any) -> Any:  # noqa: ANN401
+    """A configuration whose classes of the library have one import path each, of several."""
+    if isinstance(value, list):
+        return [_with_one_path(part) for part in value]
+    if isinstance(value, dict):
+        found = {name: _with_one_path(part) for name, part in value.items()}
+        if value.get("class_path") in parts():
+            found["class_path"] = parts()[value["class_path"]][0]
+        return found
+    return value
 
 
 class WriteConfig(Callback):

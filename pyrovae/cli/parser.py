@@ -12,14 +12,17 @@ from .wanted import wanted
 
 
 class ParseError(ConfigError):
-    """What jsonargparse, or argparse below it, says of words that it cannot parse."""
+    """What jsonargparse, or argparse below it, says of words that it cannot parse.
+
+    It is prose for programmers, which `misfit` replaces.
+    """
 
 
 class Parser(ArgumentParser):
-    """Raises ParseError in one sentence where argparse would print the usage and exit."""
+    """Raises ParseError where argparse would print the usage and exit."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise ParseError(f"{in_one_line(message)}; see `{self.prog} --help`")
+        raise ParseError(message)
 
 
 def make_parser(command: str, description: str, arguments: str = "RUN ") -> Parser:
@@ -46,11 +49,6 @@ def hint_of(action: argparse.Action) -> Any:  # noqa: ANN401
     to it.
     """
     return getattr(action, "_typehint", None) or action.type
-
-
-def in_one_line(message: str) -> str:
-    """A message of several lines as one sentence."""
-    return "; ".join(line.strip().rstrip(":") for line in message.splitlines() if line.strip())
 
 
 class _Formatter(DefaultHelpFormatter):

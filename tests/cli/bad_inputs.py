@@ -389,12 +389,10 @@ OWN_OBJECTIVES = {
     "gives no objective": "def make():\n    return 3\n",
     "fails": "def make():\n    1 / 0\n",
     "has no bound": "from pyrovae.objectives import ParticleELBO\nclass make(ParticleELBO): ...\n",
-    "gives a bound of no shape":
-        "from pyrovae.objectives import ParticleELBO\nclass make(ParticleELBO):\n"
-        "    def bound(self, p):\n        return 3\n",
-    "fails in the bound":
-        "from pyrovae.objectives import ParticleELBO\nclass make(ParticleELBO):\n"
-        "    def bound(self, p):\n        return p.nothing\n",
+    "gives a bound of no shape": "from pyrovae.objectives import ParticleELBO\nclass make(ParticleELBO):\n"
+    "    def bound(self, p):\n        return 3\n",
+    "fails in the bound": "from pyrovae.objectives import ParticleELBO\nclass make(ParticleELBO):\n"
+    "    def bound(self, p):\n        return p.nothing\n",
 }
 
 ON_RUNS = {
