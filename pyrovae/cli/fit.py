@@ -22,7 +22,8 @@ from .build import Setup, build, computing
 from .config import parse
 from .fit_options import fit_parser, training_options
 from .initial import set_initial
-from .new_run import WriteConfig, check_folder, portable, settings_of
+from .new_run import WriteConfig, check_folder, settings_of
+from .own_files import with_files
 from .run_folder import CONFIG
 
 
@@ -157,7 +158,7 @@ def _say_nothing(*_: Any) -> None:  # noqa: ANN401
 def _spelled_out(settings: dict[str, Any]) -> dict[str, Any]:
     """The same after one more reading, which writes out the defaults of classes that are named."""
     again = fit_parser()
-    return portable(settings_of(again, parse(again, [], settings)))
+    return with_files(settings_of(again, parse(again, [], settings)))
 
 
 def _file_of_resumed(words: Sequence[str]) -> Path | None:

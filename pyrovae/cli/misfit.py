@@ -97,15 +97,15 @@ def _in_words(message: str, options: Options) -> str:
     if found := re.match(r"the following arguments are required: ([\w.]+)", message):
         if found[1] == "run_folder":
             return "name the RUN, a folder that `pyrovae fit` wrote"
-        return f"{_option(found[1])} must be given; {_needs(found[1], options)}"
+        return f"{_option(found[1])} must be given{_needs(found[1], options)}"
     if found := re.match(r"argument (?:-\w, )?--([\w.-]+): expected (?:at least )?one", message):
-        return f"--{found[1]} is given without a value; {_needs(found[1], options)}"
+        return f"--{found[1]} is given without a value{_needs(found[1], options)}"
     if found := re.match(r"argument --([\w.-]+): ignored explicit argument", message):
         return f"--{found[1]} is a switch, which takes no value; leave the value out"
     places = re.findall(r'Parser key "([\w.-]+)"', message)
     if places:
         place = places[0] if places[0] != places[-1] else ".".join(dict.fromkeys(places))
-        return f"{_option(place)}: its value does not fit; {_needs(place, options)}"
+        return f"{_option(place)}: its value does not fit{_needs(place, options)}"
     return re.split(r"[;\n]", message)[0][:300]
 
 
@@ -129,7 +129,8 @@ def _needs(place: str, options: Options) -> str:
         hint = _hint(place.replace("-", "_") if "." not in place else place, options)
     except _NoOption:
         hint = None
-    return f"it needs {(hint is not None and in_full(hint)) or 'another value'}"
+    needs = "" if hint is None else in_full(hint)
+    return f"; it needs {needs}" if needs else ""
 
 
 def _cut(value: Any) -> str:  # noqa: ANN401

@@ -12,7 +12,6 @@ from ..runtime.files import save
 from ..train import Callback, Loop
 from ..train.run_lock import LOCK, check_free
 from .library import parts
-from .own_files import with_files
 from .parser import Parser
 from .run_folder import CONFIG, check_links
 from .safe_yaml import read_yaml
@@ -70,12 +69,7 @@ def settings_of(parser: Parser, config: Namespace) -> dict[str, Any]:
     if "download" in content["data"]:
         content["data"]["download"] = False  # it is done, and opening a run must not fetch data
     left_out = ("config", "resume", "overwrite", "run")
-    return {k: v for k, v in content.items() if k not in left_out}
-
-
-def portable(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings that name each class in one way, as another process can find it."""
-    return {name: _with_one_path(with_files(value)) for name, value in settings.items()}
+    return {k: _with_one_path(v) for k, v in content.items() if k not in left_out}
 
 
 def _with_one_path(value: Any) -> Any:  # noqa: ANN401
