@@ -18,7 +18,7 @@ from .arguments import supplied
 from .calls import check_calls, takes_y
 from .explain import blamed_on, named, own_line
 from .library import sections
-from .names import SECTIONS, find_model, makers
+from .names import FINDERS, SECTIONS, find_model
 from .parser import Parser
 from .user_code import forget_file
 
@@ -44,41 +44,13 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
     Raises:
         ConfigError: The model named has no `model` and `guide`, or a part cannot be built.
     """
-    if config.data_root:
-        os.environ["PYROVAE_DATA"] = str(config.data_root)
     made = _instantiate(parser, config)
-    made_by = makers({section: {"name": config[section]["name"]} for section in SECTIONS})
-    with _built("data", config):
-        data = made_by["data"](**_arguments(made, "data"))
-    if not isinstance(data, Dataset):
-        raise ConfigError(
-            f"--data {config.data.name} gave a {type(data).__name__}; it must be a function that "
-            "returns a pyrovae.data.Dataset, as pyrovae.data.arrays does"
-        )
-    with _built("data", config):
-        if config.num_labelled:
-            data = few_labels(data, config.num_labelled, seed=config.seed)
-        if config.missing:
-            data = missing(data, config.missing, seed=config.seed)
-        if config.quadrants:
-            data = quadrants(data, config.quadrants)
+    data = _data(config, made)
     if seed is not None:
         pyro.set_rng_seed(seed)
     pair = _pair(config, made, data.shape)
-    if takes_y(pair, config):
-        data = data.labelled()
-    check_calls(pair, config.model.name, data)
-    with _built("objective", config):
-        objective = made_by["objective"](**_arguments(made, "objective"))
-    if not isinstance(objective, ELBO):
-        raise ConfigError(
-            f"--objective {config.objective.name} gave a {type(objective).__name__}; it must be a "
-            "class of pyro.infer.ELBO, or a function that gives such an object"
-        )
-    if objective.num_particles < 1:  # Pyro's own take any number
-        raise ConfigError(
-            f"--objective.num_particles {objective.num_particles}: it needs at least 1"
-        )
+    data = _as_called(config, data, pair)
+    objective = _objective(config, made)
     return Setup(data, pair, objective)
 
 
@@ -101,6 +73,69 @@ def build_pair(parser: Parser, config: Namespace, data_shape: Sequence[int]) -> 
     """
     forget_file(config.model.name)
     return _pair(config, _instantiate(parser, config), data_shape)
+
+
+def build_data(parser: Parser, config: Namespace, pair: Any) -> Dataset:  # noqa: ANN401
+    """The data alone, with labels where the pair takes them.
+
+    Raises:
+        ConfigError: See `build`.
+    """
+    return _as_called(config, _data(config, _instantiate(parser, config)), pair)
+
+
+def build_objective(parser: Parser, config: Namespace) -> ELBO:
+    """The objective alone.
+
+    Raises:
+        ConfigError: See `build`.
+    """
+    return _objective(config, _instantiate(parser, config))
+
+
+def _data(config: Namespace, made: Namespace) -> Dataset:
+    if config.data_root:
+        os.environ["PYROVAE_DATA"] = str(config.data_root)
+    with _built("data", config):
+        data = _maker(config, "data")(**_arguments(made, "data"))
+    if not isinstance(data, Dataset):
+        raise ConfigError(
+            f"--data {config.data.name} gave a {type(data).__name__}; it must be a function that "
+            "returns a pyrovae.data.Dataset, as pyrovae.data.arrays does"
+        )
+    with _built("data", config):
+        if config.num_labelled:
+            data = few_labels(data, config.num_labelled, seed=config.seed)
+        if config.missing:
+            data = missing(data, config.missing, seed=config.seed)
+        if config.quadrants:
+            data = quadrants(data, config.quadrants)
+    return data
+
+
+def _as_called(config: Namespace, data: Dataset, pair: Any) -> Dataset:  # noqa: ANN401
+    data = data.labelled() if takes_y(pair, config) else data
+    check_calls(pair, config.model.name, data)
+    return data
+
+
+def _objective(config: Namespace, made: Namespace) -> ELBO:
+    with _built("objective", config):
+        objective = _maker(config, "objective")(**_arguments(made, "objective"))
+    if not isinstance(objective, ELBO):
+        raise ConfigError(
+            f"--objective {config.objective.name} gave a {type(objective).__name__}; it must be a "
+            "class of pyro.infer.ELBO, or a function that gives such an object"
+        )
+    if objective.num_particles < 1:  # Pyro's own take any number
+        raise ConfigError(
+            f"--objective.num_particles {objective.num_particles}: it needs at least 1"
+        )
+    return objective
+
+
+def _maker(config: Namespace, section: str) -> Any:  # noqa: ANN401
+    return FINDERS[section](config[section]["name"])
 
 
 def _pair(config: Namespace, made: Namespace, data_shape: Sequence[int]) -> Any:  # noqa: ANN401

@@ -15,7 +15,10 @@ from .options import add_evidence_particles, add_held_out, add_objectives, make_
 from .outputs import csv_path, write_table
 from .run_folder import parse_opening, restore
 
-_EQUAL = {"K": "K", "evaluations": "decoder evaluations"}
+_EQUAL: dict[str, Literal["K", "decoder evaluations"]] = {
+    "K": "K",
+    "evaluations": "decoder evaluations",
+}
 
 
 def run_compare(words: Sequence[str]) -> None:
@@ -25,7 +28,7 @@ def run_compare(words: Sequence[str]) -> None:
     )
     add_objectives(parser)
     add_held_out(parser, limit=100)
-    add_evidence_particles(parser, 5000)
+    add_evidence_particles(parser)
     add = parser.add_argument
     add("--num-particles", type=int, default=8,
         help="Particles of each objective, or decoder evaluations: see --equal.")  # fmt: skip
@@ -59,7 +62,7 @@ def run_compare(words: Sequence[str]) -> None:
         objectives,
         truth=truth,
         num_particles=config.num_particles,
-        equal=_EQUAL[config.equal],  # type: ignore[arg-type]
+        equal=_EQUAL[config.equal],
         evidence_particles=config.evidence_particles,
         num_draws=config.draws,
         seed=config.seed,

@@ -29,7 +29,7 @@ def run_compare_training(words: Sequence[str]) -> None:
     add_run(parser)
     add_objectives(parser, " The others are compared with the first.")
     add_held_out(parser)
-    add_evidence_particles(parser, 1000)
+    add_evidence_particles(parser)
     add_device(parser)
     add = parser.add_argument
     add("--num-particles", type=Count, default=8,

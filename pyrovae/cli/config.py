@@ -1,6 +1,6 @@
 """A configuration, parsed from words of the command line and YAML."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -13,7 +13,7 @@ from .library import DATA_FILES, full_path, parts, sections
 from .misfit import Options, check_parts, misfit, takes_none
 from .names import FINDERS, SECTIONS, makers
 from .own_files import import_path, is_in_file
-from .parser import ParseError, Parser
+from .parser import USUAL, ParseError, Parser
 from .safe_yaml import read_yaml
 from .section_options import add_section
 from .sizes import check_sizes
@@ -27,6 +27,7 @@ def parse(
     words: Sequence[str],
     base: dict[str, Any] | None = None,
     run_file: Path | None = None,
+    only: Collection[str] = tuple(SECTIONS),
 ) -> Namespace:
     """Parse `--config FILE` and words over it; adds the sections that these name to the parser.
 
@@ -37,6 +38,7 @@ def parse(
         words: Of the command line.
         base: What was parsed before, where there is no file.
         run_file: The configuration of a run, which is read in the place of `--config`.
+        only: The sections that are parsed; the others are left out.
 
     Raises:
         ConfigError: An option or a name is unknown, a value does not fit, a file is no YAML, or
@@ -54,8 +56,9 @@ def parse(
     file = run_file if path is None else Path(path)
     if file is not None:
         name = str(file) if path is None else f"--config {path}"
+        content = read_yaml(file, name)
         config = checked(
-            read_yaml(file, name),
+            {k: v for k, v in content.items() if k not in SECTIONS or k in only},
             name=name,
             options={action.dest: action for action in own_actions},
             find=FINDERS,
@@ -68,6 +71,8 @@ def parse(
         if value is not None:
             config[option] = value
     for section, default in SECTIONS.items():
+        if section not in only:
+            continue
         part = config.get(section) or {}
         named = given.get(section) or part.get("name") or default
         if named != part.get("name", named):
@@ -78,7 +83,9 @@ def parse(
     rest = _importable(_with_null(rest, options))
     for section, maker in made.items():
         add_section(parser, section, maker)
-    parser.add_argument("--config", action="config", help="YAML file that holds any of these.")
+    parser.groups.get(USUAL, parser).add_argument(
+        "--config", action="config", metavar="FILE", help="YAML file that holds any options."
+    )
     check_parts(said, options)
     # By a file of our own: jsonargparse would first look for one whose name is the text.
     with NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as written:
@@ -89,7 +96,7 @@ def parse(
         except ParseError as error:
             everything = Options(parser._actions, made, options.classes)
             raise misfit(error, said | _plain(rest), everything, _places(config)) from error
-    for section in SECTIONS:
+    for section in made:
         check_sizes(section, found[section])
     return found
 
@@ -183,7 +190,7 @@ def _places(config: Mapping[str, Any]) -> dict[str, Any]:
     """The plain values of a configuration by place."""
     found = {name: value for name, value in config.items() if name not in SECTIONS}
     for section in SECTIONS:
-        found |= _below(section, config[section])
+        found |= _below(section, config.get(section, {}))
     return found
 
 

@@ -14,7 +14,7 @@ from ..report import Report, report, with_figures
 from ..runtime.distributed import join
 from .build import Setup
 from .numbers import Count
-from .options import add_held_out, make_run_parser
+from .options import EVIDENCE_PARTICLES, add_held_out, make_run_parser
 from .run_folder import parse_opening, restore
 
 
@@ -23,7 +23,8 @@ def run_evaluate(words: Sequence[str]) -> None:
     parser = make_run_parser("evaluate", "Measure a trained run on held-out data.")
     add_held_out(parser)
     add = parser.add_argument
-    add("--num-particles", type=Count, default=5000, help="Particles per datum of the NLL.")
+    add("--num-particles", type=Count, default=EVIDENCE_PARTICLES,
+        help="Particles per datum of the NLL.")  # fmt: skip
     add("--chunk", type=Count,
         help="Particles times data at once; default: as memory allows.")  # fmt: skip
     add("--probe", type=Count,

@@ -5,6 +5,9 @@ from argparse import _ArgumentGroup
 from .numbers import Count, Seed
 from .parser import Parser, make_parser
 
+EVIDENCE_PARTICLES = 1000
+"""Particles per datum of an NLL, unless an option gives another number: one for all commands."""
+
 
 def make_run_parser(command: str, description: str) -> Parser:
     """A parser of a command on a trained run: RUN, --checkpoint, --seed, --device."""
@@ -45,8 +48,8 @@ def add_objectives(parser: Parser, remark: str = "") -> None:
         f"file.py:Mine.{remark}")  # fmt: skip
 
 
-def add_evidence_particles(parser: Parser, default: int) -> None:
-    parser.add_argument("--evidence-particles", type=Count, default=default,
+def add_evidence_particles(parser: Parser) -> None:
+    parser.add_argument("--evidence-particles", type=Count, default=EVIDENCE_PARTICLES,
         help="Particles per datum of the importance-sampling estimate of log p(x).")  # fmt: skip
 
 

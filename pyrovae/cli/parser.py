@@ -10,6 +10,9 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from ..errors import ConfigError
 from .wanted import wanted
 
+USUAL = "usual"
+"""The name of the group of options that stand first in the help of `fit`."""
+
 
 class ParseError(ConfigError):
     """What jsonargparse, or argparse below it, says of words that it cannot parse.
@@ -58,6 +61,18 @@ class _Formatter(DefaultHelpFormatter):
         # `--model.encoder.help CLASS` and `--model FILE` work, and are left out of the list.
         super().add_arguments([action for action in actions if not _is_extra(action)])
 
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Fill paragraphs, and leave those that hold indented lines as they are."""
+        filled = [
+            part if "\n  " in part else super(_Formatter, self)._fill_text(part, width, indent)
+            for part in text.split("\n\n")
+        ]
+        return "\n\n".join(filled)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        shown = super()._format_action_invocation(action)
+        return shown.replace(".name NAME", " NAME") if action.metavar == "NAME" else shown
+
     def _get_help_string(self, action: argparse.Action) -> str:
         hint = hint_of(action)
         is_shown = action.default is not None and action.default != argparse.SUPPRESS
@@ -69,18 +84,21 @@ class _Formatter(DefaultHelpFormatter):
             f"default: {_shown(action.default)}" if is_shown else "",
         ]
         note = "; ".join(filter(None, notes)).replace("%", "%%")
-        text = action.help or ""
+        text = (action.help or "").replace("\\*", "*")
         return text if not note or text.endswith(f"({note})") else f"{text} ({note})".strip()
 
 
 def _is_extra(action: argparse.Action) -> bool:
     is_file_of_a_section = action.metavar == "CONFIG" and action.dest != "config"
-    return is_file_of_a_section or action.dest.endswith(".help")
+    is_print = any(name.startswith("--print_") for name in action.option_strings)
+    return is_file_of_a_section or is_print or action.dest.endswith(".help")
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, bool | None):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, dict | Namespace) and "class_path" in value:
         return str(value["class_path"]).rpartition(".")[2]
     return value.__name__ if inspect.isclass(value) else str(value)

@@ -12,12 +12,19 @@ _SAFE = "PYTHONSAFEPATH"  # keeps Python from importing from the working folder
 
 @contextmanager
 def unobeyed_working_folder() -> Iterator[None]:
-    """Within, neither child processes nor matplotlib read files of the working folder by name.
+    """Within, neither child processes nor matplotlib read files of the working folder by name."""
+    _import_matplotlib()
+    with safe_child_processes():
+        yield
+
+
+@contextmanager
+def safe_child_processes() -> Iterator[None]:
+    """Within, child processes import nothing from the working folder.
 
     jsonargparse starts a process for type stubs, which imports json. It would import a `json.py`
     of the folder into which a stranger's run was unpacked.
     """
-    _import_matplotlib()
     before = os.environ.get(_SAFE)
     os.environ[_SAFE] = "1"
     try:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from .base import figure_of
+from ..runtime.figures import figure_of
 
 
 def latent_space(z: Tensor, y: Tensor | None = None, *, title: str = "") -> Figure:
