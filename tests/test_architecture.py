@@ -50,7 +50,7 @@ FOLDERS = {
         {"captured"},
         {"call"},
     ],
-    "distributions": [{"as_pyro", "categorical", "strata"}],
+    "distributions": [{"as_pyro", "categorical", "held_tensors", "strata"}],
     "particles": [
         {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement", "param_store", "parts", "penalty", "substitution"},
         {"named_params", "plates"},
@@ -97,8 +97,8 @@ FOLDERS = {
         {"codes", "label_conditional", "latent_vector", "layered"},
         {"linear"},
     ],
-    "models/posteriors": [{"base"}, {"diagonal_normal"}],
-    "models/priors": [{"base"}, {"standard_normal"}],
+    "models/posteriors": [{"base"}, {"diagonal_normal", "distribution"}],
+    "models/priors": [{"base"}, {"distribution", "standard_normal"}],
     "objectives": [
         {"constructor", "known_pair", "objective", "options"},
         {"state"},

@@ -26,6 +26,7 @@ from .base import build_decoder, check_data, evaluated, evaluated_outside_progra
 from .latent_vector import LatentVector
 from .networks import built, vectors_from
 from .priors import FlatPrior, Prior, PriorFactory
+from .priors.distribution import as_prior
 
 
 class Autoencoder(LatentVector):
@@ -103,7 +104,7 @@ class Autoencoder(LatentVector):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.corruption = corruption
         self.contraction, self.contraction_probes = contraction, contraction_probes
-        self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)
+        self.prior = as_prior(prior, latent_dim)
         if self.prior.latent_dim != latent_dim:
             raise ShapeError(
                 f"the prior has latent_dim={self.prior.latent_dim} and the Autoencoder "

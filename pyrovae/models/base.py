@@ -17,7 +17,9 @@ from ..particles.modes import evaluating
 from ..particles.parameters import declare
 from .networks import built, run
 from .posteriors.base import Posterior, PosteriorFactory
+from .posteriors.distribution import as_posterior
 from .priors.base import Prior, PriorFactory
+from .priors.distribution import as_prior
 from .second_output import refuse_positive
 
 F = TypeVar("F", bound=nn.Module)
@@ -173,8 +175,7 @@ def latent_parts(
             that score only what they drew themselves; `where` names the family.
         ShapeError: One was built for another dimension.
     """
-    made = prior if isinstance(prior, Prior) else prior(latent_dim)
-    form = posterior if isinstance(posterior, Posterior) else posterior(latent_dim)
+    made, form = as_prior(prior, latent_dim), as_posterior(posterior, latent_dim)
     for role, part in (("prior", made), ("posterior", form)):
         if part.latent_dim != latent_dim:
             raise ShapeError(

@@ -24,6 +24,7 @@ from .base import (
 from .capabilities import Figure, evidence_of
 from .label_conditional import LabelConditional
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .posteriors.distribution import as_posterior
 from .priors import Prior, PriorFactory, StandardNormal
 
 
@@ -57,7 +58,7 @@ class ConditionalVAE(LabelConditional):
         prior: p(z), the same for every y; `StandardNormal` by default.
         prior_network: Maps [N, C], or [N, \*condition_shape], to the parameters of `prior_form`,
             which is then p(z|y): a module or a factory. Give it or `prior`.
-        prior_form: Form of p(z|y): a factory `prior_form(latent_dim)`.
+        prior_form: Form of p(z|y): a factory `as_posterior(prior_form, latent_dim)`.
         posterior: Form of q(z|x, y): a module or a factory `posterior(latent_dim)`.
 
     Raises:
@@ -117,7 +118,9 @@ class ConditionalVAE(LabelConditional):
         given = self.condition.shape
         self.prior: Prior | Conditional = unconditional
         if prior_network is not None:
-            self.prior = Conditional(prior_network, given, prior_form(latent_dim), "prior_network")
+            self.prior = Conditional(
+                prior_network, given, as_posterior(prior_form, latent_dim), "prior_network"
+            )
         self.build_networks(given, join, encoder, decoder)
 
     @classmethod

@@ -22,6 +22,7 @@ from .base import (
     mean_or_draw,
 )
 from .posteriors import PosteriorFactory
+from .posteriors.distribution import as_posterior
 
 Draw = Callable[[str, dist.TorchDistribution], Tensor]
 """Draws a latent from its distribution: `pyro.sample`, or what `generate` does by itself."""
@@ -118,7 +119,7 @@ def upper_decoders(
     lower, upper = latent_dims[:-1], latent_dims[1:]
     each = for_each(networks, len(lower), f"{where}'s upper_decoder")
     return nn.ModuleList(
-        Conditional(network, (above,), form(dim), f"decoder of z{i}")
+        Conditional(network, (above,), as_posterior(form, dim), f"decoder of z{i}")
         for i, (network, above, dim) in enumerate(zip(each, upper, lower, strict=True), start=1)
     )
 
