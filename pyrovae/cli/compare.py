@@ -10,7 +10,7 @@ from ..data.base import pick_device
 from ..evaluate import Annealed, ais, compare
 from ..report import save_figure
 from .numbers import Count
-from .objective_words import make_objective
+from .objective_words import make_objectives
 from .options import add_evidence_particles, add_held_out, add_objectives, make_run_parser
 from .outputs import csv_path, write_table
 from .run_folder import parse_opening, restore
@@ -42,7 +42,7 @@ def run_compare(words: Sequence[str]) -> None:
     add("--chains", type=Count, default=16, help="Chains of --truth ais.")
     add("--out", type=str, default="compare.csv", help="CSV file; .json and .png beside it.")
     config, named = parse_opening(parser, words)
-    objectives = {name: make_objective(name, config.num_particles) for name in config.objectives}
+    objectives = make_objectives(config.objectives, config.num_particles)
     run = Path(config.run_folder)
     out = csv_path(run, config.out, ".json", ".png")
     setup = restore(run, config.checkpoint, config.device, named)

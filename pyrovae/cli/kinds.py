@@ -60,6 +60,12 @@ def asked_by(annotation: Any) -> Asked:  # noqa: ANN401
     return found
 
 
+def members(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """The members of a union; the annotation alone where it is none."""
+    is_union = typing.get_origin(annotation) in (Union, UnionType)
+    return typing.get_args(annotation) if is_union else (annotation,)
+
+
 def _add(found: Asked, annotation: Any) -> None:  # noqa: ANN401
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if hasattr(annotation, "__metadata__"):

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import NoneType
-from typing import Any, Literal, Union, get_args
+from typing import Any, Literal, Union
 
 from ..errors import ConfigError
 from .arguments import annotations
-from .kinds import asked_by
+from .kinds import asked_by, members
 from .library import fitting, parts
 from .names import gives
 from .parser import ParseError, Parser, hint_of
@@ -85,7 +85,7 @@ def check_parts(words: Mapping[str, str], options: Options) -> None:
 def takes_none(place: str, options: Options) -> bool:
     """Whether the option of a place may be null."""
     try:
-        return NoneType in get_args(_hint(place, options))
+        return NoneType in members(_hint(place, options))
     except _NoOption:
         return False
 
@@ -214,10 +214,10 @@ def _fits(hint: Any, value: Any, may_import: bool) -> bool:  # noqa: ANN401
 
 def _without_classes(hint: Any) -> Any:  # noqa: ANN401
     """The members of an annotation that take no object; None where all do."""
-    members = [m for m in get_args(hint) or (hint,) if not asked_by(m).kinds]
     if not asked_by(hint).kinds:
         return hint
-    return Union[tuple(members)] if members else None  # noqa: UP007
+    plain = tuple(member for member in members(hint) if not asked_by(member).kinds)
+    return Union[plain] if plain else None
 
 
 def _parses(hint: Any, value: Any) -> bool:  # noqa: ANN401

@@ -59,7 +59,9 @@ class _Formatter(DefaultHelpFormatter):
 
     def add_arguments(self, actions: Iterable[argparse.Action]) -> None:
         # `--model.encoder.help CLASS` and `--model FILE` work, and are left out of the list.
-        super().add_arguments([action for action in actions if not _is_extra(action)])
+        # What is named stands first in its group.
+        shown = [action for action in actions if not _is_extra(action)]
+        super().add_arguments(sorted(shown, key=lambda one: not one.dest.endswith(".name")))
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         """Fill paragraphs, and leave those that hold indented lines as they are."""

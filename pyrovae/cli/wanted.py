@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Any, Literal, Union
 
-from .kinds import asked_by
+from .kinds import asked_by, members
 from .library import fitting
 from .numbers import IN_WORDS, LARGEST
 
@@ -33,11 +33,11 @@ def wanted(annotation: Any) -> str:  # noqa: ANN401
 
 def in_full(annotation: Any) -> str:  # noqa: ANN401
     """The same for a message, with the largest number, and "null" where that is taken."""
-    members = typing.get_args(annotation) or (annotation,)
     found = wanted(annotation)
-    if any(member in LARGEST for member in members):
-        found += f" (at most {next(LARGEST[m] for m in members if m in LARGEST)})"
-    return f"{found}, or null" if found and NoneType in members else found
+    for member in members(annotation):
+        if inspect.isclass(member) and member in LARGEST:
+            found += f" (at most {LARGEST[member]})"
+    return f"{found}, or null" if found and NoneType in members(annotation) else found
 
 
 def _plain(annotation: Any) -> list[str]:  # noqa: ANN401
