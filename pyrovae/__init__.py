@@ -26,7 +26,8 @@ _PLACES = {
     "particles.kl": ("kl_routes",),
     "particles.parameters": ("buffers", "declare", "frozen", "trainable"),
     "particles.penalty": ("penalty",),
-    "train": ("SVI", "fit"),
+    "train": ("SVI", "fit", "save"),
+    "cli.load": ("load",),
 }  # fmt: skip
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from . import plots as plots
     from . import report as report
     from . import train as train
+    from .cli.load import load
     from .errors import PyrovaeError
     from .evaluate import (
         active_units,
@@ -69,7 +71,7 @@ if TYPE_CHECKING:
     from .particles.kl import kl_routes
     from .particles.parameters import buffers, declare, frozen, trainable
     from .particles.penalty import penalty
-    from .train import SVI, fit
+    from .train import SVI, fit, save
 
 __all__ = [
     "SVI",
@@ -92,12 +94,14 @@ __all__ = [
     "gradients",
     "inference_gaps",
     "kl_routes",
+    "load",
     "log_evidence",
     "models",
     "nn",
     "objectives",
     "penalty",
     "posterior_means",
+    "save",
     "trainable",
     "traverse",
 ]

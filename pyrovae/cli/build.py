@@ -16,7 +16,7 @@ from ..errors import ConfigError, PyrovaeError, first_line
 from ..models.capabilities import TakesLabels
 from .arguments import supplied
 from .library import sections
-from .names import SECTIONS, find_model, makers
+from .names import FINDERS, find_model
 from .parser import Parser, in_one_line
 from .user_code import forget_file
 
@@ -42,35 +42,13 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
     Raises:
         ConfigError: The model named has no `model` and `guide`.
     """
-    if config.data_root:
-        os.environ["PYROVAE_DATA"] = str(config.data_root)
     made = _instantiate(parser, config)
-    made_by = makers({section: {"name": config[section]["name"]} for section in SECTIONS})
-    with _as_sentence("data", config.data.name):
-        data = made_by["data"](**_arguments(made, "data"))
-    if not isinstance(data, Dataset):
-        raise ConfigError(
-            f"--data {config.data.name} gave a {type(data).__name__}; it must be a function that "
-            "returns a pyrovae.data.Dataset, as pyrovae.data.arrays does"
-        )
-    if config.num_labelled:
-        data = few_labels(data, config.num_labelled, seed=config.seed)
-    if config.missing:
-        data = missing(data, config.missing, seed=config.seed)
-    if config.quadrants:
-        data = quadrants(data, config.quadrants)
+    data = _data(config, made)
     if seed is not None:
         pyro.set_rng_seed(seed)
     pair = _pair(config, made, data.shape)
-    if config.labels or (isinstance(pair, TakesLabels) and pair.takes_labels):
-        data = data.labelled()
-    with _as_sentence("objective", config.objective.name):
-        objective = made_by["objective"](**_arguments(made, "objective"))
-    if not isinstance(objective, ELBO):
-        raise ConfigError(
-            f"--objective {config.objective.name} gave a {type(objective).__name__}; it must be a "
-            "class of pyro.infer.ELBO, or a function that gives such an object"
-        )
+    data = _as_called(config, data, pair)
+    objective = _objective(config, made)
     return Setup(data, pair, objective)
 
 
@@ -82,6 +60,63 @@ def build_pair(parser: Parser, config: Namespace, data_shape: Sequence[int]) -> 
     """
     forget_file(config.model.name)
     return _pair(config, _instantiate(parser, config), data_shape)
+
+
+def build_data(parser: Parser, config: Namespace, pair: Any) -> Dataset:  # noqa: ANN401
+    """The data alone, with labels where the pair takes them.
+
+    Raises:
+        ConfigError: See `build`.
+    """
+    return _as_called(config, _data(config, _instantiate(parser, config)), pair)
+
+
+def build_objective(parser: Parser, config: Namespace) -> ELBO:
+    """The objective alone.
+
+    Raises:
+        ConfigError: See `build`.
+    """
+    return _objective(config, _instantiate(parser, config))
+
+
+def _data(config: Namespace, made: Namespace) -> Dataset:
+    if config.data_root:
+        os.environ["PYROVAE_DATA"] = str(config.data_root)
+    with _as_sentence("data", config.data.name):
+        data = _maker(config, "data")(**_arguments(made, "data"))
+    if not isinstance(data, Dataset):
+        raise ConfigError(
+            f"--data {config.data.name} gave a {type(data).__name__}; it must be a function that "
+            "returns a pyrovae.data.Dataset, as pyrovae.data.arrays does"
+        )
+    if config.num_labelled:
+        data = few_labels(data, config.num_labelled, seed=config.seed)
+    if config.missing:
+        data = missing(data, config.missing, seed=config.seed)
+    if config.quadrants:
+        data = quadrants(data, config.quadrants)
+    return data
+
+
+def _as_called(config: Namespace, data: Dataset, pair: Any) -> Dataset:  # noqa: ANN401
+    takes_labels = isinstance(pair, TakesLabels) and pair.takes_labels
+    return data.labelled() if config.labels or takes_labels else data
+
+
+def _objective(config: Namespace, made: Namespace) -> ELBO:
+    with _as_sentence("objective", config.objective.name):
+        objective = _maker(config, "objective")(**_arguments(made, "objective"))
+    if not isinstance(objective, ELBO):
+        raise ConfigError(
+            f"--objective {config.objective.name} gave a {type(objective).__name__}; it must be a "
+            "class of pyro.infer.ELBO, or a function that gives such an object"
+        )
+    return objective
+
+
+def _maker(config: Namespace, section: str) -> Any:  # noqa: ANN401
+    return FINDERS[section](config[section]["name"])
 
 
 def _pair(config: Namespace, made: Namespace, data_shape: Sequence[int]) -> Any:  # noqa: ANN401

@@ -16,7 +16,10 @@ from .options import add_evidence_particles, add_held_out, add_objectives, make_
 from .outputs import csv_path, write_table
 from .run_folder import parse_opening, restore
 
-_EQUAL = {"K": "K", "evaluations": "decoder evaluations"}
+_EQUAL: dict[str, Literal["K", "decoder evaluations"]] = {
+    "K": "K",
+    "evaluations": "decoder evaluations",
+}
 
 
 def run_compare(words: Sequence[str]) -> None:
@@ -60,7 +63,7 @@ def run_compare(words: Sequence[str]) -> None:
         objectives,
         truth=truth,
         num_particles=config.num_particles,
-        equal=_EQUAL[config.equal],  # type: ignore[arg-type]
+        equal=_EQUAL[config.equal],
         evidence_particles=config.evidence_particles,
         num_draws=config.draws,
         seed=config.seed,

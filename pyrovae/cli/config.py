@@ -1,7 +1,7 @@
 """A configuration, parsed from words of the command line and YAML."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -25,6 +25,7 @@ def parse(
     words: Sequence[str],
     base: dict[str, Any] | None = None,
     run_file: Path | None = None,
+    only: Collection[str] = tuple(SECTIONS),
 ) -> Namespace:
     """Parse `--config FILE` and words over it; adds the sections that these name to the parser.
 
@@ -35,6 +36,7 @@ def parse(
         words: Of the command line.
         base: What was parsed before, where there is no file.
         run_file: The configuration of a run, which is read in the place of `--config`.
+        only: The sections that are parsed; the others are left out.
 
     Raises:
         ConfigError: An option or a name is unknown, a value does not fit, a file is no YAML, or
@@ -49,8 +51,9 @@ def parse(
     file = run_file if path is None else Path(path)
     if file is not None:
         name = str(file) if path is None else f"--config {path}"
+        content = read_yaml(file, name)
         config = checked(
-            read_yaml(file, name),
+            {k: v for k, v in content.items() if k not in SECTIONS or k in only},
             name=name,
             options={action.dest: action for action in parser._actions},
             find=FINDERS,
@@ -59,6 +62,8 @@ def parse(
             is_run=path is None,
         )
     for section, default in SECTIONS.items():
+        if section not in only:
+            continue
         part = config.get(section) or {}
         named = given.get(section) or part.get("name") or default
         if named != part.get("name", named):
@@ -151,7 +156,7 @@ def _places(config: Mapping[str, Any]) -> dict[str, Any]:
     """The plain values of a configuration by place."""
     found = {name: value for name, value in config.items() if name not in SECTIONS}
     for section in SECTIONS:
-        found |= _below(section, config[section])
+        found |= _below(section, config.get(section, {}))
     return found
 
 

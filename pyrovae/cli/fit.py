@@ -101,6 +101,7 @@ def _train(
         patience=config.patience,
         run_dir=run_dir,
         resume=config.resume,
+        overwrite=config.overwrite,
         device=config.device,
         compile={"no": False, "yes": True}.get(config.compile, "auto"),
         steps_per_call=config.steps_per_call,

@@ -1,21 +1,21 @@
 """The options of `pyrovae fit`, and how training follows them."""
 
+import math
 from typing import Any
 
 from jsonargparse import Namespace
 from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from ..train.optim import schedules
-from ..train.optim.joint import adam
+from ..errors import ConfigError
+from ..train.optim.recipe import NAMES as OPTIMIZERS
+from ..train.optim.recipe import default_optimizer, source_of
+from ..train.optim.words import name_and_options, simplified
 from .options import add_device
 from .parser import Parser, make_parser
 
-_SCHEDULES = {
-    "constant": schedules.constant,
-    "cosine": schedules.cosine,
-    "exponential": schedules.exponential,
-    "iwae": schedules.iwae,
-}
+_SCHEDULES = (
+    "constant", "cosine", "warmup_cosine", "linear", "exponential", "iwae", "plateau",
+)  # fmt: skip
 
 
 def fit_parser() -> Parser:
@@ -65,11 +65,22 @@ def _add_training(parser: Parser) -> None:
     add("--batch-size", type=PositiveInt, default=100, help="Data per step.")
     add("--drop-last", action="store_true",
         help="Leave out the last batch where it is smaller than the others.")  # fmt: skip
-    add("--lr", type=PositiveFloat, default=1e-3, help="Learning rate of Adam.")
+    add("--lr", type=PositiveFloat,
+        help="Learning rate; without it that of the optimiser, 0.001 for Adam.")  # fmt: skip
+    add("--lr-of", type=str, nargs="+", metavar="PART=RATE",
+        help="Learning rates of parts of the pair: encoder=1e-4 decoder=0.")  # fmt: skip
+    add("--optimizer", type=str, metavar="NAME",
+        help=f"{', '.join(OPTIMIZERS)}; with options as in 'sgd(momentum=0.9)'. Without it adam, "
+        "or adamw with a --weight-decay.")  # fmt: skip
+    add("--weight-decay", type=NonNegativeFloat, help="Weight decay of all parameters.")
     add("--adam-eps", type=NonNegativeFloat, default=1e-8,
-        help="Adam's epsilon (1e-4 in the IWAE paper).")  # fmt: skip
-    add("--schedule", choices=list(_SCHEDULES), default="constant",
-        help="How the learning rate changes.")  # fmt: skip
+        help="Epsilon of adam and adamw (1e-4 in the IWAE paper).")  # fmt: skip
+    add("--schedule", type=str, metavar="NAME", default="constant",
+        help=f"How the learning rate changes: {', '.join(_SCHEDULES)}; with options as in "
+        "'cosine(warmup=0.1)'. Or a scheduler of torch, 'StepLR(step_size=30)'.")  # fmt: skip
+    add("--ema", type=NonNegativeFloat, metavar="DECAY",
+        help="Validate and keep a moving average of all parameters, of this decay: "
+        "0.999.")  # fmt: skip
     add("--clip-norm", type=PositiveFloat, help="Largest gradient norm over all parameters.")
     add("--patience", type=PositiveInt,
         help="Stop after so many epochs without a better validation.")  # fmt: skip
@@ -106,11 +117,68 @@ def _add_run_folder(parser: Parser) -> None:
 
 
 def training_options(config: Namespace) -> dict[str, Any]:
-    """The arguments that `fit` and `compare_training` share, from a configuration."""
+    """The arguments that `fit` and `compare_training` share, from a configuration.
+
+    Raises:
+        ConfigError: A rate, an optimiser or a schedule is none, or they do not fit together.
+    """
+    _check_finite(config)
+    optimizer = config.optimizer or default_optimizer(config.weight_decay)
+    if config.adam_eps != 1e-8:
+        optimizer = _with_eps(optimizer, config.adam_eps)
+    lr = _rates(config)
+    source_of(optimizer, lr, config.weight_decay)
     return {
         "batch_size": config.batch_size,
         "drop_last": config.drop_last,
-        "optimizer": adam(config.lr, config.adam_eps),
-        "schedule": _SCHEDULES[config.schedule](),
+        "lr": lr,
+        "optimizer": optimizer,
+        "weight_decay": config.weight_decay,
+        "schedule": config.schedule,
+        "ema": config.ema,
         "clip_norm": config.clip_norm,
     }
+
+
+def _check_finite(config: Namespace) -> None:
+    """Refuse numbers that no optimiser takes, which are numbers all the same."""
+    for name in ("lr", "weight_decay", "adam_eps", "clip_norm", "ema"):
+        value = config[name]
+        if value is not None and not math.isfinite(value):
+            option = name.replace("_", "-")
+            raise ConfigError(f"--{option} {value}: it needs a finite number")
+    if config.ema is not None and config.ema >= 1:
+        raise ConfigError(f"--ema {config.ema}: it needs a number in [0, 1), such as 0.999")
+
+
+def _rates(config: Namespace) -> float | dict[str, float] | None:
+    """The rate of `--lr`, or with `--lr-of` rates by part."""
+    if not config.lr_of:
+        return config.lr
+    found = {} if config.lr is None else {"": config.lr}
+    for words in config.lr_of:
+        part, _, text = words.partition("=")
+        try:
+            rate = float(text)
+        except ValueError:
+            rate = math.nan
+        if not part or not 0 <= rate < math.inf or part in found:
+            twice = " once" if part in found else ""
+            raise ConfigError(
+                f"--lr-of {words}: give each part{twice} with a finite number, 0 or more, as in "
+                "encoder=1e-4"
+            )
+        found[part] = rate
+    return found
+
+
+def _with_eps(optimizer: str, eps: float) -> str:
+    """The optimiser in words, with the epsilon of `--adam-eps`."""
+    name, options = name_and_options(optimizer, "--optimizer")
+    if simplified(name) not in ("adam", "adamw") or "eps" in options:
+        raise ConfigError(
+            f"--adam-eps {eps}: it is an option of adam and adamw; with --optimizer {optimizer} "
+            "write eps among its options, as in 'nadam(eps=1e-4)'"
+        )
+    listed = ", ".join(f"{key}={value!r}" for key, value in {**options, "eps": eps}.items())
+    return f"{name}({listed})"

@@ -26,6 +26,8 @@ TORCH = (
     "Tanh", "Tanhshrink",
 )  # fmt: skip
 
+_TOP = models.__name__.partition(".")[0]  # has the names of models and objectives too
+
 _PYROS = ("Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO", "TraceEnum_ELBO", "RenyiELBO")
 
 
@@ -79,8 +81,12 @@ def sections() -> dict[str, dict[str, Any]]:
         ("model", models, known_models()),
         ("objective", objectives, known_objectives()),
     ):
+        places = [package.__name__] if package is data else [package.__name__, _TOP]
         full = {
-            f"{package.__name__}.{n}": made for n, made in known.items() if n in package.__all__
+            f"{place}.{n}": made
+            for place in places
+            for n, made in known.items()
+            if n in package.__all__
         }
         found[section] = known | full
     found["objective"] |= {f"pyro.infer.{name}": getattr(pyro.infer, name) for name in _PYROS}
@@ -97,7 +103,10 @@ def parts() -> dict[str, tuple[str, type]]:
     for package, name in named:
         cls = getattr(package, name)
         path = f"{package.__name__}.{name}"
-        for alias in (name, path, f"{cls.__module__}.{name}"):
+        aliases = [name, path, f"{cls.__module__}.{name}"]
+        if package is models:  # whose names are the library's too
+            aliases.append(f"{_TOP}.{name}")
+        for alias in aliases:
             found[alias] = path, cls
     return found
 

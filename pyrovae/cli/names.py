@@ -24,7 +24,8 @@ SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
 
 def makers(config: Mapping[str, Any]) -> dict[str, Any]:
     """By section, the class or function whose name a configuration gives."""
-    return {section: FINDERS[section](config[section]["name"]) for section in SECTIONS}
+    named = [section for section in SECTIONS if section in config]
+    return {section: FINDERS[section](config[section]["name"]) for section in named}
 
 
 def find_data(name: str) -> Maker:

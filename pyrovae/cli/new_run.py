@@ -22,7 +22,7 @@ _MADE = (
 _UNFINISHED = {LOCK, "history.jsonl"}  # files of a run that could not write its configuration
 _MAY_CHANGE = {
     "epochs", "patience", "device", "memory", "data_root", "test_particles", "tensorboard", "lr",
-    "schedule", "clip_norm",
+    "lr_of", "schedule", "clip_norm",
 }  # fmt: skip
 
 

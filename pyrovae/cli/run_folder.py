@@ -1,7 +1,7 @@
 """A run folder: its configuration, its checkpoints, and the pair they belong to."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyro
@@ -103,13 +103,19 @@ def checkpoint_of(run: Path, names: Sequence[str]) -> Path:
     return existing[0]
 
 
-def configuration(run: Path, parser: Parser, words: Sequence[str] = ()) -> Namespace:
+def configuration(
+    run: Path,
+    parser: Parser,
+    words: Sequence[str] = (),
+    only: Collection[str] = tuple(SECTIONS),
+) -> Namespace:
     """The configuration of a run. It is data: code of one's own is named again by the words.
 
     Args:
         run: The run folder.
         parser: The parser of `fit`, which wrote it; it gains the options of what the run names.
         words: Of the command line, which replace what the run's file says.
+        only: The sections that are parsed.
 
     Raises:
         CheckpointError: The folder holds no run.
@@ -120,7 +126,7 @@ def configuration(run: Path, parser: Parser, words: Sequence[str] = ()) -> Names
         raise CheckpointError(f"{run} is no run folder: it holds no {CONFIG}; name one that "
                               "`pyrovae fit --run DIR` wrote")  # fmt: skip
     check_links(run)
-    return parse(parser, words, run_file=path)
+    return parse(parser, words, run_file=path, only=only)
 
 
 def check_links(run: Path) -> None:

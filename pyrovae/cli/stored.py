@@ -188,7 +188,8 @@ class _Check:
             place,
             f"names {shown(stored)}, which is none of the library's (here one of "
             f"{', '.join(known) or 'none'}), and a file alone runs nothing; if it is your own and "
-            f"you trust it, name it again on the command line: --{place} {quote(cut(stored))}",
+            f"you trust it, name it again on the command line: --{place} {quote(cut(stored))}; or "
+            f"in Python: load(folder, trust=[{cut(stored)!r}])",
         )
 
     def refusal(self, place: str, what: str) -> ConfigError:

@@ -14,6 +14,7 @@ from ..math import (
     pareto_smooth,
 )
 from ..particles import Particles
+from ..particles.pair import takes_pair
 from ..particles.tracing import Program
 from ..runtime.distributed import join
 from .collect import Compile, collect
@@ -24,6 +25,7 @@ from .sweep import joined, sweep_over, sweeps
 from .validity import check_weights
 
 
+@takes_pair
 @sweeps
 def log_evidence(
     model: Program,

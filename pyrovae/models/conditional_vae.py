@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
+from ..nn.sizes import as_shape, as_size
 from .base import (
     Conditional,
     check_data,
@@ -81,7 +82,7 @@ class ConditionalVAE(LabelConditional):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         latent_dim: int,
         *,
         num_classes: int | None = None,
@@ -96,8 +97,8 @@ class ConditionalVAE(LabelConditional):
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
     ) -> None:
         super().__init__()
-        self.data_shape = tuple(data_shape)
-        self.latent_dim = latent_dim
+        self.data_shape = as_shape(data_shape, "data_shape", "ConditionalVAE")
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "ConditionalVAE")
         self.condition = Condition(num_classes, condition_shape, "ConditionalVAE")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         if prior is not None and prior_network is not None:

@@ -1,6 +1,5 @@
 """Several stochastic layers, inferred from the data upwards."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import pyro.distributions as dist
@@ -8,6 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn.sizes import Sizes, as_shape
 from .base import Conditional, build_decoder, decoded, evaluated_outside_programs
 from .layered import (
     Draw,
@@ -71,8 +71,8 @@ class HierarchicalVAE(Layered):
 
     def __init__(
         self,
-        data_shape: Shape,
-        latent_dims: Sequence[int],
+        data_shape: Shape | int,
+        latent_dims: Sizes,
         *,
         encoder: Network = MLP,
         decoder: Network = MLP,
@@ -84,7 +84,7 @@ class HierarchicalVAE(Layered):
         conditional: PosteriorFactory = DiagonalNormal,
     ) -> None:
         super().__init__()
-        self.data_shape = tuple(data_shape)
+        self.data_shape = as_shape(data_shape, "data_shape", "HierarchicalVAE")
         self.latent_dims = check_dims(latent_dims, "HierarchicalVAE")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         *lower, top = self.latent_dims

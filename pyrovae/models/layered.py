@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 from ..nn import Likelihood, Network
+from ..nn.sizes import Sizes, as_sizes
 from .base import (
     Conditional,
     Family,
@@ -151,15 +152,16 @@ def for_each(networks: Networks, count: int, where: str) -> list[Network]:
     return [networks] * count
 
 
-def check_dims(latent_dims: Sequence[int], where: str) -> tuple[int, ...]:
+def check_dims(latent_dims: Sizes, where: str) -> tuple[int, ...]:
     """The sizes of the layers as a tuple.
 
     Raises:
         ConfigError: There is none, or one is no whole number of units.
     """
-    if not latent_dims or any(dim < 1 for dim in latent_dims):
+    dims = as_sizes(latent_dims, "latent_dims", where, allow_none=True)
+    if not dims:
         raise ConfigError(
-            f"{where} got latent_dims={list(latent_dims)}; it needs the size of each layer, 1 or "
-            "more, the one nearest the data first, such as [100, 50]"
+            f"{where} got latent_dims={latent_dims!r}; it needs the size of each layer, the one "
+            "nearest the data first, such as [100, 50]"
         )
-    return tuple(latent_dims)
+    return dims

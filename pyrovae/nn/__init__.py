@@ -11,6 +11,7 @@ from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mlp import MLP
+from .two_heads import TwoHeads
 
 __all__ = [
     "MLP",
@@ -30,6 +31,7 @@ __all__ = [
     "OneBatchAxis",
     "SaltAndPepper",
     "Shape",
+    "TwoHeads",
     "build",
     "one_batch_axis",
     "squared_jacobian",

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .base import figure_of
+from ..runtime.figures import figure_of
 
 
 def latent_space(z: Tensor, y: Tensor | None = None, *, title: str = "") -> Figure:

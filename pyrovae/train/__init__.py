@@ -3,8 +3,10 @@
 from .callbacks import Anneal, Callback, EarlyStopping, ProgressBar, TensorBoard
 from .checkpoint import load_checkpoint
 from .fit import fit
+from .history import History
 from .loop import Loop
 from .optim import schedules
+from .pair_file import save
 from .run import Run
 from .step.svi import SVI
 
@@ -13,11 +15,13 @@ __all__ = [
     "Anneal",
     "Callback",
     "EarlyStopping",
+    "History",
     "Loop",
     "ProgressBar",
     "Run",
     "TensorBoard",
     "fit",
     "load_checkpoint",
+    "save",
     "schedules",
 ]

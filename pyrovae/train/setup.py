@@ -1,6 +1,7 @@
 """Everything that a run needs, made before its first step."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -24,7 +25,12 @@ from .compile_ahead import compile_ahead, is_worth_compiling
 from .loop import Loop
 from .loss_scale import LossScale
 from .memory_budget import within
-from .optim.joint import OptimizerLike, make_optimizer
+from .optim.average import WeightAverage
+from .optim.rates import LearningRate, with_sides
+from .optim.recipe import OptimizerLike, default_optimizer, source_of
+from .optim.scheduler import Scheduler
+from .optim.schedules import ScheduleLike
+from .optim.scheduling import scheduler_of
 from .placement import place, place_objective
 from .rank_stepper import RankStepper
 from .ranks.all_reduce import AllReduce
@@ -52,6 +58,8 @@ class Setup:
         store: Checkpoints and history.
         validation: Measures the bound on the validation data, where there are any.
         site_kl: Measures the KL of each latent site.
+        scheduler: Changes the learning rates.
+        average: Of the parameters, where they are averaged.
     """
 
     loop: Loop
@@ -61,22 +69,31 @@ class Setup:
     store: RunStore
     validation: Validation | None
     site_kl: SiteKLMonitor
+    scheduler: Scheduler
+    average: WeightAverage | None
     _source: BatchSource
     _first: Batch
     _steps_per_call: int
     _is_compiled: bool
 
-    def resume_or_start(self, resume: bool) -> RandomState | None:
+    def resume_or_start(self, *, resume: bool, overwrite: bool) -> RandomState | None:
         """Continue from the last checkpoint, where asked and possible; else begin the folder.
 
         The files of an earlier run are removed only after the loss could be evaluated once.
 
         Returns:
             The random state of the checkpoint, to be restored when nothing else will draw.
+
+        Raises:
+            ConfigError: The folder holds a run, which is neither to be resumed nor replaced.
         """
         has_last = self.store.has_last
         if resume and has_last:
-            return self.store.resume()
+            random_state = self.store.resume()
+            self.scheduler.resume(self.loop.step, self.loop.history)
+            return random_state
+        if not resume and not overwrite:
+            self.store.check_empty()
         if has_last:
             with isolated():
                 self.svi.evaluate_loss(*self._first)
@@ -102,6 +119,21 @@ class Setup:
                 call = []
         yield from ([batch] for batch in call)
 
+    def after_step(self) -> None:
+        """Follow a step that was taken."""
+        if self.average is not None:
+            self.average.update(self.store.leaves())
+        self.scheduler.after_steps(1)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Within this context the pair has its averaged parameters, where they are averaged."""
+        return nullcontext() if self.average is None else self.average.applied()
+
+    def finish(self) -> None:
+        """Leave the pair with its averaged parameters, where they are averaged."""
+        if self.average is not None:
+            self.average.apply()
+
     @property
     def compile_seconds(self) -> float:
         """Time spent on capturing and compiling."""
@@ -123,7 +155,10 @@ def set_up(
     memory: int | None,
     epochs: int,
     optimizer: OptimizerLike | None,
-    lr: float,
+    lr: LearningRate | None,
+    weight_decay: float | None,
+    schedule: ScheduleLike | None,
+    ema: float | None,
     clip_norm: float | None,
     run_dir: str | PathLike[str] | None,
     checkpoint_seconds: float,
@@ -133,6 +168,10 @@ def set_up(
     steps_per_call: int,
 ) -> Setup:
     """Make what a run needs, in the order in which its parts need each other: see `fit`."""
+    if optimizer is None:
+        optimizer = default_optimizer(weight_decay)
+    source_of(optimizer, lr, weight_decay)  # refuses what does not fit before the data are read
+    average = None if ema is None else WeightAverage(ema)
     team = join(device)
     synchronise_random_state(team)
     device = pick_device(device)
@@ -167,16 +206,19 @@ def set_up(
 
     # Steps.
     is_compiled = is_worth_compiling(compile, epochs * len(source))
+    of_guide, of_model = recorded
+    lr = with_sides(lr, inventory.leaves, of_model.leaves, of_guide.leaves)
     leaves = {**inventory.leaves, **trained.leaves()}
     svi = SVI(
-        model, guide, make_optimizer(optimizer, leaves, lr), trained,
+        model, guide, optimizer, trained, lr=lr, weight_decay=weight_decay,
         clip_norm=clip_norm, compile=is_compiled, precision=precision,
     )  # fmt: skip
     svi.optimizer.cover(leaves)
+    scheduler = scheduler_of(schedule, svi.optimizer, validated=val is not None)
     check_single_rows(svi, inventory.networks, source, first, team)
     folder = None if run_dir is None else Path(run_dir)
     loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device, rank=team.rank)
-    store = RunStore(loop, inventory, trained, identity, checkpoint_seconds, team)
+    store = RunStore(loop, inventory, trained, identity, checkpoint_seconds, team, average)
     stepper = _stepper(svi, trained, loop, store, inventory, loss_scale, team)
 
     # Measurements.
@@ -190,9 +232,9 @@ def set_up(
     rows = [first] if val_source is None else first_rows(val_source)
     plate = loss_scale.batch_plate
     site_kl = SiteKLMonitor(model, guide, rows, inventory.networks, plate, seed or 0, device)
-    per_call = steps_per_call if is_compiled and team.alone else 1
+    per_call = steps_per_call if is_compiled and team.alone and average is None else 1
     return Setup(
-        loop, svi, stepper, loss_scale, store, validation, site_kl,
+        loop, svi, stepper, loss_scale, store, validation, site_kl, scheduler, average,
         source, first, per_call, is_compiled,
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
-from ..data import BatchSource
+from ..data.minibatches import Minibatches
 from ..errors import ConfigError
 from ..particles.isolation import isolated
 from ..runtime.distributed import Team
@@ -16,7 +16,7 @@ _REFUSAL = "Expected more than 1 value per channel when training"  # torch's own
 
 @contextmanager
 def single_rows_explained(
-    source: BatchSource, first: Sequence[Tensor], team: Team
+    source: Minibatches, first: Sequence[Tensor], team: Team
 ) -> Iterator[None]:
     """Within this context an error of batch norm on a single row becomes a `ConfigError`.
 
@@ -48,7 +48,7 @@ def single_rows_explained(
 def check_single_rows(
     svi: SVI,
     networks: Sequence[nn.Module],
-    source: BatchSource,
+    source: Minibatches,
     first: Sequence[Tensor],
     team: Team,
 ) -> None:

@@ -70,7 +70,7 @@ def test_the_options_are_seen_in_the_signature():
     groups = [
         ["batch_size", "drop_last", "seed"],
         ["objective"],
-        ["epochs", "lr", "optimizer", "schedule", "clip_norm"],
+        ["epochs", "lr", "optimizer", "weight_decay", "schedule", "ema", "clip_norm"],
         ["val", "val_objective", "patience"],
         ["run_dir", "resume", "checkpoint_seconds", "callbacks", "progress"],
         ["device", "precision", "compile", "steps_per_call", "memory"],

@@ -11,6 +11,7 @@ from ...data.base import mix_seed
 from ...errors import ConfigError
 from ...particles.modes import Mode, in_mode
 from ...particles.one_by_one import warned_once
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..compared_objectives import all_drawing
 from ..gradients.gradients import Reference, gradients
@@ -27,6 +28,7 @@ from .weights import weights_of
 _GRADIENTS = 2  # stream of the seed; the bounds have others
 
 
+@takes_pair
 def compare(
     model: Program,
     guide: Program,

@@ -16,6 +16,7 @@ from ...objectives.pyro_loss import as_objective
 from ...particles.isolation import isolated
 from ...particles.modes import Mode, in_mode
 from ...particles.own_parameters import own_parameters
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..compared_objectives import drawing
 from ..inputs import Data, Inputs
@@ -30,6 +31,7 @@ Reference = Mapping[str, Tensor] | PyroELBO
 _DRAWS, _REFERENCE = 0, 1  # two streams of one seed, so that the reference is independent
 
 
+@takes_pair
 def gradients(
     model: Program,
     guide: Program,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...errors import SiteError
 from ...particles import Particles, score
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..block import Block
 from ..block_size import draws_in_memory
@@ -73,6 +74,7 @@ class ELBOSurgery:
 _NAMES = ("kl", "mutual_information", "marginal_kl")
 
 
+@takes_pair
 @sweeps
 def elbo_surgery(
     model: Program,

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...errors import ShapeError, SiteError
 from ...particles import Particles
+from ...particles.pair import takes_pair
 from ...particles.site import Site
 from ...particles.tracing import Program
 from ..collect import collect
@@ -16,6 +17,7 @@ from ..options import SweepOptions
 from ..sweep import Sweep, joined, sweep_over, sweeps
 
 
+@takes_pair
 @sweeps
 def posterior_means(
     model: Program,

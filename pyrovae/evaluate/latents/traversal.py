@@ -15,6 +15,7 @@ from ...errors import ConfigError, DataError, SiteError
 from ...particles import Particles, simulate
 from ...particles.handlers import with_distributions
 from ...particles.isolation import isolated
+from ...particles.pair import takes_pair
 from ...particles.site import Site
 from ...particles.tracing import Program
 from ..collect import collect
@@ -49,6 +50,7 @@ class Traversal:
     site: str
 
 
+@takes_pair
 @sweeps
 def traverse(
     model: Program,

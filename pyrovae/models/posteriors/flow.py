@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ...nn.flows import AffineCoupling, LayerFactory, Permutation, Radial, stacked
+from ...nn.sizes import as_size
 from .base import Posterior, PosteriorFactory
 from .diagonal_normal import DiagonalNormal
 
@@ -53,10 +54,11 @@ class FlowPosterior(Posterior):
         base: PosteriorFactory = DiagonalNormal,
     ) -> None:
         super().__init__(latent_dim)
+        latent_dim = self.latent_dim
         self.base = base(latent_dim)
-        self.context_dim = context_dim
-        self.num_parameters = self.base.num_parameters + context_dim
-        self.flow = stacked(layer, num_layers, mixing)(latent_dim, context_dim)
+        self.context_dim = as_size(context_dim, "context_dim", "FlowPosterior")
+        self.num_parameters = self.base.num_parameters + self.context_dim
+        self.flow = stacked(layer, num_layers, mixing)(latent_dim, self.context_dim)
         self.scores_any = self.flow.scores_any
 
     @classmethod

@@ -50,6 +50,7 @@ class FlowPrior(Prior):
         base: PriorFactory = StandardNormal,
     ) -> None:
         super().__init__(latent_dim)
+        latent_dim = self.latent_dim
         self.base = base(latent_dim)
         self.flow = stacked(layer, num_layers, mixing)(latent_dim, 0)
         if not self.flow.scores_any or self.base.needs_encoder:
