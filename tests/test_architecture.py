@@ -39,7 +39,8 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 # line names it. What no line names comes last: it imports what is named, and nobody imports it.
 FOLDERS = {
     "runtime": [
-        {"fields", "figures", "files", "grad_mode", "memory", "rendezvous", "signatures"},
+        {"fields", "figures", "files", "grad_mode", "log", "memory", "rendezvous",
+         "signatures"},
         {"distributed", "random_state"},
         {"stored_random_state"},
     ],

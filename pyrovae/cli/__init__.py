@@ -13,6 +13,7 @@ from importlib import import_module
 
 from .. import __version__
 from ..errors import ConfigError
+from ..runtime.log import log_on_stderr
 from .explain import WRONG_INPUT, explain, wants_traceback
 from .working_folder import unobeyed_working_folder
 
@@ -92,7 +93,8 @@ def _print_or_start(words: Sequence[str]) -> int:
     if any("\0" in word for word in words):
         raise ConfigError("an option holds a zero byte, which no file name or number does")
     file, _, function = COMMANDS[words[0]][0].partition(".")
-    getattr(import_module(f".{file}", __name__), function)(words[1:])
+    with log_on_stderr():
+        getattr(import_module(f".{file}", __name__), function)(words[1:])
     return 0
 
 

@@ -18,7 +18,7 @@ from ..particles.param_store import without_networks
 from ..particles.tracing import Program
 from ..runtime.grad_mode import computes_gradients
 from ..runtime.random_state import restore_random_state
-from .callbacks import Callback, EarlyStopping, ProgressBar
+from .callbacks import Callback, EarlyStopping, EpochLog, ProgressBar
 from .callbacks.base import CallbackList
 from .given_objective import given_objective
 from .history import History
@@ -156,7 +156,8 @@ def fit(
         checkpoint_seconds: Time between checkpoints within an epoch. One is also written after
             every epoch.
         callbacks: See `Callback`.
-        progress: Show a progress bar, where stderr is a terminal.
+        progress: Show a progress bar, where stderr is a terminal; elsewhere log a line now and
+            then (see `EpochLog`).
         device: Where pair and batches go; None is CUDA when present, else the CPU.
         precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
             bfloat16, all else in float32); see `Precision`. Validation is in full.
@@ -207,7 +208,9 @@ def fit(
     )  # fmt: skip
     loop, store, stepper = run.loop, run.store, run.stepper
     stopping = [] if patience is None else [EarlyStopping(patience)]
-    hooks = CallbackList([*callbacks, *stopping, *([ProgressBar()] if progress else [])])
+    hooks = CallbackList(
+        [*callbacks, *stopping, *([ProgressBar(), EpochLog()] if progress else [])]
+    )
 
     with store.locked():
         random_state = run.resume_or_start(resume=resume, overwrite=overwrite)
