@@ -51,10 +51,13 @@ FOLDERS = {
         {"captured"},
         {"call"},
     ],
+    "distributions": [
         {"as_pyro", "categorical", "deviance", "held_tensors", "strata"},
         {"beta_binomial"},
+    ],
     "particles": [
-        {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement", "param_store", "parts", "penalty", "substitution"},
+        {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement",
+         "param_store", "parts", "penalty", "substitution"},
         {"named_params", "plates"},
         {"match", "scales", "site"},
         {"handlers", "joined_site"},
@@ -87,18 +90,19 @@ FOLDERS = {
         {"kinds"},
     ],
     "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
-        {"factories", "likelihoods", "sizes", "two_heads"},
+    "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
+    "nn/likelihoods": [
         {"positive"},
         {"base"},
-        {"residual"},
         {"counts", "gamma", "normal"},
         {"negative_binomial", "poisson"},
+    ],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
         {"conditioner", "elementwise", "householder", "sylvester"},
-        {"adapted", "affine", "autoregressive", "coupling", "permutation", "radial", "rational_spline",
-         "sigmoidal"},
+        {"adapted", "affine", "autoregressive", "coupling", "permutation", "radial",
+         "rational_spline", "sigmoidal"},
     ],
     "models": [
         {"capabilities", "code_priors", "networks", "posteriors", "priors", "second_output"},
