@@ -37,6 +37,10 @@ class TransformedBatches(Minibatches):
         """See `Minibatches.smallest`."""
         return self._source.smallest
 
+    def row_numbers(self, epoch: int, index: int) -> Tensor | None:
+        """Of the source: see `Minibatches.row_numbers`."""
+        return self._source.row_numbers(epoch, index)
+
     def checksum(self) -> int | None:
         """Of the source: see `Minibatches.checksum`."""
         return self._source.checksum()
