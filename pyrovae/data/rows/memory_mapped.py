@@ -1,5 +1,6 @@
 """Rows of arrays that lie in a file and are read as they are needed."""
 
+import math
 import os
 import weakref
 
@@ -60,7 +61,8 @@ class MappedRows(Rows):
             return np.array(self._array[rows])
         found = np.empty((len(rows), *self._array.shape[1:]), self._array.dtype)
         step = self._array.strides[0]
-        for row, place in zip(found.reshape(len(rows), -1), rows.tolist(), strict=True):
+        flat = found.reshape(len(rows), math.prod(found.shape[1:]))
+        for row, place in zip(flat, rows.tolist(), strict=True):
             if os.preadv(self._file, [row.data], self._start + place * step) < row.nbytes:
                 raise DataError(
                     f"{self._where}: the file ended before row {place}; write it again"
