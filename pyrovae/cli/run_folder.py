@@ -11,7 +11,7 @@ from ..errors import CheckpointError
 from ..report.batches import first_batch
 from ..train import load_checkpoint
 from ..train.placement import place
-from .build import Setup, build
+from .build import Setup, build, computing
 from .config import parse, parse_plain
 from .fit_options import fit_parser
 from .names import SECTIONS
@@ -68,9 +68,11 @@ def restore(run: Path, checkpoint: str, device: str | None, words: Sequence[str]
     setup = build(parser, config, config.seed)
     path = checkpoint_of(run, [checkpoint] if checkpoint != "auto" else ["best", "last"])
     batch = first_batch(setup.data.train)
-    place(setup.pair.model, setup.pair.guide, batch, pick_device(device))
-    moved = [tensor.to(pick_device(device)) for tensor in batch]
-    meta = load_checkpoint(path, setup.pair.model, setup.pair.guide, *moved)
+    where = pick_device(device)
+    with computing(config, setup.data):
+        place(setup.pair.model, setup.pair.guide, batch, where)
+        moved = [tensor.to(where) for tensor in batch]
+        meta = load_checkpoint(path, setup.pair.model, setup.pair.guide, *moved)
     if meta.get("kind") != path.stem:
         raise CheckpointError(
             f"{path} was written as {str(meta.get('kind'))[:20]}.safetensors; put the run's own "

@@ -12,7 +12,8 @@ from torch.utils.data import Dataset as TorchDataset
 from ..errors import ConfigError, DataError
 from .base import Dataset, Split
 from .batches import Batches
-from .columns import Columns, Transform, positions
+from .columns import Columns, Transform
+from .files import has_splits
 from .loader import LoaderBatches
 from .minibatches import BatchSource, Minibatches
 from .own_source import OwnBatches
@@ -44,8 +45,8 @@ Batchable = (
 
 _KINDS = (
     "tensors, numpy arrays, lists, dicts of these, data frames, sparse matrices, a Dataset, a "
-    "Split, a torch Dataset, a DataLoader, a BatchSource, or the path of a .npy, .npz, .pt, "
-    ".csv, .parquet or .h5 file"
+    "Split, a torch Dataset, a DataLoader, a BatchSource (num_data, len() and "
+    "epoch(epoch, start)), or the path of a .npy, .npz, .pt, .csv, .parquet or .h5 file"
 )
 
 
@@ -154,11 +155,29 @@ def rows(
     if source is not None:
         found: Rows = _gathered(source)
     else:
-        known = find_rows(data)
+        known = find_rows(data, columns=columns, split="test")
         if known is None:
             raise DataError(_unknown("rows", data))
-        found = known if columns is None else _picked(known, columns)
+        found = known
     return found if transform is None else TransformedRows(found, transform)
+
+
+def held_out(data: Any, columns: Columns | None = None) -> Split | Rows | None:  # noqa: ANN401
+    """Validation data that come with training data: of a dataset, or in a file; else None.
+
+    Args:
+        data: As in `batches`.
+        columns: As given to `batches`.
+
+    Raises:
+        DataError: The file is missing or damaged.
+        ConfigError: A column is not there.
+    """
+    if isinstance(data, Dataset):
+        return data.val if len(data.val) else None
+    if isinstance(data, str | PathLike) and has_splits(data, "val"):
+        return find_rows(data, columns=columns, split="val")
+    return None
 
 
 def _own_batches(
@@ -207,10 +226,10 @@ def _batches_of_rows(
     if isinstance(data, Split):
         held = _labelled_if_named(data, columns)
     else:
-        known = find_rows(data)
+        known = find_rows(data, columns=columns)
         if known is None:
             raise DataError(_unknown("batches", data))
-        held = known if columns is None else _picked(known, columns)
+        held = known
     source = Batches(
         held, batch_size, shuffle=shuffle, seed=seed, device=device, drop_last=drop_last
     )
@@ -220,10 +239,6 @@ def _batches_of_rows(
 
 def _labelled_if_named(split: Split, columns: Columns | None) -> Split:
     return split if columns is None or split.y is None else split.labelled()
-
-
-def _picked(rows: Rows, columns: Columns) -> Rows:
-    return rows.pick(positions(columns, rows.width, rows.names))
 
 
 def _gathered(source: Minibatches) -> Rows:

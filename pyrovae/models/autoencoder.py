@@ -18,14 +18,15 @@ from ..nn import (
     Likelihood,
     Network,
     Shape,
-    build,
-    one_batch_axis,
     squared_jacobian,
 )
+from ..nn.sizes import as_shape, as_size
 from ..particles.penalty import penalty
 from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .latent_vector import LatentVector
+from .networks import built, vectors_from
 from .priors import FlatPrior, Prior, PriorFactory
+from .priors.distribution import as_prior
 
 
 class Autoencoder(LatentVector):
@@ -82,7 +83,7 @@ class Autoencoder(LatentVector):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         latent_dim: int,
         *,
         encoder: Network = MLP,
@@ -94,17 +95,16 @@ class Autoencoder(LatentVector):
         prior: PriorFactory | Prior = FlatPrior,
     ) -> None:
         super().__init__()
-        probes = 1 if contraction_probes is None else contraction_probes
-        if latent_dim < 1 or not contraction >= 0 or probes < 1:
-            raise ConfigError(
-                f"Autoencoder got latent_dim={latent_dim}, contraction={contraction} and "
-                f"contraction_probes={contraction_probes}; it needs at least 1, 0 and 1 (or None)"
-            )
-        self.data_shape, self.latent_dim = tuple(data_shape), latent_dim
+        if contraction_probes is not None:
+            contraction_probes = as_size(contraction_probes, "contraction_probes", "Autoencoder")
+        if not contraction >= 0:
+            raise ConfigError(f"Autoencoder got contraction={contraction}; it needs at least 0")
+        self.data_shape = as_shape(data_shape, "data_shape", "Autoencoder")
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "Autoencoder")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.corruption = corruption
         self.contraction, self.contraction_probes = contraction, contraction_probes
-        self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)
+        self.prior = as_prior(prior, latent_dim)
         if self.prior.latent_dim != latent_dim:
             raise ShapeError(
                 f"the prior has latent_dim={self.prior.latent_dim} and the Autoencoder "
@@ -115,7 +115,7 @@ class Autoencoder(LatentVector):
                 f"{type(self.prior).__name__} is made of posteriors, and those of an Autoencoder "
                 "are points without a density; take MixturePrior or FlowPrior"
             )
-        self.encoder = build(encoder, self.data_shape, (latent_dim,))
+        self.encoder = built(encoder, self.data_shape, (latent_dim,))
         self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
 
     @classmethod
@@ -131,7 +131,7 @@ class Autoencoder(LatentVector):
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self.prior())
-            pyro.sample("x", self.decode(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """All mass at the code of x [B, *data_shape], or of x corrupted."""
@@ -157,16 +157,17 @@ class Autoencoder(LatentVector):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
 
         Raises:
             ConfigError: The prior is flat, so that there is nothing to draw from.
         """
-        return mean_or_draw(self.decode(self.prior().sample(torch.Size([n]))), mean)
+        made = self.decode(self.prior().sample(torch.Size([n])))
+        return mean_or_draw(self.likelihood.sized(made, size), mean)
 
     def _point(self, seen: Tensor) -> dist.TorchDistribution:
-        code = one_batch_axis(self.encoder, seen, len(self.data_shape))
+        code = vectors_from(self.encoder, seen, len(self.data_shape), "encoder")
         lead = seen.shape[: seen.dim() - len(self.data_shape)]
         if code.shape != (*lead, self.latent_dim):
             raise ShapeError(

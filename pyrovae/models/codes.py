@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ShapeError
-from ..nn import Likelihood, one_batch_axis
+from ..nn import Likelihood
 from ..nn.quantizers import perplexity, usage
 from .base import Family, decoded, evaluated, mean_or_draw
 from .capabilities import Figure
+from .networks import run
 
 _ROWS = 1000  # data that are encoded at once
 
@@ -48,7 +49,8 @@ class Codes(Family, ABC):
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Decode the codes of x; the mean of p(x|c), or a draw from it [B, *data_shape]."""
-        return mean_or_draw(self._decoded(self._embedded(self.encode(x))), mean)
+        made = self._decoded(self._embedded(self.encode(x)))
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
         """How many codes the data x [N, *data_shape] use, and how evenly."""
@@ -70,7 +72,7 @@ class Codes(Family, ABC):
             ShapeError: It gives another shape; `needs` says in the message what is needed.
         """
         seen = self.likelihood.rescale(x)
-        found: Tensor = one_batch_axis(self.encoder, seen, len(self.data_shape))
+        found = run(self.encoder, seen, len(self.data_shape), "encoder")
         wanted = (*self.grid, size)
         if tuple(found.shape[1:]) != wanted:
             raise ShapeError(

@@ -1,6 +1,5 @@
 """Autoencoder with relaxed discrete codes."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import pyro
@@ -13,9 +12,11 @@ from torch.distributions import relaxed_categorical
 from torch.nn.functional import one_hot
 
 from ..errors import ConfigError, SupportError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn.sizes import Sizes, as_shape, as_size, as_sizes
 from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .codes import Codes
+from .networks import built
 
 
 class GumbelSoftmaxVAE(Codes):
@@ -66,8 +67,8 @@ class GumbelSoftmaxVAE(Codes):
 
     def __init__(
         self,
-        data_shape: Shape,
-        grid: Sequence[int] = (4, 4),
+        data_shape: Shape | int,
+        grid: Sizes = (4, 4),
         *,
         num_codes: int = 64,
         encoder: Network = MLP,
@@ -76,14 +77,14 @@ class GumbelSoftmaxVAE(Codes):
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
-        self.data_shape, self.grid, self.num_codes = tuple(data_shape), tuple(grid), num_codes
-        if not self.grid or min(self.grid) < 1 or num_codes < 2 or not temperature > 0:
-            raise ConfigError(
-                f"GumbelSoftmaxVAE got grid={list(grid)}, num_codes={num_codes} and temperature="
-                f"{temperature}; it needs a shape such as (4, 4), 2 or more, and a number above 0"
-            )
+        where = "GumbelSoftmaxVAE"
+        self.data_shape = as_shape(data_shape, "data_shape", where)
+        self.grid = as_sizes(grid, "grid", where)
+        self.num_codes = num_codes = as_size(num_codes, "num_codes", where, at_least=2)
+        if not temperature > 0:
+            raise ConfigError(f"{where} got temperature={temperature}; it needs a number above 0")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
-        self.encoder = build(encoder, self.data_shape, (*self.grid, num_codes))
+        self.encoder = built(encoder, self.data_shape, (*self.grid, num_codes))
         self.decoder = build_decoder(
             decoder, (*self.grid, num_codes), self.likelihood, self.data_shape
         )
@@ -102,7 +103,8 @@ class GumbelSoftmaxVAE(Codes):
         if is_validation_enabled():
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
-            pyro.sample("x", self._decoded(self._codes(self.logits)), obs=x)
+            made = self._decoded(self._codes(self.logits))
+            pyro.sample("x", self.likelihood.given(made, x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(c|x) over a batch x [B, *data_shape]."""
@@ -132,10 +134,11 @@ class GumbelSoftmaxVAE(Codes):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         each = dist.Categorical(logits=self.logits, validate_args=False)
-        return mean_or_draw(self.decode(each.sample(torch.Size([n]))), mean)
+        made = self.decode(each.sample(torch.Size([n])))
+        return mean_or_draw(self.likelihood.sized(made, size), mean)
 
     def _codes(self, logits: Tensor) -> Tensor:
         """Codes [..., *grid, n], drawn at a site: relaxed in training mode, else one-hot."""

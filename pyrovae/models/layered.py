@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 from ..nn import Likelihood, Network
+from ..nn.sizes import Sizes, as_sizes
 from .base import (
     Conditional,
     Family,
@@ -21,6 +22,7 @@ from .base import (
     mean_or_draw,
 )
 from .posteriors import PosteriorFactory
+from .posteriors.distribution import as_posterior
 
 Draw = Callable[[str, dist.TorchDistribution], Tensor]
 """Draws a latent from its distribution: `pyro.sample`, or what `generate` does by itself."""
@@ -67,7 +69,8 @@ class Layered(Family):
         if is_validation_enabled():
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
-            pyro.sample("x", self.decode(self.generated(pyro.sample)), obs=x)
+            made = self.decode(self.generated(pyro.sample))
+            pyro.sample("x", self.likelihood.given(made, x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(z|x), layer by layer, over a batch x [B, *data_shape]."""
@@ -90,17 +93,18 @@ class Layered(Family):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw all layers from the model; the mean of p(x|z), or a draw [n, *data_shape]."""
         z = self.generated(lambda _, fn: fn.expand([n]).sample())
-        return mean_or_draw(self.decode(z), mean)
+        return mean_or_draw(self.likelihood.sized(self.decode(z), size), mean)
 
     @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Draw all layers from the guide; the mean of p(x|z), or a draw [B, *data_shape]."""
         check_data(x, self.data_shape, f"{type(self).__name__}.reconstruct")
-        return mean_or_draw(self.decode(self.inferred(x, lambda _, fn: fn.sample())), mean)
+        made = self.decode(self.inferred(x, lambda _, fn: fn.sample()))
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
 
 def upper_decoders(
@@ -117,7 +121,7 @@ def upper_decoders(
     lower, upper = latent_dims[:-1], latent_dims[1:]
     each = for_each(networks, len(lower), f"{where}'s upper_decoder")
     return nn.ModuleList(
-        Conditional(network, (above,), form(dim), f"decoder of z{i}")
+        Conditional(network, (above,), as_posterior(form, dim), f"decoder of z{i}")
         for i, (network, above, dim) in enumerate(zip(each, upper, lower, strict=True), start=1)
     )
 
@@ -151,15 +155,16 @@ def for_each(networks: Networks, count: int, where: str) -> list[Network]:
     return [networks] * count
 
 
-def check_dims(latent_dims: Sequence[int], where: str) -> tuple[int, ...]:
+def check_dims(latent_dims: Sizes, where: str) -> tuple[int, ...]:
     """The sizes of the layers as a tuple.
 
     Raises:
         ConfigError: There is none, or one is no whole number of units.
     """
-    if not latent_dims or any(dim < 1 for dim in latent_dims):
+    dims = as_sizes(latent_dims, "latent_dims", where, allow_none=True)
+    if not dims:
         raise ConfigError(
-            f"{where} got latent_dims={list(latent_dims)}; it needs the size of each layer, 1 or "
-            "more, the one nearest the data first, such as [100, 50]"
+            f"{where} got latent_dims={latent_dims!r}; it needs the size of each layer, the one "
+            "nearest the data first, such as [100, 50]"
         )
-    return tuple(latent_dims)
+    return dims

@@ -9,8 +9,9 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..distributions.collapsed_categorical import CollapsedCategorical
-from ..errors import ConfigError, DataError, ShapeError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
+from ..errors import DataError, ShapeError
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn.sizes import as_shape, as_size
 from .base import (
     build_decoder,
     check_data,
@@ -21,6 +22,7 @@ from .base import (
     params_of,
 )
 from .latent_vector import LatentVector
+from .networks import built
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import MixturePrior
 
@@ -72,7 +74,7 @@ class MixtureVAE(LatentVector):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         latent_dim: int,
         num_clusters: int,
         *,
@@ -82,14 +84,13 @@ class MixtureVAE(LatentVector):
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
     ) -> None:
         super().__init__()
-        if num_clusters < 2:
-            raise ConfigError(f"MixtureVAE got num_clusters={num_clusters}; it needs at least 2")
-        self.data_shape = tuple(data_shape)
-        self.latent_dim, self.num_clusters = latent_dim, num_clusters
+        self.data_shape = as_shape(data_shape, "data_shape", "MixtureVAE")
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "MixtureVAE")
+        self.num_clusters = as_size(num_clusters, "num_clusters", "MixtureVAE", at_least=2)
         self.likelihood = Bernoulli() if likelihood is None else likelihood
-        self.prior = MixturePrior(latent_dim, num_components=num_clusters)
+        self.prior = MixturePrior(latent_dim, num_components=self.num_clusters)
         _, self.posterior = latent_parts("MixtureVAE", latent_dim, self.prior, posterior)
-        self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
+        self.encoder = built(encoder, self.data_shape, (self.posterior.num_parameters,))
         self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
 
     @classmethod
@@ -107,7 +108,7 @@ class MixtureVAE(LatentVector):
             weights = dist.Categorical(logits=self.prior.logits, validate_args=False)
             c = pyro.sample("c", weights)
             z = pyro.sample("z", self.component(c))
-            pyro.sample("x", self.decode(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(z|x)p(c|z) over a batch x [B, *data_shape]."""
@@ -145,7 +146,13 @@ class MixtureVAE(LatentVector):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, c: Tensor | int, *, mean: bool = True) -> Tensor:
+    def generate(
+        self,
+        c: Tensor | int,
+        *,
+        mean: bool = True,
+        size: Tensor | float | None = None,
+    ) -> Tensor:
         """A new datum for each cluster c [N], or N of clusters drawn by their weights.
 
         Returns:
@@ -169,7 +176,8 @@ class MixtureVAE(LatentVector):
             )
         else:
             which = c
-        return mean_or_draw(self.decode(self.component(which).sample()), mean)
+        made = self.decode(self.component(which).sample())
+        return mean_or_draw(self.likelihood.sized(made, size), mean)
 
     def generate_classes(self, classes: Tensor, *, mean: bool = True) -> Tensor:
         """A new datum for each of these clusters [N]: see `generate`."""

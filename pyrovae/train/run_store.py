@@ -23,6 +23,7 @@ from .checkpoint import copy_into, matched
 from .checkpoint_file import prefixed, read_checkpoint, run_id_of, section, write_checkpoint
 from .history_file import append_history, write_history
 from .loop import Loop
+from .optim.average import WeightAverage, check_average
 from .optim.state import restore_optimizer, save_optimizer
 from .optim.state_check import check_optimizer
 from .pair_tensors import places_of
@@ -42,6 +43,8 @@ class RunStore:
         identity: What a run and its resumption must share: see `identity_of`.
         seconds: Between two checkpoints within an epoch.
         team: The ranks of the run. The first reads and writes for all.
+        average: Of the parameters. Checkpoints then hold the averages as the parameters, and
+            what training continues from beside them.
     """
 
     loop: Loop
@@ -50,6 +53,7 @@ class RunStore:
     identity: Mapping[str, Any]
     seconds: float
     team: Team = field(default_factory=Team)
+    average: WeightAverage | None = None
     _id: str = field(default_factory=lambda: uuid4().hex)
     _best: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     _saved_at: float = field(default_factory=monotonic)
@@ -130,14 +134,19 @@ class RunStore:
             self.loop.check(meta)
             if meta["best"] and best is not None and best != run_id:
                 raise CheckpointError("best.safetensors beside it is of another run")
-            copies = matched(path, tensors, self._leaves(), self.inventory.buffers)
+            check_average(self.average, meta.get("ema"))
+            copies = matched(path, tensors, self.leaves(), self.inventory.buffers)
+            trained = self._trained(path, tensors)
             numbers = table(meta, "optimizer")
             check_optimizer(self.loop.optimizer, optimizer, numbers, steps=meta["step"])
             random_state = from_stored(rng, table(meta, "rng"))
-        check_finite(path, section(tensors, "parameters"))
+        for kind in ("parameters", "trained"):
+            check_finite(path, section(tensors, kind))
         check_epochs(path, self.loop.epochs, meta)
         self._restore_objective(path, objective)
-        copy_into(copies)
+        copy_into([*copies, *trained])
+        if self.average is not None and meta["step"]:
+            self.average.restore(section(tensors, "parameters"), self.leaves())
         restore_optimizer(self.loop.optimizer, optimizer, meta["optimizer"])
         self.loop.go_to(meta)
         self._id = run_id
@@ -174,6 +183,10 @@ class RunStore:
         }
         numbers = {"optimizer": optimizer_numbers, "rng": rng_numbers}
         meta = {**self._meta("last", pair), **numbers}
+        if self.average is not None:
+            tensors |= prefixed("trained", self.leaves())
+            tensors |= prefixed("parameters", self.average.values)
+            meta["ema"] = self.average.decay
         write_checkpoint(path, tensors, meta)
         self._saved_at = monotonic()
 
@@ -205,7 +218,7 @@ class RunStore:
             check_kind(path, "best", meta)
             if meta.get("id") != self._id:
                 raise CheckpointError(f"{path} is of another run, which has taken its place")
-            self._best = matched(path, tensors, self._leaves(), self.inventory.buffers)
+            self._best = matched(path, tensors, self.leaves(), self.inventory.buffers)
         copy_into(self._best)
 
     def append_history(self) -> None:
@@ -239,14 +252,21 @@ class RunStore:
         return None if self.loop.run_dir is None else self.loop.run_dir / name
 
     def _pair(self) -> dict[str, Tensor]:
-        leaves = prefixed("parameters", self._leaves())
+        leaves = prefixed("parameters", self.leaves())
         return {**leaves, **prefixed("buffers", self.inventory.buffers)}
 
-    def _leaves(self) -> dict[str, Tensor]:
+    def leaves(self) -> dict[str, Tensor]:
         """Parameters of the pair, those that it declared late too; none of the objective."""
         leaves = {**self.inventory.leaves, **self.loop.optimizer.leaves}
         others = self.objective.leaves()
         return {name: leaf for name, leaf in leaves.items() if name not in others}
+
+    def _trained(self, path: Path, tensors: Mapping[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Each parameter with the value from which training continues, where it is averaged."""
+        if self.average is None:
+            return []
+        trained = prefixed("parameters", section(tensors, "trained"))
+        return matched(path, trained, self.leaves(), {})
 
     def _objective(self) -> dict[str, Tensor]:
         return self.objective.state_dict()

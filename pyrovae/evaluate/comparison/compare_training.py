@@ -20,8 +20,9 @@ from ...particles.modes import Mode
 from ...particles.pair import HasPair, Programs, is_program, programs_of
 from ...particles.parameters import trainable
 from ...train import fit
-from ...train.optim.joint import OptimizerLike
-from ...train.optim.schedules import Schedule
+from ...train.optim.rates import LearningRate
+from ...train.optim.recipe import OptimizerLike
+from ...train.optim.schedules import ScheduleLike
 from ..compared_objectives import drawing, unique_names
 from ..inputs import Data, Inputs
 from ..log_evidence import log_evidence
@@ -38,9 +39,11 @@ def compare_training(
     test: Data | None = None,
     batch_size: int = 100,
     drop_last: bool = False,
-    lr: float = 1e-3,
+    lr: LearningRate | None = None,
     optimizer: OptimizerLike | None = None,
-    schedule: Schedule | None = None,
+    weight_decay: float | None = None,
+    schedule: ScheduleLike | None = None,
+    ema: float | None = None,
     clip_norm: float | None = None,
     num_particles: int = 1000,
     evaluation_seed: int = 0,
@@ -67,7 +70,7 @@ def compare_training(
         epochs: Passes over the data, for all alike.
         seeds: Of initial parameters, batches and noise.
         test: What to measure on; by default the `test` of a dataset.
-        batch_size: See `fit`, as for the next five.
+        batch_size: See `fit`, as for the next seven.
         num_particles: Of `log_evidence`.
         evaluation_seed: Of its draws, the same for all.
         mode: In which it runs the networks. Training runs them in the mode they are in.
@@ -112,8 +115,8 @@ def compare_training(
     moved = tuple(tensor.to(device) for tensor in Inputs.of(held_out).data)
     training: dict[str, Any] = {
         "epochs": epochs, "batch_size": batch_size, "drop_last": drop_last, "lr": lr,
-        "optimizer": optimizer, "schedule": schedule, "clip_norm": clip_norm, "device": device,
-        "compile": compile, "progress": progress,
+        "optimizer": optimizer, "weight_decay": weight_decay, "schedule": schedule, "ema": ema,
+        "clip_norm": clip_norm, "device": device, "compile": compile, "progress": progress,
     }  # fmt: skip
     measuring: dict[str, Any] = {
         "num_particles": num_particles, "compile": compile and "auto", "seed": evaluation_seed,
