@@ -31,6 +31,7 @@ def run_fit(words: Sequence[str]) -> None:
     started = time.perf_counter()
     parser = fit_parser()
     config = parse(parser, words, run_file=_file_of_resumed(words))
+    training_options(config)  # refuses what does not fit before the data are read
     run_dir = Path(config.run or _default_folder(config))
     settings = _spelled_out(settings_of(parser, config))
     team = join(config.device)
