@@ -1,7 +1,12 @@
 """`python -m pyrovae` is the `pyrovae` command."""
 
+import os
 import sys
 
 from .cli import main
+from .cli.working_folder import leave_out_of_path
 
-sys.exit(main())
+if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        leave_out_of_path(os.getcwd())
+    sys.exit(main())

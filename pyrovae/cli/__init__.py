@@ -1,37 +1,46 @@
-"""The `pyrovae` command."""
+"""The `pyrovae` command.
+
+Nothing heavy is imported here: `pyrovae --help` answers at once, and a command imports what it
+needs.
+"""
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import traceback
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
 
 from .. import __version__
-from ..errors import PyrovaeError
-from .compare import run_compare
-from .compare_training import run_compare_training
-from .disentangle import run_disentangle, run_traverse
-from .evaluate import run_evaluate
-from .fit import run_fit
-from .sample import run_reconstruct, run_sample
+from ..errors import ConfigError
+from ..runtime.log import log_on_stderr
+from .explain import WRONG_INPUT, explain, wants_traceback
+from .working_folder import unobeyed_working_folder
 
-COMMANDS: dict[str, tuple[Callable[[Sequence[str]], None], str]] = {
-    "fit": (run_fit, "train a model and guide, measure them, write a run folder"),
-    "evaluate": (run_evaluate, "measure a trained run on held-out data"),
-    "compare": (run_compare, "compare objectives on a trained run"),
-    "compare-training": (run_compare_training, "train the model of a run with several objectives"),
-    "sample": (run_sample, "generate data from a trained run"),
-    "reconstruct": (run_reconstruct, "encode test data and decode them again"),
-    "traverse": (run_traverse, "change one latent unit at a time, and decode"),
-    "disentangle": (run_disentangle, "compare the latents of a trained run with known factors"),
+COMMANDS: dict[str, tuple[str, str]] = {
+    "fit": ("fit.run_fit", "train a model and guide, measure them, write a run folder"),
+    "evaluate": ("evaluate.run_evaluate", "measure a trained run on held-out data"),
+    "compare": ("compare.run_compare", "compare objectives on a trained run"),
+    "compare-training": (
+        "compare_training.run_compare_training",
+        "train the model of a run with several objectives",
+    ),
+    "sample": ("sample.run_sample", "generate data from a trained run"),
+    "reconstruct": ("sample.run_reconstruct", "encode test data and decode them again"),
+    "traverse": ("disentangle.run_traverse", "change one latent unit at a time, and decode"),
+    "disentangle": (
+        "disentangle.run_disentangle",
+        "compare the latents of a trained run with known factors",
+    ),
 }
-
-_SAFE = "PYTHONSAFEPATH"  # keeps Python from importing from the working folder
+"""By name, the file of this folder and its function, and what the command does."""
 
 _USAGE = (
     "usage: pyrovae COMMAND [options]\n\n"
     "Variational autoencoders as Pyro programs.\n\n"
     + "\n".join(f"  {name:<18} {what}" for name, (_, what) in COMMANDS.items())
-    + "\n\n`pyrovae COMMAND --help` lists the options of a command.\n"
+    + "\n\n`pyrovae COMMAND --help` lists the options of a command. `pyrovae --version` prints the"
+    "\nversion. `--traceback`, or PYROVAE_TRACEBACK=1, shows where an error comes from.\n"
 )
 
 
@@ -39,71 +48,54 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit code: 0; 2 for an error that the user can correct; 130 interrupted; 141 where the
-        reader of the output has gone, as other tools of the shell give.
+        The exit code: 0; 2 for an error that the user can correct; 1 for one of this library; 130
+        interrupted; 141 where the reader of the output has gone, as other tools of the shell give.
     """
     words = sys.argv[1:] if words is None else list(words)
-    if not words or words[0] in ("-h", "--help"):
-        print(_USAGE, end="")
-        return 0 if words else 2
-    if words[0] == "--version":
-        print(__version__)
-        return 0
-    with _safe_child_processes():
-        return _run(words)
+    shows_traceback = wants_traceback(words)
+    with unobeyed_working_folder():
+        return _run(words, shows_traceback)
 
 
-def _run(words: Sequence[str]) -> int:
+def _run(words: Sequence[str], shows_traceback: bool) -> int:
     try:
-        if words[0] not in COMMANDS:
-            known = ", ".join(COMMANDS)
-            print(
-                f"pyrovae: there is no command '{words[0]}'; use one of {known}", file=sys.stderr
-            )
-            return 2
-        COMMANDS[words[0]][0](words[1:])
+        code = _print_or_start(words)
         sys.stdout.flush()  # here, where an error is still reported
-    except SystemExit as finished:  # after --help
-        return int(finished.code or 0)
-    except PyrovaeError as error:
-        print(f"pyrovae {words[0]}: {_one_line(str(error))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted; `--resume` continues from the last checkpoint", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of the output has gone
-        _drop_output()
-        return 141
-    except OSError as error:  # no space or no permission, for a file or for the output
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"pyrovae {words[0]}: {where}{error.strerror or error}", file=sys.stderr)
-        return 2
+    except Warning:  # Python was started to raise warnings
+        raise
+    # The outermost edge of the process, and the one place where any error may be caught: what a
+    # user gives can fail anywhere below, and is answered by a sentence.
+    except BaseException as error:
+        if shows_traceback and not isinstance(error, SystemExit):
+            traceback.print_exc()
+        sentence, code = explain(error)
+        if sentence:
+            command = "".join(f" {word}" for word in words[:1] if word in COMMANDS)
+            print(f"pyrovae{command}: {sentence}", file=sys.stderr)
+        if isinstance(error, BrokenPipeError):
+            _drop_output()
     finally:
         _flush_output()
+    return code
+
+
+def _print_or_start(words: Sequence[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_USAGE, end="")
+        return 0 if words else WRONG_INPUT
+    if words[0] in ("--version", "-V"):
+        print(__version__)
+        return 0
+    if words[0] not in COMMANDS:
+        near = get_close_matches(words[0], COMMANDS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(COMMANDS)}"
+        raise ConfigError(f"there is no command '{words[0][:40]}'; {hint}")
+    if any("\0" in word for word in words):
+        raise ConfigError("an option holds a zero byte, which no file name or number does")
+    file, _, function = COMMANDS[words[0]][0].partition(".")
+    with log_on_stderr():
+        getattr(import_module(f".{file}", __name__), function)(words[1:])
     return 0
-
-
-@contextmanager
-def _safe_child_processes() -> Iterator[None]:
-    """Keep child processes from importing modules of the working folder.
-
-    jsonargparse starts one for type stubs, which imports json. It would import a `json.py` of the
-    folder into which a stranger's run was unpacked.
-    """
-    before = os.environ.get(_SAFE)
-    os.environ[_SAFE] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_SAFE]
-        else:
-            os.environ[_SAFE] = before
-
-
-def _one_line(message: str) -> str:
-    """Without line breaks, and without control characters, which a file may hold."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
 
 
 def _flush_output() -> None:

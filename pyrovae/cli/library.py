@@ -14,6 +14,8 @@ from ..data import Dataset
 from .kinds import Kind
 
 Maker = Callable[..., Any]
+Family = models.Family
+
 
 PACKAGES = (nn, nn.flows, nn.quantizers, models)
 
@@ -25,6 +27,11 @@ TORCH = (
     "RReLU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus", "Softshrink", "Softsign",
     "Tanh", "Tanhshrink",
 )  # fmt: skip
+
+DATA_FILES = (".npy", ".npz", ".pt", ".pth", ".csv", ".parquet", ".h5", ".hdf5")
+"""How files end that `--data` may name by their paths alone."""
+
+_TOP = models.__name__.partition(".")[0]  # has the names of models and objectives too
 
 _PYROS = ("Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO", "TraceEnum_ELBO", "RenyiELBO")
 
@@ -79,8 +86,12 @@ def sections() -> dict[str, dict[str, Any]]:
         ("model", models, known_models()),
         ("objective", objectives, known_objectives()),
     ):
+        places = [package.__name__] if package is data else [package.__name__, _TOP]
         full = {
-            f"{package.__name__}.{n}": made for n, made in known.items() if n in package.__all__
+            f"{place}.{n}": made
+            for place in places
+            for n, made in known.items()
+            if n in package.__all__
         }
         found[section] = known | full
     found["objective"] |= {f"pyro.infer.{name}": getattr(pyro.infer, name) for name in _PYROS}
@@ -97,7 +108,10 @@ def parts() -> dict[str, tuple[str, type]]:
     for package, name in named:
         cls = getattr(package, name)
         path = f"{package.__name__}.{name}"
-        for alias in (name, path, f"{cls.__module__}.{name}"):
+        aliases = [name, path, f"{cls.__module__}.{name}"]
+        if package is models:  # whose names are the library's too
+            aliases.append(f"{_TOP}.{name}")
+        for alias in aliases:
             found[alias] = path, cls
     return found
 

@@ -1,47 +1,30 @@
 """Seeded minibatches of data on the device."""
 
 import math
-import zlib
 from collections.abc import Iterator
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ..errors import ConfigError, DataError
 from .base import Split, mix_seed, pick_device
-from .conversion import check_dense
+from .minibatches import Minibatches
+from .prefetch import prefetched
+from .rows import Rows, TensorRows
 
 _ORDER, _NOISE = 0, 1  # two streams of one seed: order and binary draws are independent
 
 
-class BatchSource(Protocol):
-    """What training needs of data: their number, and the batches of an epoch from any index."""
-
-    @property
-    def num_data(self) -> int:
-        """Number of data in one pass."""
-
-    @property
-    def smallest(self) -> int | None:
-        """Rows of the smallest batch of an epoch; None if unknown."""
-
-    def __len__(self) -> int:
-        """Batches per epoch."""
-
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
-        """Batches `start`, `start` + 1, ... of an epoch, each a tuple of tensors [B, ...]."""
-
-
-class Batches:
-    """Minibatches of tensors; a batch is a function of (seed, epoch, index) alone.
+class Batches(Minibatches):
+    """Minibatches of rows; a batch is a function of (seed, epoch, index) alone.
 
     It depends neither on earlier batches nor on torch's global random state, so a resumed run
     sees the same batches. The order is the same on every device. The binary draws of a dynamic
     split come from the device's generator and differ between devices.
 
     Args:
-        data: A split, a tensor [N, ...] or several with equal N. All is moved to `device`.
+        data: A split, a tensor [N, ...], several with equal N, or rows of any kind. What is in
+            memory is moved to `device`; the rest is read batch by batch, one batch ahead.
         batch_size: Rows per batch, B >= 1.
         shuffle: Use a new order every epoch. Without, batches are views of the data.
         seed: Seed of the order and of the binary draws.
@@ -60,7 +43,7 @@ class Batches:
 
     def __init__(
         self,
-        data: Split | Tensor | tuple[Tensor, ...],
+        data: Rows | Split | Tensor | tuple[Tensor, ...],
         batch_size: int,
         *,
         shuffle: bool = True,
@@ -68,8 +51,8 @@ class Batches:
         device: torch.device | str | None = None,
         drop_last: bool = False,
     ) -> None:
-        tensors = _tensors(data)
-        sizes = [len(tensor) for tensor in tensors]
+        rows = _rows(data)
+        sizes = _sizes(rows)
         if batch_size < 1:
             raise ConfigError(f"Batches: batch_size={batch_size}, needs 1 or more")
         if len(set(sizes)) != 1 or sizes[0] == 0:
@@ -89,7 +72,8 @@ class Batches:
         self.drop_last = drop_last
         self.num_data = sizes[0]
         self._length = (math.floor if drop_last else math.ceil)(sizes[0] / batch_size)
-        self._tensors = tuple(tensor.to(self.device) for tensor in tensors)
+        self._rows = rows.to(self.device)
+        self.names = rows.names
         self._dynamic = isinstance(data, Split) and data.dynamic
         self._noise = torch.Generator(self.device)
         self._order: tuple[int, Tensor] | None = None  # epoch and order of the last call
@@ -110,10 +94,11 @@ class Batches:
         """
         if not 0 <= index < len(self):
             raise DataError(f"Batches: batch {index} is asked for, an epoch has {len(self)}")
-        rows: slice | Tensor = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        start = index * self.batch_size
+        rows: slice | Tensor = slice(start, min(start + self.batch_size, self.num_data))
         if self.shuffle:
             rows = self._permutation(epoch)[rows]
-        x, *others = (tensor[rows] for tensor in self._tensors)
+        x, *others = (tensor.to(self.device) for tensor in self._rows.take(rows))
         if self._dynamic:
             self._noise.manual_seed(mix_seed(self.seed, _NOISE, epoch, index))
             x = torch.bernoulli(x, generator=self._noise)
@@ -127,33 +112,43 @@ class Batches:
         """
         if not 0 <= start <= len(self):
             raise DataError(f"Batches: start={start} lies outside an epoch of {len(self)} batches")
-        return (self.batch(epoch, index) for index in range(start, len(self)))
+        found = (self.batch(epoch, index) for index in range(start, len(self)))
+        return prefetched(found) if self._rows.reads_ahead else found
 
-    def checksum(self) -> int:
-        """Checksum of about a thousand rows, to recognise the same data."""
-        found = 0
-        for tensor in self._tensors:
-            some = tensor[:: max(1, len(tensor) // 1000)].cpu().contiguous()
-            found = zlib.crc32(some.flatten().view(torch.uint8).numpy().data, found)
-        return found
+    @property
+    def rows(self) -> Rows:
+        """See `Minibatches.rows`."""
+        return self._rows
+
+    def row_numbers(self, epoch: int, index: int) -> Tensor:
+        """See `Minibatches.row_numbers`."""
+        start = index * self.batch_size
+        if self.shuffle:
+            return self._permutation(epoch)[start : start + self.batch_size]
+        return torch.arange(start, min(start + self.batch_size, self.num_data))
+
+    def checksum(self) -> int | None:
+        """See `Minibatches.checksum`."""
+        return self._rows.checksum()
 
     def _permutation(self, epoch: int) -> Tensor:  # [N]
-        if self._order is None or self._order[0] != epoch:
+        known = self._order
+        if known is None or known[0] != epoch:
             generator = torch.Generator().manual_seed(mix_seed(self.seed, _ORDER, epoch))
             order = torch.randperm(self.num_data, generator=generator)
-            self._order = epoch, order.to(self.device)
-        return self._order[1]
+            known = self._order = epoch, order.to(self._rows.device)
+        return known[1]
 
 
-def _tensors(data: Split | Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _rows(data: Rows | Split | Tensor | tuple[Tensor, ...]) -> Rows:
+    if isinstance(data, Rows):
+        return data
     if isinstance(data, Split):
-        return (data.x, data.y) if data.with_labels and data.y is not None else (data.x,)
-    tensors = (data,) if isinstance(data, Tensor) else data
-    if not tensors or not all(isinstance(t, Tensor) and t.ndim > 0 for t in tensors):
-        raise DataError(
-            "Batches: got something other than tensors with one row per datum; "
-            "pyrovae.data.arrays takes numpy arrays, lists and files"
-        )
-    for tensor in tensors:
-        check_dense("Batches: a tensor", tensor)
-    return tensors
+        if data.with_labels and data.y is not None:
+            return TensorRows((data.x, data.y), ("x", "y"))
+        return TensorRows((data.x,), ("x",))
+    return TensorRows((data,) if isinstance(data, Tensor) else data)
+
+
+def _sizes(rows: Rows) -> list[int]:
+    return [len(t) for t in rows.tensors] if isinstance(rows, TensorRows) else [len(rows)]

@@ -127,3 +127,33 @@ def check_dense(name: str, tensor: Tensor) -> None:
     if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized:
         kind = "nested" if tensor.is_nested else "quantised" if tensor.is_quantized else "sparse"
         raise DataError(f"{name} is a {kind} tensor; give a dense one, with one row per datum")
+
+
+def as_tensor(name: str, source: object) -> Tensor:
+    """A dense tensor of a tensor or an array that keeps its type, without a copy where possible.
+
+    Whole numbers without a sign of 16 bits and more become int64, as torch computes little with
+    them.
+
+    Raises:
+        DataError: It is something else, or holds something other than real numbers.
+    """
+    if isinstance(source, Tensor):
+        check_dense(name, source)
+        if source.is_complex():
+            raise DataError(f"{name} holds complex numbers; give real and imaginary parts")
+        return source.detach()
+    if isinstance(source, np.ma.MaskedArray):
+        return from_masked(name, source, False)
+    if not isinstance(source, np.ndarray | np.generic):
+        raise DataError(
+            f"{name} is {type(source).__name__}, needs a tensor or a numpy array of numbers"
+        )
+    array = np.asarray(source)
+    kept = array.dtype.kind in "bi" or array.dtype == np.uint8 or array.dtype.kind == "f"
+    if not kept or array.dtype.itemsize > 8:
+        return from_numpy(name, array)
+    plain = array.flags.writeable and array.dtype.isnative
+    if not plain or any(step < 0 or step % array.itemsize for step in array.strides):
+        array = np.array(array, array.dtype.newbyteorder("="), order="C")
+    return torch.from_numpy(array)

@@ -1,8 +1,9 @@
 """Minibatches of a torch DataLoader, for data that do not fit in memory."""
 
+import math
 from collections.abc import Iterator, Sized
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -10,35 +11,54 @@ from torch.utils.data import (
     DataLoader,
     DistributedSampler,
     RandomSampler,
+    SequentialSampler,
     SubsetRandomSampler,
     WeightedRandomSampler,
     default_collate,
 )
+from tqdm import tqdm
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
+from ..runtime.random_state import kept_random_state
 from .base import mix_seed, pick_device
+from .batch_items import as_batch
+from .columns import Columns
+from .minibatches import Minibatches
 
 _DRAWING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 
-class LoaderBatches:
+@runtime_checkable
+class _TakesEpoch(Protocol):
+    """A dataset that draws another order in each epoch, by the convention of torch's samplers."""
+
+    def set_epoch(self, epoch: int) -> None: ...
+
+
+class LoaderBatches(Minibatches):
     """The batches of a `DataLoader`, with the interface of `Batches`.
 
-    All that the loader yields is passed on, labels included. A pair that takes `x` alone needs a
-    dataset or a `collate_fn` that gives `x` alone. Batches before `start` are loaded and dropped.
+    All that the loader yields is passed on, labels included, or what `columns` names. Of a dict
+    the values are passed on, in its order. Batches before `start` are loaded and dropped.
+
+    Data without a length (a stream) are counted by one pass before the first epoch. A stream that
+    is long, or has no end, needs `num_data`: an epoch is as many batches as hold so many data.
 
     The generator of a shuffling loader is seeded from (`seed`, epoch); if it has none, it gets
     one. So the order depends on seed and epoch alone, with any number of workers. A
-    `DistributedSampler` is told the epoch. Random draws of a dataset in its workers follow torch's
-    `base_seed`.
+    `DistributedSampler`, and a dataset with a method `set_epoch`, is told the epoch. Random draws
+    of a dataset in its workers follow torch's `base_seed`.
 
     Args:
-        loader: Yields tensors [B, ...], or tuples or lists of them.
+        loader: Yields tensors or arrays [B, ...], or tuples, lists or dicts of them.
         seed: Seed of the loader's generator.
         device: Device of the batches; None is CUDA if present, else the CPU.
+        columns: Which tensors of a batch are kept, by place or, of a dict, by name; None is all.
+        num_data: Number of data of a stream; None counts them.
 
     Raises:
-        DataError: The loader's data have no length, or do not make a batch.
+        DataError: The data do not make a batch.
+        ConfigError: `num_data` is not their number, or no number of batches follows from it.
 
     Example:
         >>> from torch.utils.data import TensorDataset
@@ -53,49 +73,82 @@ class LoaderBatches:
         *,
         seed: int = 0,
         device: torch.device | str | None = None,
+        columns: Columns | None = None,
+        num_data: int | None = None,
     ) -> None:
         self.loader = loader
         self.seed = seed
         self.device = pick_device(device)
-        self.num_data = _num_data(loader)
-        if len(loader) == 0:
+        self.drop_last = loader.drop_last
+        self._what, self._columns = _name(loader), columns
+        self._smallest: int | None = None
+        known, length = _num_data(loader), _length(loader)
+        if known is not None and num_data not in (None, known):
+            raise ConfigError(
+                f"{self._what} holds {known} data, and num_data={num_data}; leave it out"
+            )
+        if known is None and num_data is not None:
+            known, length = num_data, _length_of(self._what, loader, num_data)
+        if known is None or length is None:
+            known, length = self._counted()
+        self.num_data, self._length = known, length
+        if length == 0:
             raise DataError(
-                f"LoaderBatches: {self.num_data} data make no batch; give at least one, and "
+                f"LoaderBatches: {known} data make no batch; give at least one, and "
                 "at least a whole batch with drop_last"
             )
 
     def __len__(self) -> int:
-        return len(self.loader)
-
-    @property
-    def drop_last(self) -> bool:
-        """Whether the loader leaves out a last batch that is not whole."""
-        return self.loader.drop_last
+        return self._length
 
     @property
     def smallest(self) -> int | None:
         """Rows of the smallest batch of an epoch; None if the loader makes its own batches."""
         size, sampler = self.loader.batch_size, self.loader.sampler
         if size is None or not isinstance(sampler, Sized):
-            return None
+            return self._smallest
         if self.loader.collate_fn is not default_collate:
             return None
         return min(size, len(sampler) - (len(self) - 1) * size)
+
+    def row_numbers(self, epoch: int, index: int) -> Tensor | None:
+        """See `Minibatches.row_numbers`."""
+        size = self.loader.batch_size
+        if size is None or not isinstance(self.loader.sampler, SequentialSampler):
+            return None
+        return torch.arange(index * size, min((index + 1) * size, self.num_data))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """Batches `start`, `start` + 1, ... of an epoch, on the device.
 
         Raises:
-            DataError: `start` lies outside the epoch, or an item is not made of tensors.
+            DataError: `start` lies outside the epoch, an item is not made of tensors, or a stream
+                ends early.
+            ConfigError: A column is not there.
         """
         if not 0 <= start <= len(self):
             raise DataError(
                 f"LoaderBatches: start={start} lies outside an epoch of {len(self)} batches"
             )
+        return self._on_device(self._begun(epoch), start)
+
+    def _begun(self, epoch: int) -> Iterator[Any]:
         self._seed_order(epoch)
-        if isinstance(self.loader.sampler, DistributedSampler):
-            self.loader.sampler.set_epoch(epoch)
-        return (self._on_device(item) for item in islice(self._started(epoch), start, None))
+        for each in (self.loader.sampler, self.loader.dataset):
+            if isinstance(each, _TakesEpoch):
+                each.set_epoch(epoch)
+        return self._started(epoch)
+
+    def _counted(self) -> tuple[int, int]:
+        """Data and batches of the first epoch, found by a pass over it."""
+        sizes = []
+        with kept_random_state():
+            # Shown after two seconds; an endless stream would be counted for ever.
+            title = f"counting {self._what}, or pass num_data="
+            for item in tqdm(self._begun(0), title, unit=" batches", delay=2, leave=False):
+                sizes.append(len(as_batch(self._what, item, self._columns)[0]))
+        self._smallest = min(sizes, default=None)
+        return sum(sizes), len(sizes)
 
     def _seed_order(self, epoch: int) -> None:
         samplers = self.loader.sampler, getattr(self.loader.batch_sampler, "sampler", None)
@@ -122,37 +175,46 @@ class LoaderBatches:
         finally:
             self.loader.generator = own
 
-    def _on_device(self, item: object) -> tuple[Tensor, ...]:
-        tensors = (item,) if isinstance(item, Tensor) else item
-        if not isinstance(tensors, tuple | list) or not tensors:
-            raise DataError(_bad_item(item))
-        moved = []
-        for tensor in tensors:
-            if not isinstance(tensor, Tensor):
-                raise DataError(_bad_item(item))
-            moved.append(tensor.to(self.device, non_blocking=True))
-        return tuple(moved)
+    def _on_device(self, items: Iterator[Any], start: int) -> Iterator[tuple[Tensor, ...]]:
+        count = 0
+        for count, item in enumerate(islice(items, self._length), 1):  # noqa: B007
+            if count > start:
+                batch = as_batch(self._what, item, self._columns)
+                yield tuple(tensor.to(self.device, non_blocking=True) for tensor in batch)
+        if count < self._length:
+            raise DataError(
+                f"{self._what} ended after {count} of {self._length} batches ({self.num_data} "
+                "data); give as many in every epoch, or a smaller num_data"
+            )
 
 
-def _num_data(loader: DataLoader[Any]) -> int:
+def _name(loader: DataLoader[Any]) -> str:
+    return f"the loader of {type(loader.dataset).__name__}"
+
+
+def _num_data(loader: DataLoader[Any]) -> int | None:
     # The sampler counts, as it may pick fewer data than the dataset holds. But a distributed
     # sampler counts one rank's share only, and that of an iterable dataset does not count.
     counted: object = loader.sampler
     if isinstance(counted, DistributedSampler) or not isinstance(counted, Sized):
         counted = loader.dataset
-    if not isinstance(counted, Sized):
-        raise DataError(
-            f"LoaderBatches: {type(loader.dataset).__name__} has no length, and training needs "
-            "the number of data and of batches; give the dataset a __len__"
+    return len(counted) if isinstance(counted, Sized) else None
+
+
+def _length(loader: DataLoader[Any]) -> int | None:
+    try:
+        return len(loader)
+    except TypeError:  # of a dataset or a sampler without a length
+        return None
+
+
+def _length_of(what: str, loader: DataLoader[Any], num_data: int) -> int:
+    size = loader.batch_size
+    if num_data < 1:
+        raise ConfigError(f"{what}: num_data={num_data}, needs 1 or more")
+    if size is None:
+        raise ConfigError(
+            f"{what} makes its own batches, whose number does not follow from num_data; give it a "
+            "__len__, or leave num_data out, which counts them"
         )
-    return len(counted)
-
-
-def _bad_item(item: object) -> str:
-    got = type(item).__name__
-    if isinstance(item, tuple | list):
-        got += f" of {[type(part).__name__ for part in item]}"
-    return (
-        f"LoaderBatches: the loader yields {got}, needs a tensor or a tuple of tensors; "
-        "set its collate_fn to return these"
-    )
+    return (math.floor if loader.drop_last else math.ceil)(num_data / size)

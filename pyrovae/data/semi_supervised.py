@@ -10,6 +10,7 @@ from ..distributions.labelled_categorical import UNKNOWN
 from ..errors import ConfigError, DataError
 from .base import Dataset, Split, mix_seed
 from .batches import Batches
+from .minibatches import Minibatches
 
 
 def few_labels(data: Dataset, num_labelled: int, *, seed: int = 0) -> Dataset:
@@ -56,7 +57,7 @@ def few_labels(data: Dataset, num_labelled: int, *, seed: int = 0) -> Dataset:
     return replace(data, train=replace(data.train, y=kept), info=info).labelled()
 
 
-class SemiSupervisedBatches:
+class SemiSupervisedBatches(Minibatches):
     """Minibatches of labelled and unlabelled data.
 
     An epoch is one pass over the unlabelled data; the labelled data are repeated. As in `Batches`,
@@ -134,8 +135,8 @@ class SemiSupervisedBatches:
         return tuple(torch.cat(pair) for pair in pairs)
 
     def checksum(self) -> int:
-        """See `Batches.checksum`."""
-        return self._labelled.checksum() ^ self._others.checksum()
+        """See `Minibatches.checksum`."""
+        return (self._labelled.checksum() or 0) ^ (self._others.checksum() or 0)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """Batches `start`, `start` + 1, ... of an epoch.

@@ -1,10 +1,15 @@
 """The keywords that all measurements over data share: types, meaning, and the check of names."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, TypedDict, TypeVar, get_type_hints
+from difflib import get_close_matches
+from functools import wraps
+from typing import Any, TypedDict, TypeVar, cast, get_type_hints
 
+import torch
+
+from ..data.columns import Columns, Transform
 from ..particles.modes import Mode
 from ..runtime.signatures import name_keywords
 
@@ -13,6 +18,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class SweepOptions(TypedDict, total=False):
     """Keywords that every measurement over data takes: how it goes over the N data.
+
+    Data are of any kind that `pyrovae.data.rows` takes: tensors, arrays, data frames, sparse
+    matrices, files, loaders; of a dataset with splits, its `test`. They are brought to the number
+    type of the pair's parameters, and read block by block where they are not in memory.
 
     The data are measured in blocks of rows, and the K particles of a block in chunks. No
     measurement moves random streams, buffers of networks or gradients.
@@ -36,10 +45,16 @@ class SweepOptions(TypedDict, total=False):
             value of a datum does not depend on the other data. "as is" leaves each network in
             its mode.
         progress: Show a bar.
+        columns: Which tensors of the data the pair gets, in which order: a place, a name, or
+            several; None is all. `columns=0` leaves out labels.
+        transform: Called as `transform(*tensors)` on the rows of a block, after `columns`; returns
+            what the pair gets, a tensor or a tuple of tensors.
 
     Raises:
         ConfigError: `chunk`, `rows` or `memory` is not positive, or there is no such mode.
-        DataError: There are no data, or their tensors have unequal N.
+        DataError: There are no data, their tensors have unequal N or are more or fewer than the
+            pair takes, the pair's number type would lose some of them, or they hold NaN or
+            infinity where the pair does not expect it.
         PlateError: The pair draws its own subsample of the rows that it is given, or cannot run
             on a block of them.
         ShapeError: `num_particles` is below one.
@@ -54,26 +69,19 @@ class SweepOptions(TypedDict, total=False):
     vectorize_particles: bool
     mode: Mode
     progress: bool
+    columns: Columns | None
+    transform: Transform | None
 
 
-def check_names(given: Mapping[str, object], options: type) -> None:
-    """Refuse keywords that a TypedDict of options does not have.
-
-    Raises:
-        TypeError: There are some.
-    """
-    known = get_type_hints(options)
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise TypeError(
-            f"unexpected keyword argument {', '.join(map(repr, unknown))}; besides its own "
-            f"arguments this measurement takes {', '.join(known)}: see "
-            f"pyrovae.evaluate.{options.__name__}"
-        )
+def seed_or_fresh(seed: int | None) -> int:
+    """The seed; where it is None, a fresh one from torch's global stream."""
+    return int(torch.randint(2**31, ())) if seed is None else seed
 
 
 def spelled_out(options: type, *holders: type) -> Callable[[F], F]:
     """Decorator: show each of a function's `**options` in its signature, as `help` prints it.
+
+    The function also refuses keywords that it does not show, by its name and with the nearest.
 
     Args:
         options: TypedDict with their names and types.
@@ -88,7 +96,25 @@ def spelled_out(options: type, *holders: type) -> Callable[[F], F]:
     ]
 
     def decorate(function: F) -> F:
-        name_keywords(function, spelled)
-        return function
+        @wraps(function)
+        def checked(*args: Any, **keywords: Any) -> Any:  # noqa: ANN401
+            unknown = [name for name in keywords if name not in shown]
+            if unknown:
+                raise TypeError(_unexpected(function.__name__, unknown, list(shown), options))
+            return function(*args, **keywords)
+
+        name_keywords(checked, spelled)
+        shown = inspect.signature(checked).parameters
+        return cast(F, checked)
 
     return decorate
+
+
+def _unexpected(function: str, unknown: list[str], shown: list[str], options: type) -> str:
+    near = list(dict.fromkeys(n for name in unknown for n in get_close_matches(name, shown, n=1)))
+    hint = f"do you mean {', '.join(map(repr, near))}? " if near else ""
+    return (
+        f"{function}() got an unexpected keyword argument {', '.join(map(repr, unknown))}; {hint}"
+        f"Besides its own arguments it takes {', '.join(get_type_hints(options))}: see "
+        f"pyrovae.evaluate.{options.__name__}"
+    )

@@ -11,11 +11,13 @@ from ..particles import Particles, draw
 from ..particles.device import to_device_of
 from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
+from ..particles.pair import takes_pair
 from ..particles.site import Site
 from ..particles.tracing import Program
 from .inputs import Inputs
 
 
+@takes_pair
 def why_no_evidence(
     model: Program,
     guide: Program,

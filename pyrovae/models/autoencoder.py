@@ -18,14 +18,15 @@ from ..nn import (
     Likelihood,
     Network,
     Shape,
-    build,
-    one_batch_axis,
     squared_jacobian,
 )
+from ..nn.sizes import as_shape, as_size
 from ..particles.penalty import penalty
 from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .latent_vector import LatentVector
+from .networks import built, vectors_from
 from .priors import FlatPrior, Prior, PriorFactory
+from .priors.distribution import as_prior
 
 
 class Autoencoder(LatentVector):
@@ -82,7 +83,7 @@ class Autoencoder(LatentVector):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         latent_dim: int,
         *,
         encoder: Network = MLP,
@@ -94,17 +95,16 @@ class Autoencoder(LatentVector):
         prior: PriorFactory | Prior = FlatPrior,
     ) -> None:
         super().__init__()
-        probes = 1 if contraction_probes is None else contraction_probes
-        if latent_dim < 1 or not contraction >= 0 or probes < 1:
-            raise ConfigError(
-                f"Autoencoder got latent_dim={latent_dim}, contraction={contraction} and "
-                f"contraction_probes={contraction_probes}; it needs at least 1, 0 and 1 (or None)"
-            )
-        self.data_shape, self.latent_dim = tuple(data_shape), latent_dim
+        if contraction_probes is not None:
+            contraction_probes = as_size(contraction_probes, "contraction_probes", "Autoencoder")
+        if not contraction >= 0:
+            raise ConfigError(f"Autoencoder got contraction={contraction}; it needs at least 0")
+        self.data_shape = as_shape(data_shape, "data_shape", "Autoencoder")
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "Autoencoder")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.corruption = corruption
         self.contraction, self.contraction_probes = contraction, contraction_probes
-        self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)
+        self.prior = as_prior(prior, latent_dim)
         if self.prior.latent_dim != latent_dim:
             raise ShapeError(
                 f"the prior has latent_dim={self.prior.latent_dim} and the Autoencoder "
@@ -115,7 +115,7 @@ class Autoencoder(LatentVector):
                 f"{type(self.prior).__name__} is made of posteriors, and those of an Autoencoder "
                 "are points without a density; take MixturePrior or FlowPrior"
             )
-        self.encoder = build(encoder, self.data_shape, (latent_dim,))
+        self.encoder = built(encoder, self.data_shape, (latent_dim,))
         self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
 
     @classmethod
@@ -167,7 +167,7 @@ class Autoencoder(LatentVector):
         return mean_or_draw(self.likelihood.sized(made, size), mean)
 
     def _point(self, seen: Tensor) -> dist.TorchDistribution:
-        code = one_batch_axis(self.encoder, seen, len(self.data_shape))
+        code = vectors_from(self.encoder, seen, len(self.data_shape), "encoder")
         lead = seen.shape[: seen.dim() - len(self.data_shape)]
         if code.shape != (*lead, self.latent_dim):
             raise ShapeError(

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pyro.distributions as dist
@@ -13,15 +13,20 @@ from torch.compiler import is_compiling
 from torch.jit import ScriptModule
 
 from ..errors import ConfigError, ShapeError
-from ..nn import Likelihood, Network, Shape, build, one_batch_axis
+from ..nn import Likelihood, Network, Shape
 from ..nn.reach import warn_of_ending, warn_of_outputs
+from ..nn.two_heads import as_vectors
 from ..particles.handlers import is_in_program
 from ..particles.held_networks import is_compiled
 from ..particles.isolation import isolated
 from ..particles.modes import evaluating
 from ..particles.parameters import declare
+from .networks import built, run
 from .posteriors.base import Posterior, PosteriorFactory
+from .posteriors.distribution import as_posterior
 from .priors.base import Prior, PriorFactory
+from .priors.distribution import as_prior
+from .second_output import refuse_positive
 
 F = TypeVar("F", bound=nn.Module)
 P = ParamSpec("P")
@@ -108,12 +113,18 @@ def params_of(
     Raises:
         ShapeError: The network's output does not fit; `role` names it in the message.
     """
-    params: Tensor = one_batch_axis(network, given, event_dim)
+
+    def read(output: Any, seen: Tensor) -> Tensor:  # noqa: ANN401
+        if isinstance(output, Tensor):
+            return as_vectors(output)
+        return form.read(output, role, partial(refuse_positive, network, seen, role))
+
+    params = run(network, given, event_dim, role, read)
     if params.shape[given.dim() - event_dim :] != (form.num_parameters,):
         raise ShapeError(
             f"the {role} gave shape {list(params.shape)} for an input of shape "
             f"{list(given.shape)}; {type(form).__name__}({form.latent_dim}) needs "
-            f"{form.num_parameters} values per datum, [N, {form.num_parameters}]"
+            f"{form.num_parameters} values per datum, [N, {form.num_parameters}]{form.hint}"
         )
     return params
 
@@ -133,7 +144,7 @@ def decoded(
     Raises:
         ShapeError: The decoder's output does not fit.
     """
-    out = one_batch_axis(network, z, event_dim)
+    out = run(network, z, event_dim, "decoder")
     lead = z.shape[: z.dim() - event_dim]
     shape = (likelihood.num_parameters, *data_shape)
     if out.numel() != lead.numel() * math.prod(shape):
@@ -154,7 +165,7 @@ def build_decoder(
     network: Network, in_shape: Shape, likelihood: Likelihood, data_shape: Shape
 ) -> nn.Module:
     """A network from latents [N, *in_shape] to the parameters of a likelihood."""
-    decoder = build(network, in_shape, (likelihood.num_parameters, *data_shape))
+    decoder = built(network, in_shape, (likelihood.num_parameters, *data_shape))
     warn_of_ending(decoder, likelihood)
     return decoder
 
@@ -177,10 +188,7 @@ def latent_parts(
             that score only what they drew themselves; `where` names the family.
         ShapeError: One was built for another dimension.
     """
-    if latent_dim < 1:
-        raise ConfigError(f"{where} got latent_dim={latent_dim}; it needs at least 1")
-    made = prior if isinstance(prior, Prior) else prior(latent_dim)
-    form = posterior if isinstance(posterior, Posterior) else posterior(latent_dim)
+    made, form = as_prior(prior, latent_dim), as_posterior(posterior, latent_dim)
     for role, part in (("prior", made), ("posterior", form)):
         if part.latent_dim != latent_dim:
             raise ShapeError(
@@ -208,7 +216,7 @@ class Conditional(nn.Module):
 
     def __init__(self, network: Network, in_shape: Shape, form: Posterior, role: str) -> None:
         super().__init__()
-        self.network = build(network, in_shape, (form.num_parameters,))
+        self.network = built(network, in_shape, (form.num_parameters,))
         self.form = form
         self.event_dim, self.role = len(in_shape), role
 

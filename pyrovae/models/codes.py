@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ShapeError
-from ..nn import Likelihood, one_batch_axis
+from ..nn import Likelihood
 from ..nn.quantizers import perplexity, usage
 from .base import Family, decoded, evaluated, mean_or_draw
 from .capabilities import Figure
+from .networks import run
 
 _ROWS = 1000  # data that are encoded at once
 
@@ -71,7 +72,7 @@ class Codes(Family, ABC):
             ShapeError: It gives another shape; `needs` says in the message what is needed.
         """
         seen = self.likelihood.rescale(x)
-        found: Tensor = one_batch_axis(self.encoder, seen, len(self.data_shape))
+        found = run(self.encoder, seen, len(self.data_shape), "encoder")
         wanted = (*self.grid, size)
         if tuple(found.shape[1:]) != wanted:
             raise ShapeError(

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
+from ..nn.sizes import as_shape, as_size
 from .base import (
     Conditional,
     check_data,
@@ -23,6 +24,7 @@ from .base import (
 from .capabilities import Figure, evidence_of
 from .label_conditional import LabelConditional
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .posteriors.distribution import as_posterior
 from .priors import Prior, PriorFactory, StandardNormal
 
 
@@ -56,7 +58,7 @@ class ConditionalVAE(LabelConditional):
         prior: p(z), the same for every y; `StandardNormal` by default.
         prior_network: Maps [N, C], or [N, \*condition_shape], to the parameters of `prior_form`,
             which is then p(z|y): a module or a factory. Give it or `prior`.
-        prior_form: Form of p(z|y): a factory `prior_form(latent_dim)`.
+        prior_form: Form of p(z|y): a factory `as_posterior(prior_form, latent_dim)`.
         posterior: Form of q(z|x, y): a module or a factory `posterior(latent_dim)`.
 
     Raises:
@@ -81,7 +83,7 @@ class ConditionalVAE(LabelConditional):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         latent_dim: int,
         *,
         num_classes: int | None = None,
@@ -96,8 +98,8 @@ class ConditionalVAE(LabelConditional):
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
     ) -> None:
         super().__init__()
-        self.data_shape = tuple(data_shape)
-        self.latent_dim = latent_dim
+        self.data_shape = as_shape(data_shape, "data_shape", "ConditionalVAE")
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "ConditionalVAE")
         self.condition = Condition(num_classes, condition_shape, "ConditionalVAE")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         if prior is not None and prior_network is not None:
@@ -116,7 +118,9 @@ class ConditionalVAE(LabelConditional):
         given = self.condition.shape
         self.prior: Prior | Conditional = unconditional
         if prior_network is not None:
-            self.prior = Conditional(prior_network, given, prior_form(latent_dim), "prior_network")
+            self.prior = Conditional(
+                prior_network, given, as_posterior(prior_form, latent_dim), "prior_network"
+            )
         self.build_networks(given, join, encoder, decoder)
 
     @classmethod

@@ -1,6 +1,5 @@
 """Autoencoder with relaxed discrete codes."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import pyro
@@ -13,9 +12,11 @@ from torch.distributions import relaxed_categorical
 from torch.nn.functional import one_hot
 
 from ..errors import ConfigError, SupportError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn.sizes import Sizes, as_shape, as_size, as_sizes
 from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .codes import Codes
+from .networks import built
 
 
 class GumbelSoftmaxVAE(Codes):
@@ -66,8 +67,8 @@ class GumbelSoftmaxVAE(Codes):
 
     def __init__(
         self,
-        data_shape: Shape,
-        grid: Sequence[int] = (4, 4),
+        data_shape: Shape | int,
+        grid: Sizes = (4, 4),
         *,
         num_codes: int = 64,
         encoder: Network = MLP,
@@ -76,14 +77,14 @@ class GumbelSoftmaxVAE(Codes):
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
-        self.data_shape, self.grid, self.num_codes = tuple(data_shape), tuple(grid), num_codes
-        if not self.grid or min(self.grid) < 1 or num_codes < 2 or not temperature > 0:
-            raise ConfigError(
-                f"GumbelSoftmaxVAE got grid={list(grid)}, num_codes={num_codes} and temperature="
-                f"{temperature}; it needs a shape such as (4, 4), 2 or more, and a number above 0"
-            )
+        where = "GumbelSoftmaxVAE"
+        self.data_shape = as_shape(data_shape, "data_shape", where)
+        self.grid = as_sizes(grid, "grid", where)
+        self.num_codes = num_codes = as_size(num_codes, "num_codes", where, at_least=2)
+        if not temperature > 0:
+            raise ConfigError(f"{where} got temperature={temperature}; it needs a number above 0")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
-        self.encoder = build(encoder, self.data_shape, (*self.grid, num_codes))
+        self.encoder = built(encoder, self.data_shape, (*self.grid, num_codes))
         self.decoder = build_decoder(
             decoder, (*self.grid, num_codes), self.likelihood, self.data_shape
         )

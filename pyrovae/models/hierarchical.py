@@ -1,6 +1,5 @@
 """Several stochastic layers, inferred from the data upwards."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import pyro.distributions as dist
@@ -8,6 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn.sizes import Sizes, as_shape
 from .base import Conditional, build_decoder, decoded, evaluated_outside_programs
 from .layered import (
     Draw,
@@ -19,7 +19,9 @@ from .layered import (
     upper_decoders,
 )
 from .posteriors import DiagonalNormal, PosteriorFactory
+from .posteriors.distribution import as_posterior
 from .priors import Prior, PriorFactory, StandardNormal
+from .priors.distribution import as_prior
 
 
 class HierarchicalVAE(Layered):
@@ -71,8 +73,8 @@ class HierarchicalVAE(Layered):
 
     def __init__(
         self,
-        data_shape: Shape,
-        latent_dims: Sequence[int],
+        data_shape: Shape | int,
+        latent_dims: Sizes,
         *,
         encoder: Network = MLP,
         decoder: Network = MLP,
@@ -84,11 +86,11 @@ class HierarchicalVAE(Layered):
         conditional: PosteriorFactory = DiagonalNormal,
     ) -> None:
         super().__init__()
-        self.data_shape = tuple(data_shape)
+        self.data_shape = as_shape(data_shape, "data_shape", "HierarchicalVAE")
         self.latent_dims = check_dims(latent_dims, "HierarchicalVAE")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         *lower, top = self.latent_dims
-        self.prior = prior if isinstance(prior, Prior) else prior(top)
+        self.prior = as_prior(prior, top)
         self.prior.shape_for(self.data_shape)
         if self.prior.latent_dim != top:
             raise ShapeError(
@@ -104,7 +106,7 @@ class HierarchicalVAE(Layered):
         up = for_each(upper_encoder, len(lower), "HierarchicalVAE's upper_encoder")
         below = [self.data_shape, *((dim,) for dim in lower)]
         self.encoders = nn.ModuleList(
-            Conditional(network, shape, posterior(dim), f"encoder of z{i}")
+            Conditional(network, shape, as_posterior(posterior, dim), f"encoder of z{i}")
             for i, (network, shape, dim) in enumerate(
                 zip([encoder, *up], below, self.latent_dims, strict=True), start=1
             )

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..nn import AsVector, JoinFactory, Likelihood, Network, Shape
 from .base import Family, build_decoder, decoded, params_of
+from .networks import as_network
 from .posteriors import Posterior
 
 
@@ -40,7 +41,7 @@ class LabelConditional(Family, ABC):
         """
         self.join = join(self.data_shape, given)
         self.with_latent = AsVector(self.latent_dim, given)
-        self.encoder = self.join.build(encoder, (self.posterior.num_parameters,))
+        self.encoder = self.join.build(as_network(encoder), (self.posterior.num_parameters,))
         self.decoder = build_decoder(
             decoder, self.with_latent.shape, self.likelihood, self.data_shape
         )

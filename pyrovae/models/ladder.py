@@ -1,6 +1,6 @@
 """Several stochastic layers, inferred along the generative path."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Self
 
 import pyro.distributions as dist
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build, one_batch_axis
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn.sizes import Sizes, as_shape, as_sizes
 from .base import Conditional, build_decoder, decoded, evaluated_outside_programs
 from .layered import (
     Draw,
@@ -19,8 +20,11 @@ from .layered import (
     for_each,
     upper_decoders,
 )
+from .networks import built, vectors_from
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .posteriors.distribution import as_posterior
 from .priors import Prior, PriorFactory, StandardNormal
+from .priors.distribution import as_prior
 
 
 class LadderVAE(Layered):
@@ -74,10 +78,10 @@ class LadderVAE(Layered):
 
     def __init__(
         self,
-        data_shape: Shape,
-        latent_dims: Sequence[int],
+        data_shape: Shape | int,
+        latent_dims: Sizes,
         *,
-        feature_dims: int | Sequence[int] = 128,
+        feature_dims: Sizes = 128,
         encoder: Network = MLP,
         upper_encoder: Networks = MLP,
         decoder: Network = MLP,
@@ -89,13 +93,13 @@ class LadderVAE(Layered):
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
     ) -> None:
         super().__init__()
-        self.data_shape = tuple(data_shape)
+        self.data_shape = as_shape(data_shape, "data_shape", "LadderVAE")
         self.latent_dims = check_dims(latent_dims, "LadderVAE")
         *lower, top = self.latent_dims
         self.likelihood = Bernoulli() if likelihood is None else likelihood
-        self.prior = prior if isinstance(prior, Prior) else prior(top)
+        self.prior = as_prior(prior, top)
         self.prior.shape_for(self.data_shape)
-        form = posterior if isinstance(posterior, Posterior) else posterior(top)
+        form = as_posterior(posterior, top)
         for role, part in (("prior", self.prior), ("posterior", form)):
             if part.latent_dim != top:
                 raise ShapeError(
@@ -106,7 +110,7 @@ class LadderVAE(Layered):
         up = for_each(upper_encoder, len(lower), "LadderVAE's upper_encoder")
         shapes = [self.data_shape, *((width,) for width in widths)]
         self.encoders = nn.ModuleList(
-            build(network, shape, (width,))
+            built(network, shape, (width,))
             for network, shape, width in zip([encoder, *up], shapes[:-1], widths, strict=True)
         )
         self.norms = nn.ModuleList(normalization(width) for width in widths)
@@ -160,7 +164,7 @@ class LadderVAE(Layered):
         features, event_dim, found = self.likelihood.rescale(x), len(self.data_shape), []
         for i, (network, width) in enumerate(zip(self.encoders, self.feature_dims, strict=True)):
             lead = features.shape[: features.dim() - event_dim]
-            features = one_batch_axis(network, features, event_dim)
+            features = vectors_from(network, features, event_dim, f"network of d{i + 1}")
             if features.shape != (*lead, width):
                 raise ShapeError(
                     f"the network of d{i + 1} gave shape {list(features.shape)}; LadderVAE was "
@@ -188,9 +192,10 @@ def merged(evidence: Tensor, prior: dist.TorchDistribution) -> dist.TorchDistrib
     )
 
 
-def _widths(feature_dims: int | Sequence[int], layers: int) -> tuple[int, ...]:
-    widths = (feature_dims,) * layers if isinstance(feature_dims, int) else tuple(feature_dims)
-    if len(widths) != layers or min(widths) < 1:
+def _widths(feature_dims: Sizes, layers: int) -> tuple[int, ...]:
+    widths = as_sizes(feature_dims, "feature_dims", "LadderVAE")
+    widths = widths * layers if len(widths) == 1 else widths
+    if len(widths) != layers:
         raise ConfigError(
             f"LadderVAE got feature_dims={feature_dims} for {layers} layers; give one width, 1 or "
             "more, or one for each layer, d_1 first"

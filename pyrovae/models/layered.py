@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 from ..nn import Likelihood, Network
+from ..nn.sizes import Sizes, as_sizes
 from .base import (
     Conditional,
     Family,
@@ -21,6 +22,7 @@ from .base import (
     mean_or_draw,
 )
 from .posteriors import PosteriorFactory
+from .posteriors.distribution import as_posterior
 
 Draw = Callable[[str, dist.TorchDistribution], Tensor]
 """Draws a latent from its distribution: `pyro.sample`, or what `generate` does by itself."""
@@ -119,7 +121,7 @@ def upper_decoders(
     lower, upper = latent_dims[:-1], latent_dims[1:]
     each = for_each(networks, len(lower), f"{where}'s upper_decoder")
     return nn.ModuleList(
-        Conditional(network, (above,), form(dim), f"decoder of z{i}")
+        Conditional(network, (above,), as_posterior(form, dim), f"decoder of z{i}")
         for i, (network, above, dim) in enumerate(zip(each, upper, lower, strict=True), start=1)
     )
 
@@ -153,15 +155,16 @@ def for_each(networks: Networks, count: int, where: str) -> list[Network]:
     return [networks] * count
 
 
-def check_dims(latent_dims: Sequence[int], where: str) -> tuple[int, ...]:
+def check_dims(latent_dims: Sizes, where: str) -> tuple[int, ...]:
     """The sizes of the layers as a tuple.
 
     Raises:
         ConfigError: There is none, or one is no whole number of units.
     """
-    if not latent_dims or any(dim < 1 for dim in latent_dims):
+    dims = as_sizes(latent_dims, "latent_dims", where, allow_none=True)
+    if not dims:
         raise ConfigError(
-            f"{where} got latent_dims={list(latent_dims)}; it needs the size of each layer, 1 or "
-            "more, the one nearest the data first, such as [100, 50]"
+            f"{where} got latent_dims={latent_dims!r}; it needs the size of each layer, the one "
+            "nearest the data first, such as [100, 50]"
         )
-    return tuple(latent_dims)
+    return dims

@@ -9,8 +9,9 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..distributions.collapsed_categorical import CollapsedCategorical
-from ..errors import ConfigError, DataError, ShapeError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
+from ..errors import DataError, ShapeError
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn.sizes import as_shape, as_size
 from .base import (
     build_decoder,
     check_data,
@@ -21,6 +22,7 @@ from .base import (
     params_of,
 )
 from .latent_vector import LatentVector
+from .networks import built
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import MixturePrior
 
@@ -72,7 +74,7 @@ class MixtureVAE(LatentVector):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         latent_dim: int,
         num_clusters: int,
         *,
@@ -82,14 +84,13 @@ class MixtureVAE(LatentVector):
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
     ) -> None:
         super().__init__()
-        if num_clusters < 2:
-            raise ConfigError(f"MixtureVAE got num_clusters={num_clusters}; it needs at least 2")
-        self.data_shape = tuple(data_shape)
-        self.latent_dim, self.num_clusters = latent_dim, num_clusters
+        self.data_shape = as_shape(data_shape, "data_shape", "MixtureVAE")
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "MixtureVAE")
+        self.num_clusters = as_size(num_clusters, "num_clusters", "MixtureVAE", at_least=2)
         self.likelihood = Bernoulli() if likelihood is None else likelihood
-        self.prior = MixturePrior(latent_dim, num_components=num_clusters)
+        self.prior = MixturePrior(latent_dim, num_components=self.num_clusters)
         _, self.posterior = latent_parts("MixtureVAE", latent_dim, self.prior, posterior)
-        self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
+        self.encoder = built(encoder, self.data_shape, (self.posterior.num_parameters,))
         self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
 
     @classmethod

@@ -11,7 +11,8 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import DataError, ShapeError
-from ..nn import MLP, Bernoulli, Binomial, Join, JoinFactory, Likelihood, Network, Shape, build
+from ..nn import MLP, Bernoulli, Binomial, Join, JoinFactory, Likelihood, Network, Shape
+from ..nn.sizes import as_shape, as_size
 from .base import (
     Family,
     build_decoder,
@@ -24,6 +25,7 @@ from .base import (
     params_of,
 )
 from .capabilities import Figure, evidence_of
+from .networks import as_network, built
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
@@ -78,7 +80,7 @@ class PartialVAE(Family):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         latent_dim: int,
         *,
         encoder: Network = MLP,
@@ -89,8 +91,8 @@ class PartialVAE(Family):
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
     ) -> None:
         super().__init__()
-        self.data_shape = tuple(data_shape)
-        self.latent_dim = latent_dim
+        self.data_shape = as_shape(data_shape, "data_shape", "PartialVAE")
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "PartialVAE")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior, self.posterior = latent_parts("PartialVAE", latent_dim, prior, posterior)
         self.prior.shape_for(self.data_shape, self.likelihood.ends)
@@ -98,9 +100,9 @@ class PartialVAE(Family):
         self.in_shape = self.data_shape if self.join is None else self.join.shape
         out_shape = (self.posterior.num_parameters,)
         if self.join is None:
-            self.encoder = build(encoder, self.data_shape, out_shape)
+            self.encoder = built(encoder, self.data_shape, out_shape)
         else:
-            self.encoder = self.join.build(encoder, out_shape)
+            self.encoder = self.join.build(as_network(encoder), out_shape)
         self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
 
     @classmethod

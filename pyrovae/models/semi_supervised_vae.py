@@ -12,9 +12,9 @@ from torch.nn.functional import cross_entropy
 
 from ..distributions.labelled_categorical import UNKNOWN, LabelledCategorical
 from ..errors import ConfigError, DataError, ShapeError
-from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape, build
-from ..nn.base import one_batch_axis
+from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
+from ..nn.sizes import as_shape, as_size
 from ..particles.penalty import penalty
 from .base import (
     check_data,
@@ -25,6 +25,7 @@ from .base import (
 )
 from .capabilities import Figure, evidence_of
 from .label_conditional import LabelConditional
+from .networks import built, vectors_from
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
@@ -81,7 +82,7 @@ class SemiSupervisedVAE(LabelConditional):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         latent_dim: int,
         num_classes: int,
         *,
@@ -96,13 +97,14 @@ class SemiSupervisedVAE(LabelConditional):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        if num_classes < 2 or not classification_weight >= 0:
+        num_classes = as_size(num_classes, "num_classes", name, at_least=2)
+        if not classification_weight >= 0:
             raise ConfigError(
-                f"{name} got num_classes={num_classes} and classification_weight="
-                f"{classification_weight}; it needs at least 2 and a weight of 0 or more"
+                f"{name} got classification_weight={classification_weight}; it needs 0 or more"
             )
-        self.data_shape = tuple(data_shape)
-        self.latent_dim, self.num_classes = latent_dim, num_classes
+        self.data_shape = as_shape(data_shape, "data_shape", name)
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", name)
+        self.num_classes = num_classes
         self.classification_weight = classification_weight
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior, self.posterior = latent_parts(name, latent_dim, prior, posterior)
@@ -113,7 +115,7 @@ class SemiSupervisedVAE(LabelConditional):
             )
         self.condition = Condition(num_classes, None, name)
         self.build_networks(self.condition.shape, join, encoder, decoder)
-        self.classifier = build(classifier, self.data_shape, (num_classes,))
+        self.classifier = built(classifier, self.data_shape, (num_classes,))
 
     @classmethod
     def example(cls) -> Self:
@@ -255,7 +257,7 @@ class SemiSupervisedVAE(LabelConditional):
 
     def _classified(self, x: Tensor) -> Tensor:  # [B, C]
         seen = self.likelihood.rescale(x)
-        logits: Tensor = one_batch_axis(self.classifier, seen, len(self.data_shape))
+        logits = vectors_from(self.classifier, seen, len(self.data_shape), "classifier")
         if logits.shape != (len(x), self.num_classes):
             raise ShapeError(
                 f"the classifier gave shape {list(logits.shape)} for {len(x)} data; it needs "

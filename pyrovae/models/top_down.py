@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..errors import ConfigError, ShapeError
 from ..nn import Bernoulli, Binomial, Likelihood, Shape, one_batch_axis
 from ..nn.residual import Pyramid, ResidualBlock, convolution, strided
+from ..nn.sizes import Sizes, as_shape, as_size, as_sizes
 from ..nn.top_down import TopDownGroup, TopDownPosterior
 from .base import decoded, evaluated_outside_programs
 from .layered import Draw, Layered
@@ -62,10 +63,10 @@ class TopDownVAE(Layered):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         *,
-        channels: Sequence[int] = (32, 32),
-        groups: Sequence[int] = (2, 1),
+        channels: Sizes = (32, 32),
+        groups: Sizes = (2, 1),
         latent_channels: int = 4,
         stride: int = 2,
         blocks: int = 1,
@@ -73,8 +74,14 @@ class TopDownVAE(Layered):
         likelihood: Likelihood | None = None,
     ) -> None:
         super().__init__()
-        self.data_shape = tuple(data_shape)
-        _check(self.data_shape, channels, groups, latent_channels, stride, blocks)
+        where = "TopDownVAE"
+        self.data_shape = as_shape(data_shape, "data_shape", where)
+        channels = as_sizes(channels, "channels", where)
+        groups = as_sizes(groups, "groups", where)
+        latent_channels = as_size(latent_channels, "latent_channels", where)
+        stride = as_size(stride, "stride", where)
+        blocks = as_size(blocks, "blocks", where, at_least=0)
+        _check(self.data_shape, channels, groups)
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         sizes = [strided(self.data_shape[1:], stride)]
         for _ in channels[1:]:
@@ -172,22 +179,14 @@ def _check(
     data_shape: Shape,
     channels: Sequence[int],
     groups: Sequence[int],
-    latent_channels: int,
-    stride: int,
-    blocks: int,
 ) -> None:
     if len(data_shape) != 3:
         raise ShapeError(
             f"TopDownVAE needs images, data_shape=(C, H, W), and got {data_shape}; reshape the "
             "data, or use HierarchicalVAE or LadderVAE"
         )
-    if not channels or len(channels) != len(groups) or min(*channels, *groups, 1) < 1:
+    if len(channels) != len(groups):
         raise ConfigError(
             f"TopDownVAE got channels={list(channels)} and groups={list(groups)}; give a width "
             "and a number of groups, 1 or more, for each resolution, the finest first"
-        )
-    if latent_channels < 1 or stride < 1 or blocks < 0:
-        raise ConfigError(
-            f"TopDownVAE got latent_channels={latent_channels}, stride={stride}, blocks={blocks}; "
-            "it needs at least 1, 1 and 0"
         )

@@ -9,7 +9,8 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn.sizes import as_shape, as_size
 from .base import (
     build_decoder,
     check_data,
@@ -20,6 +21,7 @@ from .base import (
     params_of,
 )
 from .latent_vector import LatentVector
+from .networks import built
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory, Refinement, RefinementFactory
 from .priors import Prior, PriorFactory, StandardNormal
 
@@ -38,7 +40,8 @@ class VAE(LatentVector):
         latent_dim: Size of z, L.
         encoder: Maps [N, \*data_shape] to [N, posterior.num_parameters]: a module, or a factory
             `encoder(in_shape, out_shape)` such as `nn.MLP`, `nn.ConvEncoder`, or a partial of
-            them.
+            them. What it may give besides one tensor says `DiagonalNormal`: a mean and a
+            log-variance, for one. A plain function of the data serves as well.
         decoder: Maps [N, L] to [N, P * D] values, P per element of a datum (any shape of that
             size, P first): a module or a factory, such as `nn.MLP` or `nn.ConvDecoder`.
         likelihood: Head that turns them into p(x|z); `nn.Bernoulli()` by default.
@@ -67,7 +70,7 @@ class VAE(LatentVector):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         latent_dim: int,
         *,
         encoder: Network = MLP,
@@ -78,12 +81,12 @@ class VAE(LatentVector):
         refinement: RefinementFactory | Refinement | None = None,
     ) -> None:
         super().__init__()
-        self.data_shape = tuple(data_shape)
-        self.latent_dim = latent_dim
+        self.data_shape = as_shape(data_shape, "data_shape", "VAE")
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "VAE")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior, self.posterior = latent_parts("VAE", latent_dim, prior, posterior)
         self.prior.shape_for(self.data_shape, self.likelihood.ends)
-        self.encoder = build(encoder, self.data_shape, (self.posterior.num_parameters,))
+        self.encoder = built(encoder, self.data_shape, (self.posterior.num_parameters,))
         self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
         if refinement is not None and not isinstance(refinement, Refinement):
             refinement = refinement(latent_dim)

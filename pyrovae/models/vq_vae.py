@@ -1,6 +1,5 @@
 """Autoencoder with discrete codes."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import pyro
@@ -9,13 +8,15 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape, build
+from ..errors import ShapeError
+from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
 from ..nn.quantizers import MovingAverageCodebook, Quantizer, perplexity, usage
+from ..nn.sizes import Sizes, as_shape, as_sizes
 from ..particles.penalty import penalty
 from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
 from .code_priors import CodePrior, CodePriorFactory, UniformCodes
 from .codes import Codes
+from .networks import built
 
 
 class VQVAE(Codes):
@@ -77,8 +78,8 @@ class VQVAE(Codes):
 
     def __init__(
         self,
-        data_shape: Shape,
-        grid: Sequence[int] = (4, 4),
+        data_shape: Shape | int,
+        grid: Sizes = (4, 4),
         *,
         quantizer: Quantizer | None = None,
         encoder: Network = MLP,
@@ -87,16 +88,12 @@ class VQVAE(Codes):
         prior: CodePriorFactory | CodePrior = UniformCodes,
     ) -> None:
         super().__init__()
-        self.data_shape, self.grid = tuple(data_shape), tuple(grid)
-        if not self.grid or any(n < 1 for n in self.grid):
-            raise ConfigError(
-                f"VQVAE got grid={list(grid)}; it needs the shape of a datum's codes, such as "
-                "(7, 7), or (16,) for a row of them"
-            )
+        self.data_shape = as_shape(data_shape, "data_shape", "VQVAE")
+        self.grid = as_sizes(grid, "grid", "VQVAE")
         self.quantizer = MovingAverageCodebook(64, 16) if quantizer is None else quantizer
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         code_shape = (*self.grid, self.quantizer.dim)
-        self.encoder = build(encoder, self.data_shape, code_shape)
+        self.encoder = built(encoder, self.data_shape, code_shape)
         self.decoder = build_decoder(decoder, code_shape, self.likelihood, self.data_shape)
         self.prior: CodePrior = (
             prior if isinstance(prior, CodePrior) else prior(self.grid, self.num_codes)

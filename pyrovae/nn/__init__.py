@@ -1,6 +1,8 @@
 """Networks that accept any leading axes, and likelihood heads."""
 
-from . import likelihoods
+from . import flows as flows
+from . import likelihoods as likelihoods
+from . import quantizers as quantizers
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import Corrupted, Corruption, GaussianNoise, Masking, SaltAndPepper
@@ -9,6 +11,7 @@ from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mlp import MLP
+from .two_heads import TwoHeads
 
 __all__ = [
     "MLP",
@@ -28,6 +31,7 @@ __all__ = [
     "OneBatchAxis",
     "SaltAndPepper",
     "Shape",
+    "TwoHeads",
     "build",
     "one_batch_axis",
     "squared_jacobian",

@@ -9,10 +9,12 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError, ShapeError, first_line
+from .factories import accepts
 from .likelihoods.base import Likelihood as Likelihood
+from .sizes import Shape as Shape
+from .sizes import as_shape as as_shape
 
-Shape: TypeAlias = tuple[int, ...]
 Network: TypeAlias = nn.Module | Callable[[Shape, Shape], nn.Module]
 
 
@@ -50,7 +52,7 @@ class OneBatchAxis(nn.Module):
         return f"event_dim={self.event_dim}"
 
 
-def one_batch_axis(net: nn.Module, x: Tensor, event_dim: int) -> Any:  # noqa: ANN401
+def one_batch_axis(net: Callable[[Tensor], Any], x: Tensor, event_dim: int) -> Any:  # noqa: ANN401
     """Apply `net` to x [..., *event] with all leading axes flattened into one: `OneBatchAxis`."""
     split = x.dim() - event_dim
     if split < 0:
@@ -75,7 +77,7 @@ def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn
         out_shape: Event shape of the output.
 
     Raises:
-        ConfigError: The factory did not return a module.
+        ConfigError: The factory does not take two shapes, or did not return a module.
 
     Example:
         >>> from pyrovae.nn import MLP
@@ -84,7 +86,21 @@ def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn
     """
     if isinstance(network, nn.Module):
         return network
-    built = network(as_shape(in_shape), as_shape(out_shape))
+    if not accepts(network, 2):
+        name = getattr(network, "__name__", repr(network))
+        raise ConfigError(
+            f"{name} cannot be called with (in_shape, out_shape), as a factory of networks is; "
+            f"give a torch.nn.Module, such as {name}(...) with its own arguments"
+        )
+    shapes = as_shape(in_shape, "in_shape"), as_shape(out_shape, "out_shape")
+    try:
+        built = network(*shapes)
+    except TypeError as error:
+        raise ConfigError(
+            f"the network factory {network!r} failed for in_shape={shapes[0]} and out_shape="
+            f"{shapes[1]}: {first_line(error)}; give a torch.nn.Module, or a factory that takes "
+            "these two tuples"
+        ) from error
     if not isinstance(built, nn.Module):
         raise ConfigError(
             f"the network factory {network!r} returned a {type(built).__name__}; it must return a "
@@ -100,18 +116,6 @@ def _restore(y: Tensor, lead: torch.Size) -> Tensor:
             "batch axis first, [N, *out]"
         )
     return y.reshape(*lead, *y.shape[1:])
-
-
-def as_shape(shape: Shape | int) -> Shape:
-    """A shape as a tuple: 8 stands for (8,).
-
-    Raises:
-        ShapeError: A size is below one.
-    """
-    sizes = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
-    if any(n < 1 for n in sizes):
-        raise ShapeError(f"the shape {sizes} has a size below 1; every axis needs at least one")
-    return sizes
 
 
 def flatten_event(x: Tensor, shape: Shape, where: str) -> Tensor:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, DataError, ShapeError
 from .base import Shape, as_shape
+from .sizes import as_size
 
 
 class Condition(nn.Module):
@@ -24,7 +25,7 @@ class Condition(nn.Module):
         seen: Whether each class was recorded [C].
 
     Raises:
-        ConfigError: Both or neither of `num_classes` and `shape` are given.
+        ConfigError: Both or neither of `num_classes` and `shape` are given, or there is no class.
 
     Example:
         >>> Condition(3, None, "mine")(torch.tensor([2, 0]), torch.Size([2]))
@@ -35,18 +36,19 @@ class Condition(nn.Module):
     seen: Tensor
     classes: Tensor
 
-    def __init__(self, num_classes: int | None, shape: Shape | None, where: str) -> None:
+    def __init__(self, num_classes: int | None, shape: Shape | int | None, where: str) -> None:
         super().__init__()
-        if (num_classes is None) == (shape is None) or (
-            num_classes is not None and num_classes < 1
-        ):
+        if (num_classes is None) == (shape is None):
             raise ConfigError(
                 f"{where} got num_classes={num_classes} and condition_shape={shape}; give "
                 "num_classes, 1 or more, where y are classes, or else condition_shape, the shape "
                 "of one y"
             )
+        if num_classes is not None:
+            num_classes = as_size(num_classes, "num_classes", where)
         self.num_classes, self.where = num_classes, where
-        self.shape = as_shape((num_classes or 0) if shape is None else shape)
+        given = num_classes if shape is None else shape
+        self.shape = as_shape(given, "condition_shape", where)
         self.register_buffer("seen", torch.zeros(num_classes or 0, dtype=torch.bool))
         self.register_buffer("classes", torch.arange(float(num_classes or 0)), persistent=False)
 

@@ -1,12 +1,13 @@
 """Residual convolutional encoder and decoder for images."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
 from .base import OneBatchAxis, Shape, as_shape, check_event, flatten_event
+from .sizes import Sizes, as_size, as_sizes
 
 
 class ConvEncoder(nn.Module):
@@ -18,13 +19,14 @@ class ConvEncoder(nn.Module):
     Args:
         in_shape: (C, H, W) of one image.
         out_shape: Shape of one output; an int stands for a vector.
-        channels: Width of each stage; a stage turns a side of n pixels into ceil(n / 2).
+        channels: Width of each stage, a number for one stage; a stage turns a side of n pixels
+            into ceil(n / 2).
         blocks: Residual blocks per stage.
         activation: Makes an activation: a module class or a callable without arguments.
 
     Raises:
         ShapeError: `in_shape` is not an image, or an input does not end in it.
-        ConfigError: `channels` is empty.
+        ConfigError: There are no `channels`, or a number is too small.
 
     Source:
         Identity Mappings in Deep Residual Networks (He et al., 2016), fig. 1b, without the
@@ -41,13 +43,14 @@ class ConvEncoder(nn.Module):
         in_shape: Shape | int,
         out_shape: Shape | int,
         *,
-        channels: Sequence[int] = (32, 64),
+        channels: Sizes = (32, 64),
         blocks: int = 1,
         activation: Callable[[], nn.Module] = nn.SiLU,
     ) -> None:
         super().__init__()
         self.in_shape = _image_shape(in_shape, "ConvEncoder needs in_shape=(C, H, W)", (3,))
-        self.out_shape = as_shape(out_shape)
+        self.out_shape = as_shape(out_shape, "out_shape", "ConvEncoder")
+        blocks = as_size(blocks, "blocks", "ConvEncoder", at_least=0)
         width, height_width = self.in_shape[0], self.in_shape[1:]
         layers: list[nn.Module] = []
         for out in _widths(channels, "ConvEncoder"):
@@ -80,13 +83,13 @@ class ConvDecoder(nn.Module):
     Args:
         in_shape: Shape of one input; an int stands for a vector.
         out_shape: (C, H, W), or (P, C, H, W) for P likelihood parameters per pixel and channel.
-        channels: Width of each stage.
+        channels: Width of each stage; a number for one stage.
         blocks: Residual blocks per stage.
         activation: Makes an activation: a module class or a callable without arguments.
 
     Raises:
         ShapeError: `out_shape` is not an image, or an input does not end in `in_shape`.
-        ConfigError: `channels` is empty.
+        ConfigError: There are no `channels`, or a number is too small.
 
     Source:
         Deconvolution and Checkerboard Artifacts (Odena et al., 2016), for upsampling before the
@@ -103,12 +106,13 @@ class ConvDecoder(nn.Module):
         in_shape: Shape | int,
         out_shape: Shape | int,
         *,
-        channels: Sequence[int] = (64, 32),
+        channels: Sizes = (64, 32),
         blocks: int = 1,
         activation: Callable[[], nn.Module] = nn.SiLU,
     ) -> None:
         super().__init__()
-        self.in_shape = as_shape(in_shape)
+        self.in_shape = as_shape(in_shape, "in_shape", "ConvDecoder")
+        blocks = as_size(blocks, "blocks", "ConvDecoder", at_least=0)
         self.out_shape = _image_shape(
             out_shape, "ConvDecoder needs out_shape=(C, H, W) or (P, C, H, W)", (3, 4)
         )
@@ -155,10 +159,11 @@ def _halved(sizes: Shape) -> Shape:
     return tuple((n + 1) // 2 for n in sizes)
 
 
-def _widths(channels: Sequence[int], where: str) -> Shape:
-    if not channels:
+def _widths(channels: Sizes, where: str) -> Shape:
+    widths = as_sizes(channels, "channels", where, allow_none=True)
+    if not widths:
         raise ConfigError(f"{where} got no channels; name one width per stage, or use MLP")
-    return as_shape(tuple(channels))
+    return widths
 
 
 def _image_shape(shape: Shape | int, need: str, axes: tuple[int, ...]) -> Shape:

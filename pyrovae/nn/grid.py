@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ..errors import ConfigError, ShapeError
 from .base import OneBatchAxis, Shape, as_shape, check_event
 from .residual import ResidualBlock, convolution, strided
+from .sizes import as_size
 
 
 class GridEncoder(nn.Module):
@@ -25,7 +26,7 @@ class GridEncoder(nn.Module):
     Raises:
         ShapeError: `in_shape` or `out_shape` has another number of axes, or an input does not end
             in `in_shape`.
-        ConfigError: Halving the image does not lead to the grid.
+        ConfigError: Halving the image does not lead to the grid, or a number is too small.
 
     Example:
         >>> import torch
@@ -39,6 +40,7 @@ class GridEncoder(nn.Module):
         super().__init__()
         self.in_shape = _axes(in_shape, 3, "GridEncoder needs in_shape=(C, H, W)")
         *grid, dim = _axes(out_shape, 3, "GridEncoder needs out_shape=(h, w, D)")
+        channels, blocks = _checked(channels, blocks, "GridEncoder")
         width = self.in_shape[0]
         layers: list[nn.Module] = []
         for _ in _sizes(self.in_shape[1:], tuple(grid), "GridEncoder"):
@@ -69,7 +71,7 @@ class GridDecoder(nn.Module):
     Raises:
         ShapeError: `in_shape` or `out_shape` has another number of axes, or an input does not end
             in `in_shape`.
-        ConfigError: Halving the image does not lead to the grid.
+        ConfigError: Halving the image does not lead to the grid, or a number is too small.
 
     Example:
         >>> import torch
@@ -84,6 +86,7 @@ class GridDecoder(nn.Module):
         self.in_shape = _axes(in_shape, 3, "GridDecoder needs in_shape=(h, w, D)")
         need = "GridDecoder needs out_shape=(C, H, W) or (P, C, H, W)"
         self.out_shape = _axes(out_shape, 3 if len(as_shape(out_shape)) < 4 else 4, need)
+        channels, blocks = _checked(channels, blocks, "GridDecoder")
         layers: list[nn.Module] = [convolution(self.in_shape[2], channels)]
         layers += [ResidualBlock(channels, scale=max(blocks, 1) ** -0.5) for _ in range(blocks)]
         for size in reversed(_sizes(self.out_shape[-2:], self.in_shape[:2], "GridDecoder")):
@@ -119,3 +122,7 @@ def _axes(shape: Shape, count: int, need: str) -> Shape:
     if len(shape) != count:
         raise ShapeError(f"{need} and got {shape}; or use MLP")
     return shape
+
+
+def _checked(channels: int, blocks: int, where: str) -> tuple[int, int]:
+    return as_size(channels, "channels", where), as_size(blocks, "blocks", where, at_least=0)

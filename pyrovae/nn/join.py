@@ -28,7 +28,10 @@ class Join(ABC):
     shape: Shape
 
     def __init__(self, x_shape: Shape | int, y_shape: Shape | int) -> None:
-        self.x_shape, self.y_shape = as_shape(x_shape), as_shape(y_shape)
+        self.x_shape, self.y_shape = (
+            as_shape(x_shape, "x_shape", type(self).__name__),
+            as_shape(y_shape, "y_shape", type(self).__name__),
+        )
 
     @abstractmethod
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:

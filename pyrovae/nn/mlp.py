@@ -1,11 +1,12 @@
 """Fully connected network."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from .base import Shape, as_shape, flatten_event
+from .sizes import Sizes, as_sizes
 
 
 class MLP(nn.Module):
@@ -17,10 +18,11 @@ class MLP(nn.Module):
     Args:
         in_shape: Shape of one input; an int stands for a vector.
         out_shape: Shape of one output; an int stands for a vector.
-        hidden: Widths of the hidden layers; empty gives an affine map.
+        hidden: Widths of the hidden layers, a number for one layer; none give an affine map.
         activation: Makes an activation: a module class or a callable without arguments.
 
     Raises:
+        ConfigError: A width is no whole number above 0.
         ShapeError: An input does not end in `in_shape`.
 
     Example:
@@ -34,15 +36,15 @@ class MLP(nn.Module):
         in_shape: Shape | int,
         out_shape: Shape | int,
         *,
-        hidden: Sequence[int] = (400,),
+        hidden: Sizes = (400,),
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
-        self.in_shape = as_shape(in_shape)
-        self.out_shape = as_shape(out_shape)
+        self.in_shape = as_shape(in_shape, "in_shape", "MLP")
+        self.out_shape = as_shape(out_shape, "out_shape", "MLP")
         layers: list[nn.Module] = []
         width = math.prod(self.in_shape)
-        for units in as_shape(tuple(hidden)):
+        for units in as_sizes(hidden, "hidden", "MLP", allow_none=True):
             layers += [nn.Linear(width, units), activation()]
             width = units
         layers.append(nn.Linear(width, math.prod(self.out_shape)))

@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, overload
 
 from pyro.infer import ELBO as PyroELBO
+from pyro.infer.elbo import ELBOModule
 from torch import Tensor, nn
 
 from ..particles import Particles
+from ..particles.pair import HasPair, takes_pair_itself
 from ..particles.tracing import Program
 
 BoundSide = Literal["lower", "upper", "estimate", "unknown"]
@@ -20,6 +22,22 @@ class Objective(PyroELBO, ABC):
     `ParticleELBO` is the base of the library's own and of users' estimators. `PyroLoss` wraps
     every other loss. Callers use this interface and never ask which of the two they have.
     """
+
+    @overload
+    def __call__(self, model: Program, guide: Program) -> ELBOModule: ...
+
+    @overload
+    def __call__(self, pair: HasPair, /) -> ELBOModule: ...
+
+    @takes_pair_itself
+    def __call__(self, model: Any, guide: Any) -> ELBOModule:  # noqa: ANN401
+        """A module that gives the differentiable loss of the pair's arguments.
+
+        Args:
+            model: Pyro model; or, alone, an object with a `model` and a `guide`.
+            guide: Pyro guide.
+        """
+        return ELBOModule(model, guide, self)
 
     num_particles: int
     vectorize_particles: bool

@@ -12,12 +12,14 @@ from .assembly import assemble
 from .chunks import in_chunks
 from .handlers import Program, Trace
 from .one_by_one import warn_one_by_one
+from .pair import takes_pair
 from .particle_axis import plan_of
 from .particles import Particles, ScaleUse, joined, scored, with_scales
 from .traces import plate_dims, recordings, score_flow_draws
 from .tracing import FAILURES, Pair, Substitute
 
 
+@takes_pair
 def draw(
     model: Program,
     guide: Program,

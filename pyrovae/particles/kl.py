@@ -22,6 +22,7 @@ from .draw import draw
 from .handlers import Program
 from .isolation import isolated
 from .modes import Mode, in_mode
+from .pair import takes_pair
 from .particles import Particles
 from .site import Site
 
@@ -76,6 +77,7 @@ def site_kl(p: Particles, name: str, *, closed_form: bool = True) -> SiteKL:
     return SiteKL(value, f"sampled: {why}", tuple(sampled))
 
 
+@takes_pair
 def kl_routes(
     model: Program,
     guide: Program,

@@ -159,6 +159,17 @@ def without_networks() -> Iterator[None]:
                 _put(name, old, limits[name])
 
 
+def stored() -> dict[str, tuple[Tensor, Any]]:
+    """The unconstrained tensors of the store and their constraints, by name."""
+    limits = _store()._constraints
+    return {name: (leaf, limits[name]) for name, leaf in _store()._params.items()}
+
+
+def put(name: str, leaf: Tensor, constraint: Any) -> None:  # noqa: ANN401
+    """Put an unconstrained tensor into the store, under a name that the store lacks."""
+    _put(name, leaf, constraint)
+
+
 def _store() -> Any:  # noqa: ANN401
     return pyro.get_param_store()
 

@@ -23,10 +23,12 @@ from ..runtime.grad_mode import for_gradients, gradients_on
 from .handlers import Program
 from .isolation import isolated
 from .own_parameters import own_parameters
+from .pair import takes_pair
 from .traces import leaves_of, sample_sites
 from .tracing import Pair, Trace
 
 
+@takes_pair
 def trainable(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
     """Run the pair once, without side effects, and return its unconstrained leaves by name.
 
@@ -107,6 +109,7 @@ def declared(name: str, network: nn.Module) -> dict[str, nn.Parameter]:
     }
 
 
+@takes_pair
 def buffers(model: Program, guide: Program, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
     """Tensors of a pair's networks that do not train, by name.
 

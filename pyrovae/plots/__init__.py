@@ -1,7 +1,7 @@
 """Pictures: curves, images, the latent space, comparisons. Each function gives a Figure."""
 
+from ..train.curves import training_curves
 from .comparison import comparison
-from .curves import training_curves
 from .images import image_grid, reconstructions, traversals
 from .latent_space import latent_space
 

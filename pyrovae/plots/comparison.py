@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from ..evaluate import Comparison
-from .base import DPI, WIDTH
+from ..runtime.figures import DPI, WIDTH
 
 _KINDS = {
     "lower": (">", "lower bound", "C0"),

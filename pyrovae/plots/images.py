@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import ShapeError
 from ..evaluate import Traversal
-from .base import figure_of
+from ..runtime.figures import figure_of
 
 
 def image_grid(images: Tensor, *, columns: int | None = None, title: str = "") -> Figure:

@@ -19,11 +19,13 @@ from ..math import nats_to_bits_per_dim
 from ..particles.device import to_device_of
 from ..particles.modes import Mode, in_mode
 from ..particles.one_by_one import warned_once
+from ..particles.pair import takes_pair
 from ..particles.tracing import Program
 from .batches import first_batch
 from .table import Report, Row
 
 
+@takes_pair
 def report(
     model: Program,
     guide: Program,

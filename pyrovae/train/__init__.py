@@ -1,10 +1,12 @@
 """Training: `fit`, the loop; `SVI`, its step; callbacks and schedules."""
 
-from .callbacks import Anneal, Callback, EarlyStopping, ProgressBar, TensorBoard
+from .callbacks import Anneal, Callback, EarlyStopping, EpochLog, ProgressBar, TensorBoard
 from .checkpoint import load_checkpoint
 from .fit import fit
+from .history import History
 from .loop import Loop
 from .optim import schedules
+from .pair_file import save
 from .run import Run
 from .step.svi import SVI
 
@@ -13,11 +15,14 @@ __all__ = [
     "Anneal",
     "Callback",
     "EarlyStopping",
+    "EpochLog",
+    "History",
     "Loop",
     "ProgressBar",
     "Run",
     "TensorBoard",
     "fit",
     "load_checkpoint",
+    "save",
     "schedules",
 ]

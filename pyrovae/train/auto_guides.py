@@ -49,7 +49,7 @@ def check_auto_guides(
                 "give the model, and the guide's create_plates, a plate that subsamples: "
                 f"pyro.plate(name, {source.num_data}, subsample=indices)",
                 PlateWarning,
-                stacklevel=6,  # called by `set_up` in `fit`, which is wrapped twice
+                stacklevel=7,  # called by `set_up` in `fit`, which is wrapped three times
             )
 
 

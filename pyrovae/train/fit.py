@@ -10,20 +10,28 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 
 from ..data import Batchable, Dataset
+from ..data.columns import Columns, Transform
 from ..errors import ConfigError
+from ..objectives import ELBO
+from ..particles.pair import takes_pair
 from ..particles.param_store import without_networks
 from ..particles.tracing import Program
 from ..runtime.grad_mode import computes_gradients
 from ..runtime.random_state import restore_random_state
-from .callbacks import Callback, EarlyStopping, ProgressBar
+from .callbacks import Callback, EarlyStopping, EpochLog, ProgressBar
 from .callbacks.base import CallbackList
-from .optim.joint import OptimizerLike
-from .optim.schedules import Schedule, set_rate
+from .given_objective import given_objective
+from .history import History
+from .optim.rates import LearningRate
+from .optim.recipe import OptimizerLike
+from .optim.schedules import ScheduleLike
 from .run import Run
+from .run_dir import check_run_dir
 from .setup import set_up
 from .step.precision import PrecisionName
 
 
+@takes_pair
 @without_networks()
 @computes_gradients
 def fit(
@@ -34,22 +42,28 @@ def fit(
     # Data
     batch_size: int = 100,
     drop_last: bool = False,
+    columns: Columns | None = None,
+    transform: Transform | None = None,
+    num_data: int | None = None,
     seed: int | None = 0,
     # Objective
-    objective: PyroELBO,
+    objective: PyroELBO | type[PyroELBO] = ELBO,
     # Optimisation
-    epochs: int,
-    lr: float = 1e-3,
+    epochs: int = 100,
+    lr: LearningRate | None = None,
     optimizer: OptimizerLike | None = None,
-    schedule: Schedule | None = None,
+    weight_decay: float | None = None,
+    schedule: ScheduleLike | None = None,
+    ema: float | None = None,
     clip_norm: float | None = None,
     # Validation
     val: Batchable | None = None,
-    val_objective: PyroELBO | None = None,
+    val_objective: PyroELBO | type[PyroELBO] | None = None,
     patience: int | None = None,
     # Run folder, and what else follows the run
     run_dir: str | PathLike[str] | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     checkpoint_seconds: float = 60.0,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
@@ -80,34 +94,70 @@ def fit(
     With minibatches these rows hold other data in every batch; a `PlateWarning` says so.
 
     Args:
-        model: Pyro model, called as `model(*batch)`.
+        model: Pyro model, called as `model(*batch)`. An object with a `model` and a `guide` may
+            take the place of both: `fit(vae, data)`.
         guide: Pyro guide, called likewise.
-        data: A dataset (its `train`), a split, tensors, a `DataLoader`: see `data.batches`.
+        data: Data of any kind that `data.batches` takes: tensors, arrays, frames, files, loaders,
+            ...; of a dataset its `train`. Floats are brought to the number type of the pair's
+            parameters, and so are integers and truth values x that the pair cannot take.
         batch_size: Rows per step, B.
         drop_last: Leave out a last batch of fewer rows, which are other rows in each epoch. Batch
             norm takes no single row.
+        columns: Which tensors of a batch the pair gets, in which order: a place, a name, or
+            several; None is all. `columns=0` leaves out labels. Of validation data too.
+        transform: Called as `transform(*tensors)` on each batch, after `columns` and the binary
+            draws of a dynamic split; returns what the pair gets, a tensor or a tuple of tensors.
+        num_data: Number of data of a stream, which has no length; None counts them by a pass over
+            the stream before the first epoch.
         seed: Sets the random state before the first step. None leaves the random state as it is,
             and takes 0 for the order of the data.
-        objective: Any `pyro.infer.ELBO`, Pyro's own or one of `pyrovae.objectives`.
-        epochs: Passes over the data.
-        lr: Learning rate of the default optimiser, Adam.
-        optimizer: Makes a torch optimiser from the leaves, e.g.
-            `lambda leaves: torch.optim.AdamW(leaves, lr=1e-3)`, or is a `pyro.optim` wrapper.
-        schedule: Progress of the run in [0, 1] -> factor on the learning rate, set every step;
-            see `schedules`.
+        objective: Any `pyro.infer.ELBO`, Pyro's own or one of `pyrovae.objectives`; by default
+            `pyrovae.objectives.ELBO()`. A class is made without arguments.
+        epochs: Passes over the data, 100 by default.
+        lr: Learning rate; by default the optimiser's own, 1e-3 for Adam. Or rates by part of the
+            pair, `{"encoder": 1e-4, "decoder.layers.0": 0.0, "": 1e-3}`: the longest name that a
+            parameter's begins with holds for it, "" for all others; "model" and "guide" name what
+            either declares. A part with the rate 0 stays as it is, and its gradient counts in
+            `clip_norm`. An optimiser with a rate of its own takes no other.
+        optimizer: A name ("adamw", "sgd(momentum=0.9)"), a torch class, or a `functools.partial`
+            of one, which take `lr` and `weight_decay`; or what has its own: a function of the
+            leaves, `lambda leaves: torch.optim.SGD(leaves, lr=0.1)`, a torch optimiser over the
+            parameters of the pair, a `pyro.optim` wrapper. By default Adam. A scheduler of
+            `pyro.optim` is stepped as one of torch.
+        weight_decay: Of all parameters, as the optimiser does it: apart from the gradient in
+            AdamW, which is the default where this is given; added to the gradient in Adam.
+        schedule: How the rates change, each by the same factor. A name ("cosine",
+            "warmup_cosine", "linear", "exponential", "plateau"; "cosine(warmup=0.1)"); a function
+            from the progress of the run in [0, 1] to the factor, set every step (see `schedules`);
+            or a scheduler of torch, its class, a partial of it or a function that makes it from
+            the optimiser, stepped as torch's documentation does: OneCycleLR and CyclicLR after
+            every step, all others after every epoch, unless `schedules.PerStep` or `PerEpoch` is
+            around it. ReduceLROnPlateau watches the validation bound, or without validation data
+            that of the training: minus the bound if its mode is "min", as torch's default is.
+        ema: Decay of a moving average of all parameters over the steps, in [0, 1), such as 0.999;
+            as `torch.optim.swa_utils.AveragedModel` with `get_ema_multi_avg_fn`. Validation, the
+            best checkpoint and the pair in the end have the averages; training and callbacks have
+            the parameters themselves. Both are in last.safetensors. Buffers, such as the running
+            statistics of batch norm, are not averaged.
         clip_norm: Largest norm of the gradient over all parameters together.
         val: Validation data; by default the `val` of a dataset, unless it is empty.
         val_objective: Objective of the validation; by default that of the training.
         patience: Stop when the validation bound has not risen for so many epochs.
-        run_dir: Folder for last.safetensors, best.safetensors and history.jsonl. The files of an
-            earlier run are replaced, unless `resume`. The folder is locked meanwhile (`run.lock`).
+        run_dir: Folder for last.safetensors, best.safetensors and history.jsonl. One that holds
+            a run is refused, unless `resume` or `overwrite`. The folder is locked meanwhile
+            (`run.lock`).
         resume: Continue from the last checkpoint in `run_dir`; start where there is none. Seed,
-            data, batch size, objective, and the optimiser with its options must be those of the
-            first run. All else is as in this call: `lr`, schedule, `clip_norm`, more epochs.
+            data, batch size, objective, `ema`, and the optimiser with its options must be those
+            of the first run, and rates by part need the same parts. All else is as in this call:
+            `lr`, schedule, `clip_norm`, more epochs. A scheduler of torch goes on as if it had
+            been there from the start.
+        overwrite: Replace the run in `run_dir`, if there is one, once the first loss could be
+            evaluated.
         checkpoint_seconds: Time between checkpoints within an epoch. One is also written after
             every epoch.
         callbacks: See `Callback`.
-        progress: Show a progress bar, where stderr is a terminal.
+        progress: Show a progress bar, where stderr is a terminal; elsewhere log a line now and
+            then (see `EpochLog`).
         device: Where pair and batches go; None is CUDA when present, else the CPU.
         precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
             bfloat16, all else in float32); see `Precision`. Validation is in full.
@@ -116,16 +166,18 @@ def fit(
         steps_per_call: How many steps are compiled as one graph. That saves time in Python where a
             step takes less than a millisecond, and compiling takes so many times as long. Learning
             rates change, callbacks run and checkpoints are written between calls. Several ranks,
-            and steps that are not compiled, are taken one by one.
+            steps that are averaged (`ema`) or not compiled, are taken one by one.
         memory: Bytes that the tensors of one step's forward and backward pass may take. Where all
             particles at once would take more, `objective.in_chunks` of as many as fit is used: its
             value and gradient are the same, and its steps are not compiled. Parameters, the state
             of the optimiser and the data are not counted.
 
     Raises:
+        DataError: A batch holds more or fewer tensors than the pair takes, numbers that its types
+            cannot hold, or NaN or infinity that it cannot take.
         ConfigError: Arguments do not fit together; batch norm in training mode would be given a
-            batch of one row; a resumed run has begun more epochs than `epochs`; or another run is
-            writing into `run_dir`.
+            batch of one row; a resumed run has begun more epochs than `epochs`; `run_dir`
+            holds a run, another run is writing into it, or it is no folder.
         ParameterError: A parameter of the pair would not train.
         NonFiniteError: A loss or a gradient became infinite or NaN. The step was not taken: the
             parameters are those before it.
@@ -134,27 +186,34 @@ def fit(
 
     Example:
         >>> from pyrovae.data import LinearGaussian
-        >>> from pyrovae.objectives import ELBO
         >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
-        >>> run = fit(pair.model, pair.guide, pair.sample(200, seed=1), objective=ELBO(), epochs=3)
+        >>> run = fit(pair, pair.sample(200, seed=1), epochs=3)
         >>> len(run.history), run.steps
         (3, 6)
     """
     val = _validation_data(data, val)
-    _check(objective, epochs, steps_per_call, patience, val, run_dir, resume, seed)
+    objective = given_objective("objective", objective)
+    if val_objective is not None:
+        val_objective = given_objective("val_objective", val_objective)
+    _check(epochs, steps_per_call, patience, val, seed)
+    check_run_dir(run_dir, resume=resume, overwrite=overwrite)
     run = set_up(
         model, guide, data, val, batch_size=batch_size, drop_last=drop_last, seed=seed,
+        columns=columns, transform=transform, num_data=num_data,
         objective=objective, val_objective=val_objective, memory=memory,
-        epochs=epochs, optimizer=optimizer, lr=lr, clip_norm=clip_norm,
+        epochs=epochs, optimizer=optimizer, lr=lr, weight_decay=weight_decay,
+        schedule=schedule, ema=ema, clip_norm=clip_norm,
         run_dir=run_dir, checkpoint_seconds=checkpoint_seconds,
         device=device, precision=precision, compile=compile, steps_per_call=steps_per_call,
     )  # fmt: skip
     loop, store, stepper = run.loop, run.store, run.stepper
     stopping = [] if patience is None else [EarlyStopping(patience)]
-    hooks = CallbackList([*callbacks, *stopping, *([ProgressBar()] if progress else [])])
+    hooks = CallbackList(
+        [*callbacks, *stopping, *([ProgressBar(), EpochLog()] if progress else [])]
+    )
 
     with store.locked():
-        random_state = run.resume_or_start(resume)
+        random_state = run.resume_or_start(resume=resume, overwrite=overwrite)
         try:
             hooks.on_start(loop)
             if random_state is not None:
@@ -165,12 +224,13 @@ def fit(
             while not loop.finished:
                 start = perf_counter() - loop.seconds
                 for batches in run.batches():  # one, or several that make one call
-                    set_rate(run.svi.optimizer.torch, schedule, loop.progress)
+                    run.scheduler.before_step(loop.progress)
                     save_due = store.save_due
                     steps = stepper.take(batches, wait=save_due)  # wait before parameters are kept
                     for batch, step in zip(batches, steps, strict=True):
                         scale, num_data = run.loss_scale(batch)
                         loop.record(step.model_loss / scale, step.norm, num_data)
+                        run.after_step()
                         hooks.on_step(loop)
                     if loop.batch < loop.steps_per_epoch:
                         loop.seconds = perf_counter() - start
@@ -180,23 +240,27 @@ def fit(
                             store.save_last()
                 else:  # the epoch is complete
                     entry = loop.summary()
-                    if run.validation is not None:
-                        bound = run.validation()
-                        entry["val"] = bound if math.isfinite(bound) else None
-                    entry |= run.site_kl()
-                    entry["seconds"] = stepper.seconds_since(start)
-                    loop.history.append(entry)
-                    if _is_best(entry, loop.best, run.validation is not None):
-                        loop.best = {"epoch": entry["epoch"], "val": entry["val"]}
-                        store.save_best()
+                    with run.averaged():
+                        if run.validation is not None:
+                            bound = run.validation()
+                            entry["val"] = bound if math.isfinite(bound) else None
+                        entry |= run.site_kl()
+                        entry["seconds"] = stepper.seconds_since(start)
+                        loop.history.append(entry)
+                        if _is_best(entry, loop.best, run.validation is not None):
+                            loop.best = {"epoch": entry["epoch"], "val": entry["val"]}
+                            store.save_best()
                     store.append_history()
                     hooks.on_epoch(loop)
+                    run.scheduler.after_epoch(entry)
                     stepper.synchronise()
                     loop.next_epoch()
                 store.save_last()
+            run.finish()
         finally:
             hooks.on_end(loop)
-    return Run(loop.history, loop.best, loop.step, loop.run_dir, run.compile_seconds, store)
+    history, seconds = History(loop.history), run.compile_seconds
+    return Run(history, loop.best, loop.step, loop.run_dir, seconds, store.load_best)
 
 
 def _validation_data(data: Batchable, val: Batchable | None) -> Batchable | None:
@@ -212,20 +276,12 @@ def _is_best(entry: dict[str, Any], best: dict[str, Any], validated: bool) -> bo
 
 
 def _check(
-    objective: PyroELBO,
     epochs: int,
     steps_per_call: int,
     patience: int | None,
     val: Batchable | None,
-    run_dir: str | PathLike[str] | None,
-    resume: bool,
     seed: int | None,
 ) -> None:
-    if not isinstance(objective, PyroELBO):
-        raise ConfigError(
-            f"fit: objective={objective!r}, needs an instance of a pyro.infer.ELBO, such as "
-            "pyrovae.objectives.ELBO() or pyro.infer.Trace_ELBO()"
-        )
     if epochs < 1:
         raise ConfigError(f"fit: epochs={epochs}, needs one or more")
     if steps_per_call < 1:
@@ -237,5 +293,3 @@ def _check(
             "fit: patience watches the validation bound, and there are no validation data; give "
             "val, or leave patience out"
         )
-    if resume and run_dir is None:
-        raise ConfigError("fit: resume continues the run in run_dir; give run_dir")

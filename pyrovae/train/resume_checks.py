@@ -13,15 +13,15 @@ from ..errors import CheckpointError, ConfigError
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Within this context every `CheckpointError` names the file."""
+def naming(path: Path, trouble: str = "cannot be resumed from") -> Iterator[None]:
+    """Within this context every `CheckpointError` names the file, and what it is no good for."""
     try:
         yield
     except CheckpointError as error:
         message = str(error)
         if message.startswith(str(path)):
             raise
-        raise CheckpointError(f"{path} cannot be resumed from: {message}") from error
+        raise CheckpointError(f"{path} {trouble}: {message}") from error
 
 
 def check_kind(path: Path, kind: str, meta: Mapping[str, Any]) -> None:

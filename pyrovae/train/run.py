@@ -1,15 +1,24 @@
 """The result of a training run."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .run_store import RunStore
+from ..errors import CheckpointError
+from .history import History
+from .run_record import read_record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """What `fit` returns.
+
+    It can be pickled and copied; such a copy can no longer change the pair by `load_best`.
 
     Attributes:
         history: One entry per epoch: "epoch" (from 1), "step" (steps so far), "train" and "val"
@@ -17,7 +26,8 @@ class Run:
             finite), "lr", "grad_norm" (mean over the epoch, before clipping), "seconds", on CUDA
             also "peak_bytes" (the most that tensors took on the device at once, all included). A
             guide of several latent sites adds "kl[site]" of each, in nats per datum, over the
-            first 1,000 validation data, or the first batch where there are none.
+            first 1,000 validation data, or the first batch where there are none. It is a list,
+            and more: `history["train"]` is a column, `history.to_frame()` a pandas frame.
         best: "epoch" and "val" of the best validation; of the last epoch without validation data.
         steps: Optimiser steps, those before a resumption included.
         run_dir: The run's folder, if it has one: last.safetensors, best.safetensors,
@@ -25,12 +35,22 @@ class Run:
         compile_seconds: Time that capturing and compiling took; 0.0 where nothing was.
     """
 
-    history: list[dict[str, Any]]
+    history: History
     best: dict[str, Any]
     steps: int
     run_dir: Path | None
     compile_seconds: float
-    _store: RunStore
+    _load_best: Callable[[], None] | None = None
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> "Run":
+        """The run that a folder holds, without its pair.
+
+        Raises:
+            CheckpointError: The folder holds no run, or a damaged one.
+        """
+        record = read_record(folder)
+        return cls(record.history, record.best, record.steps, Path(folder), 0.0)
 
     @property
     def seconds(self) -> float:
@@ -46,8 +66,34 @@ class Run:
         """Give the pair the parameters and buffers of the best epoch, as `best` names it.
 
         Of several ranks each calls it: the first reads the file for all.
+
+        Raises:
+            CheckpointError: No epoch was finished, the file has been removed or damaged, or this
+                is a run without its pair: a copy, or one that was read from its folder.
         """
-        self._store.load_best()
+        if self._load_best is None:
+            where = self.run_dir or "the run's folder, if it has one"
+            raise CheckpointError(
+                "load_best: a run that was copied or read from its folder has no pair to fill; "
+                f"pyrovae.load({str(where)!r}, pair) fills one"
+            )
+        self._load_best()
+
+    def plot(self, *, title: str = "") -> "Figure":
+        """Curves of the training as a matplotlib figure; nothing is shown or written.
+
+        Args:
+            title: Above the axes.
+        """
+        from .curves import training_curves  # matplotlib is slow to import
+
+        return training_curves(self.history, title=title)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_load_best": None}
+
+    def __copy__(self) -> "Run":
+        return replace(self)
 
     def __repr__(self) -> str:
         return f"Run({len(self.history)} epochs, {self.steps} steps, best {self.best})"

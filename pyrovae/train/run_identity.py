@@ -1,20 +1,23 @@
 """What identifies a run: its seed, its data and its objective."""
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
+from reprlib import repr as short
 from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nn
 
-from ..data import Batches, BatchSource, SemiSupervisedBatches
+from ..data.minibatches import Minibatches
+from ..errors import CheckpointError
 
 _NOT_OPTIONS = {"self", "max_plate_nesting"}  # Pyro's objectives set the nesting themselves
 _PLAIN = (bool, int, float, str, type(None))
 
 
 def identity_of(
-    seed: int | None, source: BatchSource, first: Sequence[Tensor], objective: PyroELBO
+    seed: int | None, source: Minibatches, first: Sequence[Tensor], objective: PyroELBO
 ) -> dict[str, Any]:
     """Plain values by name, which a run and its resumption must share.
 
@@ -25,8 +28,9 @@ def identity_of(
         objective: As the user gave it.
     """
     kinds = [f"{str(t.dtype).removeprefix('torch.')} {list(t.shape[1:])}" for t in first]
-    if isinstance(source, Batches | SemiSupervisedBatches):
-        kinds.append(f"checksum {source.checksum():08x}")
+    checksum = source.checksum()
+    if checksum is not None:
+        kinds.append(f"checksum {checksum:08x}")
     return {
         "seed": None if seed is None else int(seed),
         "num_data": source.num_data,
@@ -35,6 +39,21 @@ def identity_of(
         "data": ", ".join(kinds),
         "objective": describe(objective),
     }
+
+
+def data_shape_of(identity: Mapping[str, Any]) -> tuple[int, ...]:
+    """The shape of one datum in a run: of the first tensor of its batches, without their rows.
+
+    Args:
+        identity: Of the run, as a checkpoint holds it.
+
+    Raises:
+        CheckpointError: It names no shape.
+    """
+    found = re.match(r"\w+ \[([\d, ]*)\]", str(identity.get("data")))
+    if found is None:
+        raise CheckpointError(f"its 'data' is {short(identity.get('data'))} and names no shape")
+    return tuple(int(size) for size in found[1].split(",") if size.strip())
 
 
 def describe(value: Any) -> str:  # noqa: ANN401

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import ConfigError
+from .run_dir import check_place
 
 try:
     import fcntl
@@ -39,6 +40,7 @@ class RunLock:
         """
         if self._folder is None:
             return
+        check_place(self._folder)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             file = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)

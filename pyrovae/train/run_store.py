@@ -23,9 +23,12 @@ from .checkpoint import copy_into, matched
 from .checkpoint_file import prefixed, read_checkpoint, run_id_of, section, write_checkpoint
 from .history_file import append_history, write_history
 from .loop import Loop
+from .optim.average import WeightAverage, check_average
 from .optim.state import restore_optimizer, save_optimizer
 from .optim.state_check import check_optimizer
+from .pair_tensors import places_of
 from .resume_checks import check_epochs, check_finite, check_identity, check_kind, naming
+from .run_dir import refuse_run
 from .run_lock import RunLock
 
 
@@ -40,6 +43,8 @@ class RunStore:
         identity: What a run and its resumption must share: see `identity_of`.
         seconds: Between two checkpoints within an epoch.
         team: The ranks of the run. The first reads and writes for all.
+        average: Of the parameters. Checkpoints then hold the averages as the parameters, and
+            what training continues from beside them.
     """
 
     loop: Loop
@@ -48,6 +53,7 @@ class RunStore:
     identity: Mapping[str, Any]
     seconds: float
     team: Team = field(default_factory=Team)
+    average: WeightAverage | None = None
     _id: str = field(default_factory=lambda: uuid4().hex)
     _best: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     _saved_at: float = field(default_factory=monotonic)
@@ -76,6 +82,14 @@ class RunStore:
     def has_last(self) -> bool:
         """Whether there is a last checkpoint, as the first rank sees it."""
         return self.team.from_first(lambda: self.last is not None)
+
+    def check_empty(self) -> None:
+        """Refuse a folder that holds a run.
+
+        Raises:
+            ConfigError: It does.
+        """
+        self.team.from_first(lambda: refuse_run(self.loop.run_dir))
 
     def start_over(self) -> None:
         """Make the folder, and remove the files of an earlier run.
@@ -120,14 +134,19 @@ class RunStore:
             self.loop.check(meta)
             if meta["best"] and best is not None and best != run_id:
                 raise CheckpointError("best.safetensors beside it is of another run")
-            copies = matched(path, tensors, self._leaves(), self.inventory.buffers)
+            check_average(self.average, meta.get("ema"))
+            copies = matched(path, tensors, self.leaves(), self.inventory.buffers)
+            trained = self._trained(path, tensors)
             numbers = table(meta, "optimizer")
             check_optimizer(self.loop.optimizer, optimizer, numbers, steps=meta["step"])
             random_state = from_stored(rng, table(meta, "rng"))
-        check_finite(path, section(tensors, "parameters"))
+        for kind in ("parameters", "trained"):
+            check_finite(path, section(tensors, kind))
         check_epochs(path, self.loop.epochs, meta)
         self._restore_objective(path, objective)
-        copy_into(copies)
+        copy_into([*copies, *trained])
+        if self.average is not None and meta["step"]:
+            self.average.restore(section(tensors, "parameters"), self.leaves())
         restore_optimizer(self.loop.optimizer, optimizer, meta["optimizer"])
         self.loop.go_to(meta)
         self._id = run_id
@@ -155,13 +174,19 @@ class RunStore:
             return
         optimizer, optimizer_numbers = save_optimizer(self.loop.optimizer)
         rng, rng_numbers = to_stored(save_random_state())
+        pair = self._pair()
         tensors = {
-            **self._pair(),
+            **pair,
             **prefixed("optimizer", optimizer),
             **prefixed("objective", self._objective()),
             **prefixed("rng", rng),
         }
-        meta = {**self._meta("last"), "optimizer": optimizer_numbers, "rng": rng_numbers}
+        numbers = {"optimizer": optimizer_numbers, "rng": rng_numbers}
+        meta = {**self._meta("last", pair), **numbers}
+        if self.average is not None:
+            tensors |= prefixed("trained", self.leaves())
+            tensors |= prefixed("parameters", self.average.values)
+            meta["ema"] = self.average.decay
         write_checkpoint(path, tensors, meta)
         self._saved_at = monotonic()
 
@@ -176,7 +201,8 @@ class RunStore:
         if path is None:
             self._best = [(tensor, tensor.detach().clone()) for tensor in self._pair().values()]
         elif self.team.first:
-            write_checkpoint(path, self._pair(), self._meta("best"))
+            pair = self._pair()
+            write_checkpoint(path, pair, self._meta("best", pair))
 
     def load_best(self) -> None:
         """Give the pair the tensors that `save_best` stored; of several ranks, on all of them.
@@ -192,7 +218,7 @@ class RunStore:
             check_kind(path, "best", meta)
             if meta.get("id") != self._id:
                 raise CheckpointError(f"{path} is of another run, which has taken its place")
-            self._best = matched(path, tensors, self._leaves(), self.inventory.buffers)
+            self._best = matched(path, tensors, self.leaves(), self.inventory.buffers)
         copy_into(self._best)
 
     def append_history(self) -> None:
@@ -226,14 +252,21 @@ class RunStore:
         return None if self.loop.run_dir is None else self.loop.run_dir / name
 
     def _pair(self) -> dict[str, Tensor]:
-        leaves = prefixed("parameters", self._leaves())
+        leaves = prefixed("parameters", self.leaves())
         return {**leaves, **prefixed("buffers", self.inventory.buffers)}
 
-    def _leaves(self) -> dict[str, Tensor]:
+    def leaves(self) -> dict[str, Tensor]:
         """Parameters of the pair, those that it declared late too; none of the objective."""
         leaves = {**self.inventory.leaves, **self.loop.optimizer.leaves}
         others = self.objective.leaves()
         return {name: leaf for name, leaf in leaves.items() if name not in others}
+
+    def _trained(self, path: Path, tensors: Mapping[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Each parameter with the value from which training continues, where it is averaged."""
+        if self.average is None:
+            return []
+        trained = prefixed("parameters", section(tensors, "trained"))
+        return matched(path, trained, self.leaves(), {})
 
     def _objective(self) -> dict[str, Tensor]:
         return self.objective.state_dict()
@@ -254,5 +287,11 @@ class RunStore:
         except CheckpointError as error:
             raise CheckpointError(f"{path} is of a run with another objective: {error}") from error
 
-    def _meta(self, kind: str) -> dict[str, Any]:
-        return {"kind": kind, "id": self._id, **self.loop.position(), "run": dict(self.identity)}
+    def _meta(self, kind: str, pair: Mapping[str, Tensor]) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            "id": self._id,
+            **self.loop.position(),
+            "run": dict(self.identity),
+            "pair": places_of(pair, self.loop.model, self.loop.guide, self.inventory),
+        }

@@ -1,19 +1,22 @@
 """Everything that a run needs, made before its first step."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyro
 import torch
 from pyro.infer import ELBO as PyroELBO
 
-from ..data import Batchable, BatchSource, batches
+from ..data import Batchable, batches
 from ..data.base import mix_seed, pick_device
+from ..data.columns import Columns, Transform
 from ..objectives.objective import Objective
 from ..objectives.pyro_loss import as_objective
+from ..particles.arguments import calls_explained
 from ..particles.inventory import Inventory
 from ..particles.isolation import isolated
 from ..particles.tracing import Program
@@ -21,10 +24,16 @@ from ..runtime.distributed import Team, join
 from ..runtime.random_state import RandomState, kept_random_state
 from .auto_guides import check_auto_guides
 from .compile_ahead import compile_ahead, is_worth_compiling
+from .fitted_batches import FittedBatches, check_finite, fitted
 from .loop import Loop
 from .loss_scale import LossScale
 from .memory_budget import within
-from .optim.joint import OptimizerLike, make_optimizer
+from .optim.average import WeightAverage
+from .optim.rates import LearningRate, with_sides
+from .optim.recipe import OptimizerLike, default_optimizer, source_of
+from .optim.scheduler import Scheduler
+from .optim.schedules import ScheduleLike
+from .optim.scheduling import scheduler_of
 from .placement import place, place_objective
 from .rank_stepper import RankStepper
 from .ranks.all_reduce import AllReduce
@@ -52,6 +61,8 @@ class Setup:
         store: Checkpoints and history.
         validation: Measures the bound on the validation data, where there are any.
         site_kl: Measures the KL of each latent site.
+        scheduler: Changes the learning rates.
+        average: Of the parameters, where they are averaged.
     """
 
     loop: Loop
@@ -61,22 +72,31 @@ class Setup:
     store: RunStore
     validation: Validation | None
     site_kl: SiteKLMonitor
-    _source: BatchSource
+    scheduler: Scheduler
+    average: WeightAverage | None
+    _source: FittedBatches
     _first: Batch
     _steps_per_call: int
     _is_compiled: bool
 
-    def resume_or_start(self, resume: bool) -> RandomState | None:
+    def resume_or_start(self, *, resume: bool, overwrite: bool) -> RandomState | None:
         """Continue from the last checkpoint, where asked and possible; else begin the folder.
 
         The files of an earlier run are removed only after the loss could be evaluated once.
 
         Returns:
             The random state of the checkpoint, to be restored when nothing else will draw.
+
+        Raises:
+            ConfigError: The folder holds a run, which is neither to be resumed nor replaced.
         """
         has_last = self.store.has_last
         if resume and has_last:
-            return self.store.resume()
+            random_state = self.store.resume()
+            self.scheduler.resume(self.loop.step, self.loop.history)
+            return random_state
+        if not resume and not overwrite:
+            self.store.check_empty()
         if has_last:
             with isolated():
                 self.svi.evaluate_loss(*self._first)
@@ -102,6 +122,21 @@ class Setup:
                 call = []
         yield from ([batch] for batch in call)
 
+    def after_step(self) -> None:
+        """Follow a step that was taken."""
+        if self.average is not None:
+            self.average.update(self.store.leaves())
+        self.scheduler.after_steps(1)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Within this context the pair has its averaged parameters, where they are averaged."""
+        return nullcontext() if self.average is None else self.average.applied()
+
+    def finish(self) -> None:
+        """Leave the pair with its averaged parameters, where they are averaged."""
+        if self.average is not None:
+            self.average.apply()
+
     @property
     def compile_seconds(self) -> float:
         """Time spent on capturing and compiling."""
@@ -117,13 +152,19 @@ def set_up(
     *,
     batch_size: int,
     drop_last: bool,
+    columns: Columns | None,
+    transform: Transform | None,
+    num_data: int | None,
     seed: int | None,
     objective: PyroELBO,
     val_objective: PyroELBO | None,
     memory: int | None,
     epochs: int,
     optimizer: OptimizerLike | None,
-    lr: float,
+    lr: LearningRate | None,
+    weight_decay: float | None,
+    schedule: ScheduleLike | None,
+    ema: float | None,
     clip_norm: float | None,
     run_dir: str | PathLike[str] | None,
     checkpoint_seconds: float,
@@ -133,26 +174,44 @@ def set_up(
     steps_per_call: int,
 ) -> Setup:
     """Make what a run needs, in the order in which its parts need each other: see `fit`."""
+    if optimizer is None:
+        optimizer = default_optimizer(weight_decay)
+    source_of(optimizer, lr, weight_decay)  # refuses what does not fit before the data are read
+    average = None if ema is None else WeightAverage(ema)
     team = join(device)
     synchronise_random_state(team)
     device = pick_device(device)
 
     # Data.
-    source = batches(data, batch_size, seed=seed or 0, device=device, drop_last=drop_last)
-    val_source = None
+    picked: dict[str, Any] = {"columns": columns, "transform": transform}
+    given = batches(
+        data, batch_size, seed=seed or 0, device=device, drop_last=drop_last,
+        num_data=num_data, **picked,
+    )  # fmt: skip
+    val_given = None
     if val is not None:
-        val_source = batches(val, batch_size, shuffle=False, seed=seed or 0, device=device)
+        val_given = batches(
+            val, batch_size, shuffle=False, seed=seed or 0, device=device, **picked
+        )
     with kept_random_state():
-        first = next(iter(source.epoch(0)))
+        first = next(iter(given.epoch(0)))
+        source, first = fitted(given, first, model, guide, "fit")
+        val_source = val_first = None
+        if val_given is not None:
+            val_first = next(iter(val_given.epoch(0)))
+            val_source, val_first = fitted(val_given, val_first, model, guide, "fit: val")
     check_same_run(team, source, first, epochs)
     if seed is not None:
         pyro.set_rng_seed(seed)
 
     # The pair and its objective, on the device.
-    with single_rows_explained(source, first, team):
+    with single_rows_explained(source, first, team), calls_explained(model, guide, first):
         inventory, recorded = place(model, guide, first, device)
     identity = identity_of(seed, source, first, objective)
     first = _moved(first, device)
+    check_finite(source, first, model, guide, "fit")
+    if val_source is not None and val_first is not None:
+        check_finite(val_source, _moved(val_first, device), model, guide, "fit: val")
     check_auto_guides(model, guide, source, first)
     trained = as_objective(objective)
     validated = trained if val_objective is None else as_objective(val_objective)
@@ -167,17 +226,20 @@ def set_up(
 
     # Steps.
     is_compiled = is_worth_compiling(compile, epochs * len(source))
+    of_guide, of_model = recorded
+    lr = with_sides(lr, inventory.leaves, of_model.leaves, of_guide.leaves)
     leaves = {**inventory.leaves, **trained.leaves()}
     svi = SVI(
-        model, guide, make_optimizer(optimizer, leaves, lr), trained,
+        model, guide, optimizer, trained, lr=lr, weight_decay=weight_decay,
         clip_norm=clip_norm, compile=is_compiled, precision=precision,
     )  # fmt: skip
     svi.optimizer.cover(leaves)
+    scheduler = scheduler_of(schedule, svi.optimizer, validated=val is not None)
     check_single_rows(svi, inventory.networks, source, first, team)
     folder = None if run_dir is None else Path(run_dir)
     loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device, rank=team.rank)
-    store = RunStore(loop, inventory, trained, identity, checkpoint_seconds, team)
-    stepper = _stepper(svi, trained, loop, store, inventory, loss_scale, team)
+    store = RunStore(loop, inventory, trained, identity, checkpoint_seconds, team, average)
+    stepper = _stepper(svi, trained, loop, store, source, inventory, loss_scale, team)
 
     # Measurements.
     validation = None
@@ -190,9 +252,9 @@ def set_up(
     rows = [first] if val_source is None else first_rows(val_source)
     plate = loss_scale.batch_plate
     site_kl = SiteKLMonitor(model, guide, rows, inventory.networks, plate, seed or 0, device)
-    per_call = steps_per_call if is_compiled and team.alone else 1
+    per_call = steps_per_call if is_compiled and team.alone and average is None else 1
     return Setup(
-        loop, svi, stepper, loss_scale, store, validation, site_kl,
+        loop, svi, stepper, loss_scale, store, validation, site_kl, scheduler, average,
         source, first, per_call, is_compiled,
     )  # fmt: skip
 
@@ -202,20 +264,21 @@ def _stepper(
     objective: Objective,
     loop: Loop,
     store: RunStore,
+    source: FittedBatches,
     inventory: Inventory,
     loss_scale: LossScale,
     team: Team,
 ) -> Stepper:
     if team.alone:
-        return Stepper(svi, objective, loop, store)
+        return Stepper(svi, objective, loop, store, source)
     svi.all_reduce = AllReduce(team, svi.optimizer, inventory.buffers.values(), objective)
     sharding = Sharding(team, loss_scale, objective)
-    return RankStepper(svi, objective, loop, store, team, sharding, svi.all_reduce)
+    return RankStepper(svi, objective, loop, store, source, team, sharding, svi.all_reduce)
 
 
 def _validation(
     objective: Objective,
-    source: BatchSource,
+    source: FittedBatches,
     inventory: Inventory,
     loss_scale: LossScale,
     seed: int | None,

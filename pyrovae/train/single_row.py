@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
-from ..data import BatchSource
+from ..data.minibatches import Minibatches
 from ..errors import ConfigError
 from ..particles.isolation import isolated
 from ..runtime.distributed import Team
@@ -16,7 +16,7 @@ _REFUSAL = "Expected more than 1 value per channel when training"  # torch's own
 
 @contextmanager
 def single_rows_explained(
-    source: BatchSource, first: Sequence[Tensor], team: Team
+    source: Minibatches, first: Sequence[Tensor], team: Team
 ) -> Iterator[None]:
     """Within this context an error of batch norm on a single row becomes a `ConfigError`.
 
@@ -31,7 +31,7 @@ def single_rows_explained(
     try:
         yield
     except ValueError as error:
-        if _REFUSAL not in str(error):
+        if not is_single_row(error):
             raise
         rows, way_out = "the last batch of an epoch has", "pass drop_last=True, choose"
         if len(first[0]) == 1:
@@ -45,10 +45,15 @@ def single_rows_explained(
         ) from error
 
 
+def is_single_row(error: ValueError) -> bool:
+    """Whether batch norm raised it, which had a single row in training mode."""
+    return _REFUSAL in str(error)
+
+
 def check_single_rows(
     svi: SVI,
     networks: Sequence[nn.Module],
-    source: BatchSource,
+    source: Minibatches,
     first: Sequence[Tensor],
     team: Team,
 ) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 from pyrovae.data import arrays
 from pyrovae.errors import DataError
@@ -153,20 +153,21 @@ def test_damaged_files_are_named(tmp_path):
 def test_other_files_are_refused(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{"a": 1}, None], dtype=object))
     np.savez(tmp_path / "many.npz", a=X, b=X)
-    torch.save(torch.zeros(3), tmp_path / "x.pt")
+    (tmp_path / "x.txt").write_text("1")
     for name, message in (
         ("objects.npy", "Python objects"),
-        ("many.npz", r"holds the arrays \['a', 'b'\], needs x and y"),
-        ("x.pt", r"is not \.npy or \.npz"),
-        ("absent.npy", "there is no file .*absent.npy"),
+        ("many.npz", r"holds the arrays \['a', 'b'\], .* pass columns=, such as columns='a'"),
+        ("x.txt", r"is none of \.npy, \.npz, \.pt"),
+        ("absent.npy", "absent.npy: there is no such file"),
+        ("", "is a folder"),
     ):
         with pytest.raises(DataError, match=message):
             arrays(tmp_path / name)
 
 
-class Stream(IterableDataset):
-    def __iter__(self):
-        return iter(torch.zeros(3))
+class Endless(Dataset):
+    def __getitem__(self, index):
+        return 0.0
 
 
 @pytest.mark.parametrize(
@@ -178,15 +179,16 @@ class Stream(IterableDataset):
         (dict(x=np.zeros(3, dtype=complex)), "dtype complex128"),
         (dict(x=torch.zeros(3, dtype=torch.complex64)), "complex numbers"),
         (dict(x=None), "x holds NoneType"),
-        (dict(x={"a": 1}), "x holds dict"),
+        (dict(x={"a": 1}), r"x\['a'\] holds int"),
+        (dict(x={"a": X, "b": X, "c": X}), r"holds the arrays \['a', 'b', 'c'\], .* columns='a'"),
         (dict(x=X, y=Y[:3]), "y has 3 rows, x has 20"),
         (dict(x=np.where(X == 7, np.nan, X)), "1 of 20 rows of x .* row 3"),
         (dict(x=[torch.zeros(2), torch.zeros(3)]), r"row 1 of x has shape \[3\], row 0 \[2\]"),
         (dict(x=Items(lambda i: torch.zeros(i + 1))), "row 1 of x has shape"),
-        (dict(x=Items(lambda i: (0.0,) * 3)), r"have \[3\] parts"),
+        (dict(x=Items(lambda i: (0.0,) * 3)), "hold 3 tensors, .* pass columns="),
         (dict(x=Items(lambda i: 0.0, n=0)), r"have \[\] parts"),
         (dict(x=Items(lambda i: "a")), "x holds str"),
-        (dict(x=Stream()), "Stream has no length"),
+        (dict(x=Endless()), "Endless has no length"),
         (dict(x=Items(lambda i: (X[i], i)), y=Y), "x brings labels of its own"),
         (dict(x=X, y=Items(lambda i: (0, i))), "y holds pairs"),
         (dict(x=X, val=1.0), "val=1.0 is not a share"),

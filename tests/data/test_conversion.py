@@ -91,7 +91,6 @@ REFUSED = {
     "dates": (lambda: arrays(X.astype("datetime64[s]"), **SIZES), "datetime64"),
     "None": (lambda: arrays([[None, 1.0]] * 6, **SIZES), "numbers only"),
     "long double": (lambda: arrays(X.astype(np.longdouble), **SIZES), "at most 64 bits"),
-    "sparse": (lambda: arrays(torch.tensor(X).to_sparse(), **SIZES), "sparse tensor"),
     "sparse split": (lambda: Split(torch.tensor(X).to_sparse()), "sparse tensor"),
     "float8": (
         lambda: arrays(torch.tensor(X).float().to(torch.float8_e4m3fn), **SIZES),

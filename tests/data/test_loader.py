@@ -1,5 +1,7 @@
 """DataLoaders under the protocol of Batches."""
 
+import itertools
+
 import pytest
 import torch
 from torch.utils.data import (
@@ -15,7 +17,7 @@ from torch.utils.data import (
 )
 
 from pyrovae.data import LoaderBatches
-from pyrovae.errors import DataError
+from pyrovae.errors import ConfigError, DataError
 
 
 def shuffled(n=23, size=5):
@@ -83,17 +85,93 @@ class Counted(Stream):
         return 6
 
 
-def test_an_iterable_dataset_needs_a_length():
+def test_an_iterable_dataset_with_a_length():
     batches = LoaderBatches(DataLoader(Counted(), 4), device="cpu")
     assert batches.num_data == 6 and values(batches, 0) == [[0, 1, 2, 3], [4, 5]]
-    with pytest.raises(DataError, match="Stream has no length, .* give the dataset a __len__"):
-        LoaderBatches(DataLoader(Stream(), 4))
+
+
+def test_a_stream_is_counted_once():
+    class Passes(Stream):
+        count = 0
+
+        def __iter__(self):
+            self.count += 1
+            return super().__iter__()
+
+    stream = Passes()
+    before = torch.random.get_rng_state()
+    batches = LoaderBatches(DataLoader(stream, 4), device="cpu")
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert (batches.num_data, len(batches), batches.smallest, stream.count) == (6, 2, 2, 1)
+    assert values(batches, 0) == [[0, 1, 2, 3], [4, 5]] and values(batches, 1, 1) == [[4, 5]]
+    assert stream.count == 3
+
+
+def test_an_endless_stream_has_the_number_that_is_given():
+    class Endless(IterableDataset):
+        def __iter__(self):
+            return iter(map(float, itertools.count()))
+
+    batches = LoaderBatches(DataLoader(Endless(), 4), num_data=10, device="cpu")
+    assert batches.num_data == 10 and values(batches, 3, 1) == [[4, 5, 6, 7], [8, 9, 10, 11]]
+    batches = LoaderBatches(DataLoader(Endless(), 4, drop_last=True), num_data=10, device="cpu")
+    assert len(values(batches, 0)) == len(batches) == 2
+
+
+def test_a_stream_that_ends_early_is_refused():
+    batches = LoaderBatches(DataLoader(Stream(), 4), num_data=9, device="cpu")
+    with pytest.raises(DataError, match=r"Stream ended after 2 of 3 batches \(9 data\)"):
+        values(batches, 0)
+
+
+@pytest.mark.parametrize(
+    ("loader", "number", "message"),
+    [
+        (DataLoader(Counted(), 4), 7, "holds 6 data, and num_data=7"),
+        (DataLoader(Stream(), 4), 0, "num_data=0, needs 1 or more"),
+        (DataLoader(Stream(), None), 6, "makes its own batches"),
+    ],
+)
+def test_a_number_of_data_that_cannot_be_is_refused(loader, number, message):
+    with pytest.raises(ConfigError, match=message):
+        LoaderBatches(loader, num_data=number)
+
+
+def test_a_dataset_is_told_the_epoch_by_the_convention_of_samplers():
+    class Told(Stream):
+        def set_epoch(self, epoch):
+            self.epoch = epoch
+
+        def __iter__(self):
+            return iter(torch.arange(3.0) + 10 * self.epoch)
+
+    batches = LoaderBatches(DataLoader(Told(), 4), device="cpu")
+    assert values(batches, 2) == [[20, 21, 22]]
+
+
+def test_dicts_become_tuples_in_their_order_or_what_is_named():
+    class Named(Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return {"image": torch.full((2,), float(index)), "label": index, "name": "a"}
+
+    loader = DataLoader(Named(), 2)
+    for columns, place in (("label", 0), (["image", "label"], 1), (1, 0), ([0, 1], 1)):
+        batch = next(LoaderBatches(loader, columns=columns, device="cpu").epoch(0, 1))
+        assert batch[place].tolist() == [2, 3] and len(batch) == place + 1
+    with pytest.raises(DataError, match="'name': 'list'"):
+        next(LoaderBatches(loader, device="cpu").epoch(0))
+    with pytest.raises(ConfigError, match=r"'x' is not among \['image', 'label', 'name'\]"):
+        next(LoaderBatches(loader, columns="x", device="cpu").epoch(0))
 
 
 @pytest.mark.parametrize(
     ("collate", "message"),
     [
-        (lambda rows: {"x": torch.zeros(2)}, "yields dict"),
+        (lambda rows: {"x": "a"}, "yields dict of {'x': 'str'}"),
+        (lambda rows: "a", "yields str"),
         (lambda rows: [torch.zeros(2), "a"], r"yields list of \['Tensor', 'str'\]"),
         (lambda rows: (), r"yields tuple of \[\]"),
     ],

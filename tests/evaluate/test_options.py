@@ -9,6 +9,7 @@ from pyrovae import evaluate
 from pyrovae.data.synthetic import LinearGaussian
 from pyrovae.errors import ConfigError, PlateError
 from pyrovae.evaluate import AnnealingOptions, SweepOptions
+from pyrovae.objectives import ELBO
 
 SWEEPING = ["active_units", "ais", "bdmc", "elbo_parts", "elbo_surgery", "inference_gaps",
             "kl_decomposition", "log_evidence", "posterior_means", "traverse"]  # fmt: skip
@@ -40,12 +41,45 @@ def test_every_option_is_explained(options):
 @pytest.mark.parametrize("name", SWEEPING)
 def test_unknown_names_and_values_are_refused(call, name):
     measure = getattr(evaluate, name)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'chunks'; .*chunk, rows"):
+    message = f"^{name}\\(\\) got an unexpected .* 'chunks'; do you mean 'chunk'\\?.*chunk, rows"
+    with pytest.raises(TypeError, match=message):
         measure(*call, chunks=3)
     with pytest.raises(ConfigError, match="chunk is 0"):
         measure(*call, chunk=0)
     with pytest.raises(ConfigError, match="mode is 'train'"):
         measure(*call, mode="train")
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"num_particle": 5}, "'num_particle'; do you mean 'num_particles'? Besides"),
+        ({"k": 5}, "'k'; Besides"),
+        ({"chunk_size": 5, "sed": 1}, "'chunk_size', 'sed'; do you mean 'chunk', 'seed'? Besides"),
+    ],
+)
+def test_the_nearest_of_all_keywords_is_named(call, given, hint):
+    with pytest.raises(TypeError) as raised:
+        evaluate.log_evidence(*call, **given)
+    assert hint in str(raised.value) and "see pyrovae.evaluate.SweepOptions" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["gradients", "compare"])
+def test_no_seed_is_a_fresh_one(call, name):
+    measure = {
+        "gradients": lambda seed: evaluate.gradients(
+            *call, ELBO(), num_draws=2, reference_draws=2, seed=seed
+        ).mean["linear_gaussian.encoder$$$loc"],
+        "compare": lambda seed: torch.tensor(evaluate.compare(
+            *call, [ELBO()], num_draws=2, reference_draws=2, repeats=1, seed=seed,
+            evidence_particles=5,
+        ).rows[0]["bound"]),
+    }[name]  # fmt: skip
+    torch.manual_seed(3)
+    first, second = measure(None), measure(None)
+    torch.manual_seed(3)
+    assert torch.equal(measure(None), first) and not torch.equal(first, second)
+    assert torch.equal(measure(0), measure(0))
 
 
 @pytest.mark.parametrize("name", ["elbo_surgery", "kl_decomposition", "posterior_means"])

@@ -254,7 +254,7 @@ def test_labels_go_to_model_and_guide():
     ("options", "message"),
     [
         ({"objective": "ELBO"}, "needs an instance"),
-        ({"objective": ELBO}, "needs an instance"),
+        ({"objective": lambda: 0}, "needs an instance"),
         ({"epochs": 0}, "needs one or more"),
         ({"seed": -1}, "seed=-1"),
         ({"seed": 2**32}, "needs a number from 0"),
@@ -264,11 +264,19 @@ def test_labels_go_to_model_and_guide():
             {
                 "optimizer": pyro.optim.ExponentialLR(
                     {"optimizer": torch.optim.SGD, "optim_args": {"lr": 0.1}, "gamma": 0.5}
-                )
+                ),
+                "schedule": "cosine",
             },
-            "schedule=",
+            "schedule='cosine' is given, and optimizer is a pyro.optim scheduler",
         ),
         ({"optimizer": lambda leaves: "adam"}, "pyro.optim wrapper"),
+        ({"optimizer": "adamm"}, "did you mean 'adam'"),
+        ({"lr": float("nan")}, "lr=nan"),
+        ({"lr": {"encodr": 1e-3}}, "did you mean 'encoder'"),
+        ({"weight_decay": float("inf")}, "weight_decay=inf"),
+        ({"schedule": "cosin"}, "did you mean 'cosine'"),
+        ({"ema": 1.0}, "ema=1.0"),
+        ({"clip_norm": float("nan")}, "clip_norm=nan"),
     ],
 )
 def test_arguments_that_do_not_fit_are_errors(options, message):

@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable
 
 import torch
-from scipy.special import gamma
 from torch import Tensor, nn
 
 from ...errors import ConfigError, ShapeError
@@ -174,6 +173,8 @@ def _laplace_remainder(
             "guide is far wider than the posterior or far from it; bring it closer, or raise "
             "num_particles"
         )
+    from scipy.special import gamma  # imported late: only this needs it, and it takes time
+
     s = torch.complex(torch.full_like(imag, contour), imag)
     mellin = torch.from_numpy(gamma(s.numpy())).to(log_tau.device)  # [S], constants
     s = s.to(log_tau.device)

@@ -6,6 +6,7 @@ from typing import Any, Unpack
 from torch import Tensor
 
 from ...math import effective_sample_size, log_mean_exp, log_mean_exp_error
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..block import Block
 from ..evidence import EvidenceEstimate
@@ -67,6 +68,7 @@ class Annealed(EvidenceEstimate):
         )
 
 
+@takes_pair
 @anneals
 def ais(
     model: Program,

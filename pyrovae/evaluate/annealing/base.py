@@ -15,7 +15,7 @@ from ...particles.parameters import frozen
 from ...particles.tracing import Program
 from ..block import Block
 from ..inputs import Data
-from ..options import SweepOptions, check_names, spelled_out
+from ..options import SweepOptions, spelled_out
 from ..sweep import Sweep, sweep_over
 from .hmc import HMC
 from .options import AnnealingOptions, Schedule, Start, Transition
@@ -162,9 +162,7 @@ def annealer_over(
 
     Raises:
         ConfigError: A value makes no sense.
-        TypeError: There is an option that neither annealing nor a sweep has.
     """
-    check_names(options, AnnealingOptions)
     own = {field.name for field in fields(Annealer)}
     of_sweep = cast(SweepOptions, {n: v for n, v in options.items() if n not in own})
     sweep = sweep_over(model, guide, x, args, num_particles, of_sweep, together=True)

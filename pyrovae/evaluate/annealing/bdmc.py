@@ -11,6 +11,7 @@ from torch import Tensor
 from ...errors import DataError
 from ...math import log_mean_exp, log_mean_exp_error
 from ...particles import simulate_joint
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..block import Block
 from ..inputs import Data
@@ -93,6 +94,7 @@ class Bracket:
         )
 
 
+@takes_pair
 @anneals
 def bdmc(
     model: Program,

@@ -8,14 +8,17 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 
 from ...data.base import mix_seed
+from ...data.columns import Columns, Transform
 from ...errors import ConfigError
 from ...particles.modes import Mode, in_mode
 from ...particles.one_by_one import warned_once
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..compared_objectives import all_drawing
 from ..gradients.gradients import Reference, gradients
 from ..gradients.statistics import GradientStatistics
 from ..inputs import Data, Inputs
+from ..options import seed_or_fresh
 from .bounds import Subject, bound_of
 from .comparable import Fitted, fit_particles, rows_at
 from .comparison import Comparison
@@ -26,6 +29,7 @@ from .weights import weights_of
 _GRADIENTS = 2  # stream of the seed; the bounds have others
 
 
+@takes_pair
 def compare(
     model: Program,
     guide: Program,
@@ -42,10 +46,12 @@ def compare(
     references: Mapping[str, Reference] | None = None,
     reference_draws: int | None = None,
     repeats: int = 20,
-    seed: int = 0,
+    seed: int | None = 0,
     vectorize_particles: bool = True,
     mode: Mode = "evaluation",
     progress: bool = False,
+    columns: Columns | None = None,
+    transform: Transform | None = None,
 ) -> Comparison:
     """Put objectives side by side on one pair, at its parameters, on one batch.
 
@@ -56,7 +62,7 @@ def compare(
     Args:
         model: Pyro model, called as `model(x, *args)`.
         guide: Pyro guide, called likewise.
-        x: One batch [B, ...]: a tensor, several with equal B, or a split.
+        x: One batch [B, ...], of any kind of data: see `SweepOptions`.
         objectives: As they should be named, or in order, under their own names.
         args: What the pair takes after the data.
         num_particles: What makes rows comparable: all objectives are copied with so many
@@ -75,11 +81,12 @@ def compare(
             plain gradient of its bound (see `gradients`).
         reference_draws: See `gradients`.
         repeats: Timed steps of each objective, taken in turn after a warm-up.
-        seed: Of all draws.
+        seed: Of all draws; None takes a fresh one from torch's global stream.
         vectorize_particles: False draws all particles one by one, those of the evidence included;
             True draws those of an objective as it says.
         mode: Of the pair's networks, for bounds, gradients and the truth alike: see `gradients`.
         progress: Show bars.
+        columns: See `SweepOptions`, as for `transform`.
 
     Raises:
         ConfigError: There are no objectives, too few draws, or a reference for none of them;
@@ -106,9 +113,11 @@ def compare(
         True
     """
     _check_options(equal, num_draws, repeats)
+    seed = seed_or_fresh(seed)
     # What is called here runs with mode="as is".
     with in_mode(mode, model, guide), warned_once():
-        inputs = Inputs.of(x, args).to_device_of(model, guide)
+        given = Inputs.of(x, args, columns=columns, transform=transform)
+        inputs = given.for_pair(model, guide)
         subject = Subject(model, guide, inputs.data, inputs.rest, num_draws, seed)
         objectives = all_drawing(objectives, vectorize_particles)
         fitted = fit_particles(objectives, subject.call, num_particles, equal)

@@ -17,10 +17,12 @@ from ...data.base import pick_device
 from ...errors import ConfigError
 from ...particles.device import to_device_of
 from ...particles.modes import Mode
+from ...particles.pair import HasPair, Programs, is_program, programs_of
 from ...particles.parameters import trainable
 from ...train import fit
-from ...train.optim.joint import OptimizerLike
-from ...train.optim.schedules import Schedule
+from ...train.optim.rates import LearningRate
+from ...train.optim.recipe import OptimizerLike
+from ...train.optim.schedules import ScheduleLike
 from ..compared_objectives import drawing, unique_names
 from ..inputs import Data, Inputs
 from ..log_evidence import log_evidence
@@ -28,7 +30,7 @@ from .training_comparison import TrainingComparison
 
 
 def compare_training(
-    make_pair: Callable[[], Any],
+    make_pair: Callable[[], HasPair],
     data: Batchable,
     objectives: Sequence[PyroELBO] | Mapping[str, PyroELBO],
     *,
@@ -37,9 +39,11 @@ def compare_training(
     test: Data | None = None,
     batch_size: int = 100,
     drop_last: bool = False,
-    lr: float = 1e-3,
+    lr: LearningRate | None = None,
     optimizer: OptimizerLike | None = None,
-    schedule: Schedule | None = None,
+    weight_decay: float | None = None,
+    schedule: ScheduleLike | None = None,
+    ema: float | None = None,
     clip_norm: float | None = None,
     num_particles: int = 1000,
     evaluation_seed: int = 0,
@@ -59,13 +63,14 @@ def compare_training(
     random streams move; Pyro's parameter store stays as it was.
 
     Args:
-        make_pair: Makes an object with a `model` and a `guide`; called after seeding.
+        make_pair: Makes an object with a `model` and a `guide`; called after seeding. A pair
+            that is made already would train on from run to run, and is refused.
         data: What to train on (of a dataset its `train`); see `fit`.
         objectives: As they should be named, or in order, under their own names.
         epochs: Passes over the data, for all alike.
         seeds: Of initial parameters, batches and noise.
         test: What to measure on; by default the `test` of a dataset.
-        batch_size: See `fit`, as for the next five.
+        batch_size: See `fit`, as for the next seven.
         num_particles: Of `log_evidence`.
         evaluation_seed: Of its draws, the same for all.
         mode: In which it runs the networks. Training runs them in the mode they are in.
@@ -93,6 +98,11 @@ def compare_training(
         >>> [row["objective"] for row in table.rows], table.rows[0]["difference"]
         (['ELBO(num_particles=1)', 'IWAE(num_particles=4)'], 0.0)
     """
+    if not is_program(make_pair):
+        raise ConfigError(
+            f"compare_training: make_pair is of type {type(make_pair).__name__}, needs a function "
+            "that makes a new pair in every call, such as `lambda: VAE((784,), 20)`"
+        )
     if not isinstance(objectives, Mapping):
         objectives = dict(zip(unique_names(objectives), objectives, strict=True))
     if not objectives or not seeds:
@@ -105,8 +115,8 @@ def compare_training(
     moved = tuple(tensor.to(device) for tensor in Inputs.of(held_out).data)
     training: dict[str, Any] = {
         "epochs": epochs, "batch_size": batch_size, "drop_last": drop_last, "lr": lr,
-        "optimizer": optimizer, "schedule": schedule, "clip_norm": clip_norm, "device": device,
-        "compile": compile, "progress": progress,
+        "optimizer": optimizer, "weight_decay": weight_decay, "schedule": schedule, "ema": ema,
+        "clip_norm": clip_norm, "device": device, "compile": compile, "progress": progress,
     }  # fmt: skip
     measuring: dict[str, Any] = {
         "num_particles": num_particles, "compile": compile and "auto", "seed": evaluation_seed,
@@ -120,11 +130,11 @@ def compare_training(
                 training |= {"run_dir": Path(run_dir) / f"{name}-{seed}", "resume": True}
             with pyro.get_param_store().scope():
                 pyro.set_rng_seed(seed)
-                pair = make_pair()
+                pair = programs_of(make_pair(), "compare_training: what make_pair makes")
                 start = _same_start(start, pair, held_out, seed)
                 own = copy(drawing(objective, vectorize_particles))
-                run = fit(pair.model, pair.guide, data, objective=own, seed=seed, **training)
-                nll = -log_evidence(pair.model, pair.guide, moved, **measuring).mean()
+                run = fit(*pair, data, objective=own, seed=seed, **training)
+                nll = -log_evidence(*pair, moved, **measuring).mean()
             found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})
             if on_run is not None:
                 on_run(name, seed, nll)
@@ -164,13 +174,13 @@ def _held_out(data: Batchable, test: Data | None, seed: int) -> Data:
 
 def _same_start(
     start: dict[str, Tensor] | None,
-    pair: Any,  # noqa: ANN401
+    pair: Programs,
     data: Data,
     seed: int,
 ) -> dict[str, Tensor]:
     few = [tensor[:2] for tensor in Inputs.of(data).data]
-    batch = to_device_of(pair.model, pair.guide, few)
-    leaves = trainable(pair.model, pair.guide, *batch)
+    batch = to_device_of(*pair, few)
+    leaves = trainable(*pair, *batch)
     if start is None:
         return {name: leaf.detach().clone() for name, leaf in leaves.items()}
     same = start.keys() == leaves.keys() and all(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..gradients.statistics import NOISE_NOTE
 from .table import Table, aligned, figure
 
 GROUPS = ("guide", "model", "shared")
@@ -38,8 +39,8 @@ class Comparison(Table):
 
     For each group of parameters ("guide", "model", "shared") there are columns like
     "guide_variance": "variance" (of the gradient of the loss, summed over coordinates), "snr",
-    "snr_floor", "directional_snr", "max_z", "is_biased" (see `GradientStatistics`) and
-    "variance_x_ms".
+    "snr_floor", "snr_is_noise", "directional_snr", "max_z", "is_biased" (see
+    `GradientStatistics`) and "variance_x_ms".
     """
 
     @property
@@ -144,11 +145,8 @@ class Comparison(Table):
             lines.append("-: no ratio, because a gradient is always zero")
         if any(row[f"{group}_is_biased"] for row, group in cells):
             lines.append("b: the mean of these gradients differs from their reference")
-        if any(_is_unseen(row, group) for row, group in cells):
-            lines.append(
-                "~: within twice what noise of the reference alone gives; raise "
-                "reference_draws, or give a reference with less noise"
-            )
+        if any(row[f"{group}_snr_is_noise"] for row, group in cells):
+            lines.append(NOISE_NOTE)
         return lines
 
 
@@ -165,10 +163,6 @@ def _is_heavy(row: Mapping[str, Any]) -> bool:
     return bool(row["k_hat"] >= row["k_hat_limit"])
 
 
-def _is_unseen(row: Mapping[str, Any], group: str) -> bool:
-    return bool(row[f"{group}_snr"] < 2 * row[f"{group}_snr_floor"])
-
-
 def _ratio(value: float) -> str:
     return f">{_LARGEST:.0e}".replace("e+0", "e") if value > _LARGEST else figure(value)
 
@@ -176,7 +170,7 @@ def _ratio(value: float) -> str:
 def _cells(row: Mapping[str, Any], group: str) -> list[str]:
     return [
         format(row[f"{group}_variance"], ".3g"),
-        ("~" if _is_unseen(row, group) else "")
+        ("~" if row[f"{group}_snr_is_noise"] else "")
         + _ratio(row[f"{group}_snr"])
         + ("b" if row[f"{group}_is_biased"] else ""),
         _ratio(row[f"{group}_directional_snr"]),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.special import entr
 from torch import Tensor
 
 from .base import checked, train_and_test, varies
@@ -108,6 +107,8 @@ def _concentration(matrix: np.ndarray) -> float:
         return 0.0  # no code predicts any factor
     if matrix.shape[1] == 1:
         return 1.0
+    from scipy.special import entr  # imported late, as sklearn is
+
     shares = matrix / np.where(weights > 0, weights, 1.0)[:, None]
     concentration = 1 - entr(shares).sum(1) / np.log(matrix.shape[1])
     return float(weights @ concentration / weights.sum())

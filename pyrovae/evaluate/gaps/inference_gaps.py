@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...errors import ConfigError, DataError
 from ...math import log_mean_exp, log_mean_exp_error
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..block import Block
 from ..inputs import Data
@@ -81,6 +82,7 @@ class InferenceGaps:
         )
 
 
+@takes_pair
 @sweeps
 def inference_gaps(
     model: Program,

@@ -10,15 +10,18 @@ from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ...data.base import mix_seed
+from ...data.columns import Columns, Transform
 from ...errors import ConfigError, ParameterError, ShapeError
 from ...objectives.objective import Objective
 from ...objectives.pyro_loss import as_objective
 from ...particles.isolation import isolated
 from ...particles.modes import Mode, in_mode
 from ...particles.own_parameters import own_parameters
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..compared_objectives import drawing
 from ..inputs import Data, Inputs
+from ..options import seed_or_fresh
 from .draws import Leaves, Steps, Welford, moments_of
 from .groups import declared, slices
 from .statistics import GradientStatistics
@@ -29,6 +32,7 @@ Reference = Mapping[str, Tensor] | PyroELBO
 _DRAWS, _REFERENCE = 0, 1  # two streams of one seed, so that the reference is independent
 
 
+@takes_pair
 def gradients(
     model: Program,
     guide: Program,
@@ -39,11 +43,13 @@ def gradients(
     num_draws: int = 1000,
     reference: Reference | None = None,
     reference_draws: int | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     mode: Mode = "evaluation",
     keep_draws: bool = False,
     vectorize_particles: bool = True,
     progress: bool = False,
+    columns: Columns | None = None,
+    transform: Transform | None = None,
 ) -> GradientStatistics:
     """Draw an objective's gradient many times at fixed parameters and a fixed batch.
 
@@ -57,7 +63,7 @@ def gradients(
     Args:
         model: Pyro model, called as `model(x, *args)`.
         guide: Pyro guide, called likewise.
-        x: One batch [B, ...]: a tensor, several with equal B, or a split.
+        x: One batch [B, ...], of any kind of data: see `SweepOptions`.
         objective: Any `pyro.infer.ELBO`, Pyro's own included.
         args: What the pair takes after the data; other measurements take it after `x`.
         num_draws: Gradients to draw, two or more; a relative error of a standard deviation
@@ -70,7 +76,7 @@ def gradients(
             further draws of its own, which cannot show a bias.
         reference_draws: Gradients whose mean is the reference, where it is not exact; by default
             four times `num_draws`. They set the floor below which no ratio can be seen.
-        seed: Of the draws.
+        seed: Of the draws; None takes a fresh one from torch's global stream.
         mode: "evaluation" puts the pair's networks into evaluation mode and back, as all
             measurements do: noise is that of the estimator alone. "as is" keeps what is, for the
             gradient of a training step, dropout and batch statistics included, and for pairs
@@ -79,6 +85,7 @@ def gradients(
         vectorize_particles: False draws the particles of all objectives one by one; True draws
             them as the objectives say.
         progress: Show a bar, where stderr is a terminal.
+        columns: See `SweepOptions`, as for `transform`.
 
     Raises:
         ConfigError: There are fewer than two draws, or there is no such mode.
@@ -104,12 +111,14 @@ def gradients(
             f"gradients got num_draws={num_draws}, reference_draws={reference_draws}; a variance "
             "needs two or more"
         )
+    seed = seed_or_fresh(seed)
     if isinstance(reference, PyroELBO):
         reference = as_objective(drawing(reference, vectorize_particles))
     # A copy, since what it remembers of these draws is not the user's.
     objective = copy(as_objective(drawing(objective, vectorize_particles)))
     with isolated(), in_mode(mode, model, guide), own_parameters(), torch.enable_grad():
-        inputs = Inputs.of(x, args).to_device_of(model, guide)
+        given = Inputs.of(x, args, columns=columns, transform=transform)
+        inputs = given.for_pair(model, guide)
         call = (model, guide, *inputs.all)
         groups = declared(model, guide, inputs.all)
         flat = Leaves([leaf for leaves in groups.values() for leaf in leaves.values()])

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import t as student
 from torch import Tensor
 
 _FALSE_ALARM = 1e-3  # how often an unbiased gradient is called biased, at most
+
+NOISE_NOTE = (
+    "~: within twice what noise of the reference alone gives; raise reference_draws, or give a "
+    "reference with less noise"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +67,12 @@ class GradientStatistics:
 
         "parameters"; "variance", the sum over coordinates; "variance_median"; "snr", the median
         over coordinates that are not always zero; "directional_snr"; "snr_floor", the median
-        ratio that a reference of pure noise would show, so that one near it is an upper bound;
-        "max_z", the largest |z-score|; "is_biased", whether that is beyond chance, among so many.
+        ratio that a reference of pure noise would show; "snr_is_noise", whether "snr" is below
+        twice that and so no more than an upper bound; "max_z", the largest |z-score|;
+        "is_biased", whether that is beyond chance, among so many.
         """
+        from scipy.special import stdtr  # imported late: it takes as long as all of this room
+
         snr, z_scores, found = self.snr, self.z_scores, {}
         for group, names in self.groups.items():
             variance = _flat(self.variance[n] for n in names)
@@ -73,13 +80,16 @@ class GradientStatistics:
             z = np.abs(_flat(z_scores[n] for n in names))
             known = int(np.isfinite(z).sum() + np.isinf(z).sum())
             max_z = float(np.nanmax(z)) if known else math.nan
-            chance = known * 2 * float(student.sf(max_z, self.num_draws - 1)) if known else 1.0
+            chance = known * 2 * float(stdtr(self.num_draws - 1, -max_z)) if known else 1.0
+            ratio = _median(_flat(snr[n] for n in names))
+            floor = 0.6745 * _median(noise)  # the median of |N(0, 1)|
             found[group] = {
                 "parameters": variance.size,
                 "variance": float(variance.sum()),
                 "variance_median": _median(variance),
-                "snr": _median(_flat(snr[n] for n in names)),
-                "snr_floor": 0.6745 * _median(noise),  # the median of |N(0, 1)|
+                "snr": ratio,
+                "snr_floor": floor,
+                "snr_is_noise": ratio < 2 * floor,
                 "directional_snr": self.directional_snr[group],
                 "max_z": max_z,
                 "is_biased": chance < _FALSE_ALARM,
@@ -87,14 +97,17 @@ class GradientStatistics:
         return found
 
     def __str__(self) -> str:
+        summary = self.summary()
         lines = [f"{'group':<7}{'parameters':>11}{'variance':>12}{'SNR':>11}{'floor':>11}"
                  f"{'directional':>13}{'max |z|':>9}"]  # fmt: skip
-        for group, row in self.summary().items():
+        for group, row in summary.items():
             lines.append(
-                f"{group:<7}{row['parameters']:>11}{row['variance']:>12.4g}{row['snr']:>11.4g}"
+                f"{group:<7}{row['parameters']:>11}{row['variance']:>12.4g}{_marked(row):>11}"
                 f"{row['snr_floor']:>11.3g}{row['directional_snr']:>13.4g}{row['max_z']:>9.1f}"
                 f"{'  biased' if row['is_biased'] else ''}"
             )
+        if any(row["snr_is_noise"] for row in summary.values()):
+            lines.append(NOISE_NOTE)
         return "\n".join(
             [*lines, f"{self.num_draws} draws, {self.milliseconds:.2f} ms each; reference: "
              f"{self.reference_name}"]
@@ -109,6 +122,10 @@ class GradientStatistics:
         size = max(self.mean[name].abs().max(), self.reference[name].abs().nan_to_num().max())
         bias = torch.where(bias.abs() <= 1e-12 * size, 0.0, bias)  # rounding is no bias
         return torch.where((bias == 0) & (error == 0), 0.0, bias / error)
+
+
+def _marked(row: Mapping[str, Any]) -> str:
+    return ("~" if row["snr_is_noise"] else "") + format(row["snr"], ".4g")
 
 
 def _flat(tensors: Iterable[Tensor]) -> np.ndarray:

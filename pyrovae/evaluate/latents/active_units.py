@@ -7,6 +7,7 @@ from typing import Any, Unpack, cast
 from torch import Tensor
 
 from ...errors import DataError
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..inputs import Data
 from ..options import SweepOptions
@@ -59,6 +60,7 @@ class ActiveUnits:
         )
 
 
+@takes_pair
 @sweeps
 def active_units(
     model: Program,

@@ -1,6 +1,5 @@
 """How well clusters that were found without labels agree with classes."""
 
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from ...errors import ShapeError
@@ -37,7 +36,8 @@ def cluster_accuracy(clusters: Tensor, y: Tensor) -> float:
             f"cluster_accuracy got clusters of shape {list(clusters.shape)} and classes of shape "
             f"{list(y.shape)}; it needs one of each for every datum, [N] and [N]"
         )
-    from sklearn.metrics import confusion_matrix  # imported late: it takes a second
+    from scipy.optimize import linear_sum_assignment  # imported late, as is the next
+    from sklearn.metrics import confusion_matrix  # it takes a second
 
     table = confusion_matrix(y.cpu().numpy(), clusters.cpu().numpy())
     rows, columns = linear_sum_assignment(-table)

@@ -10,6 +10,7 @@ from torch.distributions import Distribution, Independent
 
 from ...particles import Particles
 from ...particles.kl import divergence, site_kl
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..collect import Compile, collect
 from ..inputs import Data
@@ -61,6 +62,7 @@ class ELBOParts:
         return "\n".join(lines + [f"kl[{name}]: {how}" for name, how in self.routes.items()])
 
 
+@takes_pair
 @sweeps
 def elbo_parts(
     model: Program,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...errors import SiteError
 from ...particles.aggregate import cross_densities
+from ...particles.pair import takes_pair
 from ...particles.site import Site
 from ...particles.tracing import Program
 from ..block import Block
@@ -54,6 +55,7 @@ class KLDecomposition:
         return "\n".join(lines)
 
 
+@takes_pair
 @sweeps
 def kl_decomposition(
     model: Program,

@@ -9,6 +9,7 @@ from ...distributions.labelled_categorical import UNKNOWN
 from ...errors import DataError
 from ...particles.modes import Mode
 from ...particles.one_by_one import warned_once
+from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from .posterior_means import posterior_means
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
 
 
+@takes_pair
 def probe(
     model: Program,
     guide: Program,

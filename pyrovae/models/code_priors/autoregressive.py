@@ -10,6 +10,7 @@ from torch.distributions import constraints
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from ...errors import ConfigError
+from ...nn.sizes import Sizes, as_size
 from .base import CodePrior
 
 
@@ -45,7 +46,7 @@ class AutoregressiveCodes(CodePrior):
 
     def __init__(
         self,
-        grid: tuple[int, ...],
+        grid: Sizes,
         num_codes: int,
         *,
         width: int = 64,
@@ -53,10 +54,14 @@ class AutoregressiveCodes(CodePrior):
         num_heads: int = 4,
     ) -> None:
         super().__init__(grid, num_codes)
-        if min(width, num_layers, num_heads) < 1 or width % num_heads:
+        num_codes, where = self.num_codes, "AutoregressiveCodes"
+        width = as_size(width, "width", where)
+        num_layers = as_size(num_layers, "num_layers", where)
+        num_heads = as_size(num_heads, "num_heads", where)
+        if width % num_heads:
             raise ConfigError(
-                f"AutoregressiveCodes got width={width}, num_layers={num_layers} and num_heads="
-                f"{num_heads}; it needs at least 1 of each, and heads that divide the width"
+                f"{where} got width={width} and num_heads={num_heads}; the heads have to divide "
+                "the width"
             )
         length = math.prod(self.grid)
         self.network = _Transformer(length, num_codes, width, num_layers, num_heads)

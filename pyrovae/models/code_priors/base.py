@@ -10,7 +10,8 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor, nn
 
-from ...errors import ConfigError, ShapeError, SupportError
+from ...errors import ShapeError, SupportError
+from ...nn.sizes import Sizes, as_size, as_sizes
 from ...particles.parameters import declare
 
 
@@ -31,14 +32,11 @@ class CodePrior(nn.Module, ABC):
         ConfigError: A size is too small.
     """
 
-    def __init__(self, grid: tuple[int, ...], num_codes: int) -> None:
+    def __init__(self, grid: Sizes, num_codes: int) -> None:
         super().__init__()
-        self.grid, self.num_codes = tuple(grid), num_codes
-        if not self.grid or any(n < 1 for n in self.grid) or num_codes < 2:
-            raise ConfigError(
-                f"{type(self).__name__} got grid={list(grid)} and num_codes={num_codes}; it needs "
-                "one axis or more, each of one or more, and two codes or more"
-            )
+        where = type(self).__name__
+        self.grid = as_sizes(grid, "grid", where)
+        self.num_codes = as_size(num_codes, "num_codes", where, at_least=2)
 
     @classmethod
     def example(cls, grid: tuple[int, ...] = (2, 2), num_codes: int = 5) -> Self:

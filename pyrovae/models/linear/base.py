@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import ConfigError
 from ...nn import Shape
+from ...nn.sizes import as_shape, as_size
 from ..base import Family, check_data
 
 
@@ -91,7 +92,7 @@ class LinearVAE(Family, ABC):
 
     def __init__(
         self,
-        data_shape: Shape,
+        data_shape: Shape | int,
         latent_dim: int,
         *,
         covariance: Literal["full", "diagonal"] = "full",
@@ -101,17 +102,15 @@ class LinearVAE(Family, ABC):
     ) -> None:
         super().__init__()
         where = type(self).__name__
-        if latent_dim < 1 or covariance not in ("full", "diagonal"):
-            raise ConfigError(
-                f"{where} got latent_dim={latent_dim} and covariance={covariance!r}; it needs at "
-                "least 1, and 'full' or 'diagonal'"
-            )
+        if covariance not in ("full", "diagonal"):
+            raise ConfigError(f"{where} got covariance={covariance!r}; it is 'full' or 'diagonal'")
         if not 0 < min_scale <= init_scale < math.inf:
             raise ConfigError(
                 f"{where} got init_scale={init_scale} and min_scale={min_scale}; it needs finite "
                 "standard deviations above 0, the floor no larger than the start"
             )
-        self.data_shape, self.latent_dim = tuple(data_shape), latent_dim
+        self.data_shape = as_shape(data_shape, "data_shape", where)
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", where)
         self.data_dim = math.prod(self.data_shape)
         self.min_scale = min_scale
         noise_shape = (self.data_dim,) if self.noise_by_dimension else ()

@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import pyro.distributions as dist
 from torch import Tensor, nn
 
-from ...errors import ConfigError
+from ...errors import ConfigError, ShapeError
+from ...nn.sizes import as_size
+from ...nn.two_heads import described
 
 
 class Posterior(nn.Module, ABC):
@@ -21,16 +23,18 @@ class Posterior(nn.Module, ABC):
 
     Attributes:
         num_parameters: Number of outputs of the encoder per datum.
+        hint: What they are, for messages; may be empty.
         scores_any: Whether it can score any z; a flow without an inverse scores its own draws
             only.
     """
 
     num_parameters: int
+    hint: str = ""
     scores_any: bool = True
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
+        self.latent_dim = as_size(latent_dim, "latent_dim", type(self).__name__)
 
     @classmethod
     def example(cls, latent_dim: int = 2) -> Self:
@@ -40,6 +44,22 @@ class Posterior(nn.Module, ABC):
     @abstractmethod
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x), event shape [L], from params [..., num_parameters]."""
+
+    def read(self, output: Any, role: str, check: Callable[[Tensor], None]) -> Tensor:  # noqa: ANN401
+        """The parameters [N, num_parameters] of what an encoder gave that is no tensor.
+
+        Args:
+            output: What it gave.
+            role: What the messages of errors call the encoder.
+            check: Refuses a second output that nothing names and that cannot be a log-variance.
+
+        Raises:
+            ShapeError: It gives something else than this posterior takes.
+        """
+        raise ShapeError(
+            f"the {role} gave {described(output)}; {type(self).__name__}({self.latent_dim}) takes "
+            f"one tensor [N, {self.num_parameters}]"
+        )
 
     def placed(self, params: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Draws from given noise, and their log-density; both are differentiable.

@@ -1,16 +1,24 @@
 """Normal with a diagonal covariance."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from ...nn.two_heads import heads_of
 from .base import Posterior
 
 
 class DiagonalNormal(Posterior):
     """Normal with a diagonal covariance: 2 L parameters.
 
-    The encoder outputs a mean and a log-scale per latent dimension.
+    The encoder outputs a mean and a log-scale per latent dimension, in one tensor [N, 2 L]. It may
+    also give two tensors [N, L]: named as "mu" and "logvar", "loc" and "scale" and the like are
+    (in a mapping, a named tuple or a data class), as a `torch.distributions.Normal`, or as a plain
+    pair, which is read as mean and **log-variance**. `nn.TwoHeads` says that it is another. A pair
+    whose second is positive whatever the data is refused, for it is a scale or a variance.
 
     Source:
         Auto-Encoding Variational Bayes (Kingma & Welling, 2014), sec. 3,
@@ -24,7 +32,17 @@ class DiagonalNormal(Posterior):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__(latent_dim)
-        self.num_parameters = 2 * latent_dim
+        self.num_parameters = 2 * self.latent_dim
+        self.hint = f", a mean and a log-scale for each of {self.latent_dim}"
+        self._is_checked = False  # whether a pair without names was looked at
+
+    def read(self, output: Any, role: str, check: Callable[[Tensor], None]) -> Tensor:  # noqa: ANN401
+        heads = heads_of(output, f"the {role}")
+        if heads.kind is None and not self._is_checked:
+            check(heads.second)
+            self.hint = f", a mean and a log-scale for each of {self.latent_dim}"
+        self._is_checked = True
+        return heads.params()
 
     def forward(self, params: Tensor) -> dist.TorchDistribution:
         loc, log_scale = params.chunk(2, dim=-1)

@@ -1,8 +1,12 @@
 """Normal with a full covariance."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pyro.distributions as dist
 import torch
 from torch import Tensor
+from torch.distributions import MultivariateNormal
 
 from .base import Posterior
 
@@ -12,7 +16,7 @@ class FullNormal(Posterior):
 
     The encoder outputs the mean, the logarithm of the diagonal of the Cholesky factor, and the
     elements left of it in units of diagonal / sqrt(L). So the diagonal scales a whole row, and the
-    initial width does not grow with L.
+    initial width does not grow with L. It may also give a torch `MultivariateNormal`.
 
     Source:
         An Introduction to Variational Autoencoders (Kingma & Welling, 2019), sec. 2.5.1,
@@ -28,6 +32,7 @@ class FullNormal(Posterior):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__(latent_dim)
+        latent_dim = self.latent_dim
         self.num_parameters = latent_dim + latent_dim * (latent_dim + 1) // 2
         rows, columns = torch.tril_indices(latent_dim, latent_dim, offset=-1)
         self.register_buffer("rows", rows, persistent=False)
@@ -40,6 +45,14 @@ class FullNormal(Posterior):
         diagonal = log_diagonal.exp()
         factor = diagonal.unsqueeze(-1) * unit + torch.diag_embed(diagonal)
         return dist.MultivariateNormal(loc, scale_tril=factor, validate_args=False)
+
+    def read(self, output: Any, role: str, check: Callable[[Tensor], None]) -> Tensor:  # noqa: ANN401
+        if not isinstance(output, MultivariateNormal):
+            return super().read(output, role, check)
+        factor = output.scale_tril
+        diagonal = factor.diagonal(dim1=-2, dim2=-1)
+        below = (factor / diagonal.unsqueeze(-1))[..., self.rows, self.columns]
+        return torch.cat([output.loc, diagonal.log(), below * self.latent_dim**0.5], -1)
 
     def placed(self, params: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         q = self(params)

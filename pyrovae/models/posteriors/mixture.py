@@ -6,7 +6,7 @@ import pyro.distributions as dist
 from torch import Tensor
 
 from ...distributions.normal_mixture import NormalMixture
-from ...errors import ConfigError
+from ...nn.sizes import as_size
 from .base import Posterior
 
 
@@ -36,13 +36,8 @@ class MixturePosterior(Posterior):
 
     def __init__(self, latent_dim: int, *, num_components: int = 4) -> None:
         super().__init__(latent_dim)
-        if latent_dim < 1 or num_components < 1:
-            raise ConfigError(
-                f"MixturePosterior got latent_dim={latent_dim} and num_components="
-                f"{num_components}; it needs at least 1 dimension and 1 component"
-            )
-        self.num_components = num_components
-        self.num_parameters = num_components * (2 * latent_dim + 1)
+        self.num_components = as_size(num_components, "num_components", "MixturePosterior")
+        self.num_parameters = self.num_components * (2 * self.latent_dim + 1)
 
     @classmethod
     def example(cls, latent_dim: int = 2) -> Self:

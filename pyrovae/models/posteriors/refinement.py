@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import ConfigError
+from ...nn.sizes import as_size
 from .base import Posterior
 
 
@@ -55,6 +56,9 @@ class Refinement(nn.Module):
         differentiable: bool = True,
     ) -> None:
         super().__init__()
+        num_steps = as_size(num_steps, "num_steps", "Refinement")
+        num_draws = as_size(num_draws, "num_draws", "Refinement")
+        latent_dim = as_size(latent_dim, "latent_dim", "Refinement")
         if num_steps < 1 or not step_size > 0 or num_draws < 2 or num_draws % 2:
             raise ConfigError(
                 f"Refinement got num_steps={num_steps}, step_size={step_size} and num_draws="

@@ -9,6 +9,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
+from ...nn.sizes import as_size
 from ...particles.isolation import isolated
 
 Encode: TypeAlias = Callable[[Tensor], dist.TorchDistribution]
@@ -32,7 +33,7 @@ class Prior(nn.Module, ABC):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
+        self.latent_dim = as_size(latent_dim, "latent_dim", type(self).__name__)
 
     @classmethod
     def example(cls, latent_dim: int = 2) -> Self:

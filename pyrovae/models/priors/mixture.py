@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ...distributions.mixture import Mixture
 from ...errors import ConfigError, DataError
+from ...nn.sizes import as_size
 from .base import Prior
 
 
@@ -43,10 +44,11 @@ class MixturePrior(Prior):
 
     def __init__(self, latent_dim: int, *, num_components: int = 50, spread: float = 1.0) -> None:
         super().__init__(latent_dim)
-        if num_components < 1 or not spread >= 0:
+        latent_dim = self.latent_dim
+        num_components = as_size(num_components, "num_components", "MixturePrior")
+        if not spread >= 0:
             raise ConfigError(
-                f"MixturePrior got num_components={num_components} and spread={spread}; it needs "
-                "at least 1 and at least 0"
+                f"MixturePrior got spread={spread}; it needs a standard deviation, at least 0"
             )
         self.loc = nn.Parameter(spread * torch.randn(num_components, latent_dim))
         self.log_scale = nn.Parameter(torch.zeros(num_components, latent_dim))

@@ -27,6 +27,7 @@ class NormalPrior(Prior):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__(latent_dim)
+        latent_dim = self.latent_dim
         self.loc = nn.Parameter(torch.zeros(latent_dim))
         self.log_scale = nn.Parameter(torch.zeros(latent_dim))
 

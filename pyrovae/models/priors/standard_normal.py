@@ -20,6 +20,7 @@ class StandardNormal(Prior):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__(latent_dim)
+        latent_dim = self.latent_dim
         self.register_buffer("loc", torch.zeros(latent_dim), persistent=False)
         self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
 

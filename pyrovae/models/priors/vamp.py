@@ -10,6 +10,7 @@ from torch.nn.functional import softplus
 
 from ...distributions.mixture import Mixture
 from ...errors import ConfigError, ShapeError
+from ...nn.sizes import as_size
 from .base import Encode, Prior
 
 
@@ -55,11 +56,8 @@ class VampPrior(Prior):
         self, latent_dim: int, *, num_components: int = 50, learn_weights: bool = False
     ) -> None:
         super().__init__(latent_dim)
-        if num_components < 1:
-            raise ConfigError(
-                f"VampPrior got num_components={num_components}; it needs at least 1"
-            )
-        self.num_components = num_components
+        self.num_components = as_size(num_components, "num_components", "VampPrior")
+        num_components = self.num_components
         self.bounds: tuple[float, float] | None = None
         self.register_parameter("free_inputs", None)
         logits = torch.zeros(num_components)

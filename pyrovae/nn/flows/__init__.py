@@ -1,8 +1,9 @@
 """Layers of normalizing flows, each a Pyro transform whose parameters a context may give."""
 
+from .adapted import Adapted
 from .affine_coupling import AffineCoupling
 from .base import Amortised, FlowLayer, LayerFactory, LayerTransform
-from .chain import Chain, chain, stacked
+from .chain import Chain, as_layer, chain, stacked
 from .householder import Householder
 from .householder_sylvester import HouseholderSylvester
 from .inverse_autoregressive import InverseAutoregressive
@@ -19,6 +20,7 @@ from .sylvester import Sylvester
 from .triangular_sylvester import TriangularSylvester
 
 __all__ = [
+    "Adapted",
     "AffineCoupling",
     "Amortised",
     "Chain",
@@ -39,6 +41,7 @@ __all__ = [
     "SplineCoupling",
     "Sylvester",
     "TriangularSylvester",
+    "as_layer",
     "chain",
     "stacked",
 ]

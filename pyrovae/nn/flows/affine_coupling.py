@@ -1,12 +1,12 @@
 """Affine coupling."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import pyro.distributions.transforms as T
 from torch import Tensor
 from torch.distributions import Transform
 
+from ..sizes import Sizes
 from .base import FlowLayer
 from .conditioner import Conditioner
 
@@ -37,8 +37,9 @@ class AffineCoupling(FlowLayer):
 
     min_dim = 2
 
-    def __init__(self, dim: int, context_dim: int = 0, *, hidden: Sequence[int] = (64,)) -> None:
+    def __init__(self, dim: int, context_dim: int = 0, *, hidden: Sizes = (64,)) -> None:
         super().__init__(dim, context_dim)
+        dim, context_dim = self.dim, self.context_dim
         self.kept = dim // 2
         self.network = Conditioner(self.kept, context_dim, 2 * (dim - self.kept), hidden)
 

@@ -1,11 +1,10 @@
 """Layers in which a network of the elements before it gives the map of each element."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.distributions import Transform
 
+from ..sizes import Sizes
 from .base import FlowLayer, LayerTransform
 from .conditioner import Conditioner, masked_conditioner
 from .elementwise import Elementwise
@@ -23,8 +22,9 @@ class AutoregressiveLayer(FlowLayer):
         hidden: Widths of the network's hidden layers; with none it is affine.
     """
 
-    def __init__(self, dim: int, context_dim: int, of: Elementwise, hidden: Sequence[int]) -> None:
+    def __init__(self, dim: int, context_dim: int, of: Elementwise, hidden: Sizes) -> None:
         super().__init__(dim, context_dim)
+        dim, context_dim = self.dim, self.context_dim
         self.of = of
         self.network = masked_conditioner(dim, context_dim, of.num_params, hidden)
 

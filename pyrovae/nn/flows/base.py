@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self, TypeAlias
 
 import torch
 from pyro.distributions import constraints
@@ -11,7 +11,8 @@ from pyro.distributions.conditional import ConditionalTransformModule
 from torch import Tensor, nn
 from torch.distributions import Transform
 
-from ...errors import ConfigError, InverseError, ShapeError
+from ...errors import InverseError, ShapeError
+from ..sizes import as_size
 
 
 class FlowLayer(ConditionalTransformModule, ABC):
@@ -33,25 +34,23 @@ class FlowLayer(ConditionalTransformModule, ABC):
             path-derivative estimators (STL, DReG) then use the plain gradient and warn.
         starts_near_identity: Whether a new layer is near the identity. Layers that only mix the
             elements are not.
+        takes_context: Whether its map depends on the context.
         min_dim: The smallest L.
 
     Raises:
-        ConfigError: A size is too small.
+        ConfigError: A size is no whole number, or too small.
     """
 
     scores_any: bool = True
     starts_near_identity: bool = True
+    takes_context: bool = True
     min_dim: ClassVar[int] = 1
 
     def __init__(self, dim: int, context_dim: int = 0) -> None:
         super().__init__()
-        if dim < self.min_dim or context_dim < 0:
-            raise ConfigError(
-                f"{type(self).__name__} got dim={dim} and context_dim={context_dim}; it needs at "
-                f"least {self.min_dim} and 0"
-            )
-        self.dim = dim
-        self.context_dim = context_dim
+        where = type(self).__name__
+        self.dim = as_size(dim, "dim", where, at_least=self.min_dim)
+        self.context_dim = as_size(context_dim, "context_dim", where, at_least=0)
 
     @classmethod
     def example(cls, dim: int, context_dim: int = 0) -> Self:
@@ -139,6 +138,9 @@ def refuse_inverse(layer: str) -> NoReturn:
 
 LayerFactory = Callable[[int, int], FlowLayer]
 """Builds a layer for L and C: a layer's class, or a partial of it."""
+
+Layer: TypeAlias = Any
+"""What `as_layer` takes: layers and their factories, transforms of torch, Pyro and zuko, lists."""
 
 
 class Amortised(nn.Module):

@@ -8,7 +8,7 @@ from pyro.nn.auto_reg_nn import MaskedLinear
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...errors import ConfigError
+from ..sizes import Sizes, as_sizes
 
 
 class Conditioner(nn.Module):
@@ -33,13 +33,12 @@ class Conditioner(nn.Module):
         in_dim: int,
         context_dim: int,
         out_dim: int,
-        hidden: Sequence[int],
+        hidden: Sizes,
         masks: Sequence[Tensor] | None = None,
     ) -> None:
         super().__init__()
+        hidden = as_sizes(hidden, "hidden", "a flow", allow_none=True)
         widths = [in_dim, *hidden, out_dim]
-        if min(widths) < 1:
-            raise ConfigError(f"a flow got hidden={tuple(hidden)}; every width needs at least 1")
         pairs = list(zip(widths, widths[1:], strict=False))
         layers = [
             nn.Linear(*pair) if masks is None else MaskedLinear(*pair, masks[i])
@@ -76,9 +75,7 @@ class Conditioner(nn.Module):
         return x
 
 
-def masked_conditioner(
-    dim: int, context_dim: int, num_params: int, hidden: Sequence[int]
-) -> Conditioner:
+def masked_conditioner(dim: int, context_dim: int, num_params: int, hidden: Sizes) -> Conditioner:
     """A network [..., L * num_params] whose outputs for an element see the elements before it.
 
     For another order use a permutation between layers.
@@ -89,7 +86,7 @@ def masked_conditioner(
     """
     seen = torch.arange(1, dim + 1)  # a unit of degree m sees the first m elements
     first = 0 if context_dim or dim == 1 else 1  # at degree 0 a unit sees the context alone
-    masks = []
+    masks, hidden = [], as_sizes(hidden, "hidden", "a flow", allow_none=True)
     for width in hidden:
         degrees = torch.linspace(first, dim - 1, max(width, 1)).round()
         masks.append((degrees[:, None] >= seen).to(torch.get_default_dtype()))

@@ -4,7 +4,7 @@ from pyro.distributions.transforms.householder import ConditionedHouseholder
 from torch import Tensor
 from torch.distributions import Transform
 
-from ...errors import ConfigError
+from ..sizes import as_size
 from .base import Amortised, FlowLayer
 
 
@@ -38,10 +38,8 @@ class Householder(FlowLayer):
 
     def __init__(self, dim: int, context_dim: int = 0, *, num_reflections: int = 1) -> None:
         super().__init__(dim, context_dim)
-        if num_reflections < 1:
-            raise ConfigError(
-                f"Householder got num_reflections={num_reflections}; it needs at least 1"
-            )
+        dim, context_dim = self.dim, self.context_dim
+        num_reflections = as_size(num_reflections, "num_reflections", "Householder")
         self.normals = Amortised((num_reflections, dim), context_dim, scale=1.0)
 
     def condition(self, context: Tensor | None = None) -> Transform:

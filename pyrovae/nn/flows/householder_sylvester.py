@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.distributions import Transform
 
+from ..sizes import as_size
 from .base import FlowLayer
 from .householder import Householder
 from .sylvester import Basis, Sylvester
@@ -31,6 +32,7 @@ class HouseholderSylvester(Sylvester):
     """
 
     def __init__(self, dim: int, context_dim: int = 0, *, num_reflections: int = 4) -> None:
+        dim = as_size(dim, "dim", "HouseholderSylvester")
         super().__init__(dim, context_dim, num_columns=dim)
         self.reflections: FlowLayer = Householder(
             dim, context_dim, num_reflections=num_reflections

@@ -1,8 +1,8 @@
 """Inverse autoregressive flow."""
 
-from collections.abc import Sequence
 from typing import Self
 
+from ..sizes import Sizes
 from .affine import Affine, Gated
 from .autoregressive import AutoregressiveLayer
 
@@ -38,7 +38,7 @@ class InverseAutoregressive(AutoregressiveLayer):
         dim: int,
         context_dim: int = 0,
         *,
-        hidden: Sequence[int] = (64,),
+        hidden: Sizes = (64,),
         gated: bool = True,
     ) -> None:
         super().__init__(dim, context_dim, Gated() if gated else Affine(), hidden)

@@ -1,11 +1,11 @@
 """Masked autoregressive flow."""
 
-from collections.abc import Sequence
 from typing import Self
 
 from torch import Tensor
 from torch.distributions import Transform
 
+from ..sizes import Sizes
 from .affine import Affine
 from .autoregressive import AutoregressiveLayer
 
@@ -33,7 +33,7 @@ class MaskedAutoregressive(AutoregressiveLayer):
         torch.Size([5, 4])
     """
 
-    def __init__(self, dim: int, context_dim: int = 0, *, hidden: Sequence[int] = (64,)) -> None:
+    def __init__(self, dim: int, context_dim: int = 0, *, hidden: Sizes = (64,)) -> None:
         super().__init__(dim, context_dim, Affine(), hidden)
 
     @classmethod

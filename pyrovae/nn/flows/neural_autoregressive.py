@@ -1,11 +1,10 @@
 """Neural autoregressive flow."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import torch
 
-from ...errors import ConfigError
+from ..sizes import Sizes, as_size
 from .autoregressive import AutoregressiveLayer
 from .sigmoidal import Sigmoidal
 
@@ -44,11 +43,10 @@ class NeuralAutoregressive(AutoregressiveLayer):
         dim: int,
         context_dim: int = 0,
         *,
-        hidden: Sequence[int] = (64,),
+        hidden: Sizes = (64,),
         num_units: int = 16,
     ) -> None:
-        if num_units < 1:
-            raise ConfigError(f"NeuralAutoregressive got num_units={num_units}; it needs 1")
+        num_units = as_size(num_units, "num_units", "NeuralAutoregressive")
         super().__init__(dim, context_dim, Sigmoidal(num_units), hidden)
         with torch.no_grad():  # units that start equal stay equal
             self.network.last.bias.normal_(std=0.2)

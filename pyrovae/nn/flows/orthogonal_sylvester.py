@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ConfigError
+from ..sizes import as_size
 from .base import Amortised
 from .sylvester import Basis, Sylvester, times
 
@@ -32,8 +33,10 @@ class OrthogonalSylvester(Sylvester):
     """
 
     def __init__(self, dim: int, context_dim: int = 0, *, num_columns: int | None = None) -> None:
-        columns = min(dim, 16) if num_columns is None else num_columns
-        if not 1 <= columns <= dim:
+        dim = as_size(dim, "dim", "OrthogonalSylvester")
+        wanted = min(dim, 16) if num_columns is None else num_columns
+        columns = as_size(wanted, "num_columns", "OrthogonalSylvester")
+        if columns > dim:
             raise ConfigError(
                 f"OrthogonalSylvester got num_columns={columns} for dim={dim}; it needs between 1 "
                 f"and {dim}"

@@ -31,12 +31,14 @@ class Permutation(FlowLayer):
     """
 
     starts_near_identity = False
+    takes_context = False
     order: Tensor
 
     def __init__(
         self, dim: int, context_dim: int = 0, *, order: Literal["random", "reversed"] = "random"
     ) -> None:
         super().__init__(dim, context_dim)
+        dim, context_dim = self.dim, self.context_dim
         if order not in ("random", "reversed"):
             raise ConfigError(f"Permutation got order={order!r}; choose 'random' or 'reversed'")
         chosen = torch.randperm(dim) if order == "random" else torch.arange(dim).flip(0)

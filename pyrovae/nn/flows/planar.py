@@ -37,6 +37,7 @@ class Planar(FlowLayer):
 
     def __init__(self, dim: int, context_dim: int = 0) -> None:
         super().__init__(dim, context_dim)
+        dim, context_dim = self.dim, self.context_dim
         self.u = Amortised((dim,), context_dim)
         self.w = Amortised((dim,), context_dim, scale=dim**-0.5)
         self.b = Amortised((1,), context_dim)

@@ -31,6 +31,7 @@ class Radial(FlowLayer):
 
     def __init__(self, dim: int, context_dim: int = 0) -> None:
         super().__init__(dim, context_dim)
+        dim, context_dim = self.dim, self.context_dim
         self.centre = Amortised((dim,), context_dim)
         self.alpha = Amortised((1,), context_dim)
         self.beta = Amortised((1,), context_dim)

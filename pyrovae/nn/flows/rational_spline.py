@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...errors import ConfigError
+from ..sizes import as_size
 from .elementwise import Elementwise
 
 Order = Literal["linear", "quadratic"]
@@ -42,6 +43,7 @@ class RationalSpline(Elementwise):
     def __init__(self, order: Order, num_bins: int, bound: float) -> None:
         if order not in ("linear", "quadratic"):
             raise ConfigError(f"a spline got order={order!r}; choose 'linear' or 'quadratic'")
+        num_bins = as_size(num_bins, "num_bins", "a spline")
         if not 1 <= num_bins <= 500 or not bound > 0:
             raise ConfigError(
                 f"a spline got num_bins={num_bins} and bound={bound}; it needs between 1 and 500 "

@@ -46,6 +46,7 @@ class Spline(FlowLayer):
         bound: float = 5.0,
     ) -> None:
         super().__init__(dim, context_dim)
+        dim, context_dim = self.dim, self.context_dim
         self.of = RationalSpline(order, num_bins, bound)
         self.params = Amortised((dim, self.of.num_params), context_dim)
 

@@ -1,8 +1,8 @@
 """Spline autoregressive flow."""
 
-from collections.abc import Sequence
 from typing import Self
 
+from ..sizes import Sizes
 from .autoregressive import AutoregressiveLayer
 from .rational_spline import Order, RationalSpline
 
@@ -39,7 +39,7 @@ class SplineAutoregressive(AutoregressiveLayer):
         dim: int,
         context_dim: int = 0,
         *,
-        hidden: Sequence[int] = (64,),
+        hidden: Sizes = (64,),
         order: Order = "quadratic",
         num_bins: int = 8,
         bound: float = 5.0,

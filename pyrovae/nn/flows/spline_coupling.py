@@ -1,11 +1,11 @@
 """Spline coupling."""
 
-from collections.abc import Sequence
 from typing import Self
 
 from torch import Tensor
 from torch.distributions import Transform
 
+from ..sizes import Sizes
 from .base import FlowLayer
 from .conditioner import Conditioner
 from .coupling import Coupling
@@ -48,12 +48,13 @@ class SplineCoupling(FlowLayer):
         dim: int,
         context_dim: int = 0,
         *,
-        hidden: Sequence[int] = (64,),
+        hidden: Sizes = (64,),
         order: Order = "quadratic",
         num_bins: int = 8,
         bound: float = 5.0,
     ) -> None:
         super().__init__(dim, context_dim)
+        dim, context_dim = self.dim, self.context_dim
         self.kept = dim // 2
         self.of = RationalSpline(order, num_bins, bound)
         out_dim = (dim - self.kept) * self.of.num_params

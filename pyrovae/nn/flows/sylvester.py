@@ -30,6 +30,7 @@ class Sylvester(FlowLayer):
 
     def __init__(self, dim: int, context_dim: int, num_columns: int) -> None:
         super().__init__(dim, context_dim)
+        dim, context_dim = self.dim, self.context_dim
         # Above the diagonal stands R, below it the transpose of the other matrix.
         self.off_diagonals = Amortised((num_columns, num_columns), context_dim)
         self.diagonal = Amortised((num_columns,), context_dim)

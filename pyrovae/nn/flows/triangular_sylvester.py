@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from ..sizes import as_size
 from .sylvester import Basis, Sylvester
 
 
@@ -26,6 +27,7 @@ class TriangularSylvester(Sylvester):
     """
 
     def __init__(self, dim: int, context_dim: int = 0) -> None:
+        dim = as_size(dim, "dim", "TriangularSylvester")
         super().__init__(dim, context_dim, num_columns=dim)
 
     def basis(self, context: Tensor | None) -> Basis:

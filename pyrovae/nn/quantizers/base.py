@@ -8,7 +8,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from ...errors import ConfigError, ShapeError, SupportError
+from ...errors import ShapeError, SupportError
+from ..sizes import as_size
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,9 @@ class Quantizer(nn.Module, ABC):
 
     def __init__(self, num_codes: int, dim: int) -> None:
         super().__init__()
-        if num_codes < 2 or dim < 1:
-            raise ConfigError(
-                f"{type(self).__name__} got num_codes={num_codes} and dim={dim}; it needs at "
-                "least 2 and at least 1"
-            )
-        self.num_codes, self.dim = num_codes, dim
+        where = type(self).__name__
+        self.num_codes = as_size(num_codes, "num_codes", where, at_least=2)
+        self.dim = as_size(dim, "dim", where)
 
     @classmethod
     def example(cls) -> Self:

@@ -64,6 +64,7 @@ class Codebook(Quantizer, ABC):
         revive_below: float = 0.05,
     ) -> None:
         super().__init__(num_codes, dim)
+        num_codes, dim = self.num_codes, self.dim
         if not (commitment >= 0 and 0 <= decay < 1 and 0 <= revive_below < 1):
             raise ConfigError(
                 f"{type(self).__name__} got commitment={commitment}, decay={decay} and "

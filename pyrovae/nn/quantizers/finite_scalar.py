@@ -1,13 +1,12 @@
 """Finite scalar quantisation."""
 
 import math
-from collections.abc import Sequence
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from ...errors import ConfigError
+from ..sizes import Sizes, as_sizes
 from .base import Quantized, Quantizer, straight_through
 
 
@@ -47,15 +46,11 @@ class FiniteScalar(Quantizer):
     sizes: Tensor
     strides: Tensor
 
-    def __init__(self, levels: Sequence[int] = (8, 5, 5, 5)) -> None:
-        sizes = torch.tensor(list(levels), dtype=torch.long)
-        if len(sizes) == 0 or any(n < 2 for n in levels):
-            raise ConfigError(
-                f"FiniteScalar got levels={list(levels)}; it needs two or more for each "
-                "dimension, such as [8, 5, 5, 5]"
-            )
+    def __init__(self, levels: Sizes = (8, 5, 5, 5)) -> None:
+        levels = as_sizes(levels, "levels", "FiniteScalar", at_least=2)
+        sizes = torch.tensor(levels)
         super().__init__(math.prod(levels), len(levels))
-        self.levels = tuple(levels)
+        self.levels = levels
         exact = sizes.double()
         reach = (exact - 1) * (1 - _EPS) / 2
         offset = torch.where(exact % 2 == 1, 0.0, 0.5)

@@ -25,6 +25,8 @@ Update = Callable[[Group], list[dict[str, Tensor]]]
 
 def update_of(groups: Sequence[Mapping[str, Any]], optimizer: Optimizer | None) -> Update | None:
     """The step of an optimiser as a function; None where this file has none for it."""
+    if any("base_momentum" in group for group in groups):
+        return None  # a scheduler changes the momentum too, which a graph would hold fast
     if type(optimizer) in (Adam, AdamW):
         return adam
     # With dampening the first step differs from those that follow.

@@ -1,18 +1,24 @@
-"""One torch optimiser over all leaves of a pair, from a `pyro.optim` wrapper or a torch one."""
+"""One torch optimiser over all leaves of a pair, from whatever the user gives."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from pyro.optim import PyroLRScheduler, PyroOptim
+from pyro.optim import PyroOptim
 from torch import Tensor
 from torch.optim import Optimizer
 
 from ...errors import ConfigError, ParameterError
-from .from_pyro import construct, is_scheduled, load_waiting_state, optimizer_in, parameter_groups
-
-OptimizerLike = Callable[[Iterable[Tensor]], Optimizer] | Optimizer | PyroOptim
-"""A function that makes a torch optimiser over some tensors, or an optimiser."""
+from .from_pyro import (
+    Made,
+    construct,
+    is_scheduled,
+    load_waiting_state,
+    optimizer_in,
+    parameter_groups,
+)
+from .rates import LearningRate
+from .recipe import Factory, OptimizerLike, Recipe, check_as_given, source_of
 
 
 class JointOptimizer:
@@ -22,22 +28,28 @@ class JointOptimizer:
     `save`, `load`, `get_state` and (for schedulers) `step` keep working.
 
     Args:
-        optim: A `pyro.optim` wrapper, or a torch optimiser made over the pair's parameters.
+        optim: See `SVI`.
         clip_norm: Largest norm of the gradient over all leaves together; None does not clip. By
             default the `clip_norm` of a wrapper's `clip_args`, which Pyro applies per tensor.
+        lr: See `SVI`.
+        weight_decay: See `SVI`.
 
     Raises:
-        ConfigError: `optim` is neither.
+        ConfigError: `optim` is no optimiser and makes none, or the numbers do not fit it.
     """
 
-    def __init__(self, optim: PyroOptim | Optimizer, clip_norm: float | None = None) -> None:
-        if not isinstance(optim, (PyroOptim, Optimizer)):
-            raise ConfigError(
-                f"the optimiser is a {type(optim).__name__}; pass a pyro.optim wrapper such as "
-                "pyro.optim.Adam({'lr': 1e-3}), or a torch optimiser over the pair's parameters "
-                "(pyrovae.trainable(model, guide, *batch).values())"
-            )
-        self.source = optim
+    def __init__(
+        self,
+        optim: OptimizerLike,
+        clip_norm: float | None = None,
+        *,
+        lr: LearningRate | None = None,
+        weight_decay: float | None = None,
+    ) -> None:
+        if clip_norm is not None and not clip_norm > 0:
+            raise ConfigError(f"clip_norm={clip_norm}, needs a number above 0, or None")
+        self.source = source_of(optim, lr, weight_decay)
+        self._numbers = (lr, weight_decay)
         self.leaves: dict[str, Tensor] = {}
         self.given: list[dict[str, Any]] = []  # options of each group before the first step
         self._declared: dict[str, Tensor] = {}  # under every name, where a leaf has several
@@ -79,7 +91,16 @@ class JointOptimizer:
                 self._add(once)
             self._declared.update(new)
             groups = [] if self.torch is None else self.torch.param_groups
-            self.given += [as_given(group) for group in groups[len(self.given) :]]
+            added = groups[len(self.given) :]
+            if not isinstance(self.source, Recipe):
+                check_as_given(added, *self._numbers)
+            self.given += [as_given(group) for group in added]
+
+    @property
+    def scheduler(self) -> Made | None:
+        """The scheduler of a `pyro.optim` wrapper that has one, once it is made."""
+        made = self.source.optim_objs.values() if isinstance(self.source, PyroOptim) else ()
+        return next(filter(is_scheduled, made), None)
 
     def gradient_norm(self) -> Tensor:
         """Norm of the gradient over all leaves, a scalar."""
@@ -107,7 +128,7 @@ class JointOptimizer:
         if self.clip_value is not None:
             torch.nn.utils.clip_grad_value_(tensors, self.clip_value)
         self.torch.step()
-        if only is None or isinstance(self.source, Optimizer):
+        if only is None or not isinstance(self.source, PyroOptim):
             self.zero_grad()
         else:
             for leaf in tensors:
@@ -132,6 +153,9 @@ class JointOptimizer:
             leaf.grad = None
 
     def _add(self, new: dict[str, Tensor]) -> None:
+        if isinstance(self.source, Factory):
+            self.source = self.source.make(new)
+            self.torch = self.source if isinstance(self.source, Optimizer) else None
         if isinstance(self.source, Optimizer):
             given = {id(t) for group in self.source.param_groups for t in group["params"]}
             missing = [name for name, leaf in new.items() if id(leaf) not in given]
@@ -140,9 +164,18 @@ class JointOptimizer:
                     f"the optimiser does not hold the parameters {missing}, so they "
                     "would not train; make it from "
                     "pyrovae.trainable(model, guide, *batch).values(), and from the parameters of "
-                    "the objective's `networks` if it has any"
+                    "the objective's `networks` if it has any; or pass its class, and freeze what "
+                    "is not to train with `requires_grad_(False)`"
                 )
             self.leaves.update(new)
+            return
+        if isinstance(self.source, Recipe):
+            self.leaves.update(new)
+            if self.torch is None:
+                self.torch = self.source.make(new)
+                return
+            for group in self.source.groups(new):
+                self.torch.add_param_group(group)
             return
         self.leaves.update(new)
         if self.torch is None and len(self.source.optim_objs) == 1:  # another SVI has made it
@@ -167,38 +200,6 @@ class JointOptimizer:
         self.source.optim_objs = {anchor: made}
         self.torch = optimizer_in(made)
         load_waiting_state(self.source, made, list(self.leaves))
-
-
-def make_optimizer(
-    wanted: OptimizerLike | None, leaves: Mapping[str, Tensor], lr: float
-) -> Optimizer | PyroOptim:
-    """What `SVI` takes: Adam with `lr`, what `wanted` makes from the leaves, or `wanted`.
-
-    Raises:
-        ConfigError: `wanted` is a scheduler, which the loop would not step.
-    """
-    tensors = list({id(leaf): leaf for leaf in leaves.values()}.values())
-    if wanted is None:
-        return adam(lr)(tensors)
-    if isinstance(wanted, PyroLRScheduler):
-        raise ConfigError(
-            "fit: optimizer is a pyro.optim scheduler, which nobody would step; pass the plain "
-            "pyro.optim wrapper, and schedule= for the learning rate"
-        )
-    if isinstance(wanted, PyroOptim | Optimizer):
-        return wanted
-    return wanted(tensors)
-
-
-def adam(lr: float, eps: float = 1e-8) -> Callable[[Iterable[Tensor]], Optimizer]:
-    """A function that makes torch's Adam over some tensors, fused where they allow it."""
-
-    def over(leaves: Iterable[Tensor]) -> Optimizer:
-        tensors = list(leaves)
-        fused = all(t.device.type in ("cpu", "cuda") and t.is_floating_point() for t in tensors)
-        return torch.optim.Adam(tensors, lr=lr, eps=eps, fused=fused)
-
-    return over
 
 
 def as_given(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from .joint import JointOptimizer, as_given
 from .state_check import check_optimizer
 from .state_entries import IMPLEMENTATION, names_of, plain, state_by_leaf, torch_of
 
+# What schedulers of torch add to groups; they are made anew when a run is resumed.
+_ADDED = {"params", "max_lr", "min_lr", "max_momentum", "base_momentum", "swa_lr"}
+
 
 def save_optimizer(optimizer: JointOptimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Moments and other tensors as "<parameter>/<key>"; the rest as plain numbers.
@@ -30,7 +33,7 @@ def save_optimizer(optimizer: JointOptimizer) -> tuple[dict[str, Tensor], dict[s
     groups = [
         {
             "params": [names[index] for index in group["params"]],
-            "options": {k: plain(k, v) for k, v in group.items() if k != "params"},
+            "options": {k: plain(k, v) for k, v in group.items() if k in given or k not in _ADDED},
             "given": {k: plain(k, v) for k, v in given.items()},
         }
         for group, given in zip(state["param_groups"], optimizer.given, strict=True)

@@ -85,7 +85,8 @@ class CompiledStep:
             only_finite=only_finite and all_reduce is None, moves_leaves=all_reduce is None,
         )  # fmt: skip
         self._attributes = StaticKey(vars(owner) for owner in (loss.as_given, *networks))
-        self._options = StaticKey(self._step.groups, _is_option)
+        # Without them where the optimiser steps after the graph.
+        self._options = StaticKey(self._step.groups if self._step.updates else [], _is_option)
         self._batches: list[Arguments] = []  # of the steps of the next run
         self.captured, self._several = (
             Captured(

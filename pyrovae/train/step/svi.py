@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import pyro
 import torch
@@ -10,15 +10,17 @@ from pyro.infer import ELBO as PyroELBO
 from pyro.infer.util import torch_item
 from pyro.optim import PyroOptim
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from ...capture import keeping_buffers
 from ...objectives.pyro_loss import as_objective
 from ...particles.isolation import isolated
 from ...particles.own_parameters import captured_parameters, own_parameters
+from ...particles.pair import HasPair, takes_pair_itself
 from ...particles.tracing import Program
 from ...runtime.grad_mode import computes_gradients
 from ..optim.joint import JointOptimizer
+from ..optim.rates import LearningRate
+from ..optim.recipe import OptimizerLike
 from ..ranks.all_reduce import AllReduce
 from .compiled import CompiledStep, StepResult
 from .first_step import first_backward
@@ -33,14 +35,16 @@ class SVI(pyro.infer.SVI):
     store holds under their names. A pair whose parameters would not train is an error.
 
     Args:
-        model: Pyro model.
+        model: Pyro model. An object with a `model` and a `guide` may take the place of both.
         guide: Pyro guide.
-        optim: A `pyro.optim` wrapper, or a torch optimiser over the pair's parameters.
+        optim: A `pyro.optim` wrapper, a torch optimiser over the pair's parameters, or what makes
+            one: a name, a class, a function. See `fit`.
         loss: Any `pyro.infer.ELBO` (Pyro's or `pyrovae.objectives`), or a function of model,
             guide and arguments.
         loss_and_grads: As in Pyro, for a `loss` that is a function.
         num_samples: Deprecated in Pyro, as `num_steps`.
         num_steps: Deprecated in Pyro.
+        lr: Learning rate, or rates by part of the pair; see `fit`, as for `weight_decay`.
         clip_norm: Largest gradient norm over all parameters; None does not clip.
         compile: Capture the whole step (Pyro's handlers, backward pass, clipping, optimiser) as
             one tensor graph and run it compiled, which costs seconds once. The first steps, and a
@@ -54,7 +58,8 @@ class SVI(pyro.infer.SVI):
     Raises:
         ParameterError: At the first step, where the pair declares no parameters, or computes with
             a network that it does not declare.
-        ConfigError: `optim` is no optimiser, or `precision` is unknown.
+        ConfigError: `optim` is no optimiser and makes none, `lr` or `weight_decay` do not fit it,
+            or `precision` is unknown.
 
     Example:
         >>> from pyro.infer import Trace_ELBO
@@ -64,23 +69,60 @@ class SVI(pyro.infer.SVI):
         >>> loss = svi.step(oracle.sample(3, seed=1))  # a float, in nats
     """
 
+    @overload
     def __init__(
         self,
         model: Program,
         guide: Program,
-        optim: PyroOptim | Optimizer,
+        optim: OptimizerLike,
         loss: PyroELBO | Callable[..., Any],
         loss_and_grads: Callable[..., Any] | None = None,
         num_samples: int = 0,
         num_steps: int = 0,
         *,
+        lr: LearningRate | None = None,
+        weight_decay: float | None = None,
+        clip_norm: float | None = None,
+        compile: bool = False,
+        precision: PrecisionName = "full",
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        pair: HasPair,
+        /,
+        optim: OptimizerLike,
+        loss: PyroELBO | Callable[..., Any],
+        loss_and_grads: Callable[..., Any] | None = None,
+        *,
+        lr: LearningRate | None = None,
+        weight_decay: float | None = None,
+        clip_norm: float | None = None,
+        compile: bool = False,
+        precision: PrecisionName = "full",
+    ) -> None: ...
+
+    @takes_pair_itself
+    def __init__(
+        self,
+        model: Program,
+        guide: Program,
+        optim: OptimizerLike,
+        loss: PyroELBO | Callable[..., Any],
+        loss_and_grads: Callable[..., Any] | None = None,
+        num_samples: int = 0,
+        num_steps: int = 0,
+        *,
+        lr: LearningRate | None = None,
+        weight_decay: float | None = None,
         clip_norm: float | None = None,
         compile: bool = False,
         precision: PrecisionName = "full",
     ) -> None:
         self._precision = Precision(precision)
-        self.optimizer = JointOptimizer(optim, clip_norm)
-        wrapper = optim if isinstance(optim, PyroOptim) else PyroOptim(type(optim), {})
+        self.optimizer = JointOptimizer(optim, clip_norm, lr=lr, weight_decay=weight_decay)
+        wrapper = optim if isinstance(optim, PyroOptim) else PyroOptim(torch.optim.Adam, {})
         super().__init__(model, guide, wrapper, loss, loss_and_grads, num_samples, num_steps)
         self.optim = optim
         self._objective, self.compile = as_objective(loss), compile

@@ -107,6 +107,10 @@ def test_refusals():
         compare_training(make_pair, X, [], test=X, **QUICK)
     with pytest.raises(ConfigError, match="no test data"):
         compare_training(make_pair, X, [ELBO()], **QUICK)
+    with pytest.raises(ConfigError, match="make_pair is of type VAE, needs a function"):
+        compare_training(make_pair(), X, [ELBO()], test=X, **QUICK)
+    with pytest.raises(ConfigError, match="what make_pair makes: .* of type int, and no model"):
+        compare_training(lambda: 3, X, [ELBO()], test=X, **QUICK)
     calls = []
 
     def other():

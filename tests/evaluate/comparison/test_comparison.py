@@ -14,8 +14,8 @@ FACTS = {
 
 def row(**changes):
     group = {
-        "variance": 2.0, "snr": 0.5, "snr_floor": 0.01, "directional_snr": 1.5,
-        "is_biased": False, "variance_x_ms": 6.0,
+        "variance": 2.0, "snr": 0.5, "snr_floor": 0.01, "snr_is_noise": False,
+        "directional_snr": 1.5, "is_biased": False, "variance_x_ms": 6.0,
     }  # fmt: skip
     return {
         "objective": "one", "kind": "lower", "num_particles": 4, "decoder_evaluations": 4.0,
@@ -62,7 +62,7 @@ def test_a_plain_row():
         ({"bound": math.nan, "not_finite": 2}, "nan", "one: 2 of 10 draws of its value are not"),
         ({"bound": math.inf, "not_finite": 2}, "inf", "one: 2 of 10"),
         ({"guide_is_biased": True}, "0.5b", "b: the mean of these gradients differs"),
-        ({"guide_snr_floor": 0.3}, "~0.5", "~: within twice what noise"),
+        ({"guide_snr_is_noise": True}, "~0.5", "~: within twice what noise"),
         ({"guide_snr": math.inf}, ">1e6", "weights per datum"),
         ({"guide_directional_snr": 3e7}, ">1e6", "weights per datum"),
         ({"guide_variance": 0.0, "guide_snr": math.nan}, "-", "-: no ratio"),

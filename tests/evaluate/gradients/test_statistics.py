@@ -36,6 +36,18 @@ def test_ratios_and_scores():
     assert row["parameters"] == 2 and not row["is_biased"]
 
 
+def test_ratios_of_noise_are_marked():
+    """The floor of a reference of error e is 0.6745 e / standard deviation."""
+    for error, is_noise in ((0.7, False), (0.8, True)):
+        found = made([1.0, 1.0], [4.0, 4.0], [1.0, 1.0], error=error)
+        row = found.summary()["guide"]
+        assert row["snr"] == 0.5 and row["snr_floor"] == pytest.approx(0.6745 * error / 2)
+        assert row["snr_is_noise"] is is_noise
+        assert ("~0.5" in str(found)) == is_noise == ("\n~: within twice" in str(found))
+    nothing = made([0.0], [0.0], [0.0], directional=math.nan)
+    assert nothing.summary()["guide"]["snr_is_noise"] is False
+
+
 def test_a_gradient_that_is_always_zero_has_no_ratio():
     """As that of an upper bound to the model, whatever it is compared with."""
     for reference in ([0.0, 0.0], [1.0, -3.0]):

@@ -1,9 +1,6 @@
 """Schedules at their ends, their joints, and against the published one."""
 
-import math
-
 import pytest
-import torch
 
 from pyrovae.errors import ConfigError
 from pyrovae.train.optim import schedules
@@ -32,6 +29,19 @@ def test_exponential_falls_by_one_ratio():
     assert schedule(1.0) == pytest.approx(1e-3)
 
 
+def test_linear_rises_and_falls():
+    schedule = schedules.linear(warmup=0.2, floor=0.1)
+    assert [schedule(p) for p in (0.0, 0.1, 0.2)] == pytest.approx([0.0, 0.5, 1.0])
+    assert [schedule(p) for p in (0.6, 1.0)] == pytest.approx([0.55, 0.1])
+    assert schedules.linear()(0.25) == 0.75
+
+
+def test_warmup_cosine_is_a_cosine_with_a_warm_up():
+    places = [i / 20 for i in range(21)]
+    one, other = schedules.warmup_cosine(), schedules.cosine(warmup=0.1)
+    assert [one(p) for p in places] == [other(p) for p in places]
+
+
 def test_iwae_is_the_published_schedule():
     """Epoch by epoch over 3,280 epochs: rate 1e-3 * 10^(-i/7) for 3^i epochs."""
     published = [10 ** (-i / 7) for i in range(8) for _ in range(3**i)]
@@ -51,7 +61,12 @@ def test_iwae_is_the_published_schedule():
         lambda: schedules.cosine(warmup=1.0),
         lambda: schedules.cosine(warmup=-0.1),
         lambda: schedules.cosine(floor=2),
+        lambda: schedules.linear(warmup=1.0),
+        lambda: schedules.linear(floor=float("nan")),
+        lambda: schedules.warmup_cosine(warmup=2),
         lambda: schedules.exponential(0.0),
+        lambda: schedules.exponential(float("inf")),
+        lambda: schedules.exponential(float("nan")),
         lambda: schedules.piecewise([], []),
         lambda: schedules.piecewise([0.1], [1]),
         lambda: schedules.piecewise([0, 0.5, 0.4], [1, 2, 3]),
@@ -61,15 +76,3 @@ def test_iwae_is_the_published_schedule():
 def test_what_makes_no_schedule_is_an_error(make):
     with pytest.raises(ConfigError):
         make()
-
-
-def test_rates_are_set_from_the_first_ones():
-    leaves = [torch.zeros(1, requires_grad=True) for _ in range(2)]
-    groups = [{"params": leaves[:1], "lr": 1.0}, {"params": leaves[1:], "lr": 0.1}]
-    optimizer = torch.optim.SGD(groups)
-    for progress in (0.0, 0.5, 1.0):
-        schedules.set_rate(optimizer, math.exp, progress)
-        rates = [group["lr"] for group in optimizer.param_groups]
-        assert rates == pytest.approx([math.exp(progress), 0.1 * math.exp(progress)])
-    schedules.set_rate(optimizer, None, 0.0)
-    assert rates == [group["lr"] for group in optimizer.param_groups]

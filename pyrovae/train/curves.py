@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .base import DPI, WIDTH, figure_of
+from ..runtime.figures import DPI, WIDTH, figure_of
 
 
 def training_curves(history: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:

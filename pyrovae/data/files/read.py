@@ -1,0 +1,65 @@
+"""Data of files, whatever their format."""
+
+import re
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ...errors import DataError
+from .hdf5 import read_hdf5
+from .names import arrange
+from .npy import read_npy
+from .npz import read_npz
+from .tables import read_csv, read_parquet
+from .torch_file import read_torch
+
+_HDF5 = (".h5", ".hdf5")
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".npy": read_npy, ".npz": read_npz, ".pt": read_torch, ".pth": read_torch,
+    ".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet,
+}  # fmt: skip
+
+
+def read_file(path: str | PathLike[str]) -> Any:  # noqa: ANN401
+    """What a file holds: an array, a tensor, a data frame, or a dict of these.
+
+    Large `.npy` files are mapped into memory, and HDF5 files stay open, so that rows are read when
+    they are needed. `file.h5:/name` is one dataset, or the datasets of one group. Nothing is
+    unpickled.
+
+    Raises:
+        DataError: The file is missing or damaged, or its format is unknown.
+        ConfigError: The library that reads the format is not installed.
+    """
+    text, inner = str(path), None
+    within = re.match(r"(.+\.(?:h5|hdf5)):(.+)$", text)
+    if within:
+        text, inner = within.groups()
+    file = Path(text).expanduser()
+    known = ", ".join([*_READERS, *_HDF5])
+    if not file.is_file():
+        what = "is a folder" if file.is_dir() else "there is no such file"
+        raise DataError(f"{file.absolute()}: {what}; give the path of a file ({known})")
+    suffix = file.suffix.lower()
+    if suffix in _HDF5:
+        return read_hdf5(file, inner)
+    if suffix not in _READERS:
+        raise DataError(
+            f"{file} is none of {known}; write it as one of these, such as by numpy.save, or read "
+            "it yourself and give the array"
+        )
+    return _READERS[suffix](file)
+
+
+def has_splits(path: str | PathLike[str], split: str) -> bool:
+    """Whether the names of a file's arrays say that some are of this split.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".npz", ".pt", ".pth") and not suffix.startswith(_HDF5):
+        return False  # the format has no names of arrays
+    held = read_file(path)
+    return isinstance(held, dict) and split in (arrange(held) or {})

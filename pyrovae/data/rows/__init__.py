@@ -1,0 +1,25 @@
+"""Rows of every kind of data, by their numbers."""
+
+from .base import Rows
+from .file_parts import file_parts
+from .frames import frame_tensor, is_frame
+from .items import ItemRows, MapStyle, stacked
+from .kinds import Arrayable, find_rows, is_in_memory
+from .sparse import SparseRows, is_scipy
+from .tensors import TensorRows
+
+__all__ = [
+    "ItemRows",
+    "MapStyle",
+    "Arrayable",
+    "Rows",
+    "SparseRows",
+    "TensorRows",
+    "file_parts",
+    "find_rows",
+    "frame_tensor",
+    "is_frame",
+    "is_in_memory",
+    "is_scipy",
+    "stacked",
+]

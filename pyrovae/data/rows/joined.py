@@ -1,0 +1,78 @@
+"""Rows of several sources, side by side."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ...errors import DataError
+from .base import Rows
+from .tensors import TensorRows
+
+
+class JoinedRows(Rows):
+    """Each row holds the tensors of all parts.
+
+    Args:
+        parts: Rows with equal N.
+        names: Of all tensors, where they have some.
+    """
+
+    def __init__(self, parts: Sequence[Rows], names: Sequence[str] = ()) -> None:
+        self._parts, self.names = list(parts), tuple(names)
+        self.in_memory = all(part.in_memory for part in parts)
+        self.reads_ahead = any(part.reads_ahead for part in parts) and all(
+            part.reads_ahead or part.in_memory for part in parts
+        )
+        self.is_fixed = all(part.is_fixed for part in parts)
+        self.device = parts[0].device
+
+    def __len__(self) -> int:
+        return len(self._parts[0])
+
+    @property
+    def width(self) -> int:
+        """Number of tensors."""
+        return sum(part.width for part in self._parts)
+
+    def take(self, rows: slice | Tensor) -> tuple[Tensor, ...]:
+        """See `Rows.take`."""
+        return tuple(tensor for part in self._parts for tensor in part.take(rows))
+
+    def to(self, device: torch.device | str) -> Rows:
+        """See `Rows.to`."""
+        if not self.in_memory:
+            return self
+        return JoinedRows([part.to(device) for part in self._parts], self.names)
+
+    def pick(self, positions: Sequence[int]) -> Rows:
+        """See `Rows.pick`."""
+        if any(part.width > 1 for part in self._parts):
+            return super().pick(positions)
+        names = [self.names[i] for i in positions] if self.names else []
+        return JoinedRows([self._parts[i] for i in positions], names)
+
+
+def side_by_side(where: str, parts: Sequence[Rows], names: Sequence[str] = ()) -> Rows:
+    """Rows of all parts, in memory on one device where the parts are.
+
+    Args:
+        where: What is joined, for messages.
+        parts: One or more.
+        names: Of all tensors, where they have some.
+
+    Raises:
+        DataError: There is no part, or they differ in their numbers of rows.
+    """
+    sizes = [len(part) for part in parts]
+    if len(set(sizes)) != 1:
+        called = dict(zip(names, sizes, strict=True)) if names else sizes
+        raise DataError(
+            f"{where}: tensors with {called} rows, needs one number for all; give every tensor "
+            "one row per datum"
+        )
+    parts = [part.to("cpu") for part in parts] if len({p.device for p in parts}) > 1 else parts
+    tensors = [t for part in parts if isinstance(part, TensorRows) for t in part.tensors]
+    if len(tensors) == sum(part.width for part in parts):
+        return TensorRows(tensors, names)
+    return parts[0] if len(parts) == 1 and not names else JoinedRows(parts, names)

@@ -1,0 +1,119 @@
+"""Rows of sparse matrices, made dense as they are needed."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...errors import DataError
+from ..conversion import as_tensor
+from ..loaded import is_a
+from .base import Rows
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+
+class SparseRows(Rows):
+    """Dense rows of a sparse matrix; only the rows that are asked for are made dense.
+
+    Args:
+        starts: Where the entries of each row begin, and where the last ones end, [N + 1].
+        places: Place of each entry in its row, which is flat, [E].
+        values: The entries, [E].
+        shape: Of a row.
+    """
+
+    in_memory = True
+
+    def __init__(self, starts: Tensor, places: Tensor, values: Tensor, shape: torch.Size) -> None:
+        self._starts, self._places, self._values = starts, places, values
+        self._shape = shape
+        self.device = values.device
+
+    @classmethod
+    def of_scipy(cls, where: str, matrix: "scipy.sparse.spmatrix") -> "SparseRows":
+        """Of a matrix or an array of scipy, in any format.
+
+        Raises:
+            DataError: It holds something other than real numbers.
+        """
+        as_tensor(where, matrix.dtype.type())  # refused before it is converted
+        if matrix.ndim != 2:
+            return cls._of_coordinates(where, matrix.tocoo())
+        by_row = matrix.tocsr(copy=False)
+        if not by_row.has_canonical_format:  # an entry may be a sum of several
+            by_row = by_row.copy()
+            by_row.sum_duplicates()
+        values = as_tensor(where, by_row.data)
+        starts, places = (
+            torch.from_numpy(i.astype("int64")) for i in (by_row.indptr, by_row.indices)
+        )
+        return cls(starts, places, values, torch.Size(matrix.shape[1:]))
+
+    @classmethod
+    def _of_coordinates(cls, where: str, array: Any) -> "SparseRows":  # noqa: ANN401
+        index = torch.from_numpy(np.stack(array.coords).astype(np.int64))
+        values = as_tensor(where, array.data)
+        return cls.of_torch(where, torch.sparse_coo_tensor(index, values, array.shape))
+
+    @classmethod
+    def of_torch(cls, where: str, tensor: Tensor) -> "SparseRows":
+        """Of a sparse tensor of torch, in any layout.
+
+        Raises:
+            DataError: Its rows are not sparse, or it holds complex numbers.
+        """
+        if tensor.is_complex():
+            raise DataError(f"{where} holds complex numbers; give real and imaginary parts")
+        entries = tensor.detach()
+        entries = (
+            entries if entries.layout == torch.sparse_coo else entries.to_sparse()
+        ).coalesce()
+        index, values = entries.indices(), entries.values()
+        shape = tensor.shape[1:]
+        inner = shape[: len(index) - 1]
+        places = torch.zeros_like(index[0])
+        for each, size in zip(index[1:], inner, strict=True):
+            places = places * size + each
+        dense = math.prod(values.shape[1:])  # of a hybrid tensor, whose entries are tensors
+        if dense != 1 or values.ndim > 1:
+            offsets = torch.arange(dense, device=values.device)
+            places = (places[:, None] * dense + offsets).flatten()
+            values = values.flatten()
+        counts = torch.bincount(index[0], minlength=len(tensor)) * dense
+        starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        return cls(starts, places, values, shape)
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @property
+    def width(self) -> int:
+        """One."""
+        return 1
+
+    def take(self, rows: slice | Tensor) -> tuple[Tensor, ...]:
+        """See `Rows.take`."""
+        if isinstance(rows, slice):
+            rows = torch.arange(rows.start, rows.stop, device=self.device)
+        first, counts = self._starts[rows], self._starts[rows + 1] - self._starts[rows]
+        row = torch.arange(len(rows), device=self.device).repeat_interleave(counts)
+        before = counts.cumsum(0) - counts
+        entry = torch.arange(len(row), device=self.device) + (first - before)[row]
+        size = math.prod(self._shape)
+        made = self._values.new_zeros(len(rows) * size)
+        made[row * size + self._places[entry]] = self._values[entry]
+        return (made.reshape(len(rows), *self._shape),)
+
+    def to(self, device: torch.device | str) -> "SparseRows":
+        """See `Rows.to`."""
+        starts, places = self._starts.to(device), self._places.to(device)
+        return SparseRows(starts, places, self._values.to(device), self._shape)
+
+
+def is_scipy(data: object) -> bool:
+    """Whether something is a sparse matrix, or a sparse array, of scipy."""
+    return is_a(data, "scipy.sparse", "spmatrix", "sparray")
