@@ -95,7 +95,7 @@ def test_trains_and_remembers_the_mean_size():
     assert pair.likelihood.mean_size == pytest.approx(float(SIZES.mean()))
     torch.testing.assert_close(pair.generate(2).sum(-1), SIZES.mean().expand(2), rtol=1e-5, atol=0)
     found = log_evidence(pair.model, pair.guide, (x, SIZES), num_particles=8)
-    assert found.mean().isfinite()
+    assert found.log_px.isfinite().all()
 
 
 def test_bdmc_brackets_what_sizes_are_given_for():
