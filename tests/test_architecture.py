@@ -50,7 +50,7 @@ FOLDERS = {
         {"captured"},
         {"call"},
     ],
-    "distributions": [{"as_pyro", "categorical", "held_tensors", "strata"}],
+    "distributions": [{"as_pyro", "categorical", "held_tensors", "joined", "strata"}],
     "particles": [
         {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement", "param_store", "parts", "penalty", "substitution"},
         {"named_params", "plates"},
@@ -92,7 +92,8 @@ FOLDERS = {
          "sigmoidal"},
     ],
     "models": [
-        {"capabilities", "code_priors", "networks", "posteriors", "priors", "second_output"},
+        {"any_data", "capabilities", "code_priors", "networks", "posteriors", "priors",
+         "second_output", "shape_advice"},
         {"base"},
         {"codes", "label_conditional", "latent_vector", "layered"},
         {"linear"},
