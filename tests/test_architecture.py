@@ -52,7 +52,8 @@ FOLDERS = {
     ],
     "distributions": [{"as_pyro", "categorical", "held_tensors", "joined", "strata"}],
     "particles": [
-        {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement", "param_store", "parts", "penalty", "substitution"},
+        {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement",
+         "param_store", "parts", "penalty", "substitution"},
         {"named_params", "plates"},
         {"match", "scales", "site"},
         {"handlers", "joined_site"},
@@ -88,8 +89,8 @@ FOLDERS = {
     "nn/flows": [
         {"base"},
         {"conditioner", "elementwise", "householder", "sylvester"},
-        {"adapted", "affine", "autoregressive", "coupling", "permutation", "radial", "rational_spline",
-         "sigmoidal"},
+        {"adapted", "affine", "autoregressive", "coupling", "permutation", "radial",
+         "rational_spline", "sigmoidal"},
     ],
     "models": [
         {"any_data", "capabilities", "code_priors", "networks", "posteriors", "priors",
