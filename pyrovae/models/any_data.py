@@ -1,5 +1,6 @@
 """Methods of a family that take data of every kind, a block of rows at a time."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial, wraps
 from inspect import Parameter, signature
@@ -49,9 +50,7 @@ def takes_whole_data(
 def _taking(
     method: Callable[Concatenate[F, Tensor, P], R], size: int | None
 ) -> Callable[Concatenate[F, Any, P], R]:
-    kinds = Parameter.POSITIONAL_OR_KEYWORD
-    positional = [p for p in signature(method).parameters.values() if p.kind is kinds]
-    beside = positional[2:3]  # after self and x
+    beside, wanted = _beside(method)
 
     @wraps(method)
     def run(self: F, x: Any, *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: ANN401
@@ -61,7 +60,6 @@ def _taking(
         for parameter in beside:
             if len(given) == 1 and parameter.name in kwargs:
                 given.append(kwargs.pop(parameter.name))
-        wanted = 1 + len(beside)
         given, rest = [g for g in given[:wanted] if g is not None], given[wanted:]
         call: Callable[..., R] = partial(method, self)
 
@@ -78,6 +76,15 @@ def _taking(
         return made
 
     return run
+
+
+def _beside(method: Callable[..., Any]) -> tuple[list[Parameter], int]:
+    """The argument of a method that stands beside x, and how many tensors it takes with that."""
+    given = list(signature(method).parameters.values())
+    if any(p.kind is Parameter.VAR_POSITIONAL for p in given):
+        return [], sys.maxsize
+    beside = [p for p in given if p.kind is Parameter.POSITIONAL_OR_KEYWORD][2:3]
+    return beside, 1 + len(beside)
 
 
 def _blocks(given: Sequence[Any], wanted: int, size: int | None) -> Iterator[list[Tensor]]:

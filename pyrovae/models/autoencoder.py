@@ -132,7 +132,7 @@ class Autoencoder(LatentVector):
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self.prior())
-            pyro.sample("x", self.decode(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """All mass at the code of x [B, *data_shape], or of x corrupted."""
@@ -159,13 +159,13 @@ class Autoencoder(LatentVector):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
 
         Raises:
             ConfigError: The prior is flat, so that there is nothing to draw from.
         """
-        return self._generated(self.prior(), n, mean)
+        return self._generated(self.prior(), n, mean, size)
 
     def _point(self, seen: Tensor) -> dist.TorchDistribution:
         code = vectors_from(self.encoder, seen, len(self.data_shape), "encoder")

@@ -9,13 +9,17 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_args
 import numpy as np
 import pyro.distributions as dist
 import torch
+from pyro.infer.util import is_validation_enabled
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 
 from ..errors import ConfigError, ShapeError
 from ..nn import Likelihood, Network, Shape
+from ..nn.reach import warn_of_ending, warn_of_outputs
 from ..nn.sizes import as_size
 from ..nn.two_heads import as_vectors
 from ..particles.handlers import is_in_program
+from ..particles.isolation import isolated
 from ..particles.modes import evaluating
 from ..particles.parameters import declare
 from .networks import built, run
@@ -141,6 +145,10 @@ def decoded(
             f"{likelihood} on data of shape {list(data_shape)} needs {math.prod(shape)} values "
             f"per datum, [N, {', '.join(map(str, shape))}]"
         )
+    if is_validation_enabled() and not is_compiling() and likelihood.is_new():
+        with isolated(), evaluating([network]):
+            outputs = out.reshape(lead.numel(), likelihood.num_parameters, -1)
+            warn_of_outputs(network, likelihood, outputs, z.shape[z.dim() - event_dim :])
     return likelihood(out.reshape(*lead, *shape), len(data_shape), mask)
 
 
@@ -148,7 +156,9 @@ def build_decoder(
     network: Network, in_shape: Shape, likelihood: Likelihood, data_shape: Shape
 ) -> nn.Module:
     """A network from latents [N, *in_shape] to the parameters of a likelihood."""
-    return built(network, in_shape, (likelihood.num_parameters, *data_shape))
+    decoder = built(network, in_shape, (likelihood.num_parameters, *data_shape))
+    warn_of_ending(decoder, likelihood)
+    return decoder
 
 
 def mean_or_draw(made: dist.TorchDistribution, mean: bool) -> Tensor:
@@ -201,6 +211,21 @@ def latent_of(q: dist.TorchDistribution, latent: Latent) -> Tensor:
             f"the mean of q(z|x), a {type(q).__name__}, is not known in closed form; take "
             "latent='sample', or average encode(x).sample([S]) over S draws"
         ) from None
+
+
+def generated(
+    made: dist.TorchDistribution,
+    likelihood: Likelihood,
+    count: int,
+    mean: bool,
+    size: Tensor | float | None,
+) -> Tensor:
+    """The first `count` means of p(x|z), or draws from it.
+
+    Where nothing is to be made there is one row too many, because few networks take no data.
+    """
+    sized = likelihood.sized(made, size if count else None)
+    return mean_or_draw(sized, mean)[:count]
 
 
 def drawn_count(n: int, where: str) -> int:

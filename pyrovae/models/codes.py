@@ -58,7 +58,8 @@ class Codes(Family, ABC):
             latent: As in other families; `encode` gives one code, so that both are the same.
         """
         check_latent(latent)
-        return mean_or_draw(self._decoded(self._embedded(self.encode(x))), mean)
+        made = self._decoded(self._embedded(self.encode(x)))
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
         """How many codes the data x [N, *data_shape] use, and how evenly."""

@@ -145,7 +145,7 @@ class ConditionalVAE(LabelConditional):
         given = self.condition(y, x.shape[:1])
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self._prior(given))
-            pyro.sample("x", self._decode(z, given), obs=x)
+            pyro.sample("x", self.likelihood.given(self._decode(z, given), x), obs=x)
 
     def guide(self, x: Tensor, y: Tensor) -> None:
         """q(z|x, y) over a batch x [B, *data_shape] with its y [B, ...]."""
@@ -177,7 +177,9 @@ class ConditionalVAE(LabelConditional):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, y: Tensor, *, mean: bool = True) -> Tensor:
+    def generate(
+        self, y: Tensor, *, mean: bool = True, size: Tensor | float | None = None
+    ) -> Tensor:
         """A new datum for each y [N, ...]: the mean of p(x|y, z), or a draw [N, *data_shape].
 
         Raises:
@@ -193,7 +195,7 @@ class ConditionalVAE(LabelConditional):
         given = self.condition(y.to(self.condition.classes.device), y.shape[:1])
         self.condition.check_seen(given)
         z = self._prior(given).expand(y.shape[:1]).sample()
-        return mean_or_draw(self._decode(z, given), mean)
+        return mean_or_draw(self.likelihood.sized(self._decode(z, given), size), mean)
 
     @takes_any_data
     @evaluated
@@ -213,8 +215,8 @@ class ConditionalVAE(LabelConditional):
             ConfigError: The mean of q is not known in closed form.
         """
         given = self._given(x, y, "reconstruct")
-        z = latent_of(self._encode(x, given), latent)
-        return mean_or_draw(self._decode(z, given), mean)
+        made = self._decode(latent_of(self._encode(x, given), latent), given)
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
         """What the evidence is of."""

@@ -21,7 +21,7 @@ from .base import (
     drawn_count,
     evaluated,
     evaluated_outside_programs,
-    mean_or_draw,
+    generated,
 )
 from .codes import Codes
 from .networks import built
@@ -111,7 +111,8 @@ class GumbelSoftmaxVAE(Codes):
         if is_validation_enabled():
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
-            pyro.sample("x", self._decoded(self._codes(self.logits)), obs=x)
+            made = self._decoded(self._codes(self.logits))
+            pyro.sample("x", self.likelihood.given(made, x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(c|x) over a batch x [B, *data_shape]."""
@@ -142,12 +143,12 @@ class GumbelSoftmaxVAE(Codes):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         each = dist.Categorical(logits=self.logits, validate_args=False)
         count = drawn_count(n, "GumbelSoftmaxVAE.generate")
-        codes = each.sample(torch.Size([max(count, 1)]))  # few networks take no data
-        return mean_or_draw(self.decode(codes), mean)[:count]
+        made = self.decode(each.sample(torch.Size([max(count, 1)])))
+        return generated(made, self.likelihood, count, mean, size)
 
     def _codes(self, logits: Tensor) -> Tensor:
         """Codes [..., *grid, n], drawn at a site: relaxed in training mode, else one-hot."""

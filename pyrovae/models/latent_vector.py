@@ -16,6 +16,7 @@ from .base import (
     drawn_count,
     evaluated,
     evaluated_outside_programs,
+    generated,
     latent_of,
     mean_or_draw,
 )
@@ -76,10 +77,13 @@ class LatentVector(Family, ABC):
             ConfigError: The mean of q(z|x) is not known in closed form.
         """
         check_data(x, self.data_shape, f"{type(self).__name__}.reconstruct")
-        return mean_or_draw(self.decode(latent_of(self.encode(x), latent)), mean)
+        made = self.decode(latent_of(self.encode(x), latent))
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
-    def _generated(self, prior: dist.TorchDistribution, n: int, mean: bool) -> Tensor:
-        """The means of p(x|z), or draws from it, for n draws from the prior; n may be 0."""
+    def _generated(
+        self, prior: dist.TorchDistribution, n: int, mean: bool, size: Tensor | float | None
+    ) -> Tensor:
+        """The means of p(x|z), or draws from it, for n draws from the prior."""
         count = drawn_count(n, f"{type(self).__name__}.generate")
-        z = prior.sample(torch.Size([max(count, 1)]))  # few networks take no data
-        return mean_or_draw(self.decode(z), mean)[:count]
+        made = self.decode(prior.sample(torch.Size([max(count, 1)])))
+        return generated(made, self.likelihood, count, mean, size)

@@ -22,6 +22,7 @@ from .base import (
     drawn_count,
     evaluated,
     evaluated_outside_programs,
+    generated,
     latent_of,
     mean_or_draw,
 )
@@ -73,7 +74,8 @@ class Layered(Family):
         if is_validation_enabled():
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
-            pyro.sample("x", self.decode(self.generated(pyro.sample)), obs=x)
+            made = self.decode(self.generated(pyro.sample))
+            pyro.sample("x", self.likelihood.given(made, x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(z|x), layer by layer, over a batch x [B, *data_shape]."""
@@ -98,12 +100,12 @@ class Layered(Family):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw all layers from the model; the mean of p(x|z), or a draw [n, *data_shape]."""
         count = drawn_count(n, f"{type(self).__name__}.generate")
-        size = torch.Size([max(count, 1)])  # few networks take no data
-        z = self.generated(lambda _, fn: fn.expand(size).sample())
-        return mean_or_draw(self.decode(z), mean)[:count]
+        shape = torch.Size([max(count, 1)])
+        made = self.decode(self.generated(lambda _, fn: fn.expand(shape).sample()))
+        return generated(made, self.likelihood, count, mean, size)
 
     @takes_any_data
     @evaluated
@@ -121,8 +123,8 @@ class Layered(Family):
             ConfigError: A mean is not known in closed form.
         """
         check_data(x, self.data_shape, f"{type(self).__name__}.reconstruct")
-        z = self.inferred(x, lambda _, fn: latent_of(fn, latent))
-        return mean_or_draw(self.decode(z), mean)
+        made = self.decode(self.inferred(x, lambda _, fn: latent_of(fn, latent)))
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
 
 def upper_decoders(

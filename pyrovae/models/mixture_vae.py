@@ -19,8 +19,8 @@ from .base import (
     check_data,
     evaluated,
     evaluated_outside_programs,
+    generated,
     latent_parts,
-    mean_or_draw,
     params_of,
 )
 from .latent_vector import LatentVector
@@ -110,7 +110,7 @@ class MixtureVAE(LatentVector):
             weights = dist.Categorical(logits=self.prior.logits, validate_args=False)
             c = pyro.sample("c", weights)
             z = pyro.sample("z", self.component(c))
-            pyro.sample("x", self.decode(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(z|x)p(c|z) over a batch x [B, *data_shape]."""
@@ -151,7 +151,13 @@ class MixtureVAE(LatentVector):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, c: Tensor | int, *, mean: bool = True) -> Tensor:
+    def generate(
+        self,
+        c: Tensor | int,
+        *,
+        mean: bool = True,
+        size: Tensor | float | None = None,
+    ) -> Tensor:
         """A new datum for each cluster c [N], or N of clusters drawn by their weights.
 
         Returns:
@@ -162,9 +168,10 @@ class MixtureVAE(LatentVector):
             ShapeError: c is neither a number nor whole numbers [N].
         """
         c = as_tensor_or_count(c, "MixtureVAE.generate")
+        count = c if isinstance(c, int) else c.shape[:1].numel()
         if isinstance(c, int):
             weights = self.prior.logits.softmax(-1)
-            which = weights.multinomial(max(c, 1), replacement=True)[:c]
+            which = weights.multinomial(max(c, 1), replacement=True)
         elif c.dim() != 1 or c.is_floating_point() or c.dtype == torch.bool:
             raise ShapeError(
                 f"MixtureVAE.generate got {c.dtype} of shape {list(c.shape)}; give clusters as "
@@ -177,7 +184,8 @@ class MixtureVAE(LatentVector):
             )
         else:
             which = c.to(self.prior.logits.device)
-        return mean_or_draw(self.decode(self.component(which).sample()), mean)
+        made = self.decode(self.component(which).sample())
+        return generated(made, self.likelihood, count, mean, size)
 
     def generate_classes(self, classes: Tensor, *, mean: bool = True) -> Tensor:
         """A new datum for each of these clusters [N]: see `generate`."""

@@ -23,6 +23,7 @@ from .base import (
     check_data,
     evaluated,
     evaluated_outside_programs,
+    generated,
     latent_of,
     latent_parts,
     mean_or_draw,
@@ -148,7 +149,8 @@ class SemiSupervisedVAE(LabelConditional):
             z = pyro.sample("z", self.prior())
             # The guide draws known labels as they are, so this matters in `simulate` alone.
             known = torch.where(labels == UNKNOWN, drawn, labels)
-            pyro.sample("x", self._decode(z, self._one_hot(known)), obs=x)
+            made = self._decode(z, self._one_hot(known))
+            pyro.sample("x", self.likelihood.given(made, x), obs=x)
 
     def guide(self, x: Tensor, y: Tensor) -> None:
         """q(y|x)q(z|x, y) over a batch x [B, *data_shape] with labels y [B]."""
@@ -185,7 +187,13 @@ class SemiSupervisedVAE(LabelConditional):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, y: Tensor | int, *, mean: bool = True) -> Tensor:
+    def generate(
+        self,
+        y: Tensor | int,
+        *,
+        mean: bool = True,
+        size: Tensor | float | None = None,
+    ) -> Tensor:
         """A new datum for each class y [N], or N of classes drawn at random from those known.
 
         Returns:
@@ -195,7 +203,7 @@ class SemiSupervisedVAE(LabelConditional):
             DataError: A class is out of range, or is one that no label of the training named.
         """
         y = as_tensor_or_count(y, f"{type(self).__name__}.generate")
-        count = y if isinstance(y, int) else len(y)
+        count = y if isinstance(y, int) else y.shape[:1].numel()
         if isinstance(y, int):
             seen = self.condition.seen
             each = (seen | ~seen.any()).to(self.condition.classes.dtype)  # all before training
@@ -204,7 +212,7 @@ class SemiSupervisedVAE(LabelConditional):
             given = self.condition(y.to(self.condition.classes.device), y.shape[:1])
             self.condition.check_seen(given)
         z = self.prior().expand(given.shape[:1]).sample()
-        return mean_or_draw(self._decode(z, given), mean)[:count]
+        return generated(self._decode(z, given), self.likelihood, count, mean, size)
 
     @takes_any_data
     @evaluated
@@ -233,8 +241,8 @@ class SemiSupervisedVAE(LabelConditional):
             y = self._checked(x, y, "reconstruct")
             likeliest = torch.where(y == UNKNOWN, likeliest, y)
         given = self._one_hot(likeliest)
-        z = latent_of(self._encode(x, given), latent)
-        return mean_or_draw(self._decode(z, given), mean)
+        made = self._decode(latent_of(self._encode(x, given), latent), given)
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
         """What the evidence is of."""

@@ -20,7 +20,7 @@ from .base import (
     drawn_count,
     evaluated,
     evaluated_outside_programs,
-    mean_or_draw,
+    generated,
 )
 from .code_priors import CodePrior, CodePriorFactory, UniformCodes
 from .codes import Codes
@@ -129,7 +129,7 @@ class VQVAE(Codes):
         with pyro.plate("data", x.shape[0]):
             codes = pyro.sample("codes", self.prior())
             z = pyro.sample("z", self._point(self.quantizer.embed(codes), len(self.grid) + 1))
-            pyro.sample("x", self._decoded(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self._decoded(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """The code of each datum of a batch x [B, *data_shape]."""
@@ -160,12 +160,13 @@ class VQVAE(Codes):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         self._check_prior()
         count = drawn_count(n, "VQVAE.generate")
-        codes = self.prior().sample(torch.Size([max(count, 1)]))  # few networks take no data
-        return mean_or_draw(self._decoded(self._embedded(codes)), mean)[:count]
+        codes = self.prior().sample(torch.Size([max(count, 1)]))
+        made = self._decoded(self._embedded(codes))
+        return generated(made, self.likelihood, count, mean, size)
 
     @takes_whole_data
     @evaluated

@@ -2,7 +2,6 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from ..runtime.figures import figure_of
@@ -15,6 +14,8 @@ def latent_space(z: Tensor, y: Tensor | None = None, *, title: str = "") -> Figu
     if points.shape[1] == 1:
         points = np.concatenate([points, np.zeros_like(points)], axis=1)
     if points.shape[1] > 2:
+        from sklearn.decomposition import PCA  # takes a second; only this needs it
+
         pca = PCA(2, random_state=0).fit(points)
         points = pca.transform(points)
         shares = 100 * pca.explained_variance_ratio_

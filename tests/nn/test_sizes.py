@@ -100,9 +100,7 @@ def test_a_family_takes_every_size_of_z(name, dim):
 @every_family
 @pytest.mark.parametrize("dim", ["8", 2.5, 0, -3, None, True], ids=repr)
 def test_a_family_refuses_what_is_no_size_of_z(name, dim):
-    with pytest.raises(
-        ConfigError, match=rf"{name} got (latent_dims?|grid)=.*whole num"
-    ):
+    with pytest.raises(ConfigError, match=rf"{name} got (latent_dims?|grid)=.*whole num"):
         FAMILIES[name](6, dim)
 
 
