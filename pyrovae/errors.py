@@ -87,6 +87,10 @@ class ConfigError(PyrovaeError, ValueError):
     """A configuration names something that does not exist or does not fit."""
 
 
+class DecoderWarning(UserWarning):
+    """A decoder cannot give all that its likelihood takes, such as logits below 0."""
+
+
 class GradientWarning(UserWarning):
     """An estimator follows another gradient than the one that defines it."""
 

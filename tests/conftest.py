@@ -7,7 +7,8 @@ import pyro
 import pytest
 import torch
 
-from pyrovae.capture import Captured
+from pyrovae.capture import Captured, CapturedCall
+from pyrovae.train import validation
 from pyrovae.train.step import compiled
 
 matplotlib.use("Agg")
@@ -26,6 +27,8 @@ def clean_slate():
 def interpreted(monkeypatch):
     """The graph as torch interprets it: the same operations, without the compiler's seconds."""
     monkeypatch.setattr(compiled, "Captured", functools.partial(Captured, compiler=None))
+    call = functools.partial(CapturedCall, compiler=None)
+    monkeypatch.setattr(validation, "CapturedCall", call)
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from ..data import Split
 from ..errors import ConfigError, DataError, ShapeError
 from ..models import MixturePrior, Prior  # a density of codes is a prior; no family is named
 from ..models.priors import PriorFactory
+from ..models.priors.distribution import as_prior
 from ..objectives import ELBO
 from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
@@ -117,7 +118,7 @@ def fit_density(
 
 def _made(prior: PriorFactory | Prior, latent_dim: int) -> Prior:
     """The prior to fit, checked."""
-    made = prior if isinstance(prior, Prior) else prior(latent_dim)
+    made = as_prior(prior, latent_dim)
     if made.needs_encoder or not any(p.requires_grad for p in made.parameters()):
         raise ConfigError(
             f"fit_density got a {type(made).__name__}, which "

@@ -90,6 +90,8 @@ def _print_or_start(words: Sequence[str]) -> int:
         near = get_close_matches(words[0], COMMANDS, 1)
         hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(COMMANDS)}"
         raise ConfigError(f"there is no command '{words[0][:40]}'; {hint}")
+    if any("\0" in word for word in words):
+        raise ConfigError("an option holds a zero byte, which no file name or number does")
     file, _, function = COMMANDS[words[0]][0].partition(".")
     with log_on_stderr():
         getattr(import_module(f".{file}", __name__), function)(words[1:])

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 
 from .. import plots
 from ..data import Dataset, Split
@@ -14,6 +13,7 @@ from ..data.base import pick_device
 from ..errors import DataError
 from ..evaluate import disentanglement, posterior_means, traverse
 from ..runtime.files import save
+from .numbers import Count, CountOrNone, Positive
 from .options import add_picture, make_run_parser
 from .outputs import write_picture
 from .run_folder import parse_opening, restored
@@ -54,11 +54,11 @@ def run_traverse(words: Sequence[str]) -> None:
         "Encode one test datum, change one latent unit at a time, and decode.",
     )
     add = parser.add_argument
-    add("--datum", type=NonNegativeInt, default=0, help="Row of the test data to start from.")
-    add("--units", type=PositiveInt, default=10,
+    add("--datum", type=CountOrNone, default=0, help="Row of the test data to start from.")
+    add("--units", type=Count, default=10,
         help="How many units, those with the most information about the data first.")  # fmt: skip
-    add("--steps", type=PositiveInt, default=9, help="How many values of each unit.")
-    add("--range", type=PositiveFloat, default=2.5, help="The values go from minus this to this.")
+    add("--steps", type=Count, default=9, help="How many values of each unit.")
+    add("--range", type=Positive, default=2.5, help="The values go from minus this to this.")
     add("--site", type=str, help="Latent site; may be left out where there is only one vector.")
     add_picture(parser)
     config, named = parse_opening(parser, words)

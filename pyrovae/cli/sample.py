@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from jsonargparse import Namespace
-from jsonargparse.typing import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from .. import plots
@@ -20,6 +19,7 @@ from ..particles.modes import in_mode
 from ..report import to_generate
 from ..report.batches import first_batch
 from .library import offering
+from .numbers import Count, CountOrNone
 from .options import add_picture, make_run_parser
 from .outputs import write_picture
 from .parser import Parser
@@ -29,7 +29,7 @@ from .run_folder import parse_opening, restored
 def run_sample(words: Sequence[str]) -> None:
     """Draw from the model: z from the prior, then the mean of p(x|z) or a draw from it."""
     parser = _parser("sample", "Make data from a trained run: z ~ p(z), x ~ p(x|z).")
-    parser.add_argument("--classes", type=NonNegativeInt, nargs="+", metavar="CLASS",
+    parser.add_argument("--classes", type=CountOrNone, nargs="+", metavar="CLASS",
         help="As many of each of these classes or clusters; default: of all in the training "
         "data.")  # fmt: skip
     config, named = parse_opening(parser, words)
@@ -89,7 +89,7 @@ def _of_classes(pair: Any, config: Namespace, device: torch.device) -> Tensor:  
 
 def _parser(command: str, description: str) -> Parser:
     parser = make_run_parser(command, description)
-    parser.add_argument("--n", type=PositiveInt, default=64, help="How many data.")
+    parser.add_argument("--n", type=Count, default=64, help="How many data.")
     add_picture(parser)
     parser.add_argument(
         "--draw", action="store_true", help="Draw from p(x|z), instead of taking its mean."

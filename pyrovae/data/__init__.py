@@ -4,7 +4,7 @@ from .arrays import arrays
 from .base import Binarize, Dataset, Split
 from .batches import Batches
 from .digits import digits
-from .entry import Batchable, batches, rows
+from .entry import Batchable, batches, held_out, rows
 from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, svhn
 from .loader import LoaderBatches
 from .minibatches import BatchSource
@@ -36,6 +36,7 @@ __all__ = [
     "emnist",
     "fashion_mnist",
     "few_labels",
+    "held_out",
     "join_quadrants",
     "kmnist",
     "missing",

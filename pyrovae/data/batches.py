@@ -115,8 +115,20 @@ class Batches(Minibatches):
         found = (self.batch(epoch, index) for index in range(start, len(self)))
         return prefetched(found) if self._rows.reads_ahead else found
 
-    def checksum(self) -> int:
-        """Checksum of about a thousand rows, to recognise the same data."""
+    @property
+    def rows(self) -> Rows:
+        """See `Minibatches.rows`."""
+        return self._rows
+
+    def row_numbers(self, epoch: int, index: int) -> Tensor:
+        """See `Minibatches.row_numbers`."""
+        start = index * self.batch_size
+        if self.shuffle:
+            return self._permutation(epoch)[start : start + self.batch_size]
+        return torch.arange(start, min(start + self.batch_size, self.num_data))
+
+    def checksum(self) -> int | None:
+        """See `Minibatches.checksum`."""
         return self._rows.checksum()
 
     def _permutation(self, epoch: int) -> Tensor:  # [N]

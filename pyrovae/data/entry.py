@@ -13,6 +13,7 @@ from ..errors import ConfigError, DataError
 from .base import Dataset, Split
 from .batches import Batches
 from .columns import Columns, Transform
+from .files import has_splits
 from .loader import LoaderBatches
 from .minibatches import BatchSource, Minibatches
 from .own_source import OwnBatches
@@ -44,8 +45,8 @@ Batchable = (
 
 _KINDS = (
     "tensors, numpy arrays, lists, dicts of these, data frames, sparse matrices, a Dataset, a "
-    "Split, a torch Dataset, a DataLoader, a BatchSource, or the path of a .npy, .npz, .pt, "
-    ".csv, .parquet or .h5 file"
+    "Split, a torch Dataset, a DataLoader, a BatchSource (num_data, len() and "
+    "epoch(epoch, start)), or the path of a .npy, .npz, .pt, .csv, .parquet or .h5 file"
 )
 
 
@@ -159,6 +160,24 @@ def rows(
             raise DataError(_unknown("rows", data))
         found = known
     return found if transform is None else TransformedRows(found, transform)
+
+
+def held_out(data: Any, columns: Columns | None = None) -> Split | Rows | None:  # noqa: ANN401
+    """Validation data that come with training data: of a dataset, or in a file; else None.
+
+    Args:
+        data: As in `batches`.
+        columns: As given to `batches`.
+
+    Raises:
+        DataError: The file is missing or damaged.
+        ConfigError: A column is not there.
+    """
+    if isinstance(data, Dataset):
+        return data.val if len(data.val) else None
+    if isinstance(data, str | PathLike) and has_splits(data, "val"):
+        return find_rows(data, columns=columns, split="val")
+    return None
 
 
 def _own_batches(

@@ -20,7 +20,17 @@ from .entry import rows
 from .files import arrange, datasets, read_file
 from .loaded import is_a
 from .minibatches import BatchSource
-from .rows import Arrayable, Rows, SparseRows, file_parts, frame_tensor, is_frame, stacked
+from .rows import (
+    Arrayable,
+    MapStyle,
+    Rows,
+    SparseRows,
+    file_parts,
+    frame_tensor,
+    is_frame,
+    is_scipy,
+    stacked,
+)  # fmt: skip
 
 Parts = dict[str | None, list[Tensor]]
 """Tensors [N, ...] by split; None is data without splits."""
@@ -53,7 +63,7 @@ def whole_tensors(
         return _by_names(f"{name} ({source})", held, missing, columns, ordered=False)
     if is_a(source, "h5py", "Group"):
         return _by_names(name, datasets(source), missing, columns, ordered=False)
-    if isinstance(source, Mapping):
+    if isinstance(source, Mapping) and not is_scipy(source):
         return _by_names(name, source, missing, columns, ordered=True)
     if is_frame(source):
         return {None: [frame_tensor(f"arrays: {name}", source, columns, missing=missing)]}
@@ -72,7 +82,7 @@ def whole_tensor(name: str, source: Any, missing: bool) -> Tensor:  # noqa: ANN4
     where = f"arrays: {name}"
     if isinstance(source, Tensor) and source.layout == torch.strided:
         return from_tensor(where, source)
-    if isinstance(source, Tensor) or is_a(source, "scipy.sparse", "spmatrix", "sparray"):
+    if isinstance(source, Tensor) or is_scipy(source):
         return _dense(where, source)
     if isinstance(source, np.ma.MaskedArray):
         return from_masked(where, source, missing)
@@ -101,7 +111,7 @@ def _parts(name: str, source: Any, missing: bool) -> list[Tensor]:  # noqa: ANN4
         return list(source[:])
     if isinstance(source, DataLoader | IterableDataset | BatchSource):
         return list(rows(source)[:])
-    if isinstance(source, TorchDataset):
+    if isinstance(source, TorchDataset) or _has_items(source):
         return _of_items(name, source, missing)
     if isinstance(source, tuple) and any(_is_array(part) for part in source):
         called = _called(name, len(source))
@@ -110,6 +120,11 @@ def _parts(name: str, source: Any, missing: bool) -> list[Tensor]:  # noqa: ANN4
             for place, part in enumerate(source)
         ]
     return [whole_tensor(name, source, missing)]
+
+
+def _has_items(source: object) -> bool:
+    is_array = isinstance(source, Arrayable | Tensor | Sequence) or is_scipy(source)
+    return isinstance(source, MapStyle) and not is_array
 
 
 def _called(name: str, count: int) -> list[str]:
@@ -164,13 +179,14 @@ def _of_sequence(name: str, source: Sequence[Any], missing: bool) -> Tensor:
         ) from error
 
 
-def _of_items(name: str, source: TorchDataset[Any], missing: bool) -> list[Tensor]:
-    if not isinstance(source, Sized):
+def _of_items(name: str, source: Any, missing: bool) -> list[Tensor]:  # noqa: ANN401
+    length = len(source) if isinstance(source, Sized) else None
+    if length is None:
         raise DataError(
             f"arrays: {type(source).__name__} has no length and cannot be split; give it a "
             "__len__, or make it an IterableDataset"
         )
-    items = [_as_tuple(source[index]) for index in range(len(source))]
+    items = [_as_tuple(source[index]) for index in range(length)]
     widths = {len(item) for item in items}
     if len(widths) != 1:
         raise DataError(

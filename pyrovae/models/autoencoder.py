@@ -26,6 +26,7 @@ from .base import build_decoder, check_data, evaluated, evaluated_outside_progra
 from .latent_vector import LatentVector
 from .networks import built, vectors_from
 from .priors import FlatPrior, Prior, PriorFactory
+from .priors.distribution import as_prior
 
 
 class Autoencoder(LatentVector):
@@ -103,7 +104,7 @@ class Autoencoder(LatentVector):
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.corruption = corruption
         self.contraction, self.contraction_probes = contraction, contraction_probes
-        self.prior = prior if isinstance(prior, Prior) else prior(latent_dim)
+        self.prior = as_prior(prior, latent_dim)
         if self.prior.latent_dim != latent_dim:
             raise ShapeError(
                 f"the prior has latent_dim={self.prior.latent_dim} and the Autoencoder "
@@ -130,7 +131,7 @@ class Autoencoder(LatentVector):
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self.prior())
-            pyro.sample("x", self.decode(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """All mass at the code of x [B, *data_shape], or of x corrupted."""
@@ -156,13 +157,14 @@ class Autoencoder(LatentVector):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
 
         Raises:
             ConfigError: The prior is flat, so that there is nothing to draw from.
         """
-        return mean_or_draw(self.decode(self.prior().sample(torch.Size([n]))), mean)
+        made = self.decode(self.prior().sample(torch.Size([n])))
+        return mean_or_draw(self.likelihood.sized(made, size), mean)
 
     def _point(self, seen: Tensor) -> dist.TorchDistribution:
         code = vectors_from(self.encoder, seen, len(self.data_shape), "encoder")

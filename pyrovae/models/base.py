@@ -7,17 +7,23 @@ from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pyro.distributions as dist
+from pyro.infer.util import is_validation_enabled
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 
 from ..errors import ConfigError, ShapeError
 from ..nn import Likelihood, Network, Shape
+from ..nn.reach import warn_of_ending, warn_of_outputs
 from ..nn.two_heads import as_vectors
 from ..particles.handlers import is_in_program
+from ..particles.isolation import isolated
 from ..particles.modes import evaluating
 from ..particles.parameters import declare
 from .networks import built, run
 from .posteriors.base import Posterior, PosteriorFactory
+from .posteriors.distribution import as_posterior
 from .priors.base import Prior, PriorFactory
+from .priors.distribution import as_prior
 from .second_output import refuse_positive
 
 F = TypeVar("F", bound=nn.Module)
@@ -145,6 +151,10 @@ def decoded(
             f"{likelihood} on data of shape {list(data_shape)} needs {math.prod(shape)} values "
             f"per datum, [N, {', '.join(map(str, shape))}]"
         )
+    if is_validation_enabled() and not is_compiling() and likelihood.is_new():
+        with isolated(), evaluating([network]):
+            outputs = out.reshape(lead.numel(), likelihood.num_parameters, -1)
+            warn_of_outputs(network, likelihood, outputs, z.shape[z.dim() - event_dim :])
     return likelihood(out.reshape(*lead, *shape), len(data_shape), mask)
 
 
@@ -152,7 +162,9 @@ def build_decoder(
     network: Network, in_shape: Shape, likelihood: Likelihood, data_shape: Shape
 ) -> nn.Module:
     """A network from latents [N, *in_shape] to the parameters of a likelihood."""
-    return built(network, in_shape, (likelihood.num_parameters, *data_shape))
+    decoder = built(network, in_shape, (likelihood.num_parameters, *data_shape))
+    warn_of_ending(decoder, likelihood)
+    return decoder
 
 
 def mean_or_draw(made: dist.TorchDistribution, mean: bool) -> Tensor:
@@ -173,8 +185,7 @@ def latent_parts(
             that score only what they drew themselves; `where` names the family.
         ShapeError: One was built for another dimension.
     """
-    made = prior if isinstance(prior, Prior) else prior(latent_dim)
-    form = posterior if isinstance(posterior, Posterior) else posterior(latent_dim)
+    made, form = as_prior(prior, latent_dim), as_posterior(posterior, latent_dim)
     for role, part in (("prior", made), ("posterior", form)):
         if part.latent_dim != latent_dim:
             raise ShapeError(

@@ -49,7 +49,8 @@ class Codes(Family, ABC):
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Decode the codes of x; the mean of p(x|c), or a draw from it [B, *data_shape]."""
-        return mean_or_draw(self._decoded(self._embedded(self.encode(x))), mean)
+        made = self._decoded(self._embedded(self.encode(x)))
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
         """How many codes the data x [N, *data_shape] use, and how evenly."""

@@ -24,6 +24,7 @@ from .base import (
 from .capabilities import Figure, evidence_of
 from .label_conditional import LabelConditional
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .posteriors.distribution import as_posterior
 from .priors import Prior, PriorFactory, StandardNormal
 
 
@@ -57,7 +58,7 @@ class ConditionalVAE(LabelConditional):
         prior: p(z), the same for every y; `StandardNormal` by default.
         prior_network: Maps [N, C], or [N, \*condition_shape], to the parameters of `prior_form`,
             which is then p(z|y): a module or a factory. Give it or `prior`.
-        prior_form: Form of p(z|y): a factory `prior_form(latent_dim)`.
+        prior_form: Form of p(z|y): a factory `as_posterior(prior_form, latent_dim)`.
         posterior: Form of q(z|x, y): a module or a factory `posterior(latent_dim)`.
 
     Raises:
@@ -117,7 +118,9 @@ class ConditionalVAE(LabelConditional):
         given = self.condition.shape
         self.prior: Prior | Conditional = unconditional
         if prior_network is not None:
-            self.prior = Conditional(prior_network, given, prior_form(latent_dim), "prior_network")
+            self.prior = Conditional(
+                prior_network, given, as_posterior(prior_form, latent_dim), "prior_network"
+            )
         self.build_networks(given, join, encoder, decoder)
 
     @classmethod
@@ -138,7 +141,7 @@ class ConditionalVAE(LabelConditional):
         given = self.condition(y, x.shape[:1])
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self._prior(given))
-            pyro.sample("x", self._decode(z, given), obs=x)
+            pyro.sample("x", self.likelihood.given(self._decode(z, given), x), obs=x)
 
     def guide(self, x: Tensor, y: Tensor) -> None:
         """q(z|x, y) over a batch x [B, *data_shape] with its y [B, ...]."""
@@ -169,7 +172,9 @@ class ConditionalVAE(LabelConditional):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, y: Tensor, *, mean: bool = True) -> Tensor:
+    def generate(
+        self, y: Tensor, *, mean: bool = True, size: Tensor | float | None = None
+    ) -> Tensor:
         """A new datum for each y [N, ...]: the mean of p(x|y, z), or a draw [N, *data_shape].
 
         Raises:
@@ -183,14 +188,15 @@ class ConditionalVAE(LabelConditional):
         given = self.condition(y.to(self.condition.classes.device), y.shape[:1])
         self.condition.check_seen(given)
         z = self._prior(given).expand(y.shape[:1]).sample()
-        return mean_or_draw(self._decode(z, given), mean)
+        return mean_or_draw(self.likelihood.sized(self._decode(z, given), size), mean)
 
     @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, y: Tensor, *, mean: bool = True) -> Tensor:
         """Draw z from q(z|x, y); the mean of p(x|y, z), or a draw from it [B, *data_shape]."""
         given = self._given(x, y, "reconstruct")
-        return mean_or_draw(self._decode(self._encode(x, given).sample(), given), mean)
+        made = self._decode(self._encode(x, given).sample(), given)
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
         """What the evidence is of."""

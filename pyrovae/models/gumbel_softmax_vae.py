@@ -103,7 +103,8 @@ class GumbelSoftmaxVAE(Codes):
         if is_validation_enabled():
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
-            pyro.sample("x", self._decoded(self._codes(self.logits)), obs=x)
+            made = self._decoded(self._codes(self.logits))
+            pyro.sample("x", self.likelihood.given(made, x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(c|x) over a batch x [B, *data_shape]."""
@@ -133,10 +134,11 @@ class GumbelSoftmaxVAE(Codes):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         each = dist.Categorical(logits=self.logits, validate_args=False)
-        return mean_or_draw(self.decode(each.sample(torch.Size([n]))), mean)
+        made = self.decode(each.sample(torch.Size([n])))
+        return mean_or_draw(self.likelihood.sized(made, size), mean)
 
     def _codes(self, logits: Tensor) -> Tensor:
         """Codes [..., *grid, n], drawn at a site: relaxed in training mode, else one-hot."""

@@ -19,7 +19,9 @@ from .layered import (
     upper_decoders,
 )
 from .posteriors import DiagonalNormal, PosteriorFactory
+from .posteriors.distribution import as_posterior
 from .priors import Prior, PriorFactory, StandardNormal
+from .priors.distribution import as_prior
 
 
 class HierarchicalVAE(Layered):
@@ -88,7 +90,7 @@ class HierarchicalVAE(Layered):
         self.latent_dims = check_dims(latent_dims, "HierarchicalVAE")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         *lower, top = self.latent_dims
-        self.prior = prior if isinstance(prior, Prior) else prior(top)
+        self.prior = as_prior(prior, top)
         self.prior.shape_for(self.data_shape)
         if self.prior.latent_dim != top:
             raise ShapeError(
@@ -104,7 +106,7 @@ class HierarchicalVAE(Layered):
         up = for_each(upper_encoder, len(lower), "HierarchicalVAE's upper_encoder")
         below = [self.data_shape, *((dim,) for dim in lower)]
         self.encoders = nn.ModuleList(
-            Conditional(network, shape, posterior(dim), f"encoder of z{i}")
+            Conditional(network, shape, as_posterior(posterior, dim), f"encoder of z{i}")
             for i, (network, shape, dim) in enumerate(
                 zip([encoder, *up], below, self.latent_dims, strict=True), start=1
             )

@@ -22,7 +22,9 @@ from .layered import (
 )
 from .networks import built, vectors_from
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .posteriors.distribution import as_posterior
 from .priors import Prior, PriorFactory, StandardNormal
+from .priors.distribution import as_prior
 
 
 class LadderVAE(Layered):
@@ -95,9 +97,9 @@ class LadderVAE(Layered):
         self.latent_dims = check_dims(latent_dims, "LadderVAE")
         *lower, top = self.latent_dims
         self.likelihood = Bernoulli() if likelihood is None else likelihood
-        self.prior = prior if isinstance(prior, Prior) else prior(top)
+        self.prior = as_prior(prior, top)
         self.prior.shape_for(self.data_shape)
-        form = posterior if isinstance(posterior, Posterior) else posterior(top)
+        form = as_posterior(posterior, top)
         for role, part in (("prior", self.prior), ("posterior", form)):
             if part.latent_dim != top:
                 raise ShapeError(

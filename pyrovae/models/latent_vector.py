@@ -61,4 +61,5 @@ class LatentVector(Family, ABC):
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Draw z from q(z|x); the mean of p(x|z), or a draw from it [B, *data_shape]."""
         check_data(x, self.data_shape, f"{type(self).__name__}.reconstruct")
-        return mean_or_draw(self.decode(self.encode(x).sample()), mean)
+        made = self.decode(self.encode(x).sample())
+        return mean_or_draw(self.likelihood.given(made, x), mean)

@@ -22,6 +22,7 @@ from .base import (
     mean_or_draw,
 )
 from .posteriors import PosteriorFactory
+from .posteriors.distribution import as_posterior
 
 Draw = Callable[[str, dist.TorchDistribution], Tensor]
 """Draws a latent from its distribution: `pyro.sample`, or what `generate` does by itself."""
@@ -68,7 +69,8 @@ class Layered(Family):
         if is_validation_enabled():
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
-            pyro.sample("x", self.decode(self.generated(pyro.sample)), obs=x)
+            made = self.decode(self.generated(pyro.sample))
+            pyro.sample("x", self.likelihood.given(made, x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(z|x), layer by layer, over a batch x [B, *data_shape]."""
@@ -91,17 +93,18 @@ class Layered(Family):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw all layers from the model; the mean of p(x|z), or a draw [n, *data_shape]."""
         z = self.generated(lambda _, fn: fn.expand([n]).sample())
-        return mean_or_draw(self.decode(z), mean)
+        return mean_or_draw(self.likelihood.sized(self.decode(z), size), mean)
 
     @evaluated
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
         """Draw all layers from the guide; the mean of p(x|z), or a draw [B, *data_shape]."""
         check_data(x, self.data_shape, f"{type(self).__name__}.reconstruct")
-        return mean_or_draw(self.decode(self.inferred(x, lambda _, fn: fn.sample())), mean)
+        made = self.decode(self.inferred(x, lambda _, fn: fn.sample()))
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
 
 def upper_decoders(
@@ -118,7 +121,7 @@ def upper_decoders(
     lower, upper = latent_dims[:-1], latent_dims[1:]
     each = for_each(networks, len(lower), f"{where}'s upper_decoder")
     return nn.ModuleList(
-        Conditional(network, (above,), form(dim), f"decoder of z{i}")
+        Conditional(network, (above,), as_posterior(form, dim), f"decoder of z{i}")
         for i, (network, above, dim) in enumerate(zip(each, upper, lower, strict=True), start=1)
     )
 

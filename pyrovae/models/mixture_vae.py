@@ -108,7 +108,7 @@ class MixtureVAE(LatentVector):
             weights = dist.Categorical(logits=self.prior.logits, validate_args=False)
             c = pyro.sample("c", weights)
             z = pyro.sample("z", self.component(c))
-            pyro.sample("x", self.decode(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(z|x)p(c|z) over a batch x [B, *data_shape]."""
@@ -146,7 +146,13 @@ class MixtureVAE(LatentVector):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, c: Tensor | int, *, mean: bool = True) -> Tensor:
+    def generate(
+        self,
+        c: Tensor | int,
+        *,
+        mean: bool = True,
+        size: Tensor | float | None = None,
+    ) -> Tensor:
         """A new datum for each cluster c [N], or N of clusters drawn by their weights.
 
         Returns:
@@ -170,7 +176,8 @@ class MixtureVAE(LatentVector):
             )
         else:
             which = c
-        return mean_or_draw(self.decode(self.component(which).sample()), mean)
+        made = self.decode(self.component(which).sample())
+        return mean_or_draw(self.likelihood.sized(made, size), mean)
 
     def generate_classes(self, classes: Tensor, *, mean: bool = True) -> Tensor:
         """A new datum for each of these clusters [N]: see `generate`."""

@@ -95,7 +95,7 @@ class PartialVAE(Family):
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "PartialVAE")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior, self.posterior = latent_parts("PartialVAE", latent_dim, prior, posterior)
-        self.prior.shape_for(self.data_shape, self.likelihood.bounds)
+        self.prior.shape_for(self.data_shape, self.likelihood.ends)
         self.join: Join | None = None if join is None else join(self.data_shape, self.data_shape)
         self.in_shape = self.data_shape if self.join is None else self.join.shape
         out_shape = (self.posterior.num_parameters,)
@@ -124,7 +124,7 @@ class PartialVAE(Family):
             self.likelihood.check(torch.where(mask, x, self.likelihood.stand_in))
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self._prior())
-            pyro.sample("x", self.decode(z, mask), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z, mask), x), obs=x)
 
     def guide(self, x: Tensor, mask: Tensor) -> None:
         """q(z|x observed) over a batch x [B, *data_shape] and its mask, of the same shape."""
@@ -156,9 +156,10 @@ class PartialVAE(Family):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        return mean_or_draw(self.decode(self._prior().sample(torch.Size([n]))), mean)
+        made = self.decode(self._prior().sample(torch.Size([n])))
+        return mean_or_draw(self.likelihood.sized(made, size), mean)
 
     @evaluated
     @torch.no_grad()
@@ -167,7 +168,8 @@ class PartialVAE(Family):
 
         What was observed is reconstructed too; `impute` keeps it.
         """
-        return mean_or_draw(self.decode(self.encode(x, mask).sample()), mean)
+        made = self.decode(self.encode(x, mask).sample(), mask)
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def num_observed(self, x: Tensor, mask: Tensor) -> float:
         """Mean number of observed values a datum, by the mask [N, *data_shape]."""
@@ -237,7 +239,8 @@ class PartialVAE(Family):
             z, _, log_w = self._weigh(some, seen, num_particles)
             chosen = dist.Categorical(logits=log_w.T).sample(torch.Size([n]))  # [n, b]
             z = z.gather(0, chosen.unsqueeze(-1).expand(-1, -1, self.latent_dim))
-            found.append(torch.where(seen, some, self.decode(z).sample()))
+            made = self.likelihood.given(self.decode(z, seen), some)
+            found.append(torch.where(seen, some, made.sample()))
         return torch.cat(found, 1)
 
     def _blocks(
@@ -255,7 +258,7 @@ class PartialVAE(Family):
         """z [K, B, L], p(x|z), and the log-weights [K, B]."""
         q = self.encode(x, mask)
         z = q.sample(torch.Size([num_particles]))
-        made = self.decode(z, mask)
+        made = self.likelihood.given(self.decode(z, mask), x)
         return z, made, made.log_prob(x) + self._prior().log_prob(z) - q.log_prob(z)
 
     def _prior(self) -> dist.TorchDistribution:

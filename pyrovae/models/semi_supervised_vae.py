@@ -144,7 +144,8 @@ class SemiSupervisedVAE(LabelConditional):
             z = pyro.sample("z", self.prior())
             # The guide draws known labels as they are, so this matters in `simulate` alone.
             known = torch.where(labels == UNKNOWN, drawn, labels)
-            pyro.sample("x", self._decode(z, self._one_hot(known)), obs=x)
+            made = self._decode(z, self._one_hot(known))
+            pyro.sample("x", self.likelihood.given(made, x), obs=x)
 
     def guide(self, x: Tensor, y: Tensor) -> None:
         """q(y|x)q(z|x, y) over a batch x [B, *data_shape] with labels y [B]."""
@@ -179,7 +180,13 @@ class SemiSupervisedVAE(LabelConditional):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, y: Tensor | int, *, mean: bool = True) -> Tensor:
+    def generate(
+        self,
+        y: Tensor | int,
+        *,
+        mean: bool = True,
+        size: Tensor | float | None = None,
+    ) -> Tensor:
         """A new datum for each class y [N], or N of classes drawn at random from those known.
 
         Returns:
@@ -196,7 +203,7 @@ class SemiSupervisedVAE(LabelConditional):
             given = self.condition(y, y.shape[:1])
             self.condition.check_seen(given)
         z = self.prior().expand(given.shape[:1]).sample()
-        return mean_or_draw(self._decode(z, given), mean)
+        return mean_or_draw(self.likelihood.sized(self._decode(z, given), size), mean)
 
     @evaluated
     @torch.no_grad()
@@ -210,7 +217,8 @@ class SemiSupervisedVAE(LabelConditional):
             y = self._checked(x, y, "reconstruct")
             likeliest = torch.where(y == UNKNOWN, likeliest, y)
         given = self._one_hot(likeliest)
-        return mean_or_draw(self._decode(self._encode(x, given).sample(), given), mean)
+        made = self._decode(self._encode(x, given).sample(), given)
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
         """What the evidence is of."""

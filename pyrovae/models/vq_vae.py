@@ -121,7 +121,7 @@ class VQVAE(Codes):
         with pyro.plate("data", x.shape[0]):
             codes = pyro.sample("codes", self.prior())
             z = pyro.sample("z", self._point(self.quantizer.embed(codes), len(self.grid) + 1))
-            pyro.sample("x", self._decoded(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self._decoded(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """The code of each datum of a batch x [B, *data_shape]."""
@@ -151,11 +151,12 @@ class VQVAE(Codes):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         self._check_prior()
         codes = self.prior().sample(torch.Size([n]))
-        return mean_or_draw(self._decoded(self._embedded(codes)), mean)
+        made = self._decoded(self._embedded(codes))
+        return mean_or_draw(self.likelihood.sized(made, size), mean)
 
     @evaluated
     def start(self, x: Tensor, *, seed: int = 0) -> None:

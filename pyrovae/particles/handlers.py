@@ -6,13 +6,16 @@ from typing import Any, cast
 import pyro
 from pyro import poutine
 from pyro.poutine.block_messenger import BlockMessenger
+from pyro.poutine.broadcast_messenger import BroadcastMessenger
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_messenger import TraceMessenger
 from pyro.poutine.trace_struct import Trace
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
+from torch.distributions import Distribution
 
+from ..distributions.as_pyro import as_pyro, is_pyros
 from ..distributions.labelled_categorical import LabelledCategorical
 from ..distributions.strata import StratifiedAssignment
 from .layout import PARTICLE_PLATE, Layout
@@ -25,6 +28,7 @@ __all__ = [
     "Messenger",
     "ParticlePlate",
     "Program",
+    "PyroDistributions",
     "StratifiedSites",
     "Trace",
     "condition_on",
@@ -116,6 +120,23 @@ class ParticlePlate(pyro.plate):
             super()._process_message(msg)
 
 
+class PyroDistributions(Messenger):
+    """Let sample sites take distributions of torch, and of libraries built on it, such as zuko.
+
+    It stands inside all other handlers but those of the program itself.
+    """
+
+    def _pyro_sample(self, msg: Message) -> None:
+        _make_pyros(msg)
+
+
+def _make_pyros(msg: Message) -> None:
+    fn = cast(object, msg["fn"])
+    if isinstance(fn, Distribution) and not is_pyros(fn):
+        msg["fn"] = as_pyro(fn)
+        BroadcastMessenger._pyro_sample(msg)  # the program's plates have left it as it was
+
+
 class FixedLatents(Messenger):
     """Detach every draw, so that no gradient flows through it."""
 
@@ -152,6 +173,7 @@ class _ConditionOn(Messenger):
         self._latents, self._layout = latents, layout
 
     def _pyro_sample(self, msg: Message) -> None:
+        _make_pyros(msg)
         given = self._latents.get(cast(str, msg["name"]))
         if given is None or msg["is_observed"]:
             return
@@ -173,6 +195,7 @@ class _ReplaceDistributions(Messenger):
 
     def _pyro_sample(self, msg: Message) -> None:
         if not (msg["is_observed"] or msg["done"] or site_is_subsample(msg)):
+            _make_pyros(msg)
             msg["fn"] = self._change(cast(str, msg["name"]), msg["fn"])
 
 

@@ -25,6 +25,7 @@ class HeldTensors:
         constraints: Of the `PyroParam`s among the tensors.
         reached: All that the pair can reach.
         unready: What gets its tensors only when the pair is run, in words.
+        lazy: Parameters of lazy layers that have no shape yet, in words.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class HeldTensors:
     constraints: dict[str, Any] = field(default_factory=dict)
     reached: list[object] = field(default_factory=list)
     unready: list[str] = field(default_factory=list)
+    lazy: list[str] = field(default_factory=list)
 
 
 def held_tensors(model: Program, guide: Program) -> HeldTensors:
@@ -61,7 +63,7 @@ def _keep_module(found: HeldTensors, seen: set[int], prefix: str, network: nn.Mo
         for local, tensor in _own_tensors(module):
             name = f"{way}.{local}".lstrip(".")
             if is_lazy(tensor):
-                found.unready.append(f"'{name}' of {type(module).__name__}")
+                found.lazy.append(f"'{name}' of {type(module).__name__}")
                 continue
             is_transient = local in module._non_persistent_buffers_set
             kept = _keep(found.transient if is_transient else found.tensors, seen, name, tensor)

@@ -9,7 +9,14 @@ import pyro
 from pyro import poutine
 
 from ..distributions.strata import current_assignment
-from .handlers import FixedLatents, ParticlePlate, Program, StratifiedSites, Trace
+from .handlers import (
+    FixedLatents,
+    ParticlePlate,
+    Program,
+    PyroDistributions,
+    StratifiedSites,
+    Trace,
+)
 from .match import missing_latent
 from .own_parameters import OwnParameters
 from .plates import is_in_plate
@@ -97,6 +104,7 @@ class Pair:
                 stack.enter_context(poutine.replay(trace=replay))
             if into is not None:
                 recorder.trace = into
+            stack.enter_context(PyroDistributions())
             program(*self.args, **self.kwargs)
             return recorder.trace
 
@@ -135,6 +143,7 @@ def record(
         recorder = stack.enter_context(poutine.trace())
         if replay is not None:
             stack.enter_context(poutine.replay(trace=replay))
+        stack.enter_context(PyroDistributions())
         program(*args, **kwargs)
         return recorder.trace
 

@@ -145,7 +145,7 @@ class RunStore:
         check_epochs(path, self.loop.epochs, meta)
         self._restore_objective(path, objective)
         copy_into([*copies, *trained])
-        if self.average is not None:
+        if self.average is not None and meta["step"]:
             self.average.restore(section(tensors, "parameters"), self.leaves())
         restore_optimizer(self.loop.optimizer, optimizer, meta["optimizer"])
         self.loop.go_to(meta)

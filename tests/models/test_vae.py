@@ -11,23 +11,33 @@ from pyro.infer import SVI
 from torch import nn
 
 import pyrovae
+from pyrovae import objectives
 from pyrovae.data import LinearGaussian
 from pyrovae.models import VAE, FullNormal, Prior
 from pyrovae.nn import (
     MLP,
     Bernoulli,
+    Beta,
+    BetaBinomial,
     Binomial,
     Categorical,
     ContinuousBernoulli,
     ConvDecoder,
     ConvEncoder,
     DiscretizedLogistic,
+    Gamma,
     LearnedNormal,
     Likelihood,
+    LogNormal,
+    NegativeBinomial,
     Normal,
+    Poisson,
     PredictedNormal,
+    StudentT,
+    ZeroInflatedNegativeBinomial,
+    ZeroInflatedPoisson,
 )
-from pyrovae.objectives import ELBO, IWAE, Beta
+from pyrovae.objectives import ELBO, IWAE
 from pyrovae.particles import draw
 from pyrovae.particles.parameters import trainable
 from tests.oracles import z_scores
@@ -49,6 +59,21 @@ FITTING = {
     "Normal": (lambda: Normal(0.5), lambda: torch.randn(BATCH, *SHAPE)),
     "LearnedNormal": (lambda: LearnedNormal(SHAPE), lambda: torch.randn(BATCH, *SHAPE)),
     "PredictedNormal": (lambda: PredictedNormal(), lambda: torch.randn(BATCH, *SHAPE)),
+    "Beta": (lambda: Beta(), lambda: 0.1 + 0.8 * torch.rand(BATCH, *SHAPE)),
+    "BetaBinomial": (lambda: BetaBinomial(16), lambda: _levels(16)),
+    "Gamma": (lambda: Gamma("learned", shape=SHAPE), lambda: torch.rand(BATCH, *SHAPE) + 0.1),
+    "LogNormal": (lambda: LogNormal(), lambda: torch.rand(BATCH, *SHAPE) + 0.1),
+    "NegativeBinomial": (
+        lambda: NegativeBinomial("learned", shape=SHAPE, size_factor="total"),
+        lambda: _levels(30),
+    ),
+    "Poisson": (lambda: Poisson(), lambda: _levels(30)),
+    "StudentT": (lambda: StudentT(), lambda: torch.randn(BATCH, *SHAPE)),
+    "ZeroInflatedNegativeBinomial": (
+        lambda: ZeroInflatedNegativeBinomial(size_factor="total"),
+        lambda: _levels(3),
+    ),
+    "ZeroInflatedPoisson": (lambda: ZeroInflatedPoisson(), lambda: _levels(3)),
 }
 BODIES = {
     "mlp": {"encoder": partial(MLP, hidden=(7,)), "decoder": partial(MLP, hidden=(7,))},
@@ -140,7 +165,7 @@ def test_affine_networks_make_it_linear_gaussian():
         (ELBO(), exact.elbo(x)),
         (ELBO(closed_form_kl=True), exact.elbo(x)),
         (IWAE(5), exact.iwae(x, 5)),
-        (Beta(4.0), exact.reconstruction(x) - 4 * exact.kl(x)),
+        (objectives.Beta(4.0), exact.reconstruction(x) - 4 * exact.kl(x)),
     ):
         bounds = objective.per_datum(vae.model, vae.guide, many).reshape(-1, BATCH)
         assert (z_scores(bounds, truth).abs() < 4.5).all(), objective

@@ -68,11 +68,11 @@ def test_the_options_are_seen_in_the_signature():
     names = list(inspect.signature(fit).parameters)
     assert names[:3] == ["model", "guide", "data"]
     groups = [
-        ["batch_size", "drop_last", "seed"],
+        ["batch_size", "drop_last", "columns", "transform", "num_data", "seed"],
         ["objective"],
         ["epochs", "lr", "optimizer", "weight_decay", "schedule", "ema", "clip_norm"],
         ["val", "val_objective", "patience"],
-        ["run_dir", "resume", "checkpoint_seconds", "callbacks", "progress"],
+        ["run_dir", "resume", "overwrite", "checkpoint_seconds", "callbacks", "progress"],
         ["device", "precision", "compile", "steps_per_call", "memory"],
     ]
     assert names[3:] == [name for group in groups for name in group]

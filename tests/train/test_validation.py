@@ -10,27 +10,17 @@ from pyro.infer import Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 from torch import nn
 
 from pyrovae import data
-from pyrovae.capture import Captured, CapturedCall
 from pyrovae.data import LinearGaussian, batches
 from pyrovae.errors import CaptureWarning, SupportError
 from pyrovae.models import VAE
 from pyrovae.objectives import ELBO, IWAE, RWS, TVO, Beta, Renyi
 from pyrovae.objectives.pyro_loss import as_objective
 from pyrovae.train import Callback, fit
-from pyrovae.train import validation as measure
-from pyrovae.train.step import compiled
 from pyrovae.train.validation import LossScale, Validation
 
 pytestmark = pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")
 ORACLE = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def interpreted(monkeypatch):
-    """Graphs as torch interprets them, without the compiler's seconds."""
-    monkeypatch.setattr(measure, "CapturedCall", partial(CapturedCall, compiler=None))
-    monkeypatch.setattr(compiled, "Captured", partial(Captured, compiler=None))
 
 
 def validation(objective, pair=ORACLE, x=None, networks=(), **options):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...errors import DataError
 from ..conversion import as_tensor
+from ..loaded import is_a
 from .base import Rows
 
 if TYPE_CHECKING:
@@ -111,3 +112,8 @@ class SparseRows(Rows):
         """See `Rows.to`."""
         starts, places = self._starts.to(device), self._places.to(device)
         return SparseRows(starts, places, self._values.to(device), self._shape)
+
+
+def is_scipy(data: object) -> bool:
+    """Whether something is a sparse matrix, or a sparse array, of scipy."""
+    return is_a(data, "scipy.sparse", "spmatrix", "sparray")

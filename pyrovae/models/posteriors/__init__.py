@@ -3,6 +3,7 @@
 from .base import Posterior
 from .base import PosteriorFactory as PosteriorFactory
 from .diagonal_normal import DiagonalNormal
+from .distribution import DistributionPosterior
 from .flow import FlowPosterior
 from .full_normal import FullNormal
 from .low_rank_normal import LowRankNormal
@@ -12,6 +13,7 @@ from .refinement import RefinementFactory as RefinementFactory
 
 __all__ = [
     "DiagonalNormal",
+    "DistributionPosterior",
     "FlowPosterior",
     "FullNormal",
     "LowRankNormal",

@@ -3,6 +3,7 @@
 from .base import Encode as Encode
 from .base import Prior
 from .base import PriorFactory as PriorFactory
+from .distribution import DistributionPrior
 from .flat import FlatPrior
 from .flow import FlowPrior
 from .mixture import MixturePrior
@@ -11,6 +12,7 @@ from .standard_normal import StandardNormal
 from .vamp import VampPrior
 
 __all__ = [
+    "DistributionPrior",
     "FlatPrior",
     "FlowPrior",
     "MixturePrior",

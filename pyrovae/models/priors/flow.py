@@ -9,6 +9,7 @@ from torch import Tensor
 from ...errors import ConfigError
 from ...nn.flows import AffineCoupling, LayerFactory, Permutation, stacked
 from .base import Prior, PriorFactory
+from .distribution import as_prior
 from .standard_normal import StandardNormal
 
 
@@ -21,8 +22,11 @@ class FlowPrior(Prior):
 
     Args:
         latent_dim: L.
-        layer: Makes each layer: a class of `pyrovae.nn.flows`, a partial of one, or a `chain`.
-        num_layers: Number of layers.
+        layer: Makes each layer: a class of `pyrovae.nn.flows`, a partial of one, a `chain`, or a
+            function that makes a transform of torch, Pyro or zuko (`nn.flows.as_layer`), such as
+            `pyro.distributions.transforms.spline_coupling`. Transforms that are there already,
+            and lists, are applied once, in turn.
+        num_layers: Number of layers that are made; 4 by default.
         mixing: Makes the layer between two layers; None for none.
         base: Makes the base p(u).
 
@@ -45,13 +49,13 @@ class FlowPrior(Prior):
         latent_dim: int,
         *,
         layer: LayerFactory = AffineCoupling,
-        num_layers: int = 4,
+        num_layers: int | None = None,
         mixing: LayerFactory | None = Permutation,
         base: PriorFactory = StandardNormal,
     ) -> None:
         super().__init__(latent_dim)
         latent_dim = self.latent_dim
-        self.base = base(latent_dim)
+        self.base = as_prior(base, latent_dim)
         self.flow = stacked(layer, num_layers, mixing)(latent_dim, 0)
         if not self.flow.scores_any or self.base.needs_encoder:
             what = (

@@ -34,6 +34,7 @@ class FlowLayer(ConditionalTransformModule, ABC):
             path-derivative estimators (STL, DReG) then use the plain gradient and warn.
         starts_near_identity: Whether a new layer is near the identity. Layers that only mix the
             elements are not.
+        takes_context: Whether its map depends on the context.
         min_dim: The smallest L.
 
     Raises:
@@ -42,6 +43,7 @@ class FlowLayer(ConditionalTransformModule, ABC):
 
     scores_any: bool = True
     starts_near_identity: bool = True
+    takes_context: bool = True
     min_dim: ClassVar[int] = 1
 
     def __init__(self, dim: int, context_dim: int = 0) -> None:

@@ -40,6 +40,7 @@ class Chain(FlowLayer):
         parts = [as_layer(layer, self.dim, self.context_dim) for layer in layers]
         self.scores_any = all(part.scores_any for part in parts)
         self.starts_near_identity = all(part.starts_near_identity for part in parts)
+        self.takes_context = any(part.takes_context for part in parts)
         self.layers = nn.ModuleList(parts)
 
     @classmethod

@@ -31,6 +31,7 @@ class Permutation(FlowLayer):
     """
 
     starts_near_identity = False
+    takes_context = False
     order: Tensor
 
     def __init__(

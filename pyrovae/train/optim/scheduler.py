@@ -83,12 +83,17 @@ class OfTorch(Scheduler):
         self._watched = "val" if validated else "train"
         self._begun = [_options(group) for group in optimizer.param_groups]
         self._taken = vars(scheduler).get("last_epoch", 0)
+        self._due = 0
         self._has_stepped()
 
+    def before_step(self, progress: float) -> None:
+        for _ in range(self._due):
+            self._step()
+        self._due = 0
+
     def after_steps(self, count: int) -> None:
-        if self._per_step:
-            for _ in range(count):
-                self._step()
+        # Not stepped yet, so that the history and callbacks have the rate that was used.
+        self._due += count if self._per_step else 0
 
     def after_epoch(self, entry: Mapping[str, Any]) -> None:
         if self._per_step:
@@ -106,8 +111,7 @@ class OfTorch(Scheduler):
                     group[key].fill_(value)
                 else:
                     group[key] = value
-        if self._per_step:
-            self.after_steps(steps - self._taken)
+        self._due = max(0, steps - self._taken) if self._per_step else 0
         for entry in history[self._taken :]:
             self.after_epoch(entry)
 

@@ -87,6 +87,7 @@ def ours(scheduler, optimizer, per_step, start=0):
         for step in range(STEPS):
             if epoch * STEPS + step >= start:  # compiled: nobody calls the optimiser's step
                 scheduler.after_steps(1)
+                scheduler.before_step(0.5)
                 found.append(options(optimizer))
         if epoch * STEPS + STEPS > start or (epoch + 1) * STEPS == start == 0:
             scheduler.after_epoch(HISTORY[epoch])
@@ -118,6 +119,7 @@ def test_as_by_hand_and_resumed_anywhere(name, per_step, validated):
                 group["lr"] = 123.0  # as a checkpoint would leave it
             epochs = start // STEPS
             scheduler.resume(start, HISTORY[:epochs])
+            scheduler.before_step(0.5)
             rest = ours(scheduler, optimizer, per_step, start)
             assert rest == expected[start + epochs :], start
 
@@ -139,15 +141,19 @@ def test_a_rate_that_is_a_tensor_is_written_in_place():
     )
     made.after_epoch(HISTORY[0])
     assert float(rate) == pytest.approx(0.02)
-    rate.fill_(5.0)
     made = OfTorch(made._scheduler, optimizer, per_step=False, validated=False)
+    rate.fill_(5.0)
+    made.resume(1, HISTORY[:1])
+    assert float(rate) == pytest.approx(0.02)
 
 
 def test_too_few_steps_are_an_error_with_a_way_out():
     scheduler, _ = new("one cycle", True, False)
     scheduler.after_steps(18)
+    scheduler.before_step(1.0)
     with pytest.raises(ConfigError, match="OneCycleLR fails after a step.*as many steps"):
         scheduler.after_steps(1)
+        scheduler.before_step(1.0)
 
 
 def test_rates_are_set_from_the_first_ones():

@@ -81,6 +81,16 @@ def uneven():
     )  # fmt: skip
 
 
+def averaged():
+    """Parameters are averaged, rates by part fall where the validation bound stays."""
+    nets = networks()
+    return trained(
+        nets, pair(*nets), 17, epochs=4, batch_size=7, val=data(9) + 1, ema=0.9,
+        optimizer="adamw", lr={"encoder": 1e-2, "decoder": 1e-3}, weight_decay=0.1,
+        schedule="plateau(patience=0, threshold=10.0, factor=0.5)",
+    )  # fmt: skip
+
+
 def fewer_rows_than_ranks():
     nets = networks()
     return trained(nets, pair(*nets), 9, epochs=2, batch_size=4, objective=DReG(2))

@@ -16,6 +16,7 @@ from . import rank_scenarios
 ROOT = Path(__file__).parents[3]
 EQUAL = [
     "uneven",
+    "averaged",
     "fewer_rows_than_ranks",
     "codebook",
     "scaled_by_the_plate",

@@ -1,0 +1,150 @@
+"""Whether a decoder can give what its likelihood takes: logits below 0, means beyond 1."""
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import DecoderWarning
+from .base import OneBatchAxis
+from .likelihoods.base import Likelihood
+
+Range = tuple[float, float]
+
+# What the last module of a network keeps its outputs in.
+_RANGES: dict[type[nn.Module], Range] = {
+    nn.Sigmoid: (0.0, 1.0),
+    nn.Hardsigmoid: (0.0, 1.0),
+    nn.Softmax: (0.0, 1.0),
+    nn.Softmax2d: (0.0, 1.0),
+    nn.Softmin: (0.0, 1.0),
+    nn.Tanh: (-1.0, 1.0),
+    nn.Softsign: (-1.0, 1.0),
+    nn.ReLU: (0.0, math.inf),
+    nn.ReLU6: (0.0, 6.0),
+    nn.Softplus: (0.0, math.inf),
+    nn.GELU: (-0.17, math.inf),
+    nn.SiLU: (-0.28, math.inf),
+    nn.Mish: (-0.31, math.inf),
+    nn.LogSigmoid: (-math.inf, 0.0),
+    nn.LogSoftmax: (-math.inf, 0.0),
+}
+# Modules that leave the range of numbers as it is.
+_SHAPES = (nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.Dropout, nn.ZeroPad2d)
+
+_PROBES = 16
+_FAR = 1e3  # so large are the latents at which an output that is bounded shows it
+_ENOUGH = 8  # outputs of a datum, from which on a common sign is no chance
+
+
+def warn_of_ending(network: nn.Module, likelihood: Likelihood) -> None:
+    """Warn where the last module of a `Sequential` keeps a likelihood from what it takes.
+
+    The likelihood is not new then: `warn_of_outputs` would say the same again.
+    """
+    last = _last(network)
+    found = _range_of(last)
+    if found is not None:
+        likelihood.is_new()
+        _tell(likelihood, [found] * likelihood.num_parameters, f"the {type(last).__name__}")
+
+
+def warn_of_outputs(
+    network: nn.Module, likelihood: Likelihood, outputs: Tensor, latent_shape: Sequence[int]
+) -> None:
+    """Warn where outputs keep to a range at extreme latents too, such as those of a sigmoid.
+
+    It asks the network for outputs only where those at hand look like it.
+
+    Args:
+        network: Maps [N, *latent_shape] to P * D values for each.
+        likelihood: Head that takes them.
+        outputs: Some that the network gave [N, P, D].
+        latent_shape: Of one latent.
+    """
+    seen = outputs.detach().transpose(0, 1).flatten(1)  # [P, N * D]
+    low, high = seen.amin(1), seen.amax(1)
+    if not bool(((low >= 0) | (high <= 0) | ((low >= -1) & (high <= 1))).any()):
+        return
+    generator = torch.Generator().manual_seed(0)
+    near = torch.randn(_PROBES, *latent_shape, generator=generator).to(outputs)
+    with torch.no_grad():
+        probed = torch.cat([network(scale * near) for scale in (1.0, _FAR, -_FAR)])
+    each = probed.reshape(len(probed), *outputs.shape[1:]).transpose(0, 1)
+    _tell(likelihood, [_range_seen(values) for values in each], "what bounds it")
+
+
+def _last(network: nn.Module) -> nn.Module:
+    while True:
+        if isinstance(network, OneBatchAxis):
+            network = network.net
+        elif isinstance(network, nn.Sequential) and len(network):
+            real = [child for child in network if not isinstance(child, _SHAPES)]
+            network = real[-1] if real else nn.Identity()
+        else:
+            return network
+
+
+def _range_of(module: nn.Module) -> Range | None:
+    if type(module) is nn.Hardtanh:
+        return float(module.min_val), float(module.max_val)
+    if isinstance(module, nn.ELU | nn.CELU):
+        return -float(module.alpha), math.inf
+    return _RANGES.get(type(module))
+
+
+def _range_seen(values: Tensor) -> Range | None:
+    """The range of a bounded function that has these values [N, D]; None if there is none."""
+    low, high = (float(end) for end in torch.aminmax(values))
+    if math.isnan(low):
+        return None
+    # A last layer of zeros gives constants, which are no sign of a bound.
+    if low >= -1 and high <= 1:
+        bounds = (0.0, 1.0) if low >= 0 else (-1.0, 1.0)
+        return bounds if high - low > 0.5 * (bounds[1] - bounds[0]) else None
+    if values.shape[1] >= _ENOUGH and (low >= 0 or high <= 0):
+        return (0.0, math.inf) if low >= 0 else (-math.inf, 0.0)
+    return None
+
+
+def _tell(likelihood: Likelihood, ranges: list[Range | None], end: str) -> None:
+    """Warn of the first output that cannot be what it is taken for."""
+    for parameter, found in enumerate(ranges):
+        if found is None:
+            continue
+        reading = likelihood.reading(parameter)
+        if reading == "mean":
+            likelihood.output_range = found  # whether it matters, data show
+            continue
+        why = _objection(reading, *found)
+        if why is not None:
+            which = "output" if parameter == 0 else f"output number {parameter + 1}"
+            warnings.warn(
+                f"the decoder's {which} lies in [{found[0]:g}, {found[1]:g}], and {likelihood} "
+                f"{why}: remove {end} at its end, for the head applies its own, or write the "
+                "pair with the distribution that takes what the decoder gives",
+                DecoderWarning,
+                stacklevel=5,
+            )
+            return
+
+
+def _objection(reading: str, low: float, high: float) -> str | None:
+    """What is wrong with outputs in a range; None if nothing is."""
+    one_sided = low >= -1 or high <= 1
+    if reading == "logits" and one_sided:
+        least, most = (1 / (1 + math.exp(-max(min(end, 99), -99))) for end in (low, high))
+        return f"takes logits, so that every probability would lie in [{least:.2f}, {most:.2f}]"
+    if reading == "log" and one_sided:
+        least, most = math.exp(low), math.exp(high)
+        return f"takes logarithms, so that every value would lie in [{least:.3g}, {most:.3g}]"
+    if reading == "class logits" and high - low <= 2:
+        return (
+            f"takes logits, so that no class would be more than {math.exp(high - low):.3g} times "
+            "as likely as another"
+        )
+    if reading == "levels" and (low > -0.5 or high < 0.5):
+        return "takes means in units in which the levels span -1..1"
+    return None
