@@ -1,14 +1,13 @@
 """Whether a decoder can give what its likelihood takes: logits below 0, means beyond 1."""
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..errors import DecoderWarning
+from ..errors import DecoderWarning, warn
 from .base import OneBatchAxis
 from .likelihoods.base import Likelihood
 
@@ -131,12 +130,11 @@ def _tell(likelihood: Likelihood, ranges: list[Range | None], end: str) -> None:
         why = _objection(reading, *found)
         if why is not None:
             which = "output" if parameter == 0 else f"output number {parameter + 1}"
-            warnings.warn(
+            warn(
                 f"the decoder's {which} lies in [{found[0]:g}, {found[1]:g}], and {likelihood} "
                 f"{why}: remove {end} at its end, for the head applies its own, or write the "
                 "pair with the distribution that takes what the decoder gives",
                 DecoderWarning,
-                stacklevel=5,
             )
             return
 
