@@ -15,6 +15,7 @@ from ..errors import ConfigError, ShapeError
 from ..nn import Likelihood, Network, Shape
 from ..nn.reach import warn_of_ending, warn_of_outputs
 from ..nn.two_heads import as_vectors
+from ..particles.arguments import channels_first
 from ..particles.handlers import is_in_program
 from ..particles.isolation import isolated
 from ..particles.modes import evaluating
@@ -95,12 +96,16 @@ def evaluated_outside_programs(
 
 def check_data(x: Tensor, data_shape: tuple[int, ...], where: str) -> None:
     """Refuse a batch that is not [B, *data_shape]."""
-    if tuple(x.shape[1:]) != data_shape:
-        raise ShapeError(
-            f"{where} was built for data of shape {list(data_shape)} and got a batch of shape "
-            f"{list(x.shape)}; pass [B, {', '.join(map(str, data_shape))}], or build it with "
-            f"data_shape={tuple(x.shape[1:])}"
-        )
+    shape = tuple(x.shape[1:])
+    if shape == data_shape:
+        return
+    if len(shape) == 3 and (shape[2], *shape[:2]) == data_shape:
+        raise ShapeError(f"{where}: {channels_first(x)}")
+    raise ShapeError(
+        f"{where} was built for data of shape {list(data_shape)} and got a batch of shape "
+        f"{list(x.shape)}; pass [B, {', '.join(map(str, data_shape))}], or build it with "
+        f"data_shape={shape}"
+    )
 
 
 def params_of(
