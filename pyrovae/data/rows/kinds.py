@@ -23,7 +23,7 @@ from .hdf5 import HDF5Rows
 from .items import ItemRows, MapStyle, stacked
 from .joined import side_by_side
 from .memory_mapped import MappedRows, is_mapped
-from .sparse import SparseRows, is_scipy
+from .sparse import SparseRows, is_scipy, is_sparse
 from .tensors import TensorRows
 
 
@@ -120,7 +120,7 @@ def _frame_rows(where: str, frame: Any, columns: Columns | None) -> Rows:  # noq
 
 
 def _array_rows(where: str, data: Tensor | np.ndarray | np.generic) -> Rows:
-    if isinstance(data, Tensor) and data.layout != torch.strided:
+    if isinstance(data, Tensor) and is_sparse(data):
         return SparseRows.of_torch(where, data)
     if isinstance(data, np.ndarray) and is_mapped(data):
         return MappedRows(where, data)
