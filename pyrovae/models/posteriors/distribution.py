@@ -132,7 +132,7 @@ def as_posterior(posterior: PosteriorFactory | Posterior | Any, latent_dim: int)
             f"latent_dim and context that makes it, or models.DistributionPosterior(latent_dim, "
             f"{name}(...), context_dim=...)"
         )
-    with_context = takes_context(posterior)
+    with_context = takes_context(posterior, unsaid=False)
     make: Callable[..., Any] = posterior
     made = make(latent_dim, _CONTEXT_DIM) if with_context else make(latent_dim)
     if isinstance(made, Posterior):

@@ -98,7 +98,7 @@ def as_layer(layer: Layer, dim: int, context_dim: int = 0) -> FlowLayer:
             "torch, Pyro or zuko, or a function that makes one"
         )
     make: Callable[..., Layer] = layer
-    sizes = (dim, context_dim) if takes_context(make) else (dim,)
+    sizes = (dim, context_dim) if takes_context(make, unsaid=True) else (dim,)
     made = make(*sizes) if accepts(make, len(sizes)) else make()
     if not isinstance(made, list | tuple | Transform | ConditionalTransform | nn.Module):
         raise ConfigError(
