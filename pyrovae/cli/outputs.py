@@ -35,7 +35,7 @@ def check_picture(out: str | None) -> None:
 
 
 def write_picture(
-    out: Path, images: Tensor, draw: "Callable[[], Figure]", **arrays: Tensor
+    out: Path, images: Tensor, draw: "Callable[[], Figure]", /, **arrays: Tensor
 ) -> None:
     """Write a picture, or the arrays that it shows, and print where.
 
