@@ -39,8 +39,10 @@ def read_file(path: str | PathLike[str]) -> Any:  # noqa: ANN401
     file = Path(text).expanduser()
     known = ", ".join([*_READERS, *_HDF5])
     if not file.is_file():
-        what = "is a folder" if file.is_dir() else "there is no such file"
-        raise DataError(f"{file.absolute()}: {what}; give the path of a file ({known})")
+        wrong = f"there is no file {file.absolute()}"
+        if file.is_dir():
+            wrong = f"{file.absolute()} is a folder"
+        raise DataError(f"{wrong}; give the path of a file ({known})")
     suffix = file.suffix.lower()
     if suffix in _HDF5:
         return read_hdf5(file, inner)
