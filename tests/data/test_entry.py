@@ -140,6 +140,13 @@ def test_the_validation_data_of_a_file_are_found(tmp_path):
     np.savez(tmp_path / "b.npz", x=X)
     found = held_out(tmp_path / "a.npz")
     assert torch.equal(found[:][0], X[20:30])
+    parts = {"x_train": X[:20], "y_train": Y[:20], "x_val": X[20:], "y_val": Y[20:]}
+    np.savez(tmp_path / "c.npz", **parts)
+    for columns, expected in ((None, [X]), ("y", [Y]), (["y", "x"], [Y, X]), (1, [Y])):
+        held = held_out(tmp_path / "c.npz", columns)
+        found = rows(held, columns=columns)[:]
+        assert all(torch.equal(a, b[20:]) for a, b in zip(found, expected, strict=True))
+    assert held_out(tmp_path / "c.npz", "x_val") is None
     assert held_out(tmp_path / "b.npz") is None and held_out(str(tmp_path / "c.npy")) is None
 
 
