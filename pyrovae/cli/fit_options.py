@@ -7,9 +7,9 @@ from jsonargparse import Namespace
 from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ..errors import ConfigError
-from ..train.optim.recipe import NAMES as OPTIMIZERS
-from ..train.optim.recipe import default_optimizer, source_of
 from ..train.optim.scheduling import named_schedule
+from ..train.optim.source import NAMES as OPTIMIZERS
+from ..train.optim.source import default_optimizer, source_of
 from ..train.optim.words import name_and_options, simplified
 from .options import add_device
 from .parser import Parser, make_parser
