@@ -13,6 +13,7 @@ from importlib import import_module
 
 from .. import __version__
 from ..errors import ConfigError
+from ..runtime.log import log_on_stderr
 from .explain import WRONG_INPUT, explain, wants_traceback
 from .working_folder import unobeyed_working_folder
 
@@ -89,8 +90,11 @@ def _print_or_start(words: Sequence[str]) -> int:
         near = get_close_matches(words[0], COMMANDS, 1)
         hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(COMMANDS)}"
         raise ConfigError(f"there is no command '{words[0][:40]}'; {hint}")
+    if any("\0" in word for word in words):
+        raise ConfigError("an option holds a zero byte, which no file name or number does")
     file, _, function = COMMANDS[words[0]][0].partition(".")
-    getattr(import_module(f".{file}", __name__), function)(words[1:])
+    with log_on_stderr():
+        getattr(import_module(f".{file}", __name__), function)(words[1:])
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 from functools import cache
-from typing import Any
+from typing import Any, Optional
 
 from jsonargparse import ArgumentParser
 
@@ -67,8 +67,10 @@ def annotations(maker: Any, first: int = 0) -> dict[str, Any]:  # noqa: ANN401
     parser = ArgumentParser(exit_on_error=False)
     before = {action.dest for action in parser._actions}
     add_arguments(parser, maker, None, first)
-    return {
-        action.dest: getattr(action, "_typehint", None) or action.type
-        for action in parser._actions
-        if action.dest not in before and not action.dest.endswith(".help")
-    }
+    found = {}
+    for action in parser._actions:
+        if action.dest not in before and not action.dest.endswith(".help"):
+            hint = getattr(action, "_typehint", None) or action.type
+            may_be_none = action.default is None and not action.required
+            found[action.dest] = Optional[hint] if may_be_none else hint  # noqa: UP045
+    return found

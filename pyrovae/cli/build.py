@@ -2,8 +2,9 @@
 
 import inspect
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,13 @@ from jsonargparse import Namespace
 from pyro.infer import ELBO
 
 from ..data import Dataset, few_labels, missing, quadrants
-from ..errors import ConfigError, PyrovaeError, first_line
-from ..models.capabilities import TakesLabels
+from ..errors import ConfigError, PyrovaeError
 from .arguments import supplied
+from .calls import check_calls, takes_y
+from .explain import blamed_on, named, own_line
 from .library import sections
-from .names import FINDERS, find_model
-from .parser import Parser, in_one_line
+from .names import FINDERS, SECTIONS, find_model
+from .parser import Parser
 from .user_code import forget_file
 
 
@@ -40,16 +42,27 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
     """Make the data, then (from the seed) the pair, and the objective.
 
     Raises:
-        ConfigError: The model named has no `model` and `guide`.
+        ConfigError: The model named has no `model` and `guide`, or a part cannot be built.
     """
     made = _instantiate(parser, config)
     data = _data(config, made)
     if seed is not None:
         pyro.set_rng_seed(seed)
     pair = _pair(config, made, data.shape)
-    data = _as_called(config, data, pair)
+    data = _as_called(config, data, pair, config.model.name)
     objective = _objective(config, made)
     return Setup(data, pair, objective)
+
+
+def computing(config: Namespace, data: Dataset) -> AbstractContextManager[None]:
+    """Say of errors within that the pair and the data of a configuration led to them."""
+    names = [(section, config[section]["name"]) for section in SECTIONS]
+    return blamed_on(
+        f"--model {config.model.name} on --data {config.data.name}, of shape {list(data.shape)}, "
+        f"with --objective {config.objective.name} cannot be computed",
+        "correct the options of these, or see with --traceback where it happened",
+        is_own=any(name not in sections()[section] for section, name in names),
+    )
 
 
 def build_pair(parser: Parser, config: Namespace, data_shape: Sequence[int]) -> Any:  # noqa: ANN401
@@ -68,7 +81,8 @@ def build_data(parser: Parser, config: Namespace, pair: Any) -> Dataset:  # noqa
     Raises:
         ConfigError: See `build`.
     """
-    return _as_called(config, _data(config, _instantiate(parser, config)), pair)
+    data = _data(config, _instantiate(parser, config))
+    return _as_called(config, data, pair, type(pair).__name__)
 
 
 def build_objective(parser: Parser, config: Namespace) -> ELBO:
@@ -83,34 +97,40 @@ def build_objective(parser: Parser, config: Namespace) -> ELBO:
 def _data(config: Namespace, made: Namespace) -> Dataset:
     if config.data_root:
         os.environ["PYROVAE_DATA"] = str(config.data_root)
-    with _as_sentence("data", config.data.name):
+    with _built("data", config):
         data = _maker(config, "data")(**_arguments(made, "data"))
     if not isinstance(data, Dataset):
         raise ConfigError(
             f"--data {config.data.name} gave a {type(data).__name__}; it must be a function that "
             "returns a pyrovae.data.Dataset, as pyrovae.data.arrays does"
         )
-    if config.num_labelled:
-        data = few_labels(data, config.num_labelled, seed=config.seed)
-    if config.missing:
-        data = missing(data, config.missing, seed=config.seed)
-    if config.quadrants:
-        data = quadrants(data, config.quadrants)
+    with _built("data", config):
+        if config.num_labelled:
+            data = few_labels(data, config.num_labelled, seed=config.seed)
+        if config.missing:
+            data = missing(data, config.missing, seed=config.seed)
+        if config.quadrants:
+            data = quadrants(data, config.quadrants)
     return data
 
 
-def _as_called(config: Namespace, data: Dataset, pair: Any) -> Dataset:  # noqa: ANN401
-    takes_labels = isinstance(pair, TakesLabels) and pair.takes_labels
-    return data.labelled() if config.labels or takes_labels else data
+def _as_called(config: Namespace, data: Dataset, pair: Any, name: str) -> Dataset:  # noqa: ANN401
+    data = data.labelled() if takes_y(pair, name, config) else data
+    check_calls(pair, name, data)
+    return data
 
 
 def _objective(config: Namespace, made: Namespace) -> ELBO:
-    with _as_sentence("objective", config.objective.name):
+    with _built("objective", config):
         objective = _maker(config, "objective")(**_arguments(made, "objective"))
     if not isinstance(objective, ELBO):
         raise ConfigError(
             f"--objective {config.objective.name} gave a {type(objective).__name__}; it must be a "
             "class of pyro.infer.ELBO, or a function that gives such an object"
+        )
+    if objective.num_particles < 1:  # Pyro's own take any number
+        raise ConfigError(
+            f"--objective.num_particles {objective.num_particles}: it needs at least 1"
         )
     return objective
 
@@ -123,7 +143,7 @@ def _pair(config: Namespace, made: Namespace, data_shape: Sequence[int]) -> Any:
     pair: Any = find_model(config.model.name)
     if not inspect.ismodule(pair):
         shape: Any = {name: tuple(data_shape) for name in supplied(pair)}
-        with _as_sentence("model", config.model.name):
+        with _built("model", config):
             pair = pair(**shape, **_arguments(made, "model"))
     for program in ("model", "guide"):
         if not callable(getattr(pair, program, None)):
@@ -134,29 +154,37 @@ def _pair(config: Namespace, made: Namespace, data_shape: Sequence[int]) -> Any:
     return pair
 
 
-@contextmanager
-def _as_sentence(section: str, name: str) -> Iterator[None]:
-    """Say in one sentence why a part of the library cannot be built, such as its size."""
-    try:
-        yield
-    except PyrovaeError:
-        raise
-    except (RuntimeError, MemoryError, OverflowError, TypeError, ValueError) as error:
-        if name not in sections()[section]:
-            raise  # the user's own code, whose error is shown as it is
-        raise ConfigError(
-            f"--{section} {name} cannot be built ({first_line(error)}); correct its options"
-        ) from error
+def _built(section: str, config: Namespace) -> AbstractContextManager[None]:
+    """Say in one sentence why a part cannot be built, such as its size."""
+    name = config[section]["name"]
+    return blamed_on(
+        f"--{section} {name} cannot be built",
+        "correct its options" if name in sections()[section] else "correct it, or its options",
+        is_own=name not in sections()[section],
+    )
 
 
 def _instantiate(parser: Parser, config: Namespace) -> Namespace:
+    """Build the parts that are named below the sections.
+
+    Raises:
+        ConfigError: One cannot be built.
+    """
     try:
         return parser.instantiate(config, instantiate_groups=False)
     except (ValueError, TypeError) as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, PyrovaeError):
-            cause = cause.__cause__ or cause.__context__
-        raise cause or ConfigError(in_one_line(str(error))) from error
+        cause: BaseException = error
+        while (deeper := cause.__cause__ or cause.__context__) is not None:
+            cause = deeper
+            if isinstance(cause, PyrovaeError):
+                break
+        if isinstance(cause, PyrovaeError) or own_line(cause) is not None:
+            raise cause from error
+        place = re.search(r'Parser key "([\w.]+)"', str(error))
+        raise ConfigError(
+            f"{f'--{place[1]}' if place else 'a part of the model'} cannot be built "
+            f"({named(cause)}); correct its options"
+        ) from error
 
 
 def _arguments(made: Namespace, section: str) -> dict[str, Any]:

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from jsonargparse.typing import PositiveInt
-
 from .. import plots
 from ..data.base import pick_device
 from ..evaluate import Annealed, ais, compare
 from ..report import save_figure
-from .objective_words import make_objective
+from .numbers import Count
+from .objective_words import make_objectives
 from .options import add_evidence_particles, add_held_out, add_objectives, make_run_parser
 from .outputs import csv_path, write_table
 from .run_folder import parse_opening, restore
@@ -29,7 +28,7 @@ def run_compare(words: Sequence[str]) -> None:
     )
     add_objectives(parser)
     add_held_out(parser, limit=100)
-    add_evidence_particles(parser, 5000)
+    add_evidence_particles(parser)
     add = parser.add_argument
     add("--num-particles", type=int, default=8,
         help="Particles of each objective, or decoder evaluations: see --equal.")  # fmt: skip
@@ -39,11 +38,11 @@ def run_compare(words: Sequence[str]) -> None:
     add("--truth", choices=["evidence", "ais"], default="evidence",
         help="What estimates log p(x): importance sampling, or annealed.")  # fmt: skip
     add("--draws", type=int, default=200, help="How many draws of each bound and gradient.")
-    add("--temperatures", type=PositiveInt, default=100, help="Temperatures of --truth ais.")
-    add("--chains", type=PositiveInt, default=16, help="Chains of --truth ais.")
+    add("--temperatures", type=Count, default=100, help="Temperatures of --truth ais.")
+    add("--chains", type=Count, default=16, help="Chains of --truth ais.")
     add("--out", type=str, default="compare.csv", help="CSV file; .json and .png beside it.")
     config, named = parse_opening(parser, words)
-    objectives = {name: make_objective(name, config.num_particles) for name in config.objectives}
+    objectives = make_objectives(config.objectives, config.num_particles)
     run = Path(config.run_folder)
     out = csv_path(run, config.out, ".json", ".png")
     setup = restore(run, config.checkpoint, config.device, named)

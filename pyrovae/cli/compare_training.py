@@ -4,13 +4,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse.typing import NonNegativeInt, PositiveInt
-
 from ..data import Split
 from ..evaluate import compare_training
 from .build import build, build_pair
 from .fit_options import fit_parser, training_options
-from .objective_words import make_objective
+from .numbers import Count, Seed
+from .objective_words import make_objectives
 from .options import add_device, add_evidence_particles, add_held_out, add_objectives, add_run
 from .outputs import csv_path, write_table
 from .parser import make_parser
@@ -30,18 +29,18 @@ def run_compare_training(words: Sequence[str]) -> None:
     add_run(parser)
     add_objectives(parser, " The others are compared with the first.")
     add_held_out(parser)
-    add_evidence_particles(parser, 1000)
+    add_evidence_particles(parser)
     add_device(parser)
     add = parser.add_argument
-    add("--num-particles", type=PositiveInt, default=8,
+    add("--num-particles", type=Count, default=8,
         help="Particles of the objectives that do not give theirs.")  # fmt: skip
-    add("--epochs", type=PositiveInt, help="Passes over the training data; default: the run's.")
-    add("--seeds", nargs="+", type=NonNegativeInt, default=[0, 1, 2], metavar="SEED",
+    add("--epochs", type=Count, help="Passes over the training data; default: the run's.")
+    add("--seeds", nargs="+", type=Seed, default=[0, 1, 2], metavar="SEED",
         help="Seeds of initial parameters, batches and noise; each objective is trained once "
         "with each.")  # fmt: skip
     add("--out", type=str, default="compare-training.csv", help="CSV file; .json beside it.")
     given, named = parse_opening(parser, words)
-    objectives = [make_objective(name, given.num_particles) for name in given.objectives]
+    objectives = [*make_objectives(given.objectives, given.num_particles).values()]
     run = Path(given.run_folder)
     out = csv_path(run, given.out, ".json")
     of_fit = fit_parser()

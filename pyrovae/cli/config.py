@@ -1,6 +1,5 @@
 """A configuration, parsed from words of the command line and YAML."""
 
-import argparse
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -10,14 +9,17 @@ import yaml
 from jsonargparse import Namespace
 
 from ..errors import ConfigError
-from .arguments import add_arguments
-from .library import full_path, known_names, parts
-from .misfit import Options, misfit
+from .library import DATA_FILES, full_path, parts, sections
+from .misfit import Options, check_parts, misfit, takes_none
 from .names import FINDERS, SECTIONS, makers
-from .parser import ParseError, Parser
+from .own_files import import_path, is_in_file
+from .parser import USUAL, ParseError, Parser
 from .safe_yaml import read_yaml
+from .section_options import add_section
+from .sizes import check_sizes
 from .stored import checked
 from .user_code import look_here_as_well
+from .words import check_words, given_options, take_undone
 
 
 def parse(
@@ -42,6 +44,9 @@ def parse(
         ConfigError: An option or a name is unknown, a value does not fit, a file is no YAML, or
             it names what the library does not have and the words do not.
     """
+    own_actions = list(parser._actions)
+    check_words(words, own_actions)
+    words, undone = take_undone(words, own_actions)
     given, rest = _split(words)
     path = given.pop("config", None)
     config = dict(base or {})
@@ -55,12 +60,16 @@ def parse(
         config = checked(
             {k: v for k, v in content.items() if k not in SECTIONS or k in only},
             name=name,
-            options={action.dest: action for action in parser._actions},
+            options={action.dest: action for action in own_actions},
             find=FINDERS,
             defaults=SECTIONS,
             said=said,
             is_run=path is None,
         )
+    for option, value in undone.items():
+        config.pop(option, None)
+        if value is not None:
+            config[option] = value
     for section, default in SECTIONS.items():
         if section not in only:
             continue
@@ -69,26 +78,27 @@ def parse(
         if named != part.get("name", named):
             part = {}  # the options in the file are those of something else
         config[section] = {**part, "name": named}
-    own_actions, made = list(parser._actions), makers(config)
+    made = makers(config)
+    options = Options(own_actions, made, _classes(config) | said)
+    rest = _importable(_with_null(rest, options))
     for section, maker in made.items():
-        names = ", ".join(known_names()[section])
-        parser.add_argument(
-            f"--{section}.name",
-            type=str,
-            metavar="NAME",
-            help=f"Give it as --{section} NAME: {names}, or your own.",
-        )
-        add_arguments(parser, maker, section)
-    parser.add_argument("--config", action="config", help="YAML file that holds any of these.")
+        add_section(parser, section, maker)
+    parser.groups.get(USUAL, parser).add_argument(
+        "--config", action="config", metavar="FILE", help="YAML file that holds any options."
+    )
+    check_parts(said, options)
     # By a file of our own: jsonargparse would first look for one whose name is the text.
     with NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as written:
         written.write(yaml.safe_dump(config))
         written.flush()
         try:
-            return parser.parse_args(["--config", written.name, *rest])
+            found = parser.parse_args(["--config", written.name, *rest])
         except ParseError as error:
-            options = Options(own_actions, made, _classes(config) | said)
-            raise misfit(said | _plain(rest), options, _places(config)) or error from error
+            everything = Options(parser._actions, made, options.classes)
+            raise misfit(error, said | _plain(rest), everything, _places(config)) from error
+    for section in made:
+        check_sizes(section, found[section])
+    return found
 
 
 def parse_plain(parser: Parser, words: Sequence[str]) -> Namespace:
@@ -97,59 +107,83 @@ def parse_plain(parser: Parser, words: Sequence[str]) -> Namespace:
     Raises:
         ConfigError: An option is unknown, or a value does not fit.
     """
+    check_words(words, parser._actions)
+    words, undone = take_undone(words, parser._actions)
+    words += [f"--{name.replace('_', '-')}" for name, value in undone.items() if value]
     try:
-        return parser.parse_args(list(words))
+        return parser.parse_args(words)
     except ParseError as error:
-        raise misfit(_plain(words), Options(parser._actions, {}, {})) or error from error
+        raise misfit(error, _plain(words), Options(parser._actions, {}, {})) from error
 
 
 def _split(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Take out `--config FILE` and the names of the sections."""
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name in ("config", *SECTIONS):
-        early.add_argument(f"--{name}", f"--{name}.name" if name != "config" else "--config")
-    try:
-        known, rest = early.parse_known_args(list(words))
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"{error}; give it a value") from error
+    names = {"--config": "config"}
+    for section in SECTIONS:
+        names |= {f"--{section}": section, f"--{section}.name": section}
+    given, rest = dict[str, str](), list(words)
+    for option in reversed(given_options(words)):
+        name = names.get(f"--{option.option}")
+        if name is None:
+            continue
+        if option.value is None:
+            raise ConfigError(f"--{option.option} is given without a value; name one behind it")
+        given.setdefault(name, option.value)  # the last one counts
+        del rest[option.start : option.stop]
+    data = given.get("data", "")
+    if Path(data).suffix in DATA_FILES and data not in sections()["data"]:
+        given["data"] = "arrays"
+        rest = ["--data.x", data, *rest]
     for i, word in enumerate(rest):
         if word.startswith("--model.") and "=" in word:
-            option, _, value = word.partition("=")
-            rest[i] = f"{option}={full_path(value)}"
+            option_name, _, value = word.partition("=")
+            rest[i] = f"{option_name}={full_path(value)}"
         elif i and rest[i - 1].startswith("--model."):
             rest[i] = full_path(word)
-    return {k: v for k, v in vars(known).items() if v is not None}, rest
+    return given, rest
+
+
+def _with_null(words: Sequence[str], options: Options) -> list[str]:
+    """The words with "null" for none, where an option of a section takes nothing."""
+    found = list(words)
+    for given in given_options(words):
+        if (given.value or "").lower() == "none" and takes_none(given.option, options):
+            found[given.start : given.stop] = [f"--{given.option}=null"] + [""] * (
+                given.stop - given.start - 1
+            )
+    return [word for word in found if word]
+
+
+def _importable(words: Sequence[str]) -> list[str]:
+    """The words with import paths for classes in files of the user's own."""
+    found = list(words)
+    for given in given_options(words):
+        if given.option.startswith("model.") and given.value and is_in_file(given.value):
+            path = import_path(f"--{given.option}", given.value)
+            found[given.stop - 1] = path if given.stop > given.start + 1 else (
+                f"--{given.option}={path}"
+            )  # fmt: skip
+    return found
 
 
 def _said(given: Mapping[str, str], words: Sequence[str]) -> dict[str, str]:
     """What words give to the sections and to the options below them, by place."""
     said = {section: name for section, name in given.items() if section in SECTIONS}
-    for option, value in _pairs(words):
-        steps = option.removesuffix("+").split(".")
+    for one in given_options(words):
+        steps = one.option.removesuffix("+").split(".")
         if len(steps) > 1 and steps[0] in SECTIONS:
             place = ".".join(step for step in steps if step not in ("class_path", "init_args"))
-            said[place] = value
+            said[place] = one.value or ""
     return said
 
 
 def _plain(words: Sequence[str]) -> dict[str, str]:
-    """What words give to the other options, by place; lists and switches are left out."""
-    following = dict(_pairs(words))
+    """What words give to the other options, by place; switches are left out."""
     return {
-        option.replace("-", "_"): value
-        for option, value in following.items()
-        if "." not in option and value and not value.startswith("--")
+        given.option.replace("-", "_"): given.value
+        for given in given_options(words)
+        if "." not in given.option and given.value is not None
     }
-
-
-def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
-    """Each option without its dashes, and its value or else the word that follows."""
-    found = []
-    for word, following in zip(words, [*words[1:], ""], strict=False):
-        option, is_given, value = word.partition("=")
-        if word.startswith("--"):
-            found.append((option.removeprefix("--"), value if is_given else following))
-    return found
 
 
 def _places(config: Mapping[str, Any]) -> dict[str, Any]:

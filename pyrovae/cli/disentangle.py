@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 
 from .. import plots
 from ..data import Dataset, Split
@@ -14,8 +13,9 @@ from ..data.base import pick_device
 from ..errors import DataError
 from ..evaluate import disentanglement, posterior_means, traverse
 from ..runtime.files import save
+from .numbers import Count, CountOrNone, Positive
 from .options import add_picture, make_run_parser
-from .outputs import write_picture
+from .outputs import check_picture, write_picture
 from .run_folder import parse_opening, restored
 
 
@@ -54,14 +54,15 @@ def run_traverse(words: Sequence[str]) -> None:
         "Encode one test datum, change one latent unit at a time, and decode.",
     )
     add = parser.add_argument
-    add("--datum", type=NonNegativeInt, default=0, help="Row of the test data to start from.")
-    add("--units", type=PositiveInt, default=10,
+    add("--datum", type=CountOrNone, default=0, help="Row of the test data to start from.")
+    add("--units", type=Count, default=10,
         help="How many units, those with the most information about the data first.")  # fmt: skip
-    add("--steps", type=PositiveInt, default=9, help="How many values of each unit.")
-    add("--range", type=PositiveFloat, default=2.5, help="The values go from minus this to this.")
+    add("--steps", type=Count, default=9, help="How many values of each unit.")
+    add("--range", type=Positive, default=2.5, help="The values go from minus this to this.")
     add("--site", type=str, help="Latent site; may be left out where there is only one vector.")
     add_picture(parser)
     config, named = parse_opening(parser, words)
+    check_picture(config.out)
     setup, run = restored(config, named)
     split = setup.data.test
     found = traverse(
@@ -74,10 +75,10 @@ def run_traverse(words: Sequence[str]) -> None:
         num_units=config.units,
         seed=config.seed,
     )
-    out = Path(config.out or run / "traverse.png")
+    out = Path(config.out or run / "traverse")
     title = "one latent unit at a time"
     write_picture(
-        out, lambda: plots.traversals(found, title=title), images=found.images,
+        out, found.images.flatten(0, 1), lambda: plots.traversals(found, title=title), images=found.images,
         units=found.units, information=found.information, values=found.values,
     )  # fmt: skip
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from jsonargparse.typing import PositiveInt
-
 from ..data import Split, few_labels
 from ..data.base import pick_device
 from ..errors import ConfigError
@@ -15,7 +13,8 @@ from ..evaluate import probe
 from ..report import Report, report, with_figures
 from ..runtime.distributed import join
 from .build import Setup
-from .options import add_held_out, make_run_parser
+from .numbers import Count
+from .options import EVIDENCE_PARTICLES, add_held_out, make_run_parser
 from .run_folder import parse_opening, restore
 
 
@@ -24,10 +23,11 @@ def run_evaluate(words: Sequence[str]) -> None:
     parser = make_run_parser("evaluate", "Measure a trained run on held-out data.")
     add_held_out(parser)
     add = parser.add_argument
-    add("--num-particles", type=PositiveInt, default=5000, help="Particles per datum of the NLL.")
-    add("--chunk", type=PositiveInt,
+    add("--num-particles", type=Count, default=EVIDENCE_PARTICLES,
+        help="Particles per datum of the NLL.")  # fmt: skip
+    add("--chunk", type=Count,
         help="Particles times data at once; default: as memory allows.")  # fmt: skip
-    add("--probe", type=PositiveInt,
+    add("--probe", type=Count,
         help="Train a classifier on the latents of so many labelled data.")  # fmt: skip
     config, named = parse_opening(parser, words)
     started = time.perf_counter()

@@ -5,10 +5,11 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from ..errors import PyrovaeError, first_line
+from ..errors import ConfigError, PyrovaeError, first_line
 
 WRONG_INPUT, OWN_ERROR, INTERRUPTED, NO_READER = 2, 1, 130, 141
 """Exit codes: what the user can correct; an error of this library; as other tools of the shell."""
@@ -23,10 +24,10 @@ _LIBRARIES = frozenset({
     "constriction", "__main__", "_pytest", "pluggy",
 })  # fmt: skip
 
-# What wrong values lead to in this library and in those below it.
-_OF_VALUES = (
-    ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, NotImplementedError,
+OF_VALUES = (
+    ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, MemoryError,
 )  # fmt: skip
+"""What wrong values lead to in this library and in those below it."""
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -37,7 +38,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     """
     if isinstance(error, PyrovaeError):
         return one_line(str(error)), WRONG_INPUT
-    where = _own_line(error)
+    where = own_line(error)
     if isinstance(error, SystemExit):
         if where is None:  # after --help
             return "", error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -47,7 +48,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, BrokenPipeError):  # the reader of the output has gone
         return "", NO_READER
     if where is not None:
-        return f"{where}: {_named(error)}; correct this code", WRONG_INPUT
+        return f"{where}: {named(error)}; correct this code", WRONG_INPUT
     if isinstance(error, OSError):  # no space or no permission, for a file or for the output
         file = f"{error.filename}: " if error.filename else ""
         return one_line(f"{file}{error.strerror or error}"), WRONG_INPUT
@@ -56,13 +57,13 @@ def explain(error: BaseException) -> tuple[str, int]:
             f"this needs more memory than there is ({_told(error)}); choose smaller sizes or "
             "fewer data, particles or rows at once"
         ), WRONG_INPUT
-    if isinstance(error, _OF_VALUES):
+    if isinstance(error, OF_VALUES):
         return (
-            f"what was given cannot be computed ({_named(error)}); correct the options or the "
+            f"what was given cannot be computed ({named(error)}); correct the options or the "
             "data, or see with --traceback where it happened"
         ), WRONG_INPUT
     return (
-        f"this looks like an error of pyrovae itself ({_named(error)}); please report what "
+        f"this looks like an error of pyrovae itself ({named(error)}); please report what "
         "--traceback shows"
     ), OWN_ERROR
 
@@ -79,7 +80,8 @@ def one_line(message: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
 
 
-def _named(error: BaseException) -> str:
+def named(error: BaseException) -> str:
+    """The class of an error and the first line of its message."""
     told = _told(error)
     name = type(error).__name__
     return name if told in ("", name) else f"{name}: {told}"
@@ -100,8 +102,8 @@ def _is_of_memory(error: BaseException) -> bool:
     )
 
 
-def _own_line(error: BaseException) -> str | None:
-    """Where the user's own code was when it failed; None where none of it took part."""
+def own_line(error: BaseException) -> str | None:
+    """File and line of the user's own code when it failed; None where none of it took part."""
     found = None
     for frame, line in _frames(error):
         if _is_own(frame):
@@ -130,3 +132,28 @@ def _shown(file: str) -> str:
         return str(Path(file).relative_to(Path.cwd()))
     except (ValueError, OSError):  # elsewhere, or the folder has gone
         return file
+
+
+@contextmanager
+def blamed_on(what: str, way_out: str, *, is_own: bool = False) -> Iterator[None]:
+    """Say in one sentence what values lead to here, in place of an error of torch's or Pyro's.
+
+    Errors of this library, and those within the user's own code, pass as they are.
+
+    Args:
+        what: Such as "--model VAE cannot be built".
+        way_out: What the user can do.
+        is_own: Code of the user's own takes part, whose objects may lack what is asked of them.
+
+    Raises:
+        ConfigError: In place of another error.
+    """
+    kinds = (*OF_VALUES, AttributeError) if is_own else OF_VALUES
+    try:
+        yield
+    except PyrovaeError:
+        raise
+    except kinds as error:
+        if own_line(error) is not None or _is_of_memory(error):
+            raise
+        raise ConfigError(f"{what} ({named(error)}); {way_out}") from error

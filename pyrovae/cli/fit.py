@@ -18,12 +18,13 @@ from ..objectives import ELBO, Beta
 from ..report import pictures, report, save_pictures, with_figures
 from ..runtime.distributed import Team, join
 from ..train import Anneal, Callback, Run, TensorBoard, fit
-from .build import Setup, build
+from .build import Setup, build, computing
 from .config import parse
 from .fit_options import fit_parser, training_options
 from .initial import set_initial
 from .new_run import WriteConfig, check_folder, settings_of
-from .run_folder import CONFIG
+from .own_files import with_files
+from .run_files import CONFIG
 
 
 def run_fit(words: Sequence[str]) -> None:
@@ -31,6 +32,11 @@ def run_fit(words: Sequence[str]) -> None:
     started = time.perf_counter()
     parser = fit_parser()
     config = parse(parser, words, run_file=_file_of_resumed(words))
+    if config.resume and config.overwrite:
+        raise ConfigError(
+            "--resume continues a run and --overwrite replaces it; leave one of them out"
+        )
+    pick_device(config.device)
     training_options(config)  # refuses what does not fit before the data are read
     run_dir = Path(config.run or _default_folder(config))
     settings = _spelled_out(settings_of(parser, config))
@@ -43,13 +49,15 @@ def run_fit(words: Sequence[str]) -> None:
         callbacks.append(WriteConfig(run_dir, settings, fresh=not config.resume))
     say = print if team.first else _say_nothing
     say(_headline(setup, config, team, run_dir))
-    for line in set_initial(setup, config, run_dir):
-        say(line)
+    with computing(config, setup.data):
+        for line in set_initial(setup, config, run_dir):
+            say(line)
     if isinstance(setup.pair, HasStrata) and type(setup.objective) is ELBO:
         say(f"advice: --objective StratifiedELBO --objective.num_particles "
             f"{setup.pair.num_strata} sums over the classes, which ELBO draws")  # fmt: skip
 
-    run = _train(setup, config, callbacks, val_objective, run_dir)
+    with computing(config, setup.data):
+        run = _train(setup, config, callbacks, val_objective, run_dir)
 
     trained = time.perf_counter()
     peak = "" if run.peak_bytes is None else f", {run.peak_bytes / 1e6:.0f} MB at the peak"
@@ -58,7 +66,8 @@ def run_fit(words: Sequence[str]) -> None:
     if config.test_particles > 0:
         if len(setup.data.val):
             run.load_best()
-        _measure(setup, config, run_dir, run.history, team)
+        with computing(config, setup.data):
+            _measure(setup, config, run_dir, run.history, team)
         say(f"measured in {time.perf_counter() - trained:.1f} s; "
               f"all in {time.perf_counter() - started:.1f} s")  # fmt: skip
     say(f"run folder: {run_dir}")
@@ -151,7 +160,7 @@ def _say_nothing(*_: Any) -> None:  # noqa: ANN401
 def _spelled_out(settings: dict[str, Any]) -> dict[str, Any]:
     """The same after one more reading, which writes out the defaults of classes that are named."""
     again = fit_parser()
-    return settings_of(again, parse(again, [], settings))
+    return with_files(settings_of(again, parse(again, [], settings)))
 
 
 def _file_of_resumed(words: Sequence[str]) -> Path | None:

@@ -35,6 +35,7 @@ class Asked:
         is_text: Any text.
         words: These texts.
         is_open: Anything.
+        takes_none: Nothing, too.
         items: The same for the elements of a list or the values of a mapping.
     """
 
@@ -42,6 +43,7 @@ class Asked:
     is_text: bool = False
     words: set[str] = field(default_factory=set)
     is_open: bool = False
+    takes_none: bool = False
     items: "Asked | None" = None
 
     @property
@@ -56,6 +58,12 @@ def asked_by(annotation: Any) -> Asked:  # noqa: ANN401
     found = Asked()
     _add(found, annotation)
     return found
+
+
+def members(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """The members of a union; the annotation alone where it is none."""
+    is_union = typing.get_origin(annotation) in (Union, UnionType)
+    return typing.get_args(annotation) if is_union else (annotation,)
 
 
 def _add(found: Asked, annotation: Any) -> None:  # noqa: ANN401
@@ -91,7 +99,9 @@ def _add_class(found: Asked, cls: type, arguments: tuple[Any, ...]) -> None:
         found.words |= set(cls.__members__)
     elif issubclass(cls, str | Path):
         found.is_text = True
-    elif issubclass(cls, int | float | NoneType):
+    elif issubclass(cls, NoneType):
+        found.takes_none = True
+    elif issubclass(cls, int | float):
         pass
     elif issubclass(cls, Iterable) and cls.__module__ in _CONTAINERS:
         elements = arguments[-1:] if issubclass(cls, Mapping) else arguments

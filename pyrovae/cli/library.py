@@ -14,6 +14,8 @@ from ..data import Dataset
 from .kinds import Kind
 
 Maker = Callable[..., Any]
+Family = models.Family
+
 
 PACKAGES = (nn, nn.flows, nn.quantizers, models)
 
@@ -25,6 +27,9 @@ TORCH = (
     "RReLU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus", "Softshrink", "Softsign",
     "Tanh", "Tanhshrink",
 )  # fmt: skip
+
+DATA_FILES = (".npy", ".npz", ".pt", ".pth", ".csv", ".parquet", ".h5", ".hdf5")
+"""How files end that `--data` may name by their paths alone."""
 
 _TOP = models.__name__.partition(".")[0]  # has the names of models and objectives too
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pyro.infer import ELBO
@@ -20,9 +20,10 @@ from ..train.pair_file import fill_pair, programs_in
 from ..train.resume_checks import naming
 from ..train.run_identity import data_shape_of
 from ..train.run_record import checkpoint_in, read_record
-from .opened import Configured
-from .run_folder import CONFIG, check_links
-from .safe_yaml import read_yaml
+from .run_files import CONFIG, check_links
+
+if TYPE_CHECKING:
+    from .opened import Configured
 
 Program = Callable[..., Any]
 Which = Literal["best", "last"]
@@ -45,7 +46,7 @@ class Loaded:
     pair: Any
     run: Run | None = None
     config: dict[str, Any] | None = None
-    _configured: Configured | None = field(default=None, repr=False)
+    _configured: "Configured | None" = field(default=None, repr=False)
 
     def data(self) -> Dataset:
         """The data set of the run, built as its configuration says.
@@ -64,7 +65,7 @@ class Loaded:
         """
         return self._of_configuration("objective").objective()
 
-    def _of_configuration(self, what: str) -> Configured:
+    def _of_configuration(self, what: str) -> "Configured":
         if self._configured is None:
             raise ConfigError(
                 f"{what}: a configuration says which, and there is none; only the runs of "
@@ -139,10 +140,7 @@ def load(
         return _load_file(path, given, guide, batch, device)
     check_links(path)
     checkpoint = checkpoint_in(path, which)
-    config = read_yaml(path / CONFIG) if (path / CONFIG).is_file() else None
-    configured = None if config is None else Configured(path, config, tuple(trust), own)
-    if configured is not None:
-        configured.check_trust()
+    configured = _configured(path, trust, own)
     if given is None and guide is None:
         if configured is None:
             raise CheckpointError(
@@ -160,9 +158,26 @@ def load(
     else:
         programs, built = programs_in("load", given, guide)
     fill_pair(checkpoint, *programs, batch=batch, device=device, kind=which)
-    best = partial(fill_pair, path / "best.safetensors", *programs, device=device, kind="best")
+    best = partial(_fill, path / "best.safetensors", *programs, device=device, kind="best")
     run = replace(Run.read(path), _load_best=best)
+    config = None if configured is None else configured.content
     return Loaded(*programs, built, run, config, configured)
+
+
+def _configured(path: Path, trust: Sequence[Any], own: type | None) -> "Configured | None":
+    """The configuration of a run folder, where it has one."""
+    if not (path / CONFIG).is_file():
+        return None
+    from .opened import Configured  # jsonargparse is slow to import
+    from .safe_yaml import read_yaml
+
+    configured = Configured(path, read_yaml(path / CONFIG), tuple(trust), own)
+    configured.check_trust()
+    return configured
+
+
+def _fill(path: Path, *programs: Program, **options: Any) -> None:  # noqa: ANN401
+    fill_pair(path, *programs, **options)
 
 
 def _load_file(

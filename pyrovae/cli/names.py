@@ -16,6 +16,7 @@ import pyro.infer
 from ..data import Dataset
 from ..errors import ConfigError
 from .library import Maker, known_names, sections
+from .own_files import import_path, is_in_file
 from .user_code import PREFIX, import_module, load_file
 
 SECTIONS = {"data": "digits", "model": "VAE", "objective": "ELBO"}
@@ -76,16 +77,21 @@ FINDERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def own_class(path: str, option: str) -> type:
-    """A class of the user's own by its import path, named on the command line.
+def own_class(name: str, option: str) -> tuple[str, type]:
+    """Import path and class of the user's own, named on the command line.
+
+    Args:
+        name: An import path, or "file.py:Class".
+        option: Which names it, for the messages of errors.
 
     Raises:
         ConfigError: There is none.
     """
+    path = import_path(option, name) if is_in_file(name) else name
     found = _imported(path, option)
     if not inspect.isclass(found):
-        raise ConfigError(f"{option} {path}: there is no such class; name one by its import path")
-    return found
+        raise ConfigError(f"{option} {name}: there is no such class; name one by its import path")
+    return path, found
 
 
 def gives(path: str, option: str) -> type | None:

@@ -1,7 +1,6 @@
 """A run folder that `pyrovae fit` is to write: what it must not damage, and what it replaces."""
 
 from pathlib import Path
-from reprlib import repr as short
 from typing import Any
 
 import yaml
@@ -11,8 +10,9 @@ from ..errors import ConfigError
 from ..runtime.files import save
 from ..train import Callback, Loop
 from ..train.run_lock import LOCK, check_free
+from .library import parts
 from .parser import Parser
-from .run_folder import CONFIG, check_links
+from .run_files import CONFIG, check_links
 from .safe_yaml import read_yaml
 
 _MADE = (
@@ -22,8 +22,10 @@ _MADE = (
 _UNFINISHED = {LOCK, "history.jsonl"}  # files of a run that could not write its configuration
 _MAY_CHANGE = {
     "epochs", "patience", "device", "memory", "data_root", "test_particles", "tensorboard", "lr",
-    "lr_of", "schedule", "clip_norm",
+    "lr_of", "schedule", "clip_norm", "compile", "steps_per_call",
 }  # fmt: skip
+_INNER = ("class_path", "init_args", "name")  # steps that are no option of their own
+_MOST = 3  # settings that a message names
 
 
 def check_folder(run: Path, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -67,7 +69,20 @@ def settings_of(parser: Parser, config: Namespace) -> dict[str, Any]:
     content = yaml.safe_load(parser.dump(config, skip_unset=False))
     if "download" in content["data"]:
         content["data"]["download"] = False  # it is done, and opening a run must not fetch data
-    return {k: v for k, v in content.items() if k not in ("config", "resume", "overwrite", "run")}
+    left_out = ("config", "resume", "overwrite", "run")
+    return {k: _with_one_path(v) for k, v in content.items() if k not in left_out}
+
+
+def _with_one_path(value: Any) -> Any:  # noqa: ANN401
+    """A configuration whose classes of the library have one import path each, of several."""
+    if isinstance(value, list):
+        return [_with_one_path(part) for part in value]
+    if isinstance(value, dict):
+        found = {name: _with_one_path(part) for name, part in value.items()}
+        if value.get("class_path") in parts():
+            found["class_path"] = parts()[value["class_path"]][0]
+        return found
+    return value
 
 
 class WriteConfig(Callback):
@@ -95,14 +110,31 @@ class WriteConfig(Callback):
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
-    kept = read_yaml(path)
+    kept, now = _by_place(read_yaml(path)), _by_place(settings)
     changed = [
-        f"{name} (was {short(kept.get(name))}, now {short(value)})"
-        for name, value in settings.items()
-        if name not in _MAY_CHANGE and kept.get(name) != value
+        f"{place} (was {_shown(kept.get(place))}, now {_shown(now.get(place))})"
+        for place in {**now, **kept}
+        if place.partition(".")[0] not in _MAY_CHANGE and kept.get(place) != now.get(place)
     ]
     if changed:
+        more = f" and {len(changed) - _MOST} more" if len(changed) > _MOST else ""
         raise ConfigError(
             f"--resume continues the run in {path.parent}, whose settings differ in "
-            f"{', '.join(changed)}; leave these options out, or start a run in another folder"
+            f"{', '.join(changed[:_MOST])}{more}; leave these options out, or start a run in "
+            "another folder"
         )
+
+
+def _by_place(value: Any, place: str = "") -> dict[str, Any]:  # noqa: ANN401
+    """The plain values of settings by place, such as "model.encoder.hidden"."""
+    if not isinstance(value, dict):
+        return {place: value}
+    found = {}
+    for name, part in value.items():
+        found |= _by_place(part, place if name in _INNER else f"{place}.{name}".strip("."))
+    return found
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401
+    text = str(value).rpartition(".")[2] if isinstance(value, str) else str(value)
+    return "not given" if value is None else text if len(text) < 40 else f"{text[:40]}..."

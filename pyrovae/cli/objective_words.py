@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyro.infer import ELBO as PyroELBO
@@ -12,6 +12,18 @@ from .library import Maker
 from .names import find_objective
 
 OPTION = "--objectives"
+
+
+def make_objectives(words: Sequence[str], num_particles: int) -> dict[str, PyroELBO]:
+    """The objectives of `--objectives`, by what names them.
+
+    Raises:
+        ConfigError: One is named twice; see also `make_objective`.
+    """
+    for name in words:
+        if words.count(name) > 1:
+            raise ConfigError(f"{OPTION}: {name} is named twice; name each objective once")
+    return {name: make_objective(name, num_particles) for name in words}
 
 
 def make_objective(words: str, num_particles: int) -> PyroELBO:

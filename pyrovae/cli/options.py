@@ -2,9 +2,11 @@
 
 from argparse import _ArgumentGroup
 
-from jsonargparse.typing import NonNegativeInt, PositiveInt
-
+from .numbers import Count, Seed
 from .parser import Parser, make_parser
+
+EVIDENCE_PARTICLES = 1000
+"""Particles per datum of an NLL, unless an option gives another number: one for all commands."""
 
 
 def make_run_parser(command: str, description: str) -> Parser:
@@ -13,7 +15,7 @@ def make_run_parser(command: str, description: str) -> Parser:
     add_run(parser)
     parser.add_argument("--checkpoint", choices=["auto", "best", "last"], default="auto",
         help="Which parameters; auto: the best by validation where there is one.")  # fmt: skip
-    parser.add_argument("--seed", type=NonNegativeInt, default=0, help="Seed of all draws.")
+    parser.add_argument("--seed", type=Seed, default=0, help="Seed of all draws.")
     add_device(parser)
     return parser
 
@@ -36,7 +38,7 @@ def add_held_out(parser: Parser, limit: int | None = None) -> None:
         "--split", choices=["test", "val"], default="test", help="Which data to measure on."
     )
     parser.add_argument(
-        "--limit", type=PositiveInt, default=limit, help="Only the first so many of them."
+        "--limit", type=Count, default=limit, help="Only the first so many of them."
     )
 
 
@@ -46,13 +48,17 @@ def add_objectives(parser: Parser, remark: str = "") -> None:
         f"file.py:Mine.{remark}")  # fmt: skip
 
 
-def add_evidence_particles(parser: Parser, default: int) -> None:
-    parser.add_argument("--evidence-particles", type=PositiveInt, default=default,
+def add_evidence_particles(parser: Parser) -> None:
+    parser.add_argument("--evidence-particles", type=Count, default=EVIDENCE_PARTICLES,
         help="Particles per datum of the importance-sampling estimate of log p(x).")  # fmt: skip
 
 
 def add_picture(parser: Parser) -> None:
     """`--out` of a command that writes one picture, or its arrays."""
     parser.add_argument(
-        "--out", type=str, help="A .png picture or an .npz of arrays; default: in the run folder."
+        "--out",
+        type=str,
+        metavar="FILE",
+        help="A .png picture or an .npz of arrays; default: in the run folder, a picture where "
+        "the data are images.",
     )

@@ -10,16 +10,22 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from ..errors import ConfigError
 from .wanted import wanted
 
+USUAL = "usual"
+"""The name of the group of options that stand first in the help of `fit`."""
+
 
 class ParseError(ConfigError):
-    """What jsonargparse, or argparse below it, says of words that it cannot parse."""
+    """What jsonargparse, or argparse below it, says of words that it cannot parse.
+
+    It is prose for programmers, which `misfit` replaces.
+    """
 
 
 class Parser(ArgumentParser):
-    """Raises ParseError in one sentence where argparse would print the usage and exit."""
+    """Raises ParseError where argparse would print the usage and exit."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise ParseError(f"{in_one_line(message)}; see `{self.prog} --help`")
+        raise ParseError(message)
 
 
 def make_parser(command: str, description: str, arguments: str = "RUN ") -> Parser:
@@ -48,17 +54,26 @@ def hint_of(action: argparse.Action) -> Any:  # noqa: ANN401
     return getattr(action, "_typehint", None) or action.type
 
 
-def in_one_line(message: str) -> str:
-    """A message of several lines as one sentence."""
-    return "; ".join(line.strip().rstrip(":") for line in message.splitlines() if line.strip())
-
-
 class _Formatter(DefaultHelpFormatter):
     """Says what an option needs in words, and names the library's own classes."""
 
     def add_arguments(self, actions: Iterable[argparse.Action]) -> None:
         # `--model.encoder.help CLASS` and `--model FILE` work, and are left out of the list.
-        super().add_arguments([action for action in actions if not _is_extra(action)])
+        # What is named stands first in its group.
+        shown = [action for action in actions if not _is_extra(action)]
+        super().add_arguments(sorted(shown, key=lambda one: not one.dest.endswith(".name")))
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Fill paragraphs, and leave those that hold indented lines as they are."""
+        filled = [
+            part if "\n  " in part else super(_Formatter, self)._fill_text(part, width, indent)
+            for part in text.split("\n\n")
+        ]
+        return "\n\n".join(filled)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        shown = super()._format_action_invocation(action)
+        return shown.replace(".name NAME", " NAME") if action.metavar == "NAME" else shown
 
     def _get_help_string(self, action: argparse.Action) -> str:
         hint = hint_of(action)
@@ -71,18 +86,21 @@ class _Formatter(DefaultHelpFormatter):
             f"default: {_shown(action.default)}" if is_shown else "",
         ]
         note = "; ".join(filter(None, notes)).replace("%", "%%")
-        text = action.help or ""
+        text = (action.help or "").replace("\\*", "*")
         return text if not note or text.endswith(f"({note})") else f"{text} ({note})".strip()
 
 
 def _is_extra(action: argparse.Action) -> bool:
     is_file_of_a_section = action.metavar == "CONFIG" and action.dest != "config"
-    return is_file_of_a_section or action.dest.endswith(".help")
+    is_print = any(name.startswith("--print_") for name in action.option_strings)
+    return is_file_of_a_section or is_print or action.dest.endswith(".help")
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, bool | None):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, dict | Namespace) and "class_path" in value:
         return str(value["class_path"]).rpartition(".")[2]
     return value.__name__ if inspect.isclass(value) else str(value)

@@ -1,6 +1,5 @@
 """A run folder: its configuration, its checkpoints, and the pair they belong to."""
 
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -8,17 +7,16 @@ import pyro
 from jsonargparse import Namespace
 
 from ..data.base import pick_device
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError
 from ..report.batches import first_batch
 from ..train import load_checkpoint
 from ..train.placement import place
-from .build import Setup, build
+from .build import Setup, build, computing
 from .config import parse, parse_plain
 from .fit_options import fit_parser
 from .names import SECTIONS
 from .parser import Parser
-
-CONFIG = "config.yaml"
+from .run_files import CONFIG, check_links
 
 
 def parse_opening(parser: Parser, words: Sequence[str]) -> tuple[Namespace, list[str]]:
@@ -70,9 +68,11 @@ def restore(run: Path, checkpoint: str, device: str | None, words: Sequence[str]
     setup = build(parser, config, config.seed)
     path = checkpoint_of(run, [checkpoint] if checkpoint != "auto" else ["best", "last"])
     batch = first_batch(setup.data.train)
-    place(setup.pair.model, setup.pair.guide, batch, pick_device(device))
-    moved = [tensor.to(pick_device(device)) for tensor in batch]
-    meta = load_checkpoint(path, setup.pair.model, setup.pair.guide, *moved)
+    where = pick_device(device)
+    with computing(config, setup.data):
+        place(setup.pair.model, setup.pair.guide, batch, where)
+        moved = [tensor.to(where) for tensor in batch]
+        meta = load_checkpoint(path, setup.pair.model, setup.pair.guide, *moved)
     if meta.get("kind") != path.stem:
         raise CheckpointError(
             f"{path} was written as {str(meta.get('kind'))[:20]}.safetensors; put the run's own "
@@ -127,19 +127,3 @@ def configuration(
                               "`pyrovae fit --run DIR` wrote")  # fmt: skip
     check_links(run)
     return parse(parser, words, run_file=path, only=only)
-
-
-def check_links(run: Path) -> None:
-    """Refuse a run folder with links, through which files elsewhere would be read or written.
-
-    Raises:
-        ConfigError: It holds a link to a place outside of it.
-    """
-    folder = Path(os.path.realpath(run))
-    for path in sorted(run.iterdir()):
-        target = Path(os.path.realpath(path))  # `resolve` raises where links go in a circle
-        if path.is_symlink() and folder not in target.parents:
-            raise ConfigError(
-                f"{path} is a link to {target}, outside of the run folder, and what is "
-                "written under that name would land there; put the file itself in its place"
-            )

@@ -2,7 +2,8 @@
 
 import inspect
 from argparse import Action
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from shlex import quote
 from typing import Any
 
@@ -11,6 +12,7 @@ from .arguments import annotations
 from .kinds import Asked, Kind, asked_by
 from .library import fitting, known_names, parts, sections
 from .names import own_class
+from .own_files import same_class
 
 Said = Mapping[str, str]
 """The words of the command line by option, which is written as in "model.encoder"."""
@@ -51,6 +53,18 @@ def checked(
     return _Check(name, said, is_run).all(content, options, find, defaults)
 
 
+class NotNamedError(ConfigError):
+    """A file names code of the user's own, and nobody else does.
+
+    Attributes:
+        in_python: The message for those who call `pyrovae.load`.
+    """
+
+    def __init__(self, message: str, in_python: str) -> None:
+        super().__init__(message)
+        self.in_python = in_python
+
+
 class _Check:
     def __init__(self, name: str, said: Said, is_run: bool) -> None:
         self.name, self.said, self.is_run = name, said, is_run
@@ -69,7 +83,12 @@ class _Check:
             elif option in _COMMAND_LINE_ONLY or (option == "run" and self.is_run):
                 raise self.refusal(option, "can be given on the command line only")
             elif option not in options:
-                raise self.refusal(option, "is no option of `pyrovae fit`")
+                raise self.refusal(
+                    option, f"is no option of `pyrovae fit`{_near(option, options)}"
+                )
+            elif value is None:
+                if options[option].default is not None:
+                    raise self.refusal(option, "is null; give it a value, or leave it out")
             else:
                 found[option] = self.plain(option, value, options[option])
         return found
@@ -81,6 +100,8 @@ class _Check:
                 raise self.refusal(option, "takes one plain value or a list of them")
         if action.nargs == 0 and not isinstance(value, bool):
             raise self.refusal(option, "is true or false")
+        if isinstance(value, list) and action.nargs != "+":
+            raise self.refusal(option, "takes one value, not a list")
         return value
 
     def section(
@@ -123,9 +144,11 @@ class _Check:
     def is_again(self, place: str, value: Any) -> bool:  # noqa: ANN401
         """Whether the command line names the same class as the file."""
         stored = value.get("class_path") if isinstance(value, dict) else None
-        return isinstance(stored, str) and _path(stored) == _path(self.said[place])
+        return isinstance(stored, str) and same_class(_path(stored), _path(self.said[place]))
 
     def value(self, place: str, value: Any, asked: Asked) -> Any:  # noqa: ANN401
+        if value is None and not (asked.is_open or asked.takes_none):
+            raise self.refusal(place, "is null; give it a value, or leave it out")
         if isinstance(value, list):
             inner = asked.items or Asked(is_open=asked.is_open)
             return [self.value(place, item, inner) for item in value]
@@ -166,7 +189,7 @@ class _Check:
         is_own = stored not in parts()
         if is_own and not (place in self.said and self.is_again(place, spec)):
             raise self.unknown(place, stored, fitting(kinds))
-        path, cls = (stored, own_class(stored, f"--{place}")) if is_own else parts()[stored]
+        path, cls = own_class(stored, f"--{place}") if is_own else parts()[stored]
         fits = [kind for kind in kinds if kind.base in cls.__mro__]
         if inspect.isabstract(cls) or not (fits and (is_own or cls.__name__ in fitting(kinds))):
             wanted = " or ".join(sorted({kind.base.__name__ for kind in kinds}))
@@ -184,13 +207,14 @@ class _Check:
         return {"class_path": path, **({"init_args": init_args} if init_args else {})}
 
     def unknown(self, place: str, stored: str, known: list[str]) -> ConfigError:
-        return self.refusal(
+        why = self.refusal(
             place,
             f"names {shown(stored)}, which is none of the library's (here one of "
             f"{', '.join(known) or 'none'}), and a file alone runs nothing; if it is your own and "
-            f"you trust it, name it again on the command line: --{place} {quote(cut(stored))}; or "
-            f"in Python: load(folder, trust=[{cut(stored)!r}])",
+            "you trust it, ",
         )
+        again = f"name it again on the command line: --{place} {quote(cut(stored))}"
+        return NotNamedError(f"{why}{again}", f"{why}name it to load: trust=[{cut(stored)!r}]")
 
     def refusal(self, place: str, what: str) -> ConfigError:
         return ConfigError(f"{self.name}: {cut(place)} {what}")
@@ -204,6 +228,11 @@ def shown(text: str) -> str:
 def cut(text: str) -> str:
     """A text, shortened for a message."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _near(option: str, options: Iterable[str]) -> str:
+    near = get_close_matches(option, options, 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _path(name: str) -> str:

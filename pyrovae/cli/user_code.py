@@ -61,9 +61,12 @@ def load_file(option: str, path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (SyntaxError, ImportError) as error:
+    except BaseException as error:  # as an import does: what has not run whole is not kept
         del sys.modules[name]
-        raise ConfigError(f"{option} {path} cannot be run ({error}); correct the file") from error
+        if isinstance(error, SyntaxError | ImportError):
+            reason = f"{option} {path} cannot be run ({error}); correct the file"
+            raise ConfigError(reason) from error
+        raise
     return module
 
 

@@ -6,25 +6,16 @@ from collections.abc import Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Any, Literal, Union
 
-from jsonargparse.typing import (
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-)
-
-from .kinds import asked_by
+from .kinds import asked_by, members
 from .library import fitting
+from .numbers import IN_WORDS, LARGEST
 
 _PLAIN: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
     str: "a text",
-    PositiveInt: "a whole number above 0",
-    NonNegativeInt: "a whole number, 0 or more",
-    PositiveFloat: "a number above 0",
-    NonNegativeFloat: "a number, 0 or more",
+    **IN_WORDS,
 }
 
 
@@ -38,6 +29,15 @@ def wanted(annotation: Any) -> str:  # noqa: ANN401
     elif kinds and not found:
         found.append("a class of your own")
     return " or ".join(found)
+
+
+def in_full(annotation: Any) -> str:  # noqa: ANN401
+    """The same for a message, with the largest number, and "null" where that is taken."""
+    found = wanted(annotation)
+    for member in members(annotation):
+        if inspect.isclass(member) and member in LARGEST:
+            found += f" (at most {LARGEST[member]})"
+    return f"{found}, or null" if found and NoneType in members(annotation) else found
 
 
 def _plain(annotation: Any) -> list[str]:  # noqa: ANN401

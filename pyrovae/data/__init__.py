@@ -3,8 +3,9 @@
 from .arrays import arrays
 from .base import Binarize, Dataset, Split
 from .batches import Batches
+from .channels import channels_first
 from .digits import digits
-from .entry import Batchable, batches, rows
+from .entry import Batchable, batches, held_out, rows
 from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, svhn
 from .loader import LoaderBatches
 from .minibatches import BatchSource
@@ -31,11 +32,13 @@ __all__ = [
     "Split",
     "arrays",
     "batches",
+    "channels_first",
     "cifar10",
     "digits",
     "emnist",
     "fashion_mnist",
     "few_labels",
+    "held_out",
     "join_quadrants",
     "kmnist",
     "missing",

@@ -210,11 +210,15 @@ def pick_device(device: torch.device | str | None) -> torch.device:
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
+        found = torch.device(device)
+        if found.type == "meta" or (found.type == "cpu" and found.index not in (None, 0)):
+            raise RuntimeError("there is none that computes")
+        return torch.empty(0, device=found).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = first_line(error)
         raise ConfigError(
-            f"device {device!s} is not available here ({first_line(error)}); use cpu, or leave it "
-            "out to use CUDA if present"
+            f"device {device!s} is not available here ({reason[:120].split('. ')[0]}); use cpu, "
+            "or leave it out to use CUDA if present"
         ) from error
 
 

@@ -7,7 +7,6 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
@@ -20,7 +19,18 @@ from .entry import rows
 from .files import arrange, datasets, read_file
 from .loaded import is_a
 from .minibatches import BatchSource
-from .rows import Arrayable, Rows, SparseRows, file_parts, frame_tensor, is_frame, stacked
+from .rows import (
+    Arrayable,
+    MapStyle,
+    Rows,
+    SparseRows,
+    file_parts,
+    frame_tensor,
+    is_frame,
+    is_scipy,
+    is_sparse,
+    stacked,
+)
 
 Parts = dict[str | None, list[Tensor]]
 """Tensors [N, ...] by split; None is data without splits."""
@@ -53,7 +63,7 @@ def whole_tensors(
         return _by_names(f"{name} ({source})", held, missing, columns, ordered=False)
     if is_a(source, "h5py", "Group"):
         return _by_names(name, datasets(source), missing, columns, ordered=False)
-    if isinstance(source, Mapping):
+    if isinstance(source, Mapping) and not is_scipy(source):
         return _by_names(name, source, missing, columns, ordered=True)
     if is_frame(source):
         return {None: [frame_tensor(f"arrays: {name}", source, columns, missing=missing)]}
@@ -70,10 +80,10 @@ def whole_tensor(name: str, source: Any, missing: bool) -> Tensor:  # noqa: ANN4
         DataError: It is something else.
     """
     where = f"arrays: {name}"
-    if isinstance(source, Tensor) and source.layout == torch.strided:
-        return from_tensor(where, source)
-    if isinstance(source, Tensor) or is_a(source, "scipy.sparse", "spmatrix", "sparray"):
+    if is_scipy(source) or (isinstance(source, Tensor) and is_sparse(source)):
         return _dense(where, source)
+    if isinstance(source, Tensor):
+        return from_tensor(where, source)
     if isinstance(source, np.ma.MaskedArray):
         return from_masked(where, source, missing)
     if isinstance(source, np.ndarray | np.generic):
@@ -101,7 +111,7 @@ def _parts(name: str, source: Any, missing: bool) -> list[Tensor]:  # noqa: ANN4
         return list(source[:])
     if isinstance(source, DataLoader | IterableDataset | BatchSource):
         return list(rows(source)[:])
-    if isinstance(source, TorchDataset):
+    if isinstance(source, TorchDataset) or _has_items(source):
         return _of_items(name, source, missing)
     if isinstance(source, tuple) and any(_is_array(part) for part in source):
         called = _called(name, len(source))
@@ -110,6 +120,11 @@ def _parts(name: str, source: Any, missing: bool) -> list[Tensor]:  # noqa: ANN4
             for place, part in enumerate(source)
         ]
     return [whole_tensor(name, source, missing)]
+
+
+def _has_items(source: object) -> bool:
+    is_array = isinstance(source, Arrayable | Tensor | Sequence) or is_scipy(source)
+    return isinstance(source, MapStyle) and not is_array
 
 
 def _called(name: str, count: int) -> list[str]:
@@ -160,17 +175,19 @@ def _of_sequence(name: str, source: Sequence[Any], missing: bool) -> Tensor:
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
             f"arrays: the lists of {name} are ragged or hold something other than numbers "
-            f"({error}); give numbers only, in rows of one shape"
+            f"({error}); give numbers only, in rows of one shape; of items such as (x, y) give a "
+            "torch Dataset"
         ) from error
 
 
-def _of_items(name: str, source: TorchDataset[Any], missing: bool) -> list[Tensor]:
-    if not isinstance(source, Sized):
+def _of_items(name: str, source: Any, missing: bool) -> list[Tensor]:  # noqa: ANN401
+    length = len(source) if isinstance(source, Sized) else None
+    if length is None:
         raise DataError(
             f"arrays: {type(source).__name__} has no length and cannot be split; give it a "
             "__len__, or make it an IterableDataset"
         )
-    items = [_as_tuple(source[index]) for index in range(len(source))]
+    items = [_as_tuple(source[index]) for index in range(length)]
     widths = {len(item) for item in items}
     if len(widths) != 1:
         raise DataError(

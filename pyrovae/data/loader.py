@@ -11,6 +11,7 @@ from torch.utils.data import (
     DataLoader,
     DistributedSampler,
     RandomSampler,
+    SequentialSampler,
     SubsetRandomSampler,
     WeightedRandomSampler,
     default_collate,
@@ -109,6 +110,13 @@ class LoaderBatches(Minibatches):
         if self.loader.collate_fn is not default_collate:
             return None
         return min(size, len(sampler) - (len(self) - 1) * size)
+
+    def row_numbers(self, epoch: int, index: int) -> Tensor | None:
+        """See `Minibatches.row_numbers`."""
+        size = self.loader.batch_size
+        if size is None or not isinstance(self.loader.sampler, SequentialSampler):
+            return None
+        return torch.arange(index * size, min((index + 1) * size, self.num_data))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """Batches `start`, `start` + 1, ... of an epoch, on the device.

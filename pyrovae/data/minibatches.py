@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from .rows import Rows
+
 
 @runtime_checkable
 class BatchSource(Protocol):
@@ -56,6 +58,15 @@ class Minibatches(ABC):
     @property
     def smallest(self) -> int | None:
         """Rows of the smallest batch of an epoch; None if unknown."""
+        return None
+
+    @property
+    def rows(self) -> Rows | None:
+        """What the batches are made of, row by row; None where that cannot be asked for."""
+        return None
+
+    def row_numbers(self, epoch: int, index: int) -> Tensor | None:
+        """The rows of the data that a batch holds [B], from 0; None if unknown."""
         return None
 
     @abstractmethod

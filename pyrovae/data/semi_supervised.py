@@ -135,8 +135,8 @@ class SemiSupervisedBatches(Minibatches):
         return tuple(torch.cat(pair) for pair in pairs)
 
     def checksum(self) -> int:
-        """See `Batches.checksum`."""
-        return self._labelled.checksum() ^ self._others.checksum()
+        """See `Minibatches.checksum`."""
+        return (self._labelled.checksum() or 0) ^ (self._others.checksum() or 0)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """Batches `start`, `start` + 1, ... of an epoch.

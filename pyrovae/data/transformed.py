@@ -37,6 +37,10 @@ class TransformedBatches(Minibatches):
         """See `Minibatches.smallest`."""
         return self._source.smallest
 
+    def row_numbers(self, epoch: int, index: int) -> Tensor | None:
+        """Of the source: see `Minibatches.row_numbers`."""
+        return self._source.row_numbers(epoch, index)
+
     def checksum(self) -> int | None:
         """Of the source: see `Minibatches.checksum`."""
         return self._source.checksum()
@@ -48,7 +52,10 @@ class TransformedBatches(Minibatches):
             DataError: The function returns something other than tensors with a row per datum.
             ConfigError: A column is not there.
         """
-        for batch in self._source.epoch(epoch, start):
+        return self._made(self._source.epoch(epoch, start))  # now: a loader draws as it starts
+
+    def _made(self, stream: Iterator[tuple[Tensor, ...]]) -> Iterator[tuple[Tensor, ...]]:
+        for batch in stream:
             if self._columns is not None:
                 places = positions(self._columns, len(batch), self._source.names)
                 batch = tuple(batch[place] for place in places)
@@ -65,7 +72,7 @@ class TransformedRows(Rows):
 
     def __init__(self, rows: Rows, transform: Transform) -> None:
         self._rows, self._transform = rows, transform
-        self.device, self.in_memory = rows.device, False
+        self.device, self.in_memory, self.is_fixed = rows.device, False, False
         self._width = len(self.take(slice(0, 1)))
 
     def __len__(self) -> int:

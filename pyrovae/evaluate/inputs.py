@@ -2,18 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
-from ..data.base import Split
-from ..data.conversion import check_dense
+from ..data import Batchable, Rows, rows
+from ..data.columns import Columns, Transform
+from ..data.conversion import as_tensor
 from ..errors import DataError, ShapeError
+from ..particles.argument_types import ArgumentTypes, argument_types
+from ..particles.arguments import check_count
 from ..particles.device import to_device_of
+from ..particles.non_finite import WAY_OUT, find_non_finite, makes_non_finite
 from ..particles.tracing import Program
 
-Data = Tensor | tuple[Tensor, ...] | Split
-"""A tensor [N, ...], several with equal N, or a split (with labels where it is `labelled`)."""
+Data = Batchable
+"""A tensor [N, ...], several with equal N, or any other data that `pyrovae.data.rows` takes."""
 
 
 @dataclass(frozen=True)
@@ -21,33 +27,40 @@ class Inputs:
     """The arguments of a pair.
 
     Attributes:
-        data: Tensors [N, ...], which come first.
+        source: Tensors [N, ...], which come first.
         rest: What the pair takes after the data.
     """
 
-    data: tuple[Tensor, ...]
+    source: Rows
     rest: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, x: Data, rest: tuple[Any, ...] = ()) -> "Inputs":
-        """From what a user gives.
+    def of(
+        cls,
+        x: Data,
+        rest: tuple[Any, ...] = (),
+        *,
+        columns: Columns | None = None,
+        transform: Transform | None = None,
+    ) -> "Inputs":
+        """From what a user gives; see `pyrovae.data.rows`.
 
         Raises:
-            DataError: The data are no tensors, have no row or unequal N, or are probabilities
-                that every pass draws afresh.
+            DataError: The data are of another kind, have no row or unequal N, or are
+                probabilities that every pass draws afresh.
         """
-        data = _tensors(x)
-        sizes = [len(tensor) for tensor in data]
-        if sizes[0] == 0 or len(set(sizes)) > 1:
-            raise DataError(
-                f"the data have {sizes} rows; give at least one, and equally many in each tensor"
-            )
-        return cls(data, rest)
+        found = rows(x, columns=columns, transform=transform)
+        return cls(found, tuple(map(_as_tensor, rest)))
 
     @property
     def num_data(self) -> int:
         """N."""
-        return len(self.data[0])
+        return len(self.source)
+
+    @cached_property
+    def data(self) -> tuple[Tensor, ...]:
+        """The tensors of all rows."""
+        return self.source[: self.num_data]
 
     @property
     def all(self) -> tuple[Any, ...]:
@@ -55,16 +68,69 @@ class Inputs:
         return (*self.data, *self.rest)
 
     def rows(self, rows: slice) -> tuple[Any, ...]:
-        """The arguments for some rows: each tensor with N rows is cut."""
-        return tuple(
+        """The arguments for some rows: each tensor of the rest with N rows is cut."""
+        rest = (
             arg[rows] if isinstance(arg, Tensor) and arg.shape[:1] == (self.num_data,) else arg
-            for arg in self.all
+            for arg in self.rest
         )
+        return (*self.source[rows], *rest)
 
-    def to_device_of(self, model: Program, guide: Program) -> "Inputs":
-        """The same on the device of the pair's parameters."""
-        moved = to_device_of(model, guide, self.all)
-        return Inputs(moved[: len(self.data)], moved[len(self.data) :])
+    def check_count(self, model: Program, guide: Program) -> None:
+        """Refuse more or fewer arguments than the pair takes.
+
+        Raises:
+            DataError: See `particles.arguments.check_count`.
+        """
+        held = "the data and the arguments after them are" if self.rest else "the data hold"
+        check_count(model, guide, self.source.width + len(self.rest), held)
+
+    def for_pair(self, model: Program, guide: Program) -> "Inputs":
+        """All rows in memory, checked, in the types of the pair and on its device.
+
+        Raises:
+            DataError: The pair takes more or fewer tensors, a number would be lost, or a NaN or
+                an infinity makes a log-density so.
+        """
+        self.check_count(model, guide)
+        given = to_device_of(model, guide, self.all)
+        types = argument_types(model, guide, given)
+        found = converted(model, guide, given, types, 0)
+        width = self.source.width
+        return Inputs(rows(found[:width]), found[width:])
+
+
+def converted(
+    model: Program, guide: Program, args: tuple[Any, ...], types: ArgumentTypes, start: int
+) -> tuple[Any, ...]:
+    """The arguments of some rows in the types of the pair, checked.
+
+    Args:
+        model: Pyro model.
+        guide: Pyro guide.
+        args: For these rows, on the device of the pair.
+        types: Of the pair.
+        start: Number of the first of these rows.
+
+    Raises:
+        DataError: A number would be lost, or a NaN or an infinity makes a log-density so.
+    """
+    types.check(args, "the data", start)
+    found = tuple(map(_in_rows, types(args)))
+    bad = find_non_finite(found, types.names, start)
+    if bad is not None and makes_non_finite(model, guide, found):
+        raise DataError(f"{bad}; {WAY_OUT}")
+    return found
+
+
+def _in_rows(arg: Any) -> Any:  # noqa: ANN401
+    """A tensor in the order of its rows, on which the draws of some samplers depend."""
+    if not isinstance(arg, Tensor) or arg.dim() > 3:  # images may have their channels last
+        return arg
+    return arg.contiguous()
+
+
+def _as_tensor(arg: Any) -> Any:  # noqa: ANN401
+    return as_tensor("args", arg) if isinstance(arg, np.ndarray | np.generic) else arg
 
 
 def as_data(sites: Mapping[str, Tensor], x: Tensor) -> Tensor:
@@ -81,23 +147,3 @@ def as_data(sites: Mapping[str, Tensor], x: Tensor) -> Tensor:
         f"the model observes {shapes}, and the data are {list(x.shape)}: none of its sites holds "
         "the data row by row, so there is nothing to draw"
     )
-
-
-def _tensors(x: Data) -> tuple[Tensor, ...]:
-    if isinstance(x, Split):
-        if x.dynamic:
-            raise DataError(
-                "the split holds probabilities that every pass draws afresh; measure one "
-                "draw, `split.binarized(seed)`"
-            )
-        labels = x.y if x.with_labels else None
-        return (x.x,) if labels is None else (x.x, labels)
-    tensors = x if isinstance(x, tuple) else (x,)
-    if not tensors or not all(isinstance(t, Tensor) and t.ndim > 0 for t in tensors):
-        raise DataError(
-            f"the data are of type {type(x).__name__}, and must be a tensor [N, ...], "
-            "a tuple of tensors or a split; of a dataset give `.test`"
-        )
-    for tensor in tensors:
-        check_dense("a tensor of the data", tensor)
-    return tensors

@@ -19,7 +19,7 @@ from ..particles.tracing import Program
 from ..runtime.distributed import join
 from .collect import Compile, collect
 from .evidence import Evidence
-from .inputs import Data, Inputs
+from .inputs import Data
 from .options import SweepOptions
 from .sweep import joined, sweep_over, sweeps
 from .validity import check_weights
@@ -76,8 +76,9 @@ def log_evidence(
         >>> abs(found.mean() - exact) < 5 * found.monte_carlo_error()
         True
     """
-    team = join(Inputs.of(x).data[0].device) if sharded else None
-    sweep = sweep_over(model, guide, x, args, num_particles, options, team=team)
+    sweep = sweep_over(model, guide, x, args, num_particles, options)
+    if sharded:
+        sweep = sweep.again(team=join(sweep.inputs.source.device))
     blocks = collect(sweep, _log_weights, _statistics, compile=compile)
     columns = zip(*(numbers for numbers, _ in blocks), strict=True)
     log_px, error, ess, k_hat, smoothed, num_nan, num_infinite = map(joined, columns)

@@ -9,6 +9,7 @@ from typing import Any, TypedDict, TypeVar, cast, get_type_hints
 
 import torch
 
+from ..data.columns import Columns, Transform
 from ..particles.modes import Mode
 from ..runtime.signatures import name_keywords
 
@@ -17,6 +18,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class SweepOptions(TypedDict, total=False):
     """Keywords that every measurement over data takes: how it goes over the N data.
+
+    Data are of any kind that `pyrovae.data.rows` takes: tensors, arrays, data frames, sparse
+    matrices, files, loaders; of a dataset with splits, its `test`. They are brought to the number
+    type of the pair's parameters, and read block by block where they are not in memory.
 
     The data are measured in blocks of rows, and the K particles of a block in chunks. No
     measurement moves random streams, buffers of networks or gradients.
@@ -40,10 +45,16 @@ class SweepOptions(TypedDict, total=False):
             value of a datum does not depend on the other data. "as is" leaves each network in
             its mode.
         progress: Show a bar.
+        columns: Which tensors of the data the pair gets, in which order: a place, a name, or
+            several; None is all. `columns=0` leaves out labels.
+        transform: Called as `transform(*tensors)` on the rows of a block, after `columns`; returns
+            what the pair gets, a tensor or a tuple of tensors.
 
     Raises:
         ConfigError: `chunk`, `rows` or `memory` is not positive, or there is no such mode.
-        DataError: There are no data, or their tensors have unequal N.
+        DataError: There are no data, their tensors have unequal N or are more or fewer than the
+            pair takes, the pair's number type would lose some of them, or they hold NaN or
+            infinity where the pair does not expect it.
         PlateError: The pair draws its own subsample of the rows that it is given, or cannot run
             on a block of them.
         ShapeError: `num_particles` is below one.
@@ -58,6 +69,8 @@ class SweepOptions(TypedDict, total=False):
     vectorize_particles: bool
     mode: Mode
     progress: bool
+    columns: Columns | None
+    transform: Transform | None
 
 
 def seed_or_fresh(seed: int | None) -> int:

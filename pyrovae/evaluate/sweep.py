@@ -1,8 +1,8 @@
 """A sweep: particles for every datum, drawn in blocks of rows and chunks of particles."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -13,17 +13,22 @@ from torch.utils import _pytree as pytree
 from tqdm import tqdm
 
 from ..data.base import mix_seed
-from ..errors import ConfigError, PlateError, PyrovaeError, ShapeError, first_line
+from ..data.columns import Columns, Transform
+from ..errors import ConfigError, DataError, PlateError, PyrovaeError, ShapeError, first_line
 from ..particles import plan, plate_nesting
+from ..particles.argument_types import ArgumentTypes, argument_types
+from ..particles.arguments import calls_explained
 from ..particles.device import device_of
 from ..particles.isolation import isolated
 from ..particles.modes import Mode, check_mode, in_mode
+from ..particles.non_finite import WAY_OUT, find_non_finite
 from ..particles.one_by_one import warn_one_by_one
 from ..particles.tracing import Program
 from ..runtime.distributed import Team
+from ..train.step.diagnosis import cause_of, is_of_a_distribution
 from .block import Block
 from .block_size import block_shape, draws_in_memory
-from .inputs import Data, Inputs
+from .inputs import Data, Inputs, converted
 from .options import SweepOptions, seed_or_fresh, spelled_out
 
 _WIDTH = 512  # units of a hidden layer that a small datum may meet
@@ -46,7 +51,7 @@ class Sweep:
         data: See `Data`.
         args: What the pair takes after the data; each tensor with N rows is cut as they are.
         num_particles: K >= 1, honoured exactly: the last chunk of particles may be smaller.
-        chunk: See `SweepOptions`, as for the next seven.
+        chunk: See `SweepOptions`, as for the next nine.
         together: Draw all K particles of a row at once: `chunk` then cuts the rows alone.
         team: Processes that share the blocks; every one gets the results of all, which are those
             of one process. Each calls with the same data.
@@ -68,6 +73,8 @@ class Sweep:
     vectorize_particles: bool = True
     mode: Mode = "evaluation"
     progress: bool = False
+    columns: Columns | None = None
+    transform: Transform | None = None
     together: bool = False
     team: Team = field(default_factory=Team)
 
@@ -78,19 +85,23 @@ class Sweep:
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}, and must be at least 1")
         check_mode(self.mode)
-        _ = self.inputs  # checked here
+        self.inputs.check_count(self.model, self.guide)
 
     @cached_property
     def inputs(self) -> Inputs:
         """The arguments of the pair for all data."""
-        return Inputs.of(self.data, self.args)
+        return Inputs.of(self.data, self.args, columns=self.columns, transform=self.transform)
 
     @cached_property
     def device(self) -> torch.device:
         """Where blocks are moved: to the pair, or, if it has no parameters, to the data."""
         with self.networks_in_mode():
             found = device_of(self.model, self.guide, self.inputs.rows(slice(0, 1)))
-        return self.inputs.data[0].device if found is None else found
+        return self.inputs.source.device if found is None else found
+
+    def again(self, **changes: Any) -> "Sweep":  # noqa: ANN401
+        """Another sweep over the same data, which are not read from a user's stream again."""
+        return replace(self, data=self.inputs.source, columns=None, transform=None, **changes)
 
     @property
     def num_data(self) -> int:
@@ -109,12 +120,15 @@ class Sweep:
         _keep_freed_memory()
         with isolated(), self.networks_in_mode(), torch.no_grad(), self._bar() as bar:
             pyro.set_rng_seed(seed)
-            depth, refusal = self._plan(self._block_args(0, rows))
+            depth, refusal = 0, ""
             for index, start in enumerate(range(0, self.num_data, rows)):
+                args = self.arguments(slice(start, start + rows))
+                if index == 0:
+                    depth, refusal = self._plan(args)
                 block = Block(
                     self.model,
                     self.guide,
-                    self._block_args(start, rows),
+                    args,
                     self.num_particles,
                     size,
                     depth,
@@ -124,12 +138,22 @@ class Sweep:
                 if index % self.team.size == self.team.rank:
                     if index > 0:
                         pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
-                    results[index] = run(block)
+                    with self._explained(args, start):
+                        results[index] = run(block)
                 if refusal and index == 0:
                     warn_one_by_one(refusal)
                 bar.update(len(block.args[0]))
         every = {index: r for part in self.team.gather(results) for index, r in part.items()}
         return [every[index] for index in sorted(every)]
+
+    def arguments(self, rows: slice) -> tuple[Any, ...]:
+        """What the pair is called with for some rows, in its types and on its device.
+
+        Raises:
+            DataError: See `SweepOptions`.
+        """
+        given = self._moved(self.inputs.rows(rows))
+        return converted(self.model, self.guide, given, self._types, rows.start)
 
     def networks_in_mode(self) -> AbstractContextManager[None]:
         """Context in which the networks of the pair are in the mode asked for."""
@@ -151,17 +175,29 @@ class Sweep:
         """Rows of a block, particles of a chunk."""
         chunk = self.chunk
         if chunk is None:
-            widest = max(t[0].numel() * max(4, t.element_size()) for t in self.inputs.data)
+            one = self.inputs.source[:1]
+            widest = max(t.numel() * max(4, t.element_size()) for t in one)
             chunk = draws_in_memory(self.memory, self.device, max(widest, 4 * _WIDTH))
         rows = self.num_data if self.batch_plate is None else self.rows
         return block_shape(self.num_data, self.num_particles, chunk, rows, self.together)
 
+    def _moved(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(self.device), args)
+
+    @cached_property
+    def _types(self) -> ArgumentTypes:
+        """Of the arguments of the pair, found on the rows of the first block."""
+        first = self._moved(self.inputs.rows(slice(0, self.shape[0])))
+        with self.networks_in_mode():
+            return argument_types(self.model, self.guide, first)
+
     def _plan(self, block: tuple[Any, ...]) -> tuple[int, str]:
         """Batch dims of the plates, and why the pair cannot take the particle axis."""
         try:
-            if self.shape[1] == 1 or not self.vectorize_particles:
-                return plate_nesting(self.model, self.guide, *block), ""
-            return plan(self.model, self.guide, *block, batch_plate=self.batch_plate)
+            with calls_explained(self.model, self.guide, block):
+                if self.shape[1] == 1 or not self.vectorize_particles:
+                    return plate_nesting(self.model, self.guide, *block), ""
+                return plan(self.model, self.guide, *block, batch_plate=self.batch_plate)
         except PyrovaeError:
             raise
         except (RuntimeError, ValueError, IndexError) as error:
@@ -173,9 +209,16 @@ class Sweep:
                 f"because it holds parameters per datum, pass rows={self.num_data}"
             ) from error
 
-    def _block_args(self, start: int, rows: int) -> tuple[Any, ...]:
-        part = self.inputs.rows(slice(start, start + rows))
-        return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(self.device), part)
+    @contextmanager
+    def _explained(self, args: tuple[Any, ...], start: int) -> Iterator[None]:
+        """Within this context a distribution's refusal of NaN in the data says so."""
+        try:
+            yield
+        except ValueError as error:
+            bad = find_non_finite(args, self._types.names, start)
+            if bad is None or not is_of_a_distribution(error):
+                raise
+            raise DataError(f"{bad} ({cause_of(error)}); {WAY_OUT}") from error
 
     def _bar(self) -> tqdm:
         return tqdm(total=self.num_data, unit=" data", disable=not self.progress, leave=False)
@@ -194,7 +237,6 @@ def sweep_over(
     options: SweepOptions,
     *,
     together: bool = False,
-    team: Team | None = None,
 ) -> Sweep:
     """The sweep of a measurement called as `measure(model, guide, x, *args, **options)`."""
     return Sweep(
@@ -204,7 +246,6 @@ def sweep_over(
         args,
         num_particles=num_particles,
         together=together,
-        team=Team() if team is None else team,
         **options,
     )
 

@@ -5,6 +5,7 @@ from .autoencoder import Autoencoder
 from .base import Family
 from .code_priors import *  # noqa: F403
 from .conditional_vae import ConditionalVAE
+from .given_sizes import GivenSizes
 from .gumbel_softmax_vae import GumbelSoftmaxVAE
 from .hierarchical import HierarchicalVAE
 from .ladder import LadderVAE
@@ -25,6 +26,7 @@ __all__ = [
     "ConditionalVAE",
     "FactorAnalysis",
     "Family",
+    "GivenSizes",
     "GumbelSoftmaxVAE",
     "HierarchicalVAE",
     "LadderVAE",

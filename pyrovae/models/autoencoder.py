@@ -22,7 +22,8 @@ from ..nn import (
 )
 from ..nn.sizes import as_shape, as_size
 from ..particles.penalty import penalty
-from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .any_data import takes_any_data
+from .base import build_decoder, check_data, evaluated, evaluated_outside_programs
 from .latent_vector import LatentVector
 from .networks import built, vectors_from
 from .priors import FlatPrior, Prior, PriorFactory
@@ -131,7 +132,7 @@ class Autoencoder(LatentVector):
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self.prior())
-            pyro.sample("x", self.decode(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """All mass at the code of x [B, *data_shape], or of x corrupted."""
@@ -149,6 +150,7 @@ class Autoencoder(LatentVector):
                 )
                 penalty("contraction", self.contraction * stretch)
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The point mass at f(x), batch shape [B], event shape [L]; its `mean` is the code."""
@@ -157,13 +159,13 @@ class Autoencoder(LatentVector):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
 
         Raises:
             ConfigError: The prior is flat, so that there is nothing to draw from.
         """
-        return mean_or_draw(self.decode(self.prior().sample(torch.Size([n]))), mean)
+        return self._generated(self.prior(), n, mean, size)
 
     def _point(self, seen: Tensor) -> dist.TorchDistribution:
         code = vectors_from(self.encoder, seen, len(self.data_shape), "encoder")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
+import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
@@ -13,11 +14,14 @@ from ..errors import ConfigError, ShapeError
 from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
 from ..nn.sizes import as_shape, as_size
+from .any_data import takes_any_data
 from .base import (
     Conditional,
+    Latent,
     check_data,
     evaluated,
     evaluated_outside_programs,
+    latent_of,
     latent_parts,
     mean_or_draw,
 )
@@ -141,7 +145,7 @@ class ConditionalVAE(LabelConditional):
         given = self.condition(y, x.shape[:1])
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self._prior(given))
-            pyro.sample("x", self._decode(z, given), obs=x)
+            pyro.sample("x", self.likelihood.given(self._decode(z, given), x), obs=x)
 
     def guide(self, x: Tensor, y: Tensor) -> None:
         """q(z|x, y) over a batch x [B, *data_shape] with its y [B, ...]."""
@@ -157,6 +161,7 @@ class ConditionalVAE(LabelConditional):
         """The distribution p(z|y), batch shape [B], event shape [L]."""
         return self._prior(self.condition(y, y.shape[:1])).expand(y.shape[:1])
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor, y: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x, y), batch shape [B], event shape [L]."""
@@ -172,12 +177,16 @@ class ConditionalVAE(LabelConditional):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, y: Tensor, *, mean: bool = True) -> Tensor:
+    def generate(
+        self, y: Tensor, *, mean: bool = True, size: Tensor | float | None = None
+    ) -> Tensor:
         """A new datum for each y [N, ...]: the mean of p(x|y, z), or a draw [N, *data_shape].
 
         Raises:
             DataError: A class was none of the training.
         """
+        if isinstance(y, Sequence | np.ndarray) and np.ndim(y):
+            y = torch.as_tensor(y)
         if not isinstance(y, Tensor):
             raise ShapeError(
                 f"ConditionalVAE.generate got {y!r}; it makes one datum for each y, so give a "
@@ -186,14 +195,28 @@ class ConditionalVAE(LabelConditional):
         given = self.condition(y.to(self.condition.classes.device), y.shape[:1])
         self.condition.check_seen(given)
         z = self._prior(given).expand(y.shape[:1]).sample()
-        return mean_or_draw(self._decode(z, given), mean)
+        return mean_or_draw(self.likelihood.sized(self._decode(z, given), size), mean)
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, y: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw z from q(z|x, y); the mean of p(x|y, z), or a draw from it [B, *data_shape]."""
+    def reconstruct(
+        self, x: Tensor, y: Tensor, *, mean: bool = True, latent: Latent = "sample"
+    ) -> Tensor:
+        """Encode x and decode it again: the mean of p(x|y, z), or a draw [B, *data_shape].
+
+        Args:
+            x: Data [B, *data_shape], of any kind that `pyrovae.data.rows` takes.
+            y: Of the data [B, ...]; left out where the data hold it.
+            mean: The mean of p(x|y, z); else a draw.
+            latent: z is a draw from q(z|x, y), "sample", or its mean, "mean".
+
+        Raises:
+            ConfigError: The mean of q is not known in closed form.
+        """
         given = self._given(x, y, "reconstruct")
-        return mean_or_draw(self._decode(self._encode(x, given).sample(), given), mean)
+        made = self._decode(latent_of(self._encode(x, given), latent), given)
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
         """What the evidence is of."""

@@ -47,7 +47,9 @@ class LabelConditional(Family, ABC):
         )
 
     @abstractmethod
-    def generate(self, y: Tensor, *, mean: bool = True) -> Tensor:
+    def generate(
+        self, y: Tensor, *, mean: bool = True, size: Tensor | float | None = None
+    ) -> Tensor:
         """A new datum for each y [N, ...]."""
 
     def generate_classes(self, classes: Tensor, *, mean: bool = True) -> Tensor:

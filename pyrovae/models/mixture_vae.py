@@ -12,13 +12,15 @@ from ..distributions.collapsed_categorical import CollapsedCategorical
 from ..errors import DataError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
+from .any_data import takes_any_data
 from .base import (
+    as_tensor_or_count,
     build_decoder,
     check_data,
     evaluated,
     evaluated_outside_programs,
+    generated,
     latent_parts,
-    mean_or_draw,
     params_of,
 )
 from .latent_vector import LatentVector
@@ -108,7 +110,7 @@ class MixtureVAE(LatentVector):
             weights = dist.Categorical(logits=self.prior.logits, validate_args=False)
             c = pyro.sample("c", weights)
             z = pyro.sample("z", self.component(c))
-            pyro.sample("x", self.decode(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(z|x)p(c|z) over a batch x [B, *data_shape]."""
@@ -123,9 +125,11 @@ class MixtureVAE(LatentVector):
         scale = self.prior.log_scale.exp()
         return dist.Normal(self.prior.loc[c], scale[c], validate_args=False).to_event(1)
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x), batch shape [B], event shape [L]."""
+        check_data(x, self.data_shape, "MixtureVAE.encode")
         seen = self.likelihood.rescale(x)
         params = params_of(self.encoder, self.posterior, seen, len(self.data_shape), "encoder")
         return self.posterior(params)
@@ -136,6 +140,7 @@ class MixtureVAE(LatentVector):
         log_joint = self.component(each).log_prob(z.unsqueeze(-2)) + self.prior.logits
         return log_joint.log_softmax(-1)
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
     def clusters(self, x: Tensor, *, num_draws: int = 10) -> Tensor:
@@ -146,7 +151,13 @@ class MixtureVAE(LatentVector):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, c: Tensor | int, *, mean: bool = True) -> Tensor:
+    def generate(
+        self,
+        c: Tensor | int,
+        *,
+        mean: bool = True,
+        size: Tensor | float | None = None,
+    ) -> Tensor:
         """A new datum for each cluster c [N], or N of clusters drawn by their weights.
 
         Returns:
@@ -156,8 +167,11 @@ class MixtureVAE(LatentVector):
             DataError: There is no such cluster.
             ShapeError: c is neither a number nor whole numbers [N].
         """
+        c = as_tensor_or_count(c, "MixtureVAE.generate")
+        count = c if isinstance(c, int) else c.shape[:1].numel()
         if isinstance(c, int):
-            which = self.prior.logits.softmax(-1).multinomial(c, replacement=True)
+            weights = self.prior.logits.softmax(-1)
+            which = weights.multinomial(max(c, 1), replacement=True)
         elif c.dim() != 1 or c.is_floating_point() or c.dtype == torch.bool:
             raise ShapeError(
                 f"MixtureVAE.generate got {c.dtype} of shape {list(c.shape)}; give clusters as "
@@ -169,8 +183,9 @@ class MixtureVAE(LatentVector):
                 f"are 0..{self.num_clusters - 1}"
             )
         else:
-            which = c
-        return mean_or_draw(self.decode(self.component(which).sample()), mean)
+            which = c.to(self.prior.logits.device)
+        made = self.decode(self.component(which).sample())
+        return generated(made, self.likelihood, count, mean, size)
 
     def generate_classes(self, classes: Tensor, *, mean: bool = True) -> Tensor:
         """A new datum for each of these clusters [N]: see `generate`."""

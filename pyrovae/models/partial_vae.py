@@ -13,13 +13,18 @@ from torch import Tensor
 from ..errors import DataError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Join, JoinFactory, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
+from .any_data import takes_any_data
 from .base import (
     Family,
+    Latent,
     build_decoder,
     check_data,
     decoded,
+    drawn_count,
     evaluated,
     evaluated_outside_programs,
+    generated,
+    latent_of,
     latent_parts,
     mean_or_draw,
     params_of,
@@ -95,7 +100,7 @@ class PartialVAE(Family):
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "PartialVAE")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior, self.posterior = latent_parts("PartialVAE", latent_dim, prior, posterior)
-        self.prior.shape_for(self.data_shape, self.likelihood.bounds)
+        self.prior.shape_for(self.data_shape, self.likelihood.ends)
         self.join: Join | None = None if join is None else join(self.data_shape, self.data_shape)
         self.in_shape = self.data_shape if self.join is None else self.join.shape
         out_shape = (self.posterior.num_parameters,)
@@ -124,7 +129,7 @@ class PartialVAE(Family):
             self.likelihood.check(torch.where(mask, x, self.likelihood.stand_in))
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self._prior())
-            pyro.sample("x", self.decode(z, mask), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z, mask), x), obs=x)
 
     def guide(self, x: Tensor, mask: Tensor) -> None:
         """q(z|x observed) over a batch x [B, *data_shape] and its mask, of the same shape."""
@@ -135,6 +140,7 @@ class PartialVAE(Family):
         with pyro.plate("data", x.shape[0]):
             pyro.sample("z", self.encode(x, mask))
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor, mask: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x observed), batch shape [B], event shape [L]."""
@@ -156,18 +162,34 @@ class PartialVAE(Family):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        return mean_or_draw(self.decode(self._prior().sample(torch.Size([n]))), mean)
+        count = drawn_count(n, "PartialVAE.generate")
+        made = self.decode(self._prior().sample(torch.Size([max(count, 1)])))
+        return generated(made, self.likelihood, count, mean, size)
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, mask: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw z from q(z|x observed); the mean of p(x|z), or a draw from it, of whole data.
+    def reconstruct(
+        self, x: Tensor, mask: Tensor, *, mean: bool = True, latent: Latent = "sample"
+    ) -> Tensor:
+        """Encode what was observed and decode whole data: the mean of p(x|z), or a draw from it.
 
         What was observed is reconstructed too; `impute` keeps it.
+
+        Args:
+            x: Data [B, *data_shape], of any kind that `pyrovae.data.rows` takes.
+            mask: Where they were observed, bool, of the same shape; left out where the data hold
+                it.
+            mean: The mean of p(x|z); else a draw.
+            latent: z is a draw from q(z|x observed), "sample", or its mean, "mean".
+
+        Raises:
+            ConfigError: The mean of q is not known in closed form.
         """
-        return mean_or_draw(self.decode(self.encode(x, mask).sample()), mean)
+        made = self.decode(latent_of(self.encode(x, mask), latent), mask)
+        return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def num_observed(self, x: Tensor, mask: Tensor) -> float:
         """Mean number of observed values a datum, by the mask [N, *data_shape]."""
@@ -177,6 +199,7 @@ class PartialVAE(Family):
         """What the evidence is of."""
         return [evidence_of("p(x observed)")]
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
     def impute(
@@ -237,7 +260,8 @@ class PartialVAE(Family):
             z, _, log_w = self._weigh(some, seen, num_particles)
             chosen = dist.Categorical(logits=log_w.T).sample(torch.Size([n]))  # [n, b]
             z = z.gather(0, chosen.unsqueeze(-1).expand(-1, -1, self.latent_dim))
-            found.append(torch.where(seen, some, self.decode(z).sample()))
+            made = self.likelihood.given(self.decode(z, seen), some)
+            found.append(torch.where(seen, some, made.sample()))
         return torch.cat(found, 1)
 
     def _blocks(
@@ -255,7 +279,7 @@ class PartialVAE(Family):
         """z [K, B, L], p(x|z), and the log-weights [K, B]."""
         q = self.encode(x, mask)
         z = q.sample(torch.Size([num_particles]))
-        made = self.decode(z, mask)
+        made = self.likelihood.given(self.decode(z, mask), x)
         return z, made, made.log_prob(x) + self._prior().log_prob(z) - q.log_prob(z)
 
     def _prior(self) -> dist.TorchDistribution:

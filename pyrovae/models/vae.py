@@ -11,13 +11,13 @@ from torch import Tensor
 
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
+from .any_data import takes_any_data
 from .base import (
     build_decoder,
     check_data,
     evaluated,
     evaluated_outside_programs,
     latent_parts,
-    mean_or_draw,
     params_of,
 )
 from .latent_vector import LatentVector
@@ -85,7 +85,7 @@ class VAE(LatentVector):
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "VAE")
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.prior, self.posterior = latent_parts("VAE", latent_dim, prior, posterior)
-        self.prior.shape_for(self.data_shape, self.likelihood.bounds)
+        self.prior.shape_for(self.data_shape, self.likelihood.ends)
         self.encoder = built(encoder, self.data_shape, (self.posterior.num_parameters,))
         self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
         if refinement is not None and not isinstance(refinement, Refinement):
@@ -107,7 +107,7 @@ class VAE(LatentVector):
             self.likelihood.check(x)
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self.prior.with_encoder(self._amortised))
-            pyro.sample("x", self.decode(z), obs=x)
+            pyro.sample("x", self.likelihood.given(self.decode(z), x), obs=x)
 
     def guide(self, x: Tensor) -> None:
         """q(z|x) over a batch x [B, *data_shape]."""
@@ -118,9 +118,15 @@ class VAE(LatentVector):
         with pyro.plate("data", x.shape[0]):
             pyro.sample("z", self.encode(x))
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor) -> dist.TorchDistribution:
-        """The distribution q(z|x), batch shape [B], event shape [L]."""
+        """The distribution q(z|x), batch shape [B], event shape [L].
+
+        Args:
+            x: Data [B, *data_shape], of any kind that `pyrovae.data.rows` takes.
+        """
+        check_data(x, self.data_shape, "VAE.encode")
         params = self._encoded(x)
         if self.refinement is not None:
             prior = self.prior.with_encoder(self._amortised)  # one for all steps
@@ -130,10 +136,9 @@ class VAE(LatentVector):
 
     @evaluated
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = True) -> Tensor:
+    def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        z = self.prior.with_encoder(self._amortised).sample(torch.Size([n]))
-        return mean_or_draw(self.decode(z), mean)
+        return self._generated(self.prior.with_encoder(self._amortised), n, mean, size)
 
     def _encoded(self, x: Tensor) -> Tensor:
         """The encoder's output for x [B, posterior.num_parameters]."""
@@ -144,4 +149,4 @@ class VAE(LatentVector):
         return self.posterior(self._encoded(x))
 
     def _log_joint(self, x: Tensor, prior: dist.TorchDistribution, z: Tensor) -> Tensor:
-        return prior.log_prob(z) + self.decode(z).log_prob(x)
+        return prior.log_prob(z) + self.likelihood.given(self.decode(z), x).log_prob(x)

@@ -1,6 +1,8 @@
 """Networks that accept any leading axes, and likelihood heads."""
 
-from . import likelihoods
+from . import flows as flows
+from . import likelihoods as likelihoods
+from . import quantizers as quantizers
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import Corrupted, Corruption, GaussianNoise, Masking, SaltAndPepper

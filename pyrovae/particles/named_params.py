@@ -27,7 +27,8 @@ def named_params(things: Iterable[object]) -> NamedParams:
     """Read the names in the functions among `things`, those of libraries left out.
 
     Example:
-        >>> def model(x): return pyro.param("scale", x)
+        >>> model = lambda x: pyro.param("scale", x)
+        >>> model.__module__ = "mine"
         >>> named_params([model])
         NamedParams(names=('scale',), is_computed=False)
     """

@@ -1,20 +1,25 @@
 """Latents in the plane."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from ..runtime.figures import figure_of
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def latent_space(z: Tensor, y: Tensor | None = None, *, title: str = "") -> Figure:
+
+def latent_space(z: Tensor, y: Tensor | None = None, *, title: str = "") -> "Figure":
     """Latents [N, L] in the plane, coloured by label; two principal components where L > 2."""
     points = z.detach().cpu().double().numpy()
     labels: tuple[str, ...] = ("z1", "z2")
     if points.shape[1] == 1:
         points = np.concatenate([points, np.zeros_like(points)], axis=1)
     if points.shape[1] > 2:
+        from sklearn.decomposition import PCA  # takes a second; only this needs it
+
         pca = PCA(2, random_state=0).fit(points)
         points = pca.transform(points)
         shares = 100 * pca.explained_variance_ratio_

@@ -1,6 +1,6 @@
 """Training: `fit`, the loop; `SVI`, its step; callbacks and schedules."""
 
-from .callbacks import Anneal, Callback, EarlyStopping, ProgressBar, TensorBoard
+from .callbacks import Anneal, Callback, EarlyStopping, EpochLog, ProgressBar, TensorBoard
 from .checkpoint import load_checkpoint
 from .fit import fit
 from .history import History
@@ -15,6 +15,7 @@ __all__ = [
     "Anneal",
     "Callback",
     "EarlyStopping",
+    "EpochLog",
     "History",
     "Loop",
     "ProgressBar",

@@ -47,7 +47,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[st
     except OSError as error:
         raise CheckpointError(
             f"{path}: the checkpoint cannot be written ({error.strerror or error}); make room, or "
-            "choose another run_dir"
+            "choose another place"
         ) from error
 
 
@@ -64,7 +64,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
     if not is_file:
         raise CheckpointError(
             f"{path}: no such file; name a checkpoint that `fit` wrote into its run_dir, "
-            "last.safetensors or best.safetensors"
+            "last.safetensors or best.safetensors, or a file that `pyrovae.save` wrote"
         )
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -114,7 +114,7 @@ def _check_header(path: str | os.PathLike[str], header: Mapping[str, str]) -> No
     if header.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: a safetensors file, but no checkpoint of this library; name "
-            "last.safetensors or best.safetensors of a run_dir"
+            "last.safetensors or best.safetensors of a run_dir, or a file of `pyrovae.save`"
         )
     if header.get("version") != str(VERSION):
         raise CheckpointError(

@@ -10,6 +10,7 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 
 from ..data import Batchable, Dataset
+from ..data.columns import Columns, Transform
 from ..errors import ConfigError
 from ..objectives import ELBO
 from ..particles.pair import takes_pair
@@ -17,7 +18,7 @@ from ..particles.param_store import without_networks
 from ..particles.tracing import Program
 from ..runtime.grad_mode import computes_gradients
 from ..runtime.random_state import restore_random_state
-from .callbacks import Callback, EarlyStopping, ProgressBar
+from .callbacks import Callback, EarlyStopping, EpochLog, ProgressBar
 from .callbacks.base import CallbackList
 from .given_objective import given_objective
 from .history import History
@@ -41,6 +42,9 @@ def fit(
     # Data
     batch_size: int = 100,
     drop_last: bool = False,
+    columns: Columns | None = None,
+    transform: Transform | None = None,
+    num_data: int | None = None,
     seed: int | None = 0,
     # Objective
     objective: PyroELBO | type[PyroELBO] = ELBO,
@@ -93,10 +97,18 @@ def fit(
         model: Pyro model, called as `model(*batch)`. An object with a `model` and a `guide` may
             take the place of both: `fit(vae, data)`.
         guide: Pyro guide, called likewise.
-        data: A dataset (its `train`), a split, tensors, a `DataLoader`: see `data.batches`.
+        data: Data of any kind that `data.batches` takes: tensors, arrays, frames, files, loaders,
+            ...; of a dataset its `train`. Floats are brought to the number type of the pair's
+            parameters, and so are integers and truth values x that the pair cannot take.
         batch_size: Rows per step, B.
         drop_last: Leave out a last batch of fewer rows, which are other rows in each epoch. Batch
             norm takes no single row.
+        columns: Which tensors of a batch the pair gets, in which order: a place, a name, or
+            several; None is all. `columns=0` leaves out labels. Of validation data too.
+        transform: Called as `transform(*tensors)` on each batch, after `columns` and the binary
+            draws of a dynamic split; returns what the pair gets, a tensor or a tuple of tensors.
+        num_data: Number of data of a stream, which has no length; None counts them by a pass over
+            the stream before the first epoch.
         seed: Sets the random state before the first step. None leaves the random state as it is,
             and takes 0 for the order of the data.
         objective: Any `pyro.infer.ELBO`, Pyro's own or one of `pyrovae.objectives`; by default
@@ -144,7 +156,8 @@ def fit(
         checkpoint_seconds: Time between checkpoints within an epoch. One is also written after
             every epoch.
         callbacks: See `Callback`.
-        progress: Show a progress bar, where stderr is a terminal.
+        progress: Show a progress bar, where stderr is a terminal; elsewhere log a line now and
+            then (see `EpochLog`).
         device: Where pair and batches go; None is CUDA when present, else the CPU.
         precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
             bfloat16, all else in float32); see `Precision`. Validation is in full.
@@ -160,6 +173,8 @@ def fit(
             of the optimiser and the data are not counted.
 
     Raises:
+        DataError: A batch holds more or fewer tensors than the pair takes, numbers that its types
+            cannot hold, or NaN or infinity that it cannot take.
         ConfigError: Arguments do not fit together; batch norm in training mode would be given a
             batch of one row; a resumed run has begun more epochs than `epochs`; `run_dir`
             holds a run, another run is writing into it, or it is no folder.
@@ -184,6 +199,7 @@ def fit(
     check_run_dir(run_dir, resume=resume, overwrite=overwrite)
     run = set_up(
         model, guide, data, val, batch_size=batch_size, drop_last=drop_last, seed=seed,
+        columns=columns, transform=transform, num_data=num_data,
         objective=objective, val_objective=val_objective, memory=memory,
         epochs=epochs, optimizer=optimizer, lr=lr, weight_decay=weight_decay,
         schedule=schedule, ema=ema, clip_norm=clip_norm,
@@ -192,7 +208,9 @@ def fit(
     )  # fmt: skip
     loop, store, stepper = run.loop, run.store, run.stepper
     stopping = [] if patience is None else [EarlyStopping(patience)]
-    hooks = CallbackList([*callbacks, *stopping, *([ProgressBar()] if progress else [])])
+    hooks = CallbackList(
+        [*callbacks, *stopping, *([ProgressBar(), EpochLog()] if progress else [])]
+    )
 
     with store.locked():
         random_state = run.resume_or_start(resume=resume, overwrite=overwrite)

@@ -51,8 +51,9 @@ class History(list[dict[str, Any]]):
             if self and key not in self.columns:
                 raise KeyError(f"'{key}' is no column of the history; it has {self.columns}")
             return [entry.get(key) for entry in self]
-        found = super().__getitem__(key)
-        return History(found) if isinstance(key, slice) else found
+        if isinstance(key, slice):
+            return History(super().__getitem__(key))
+        return super().__getitem__(key)
 
     def to_frame(self) -> Any:  # noqa: ANN401 (pandas is optional)
         """A `pandas.DataFrame`: a row for each epoch, a column for each name.

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..errors import CheckpointError, ConfigError, ParameterError
+from ..particles.held_tensors import held_tensors
 from ..particles.pair import HasPair, is_program, programs_of
 from ..particles.param_store import put
 from ..particles.tracing import Program
@@ -89,9 +90,7 @@ def save(
         raise ConfigError(
             f"save: {path} exists; pass overwrite=True to replace it, or name another file"
         )
-    inventory = None if batch is None else run_once(*programs, batch)
-    here = pair_tensors(*programs, inventory)
-    _check_ready("save", here)
+    here = _found("save", *programs, batch, ParameterError)
     tensors = here.by_place
     if here.in_doubt:
         raise ParameterError(
@@ -150,8 +149,7 @@ def fill_pair(
     if batch is not None and not is_pair:
         load_checkpoint(path, model, guide, *batch_of(batch))
         return meta
-    here = pair_tensors(model, guide, None if batch is None else run_once(model, guide, batch))
-    _check_ready(f"{path} cannot be loaded", here, CheckpointError)
+    here = _found(f"{path} cannot be loaded", model, guide, batch, CheckpointError)
     with naming(Path(path), "cannot be loaded"):
         said = table(meta, "pair") if is_pair or "pair" in meta else {}
         if not is_pair:
@@ -173,12 +171,30 @@ def _by_place(tensors: Mapping[str, Tensor], places: Mapping[str, Any]) -> dict[
     return {str(places.get(key, f"run/{key}")): tensor for key, tensor in kept.items()}
 
 
-def _check_ready(where: str, here: PairTensors, error: type[Exception] = ParameterError) -> None:
-    if here.held.unready:
+def _found(
+    where: str,
+    model: Program,
+    guide: Program,
+    batch: Any,  # noqa: ANN401
+    error: type[Exception],
+) -> PairTensors:
+    """The tensors of a pair, which is run once where there is a batch.
+
+    Raises:
+        error: A part of the pair has no tensors yet.
+    """
+    held = held_tensors(model, guide)
+    if held.lazy:
         raise error(
-            f"{where}: {few(here.held.unready, quoted=False)} has no tensors before the first "
-            "run; run the pair once before, or give a batch, such as batch=(x,)"
+            f"{where}: {few(held.lazy, quoted=False)} has no shape before the network was called; "
+            "call it once before"
         )
+    if held.unready and batch is None:
+        raise error(
+            f"{where}: {few(held.unready, quoted=False)} has no tensors before its first run; run "
+            "the pair once before, or give a batch, such as batch=(x,)"
+        )
+    return pair_tensors(model, guide, None if batch is None else run_once(model, guide, batch))
 
 
 def programs_in(

@@ -6,6 +6,7 @@ from time import perf_counter
 from ..objectives.objective import Objective
 from ..runtime.distributed import Team
 from ..runtime.random_state import kept_random_state
+from .fitted_batches import FittedBatches
 from .loop import Loop
 from .ranks.all_reduce import AllReduce
 from .ranks.shard import Sharding
@@ -25,6 +26,7 @@ class RankStepper(Stepper):
         objective: Of the run.
         loop: Where the run stands.
         store: Knows the last checkpoint.
+        source: Of the batches.
         team: The ranks.
         sharding: Cuts the batches.
         all_reduce: Sums gradients and losses, within the steps of `svi`.
@@ -36,11 +38,12 @@ class RankStepper(Stepper):
         objective: Objective,
         loop: Loop,
         store: RunStore,
+        source: FittedBatches,
         team: Team,
         sharding: Sharding,
         all_reduce: AllReduce,
     ) -> None:
-        super().__init__(svi, objective, loop, store)
+        super().__init__(svi, objective, loop, store, source)
         self._team, self._sharding, self._all_reduce = team, sharding, all_reduce
 
     def prepare(self, batches: Sequence[Batch], fresh: Sequence[Batch]) -> None:

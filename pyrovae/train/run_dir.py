@@ -49,7 +49,7 @@ def check_place(folder: Path) -> None:
         if is_there:
             what = "is a file" if is_file else "is a link to nowhere"
             raise ConfigError(
-                f"run_dir={folder} cannot be written to: {path} {what}; choose another folder"
+                f"run_dir={folder} cannot be written to ({path} {what}); choose another folder"
             )
 
 

@@ -5,16 +5,18 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyro
 import torch
 from pyro.infer import ELBO as PyroELBO
 
-from ..data import Batchable, BatchSource, batches
+from ..data import Batchable, batches
 from ..data.base import mix_seed, pick_device
+from ..data.columns import Columns, Transform
 from ..objectives.objective import Objective
 from ..objectives.pyro_loss import as_objective
+from ..particles.arguments import calls_explained
 from ..particles.inventory import Inventory
 from ..particles.isolation import isolated
 from ..particles.tracing import Program
@@ -22,6 +24,7 @@ from ..runtime.distributed import Team, join
 from ..runtime.random_state import RandomState, kept_random_state
 from .auto_guides import check_auto_guides
 from .compile_ahead import compile_ahead, is_worth_compiling
+from .fitted_batches import FittedBatches, check_finite, fitted
 from .loop import Loop
 from .loss_scale import LossScale
 from .memory_budget import within
@@ -71,7 +74,7 @@ class Setup:
     site_kl: SiteKLMonitor
     scheduler: Scheduler
     average: WeightAverage | None
-    _source: BatchSource
+    _source: FittedBatches
     _first: Batch
     _steps_per_call: int
     _is_compiled: bool
@@ -149,6 +152,9 @@ def set_up(
     *,
     batch_size: int,
     drop_last: bool,
+    columns: Columns | None,
+    transform: Transform | None,
+    num_data: int | None,
     seed: int | None,
     objective: PyroELBO,
     val_objective: PyroELBO | None,
@@ -177,21 +183,35 @@ def set_up(
     device = pick_device(device)
 
     # Data.
-    source = batches(data, batch_size, seed=seed or 0, device=device, drop_last=drop_last)
-    val_source = None
+    picked: dict[str, Any] = {"columns": columns, "transform": transform}
+    given = batches(
+        data, batch_size, seed=seed or 0, device=device, drop_last=drop_last,
+        num_data=num_data, **picked,
+    )  # fmt: skip
+    val_given = None
     if val is not None:
-        val_source = batches(val, batch_size, shuffle=False, seed=seed or 0, device=device)
+        val_given = batches(
+            val, batch_size, shuffle=False, seed=seed or 0, device=device, **picked
+        )
     with kept_random_state():
-        first = next(iter(source.epoch(0)))
+        first = next(iter(given.epoch(0)))
+        source, first = fitted(given, first, model, guide, "fit")
+        val_source = val_first = None
+        if val_given is not None:
+            val_first = next(iter(val_given.epoch(0)))
+            val_source, val_first = fitted(val_given, val_first, model, guide, "fit: val")
     check_same_run(team, source, first, epochs)
     if seed is not None:
         pyro.set_rng_seed(seed)
 
     # The pair and its objective, on the device.
-    with single_rows_explained(source, first, team):
+    with single_rows_explained(source, first, team), calls_explained(model, guide, first):
         inventory, recorded = place(model, guide, first, device)
     identity = identity_of(seed, source, first, objective)
     first = _moved(first, device)
+    check_finite(source, first, model, guide, "fit")
+    if val_source is not None and val_first is not None:
+        check_finite(val_source, _moved(val_first, device), model, guide, "fit: val")
     check_auto_guides(model, guide, source, first)
     trained = as_objective(objective)
     validated = trained if val_objective is None else as_objective(val_objective)
@@ -220,7 +240,7 @@ def set_up(
     loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device, rank=team.rank)
     store = RunStore(loop, inventory, trained, identity, checkpoint_seconds, team, average)
     scheduler.check_length(loop.total_steps, epochs)
-    stepper = _stepper(svi, trained, loop, store, inventory, loss_scale, team)
+    stepper = _stepper(svi, trained, loop, store, source, inventory, loss_scale, team)
 
     # Measurements.
     validation = None
@@ -245,20 +265,21 @@ def _stepper(
     objective: Objective,
     loop: Loop,
     store: RunStore,
+    source: FittedBatches,
     inventory: Inventory,
     loss_scale: LossScale,
     team: Team,
 ) -> Stepper:
     if team.alone:
-        return Stepper(svi, objective, loop, store)
+        return Stepper(svi, objective, loop, store, source)
     svi.all_reduce = AllReduce(team, svi.optimizer, inventory.buffers.values(), objective)
     sharding = Sharding(team, loss_scale, objective)
-    return RankStepper(svi, objective, loop, store, team, sharding, svi.all_reduce)
+    return RankStepper(svi, objective, loop, store, source, team, sharding, svi.all_reduce)
 
 
 def _validation(
     objective: Objective,
-    source: BatchSource,
+    source: FittedBatches,
     inventory: Inventory,
     loss_scale: LossScale,
     seed: int | None,

@@ -31,7 +31,7 @@ def single_rows_explained(
     try:
         yield
     except ValueError as error:
-        if _REFUSAL not in str(error):
+        if not is_single_row(error):
             raise
         rows, way_out = "the last batch of an epoch has", "pass drop_last=True, choose"
         if len(first[0]) == 1:
@@ -43,6 +43,11 @@ def single_rows_explained(
             f"batch norm in training mode needs more; {way_out} another batch_size, or put the "
             "network into evaluation mode, which fit leaves as it is"
         ) from error
+
+
+def is_single_row(error: ValueError) -> bool:
+    """Whether batch norm raised it, which had a single row in training mode."""
+    return _REFUSAL in str(error)
 
 
 def check_single_rows(

@@ -5,15 +5,20 @@ from time import perf_counter
 
 from torch import Tensor
 
-from ..errors import NonFiniteError
+from ..errors import ConfigError, NonFiniteError
 from ..objectives.objective import Objective
+from ..particles.non_finite import WAY_OUT, find_non_finite
+from .fitted_batches import FittedBatches
 from .loop import Loop
 from .run_store import RunStore
+from .single_row import is_single_row
 from .step.compiled import StepResult
 from .step.guarded import STEPS_BETWEEN_WAITS, NonFiniteStep, guarded_step
 from .step.svi import SVI
 
 Batch = tuple[Tensor, ...]
+
+_LARGE = 100.0  # beyond which data are on another scale than networks expect
 
 
 class Stepper:
@@ -24,11 +29,19 @@ class Stepper:
         objective: Of the run.
         loop: Where the run stands.
         store: Knows the last checkpoint.
+        source: Of the batches.
     """
 
-    def __init__(self, svi: SVI, objective: Objective, loop: Loop, store: RunStore) -> None:
+    def __init__(
+        self,
+        svi: SVI,
+        objective: Objective,
+        loop: Loop,
+        store: RunStore,
+        source: FittedBatches,
+    ) -> None:
         self._svi, self._objective = svi, objective
-        self._loop, self._store = loop, store
+        self._loop, self._store, self._source = loop, store, source
 
     def prepare(self, batches: Sequence[Batch], fresh: Sequence[Batch]) -> None:
         """Compile a step before the first one: see `SVI.prepare`."""
@@ -58,7 +71,11 @@ class Stepper:
             return self._guarded(batches, wait=wait)
         except NonFiniteStep as failed:
             loop.batch += failed.before
-            raise self._non_finite(str(failed)) from failed.__cause__
+            raise self._non_finite(str(failed), batches[failed.before]) from failed.__cause__
+        except ValueError as error:
+            if is_single_row(error):  # of a batch that nothing announced
+                raise self._single_row(batches) from error
+            raise
 
     def should_stop(self, last: StepResult) -> bool:
         """Whether a callback has asked for the end of the run.
@@ -87,11 +104,34 @@ class Stepper:
     def _guarded(self, batches: Sequence[Batch], *, wait: bool) -> list[StepResult]:
         return guarded_step(self._svi, self._objective, batches, wait=wait)
 
-    def _non_finite(self, cause: str) -> NonFiniteError:
+    def _non_finite(self, cause: str, batch: Batch = ()) -> NonFiniteError:
         loop, last = self._loop, self._store.last
         kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint"
+        bad = find_non_finite(batch, self._source.types.names[: len(batch)])
+        if bad is not None:
+            found = self._source.locate(bad, loop.epoch - 1, loop.batch)
+            cause, advice = f"{found}, and {cause}", WAY_OUT
+        else:
+            advice = f"Try a lower lr, clip_norm, or data on a smaller scale{_scale_of(batch)}"
         return NonFiniteError(
             f"epoch {loop.epoch}, batch {loop.batch} (of {loop.steps_per_epoch}, from 0): {cause} "
-            f"is not finite. The step was not taken; {kept}. Try a lower lr, clip_norm, or data "
-            "on a smaller scale"
+            f"is not finite. The step was not taken; {kept}. {advice[0].upper()}{advice[1:]}"
         )
+
+    def _single_row(self, batches: Sequence[Batch]) -> ConfigError:
+        loop = self._loop
+        first = loop.batch + next((i for i, b in enumerate(batches) if len(b[0]) == 1), 0)
+        return ConfigError(
+            f"fit: batch {first} of epoch {loop.epoch} (of {loop.steps_per_epoch}, from 0) has "
+            "one row, and batch norm in training mode needs more; let the loader drop it, choose "
+            "another batch size, or put the network into evaluation mode, which fit leaves as it "
+            "is"
+        )
+
+
+def _scale_of(batch: Batch) -> str:
+    """What the advice says of the data themselves."""
+    x = batch[0] if batch and batch[0].is_floating_point() else None
+    if x is None or x.numel() == 0 or float(x.abs().max()) <= _LARGE:
+        return ""
+    return f": they reach {float(x.abs().max()):.2g}; (x - mean) / std by column is usual"

@@ -12,14 +12,24 @@ from torch import Tensor, nn
 
 from ..capture import CapturedCall, StaticKey
 from ..data import BatchSource
+from ..errors import DataError, NonFiniteError
 from ..objectives.objective import Objective
+from ..particles.arguments import names_of
 from ..particles.isolation import isolated
 from ..particles.modes import evaluating
+from ..particles.non_finite import (
+    WAY_OUT,
+    NonFinite,
+    find_non_finite,
+    makes_non_finite,
+)
 from ..particles.own_parameters import own_parameters
 from ..particles.tracing import Program
 from ..runtime.distributed import Team
+from ..runtime.random_state import kept_random_state
 from .loss_scale import LossScale
 from .ranks.shard import Sharding
+from .step.diagnosis import cause_of, is_of_a_distribution
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,12 @@ class Validation:
     compile: bool = False
 
     def __call__(self) -> float:
-        """The bound in nats per datum, a mean over all data."""
+        """The bound in nats per datum, a mean over all data.
+
+        Raises:
+            DataError: NaN or infinity in the data makes it so.
+            NonFiniteError: A distribution refuses a value that the pair makes of the data.
+        """
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         rows = 0
         sharding = Sharding(self.team, self.loss_scale, self.objective)
@@ -65,14 +80,44 @@ class Validation:
             for batch in self._batches():
                 scale, data = self.loss_scale(batch)
                 shard = sharding(batch)
-                with shard.noise:
+                with shard.noise, self._explained(batch, rows):
                     loss = self._captured(*shard.rows) if self._is_compiled else None
                     loss = self._loss(*shard.rows) if loss is None else loss
                 if shard.weight:
                     total += shard.weight * loss / scale
                 rows += data
         self.team.sum(total)
+        if not bool(total.isfinite()):
+            self._check_data()
         return -float(total) / rows
+
+    @contextmanager
+    def _explained(self, batch: Sequence[Tensor], start: int) -> Iterator[None]:
+        """Within this context a distribution's refusal of a value says where it came from."""
+        try:
+            yield
+        except ValueError as error:
+            if not is_of_a_distribution(error):
+                raise
+            bad = self._non_finite(batch, start)
+            if bad is not None:
+                raise DataError(f"fit: val: {bad} ({cause_of(error)}); {WAY_OUT}") from error
+            raise NonFiniteError(
+                f"fit: the validation of rows {start} to {start + len(batch[0]) - 1} failed: "
+                f"{cause_of(error)}; are they like the training data, and of one scale?"
+            ) from error
+
+    def _check_data(self) -> None:
+        """Refuse data that make the bound infinite or NaN."""
+        start = 0
+        for batch in self._batches():
+            bad = self._non_finite(batch, start)
+            if bad is not None and makes_non_finite(self.model, self.guide, batch):
+                raise DataError(f"fit: val: {bad}; {WAY_OUT}")
+            start += len(batch[0])
+
+    def _non_finite(self, batch: Sequence[Tensor], start: int) -> NonFinite | None:
+        return find_non_finite(batch, names_of(self.model, len(batch)), start)
 
     def prepare(self) -> None:
         """Compile before the first call, so that all calls go through the same graph.
@@ -82,8 +127,11 @@ class Validation:
         if not self._is_compiled:
             return
         with self._conditions():
+            start = 0
             for batch in self._batches():
-                self._loss(*batch)
+                with self._explained(batch, start):
+                    self._loss(*batch)
+                start += len(batch[0])
         with self._conditions():
             first = next(self._batches())
             self._captured.prepare(first, [tensor.flip(0) for tensor in first])
@@ -104,7 +152,9 @@ class Validation:
             yield
 
     def _batches(self) -> Iterator[tuple[Tensor, ...]]:
-        for batch in self.source.epoch(0):
+        with kept_random_state():  # a loader draws as it starts
+            stream = self.source.epoch(0)
+        for batch in stream:
             yield tuple(tensor.to(self.device) for tensor in batch)
 
     def _loss(self, *batch: Tensor) -> float | Tensor:

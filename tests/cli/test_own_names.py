@@ -188,7 +188,7 @@ KINDS = {
     "a function of another kind": (["--data", "os.getcwd"], "is a builtin_function_or_method"),
     "a command for data": (
         ["--data", "subprocess.getoutput", "--data.cmd", "touch EXECUTED"], "annotate what it"),
-    "data made of data": (["--data", "pyrovae.data.few_labels"], "required"),
+    "data made of data": (["--data", "pyrovae.data.few_labels"], "must be given"),
     "tensors for data": (["--data", "pyrovae.data.join_quadrants"], "that returns Tensor"),
     "a class for data": (["--data", "collections.OrderedDict"], "is the class OrderedDict"),
     "a torch dataset": (["--data", "torch.utils.data.Dataset"], "is the class Dataset"),

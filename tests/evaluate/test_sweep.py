@@ -178,9 +178,9 @@ def test_a_minibatch_of_a_larger_plate_is_welcome(gaussian):
         (ShapeError, {"num_particles": 0}, "num_particles is 0"),
         (ConfigError, {"chunk": 0}, "chunk is 0"),
         (ConfigError, {"memory": -1}, "memory is -1"),
-        (DataError, {"x": torch.zeros(0, 5)}, r"\[0\] rows"),
+        (DataError, {"x": torch.zeros(0, 5)}, "empty"),
         (DataError, {"x": (torch.zeros(3, 5), torch.zeros(2))}, r"\[3, 2\] rows"),
-        (DataError, {"x": [1.0, 2.0]}, "list"),
+        (DataError, {"x": object()}, "got object"),
         (DataError, {"x": Split(torch.zeros(3, 5), dynamic=True)}, "binarized"),
     ],
 )

@@ -11,23 +11,34 @@ from pyro.infer import SVI
 from torch import nn
 
 import pyrovae
+from pyrovae import objectives
 from pyrovae.data import LinearGaussian
+from pyrovae.errors import ConfigError
 from pyrovae.models import VAE, FullNormal, Prior
 from pyrovae.nn import (
     MLP,
     Bernoulli,
+    Beta,
+    BetaBinomial,
     Binomial,
     Categorical,
     ContinuousBernoulli,
     ConvDecoder,
     ConvEncoder,
     DiscretizedLogistic,
+    Gamma,
     LearnedNormal,
     Likelihood,
+    LogNormal,
+    NegativeBinomial,
     Normal,
+    Poisson,
     PredictedNormal,
+    StudentT,
+    ZeroInflatedNegativeBinomial,
+    ZeroInflatedPoisson,
 )
-from pyrovae.objectives import ELBO, IWAE, Beta
+from pyrovae.objectives import ELBO, IWAE
 from pyrovae.particles import draw
 from pyrovae.particles.parameters import trainable
 from tests.oracles import z_scores
@@ -49,6 +60,21 @@ FITTING = {
     "Normal": (lambda: Normal(0.5), lambda: torch.randn(BATCH, *SHAPE)),
     "LearnedNormal": (lambda: LearnedNormal(SHAPE), lambda: torch.randn(BATCH, *SHAPE)),
     "PredictedNormal": (lambda: PredictedNormal(), lambda: torch.randn(BATCH, *SHAPE)),
+    "Beta": (lambda: Beta(), lambda: 0.1 + 0.8 * torch.rand(BATCH, *SHAPE)),
+    "BetaBinomial": (lambda: BetaBinomial(16), lambda: _levels(16)),
+    "Gamma": (lambda: Gamma("learned", shape=SHAPE), lambda: torch.rand(BATCH, *SHAPE) + 0.1),
+    "LogNormal": (lambda: LogNormal(), lambda: torch.rand(BATCH, *SHAPE) + 0.1),
+    "NegativeBinomial": (
+        lambda: NegativeBinomial("learned", shape=SHAPE, size_factor="total"),
+        lambda: _levels(30),
+    ),
+    "Poisson": (lambda: Poisson(), lambda: _levels(30)),
+    "StudentT": (lambda: StudentT(), lambda: torch.randn(BATCH, *SHAPE)),
+    "ZeroInflatedNegativeBinomial": (
+        lambda: ZeroInflatedNegativeBinomial(size_factor="total"),
+        lambda: _levels(3),
+    ),
+    "ZeroInflatedPoisson": (lambda: ZeroInflatedPoisson(), lambda: _levels(3)),
 }
 BODIES = {
     "mlp": {"encoder": partial(MLP, hidden=(7,)), "decoder": partial(MLP, hidden=(7,))},
@@ -140,7 +166,7 @@ def test_affine_networks_make_it_linear_gaussian():
         (ELBO(), exact.elbo(x)),
         (ELBO(closed_form_kl=True), exact.elbo(x)),
         (IWAE(5), exact.iwae(x, 5)),
-        (Beta(4.0), exact.reconstruction(x) - 4 * exact.kl(x)),
+        (objectives.Beta(4.0), exact.reconstruction(x) - 4 * exact.kl(x)),
     ):
         bounds = objective.per_datum(vae.model, vae.guide, many).reshape(-1, BATCH)
         assert (z_scores(bounds, truth).abs() < 4.5).all(), objective
@@ -221,3 +247,33 @@ class TestOwnParts:
         vae = VAE((5,), LATENT, likelihood=Binomial(16), encoder=Encoder(5, 2 * LATENT))
         vae.encode(torch.full((1, 5), 8.0))
         torch.testing.assert_close(seen[0], torch.full((1, 5), 0.5))
+
+
+def test_sizes_are_those_of_the_data():
+    """Counts with a size factor, against a pair written by hand."""
+    torch.manual_seed(0)
+    vae = VAE((6,), LATENT, likelihood=Poisson(size_factor="total")).double()
+    x = torch.poisson(torch.full((BATCH, 6), 4.0)).double()
+
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", vae.prior())
+            rate = vae.decoder(z).squeeze(-2).softmax(-1) * x.sum(-1, keepdim=True)
+            pyro.sample("x", dist.Poisson(rate, validate_args=False).to_event(1), obs=x)
+
+    def guide(x):
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", vae.encode(x))
+
+    bounds = []
+    for pair in ((vae.model, vae.guide), (model, guide)):
+        pyro.set_rng_seed(1)
+        bounds.append(IWAE(4).per_datum(*pair, x))
+    torch.testing.assert_close(*bounds)
+    torch.testing.assert_close(vae.reconstruct(x).sum(-1), x.sum(-1))
+    ELBO()(vae.model, vae.guide)(x).backward()
+    mean = x.sum(-1).mean().expand(2)
+    torch.testing.assert_close(vae.generate(2).sum(-1), mean, rtol=1e-5, atol=0)
+    torch.testing.assert_close(vae.generate(2, size=70).sum(-1), torch.full((2,), 70.0).double())
+    with pytest.raises(ConfigError, match="takes none"):
+        _small().generate(2, size=70)

@@ -101,10 +101,10 @@ def test_more_epochs_continue_a_finished_run(tmp_path):
     assert same(expected, train(4, tmp_path / "parts", resume=True))
 
 
-def test_a_run_that_is_not_resumed_replaces_the_one_before(tmp_path):
+def test_a_run_replaces_the_one_before_where_it_is_asked_to(tmp_path):
     options = dict(objective=ELBO(), run_dir=tmp_path, **QUIET)
     fit(*pair(*networks()), x_of(), epochs=3, **options)
-    fit(*pair(*networks(2)), x_of(), epochs=1, **options)
+    fit(*pair(*networks(2)), x_of(), epochs=1, overwrite=True, **options)
     assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 1
     assert read_checkpoint(tmp_path / "best.safetensors")[1]["epoch"] == 1
 

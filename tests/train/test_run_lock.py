@@ -49,8 +49,8 @@ def test_a_run_that_fails_lets_go(tmp_path):
     with pytest.raises(ValueError):
         run(tmp_path, resume=True, seed=5)
     with pytest.raises(KeyError):
-        run(tmp_path, callbacks=[Within(lambda: {}["nothing"])])
-    run(tmp_path)
+        run(tmp_path, callbacks=[Within(lambda: {}["nothing"])], overwrite=True)
+    run(tmp_path, overwrite=True)
 
 
 def test_a_lock_ends_with_its_process(tmp_path):

@@ -68,7 +68,7 @@ def test_the_options_are_seen_in_the_signature():
     names = list(inspect.signature(fit).parameters)
     assert names[:3] == ["model", "guide", "data"]
     groups = [
-        ["batch_size", "drop_last", "seed"],
+        ["batch_size", "drop_last", "columns", "transform", "num_data", "seed"],
         ["objective"],
         ["epochs", "lr", "optimizer", "weight_decay", "schedule", "ema", "clip_norm"],
         ["val", "val_objective", "patience"],

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import DataError
 from .hdf5 import read_hdf5
+from .names import arrange
 from .npy import read_npy
 from .npz import read_npz
 from .tables import read_csv, read_parquet
@@ -49,3 +50,16 @@ def read_file(path: str | PathLike[str]) -> Any:  # noqa: ANN401
             "it yourself and give the array"
         )
     return _READERS[suffix](file)
+
+
+def has_splits(path: str | PathLike[str], split: str) -> bool:
+    """Whether the names of a file's arrays say that some are of this split.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".npz", ".pt", ".pth") and not suffix.startswith(_HDF5):
+        return False  # the format has no names of arrays
+    held = read_file(path)
+    return isinstance(held, dict) and split in (arrange(held) or {})

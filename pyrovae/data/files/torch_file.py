@@ -1,6 +1,7 @@
 """Tensors of `.pt` files."""
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ def read_torch(path: Path) -> Any:  # noqa: ANN401
         DataError: The file is damaged, or holds something else.
     """
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Validating sparse tensor invariants")
+            held = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise DataError(
             f"{path} is damaged or holds Python objects, which are not read; save tensors, or a "

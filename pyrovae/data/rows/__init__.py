@@ -3,12 +3,14 @@
 from .base import Rows
 from .file_parts import file_parts
 from .frames import frame_tensor, is_frame
-from .items import stacked
+from .items import ItemRows, MapStyle, stacked
 from .kinds import Arrayable, find_rows, is_in_memory
-from .sparse import SparseRows
+from .sparse import SparseRows, is_scipy, is_sparse
 from .tensors import TensorRows
 
 __all__ = [
+    "ItemRows",
+    "MapStyle",
     "Arrayable",
     "Rows",
     "SparseRows",
@@ -18,5 +20,7 @@ __all__ = [
     "frame_tensor",
     "is_frame",
     "is_in_memory",
+    "is_scipy",
+    "is_sparse",
     "stacked",
 ]

@@ -22,12 +22,14 @@ class Rows(ABC):
         device: Where the rows come from.
         in_memory: Taking rows costs no reading.
         reads_ahead: Rows may be taken by another thread, before they are needed.
+        is_fixed: A row has the same values every time.
     """
 
     names: tuple[str, ...] = ()
     device: torch.device = torch.device("cpu")
     in_memory: bool = False
     reads_ahead: bool = False
+    is_fixed: bool = True
 
     @abstractmethod
     def __len__(self) -> int:
@@ -80,8 +82,10 @@ class Rows(ABC):
         """The same with some of the tensors only, in this order."""
         return PickedRows(self, positions)
 
-    def checksum(self) -> int:
-        """Checksum of about a thousand rows, to recognise the same data."""
+    def checksum(self) -> int | None:
+        """Checksum of about a thousand rows, to recognise the same data; None if they vary."""
+        if not self.is_fixed:
+            return None
         found = 0
         index = torch.arange(0, len(self), max(1, len(self) // _CHECKED), device=self.device)
         for column in range(self.width):
@@ -103,7 +107,7 @@ class PickedRows(Rows):
         self._rows, self._positions = rows, list(positions)
         self.names = tuple(rows.names[i] for i in self._positions) if rows.names else ()
         self.device, self.in_memory = rows.device, rows.in_memory
-        self.reads_ahead = rows.reads_ahead
+        self.reads_ahead, self.is_fixed = rows.reads_ahead, rows.is_fixed
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -1,15 +1,23 @@
 """Rows of a map-style torch dataset."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset as TorchDataset
 
 from ...errors import DataError
 from ..conversion import as_tensor
 from .base import Rows
+
+
+@runtime_checkable
+class MapStyle(Protocol):
+    """What a loader of torch takes as a map-style dataset."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...  # noqa: ANN401
 
 
 class ItemRows(Rows):
@@ -23,8 +31,10 @@ class ItemRows(Rows):
         DataError: The dataset is empty, or an item is of another kind.
     """
 
-    def __init__(self, dataset: TorchDataset[Any]) -> None:
-        self._dataset, self._length = dataset, len(dataset)  # type: ignore[arg-type]
+    is_fixed = False  # a dataset may draw, as augmented images are
+
+    def __init__(self, dataset: MapStyle) -> None:
+        self._dataset, self._length = dataset, len(dataset)
         self._what = type(dataset).__name__
         if self._length == 0:
             raise DataError(f"{self._what} is empty; give at least one datum")

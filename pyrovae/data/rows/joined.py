@@ -24,6 +24,7 @@ class JoinedRows(Rows):
         self.reads_ahead = any(part.reads_ahead for part in parts) and all(
             part.reads_ahead or part.in_memory for part in parts
         )
+        self.is_fixed = all(part.is_fixed for part in parts)
         self.device = parts[0].device
 
     def __len__(self) -> int:

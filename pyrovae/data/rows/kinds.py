@@ -20,10 +20,10 @@ from .base import Rows
 from .file_parts import file_parts
 from .frames import frame_tensor, is_frame
 from .hdf5 import HDF5Rows
-from .items import ItemRows, stacked
+from .items import ItemRows, MapStyle, stacked
 from .joined import side_by_side
 from .memory_mapped import MappedRows, is_mapped
-from .sparse import SparseRows
+from .sparse import SparseRows, is_scipy, is_sparse
 from .tensors import TensorRows
 
 
@@ -38,7 +38,7 @@ def find_rows(
     data: Any,  # noqa: ANN401
     where: str = "data",
     columns: Columns | None = None,
-    split: Literal["train", "test"] = "train",
+    split: Literal["train", "val", "test"] = "train",
 ) -> Rows | None:
     """Rows of any kind of data; None of a kind that is read in one order only.
 
@@ -65,7 +65,7 @@ def find_rows(
         rows = _named(where, file_parts(where, datasets(data), columns, split))
     elif is_frame(data):
         rows = _frame_rows(where, data, columns)
-    elif isinstance(data, Mapping):
+    elif isinstance(data, Mapping) and not is_scipy(data):  # scipy's DOK is a dict
         names = list(map(str, data))
         places = range(len(names)) if columns is None else positions(columns, len(names), names)
         values = list(data.values())
@@ -96,7 +96,7 @@ def _unnamed(where: str, data: Any) -> Rows | None:  # noqa: ANN401
         return _array_rows(where, data)
     if is_a(data, "h5py", "Dataset"):
         return HDF5Rows(data)
-    if is_a(data, "scipy.sparse", "spmatrix", "sparray"):
+    if is_scipy(data):
         return SparseRows.of_scipy(where, data)
     if isinstance(data, tuple) and any(not _is_nested_numbers(part) for part in data):
         return _several(where, [(f"{where}[{place}]", part) for place, part in enumerate(data)])
@@ -106,6 +106,8 @@ def _unnamed(where: str, data: Any) -> Rows | None:  # noqa: ANN401
         return TensorRows([_from_sequence(where, data)])
     if isinstance(data, Arrayable):
         return _array_rows(where, np.asarray(data))
+    if isinstance(data, MapStyle) and not isinstance(data, str | bytes):
+        return ItemRows(data)
     return None
 
 
@@ -118,7 +120,7 @@ def _frame_rows(where: str, frame: Any, columns: Columns | None) -> Rows:  # noq
 
 
 def _array_rows(where: str, data: Tensor | np.ndarray | np.generic) -> Rows:
-    if isinstance(data, Tensor) and data.layout != torch.strided:
+    if isinstance(data, Tensor) and is_sparse(data):
         return SparseRows.of_torch(where, data)
     if isinstance(data, np.ndarray) and is_mapped(data):
         return MappedRows(where, data)
@@ -167,7 +169,7 @@ def _from_sequence(where: str, data: Sequence[Any]) -> Tensor:
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
             f"{where}: lists that are ragged or hold something other than numbers ({error}); "
-            "give numbers only, in rows of one shape"
+            "give numbers only, in rows of one shape; of items such as (x, y) give a torch Dataset"
         ) from error
 
 

@@ -9,10 +9,16 @@ from torch import Tensor
 
 from ...errors import DataError
 from ..conversion import as_tensor
+from ..loaded import is_a
 from .base import Rows
 
 if TYPE_CHECKING:
     import scipy.sparse
+
+
+_LAYOUTS = (
+    torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc,
+)  # fmt: skip
 
 
 class SparseRows(Rows):
@@ -56,7 +62,8 @@ class SparseRows(Rows):
     def _of_coordinates(cls, where: str, array: Any) -> "SparseRows":  # noqa: ANN401
         index = torch.from_numpy(np.stack(array.coords).astype(np.int64))
         values = as_tensor(where, array.data)
-        return cls.of_torch(where, torch.sparse_coo_tensor(index, values, array.shape))
+        tensor = torch.sparse_coo_tensor(index, values, array.shape, check_invariants=True)
+        return cls.of_torch(where, tensor)
 
     @classmethod
     def of_torch(cls, where: str, tensor: Tensor) -> "SparseRows":
@@ -111,3 +118,13 @@ class SparseRows(Rows):
         """See `Rows.to`."""
         starts, places = self._starts.to(device), self._places.to(device)
         return SparseRows(starts, places, self._values.to(device), self._shape)
+
+
+def is_sparse(tensor: Tensor) -> bool:
+    """Whether a tensor of torch is sparse, in any layout."""
+    return tensor.layout in _LAYOUTS
+
+
+def is_scipy(data: object) -> bool:
+    """Whether something is a sparse matrix, or a sparse array, of scipy."""
+    return is_a(data, "scipy.sparse", "spmatrix", "sparray")

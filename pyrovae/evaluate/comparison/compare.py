@@ -8,6 +8,7 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 
 from ...data.base import mix_seed
+from ...data.columns import Columns, Transform
 from ...errors import ConfigError
 from ...particles.modes import Mode, in_mode
 from ...particles.one_by_one import warned_once
@@ -49,6 +50,8 @@ def compare(
     vectorize_particles: bool = True,
     mode: Mode = "evaluation",
     progress: bool = False,
+    columns: Columns | None = None,
+    transform: Transform | None = None,
 ) -> Comparison:
     """Put objectives side by side on one pair, at its parameters, on one batch.
 
@@ -59,7 +62,7 @@ def compare(
     Args:
         model: Pyro model, called as `model(x, *args)`.
         guide: Pyro guide, called likewise.
-        x: One batch [B, ...]: a tensor, several with equal B, or a split.
+        x: One batch [B, ...], of any kind of data: see `SweepOptions`.
         objectives: As they should be named, or in order, under their own names.
         args: What the pair takes after the data.
         num_particles: What makes rows comparable: all objectives are copied with so many
@@ -83,6 +86,7 @@ def compare(
             True draws those of an objective as it says.
         mode: Of the pair's networks, for bounds, gradients and the truth alike: see `gradients`.
         progress: Show bars.
+        columns: See `SweepOptions`, as for `transform`.
 
     Raises:
         ConfigError: There are no objectives, too few draws, or a reference for none of them;
@@ -112,7 +116,8 @@ def compare(
     seed = seed_or_fresh(seed)
     # What is called here runs with mode="as is".
     with in_mode(mode, model, guide), warned_once():
-        inputs = Inputs.of(x, args).to_device_of(model, guide)
+        given = Inputs.of(x, args, columns=columns, transform=transform)
+        inputs = given.for_pair(model, guide)
         subject = Subject(model, guide, inputs.data, inputs.rest, num_draws, seed)
         objectives = all_drawing(objectives, vectorize_particles)
         fitted = fit_particles(objectives, subject.call, num_particles, equal)

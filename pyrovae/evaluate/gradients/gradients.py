@@ -10,6 +10,7 @@ from pyro.infer import ELBO as PyroELBO
 from torch import Tensor
 
 from ...data.base import mix_seed
+from ...data.columns import Columns, Transform
 from ...errors import ConfigError, ParameterError, ShapeError
 from ...objectives.objective import Objective
 from ...objectives.pyro_loss import as_objective
@@ -47,6 +48,8 @@ def gradients(
     keep_draws: bool = False,
     vectorize_particles: bool = True,
     progress: bool = False,
+    columns: Columns | None = None,
+    transform: Transform | None = None,
 ) -> GradientStatistics:
     """Draw an objective's gradient many times at fixed parameters and a fixed batch.
 
@@ -60,7 +63,7 @@ def gradients(
     Args:
         model: Pyro model, called as `model(x, *args)`.
         guide: Pyro guide, called likewise.
-        x: One batch [B, ...]: a tensor, several with equal B, or a split.
+        x: One batch [B, ...], of any kind of data: see `SweepOptions`.
         objective: Any `pyro.infer.ELBO`, Pyro's own included.
         args: What the pair takes after the data; other measurements take it after `x`.
         num_draws: Gradients to draw, two or more; a relative error of a standard deviation
@@ -82,6 +85,7 @@ def gradients(
         vectorize_particles: False draws the particles of all objectives one by one; True draws
             them as the objectives say.
         progress: Show a bar, where stderr is a terminal.
+        columns: See `SweepOptions`, as for `transform`.
 
     Raises:
         ConfigError: There are fewer than two draws, or there is no such mode.
@@ -113,7 +117,8 @@ def gradients(
     # A copy, since what it remembers of these draws is not the user's.
     objective = copy(as_objective(drawing(objective, vectorize_particles)))
     with isolated(), in_mode(mode, model, guide), own_parameters(), torch.enable_grad():
-        inputs = Inputs.of(x, args).to_device_of(model, guide)
+        given = Inputs.of(x, args, columns=columns, transform=transform)
+        inputs = given.for_pair(model, guide)
         call = (model, guide, *inputs.all)
         groups = declared(model, guide, inputs.all)
         flat = Leaves([leaf for leaves in groups.values() for leaf in leaves.values()])

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Unpack
 
 import torch
@@ -165,8 +165,7 @@ def _log_aggregate(sweep: Sweep, latents: Mapping[str, Tensor]) -> Tensor:
     some = next(iter(latents.values()))
     total = torch.full((len(some),), -math.inf, dtype=torch.float64, device=some.device)
     widest = max(_WIDTH, *(z[0].numel() for z in latents.values()))
-    again = replace(
-        sweep,
+    again = sweep.again(
         model=sweep.guide,  # no decoder is needed
         num_particles=len(some),
         chunk=sweep.chunk or draws_in_memory(sweep.memory, some.device, 4 * widest),

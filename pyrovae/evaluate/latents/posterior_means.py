@@ -43,7 +43,11 @@ def posterior_means(
     Raises:
         SiteError: There is no such latent, or there are several and none is named.
     """
-    sweep = sweep_over(model, guide, x, args, num_particles, options)
+    return mean_of_site(sweep_over(model, guide, x, args, num_particles, options), site)
+
+
+def mean_of_site(sweep: Sweep, site: str | None) -> Tensor:
+    """The posterior means of one latent site: see `posterior_means`."""
     means = means_of(sweep)
     if site is None and len(means) == 1:
         return next(iter(means.values())).value
@@ -76,7 +80,7 @@ def means_of(sweep: Sweep) -> dict[str, Mean]:
             "is known from two on"
         )
     # Two particles show whether a mean depends on earlier draws.
-    means = _sweep(replace(sweep, num_particles=2))
+    means = _sweep(sweep.again(num_particles=2))
     if not all(m.is_exact and not m.may_tie for m in means.values()):
         means = _sweep(sweep)
     return means

@@ -22,9 +22,10 @@ from ..collect import collect
 from ..inputs import Data, as_data
 from ..options import SweepOptions
 from ..sweep import Sweep, joined, sweep_over, sweeps
-from .posterior_means import posterior_means
+from .posterior_means import mean_of_site
 
 VALUES = tuple(i * 0.625 - 2.5 for i in range(9))  # 99 % of a standard normal
+_PARTICLES = 100  # over which a posterior mean is averaged, where the guide does not state it
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ def traverse(
     if len(values) == 0 or (num_units is not None and num_units < 1):
         raise ConfigError("traverse got nothing to show; give one value or unit at least")
     site, information = _information(sweep, site)
-    means = posterior_means(model, guide, x, *args, site=site, **options)
+    means = mean_of_site(sweep.again(num_particles=_PARTICLES), site)
     ordered_by = "KL"
     if information is None:
         information, ordered_by = means.var(0, unbiased=False), "variance of E_q[z]"
@@ -125,8 +126,9 @@ def _decoded(sweep: Sweep, site: str, z: Tensor, datum: int) -> Tensor:
     """
     model, guide = sweep.model, sweep.guide
     with sweep.networks_in_mode():
-        inputs = sweep.inputs.to_device_of(model, guide)
-    batch = [t[datum : datum + 1].expand(len(z), *t.shape[1:]) for t in inputs.data]
+        args = sweep.arguments(slice(datum, datum + 1))
+    width = sweep.inputs.source.width
+    batch = [t.expand(len(z), *t.shape[1:]) for t in args[:width]]
     z = z.to(batch[0].device)
 
     def put(name: str, fn: TorchDistribution) -> TorchDistribution:
@@ -136,7 +138,7 @@ def _decoded(sweep: Sweep, site: str, z: Tensor, datum: int) -> Tensor:
     with isolated(), sweep.networks_in_mode(), torch.no_grad():
         pyro.set_rng_seed(seed)
         moved_guide = with_distributions(guide, put)
-        made = simulate(model, *batch, *inputs.rest, guide=moved_guide, mean=True)
+        made = simulate(model, *batch, *args[width:], guide=moved_guide, mean=True)
     return as_data(made, batch[0]).cpu()
 
 

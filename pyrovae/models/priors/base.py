@@ -60,7 +60,8 @@ class Prior(nn.Module, ABC):
 
         Args:
             data_shape: Shape of one datum.
-            bounds: Smallest and largest value (`Likelihood.bounds`); None if there are none.
+            bounds: Between which numbers data lie (`Likelihood.ends`), of which the upper one may
+                be infinite; None for all real numbers.
         """
 
     @torch.no_grad()

@@ -1,10 +1,12 @@
 """Variational mixture of posteriors."""
 
+import math
 from typing import Self
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from ...distributions.mixture import Mixture
 from ...errors import ConfigError, ShapeError
@@ -20,8 +22,9 @@ class VampPrior(Prior):
     data and computes K densities per particle. The KL has no closed form.
 
     The pseudo-inputs are data of the encoder, in the units of the likelihood. If the likelihood
-    has bounds, u = low + (high - low) sigmoid(a) keeps them inside. (The paper clips by a hard
-    tanh, which has no gradient where it clips: black or white pixels would stay so.)
+    has bounds, u = low + (high - low) sigmoid(a) keeps them inside; where the upper one is
+    infinite, u = low + softplus(a) does. (The paper clips by a hard tanh, which has no gradient
+    where it clips: black or white pixels would stay so.)
 
     Nothing fixes the scale of z, so training may stay where every q is the same and z holds no
     information. On MNIST a tanh network did, even with KL warm-up, and a ReLU network did not.
@@ -113,6 +116,8 @@ class VampPrior(Prior):
         if self.bounds is None:
             return free
         low, high = self.bounds
+        if math.isinf(high):
+            return low + softplus(free)
         return low + (high - low) * free.sigmoid()
 
     @torch.no_grad()
@@ -125,7 +130,8 @@ class VampPrior(Prior):
             x: Data [N, *data_shape], N >= K.
             encode: Not used.
             seed: Seed of the choice.
-            inside: Smallest distance from the bounds, as a share of the range.
+            inside: Smallest distance from the bounds, as a share of the range; in units of the
+                data where that is infinite.
 
         Raises:
             ShapeError: The data have another shape, or there are too few.
@@ -142,6 +148,11 @@ class VampPrior(Prior):
         values = x[rows].to(free)
         if self.bounds is not None:
             low, high = self.bounds
+            if math.isinf(high):
+                # The inverse of softplus; `inside` keeps a 0 off its end.
+                above = (values - low).clamp(min=inside)
+                free.copy_(above + torch.log(-torch.expm1(-above)))
+                return
             values = ((values - low) / (high - low)).clamp(inside, 1 - inside).logit()
         free.copy_(values)
 

@@ -6,13 +6,19 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 import torch
 from pyro.distributions import MaskedDistribution, TorchDistribution
 from torch import Tensor, nn
 
-from ...errors import ShapeError, SupportError
+from ...errors import ConfigError, DecoderWarning, ShapeError, SupportError, warn
+
+_SLACK = 0.25
+"""Noise beyond the range of the means that is no reason to warn, as a share of the range."""
+
+Reading: TypeAlias = Literal["anything", "logits", "class logits", "log", "levels", "mean"]
+"""What a likelihood takes an output of a decoder for; "levels": a mean in -1..1."""
 
 Sizes: TypeAlias = torch.Size | list[int] | tuple[int, ...]
 
@@ -31,7 +37,9 @@ class Likelihood(nn.Module, ABC):
     Attributes:
         num_parameters: P, the number of the decoder's outputs per element of a datum.
         needs: The support in words, for the message of `check`.
-        bounds: Smallest and largest value of the support; None if it is not bounded.
+        bounds: Smallest and largest value of the support; None if one of them does not exist.
+        output_range: Between which numbers the decoder's means lie, as far as is known, for a
+            warning where data are elsewhere: see `nn.reach`.
         known: The likelihoods that messages can recommend. The package's `__init__` sets it to
             all that it exports, because this file cannot import them.
     """
@@ -39,12 +47,22 @@ class Likelihood(nn.Module, ABC):
     num_parameters: int = 1
     needs: str
     bounds: tuple[float, float] | None = None
+    output_range: tuple[float, float] | None = None
+    _is_new: bool = True
     known: ClassVar[Sequence[type[Likelihood]]] = ()
 
     @classmethod
     def example(cls) -> Self:
         """A small instance, for tests and documentation."""
         return cls()
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Between which numbers the support lies; it may leave them out, and be unbounded above.
+
+        None where it is all real numbers.
+        """
+        return self.bounds
 
     @property
     def stand_in(self) -> float:
@@ -72,6 +90,15 @@ class Likelihood(nn.Module, ABC):
         Raises:
             ShapeError: The axis left of the data axes does not hold P parameters.
         """
+        elements = self.distribution(self.parameters_first(params, event_dim))
+        return self.of_a_datum(elements, event_dim, mask)
+
+    def parameters_first(self, params: Tensor, event_dim: int) -> Tensor:
+        """The decoder's outputs with the axis of the parameters first [P, ..., *data_shape].
+
+        Raises:
+            ShapeError: The axis left of the data axes does not hold P parameters.
+        """
         axis = params.dim() - event_dim - 1
         if axis < 0 or params.shape[axis] != self.num_parameters:
             raise ShapeError(
@@ -79,10 +106,39 @@ class Likelihood(nn.Module, ABC):
                 f"data axes it needs an axis of size {self.num_parameters}: let the decoder give "
                 "[..., num_parameters, *data_shape]"
             )
-        elements = self.distribution(params.movedim(axis, 0))
+        return params.movedim(axis, 0)
+
+    def reading(self, parameter: int) -> Reading:
+        """What it takes output number `parameter` of the decoder for."""
+        return "anything"
+
+    def of_a_datum(
+        self, elements: TorchDistribution, event_dim: int, mask: Tensor | None = None
+    ) -> TorchDistribution:
+        """The distribution of whole data, scored where the mask is True, from that of elements."""
         if mask is not None:
             elements = _Observed(elements, mask, self.stand_in)
         return elements.to_event(event_dim)
+
+    def given(self, made: TorchDistribution, x: Tensor) -> TorchDistribution:
+        """What `forward` made, for these data [..., *data_shape].
+
+        It differs where p(x|z) is given something of x: the size of counts. See `Counts`.
+        """
+        return made
+
+    def sized(self, made: TorchDistribution, size: Tensor | float | None) -> TorchDistribution:
+        """What `forward` made, for data of this size; None for the mean size seen in training.
+
+        Raises:
+            ConfigError: There is a size, and the head has no size factor.
+        """
+        if size is not None:
+            raise ConfigError(
+                f"{self} got size={size}, and takes none; sizes are those of counts, such as "
+                'Poisson(size_factor="total")'
+            )
+        return made
 
     @abstractmethod
     def distribution(self, params: Tensor) -> TorchDistribution:
@@ -99,6 +155,10 @@ class Likelihood(nn.Module, ABC):
     @classmethod
     def suggest(cls, values: Values) -> str | None:
         """The code of this likelihood for data with these values; None if it does not fit them."""
+        return None
+
+    def remark(self, values: Values) -> str | None:
+        """A sentence for the message of `check`, where these values are nearly in the support."""
         return None
 
     def check(self, x: Tensor) -> None:
@@ -122,10 +182,40 @@ class Likelihood(nn.Module, ABC):
                 "scores those: drop or impute them"
             )
         if not self.accepts(values):
+            remark = self.remark(values)
             raise SupportError(
                 f"{self} got {values}; it needs {self.needs}. "
-                f"What fits these data: {', '.join(_fitting(values))}"
+                + (f"{remark}. " if remark else "")
+                + f"What fits these data: {', '.join(_fitting(values))}"
             )
+        self._check_reach(values)
+
+    def in_units_of_the_mean(self, value: float) -> float:
+        """A value of the data in the units of the output that is read as "mean"."""
+        return value
+
+    def is_new(self) -> bool:
+        """Whether it is asked for the first time: for what is looked at once."""
+        was, self._is_new = self._is_new, False
+        return was
+
+    def _check_reach(self, values: Values) -> None:
+        if self.output_range is None:
+            return
+        low, high = self.output_range
+        least, most = map(self.in_units_of_the_mean, (values.low, values.high))
+        slack = _SLACK * (high - low if math.isfinite(high - low) else max(abs(least), abs(most)))
+        if least < low - slack or most > high + slack:
+            self.output_range = None  # once
+            warn(
+                f"the decoder's output lies in [{low:g}, {high:g}], and {self} takes it for the "
+                f"mean of data, which lie in [{least:.6g}, {most:.6g}]: remove what bounds it at "
+                "its end, or scale the data into that range",
+                DecoderWarning,
+            )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.extra_repr()})"  # in one line, for messages
 
 
 def fitting_likelihoods(x: Tensor) -> list[str]:
@@ -137,7 +227,7 @@ def fitting_likelihoods(x: Tensor) -> list[str]:
     Example:
         >>> fitting_likelihoods(torch.tensor([0.0, 0.3, 1.0]))
         ['Bernoulli() after binarize="dynamic"', 'ContinuousBernoulli()', 'LearnedNormal()',
-         'Normal()', 'PredictedNormal()']
+         'Normal()', 'PredictedNormal()', 'StudentT()']
     """
     return _fitting(Values.of(x))
 
@@ -161,6 +251,16 @@ class Values:
         low, high = torch.aminmax(x.detach())
         whole = not x.is_floating_point() or bool((x == x.round()).all())
         return cls(float(low), float(high), whole)
+
+    @property
+    def are_counts(self) -> bool:
+        """Whether they are whole numbers from 0 of which some are above 1."""
+        return self.whole and self.low >= 0 and self.high > 1
+
+    @property
+    def are_positive(self) -> bool:
+        """Whether they are above 0 and no levels."""
+        return self.low > 0 and self.top_level is None
 
     @property
     def top_level(self) -> int | None:

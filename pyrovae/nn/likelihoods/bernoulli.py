@@ -3,7 +3,7 @@
 import pyro.distributions as dist
 from torch import Tensor
 
-from .base import Likelihood, Values
+from .base import Likelihood, Reading, Values
 
 
 class Bernoulli(Likelihood):
@@ -26,6 +26,9 @@ class Bernoulli(Likelihood):
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return dist.Bernoulli(logits=params[0], validate_args=False)
+
+    def reading(self, parameter: int) -> Reading:
+        return "logits"
 
     def accepts(self, values: Values) -> bool:
         return values.whole and values.low >= 0 and values.high <= 1

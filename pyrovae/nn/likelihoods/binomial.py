@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ...errors import ConfigError
-from .base import Likelihood, Sizes, Values
+from .base import Likelihood, Reading, Sizes, Values
 
 
 class Binomial(Likelihood):
@@ -35,6 +35,9 @@ class Binomial(Likelihood):
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return _Binomial(self.total_count, params[0])
+
+    def reading(self, parameter: int) -> Reading:
+        return "logits"
 
     def accepts(self, values: Values) -> bool:
         return values.whole and values.low >= 0 and values.high <= self.total_count

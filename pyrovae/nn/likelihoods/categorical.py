@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...distributions.categorical import CapturableCategorical
 from ...errors import ConfigError
-from .base import Likelihood, Sizes, Values
+from .base import Likelihood, Reading, Sizes, Values
 
 
 class Categorical(Likelihood):
@@ -42,6 +42,9 @@ class Categorical(Likelihood):
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return _Levels(logits=params.movedim(0, -1), validate_args=False)
+
+    def reading(self, parameter: int) -> Reading:
+        return "class logits"
 
     def accepts(self, values: Values) -> bool:
         return values.whole and values.low >= 0 and values.high < self.num_parameters

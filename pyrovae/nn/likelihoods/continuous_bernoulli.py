@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from .base import Likelihood, Sizes, Values
+from .base import Likelihood, Reading, Sizes, Values
 
 
 class ContinuousBernoulli(Likelihood):
@@ -28,6 +28,9 @@ class ContinuousBernoulli(Likelihood):
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         return _ContinuousBernoulli(params[0])
+
+    def reading(self, parameter: int) -> Reading:
+        return "logits"
 
     def accepts(self, values: Values) -> bool:
         return values.low >= 0 and values.high <= 1

@@ -11,7 +11,7 @@ from torch.distributions import constraints
 from torch.nn.functional import logsigmoid, softplus
 
 from ...errors import ConfigError
-from .base import Likelihood, Sizes, Values
+from .base import Likelihood, Reading, Sizes, Values
 
 
 class DiscretizedLogistic(Likelihood):
@@ -60,6 +60,9 @@ class DiscretizedLogistic(Likelihood):
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         loc, raw = params.unbind(0)
         return _DiscretizedLogistic(self.levels, loc, self.min_scale + softplus(raw))
+
+    def reading(self, parameter: int) -> Reading:
+        return "log" if parameter else "levels"
 
     def accepts(self, values: Values) -> bool:
         return values.whole and values.low >= 0 and values.high <= self.levels - 1

@@ -8,13 +8,16 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ...errors import ConfigError, ShapeError
-from .base import Likelihood, Values
+from .base import Likelihood, Reading, Values
 
 
-class _RealNumbers(Likelihood):
+class RealNumbers(Likelihood):
     """A likelihood whose support is all real numbers."""
 
     needs = "finite numbers"
+
+    def reading(self, parameter: int) -> Reading:
+        return "log" if parameter else "mean"
 
     def accepts(self, values: Values) -> bool:
         return True
@@ -25,7 +28,7 @@ class _RealNumbers(Likelihood):
         return f"{cls.__name__}()" if values.top_level is None else None
 
 
-class Normal(_RealNumbers):
+class Normal(RealNumbers):
     """Normal likelihood of real data with one fixed scale; the decoder outputs the mean.
 
     It misleads on grey levels: a small scale makes the density arbitrarily large, and it has mass
@@ -54,7 +57,7 @@ class Normal(_RealNumbers):
         return f"scale={self.scale:g}"
 
 
-class LearnedNormal(_RealNumbers):
+class LearnedNormal(RealNumbers):
     """Normal likelihood of real data with a learned scale: one, or one per dimension.
 
     All data share it; the decoder outputs the mean. In a dimension without noise the scale shrinks
@@ -97,7 +100,7 @@ class LearnedNormal(_RealNumbers):
         return f"shape={self.shape}, init_scale={self.init_scale:g}"
 
 
-class PredictedNormal(_RealNumbers):
+class PredictedNormal(RealNumbers):
     """Normal likelihood of real data; the decoder outputs mean and scale of each element.
 
     The scale is min_scale + softplus(r) for the second output r: about exp(r) for small r, r for

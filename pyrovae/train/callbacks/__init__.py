@@ -3,7 +3,8 @@
 from .anneal import Anneal
 from .base import Callback
 from .early_stopping import EarlyStopping
+from .epoch_log import EpochLog
 from .progress_bar import ProgressBar
 from .tensorboard import TensorBoard
 
-__all__ = ["Anneal", "Callback", "EarlyStopping", "ProgressBar", "TensorBoard"]
+__all__ = ["Anneal", "Callback", "EarlyStopping", "EpochLog", "ProgressBar", "TensorBoard"]

@@ -7,34 +7,57 @@ from pyro.distributions import Poisson
 from pyrovae import nn
 from pyrovae.errors import SupportError
 
-NORMALS = ["Normal()", "LearnedNormal()", "PredictedNormal()"]
+REALS = ["Normal()", "LearnedNormal()", "PredictedNormal()", "StudentT()"]
+COUNTS = ["Poisson()", "NegativeBinomial()"]
+MANY_ZEROS = [*COUNTS, "ZeroInflatedPoisson()", "ZeroInflatedNegativeBinomial()"]
 DATA = {
     "binary": (torch.tensor([0.0, 1.0, 1.0]), ["Bernoulli()"]),
     "grey": (
         torch.tensor([0.0, 0.4, 1.0]),
-        ['Bernoulli() after binarize="dynamic"', "ContinuousBernoulli()", *NORMALS],
+        ['Bernoulli() after binarize="dynamic"', "ContinuousBernoulli()", *REALS],
     ),
     "digits": (
         torch.arange(17.0),
         [
             'Bernoulli() after binarize="dynamic"',
+            "BetaBinomial(total_count=16)",
             "Binomial(total_count=16)",
             "Categorical(17)",
             "DiscretizedLogistic(levels=17)",
+            *MANY_ZEROS,
         ],
     ),
     "bytes": (
         torch.arange(250, dtype=torch.uint8),
         [
             'Bernoulli() after binarize="dynamic"',
+            "BetaBinomial(total_count=255)",
             "Binomial(total_count=255)",
             "Categorical(256)",
             "DiscretizedLogistic(levels=256)",
+            *MANY_ZEROS,
         ],
     ),
-    "reals": (torch.tensor([-1.5, 0.0, 2.5]), NORMALS),
-    "signed whole": (torch.tensor([-1, 0, 2]), NORMALS),
-    "huge whole": (torch.tensor([0.0, 1e6]), NORMALS),
+    "reals": (torch.tensor([-1.5, 0.0, 2.5]), REALS),
+    "signed whole": (torch.tensor([-1, 0, 2]), REALS),
+    "huge whole": (torch.tensor([0.0, 1e6]), [*REALS, *MANY_ZEROS]),
+    "whole from 1": (
+        torch.tensor([1, 70_000]),
+        [*REALS, *COUNTS, "Gamma()", "LogNormal()"],
+    ),
+    "positive": (torch.tensor([0.2, 0.3, 700.0]), [*REALS, "Gamma()", "LogNormal()"]),
+    "positive with zeros": (torch.tensor([0.0, 0.3, 700.0]), REALS),
+    "shares": (
+        torch.tensor([0.01, 0.3, 0.99]),
+        [
+            'Bernoulli() after binarize="dynamic"',
+            "Beta()",
+            "ContinuousBernoulli()",
+            "Gamma()",
+            "LogNormal()",
+            *REALS,
+        ],
+    ),
 }
 
 
@@ -68,6 +91,16 @@ REFUSED = [
     (nn.DiscretizedLogistic(16), "digits", "0..15", "DiscretizedLogistic(levels=17)"),
     (nn.Categorical(16), "digits", "whole numbers in 0..15", "Categorical(17)"),
     (nn.Categorical(16), "signed whole", "[-1, 2]", "LearnedNormal()"),
+    (nn.Bernoulli(), "huge whole", "0 or 1 only", "NegativeBinomial()"),
+    (nn.Poisson(), "positive", "Counts that were normalised or logged are none", "Gamma()"),
+    (nn.Poisson(), "signed whole", "needs whole numbers from 0", "StudentT()"),
+    (nn.NegativeBinomial(), "grey", 'size_factor="total"', "ContinuousBernoulli()"),
+    (nn.BetaBinomial(16), "bytes", "0..16", "BetaBinomial(total_count=255)"),
+    (nn.Gamma(), "positive with zeros", "An exact 0 has no density under it", "StudentT()"),
+    (nn.LogNormal(), "reals", "needs positive numbers", "StudentT()"),
+    (nn.Beta(), "grey", "Exact 0 and 1 have no density", "ContinuousBernoulli()"),
+    (nn.Beta(), "positive", "both excluded", "LogNormal()"),
+    (nn.Beta(), "binary", "Exact 0 and 1", "Bernoulli()"),
 ]
 
 
@@ -94,6 +127,15 @@ def test_refuses_and_says_what_fits(head, name, needed, way_out):
         nn.Normal(),
         nn.LearnedNormal(),
         nn.PredictedNormal(),
+        nn.Beta(),
+        nn.BetaBinomial(),
+        nn.Gamma(),
+        nn.LogNormal(),
+        nn.NegativeBinomial(),
+        nn.Poisson(),
+        nn.StudentT(),
+        nn.ZeroInflatedNegativeBinomial(),
+        nn.ZeroInflatedPoisson(),
     ],
     ids=repr,
 )

@@ -8,12 +8,19 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyrovae import nn
 from pyrovae.errors import ShapeError, SupportError
 from pyrovae.nn import (
+    Beta,
+    BetaBinomial,
     Binomial,
     Categorical,
     DiscretizedLogistic,
+    Gamma,
     LearnedNormal,
     Likelihood,
+    LogNormal,
+    NegativeBinomial,
     Normal,
+    StudentT,
+    ZeroInflatedNegativeBinomial,
     likelihoods,
 )
 from tests.exported import exported
@@ -28,6 +35,17 @@ HEADS = [
     LearnedNormal(init_scale=2.0),
     LearnedNormal(shape=DATA),
     DiscretizedLogistic(),
+    Beta(5.0),
+    Beta("learned", shape=DATA),
+    BetaBinomial(255, "learned", shape=DATA),
+    Gamma("learned"),
+    LogNormal("learned", shape=DATA),
+    LogNormal(0.5),
+    NegativeBinomial("learned", shape=DATA),
+    NegativeBinomial(3.0),
+    StudentT("learned", 30.0, shape=DATA),
+    StudentT(2.0, "predicted", min_df=20.0),
+    ZeroInflatedNegativeBinomial("learned"),
 ]
 every_head = pytest.mark.parametrize("head", HEADS, ids=repr)
 
