@@ -143,6 +143,7 @@ FOLDERS = {
     "train/optim": [
         {"expected_state", "from_pyro", "functional", "rates", "schedules", "words"},
         {"average", "recipe", "scheduler"},
+        {"source"},
         {"joint"},
         {"scheduling"},
         {"state_entries"},

@@ -23,8 +23,8 @@ from .callbacks.base import CallbackList
 from .given_objective import given_objective
 from .history import History
 from .optim.rates import LearningRate
-from .optim.recipe import OptimizerLike
 from .optim.schedules import ScheduleLike
+from .optim.source import OptimizerLike
 from .run import Run
 from .run_dir import check_run_dir
 from .setup import set_up
