@@ -70,7 +70,7 @@ FOLDERS = {
         {"kl", "pathwise", "score"},
     ],
     "data": [
-        {"columns", "conversion", "files", "loaded", "prefetch"},
+        {"channels", "columns", "conversion", "files", "loaded", "prefetch"},
         {"base", "batch_items"},
         {"rows"},
         {"minibatches"},

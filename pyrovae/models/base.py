@@ -12,6 +12,7 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor, nn
 from torch.compiler import is_compiling
+from torch.jit import ScriptModule
 
 from ..errors import ConfigError, ShapeError
 from ..nn import Likelihood, Network, Shape
@@ -19,6 +20,7 @@ from ..nn.reach import warn_of_ending, warn_of_outputs
 from ..nn.sizes import as_size
 from ..nn.two_heads import as_vectors
 from ..particles.handlers import is_in_program
+from ..particles.held_networks import is_compiled
 from ..particles.isolation import isolated
 from ..particles.modes import evaluating
 from ..particles.parameters import declare
@@ -146,9 +148,10 @@ def decoded(
             f"per datum, [N, {', '.join(map(str, shape))}]"
         )
     if is_validation_enabled() and not is_compiling() and likelihood.is_new():
-        with isolated(), evaluating([network]):
-            outputs = out.reshape(lead.numel(), likelihood.num_parameters, -1)
-            warn_of_outputs(network, likelihood, outputs, z.shape[z.dim() - event_dim :])
+        outputs = out.reshape(lead.numel(), likelihood.num_parameters, -1)
+        if not is_compiled(network) and not isinstance(network, ScriptModule):
+            with isolated(), evaluating([network]):
+                warn_of_outputs(network, likelihood, outputs, z.shape[z.dim() - event_dim :])
     return likelihood(out.reshape(*lead, *shape), len(data_shape), mask)
 
 
