@@ -58,8 +58,8 @@ class TopDownVAE(Layered):
         {'z3': [4, 2, 2], 'z2': [4, 4, 4], 'z1': [4, 4, 4]}
     """
 
-    model_parts = ("start", "groups", "decoder", "likelihood")
-    guide_parts = ("pyramid", "posteriors", "start", "groups")
+    model_parts = ("initial", "groups", "decoder", "likelihood")
+    guide_parts = ("pyramid", "posteriors", "initial", "groups")
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class TopDownVAE(Layered):
         self.pyramid = Pyramid(
             self.data_shape[0], channels, stride=stride, blocks=blocks, activation=activation
         )
-        self.start = nn.ParameterDict({"state": torch.zeros(channels[-1], *sizes[-1])})
+        self.initial = nn.ParameterDict({"state": torch.zeros(channels[-1], *sizes[-1])})
         self.groups, self.posteriors = nn.ModuleList(), nn.ModuleList()
         self._levels: list[int] = []  # number of the resolution of each group
         scale = sum(groups) ** -0.5
@@ -139,7 +139,7 @@ class TopDownVAE(Layered):
 
     def _descend(self, draw: Draw, x: Tensor | None = None) -> Tensor:
         """The last state, with latents drawn from p(z|state), or from q where there are data."""
-        state, features = self.start["state"], ()
+        state, features = self.initial["state"], ()
         if x is not None:
             features = one_batch_axis(self.pyramid, self.likelihood.rescale(x), 3)
         steps = zip(self.groups, self.posteriors, self._levels, strict=True)

@@ -19,20 +19,14 @@ def accepts(function: Callable[..., Any], count: int) -> bool:
     return True
 
 
-def takes_context(factory: Callable[..., Any], *, unsaid: bool) -> bool:
+def takes_context(factory: Callable[..., Any]) -> bool:
     """Whether a factory is called with the size of a context besides its own.
 
     It is where it needs a second argument, and where its second argument has the name of one.
 
-    Args:
-        factory: A class or a function.
-        unsaid: The answer for one that takes any number of arguments.
-
     Example:
-        >>> takes_context(lambda dim, context=0: 0, unsaid=False)
-        True
-        >>> takes_context(lambda dim, width=8: 0, unsaid=True)
-        False
+        >>> takes_context(lambda dim, context=0: 0), takes_context(lambda dim, width=8: 0)
+        (True, False)
     """
     if not accepts(factory, 2):
         return False
@@ -43,6 +37,5 @@ def takes_context(factory: Callable[..., Any], *, unsaid: bool) -> bool:
     except ValueError:
         return False
     second = [p for p in given if p.kind in _POSITIONAL][1:2]
-    if second:
-        return second[0].name in _CONTEXTS
-    return unsaid and any(p.kind is Parameter.VAR_POSITIONAL for p in given)
+    is_any = any(p.kind is Parameter.VAR_POSITIONAL for p in given)
+    return second[0].name in _CONTEXTS if second else is_any

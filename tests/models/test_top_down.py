@@ -6,7 +6,8 @@ from torch import nn
 
 from pyrovae import data, fit
 from pyrovae.errors import ConfigError, ShapeError
-from pyrovae.models import TopDownVAE
+from pyrovae.models import VAE, TopDownVAE
+from pyrovae.models.capabilities import StartsFromData
 from pyrovae.nn import Binomial, DiscretizedLogistic, Normal
 from pyrovae.objectives import ELBO, IWAE
 from pyrovae.particles import draw
@@ -157,3 +158,9 @@ def test_parameters_stay_those_of_the_network():
     fit(vae.model, vae.guide, x, objective=ELBO(), epochs=4, batch_size=8, device="cpu")
     for name, parameter in vae.named_parameters():
         assert parameter.isfinite().all() and (parameter != before[name]).any(), name
+
+
+def test_it_takes_no_initial_values_from_data():
+    """What is called `start` elsewhere is a method, which the command line asks for."""
+    assert not isinstance(TopDownVAE.example(), StartsFromData)
+    assert isinstance(VAE.example(), StartsFromData)

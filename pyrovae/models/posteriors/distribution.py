@@ -63,7 +63,7 @@ class DistributionPosterior(Posterior):
         self.num_parameters = self.context_dim
         self.hint = ", the context of the distribution"
         made: Any = make
-        if not isinstance(make, nn.Module | ConditionalTransformedDistribution):
+        if callable(make) and not isinstance(make, nn.Module):
             made = make(self.latent_dim, self.context_dim)
         if isinstance(made, ConditionalTransformedDistribution):
             made = _Conditioned(made, self.latent_dim, self.context_dim)
@@ -132,7 +132,7 @@ def as_posterior(posterior: PosteriorFactory | Posterior | Any, latent_dim: int)
             f"latent_dim and context that makes it, or models.DistributionPosterior(latent_dim, "
             f"{name}(...), context_dim=...)"
         )
-    with_context = takes_context(posterior, unsaid=False)
+    with_context = takes_context(posterior)
     make: Callable[..., Any] = posterior
     made = make(latent_dim, _CONTEXT_DIM) if with_context else make(latent_dim)
     if isinstance(made, Posterior):
