@@ -1,4 +1,4 @@
-"""zuko, without the settings of torch that it changes when it is imported."""
+"""zuko, without the setting of torch that it changes when it is imported."""
 
 from types import ModuleType
 
@@ -8,9 +8,8 @@ from torch.distributions import Distribution
 
 def zuko() -> ModuleType:
     """The library; the test is skipped where it is not installed."""
-    kept = {name: vars(Distribution)[name] for name in ("_validate_args", "arg_constraints")}
+    validates = Distribution._validate_args
     try:
         return pytest.importorskip("zuko")
     finally:
-        for name, value in kept.items():
-            setattr(Distribution, name, value)
+        Distribution.set_default_validate_args(validates)

@@ -175,7 +175,8 @@ def _of_sequence(name: str, source: Sequence[Any], missing: bool) -> Tensor:
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
             f"arrays: the lists of {name} are ragged or hold something other than numbers "
-            f"({error}); give numbers only, in rows of one shape"
+            f"({error}); give numbers only, in rows of one shape; of items such as (x, y) give a "
+            "torch Dataset"
         ) from error
 
 

@@ -169,7 +169,7 @@ def _from_sequence(where: str, data: Sequence[Any]) -> Tensor:
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
             f"{where}: lists that are ragged or hold something other than numbers ({error}); "
-            "give numbers only, in rows of one shape"
+            "give numbers only, in rows of one shape; of items such as (x, y) give a torch Dataset"
         ) from error
 
 
