@@ -75,9 +75,17 @@ class FittedBatches(Minibatches):
         self, stream: Iterator[tuple[Tensor, ...]], epoch: int, start: int
     ) -> Iterator[tuple[Tensor, ...]]:
         for index, batch in enumerate(stream, start):
-            if self._checks and epoch == 0:
-                self.types.check(batch, f"{self._where}, batch {index}")
-            yield self.types(batch)
+            yield self.converted(batch, epoch, index)
+
+    def converted(self, batch: Sequence[Tensor], epoch: int, index: int) -> tuple[Tensor, ...]:
+        """A batch of the source in the types of the pair.
+
+        Raises:
+            DataError: A number would be lost.
+        """
+        if self._checks and epoch == 0:
+            self.types.check(batch, f"{self._where}, batch {index}")
+        return self.types(batch)
 
     def locate(self, found: NonFinite, epoch: int, index: int) -> NonFinite:
         """Say of a number in a batch which row of the data it is in, where that is known.
@@ -110,8 +118,8 @@ def fitted(
     """
     check_count(model, guide, len(first), f"{where}: batches hold")
     types = argument_types(model, guide, to_device_of(model, guide, first))
-    types.check(first, where)
-    return FittedBatches(source, types, where), types(first)
+    made = FittedBatches(source, types, where)
+    return made, made.converted(first, 0, 0)
 
 
 def check_finite(
