@@ -16,7 +16,7 @@ import torch
 from timing import where
 
 from pyrovae import data
-from pyrovae.cli.compare import make_objective
+from pyrovae.cli.objective_words import make_objective
 from pyrovae.data.base import pick_device
 from pyrovae.evaluate import compare_training
 from pyrovae.models import VAE

@@ -15,7 +15,7 @@ from ..evaluate import disentanglement, posterior_means, traverse
 from ..runtime.files import save
 from .numbers import Count, CountOrNone, Positive
 from .options import add_picture, make_run_parser
-from .outputs import write_picture
+from .outputs import check_picture, write_picture
 from .run_folder import parse_opening, restored
 
 
@@ -62,6 +62,7 @@ def run_traverse(words: Sequence[str]) -> None:
     add("--site", type=str, help="Latent site; may be left out where there is only one vector.")
     add_picture(parser)
     config, named = parse_opening(parser, words)
+    check_picture(config.out)
     setup, run = restored(config, named)
     split = setup.data.test
     found = traverse(
@@ -74,10 +75,10 @@ def run_traverse(words: Sequence[str]) -> None:
         num_units=config.units,
         seed=config.seed,
     )
-    out = Path(config.out or run / "traverse.png")
+    out = Path(config.out or run / "traverse")
     title = "one latent unit at a time"
     write_picture(
-        out, lambda: plots.traversals(found, title=title), images=found.images,
+        out, found.images.flatten(0, 1), lambda: plots.traversals(found, title=title), images=found.images,
         units=found.units, information=found.information, values=found.values,
     )  # fmt: skip
 

@@ -217,7 +217,7 @@ def _without_classes(hint: Any) -> Any:  # noqa: ANN401
     if not asked_by(hint).kinds:
         return hint
     plain = tuple(member for member in members(hint) if not asked_by(member).kinds)
-    return Union[plain] if plain else None
+    return Union[plain] if plain else None  # noqa: UP007
 
 
 def _parses(hint: Any, value: Any) -> bool:  # noqa: ANN401

@@ -56,5 +56,9 @@ def add_evidence_particles(parser: Parser) -> None:
 def add_picture(parser: Parser) -> None:
     """`--out` of a command that writes one picture, or its arrays."""
     parser.add_argument(
-        "--out", type=str, help="A .png picture or an .npz of arrays; default: in the run folder."
+        "--out",
+        type=str,
+        metavar="FILE",
+        help="A .png picture or an .npz of arrays; default: in the run folder, a picture where "
+        "the data are images.",
     )

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..errors import ConfigError
 from ..report import save_figure
 from ..runtime.files import save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Table(Protocol):
@@ -22,23 +24,44 @@ class Table(Protocol):
     def to_json(self, path: Path) -> None: ...
 
 
-def write_picture(out: Path, draw: Callable[[], Figure], **arrays: Tensor) -> None:
-    """Write a picture, or the arrays that it shows, and print where.
+def check_picture(out: str | None) -> None:
+    """Refuse an `--out` that is neither a picture nor arrays, before anything is computed.
 
     Raises:
-        ConfigError: The file is to be neither.
-        SaveError: It cannot be written.
+        ConfigError: It is neither.
     """
+    if out is not None and Path(out).suffix not in (".npz", ".png"):
+        raise ConfigError(f"--out {out}: write a .png picture or an .npz of arrays")
+
+
+def write_picture(
+    out: Path, images: Tensor, draw: "Callable[[], Figure]", /, **arrays: Tensor
+) -> None:
+    """Write a picture, or the arrays that it shows, and print where.
+
+    Args:
+        out: A file. Without an ending it gets one: .png where the data are images, else .npz.
+        images: The data [N, ...], which may be none.
+        draw: Gives the picture.
+        arrays: What it shows.
+
+    Raises:
+        SaveError: The file cannot be written.
+    """
+    if not out.suffix:
+        out = out.with_suffix(".png" if _are_images(images) else ".npz")
     if out.suffix == ".npz":
         held: Any = {k: v.cpu().numpy() for k, v in arrays.items()}
         content = BytesIO()
         np.savez_compressed(content, **held)
         save(out, content.getvalue())
-    elif out.suffix == ".png":
-        save_figure(out, draw())
     else:
-        raise ConfigError(f"--out {out}: write a .png picture or an .npz of arrays")
+        save_figure(out, draw())
     print(out)
+
+
+def _are_images(x: Tensor) -> bool:
+    return x.dim() == 3 or (x.dim() == 4 and x.shape[1] in (1, 3))
 
 
 def csv_path(run: Path, name: str, *others: str) -> Path:

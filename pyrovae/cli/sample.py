@@ -21,7 +21,7 @@ from ..report.batches import first_batch
 from .library import offering
 from .numbers import Count, CountOrNone
 from .options import add_picture, make_run_parser
-from .outputs import write_picture
+from .outputs import check_picture, write_picture
 from .parser import Parser
 from .run_folder import parse_opening, restored
 
@@ -33,6 +33,7 @@ def run_sample(words: Sequence[str]) -> None:
         help="As many of each of these classes or clusters; default: of all in the training "
         "data.")  # fmt: skip
     config, named = parse_opening(parser, words)
+    check_picture(config.out)
     setup, run = restored(config, named)
     device = pick_device(config.device)
     if config.classes:
@@ -43,14 +44,15 @@ def run_sample(words: Sequence[str]) -> None:
         with in_mode("evaluation", model):
             made = simulate(model, *(t.to(device) for t in wanted), mean=not config.draw)
         x = as_data(made, wanted[0]).cpu()
-    out = Path(config.out or run / "sample.png")
-    write_picture(out, lambda: plots.image_grid(x, title="samples from the prior"), x=x)
+    out = Path(config.out or run / "sample")
+    write_picture(out, x, lambda: plots.image_grid(x, title="samples from the prior"), x=x)
 
 
 def run_reconstruct(words: Sequence[str]) -> None:
     """Encode test data and decode them again."""
     parser = _parser("reconstruct", "Encode test data of a run and decode them again.")
     config, named = parse_opening(parser, words)
+    check_picture(config.out)
     setup, run = restored(config, named)
     batch = first_batch(setup.data.test, config.n)
     moved = [t.to(pick_device(config.device)) for t in batch]
@@ -58,10 +60,10 @@ def run_reconstruct(words: Sequence[str]) -> None:
     with in_mode("evaluation", model, guide):
         made = simulate(model, *moved, guide=guide, mean=not config.draw)
     rebuilt = as_data(made, batch[0]).cpu()
-    out = Path(config.out or run / "reconstruct.png")
+    out = Path(config.out or run / "reconstruct")
     title = "originals over reconstructions"
     write_picture(
-        out, lambda: plots.reconstructions(batch[0], rebuilt, title=title), x=batch[0],
+        out, rebuilt, lambda: plots.reconstructions(batch[0], rebuilt, title=title), x=batch[0],
         reconstruction=rebuilt,
     )  # fmt: skip
 

@@ -25,7 +25,8 @@ def to_generate(split: Split, n: int) -> tuple[Tensor, ...]:
         x, of which only the number and the shape count [n, ...]; where the batches have labels,
         also y: every class in turn, or what the first rows have where it is no class [n, ...].
     """
-    x = split.x[:1].expand(n, *split.shape)
+    one = split[:1].binarized(0) if split.dynamic else split[:1]  # else no head would take it
+    x = one.x.expand(n, *split.shape)
     if not split.with_labels or split.y is None:
         return (x,)
     if split.y.dim() > 1 or split.y.is_floating_point():
