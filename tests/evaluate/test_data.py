@@ -1,5 +1,7 @@
 """What measurements make of data that do not fit the pair, and what they say of them."""
 
+from functools import partial
+
 import numpy as np
 import pyro
 import pyro.distributions as dist
@@ -95,14 +97,14 @@ def test_what_would_be_lost_is_told(vae):
 
 
 def test_a_mask_that_is_missing_is_named():
-    partial = PartialVAE((6,), 2, likelihood=LearnedNormal())
+    masked = PartialVAE((6,), 2, likelihood=LearnedNormal())
     with pytest.raises(DataError, match=r"data hold 1 tensor, the pair takes \(x, mask\)"):
-        log_evidence(partial, X)
+        log_evidence(masked, X)
     with pytest.raises(DataError, match="data and the arguments after them are 3 tensors"):
-        log_evidence(partial, X, X > 0, X)
+        log_evidence(masked, X, X > 0, X)
     mask = X > 0
-    one = log_evidence(partial, X.double().numpy(), mask.numpy(), **QUICK).log_px
-    assert torch.equal(one, log_evidence(partial, (X, mask), **QUICK).log_px)
+    one = log_evidence(masked, X.double().numpy(), mask.numpy(), **QUICK).log_px
+    assert torch.equal(one, log_evidence(masked, (X, mask), **QUICK).log_px)
 
 
 def test_a_pair_that_masks_nan_is_measured():
@@ -191,7 +193,7 @@ def test_own_pairs_are_compared_on_dynamic_images():
     def make():
         return VAE(
             (6,), 2, likelihood=Bernoulli(),
-            encoder=lambda i, o: MLP(i, o, hidden=(4,)), decoder=lambda i, o: MLP(i, o, hidden=(4,)),
+            encoder=partial(MLP, hidden=(4,)), decoder=partial(MLP, hidden=(4,)),
         )  # fmt: skip
 
     table = compare_training(
