@@ -261,3 +261,13 @@ def test_channels_last_are_recognised():
         fit(vae, x, epochs=1, **QUIET)
     run = fit(vae, x, epochs=1, transform=lambda x: x.permute(0, 3, 1, 2), **QUIET)
     assert run.steps == 1
+
+
+def test_very_large_data_are_checked_batch_by_batch(monkeypatch):
+    monkeypatch.setattr("pyrovae.train.fitted_batches._MOST", 100)
+    x = x_of().double()
+    x[33, 2] = 1e39
+    with pytest.raises(DataError, match="fit, batch [0-3]: x holds 1e\\+39 at row"):
+        trained(x)
+    with pytest.raises((NonFiniteError, DataError), match="x holds nan at row 25"):
+        trained(holed([25]))
