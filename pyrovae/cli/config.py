@@ -13,7 +13,7 @@ from .library import DATA_FILES, full_path, parts, sections
 from .misfit import Options, check_parts, misfit, takes_none
 from .names import FINDERS, SECTIONS, makers
 from .own_files import import_path, is_in_file
-from .parser import USUAL, ParseError, Parser
+from .parser import USUAL, ParseError, Parser, group_of
 from .safe_yaml import read_yaml
 from .section_options import add_section
 from .sizes import check_sizes
@@ -53,7 +53,7 @@ def parse(
     said = _said(given, rest)
     if any(place.startswith("model.") and _is_own(name) for place, name in said.items()):
         look_here_as_well()
-    file = run_file if path is None else Path(path)
+    file, name = run_file if path is None else Path(path), ""
     if file is not None:
         name = str(file) if path is None else f"--config {path}"
         content = read_yaml(file, name)
@@ -83,7 +83,7 @@ def parse(
     rest = _importable(_with_null(rest, options))
     for section, maker in made.items():
         add_section(parser, section, maker)
-    parser.groups.get(USUAL, parser).add_argument(
+    group_of(parser, USUAL).add_argument(
         "--config", action="config", metavar="FILE", help="YAML file that holds any options."
     )
     check_parts(said, options)
@@ -95,7 +95,7 @@ def parse(
             found = parser.parse_args(["--config", written.name, *rest])
         except ParseError as error:
             everything = Options(parser._actions, made, options.classes)
-            raise misfit(error, said | _plain(rest), everything, _places(config)) from error
+            raise misfit(error, said | _plain(rest), everything, _places(config), name) from error
     for section in made:
         check_sizes(section, found[section])
     return found

@@ -2,6 +2,7 @@
 
 import linecache
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -53,9 +54,11 @@ def explain(error: BaseException) -> tuple[str, int]:
         file = f"{error.filename}: " if error.filename else ""
         return one_line(f"{file}{error.strerror or error}"), WRONG_INPUT
     if _is_of_memory(error):
+        size = re.search(r"allocate (\d+) bytes|allocate ([\d.]+ \w*B)", str(error))
+        of = f" of {size[2] or f'{int(size[1]) / 1e9:.0f} GB'}" if size else ""
         return (
-            f"this needs more memory than there is ({_told(error)}); choose smaller sizes or "
-            "fewer data, particles or rows at once"
+            f"a tensor{of} needs more memory than there is; choose smaller sizes, or fewer data, "
+            "particles or rows at once"
         ), WRONG_INPUT
     if isinstance(error, OF_VALUES):
         return (

@@ -45,6 +45,11 @@ def make_parser(command: str, description: str, arguments: str = "RUN ") -> Pars
     )
 
 
+def group_of(parser: Parser, name: str) -> Any:  # noqa: ANN401
+    """A group of options by its name; the parser itself where it has none of that name."""
+    return (parser.groups or {}).get(name, parser)
+
+
 def hint_of(action: argparse.Action) -> Any:  # noqa: ANN401
     """The annotation that the value of an option follows; None where there is none.
 

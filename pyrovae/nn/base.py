@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -97,16 +99,24 @@ def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn
         built = network(*shapes)
     except TypeError as error:
         raise ConfigError(
-            f"the network factory {network!r} failed for in_shape={shapes[0]} and out_shape="
+            f"the network factory {_named(network)} failed for in_shape={shapes[0]} and out_shape="
             f"{shapes[1]}: {first_line(error)}; give a torch.nn.Module, or a factory that takes "
             "these two tuples"
         ) from error
     if not isinstance(built, nn.Module):
         raise ConfigError(
-            f"the network factory {network!r} returned a {type(built).__name__}; it must return a "
+            f"the network factory {_named(network)} returned a {type(built).__name__}; it must return a "
             "torch.nn.Module, or be one itself"
         )
     return built
+
+
+def _named(factory: object) -> str:
+    """Its name; of a partial that of the class it makes, as the command line wraps one."""
+    if not isinstance(factory, partial):
+        return getattr(factory, "__name__", repr(factory))
+    made = [each for each in (factory.func, *factory.args) if inspect.isclass(each)]
+    return made[0].__name__ if made else _named(factory.func)
 
 
 def _restore(y: Tensor, lead: torch.Size) -> Tensor:
