@@ -26,9 +26,9 @@ _LIBRARIES = frozenset({
 })  # fmt: skip
 
 OF_VALUES = (
-    ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, MemoryError,
+    ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, MemoryError, AssertionError,
 )  # fmt: skip
-"""What wrong values lead to in this library and in those below it."""
+"""What wrong values lead to in this library and in those below it; torch asserts, too."""
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -79,8 +79,9 @@ def wants_traceback(words: list[str]) -> bool:
 
 
 def one_line(message: str) -> str:
-    """Without line breaks, and without control characters, which a file may hold."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
+    """Without line breaks, addresses, and control characters, which a file may hold."""
+    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(message.split()))
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def named(error: BaseException) -> str:

@@ -105,8 +105,8 @@ def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn
         ) from error
     if not isinstance(built, nn.Module):
         raise ConfigError(
-            f"the network factory {_named(network)} returned a {type(built).__name__}; it must return a "
-            "torch.nn.Module, or be one itself"
+            f"the network factory {_named(network)} returned a {type(built).__name__}; it must "
+            "return a torch.nn.Module, or be one itself"
         )
     return built
 

@@ -86,8 +86,8 @@ def matched(
             pairs.append((here[name], there[name]))
     if wrong:
         raise CheckpointError(
-            f"{path} does not fit the pair: {'; '.join(wrong[:3])}{_more(wrong)}. Build the pair as it was trained, "
-            "with the same networks under the same names"
+            f"{path} does not fit the pair: {'; '.join(wrong[:3])}{_more(wrong)}. Build the pair "
+            "as it was trained, with the same networks under the same names"
         )
     return pairs
 

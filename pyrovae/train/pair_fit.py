@@ -92,8 +92,8 @@ class _Fitting:
         if self.wrong:
             more = f"; and {len(self.wrong) - 3} more" if len(self.wrong) > 3 else ""
             raise CheckpointError(
-                f"{path} does not fit the pair: {'; '.join(self.wrong[:3])}{more}. Build the pair as it was "
-                "when it was saved, with the same networks under the same names"
+                f"{path} does not fit the pair: {'; '.join(self.wrong[:3])}{more}. Build the "
+                "pair as it was when it was saved, with the same networks under the same names"
             )
         return Fit(self.copies, self.new)
 
