@@ -12,7 +12,8 @@ from pyrovae.cli.fit_options import fit_parser
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(?:sh|bash|console)?\n(.*?)```", README, re.DOTALL)
+FENCES = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+BLOCKS = [block for language, block in FENCES if language in ("", "sh", "bash", "console")]
 
 
 def _commands(block):

@@ -33,7 +33,7 @@ def completion_script(commands: Mapping[str, Run], shell: str) -> str:
     whole = argparse.ArgumentParser(prog="pyrovae")
     below = whole.add_subparsers()
     for name, run in commands.items():
-        _copy_options(_parser_of(run), below.add_parser(name))
+        _copy_options(_parser_of(run), below.add_parser(name, help=name))
     return shtab.complete(whole, shell)
 
 

@@ -1,5 +1,6 @@
 """A configuration, parsed from words of the command line and YAML."""
 
+import inspect
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -80,7 +81,7 @@ def parse(
         config[section] = {**part, "name": named}
     made = makers(config)
     options = Options(own_actions, made, _classes(config) | said)
-    rest = _importable(_with_null(rest, options))
+    rest = [*_default_classes(said, config, made), *_importable(_with_null(rest, options))]
     for section, maker in made.items():
         add_section(parser, section, maker)
     group_of(parser, USUAL).add_argument(
@@ -152,6 +153,29 @@ def _with_null(words: Sequence[str], options: Options) -> list[str]:
                 given.stop - given.start - 1
             )
     return [word for word in found if word]
+
+
+def _default_classes(
+    said: Mapping[str, str], config: Mapping[str, Any], made: Mapping[str, Any]
+) -> list[str]:
+    """Words for the classes that options are of which give no class, such as MLP for an encoder.
+
+    Without these, jsonargparse does not know of what `--model.encoder.hidden` is an option.
+    """
+    found = {}
+    for place in said:
+        section, *steps = place.split(".")
+        if len(steps) < 2 or section not in made or inspect.ismodule(made[section]):
+            continue
+        parent = f"{section}.{steps[0]}"
+        parameter = inspect.signature(made[section]).parameters.get(steps[0])
+        default = None if parameter is None else parameter.default
+        if parent in said or steps[0] in config[section] or not inspect.isclass(default):
+            continue
+        name = f"{default.__module__}.{default.__name__}"
+        if name in parts():
+            found[parent] = parts()[name][0]
+    return [f"--{parent}={path}" for parent, path in found.items()]
 
 
 def _importable(words: Sequence[str]) -> list[str]:

@@ -57,23 +57,27 @@ def test_an_error_of_the_library_within_ones_own_code_is_its_own():
     assert own_line(error) == "/elsewhere/mine.py, line 2"
 
 
-def test_blame():
-    def failing(kind):
-        with blamed_on("--model VAE cannot be built", "correct it"):
-            raise kind("of some size")
+def _within(code, name, **options):
+    with blamed_on("--model VAE cannot be built", "correct it", **options):
+        exec(compile(code, "/lib/file.py", "exec"), {"__name__": name})
 
-    with pytest.raises(ConfigError, match=r"cannot be built \(TypeError: of some size\); correct"):
-        failing(TypeError)
-    for kind in (AttributeError, MemoryError, ConfigError, KeyboardInterrupt):
-        with pytest.raises(kind, match="of some size"):
-            failing(kind)
-    with (
-        pytest.raises(ConfigError, match="AttributeError"),
-        blamed_on("--model mine.py", "correct it", is_own=True),
-    ):
-        raise AttributeError("x")
-    with pytest.raises(ZeroDivisionError), blamed_on("a", "b"):
-        exec(compile("1 / 0", "/elsewhere/mine.py", "exec"), vars(ModuleType("mine")))
+
+@pytest.fixture
+def as_library(monkeypatch):
+    """This file, too, is the library."""
+    monkeypatch.setitem(globals(), "__name__", "pyrovae.tests")
+
+
+def test_blame(as_library):
+    with pytest.raises(ConfigError, match=r"cannot be built \(TypeError: of a size\); correct"):
+        _within("raise TypeError('of a size')", "pyrovae.nn.mlp")
+    for kind in (AttributeError, MemoryError, KeyboardInterrupt):
+        with pytest.raises(kind):
+            _within(f"raise {kind.__name__}", "pyrovae.nn.mlp")
+    with pytest.raises(ConfigError, match="AttributeError"):
+        _within("raise AttributeError", "pyrovae.nn.mlp", is_own=True)
+    with pytest.raises(ZeroDivisionError):
+        _within("1 / 0", "mine")
 
 
 def test_one_line():
