@@ -1,9 +1,34 @@
 """Errors and warnings; a message names the place, what came, what was needed and a way out."""
 
+import sys
+import warnings
+
+# Frames of these packages are between the user's line and the one that warns.
+_BETWEEN = {__name__.split(".")[0], "contextlib", "functools", "pyro", "torch"}
+
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message; the name of its class where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def warn(message: str, kind: type[Warning]) -> None:
+    """Warn at the user's line: the nearest one outside of this library, Pyro and torch.
+
+    `warnings.warn` would name a line that is so many calls above, and the library's functions are
+    called from many depths.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _BETWEEN:
+        frame = frame.f_back
+    warnings.warn_explicit(
+        message,
+        kind,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
 
 
 class PyrovaeError(Exception):

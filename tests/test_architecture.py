@@ -52,7 +52,7 @@ FOLDERS = {
         {"call"},
     ],
     "distributions": [
-        {"as_pyro", "categorical", "deviance", "held_tensors", "strata"},
+        {"as_pyro", "categorical", "deviance", "held_tensors", "joined", "strata"},
         {"beta_binomial"},
     ],
     "particles": [
@@ -70,7 +70,7 @@ FOLDERS = {
         {"kl", "pathwise", "score"},
     ],
     "data": [
-        {"columns", "conversion", "files", "loaded", "prefetch"},
+        {"channels", "columns", "conversion", "files", "loaded", "prefetch"},
         {"base", "batch_items"},
         {"rows"},
         {"minibatches"},
@@ -105,7 +105,8 @@ FOLDERS = {
          "rational_spline", "sigmoidal"},
     ],
     "models": [
-        {"capabilities", "code_priors", "networks", "posteriors", "priors", "second_output"},
+        {"any_data", "capabilities", "code_priors", "networks", "posteriors", "priors",
+         "second_output", "shape_advice"},
         {"base"},
         {"codes", "label_conditional", "latent_vector", "layered"},
         {"linear", "vae"},

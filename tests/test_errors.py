@@ -1,6 +1,7 @@
 """The kinds of error: one base, each also what plain Python would have raised."""
 
 import inspect
+import re
 
 import pytest
 
@@ -48,3 +49,16 @@ def test_every_kind_is_raised_somewhere():
 def test_the_first_line_of_a_message():
     assert errors.first_line(ValueError("\n one\ntwo")) == "one"
     assert errors.first_line(KeyError()) == "KeyError"
+
+
+def test_only_errors_py_warns():
+    """Every warning names the user's line, which `errors.warn` finds."""
+    from pathlib import Path
+
+    package = Path(errors.__file__).parent
+    guilty = [
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"warnings\.warn\(|stacklevel=", path.read_text())
+    ]
+    assert guilty == []

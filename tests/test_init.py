@@ -29,6 +29,12 @@ def test_the_import_loads_no_library():
     assert [name for name in loaded if name.startswith("pyrovae.")] == []
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["fitt"], []])
+def test_the_command_answers_without_torch(words):
+    script = f"import sys, pyrovae.cli as cli; cli.main({words}); print('torch' in sys.modules)"
+    assert _run(script).splitlines()[-1] == "False"
+
+
 def test_every_name_is_there():
     for name in pyrovae.__all__:
         assert getattr(pyrovae, name).__name__.rpartition(".")[2] == name
@@ -91,11 +97,14 @@ assert not any(name.startswith("pyrovae") for name in sys.modules)
 
 LATE = "not {'scipy', 'sklearn', 'matplotlib', 'pandas', 'jsonargparse'} & set(sys.modules)"
 
+SLOW = "not {'scipy', 'sklearn', 'matplotlib', 'pandas', 'torchvision'} & set(sys.modules)"
+
 STATEMENTS = [
     (
         "import sys\nfrom pyrovae import fit, log_evidence, compare, gradients, ais, SVI, save",
         LATE,
     ),
+    ("import sys, pyrovae.plots, pyrovae.report, pyrovae.cli.fit, pyrovae.cli.compare", SLOW),
     ("import sys\nfrom pyrovae import apply, data, evaluate, models, nn, objectives, train", LATE),
     ("from pyrovae import fit", "fit.__module__ == 'pyrovae.train.fit'"),
     ("import pyrovae", "pyrovae.data.arrays and pyrovae.plots.image_grid"),

@@ -1,6 +1,5 @@
 """A computation that is traced once for each kind of call, compiled, and checked before use."""
 
-import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from ..errors import CaptureError, CaptureWarning
+from ..errors import CaptureError, CaptureWarning, warn
 from ..runtime.random_state import kept_random_state
 from .deviation import deviation, distance, ratio, rounding
 from .graph import Run, Traced, kept_values, put, trace
@@ -177,4 +176,4 @@ class Captured:
 
     def _refuse(self, reason: str) -> None:
         self.refusal = reason
-        warnings.warn(f"{self._name} is not compiled: {reason}", CaptureWarning, stacklevel=5)
+        warn(f"{self._name} is not compiled: {reason}", CaptureWarning)

@@ -1,12 +1,11 @@
 """Compiled code on a GPU as a CUDA graph: one launch for all of its kernels."""
 
-import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from ..errors import CaptureWarning, first_line
+from ..errors import CaptureWarning, first_line, warn
 from ..runtime.random_state import kept_random_state
 from .graph import Traced, kept_values
 from .inductor import Code
@@ -36,11 +35,7 @@ def as_cuda_graph(code: Code, traced: Traced, inputs: Sequence[Tensor], name: st
             return _recorded(code, traced, inputs)
         except RuntimeError as error:
             reason = f"`{first_line(error)}`"
-    warnings.warn(
-        f"{name} is compiled, but not replayed as a CUDA graph: {reason}",
-        CaptureWarning,
-        stacklevel=7,
-    )
+    warn(f"{name} is compiled, but not replayed as a CUDA graph: {reason}", CaptureWarning)
     return code
 
 

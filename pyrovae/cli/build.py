@@ -49,7 +49,7 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
     if seed is not None:
         pyro.set_rng_seed(seed)
     pair = _pair(config, made, data.shape)
-    data = _as_called(config, data, pair)
+    data = _as_called(config, data, pair, config.model.name)
     objective = _objective(config, made)
     return Setup(data, pair, objective)
 
@@ -81,7 +81,8 @@ def build_data(parser: Parser, config: Namespace, pair: Any) -> Dataset:  # noqa
     Raises:
         ConfigError: See `build`.
     """
-    return _as_called(config, _data(config, _instantiate(parser, config)), pair)
+    data = _data(config, _instantiate(parser, config))
+    return _as_called(config, data, pair, type(pair).__name__)
 
 
 def build_objective(parser: Parser, config: Namespace) -> ELBO:
@@ -113,9 +114,9 @@ def _data(config: Namespace, made: Namespace) -> Dataset:
     return data
 
 
-def _as_called(config: Namespace, data: Dataset, pair: Any) -> Dataset:  # noqa: ANN401
-    data = data.labelled() if takes_y(pair, config) else data
-    check_calls(pair, config.model.name, data)
+def _as_called(config: Namespace, data: Dataset, pair: Any, name: str) -> Dataset:  # noqa: ANN401
+    data = data.labelled() if takes_y(pair, name, config) else data
+    check_calls(pair, name, data)
     return data
 
 

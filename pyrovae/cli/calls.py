@@ -11,13 +11,13 @@ from ..models.capabilities import TakesLabels
 from .library import Family, families
 
 
-def takes_y(pair: Any, config: Namespace) -> bool:  # noqa: ANN401
-    """Whether a pair is to be called with (x, y).
+def takes_y(pair: Any, name: str, config: Namespace) -> bool:  # noqa: ANN401
+    """Whether a pair of a name is to be called with (x, y).
 
     Raises:
         ConfigError: An option gives y to a pair that takes x alone.
     """
-    name, with_y = config.model.name, isinstance(pair, TakesLabels) and bool(pair.takes_labels)
+    with_y = isinstance(pair, TakesLabels) and bool(pair.takes_labels)
     some = ", ".join(n for n, family in families().items() if family.takes_labels)
     if config.labels and not with_y and isinstance(pair, Family):
         raise ConfigError(

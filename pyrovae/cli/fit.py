@@ -37,6 +37,7 @@ def run_fit(words: Sequence[str]) -> None:
             "--resume continues a run and --overwrite replaces it; leave one of them out"
         )
     pick_device(config.device)
+    training_options(config)  # refuses what does not fit before the data are read
     run_dir = Path(config.run or _default_folder(config))
     settings = _spelled_out(settings_of(parser, config))
     team = join(config.device)

@@ -7,6 +7,7 @@ from jsonargparse import Namespace
 from ..errors import ConfigError
 from ..train.optim.recipe import NAMES as OPTIMIZERS
 from ..train.optim.recipe import default_optimizer, source_of
+from ..train.optim.scheduling import named_schedule
 from ..train.optim.words import name_and_options, simplified
 from .numbers import Count, CountOrNone, NotNegative, Positive, Seed, Share
 from .options import EVIDENCE_PARTICLES, add_device
@@ -141,6 +142,7 @@ def training_options(config: Namespace) -> dict[str, Any]:
         optimizer = _with_eps(optimizer, config.adam_eps)
     lr = _rates(config)
     source_of(optimizer, lr, config.weight_decay)
+    named_schedule(config.schedule)
     return {
         "batch_size": config.batch_size,
         "drop_last": config.drop_last,

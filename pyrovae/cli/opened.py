@@ -12,13 +12,15 @@ from typing import Any
 from pyro.infer import ELBO
 
 from ..data import Dataset
-from ..errors import ConfigError
+from ..errors import ConfigError, PyrovaeError
 from ..runtime.random_state import kept_random_state
 from .build import build_data, build_objective, build_pair
+from .explain import explain, own_line
 from .fit_options import fit_parser
 from .library import parts, sections
 from .names import SECTIONS
 from .run_folder import configuration
+from .stored import NotNamedError
 from .working_folder import safe_child_processes
 
 _DATA_ROOT = "PYROVAE_DATA"
@@ -44,7 +46,7 @@ class Configured:
     def pair(self, data_shape: Sequence[int]) -> Any:  # noqa: ANN401
         """A new pair; the random state stays as it is."""
         parser = fit_parser()
-        with _without_traces():
+        with _as_a_call():
             words = self._words("model")
             return build_pair(parser, configuration(self.folder, parser, words, ["model"]),
                               data_shape)  # fmt: skip
@@ -52,14 +54,14 @@ class Configured:
     def data(self, pair: Any) -> Dataset:  # noqa: ANN401
         """The data of the run, with labels where the pair takes them."""
         parser = fit_parser()
-        with _without_traces():
+        with _as_a_call():
             config = configuration(self.folder, parser, self._words("data"), ["data"])
             return build_data(parser, config, pair)
 
     def objective(self) -> ELBO:
         """The objective of the run, as it was before the first step."""
         parser = fit_parser()
-        with _without_traces():
+        with _as_a_call():
             words = self._words("objective")
             config = configuration(self.folder, parser, words, ["objective"])
             return build_objective(parser, config)
@@ -95,10 +97,12 @@ class Configured:
     def _own_names(self, section: str) -> Iterator[tuple[str, str]]:
         """Names in a section that are not the library's, by place."""
         part = self.content.get(section)
-        name = part if isinstance(part, str) else (part or {}).get("name")
-        if isinstance(name, str) and name not in sections()[section]:
-            yield section, name
+        if isinstance(part, str):
+            part = {"name": part}
         if isinstance(part, dict):
+            name = part.get("name")
+            if isinstance(name, str) and name not in sections()[section]:
+                yield section, name
             yield from _own_parts(section, {k: v for k, v in part.items() if k != "name"})
 
 
@@ -138,12 +142,18 @@ def _import_path(given: Any) -> str:  # noqa: ANN401
 
 
 @contextmanager
-def _without_traces() -> Iterator[None]:
-    """Leave the random state and the environment as they are."""
+def _as_a_call() -> Iterator[None]:
+    """Leave the random state and the environment as they are; errors speak of `load`."""
     root = os.environ.get(_DATA_ROOT)
     try:
         with safe_child_processes(), kept_random_state():
             yield
+    except NotNamedError as error:
+        raise ConfigError(error.in_python) from None
+    except (RuntimeError, MemoryError) as error:  # more than the memory holds
+        if isinstance(error, PyrovaeError) or own_line(error) is not None:
+            raise
+        raise ConfigError(f"load: {explain(error)[0]}") from error
     finally:
         if root is None:
             os.environ.pop(_DATA_ROOT, None)

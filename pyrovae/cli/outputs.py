@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..errors import ConfigError
 from ..report import save_figure
 from ..runtime.files import save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Table(Protocol):
@@ -33,7 +35,7 @@ def check_picture(out: str | None) -> None:
 
 
 def write_picture(
-    out: Path, made: Tensor, draw: Callable[[], Figure], /, **arrays: Tensor
+    out: Path, made: Tensor, draw: "Callable[[], Figure]", /, **arrays: Tensor
 ) -> None:
     """Write a picture, or the arrays that it shows, and print where.
 

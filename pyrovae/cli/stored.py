@@ -54,6 +54,18 @@ def checked(
     return _Check(name, said, is_run).all(content, options, find, defaults)
 
 
+class NotNamedError(ConfigError):
+    """A file names code of the user's own, and nobody else does.
+
+    Attributes:
+        in_python: The message for those who call `pyrovae.load`.
+    """
+
+    def __init__(self, message: str, in_python: str) -> None:
+        super().__init__(message)
+        self.in_python = in_python
+
+
 class _Check:
     def __init__(self, name: str, said: Said, is_run: bool) -> None:
         self.name, self.said, self.is_run = name, said, is_run
@@ -198,13 +210,14 @@ class _Check:
         return {"class_path": path, **({"init_args": init_args} if init_args else {})}
 
     def unknown(self, place: str, stored: str, known: list[str]) -> ConfigError:
-        return self.refusal(
+        why = self.refusal(
             place,
             f"names {shown(stored)}, which is none of the library's (here one of "
             f"{', '.join(known) or 'none'}), and a file alone runs nothing; if it is your own and "
-            f"you trust it, name it again on the command line: --{place} {quote(cut(stored))}; or "
-            f"in Python: load(folder, trust=[{cut(stored)!r}])",
+            "you trust it, ",
         )
+        again = f"name it again on the command line: --{place} {quote(cut(stored))}"
+        return NotNamedError(f"{why}{again}", f"{why}name it to load: trust=[{cut(stored)!r}]")
 
     def refusal(self, place: str, what: str) -> ConfigError:
         return ConfigError(f"{self.name}: {cut(place)} {what}")

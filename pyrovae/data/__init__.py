@@ -3,6 +3,7 @@
 from .arrays import arrays
 from .base import Binarize, Dataset, Split
 from .batches import Batches
+from .channels import channels_first
 from .digits import digits
 from .entry import Batchable, batches, held_out, rows
 from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, svhn
@@ -31,6 +32,7 @@ __all__ = [
     "Split",
     "arrays",
     "batches",
+    "channels_first",
     "cifar10",
     "digits",
     "emnist",

@@ -1,16 +1,19 @@
 """Data sets in memory from data of any kind."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from .base import Dataset, Split, mix_seed, partition
+from .channels import channels_first
 from .columns import Columns
 from .conversion import as_float32
 from .in_memory import Parts, whole_tensors
+
+Channels = Literal["first", "last"]
 
 
 def arrays(
@@ -23,6 +26,7 @@ def arrays(
     dynamic: bool = False,
     missing: bool = False,
     columns: Columns | None = None,
+    channels: Channels = "first",
 ) -> Dataset:
     """A data set in memory, split at random.
 
@@ -48,6 +52,8 @@ def arrays(
             both).
         columns: Which columns of a data frame, in one tensor; else which arrays, by name or
             place, are x, or x and y.
+        channels: "last" moves the channels of images [N, H, W, C] to the front: `x` becomes
+            [N, C, H, W], which the convolutions of this library take.
 
     Raises:
         ConfigError: A column is not there, or the library that reads a file is not installed.
@@ -61,7 +67,11 @@ def arrays(
     """
     if isinstance(x, Dataset):
         return x
+    if channels not in get_args(Channels):
+        raise ConfigError(f'arrays: channels={channels!r}; give "first" or "last"')
     found = whole_tensors("x", x, missing=missing, columns=columns)
+    if channels == "last":
+        found = {name: [*channels_first(*tensors)] for name, tensors in found.items()}
     if y is not None:
         found = {None: [_alone("x", found), _alone("y", whole_tensors("y", y))]}
     splits = {name: _split(tensors, missing) for name, tensors in found.items()}

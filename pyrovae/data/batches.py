@@ -94,15 +94,7 @@ class Batches(Minibatches):
         """
         if not 0 <= index < len(self):
             raise DataError(f"Batches: batch {index} is asked for, an epoch has {len(self)}")
-        start = index * self.batch_size
-        rows: slice | Tensor = slice(start, min(start + self.batch_size, self.num_data))
-        if self.shuffle:
-            rows = self._permutation(epoch)[rows]
-        x, *others = (tensor.to(self.device) for tensor in self._rows.take(rows))
-        if self._dynamic:
-            self._noise.manual_seed(mix_seed(self.seed, _NOISE, epoch, index))
-            x = torch.bernoulli(x, generator=self._noise)
-        return (x, *others)
+        return self._made(epoch, index, self._taken(epoch, index))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """Batches `start`, `start` + 1, ... of an epoch.
@@ -112,8 +104,26 @@ class Batches(Minibatches):
         """
         if not 0 <= start <= len(self):
             raise DataError(f"Batches: start={start} lies outside an epoch of {len(self)} batches")
-        found = (self.batch(epoch, index) for index in range(start, len(self)))
-        return prefetched(found) if self._rows.reads_ahead else found
+        places = range(start, len(self))
+        taken: Iterator[tuple[Tensor, ...]] = (self._taken(epoch, index) for index in places)
+        if self._rows.reads_ahead:
+            taken = prefetched(taken)  # the device and random numbers are left to this thread
+        return (self._made(epoch, index, some) for index, some in zip(places, taken, strict=False))
+
+    def _taken(self, epoch: int, index: int) -> tuple[Tensor, ...]:
+        """The rows of a batch, where the data lie."""
+        start = index * self.batch_size
+        if self.shuffle:
+            return self._rows.take(self._permutation(epoch)[start : start + self.batch_size])
+        return self._rows.take(slice(start, min(start + self.batch_size, self.num_data)))
+
+    def _made(self, epoch: int, index: int, taken: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The batch of these rows, on the device."""
+        x, *others = (tensor.to(self.device) for tensor in taken)
+        if self._dynamic:
+            self._noise.manual_seed(mix_seed(self.seed, _NOISE, epoch, index))
+            x = torch.bernoulli(x, generator=self._noise)
+        return (x, *others)
 
     @property
     def rows(self) -> Rows:
@@ -147,7 +157,7 @@ def _rows(data: Rows | Split | Tensor | tuple[Tensor, ...]) -> Rows:
         if data.with_labels and data.y is not None:
             return TensorRows((data.x, data.y), ("x", "y"))
         return TensorRows((data.x,), ("x",))
-    return TensorRows((data,) if isinstance(data, Tensor) else data)
+    return TensorRows([data] if isinstance(data, Tensor) else data)
 
 
 def _sizes(rows: Rows) -> list[int]:

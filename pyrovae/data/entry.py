@@ -1,8 +1,9 @@
 """One way in for every kind of data: batches to train on, rows to measure."""
 
 from collections.abc import Mapping, Sequence, Sized
+from operator import index
 from os import PathLike
-from typing import Any, Protocol
+from typing import Any, Protocol, SupportsIndex
 
 import torch
 from torch import Tensor
@@ -65,9 +66,13 @@ def batches(
     """Minibatches of any kind of data.
 
     Args:
-        data: Tensors or numpy arrays [N, ...]; lists, tuples (several tensors) or dicts of them; a
-            `Dataset` (its `train`), a `Split`; a torch dataset, with or without a length; a
-            `DataLoader`; or any `BatchSource`.
+        data: What holds a row per datum [N, ...]: tensors, dense or sparse, on any device; numpy
+            arrays of any type of number, in memory or mapped; nested lists; pandas and polars
+            frames, whose columns become one tensor [N, D]; scipy matrices; HDF5 datasets; or the
+            path of a .npy, .npz, .pt, .csv, .parquet or .h5 file (`file.h5:/name` in it). A tuple
+            or a dict of these is several tensors. A `Dataset` (its `train`) or a `Split`. A torch
+            dataset, with or without a length, a `DataLoader`, or any `BatchSource`. Sparse rows
+            are made dense, and files are read, batch by batch and one batch ahead.
         batch_size: Rows per batch, B. A `DataLoader` keeps its own batch size, order and last
             batch.
         shuffle: Use a new order every epoch; an iterable torch dataset keeps its own.
@@ -76,7 +81,8 @@ def batches(
         drop_last: Leave out a last batch of fewer than `batch_size` rows. Data that make batches
             themselves must do so themselves.
         columns: Which tensors of a batch are kept, in which order: a place, a name or several;
-            None is all.
+            None is all. Of a frame, which columns make the tensor. Of a file, which arrays; None
+            is the one that its name says to be x, of the training data where it holds splits.
         transform: Called as `transform(*tensors)` on each batch on the device, after `columns`
             and binary draws; returns a tensor or a tuple of tensors.
         num_data: Number of data of a stream, which has no length; None counts them by a pass over
@@ -93,8 +99,9 @@ def batches(
         >>> len(source), next(source.epoch(0))[0].shape
         (12, torch.Size([100, 1, 8, 8]))
     """
-    if batch_size < 1:
-        raise ConfigError(f"batches: batch_size={batch_size}, needs 1 or more")
+    if not isinstance(batch_size, SupportsIndex) or batch_size < 1:
+        raise ConfigError(f"batches: batch_size={batch_size}, needs a whole number above 0")
+    batch_size = index(batch_size)
     source = _own_batches(data, device, columns, num_data, seed)
     if source is not None:
         if drop_last and not source.drop_last:
@@ -126,7 +133,8 @@ def rows(
     """Rows of any kind of data by their numbers, to measure.
 
     Args:
-        data: As in `batches`. A stream or a loader is gathered in one pass.
+        data: As in `batches`, but of a `Dataset`, and of a file with splits, the test data. A
+            stream or a loader is gathered in memory by one pass.
         columns: Which tensors are kept, in which order; None is all.
         transform: Called as `transform(*tensors)` on the rows that are asked for, after `columns`;
             returns a tensor or a tuple of tensors with as many rows.

@@ -7,7 +7,6 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
@@ -29,8 +28,9 @@ from .rows import (
     frame_tensor,
     is_frame,
     is_scipy,
+    is_sparse,
     stacked,
-)  # fmt: skip
+)
 
 Parts = dict[str | None, list[Tensor]]
 """Tensors [N, ...] by split; None is data without splits."""
@@ -80,10 +80,10 @@ def whole_tensor(name: str, source: Any, missing: bool) -> Tensor:  # noqa: ANN4
         DataError: It is something else.
     """
     where = f"arrays: {name}"
-    if isinstance(source, Tensor) and source.layout == torch.strided:
-        return from_tensor(where, source)
-    if isinstance(source, Tensor) or is_scipy(source):
+    if is_scipy(source) or (isinstance(source, Tensor) and is_sparse(source)):
         return _dense(where, source)
+    if isinstance(source, Tensor):
+        return from_tensor(where, source)
     if isinstance(source, np.ma.MaskedArray):
         return from_masked(where, source, missing)
     if isinstance(source, np.ndarray | np.generic):
@@ -175,7 +175,8 @@ def _of_sequence(name: str, source: Sequence[Any], missing: bool) -> Tensor:
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
             f"arrays: the lists of {name} are ragged or hold something other than numbers "
-            f"({error}); give numbers only, in rows of one shape"
+            f"({error}); give numbers only, in rows of one shape; of items such as (x, y) give a "
+            "torch Dataset"
         ) from error
 
 

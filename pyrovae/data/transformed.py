@@ -52,7 +52,10 @@ class TransformedBatches(Minibatches):
             DataError: The function returns something other than tensors with a row per datum.
             ConfigError: A column is not there.
         """
-        for batch in self._source.epoch(epoch, start):
+        return self._made(self._source.epoch(epoch, start))  # now: a loader draws as it starts
+
+    def _made(self, stream: Iterator[tuple[Tensor, ...]]) -> Iterator[tuple[Tensor, ...]]:
+        for batch in stream:
             if self._columns is not None:
                 places = positions(self._columns, len(batch), self._source.names)
                 batch = tuple(batch[place] for place in places)

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any, cast
 
 import pyro.distributions as dist
+import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import distributions as of_torch
 from torch.distributions import Distribution, Independent, TransformedDistribution
@@ -37,6 +38,13 @@ def is_pyros(fn: Distribution) -> bool:
     return issubclass(type(fn), TorchDistributionMixin)
 
 
+def _expand(self: Any, batch_shape: Any, _instance: Any = None) -> Any:  # noqa: ANN401
+    """Of the class that a new one inherits from, given a `torch.Size` where Pyro gives a list."""
+    if _instance is not None:
+        return super(type(self), self).expand(torch.Size(batch_shape), _instance)
+    return as_pyro(super(type(self), self).expand(torch.Size(batch_shape)))
+
+
 @cache
 def _pyros(cls: type[Distribution]) -> type[Any]:
     """Pyro's class of the same name, or a new one."""
@@ -44,6 +52,6 @@ def _pyros(cls: type[Distribution]) -> type[Any]:
     is_torchs = getattr(of_torch, cls.__name__, None) is cls
     if is_torchs and isinstance(own, type) and issubclass(own, cls):
         return own
-    space = {"__module__": cls.__module__}
+    space = {"__module__": cls.__module__, "expand": _expand}
     made: type[Any] = type(cls.__name__, (cls, TorchDistributionMixin), space)
     return made

@@ -1,6 +1,5 @@
 """Measure every draw of a sweep, eagerly or by one compiled graph."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Generic, Literal, TypeVar
@@ -8,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 import pyro
 
 from ..capture import CapturedCall
-from ..errors import CaptureWarning, ConfigError
+from ..errors import CaptureWarning, ConfigError, warn
 from ..particles import Particles
 from ..particles.isolation import isolated
 from .block import Block
@@ -97,10 +96,9 @@ def _is_worth_it(sweep: Sweep, compile: Compile) -> bool:
 
 
 def _warn_one_by_one(particles: int) -> None:
-    warnings.warn(
+    warn(
         "the measurement of a draw is not compiled: a pair that draws one by one "
         "(vectorize_particles=False, or its networks cannot take all particles at once) is traced "
         f"once for each of {particles} particles, and a graph would hold them all",
         CaptureWarning,
-        stacklevel=5,
     )

@@ -115,11 +115,18 @@ def converted(
         DataError: A number would be lost, or a NaN or an infinity makes a log-density so.
     """
     types.check(args, "the data", start)
-    found = types(args)
+    found = tuple(map(_in_rows, types(args)))
     bad = find_non_finite(found, types.names, start)
     if bad is not None and makes_non_finite(model, guide, found):
         raise DataError(f"{bad}; {WAY_OUT}")
     return found
+
+
+def _in_rows(arg: Any) -> Any:  # noqa: ANN401
+    """A tensor in the order of its rows, on which the draws of some samplers depend."""
+    if not isinstance(arg, Tensor) or arg.dim() > 3:  # images may have their channels last
+        return arg
+    return arg.contiguous()
 
 
 def _as_tensor(arg: Any) -> Any:  # noqa: ANN401

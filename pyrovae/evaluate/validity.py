@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.base import Split
 from ..errors import ConfigError
 from ..particles import Particles, draw
+from ..particles.argument_types import argument_types
 from ..particles.device import to_device_of
 from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
@@ -30,7 +30,7 @@ def why_no_evidence(
     Args:
         model: Pyro model.
         guide: Pyro guide.
-        args: What the pair takes. The data may be a tensor, several in a tuple, or a split.
+        args: What the pair takes. The data, which come first, may be of any kind: see `SweepOptions`.
         mode: Of the pair's networks; see `SweepOptions`.
         kwargs: What else the pair, or `pyrovae.draw`, takes.
 
@@ -40,10 +40,11 @@ def why_no_evidence(
         >>> why_no_evidence(pair.model, pair.guide, torch.zeros(3, 4))
         "the prior of 'z' is improper, so that there is no p(x)"
     """
-    if args and _is_data(args[0]):
+    if args and not isinstance(args[0], Tensor | int | float | None):
         args = Inputs.of(args[0], args[1:]).all
     with isolated(), in_mode(mode, model, guide), torch.no_grad():
         args = to_device_of(model, guide, args)
+        args = argument_types(model, guide, args)(args)
         return reason_against(draw(model, guide, *args, scales="ignored", **kwargs))
 
 
@@ -77,12 +78,6 @@ def check_weights(p: Particles, where: str) -> None:
             f"{where}: {why}; measure the reconstruction with `elbo_parts`, or take a model with "
             "a proper prior and a guide that draws"
         )
-
-
-def _is_data(first: object) -> bool:
-    return isinstance(first, Split) or (
-        isinstance(first, tuple) and len(first) > 0 and all(isinstance(t, Tensor) for t in first)
-    )
 
 
 def _is_continuous(site: Site) -> bool:

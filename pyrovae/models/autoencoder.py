@@ -22,7 +22,8 @@ from ..nn import (
 )
 from ..nn.sizes import as_shape, as_size
 from ..particles.penalty import penalty
-from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .any_data import takes_any_data
+from .base import build_decoder, check_data, evaluated, evaluated_outside_programs
 from .latent_vector import LatentVector
 from .networks import built, vectors_from
 from .priors import FlatPrior, Prior, PriorFactory
@@ -149,6 +150,7 @@ class Autoencoder(LatentVector):
                 )
                 penalty("contraction", self.contraction * stretch)
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The point mass at f(x), batch shape [B], event shape [L]; its `mean` is the code."""
@@ -163,8 +165,7 @@ class Autoencoder(LatentVector):
         Raises:
             ConfigError: The prior is flat, so that there is nothing to draw from.
         """
-        made = self.decode(self.prior().sample(torch.Size([n])))
-        return mean_or_draw(self.likelihood.sized(made, size), mean)
+        return self._generated(self.prior(), n, mean, size)
 
     def _point(self, seen: Tensor) -> dist.TorchDistribution:
         code = vectors_from(self.encoder, seen, len(self.data_shape), "encoder")

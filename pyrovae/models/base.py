@@ -2,20 +2,25 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_args
 
+import numpy as np
 import pyro.distributions as dist
+import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor, nn
 from torch.compiler import is_compiling
+from torch.jit import ScriptModule
 
 from ..errors import ConfigError, ShapeError
 from ..nn import Likelihood, Network, Shape
 from ..nn.reach import warn_of_ending, warn_of_outputs
+from ..nn.sizes import as_size
 from ..nn.two_heads import as_vectors
 from ..particles.handlers import is_in_program
+from ..particles.held_networks import is_compiled
 from ..particles.isolation import isolated
 from ..particles.modes import evaluating
 from ..particles.parameters import declare
@@ -25,6 +30,7 @@ from .posteriors.distribution import as_posterior
 from .priors.base import Prior, PriorFactory
 from .priors.distribution import as_prior
 from .second_output import refuse_positive
+from .shape_advice import check_data as check_data
 
 F = TypeVar("F", bound=nn.Module)
 P = ParamSpec("P")
@@ -93,16 +99,6 @@ def evaluated_outside_programs(
     return run
 
 
-def check_data(x: Tensor, data_shape: tuple[int, ...], where: str) -> None:
-    """Refuse a batch that is not [B, *data_shape]."""
-    if tuple(x.shape[1:]) != data_shape:
-        raise ShapeError(
-            f"{where} was built for data of shape {list(data_shape)} and got a batch of shape "
-            f"{list(x.shape)}; pass [B, {', '.join(map(str, data_shape))}], or build it with "
-            f"data_shape={tuple(x.shape[1:])}"
-        )
-
-
 def params_of(
     network: nn.Module, form: Posterior, given: Tensor, event_dim: int, role: str
 ) -> Tensor:
@@ -152,9 +148,10 @@ def decoded(
             f"per datum, [N, {', '.join(map(str, shape))}]"
         )
     if is_validation_enabled() and not is_compiling() and likelihood.is_new():
-        with isolated(), evaluating([network]):
-            outputs = out.reshape(lead.numel(), likelihood.num_parameters, -1)
-            warn_of_outputs(network, likelihood, outputs, z.shape[z.dim() - event_dim :])
+        outputs = out.reshape(lead.numel(), likelihood.num_parameters, -1)
+        if not is_compiled(network) and not isinstance(network, ScriptModule):
+            with isolated(), evaluating([network]):
+                warn_of_outputs(network, likelihood, outputs, z.shape[z.dim() - event_dim :])
     return likelihood(out.reshape(*lead, *shape), len(data_shape), mask)
 
 
@@ -170,6 +167,77 @@ def build_decoder(
 def mean_or_draw(made: dist.TorchDistribution, mean: bool) -> Tensor:
     """The mean of a distribution, or a draw from it."""
     return made.mean if mean else made.sample()
+
+
+def as_tensor_or_count(given: Any, where: str) -> Tensor | int:  # noqa: ANN401
+    """Classes as a tensor, of a list or an array of them, or a number of data as an int.
+
+    Raises:
+        ConfigError: It is a number, and no whole one or negative.
+    """
+    if isinstance(given, Tensor):
+        return given
+    if isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) and np.ndim(given):
+        return torch.as_tensor(given)
+    return drawn_count(given, where)
+
+
+Latent = Literal["sample", "mean"]
+"""Which latents a reconstruction decodes: a draw from q(z|x), or its mean."""
+
+
+def check_latent(latent: str) -> None:
+    """Refuse another choice of latents.
+
+    Raises:
+        ConfigError: There is no such choice.
+    """
+    if latent not in get_args(Latent):
+        raise ConfigError(
+            f"latent is {latent!r}, and must be 'sample', for a draw of z from q(z|x), or 'mean'"
+        )
+
+
+def latent_of(q: dist.TorchDistribution, latent: Latent) -> Tensor:
+    """A draw from q(z|x), or its mean.
+
+    Raises:
+        ConfigError: There is no such choice, or the mean is not known in closed form.
+    """
+    check_latent(latent)
+    if latent == "sample":
+        return q.sample()
+    try:
+        return q.mean
+    except NotImplementedError:
+        raise ConfigError(
+            f"the mean of q(z|x), a {type(q).__name__}, is not known in closed form; take "
+            "latent='sample', or average encode(x).sample([S]) over S draws"
+        ) from None
+
+
+def generated(
+    made: dist.TorchDistribution,
+    likelihood: Likelihood,
+    count: int,
+    mean: bool,
+    size: Tensor | float | None,
+) -> Tensor:
+    """The first `count` means of p(x|z), or draws from it.
+
+    Where nothing is to be made there is one row too many, because few networks take no data.
+    """
+    sized = likelihood.sized(made, size if count else None)
+    return mean_or_draw(sized, mean)[:count]
+
+
+def drawn_count(n: int, where: str) -> int:
+    """How many data to make, 0 or more.
+
+    Raises:
+        ConfigError: It is no whole number, or negative.
+    """
+    return as_size(n, "n", where, at_least=0)
 
 
 def latent_parts(

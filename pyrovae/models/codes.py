@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from ..errors import ShapeError
 from ..nn import Likelihood
 from ..nn.quantizers import perplexity, usage
-from .base import Family, decoded, evaluated, mean_or_draw
+from .any_data import takes_any_data
+from .base import Family, Latent, check_latent, decoded, evaluated, mean_or_draw
 from .capabilities import Figure
 from .networks import run
 
@@ -45,10 +46,18 @@ class Codes(Family, ABC):
     def decode(self, codes: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|c), event shape `data_shape`, for codes [..., *grid]."""
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Decode the codes of x; the mean of p(x|c), or a draw from it [B, *data_shape]."""
+    def reconstruct(self, x: Tensor, *, mean: bool = True, latent: Latent = "sample") -> Tensor:
+        """Decode the codes of x: the mean of p(x|c), or a draw from it [B, *data_shape].
+
+        Args:
+            x: Data [B, *data_shape], of any kind that `pyrovae.data.rows` takes.
+            mean: The mean of p(x|c); else a draw.
+            latent: As in other families; `encode` gives one code, so that both are the same.
+        """
+        check_latent(latent)
         made = self._decoded(self._embedded(self.encode(x)))
         return mean_or_draw(self.likelihood.given(made, x), mean)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
+import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
@@ -13,11 +14,14 @@ from ..errors import ConfigError, ShapeError
 from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
 from ..nn.sizes import as_shape, as_size
+from .any_data import takes_any_data
 from .base import (
     Conditional,
+    Latent,
     check_data,
     evaluated,
     evaluated_outside_programs,
+    latent_of,
     latent_parts,
     mean_or_draw,
 )
@@ -157,6 +161,7 @@ class ConditionalVAE(LabelConditional):
         """The distribution p(z|y), batch shape [B], event shape [L]."""
         return self._prior(self.condition(y, y.shape[:1])).expand(y.shape[:1])
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor, y: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x, y), batch shape [B], event shape [L]."""
@@ -180,6 +185,8 @@ class ConditionalVAE(LabelConditional):
         Raises:
             DataError: A class was none of the training.
         """
+        if isinstance(y, Sequence | np.ndarray) and np.ndim(y):
+            y = torch.as_tensor(y)
         if not isinstance(y, Tensor):
             raise ShapeError(
                 f"ConditionalVAE.generate got {y!r}; it makes one datum for each y, so give a "
@@ -190,12 +197,25 @@ class ConditionalVAE(LabelConditional):
         z = self._prior(given).expand(y.shape[:1]).sample()
         return mean_or_draw(self.likelihood.sized(self._decode(z, given), size), mean)
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, y: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw z from q(z|x, y); the mean of p(x|y, z), or a draw from it [B, *data_shape]."""
+    def reconstruct(
+        self, x: Tensor, y: Tensor, *, mean: bool = True, latent: Latent = "sample"
+    ) -> Tensor:
+        """Encode x and decode it again: the mean of p(x|y, z), or a draw [B, *data_shape].
+
+        Args:
+            x: Data [B, *data_shape], of any kind that `pyrovae.data.rows` takes.
+            y: Of the data [B, ...]; left out where the data hold it.
+            mean: The mean of p(x|y, z); else a draw.
+            latent: z is a draw from q(z|x, y), "sample", or its mean, "mean".
+
+        Raises:
+            ConfigError: The mean of q is not known in closed form.
+        """
         given = self._given(x, y, "reconstruct")
-        made = self._decode(self._encode(x, given).sample(), given)
+        made = self._decode(latent_of(self._encode(x, given), latent), given)
         return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:

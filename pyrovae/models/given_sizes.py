@@ -10,7 +10,8 @@ from torch import Tensor
 from ..errors import ConfigError, DataError, ShapeError
 from ..nn import Poisson
 from ..nn.likelihoods.counts import Counts
-from .base import Family
+from .any_data import takes_any_data
+from .base import Family, Latent
 from .vae import VAE
 
 
@@ -72,6 +73,7 @@ class GivenSizes(Family):
         with self.likelihood.given_sizes(size):
             self.pair.guide(x, *given)
 
+    @takes_any_data
     def encode(self, x: Tensor, *rest: Tensor) -> dist.TorchDistribution | Any:  # noqa: ANN401
         """What the family's `encode` gives."""
         *given, size = self._checked(x, rest, "encode")
@@ -83,11 +85,15 @@ class GivenSizes(Family):
         made: Tensor = self.pair.generate(*args, **options)  # type: ignore[operator]
         return made
 
-    def reconstruct(self, x: Tensor, *rest: Tensor, mean: bool = True) -> Tensor:
+    @takes_any_data
+    def reconstruct(
+        self, x: Tensor, *rest: Tensor, mean: bool = True, latent: Latent = "sample"
+    ) -> Tensor:
         """What the family's `reconstruct` gives, at these sizes."""
         *given, size = self._checked(x, rest, "reconstruct")
         with self.likelihood.given_sizes(size):
-            made: Tensor = self.pair.reconstruct(x, *given, mean=mean)  # type: ignore[operator]
+            pair: Any = self.pair
+            made: Tensor = pair.reconstruct(x, *given, mean=mean, latent=latent)
         return made
 
     def _checked(self, x: Tensor, rest: tuple[Tensor, ...], method: str) -> tuple[Tensor, ...]:

@@ -14,7 +14,15 @@ from torch.nn.functional import one_hot
 from ..errors import ConfigError, SupportError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import Sizes, as_shape, as_size, as_sizes
-from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .any_data import takes_any_data
+from .base import (
+    build_decoder,
+    check_data,
+    drawn_count,
+    evaluated,
+    evaluated_outside_programs,
+    generated,
+)
 from .codes import Codes
 from .networks import built
 
@@ -114,6 +122,7 @@ class GumbelSoftmaxVAE(Codes):
         with pyro.plate("data", x.shape[0]):
             self._codes(logits)
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
@@ -137,8 +146,9 @@ class GumbelSoftmaxVAE(Codes):
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         each = dist.Categorical(logits=self.logits, validate_args=False)
-        made = self.decode(each.sample(torch.Size([n])))
-        return mean_or_draw(self.likelihood.sized(made, size), mean)
+        count = drawn_count(n, "GumbelSoftmaxVAE.generate")
+        made = self.decode(each.sample(torch.Size([max(count, 1)])))
+        return generated(made, self.likelihood, count, mean, size)
 
     def _codes(self, logits: Tensor) -> Tensor:
         """Codes [..., *grid, n], drawn at a site: relaxed in training mode, else one-hot."""

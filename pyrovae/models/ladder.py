@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import Sizes, as_shape, as_sizes
+from .any_data import takes_any_data
 from .base import Conditional, build_decoder, decoded, evaluated_outside_programs
 from .layered import (
     Draw,
@@ -149,6 +150,7 @@ class LadderVAE(Layered):
             z = draw(f"z{i}", merged(head(seen), decoder(z)))
         return z
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode_top(self, x: Tensor) -> dist.TorchDistribution:
         """The distribution q(z_L|x), batch shape [B], event shape [L]."""

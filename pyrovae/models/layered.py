@@ -13,12 +13,17 @@ from torch import Tensor, nn
 from ..errors import ConfigError
 from ..nn import Likelihood, Network
 from ..nn.sizes import Sizes, as_sizes
+from .any_data import takes_any_data
 from .base import (
     Conditional,
     Family,
+    Latent,
     check_data,
+    drawn_count,
     evaluated,
     evaluated_outside_programs,
+    generated,
+    latent_of,
     mean_or_draw,
 )
 from .posteriors import PosteriorFactory
@@ -79,9 +84,11 @@ class Layered(Family):
         with pyro.plate("data", x.shape[0]):
             self.inferred(x, pyro.sample)
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor) -> dict[str, dist.TorchDistribution]:
         """The guide's distributions by site, each given a draw of those before."""
+        check_data(x, self.data_shape, f"{type(self).__name__}.encode")
         found = {}
 
         def draw(name: str, fn: dist.TorchDistribution) -> Tensor:
@@ -95,15 +102,28 @@ class Layered(Family):
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw all layers from the model; the mean of p(x|z), or a draw [n, *data_shape]."""
-        z = self.generated(lambda _, fn: fn.expand([n]).sample())
-        return mean_or_draw(self.likelihood.sized(self.decode(z), size), mean)
+        count = drawn_count(n, f"{type(self).__name__}.generate")
+        shape = torch.Size([max(count, 1)])
+        made = self.decode(self.generated(lambda _, fn: fn.expand(shape).sample()))
+        return generated(made, self.likelihood, count, mean, size)
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw all layers from the guide; the mean of p(x|z), or a draw [B, *data_shape]."""
+    def reconstruct(self, x: Tensor, *, mean: bool = True, latent: Latent = "sample") -> Tensor:
+        """Encode x and decode it again: the mean of p(x|z), or a draw from it [B, *data_shape].
+
+        Args:
+            x: Data [B, *data_shape], of any kind that `pyrovae.data.rows` takes.
+            mean: The mean of p(x|z); else a draw.
+            latent: Each layer is a draw from the guide, "sample", or its mean given those before
+                it, "mean".
+
+        Raises:
+            ConfigError: A mean is not known in closed form.
+        """
         check_data(x, self.data_shape, f"{type(self).__name__}.reconstruct")
-        made = self.decode(self.inferred(x, lambda _, fn: fn.sample()))
+        made = self.decode(self.inferred(x, lambda _, fn: latent_of(fn, latent)))
         return mean_or_draw(self.likelihood.given(made, x), mean)
 
 

@@ -12,13 +12,15 @@ from ..distributions.collapsed_categorical import CollapsedCategorical
 from ..errors import DataError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
+from .any_data import takes_any_data
 from .base import (
+    as_tensor_or_count,
     build_decoder,
     check_data,
     evaluated,
     evaluated_outside_programs,
+    generated,
     latent_parts,
-    mean_or_draw,
     params_of,
 )
 from .latent_vector import LatentVector
@@ -123,9 +125,11 @@ class MixtureVAE(LatentVector):
         scale = self.prior.log_scale.exp()
         return dist.Normal(self.prior.loc[c], scale[c], validate_args=False).to_event(1)
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x), batch shape [B], event shape [L]."""
+        check_data(x, self.data_shape, "MixtureVAE.encode")
         seen = self.likelihood.rescale(x)
         params = params_of(self.encoder, self.posterior, seen, len(self.data_shape), "encoder")
         return self.posterior(params)
@@ -136,6 +140,7 @@ class MixtureVAE(LatentVector):
         log_joint = self.component(each).log_prob(z.unsqueeze(-2)) + self.prior.logits
         return log_joint.log_softmax(-1)
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
     def clusters(self, x: Tensor, *, num_draws: int = 10) -> Tensor:
@@ -162,8 +167,11 @@ class MixtureVAE(LatentVector):
             DataError: There is no such cluster.
             ShapeError: c is neither a number nor whole numbers [N].
         """
+        c = as_tensor_or_count(c, "MixtureVAE.generate")
+        count = c if isinstance(c, int) else c.shape[:1].numel()
         if isinstance(c, int):
-            which = self.prior.logits.softmax(-1).multinomial(c, replacement=True)
+            weights = self.prior.logits.softmax(-1)
+            which = weights.multinomial(max(c, 1), replacement=True)
         elif c.dim() != 1 or c.is_floating_point() or c.dtype == torch.bool:
             raise ShapeError(
                 f"MixtureVAE.generate got {c.dtype} of shape {list(c.shape)}; give clusters as "
@@ -175,9 +183,9 @@ class MixtureVAE(LatentVector):
                 f"are 0..{self.num_clusters - 1}"
             )
         else:
-            which = c
+            which = c.to(self.prior.logits.device)
         made = self.decode(self.component(which).sample())
-        return mean_or_draw(self.likelihood.sized(made, size), mean)
+        return generated(made, self.likelihood, count, mean, size)
 
     def generate_classes(self, classes: Tensor, *, mean: bool = True) -> Tensor:
         """A new datum for each of these clusters [N]: see `generate`."""

@@ -13,13 +13,18 @@ from torch import Tensor
 from ..errors import DataError, ShapeError
 from ..nn import MLP, Bernoulli, Binomial, Join, JoinFactory, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
+from .any_data import takes_any_data
 from .base import (
     Family,
+    Latent,
     build_decoder,
     check_data,
     decoded,
+    drawn_count,
     evaluated,
     evaluated_outside_programs,
+    generated,
+    latent_of,
     latent_parts,
     mean_or_draw,
     params_of,
@@ -135,6 +140,7 @@ class PartialVAE(Family):
         with pyro.plate("data", x.shape[0]):
             pyro.sample("z", self.encode(x, mask))
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor, mask: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x observed), batch shape [B], event shape [L]."""
@@ -158,17 +164,31 @@ class PartialVAE(Family):
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        made = self.decode(self._prior().sample(torch.Size([n])))
-        return mean_or_draw(self.likelihood.sized(made, size), mean)
+        count = drawn_count(n, "PartialVAE.generate")
+        made = self.decode(self._prior().sample(torch.Size([max(count, 1)])))
+        return generated(made, self.likelihood, count, mean, size)
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, mask: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw z from q(z|x observed); the mean of p(x|z), or a draw from it, of whole data.
+    def reconstruct(
+        self, x: Tensor, mask: Tensor, *, mean: bool = True, latent: Latent = "sample"
+    ) -> Tensor:
+        """Encode what was observed and decode whole data: the mean of p(x|z), or a draw from it.
 
         What was observed is reconstructed too; `impute` keeps it.
+
+        Args:
+            x: Data [B, *data_shape], of any kind that `pyrovae.data.rows` takes.
+            mask: Where they were observed, bool, of the same shape; left out where the data hold
+                it.
+            mean: The mean of p(x|z); else a draw.
+            latent: z is a draw from q(z|x observed), "sample", or its mean, "mean".
+
+        Raises:
+            ConfigError: The mean of q is not known in closed form.
         """
-        made = self.decode(self.encode(x, mask).sample(), mask)
+        made = self.decode(latent_of(self.encode(x, mask), latent), mask)
         return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def num_observed(self, x: Tensor, mask: Tensor) -> float:
@@ -179,6 +199,7 @@ class PartialVAE(Family):
         """What the evidence is of."""
         return [evidence_of("p(x observed)")]
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
     def impute(

@@ -15,8 +15,10 @@ _ROWS = 16  # data on which the encoder is tried
 # What a layer of weights is called in a graph of autograd; what it gives may have any sign.
 _LAYERS = ("Addmm", "Addmv", "Baddbmm", "Bmm", "Convolution", "Embedding", "Linear", "Mm", "Mv")
 # What is positive, and what may be.
-_POSITIVE = ("Abs", "Exp", "Pow", "Relu", "Sigmoid", "Softmax", "Softplus", "Sqrt", "Square")
-_UNCLEAR = ("Clamp", "Compiled", "Elu", "Function", "Hardsigmoid", "Hardtanh", "Maximum", "Where")
+_POSITIVE = (
+    "Abs", "Exp", "Hardsigmoid", "Pow", "Relu", "Sigmoid", "Softmax", "Softplus", "Sqrt", "Square",
+)  # fmt: skip
+_UNCLEAR = ("Compiled", "Elu", "Maximum", "Where")
 
 _Verdict = Literal["any sign", "positive", "unclear"]
 
@@ -58,22 +60,31 @@ def _second(network: nn.Module, x: Tensor, role: str) -> Tensor:
 
 def _last_operation(output: Tensor) -> _Verdict:
     """The sign of what is left of the graph of an output, down to the last layers of weights."""
-    names = list(_down_to_layers(output.grad_fn))
-    if any(name.startswith(_POSITIVE) for name in names):
+    nodes = list(_down_to_layers(output.grad_fn))
+    if any(node.name().startswith(_POSITIVE) or _is_cut_at_zero(node) for node in nodes):
         return "positive"
-    if any(name.startswith(_UNCLEAR) for name in names) or not names:
+    known = all(type(node).__module__ != "torch.autograd.function" for node in nodes)
+    if not nodes or not known or any(node.name().startswith(_UNCLEAR) for node in nodes):
         return "unclear"
     return "any sign"
 
 
-def _down_to_layers(node: Any) -> Iterator[str]:  # noqa: ANN401
-    """Names of the nodes of a graph, until layers of weights."""
+def _is_cut_at_zero(node: Any) -> bool:  # noqa: ANN401
+    """Whether it is a clamp whose lower end is zero or above."""
+    if not node.name().startswith(("Clamp", "Hardtanh")):
+        return False
+    low = getattr(node, "_saved_min", getattr(node, "_saved_min_val", None))
+    return low is not None and bool(torch.as_tensor(low).ge(0).all())
+
+
+def _down_to_layers(node: Any) -> Iterator[Any]:  # noqa: ANN401
+    """The nodes of a graph, until layers of weights."""
     waiting, seen = [node], set[int]()
     while waiting:
         node = waiting.pop()
         if node is None or id(node) in seen:
             continue
         seen.add(id(node))
-        yield node.name()
+        yield node
         if not node.name().startswith(_LAYERS):
             waiting += [following for following, _ in node.next_functions]

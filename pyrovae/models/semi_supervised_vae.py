@@ -16,10 +16,15 @@ from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Ne
 from ..nn.condition import Condition
 from ..nn.sizes import as_shape, as_size
 from ..particles.penalty import penalty
+from .any_data import takes_any_data
 from .base import (
+    Latent,
+    as_tensor_or_count,
     check_data,
     evaluated,
     evaluated_outside_programs,
+    generated,
+    latent_of,
     latent_parts,
     mean_or_draw,
 )
@@ -162,12 +167,14 @@ class SemiSupervisedVAE(LabelConditional):
                 wrong = cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="none")
                 penalty("classification", self.classification_weight * wrong)
 
+    @takes_any_data
     @evaluated_outside_programs
     def predict(self, x: Tensor) -> dist.Categorical:
         """The distribution q(y|x), batch shape [B]."""
         check_data(x, self.data_shape, f"{type(self).__name__}.predict")
         return dist.Categorical(logits=self._classified(x), validate_args=False)
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor, y: Tensor) -> dist.TorchDistribution:
         """The distribution q(z|x, y) for known classes y [B], batch shape [B], event shape [L]."""
@@ -195,29 +202,46 @@ class SemiSupervisedVAE(LabelConditional):
         Raises:
             DataError: A class is out of range, or is one that no label of the training named.
         """
+        y = as_tensor_or_count(y, f"{type(self).__name__}.generate")
+        count = y if isinstance(y, int) else y.shape[:1].numel()
         if isinstance(y, int):
             seen = self.condition.seen
             each = (seen | ~seen.any()).to(self.condition.classes.dtype)  # all before training
-            given = self._one_hot(each.multinomial(y, replacement=True))
+            given = self._one_hot(each.multinomial(max(y, 1), replacement=True))
         else:
-            given = self.condition(y, y.shape[:1])
+            given = self.condition(y.to(self.condition.classes.device), y.shape[:1])
             self.condition.check_seen(given)
         z = self.prior().expand(given.shape[:1]).sample()
-        return mean_or_draw(self.likelihood.sized(self._decode(z, given), size), mean)
+        return generated(self._decode(z, given), self.likelihood, count, mean, size)
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, y: Tensor | None = None, *, mean: bool = True) -> Tensor:
-        """Draw z from q(z|x, y); the mean of p(x|y, z), or a draw from it [B, *data_shape].
+    def reconstruct(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        mean: bool = True,
+        latent: Latent = "sample",
+    ) -> Tensor:
+        """Encode x and decode it again: the mean of p(x|y, z), or a draw [B, *data_shape].
 
-        Without y [B], and where it is -1, the likeliest class stands in.
+        Args:
+            x: Data [B, *data_shape], of any kind that `pyrovae.data.rows` takes.
+            y: Classes [B]; without them, and where one is -1, the likeliest class stands in.
+            mean: The mean of p(x|y, z); else a draw.
+            latent: z is a draw from q(z|x, y), "sample", or its mean, "mean".
+
+        Raises:
+            ConfigError: The mean of q is not known in closed form.
         """
         likeliest = self.predict(x).probs.argmax(-1)
         if y is not None:
             y = self._checked(x, y, "reconstruct")
             likeliest = torch.where(y == UNKNOWN, likeliest, y)
         given = self._one_hot(likeliest)
-        made = self._decode(self._encode(x, given).sample(), given)
+        made = self._decode(latent_of(self._encode(x, given), latent), given)
         return mean_or_draw(self.likelihood.given(made, x), mean)
 
     def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:

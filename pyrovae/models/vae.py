@@ -11,13 +11,13 @@ from torch import Tensor
 
 from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
+from .any_data import takes_any_data
 from .base import (
     build_decoder,
     check_data,
     evaluated,
     evaluated_outside_programs,
     latent_parts,
-    mean_or_draw,
     params_of,
 )
 from .latent_vector import LatentVector
@@ -118,9 +118,15 @@ class VAE(LatentVector):
         with pyro.plate("data", x.shape[0]):
             pyro.sample("z", self.encode(x))
 
+    @takes_any_data
     @evaluated_outside_programs
     def encode(self, x: Tensor) -> dist.TorchDistribution:
-        """The distribution q(z|x), batch shape [B], event shape [L]."""
+        """The distribution q(z|x), batch shape [B], event shape [L].
+
+        Args:
+            x: Data [B, *data_shape], of any kind that `pyrovae.data.rows` takes.
+        """
+        check_data(x, self.data_shape, "VAE.encode")
         params = self._encoded(x)
         if self.refinement is not None:
             prior = self.prior.with_encoder(self._amortised)  # one for all steps
@@ -132,8 +138,7 @@ class VAE(LatentVector):
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        z = self.prior.with_encoder(self._amortised).sample(torch.Size([n]))
-        return mean_or_draw(self.likelihood.sized(self.decode(z), size), mean)
+        return self._generated(self.prior.with_encoder(self._amortised), n, mean, size)
 
     def _encoded(self, x: Tensor) -> Tensor:
         """The encoder's output for x [B, posterior.num_parameters]."""

@@ -13,7 +13,15 @@ from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
 from ..nn.quantizers import MovingAverageCodebook, Quantizer, perplexity, usage
 from ..nn.sizes import Sizes, as_shape, as_sizes
 from ..particles.penalty import penalty
-from .base import build_decoder, check_data, evaluated, evaluated_outside_programs, mean_or_draw
+from .any_data import takes_any_data, takes_whole_data
+from .base import (
+    build_decoder,
+    check_data,
+    drawn_count,
+    evaluated,
+    evaluated_outside_programs,
+    generated,
+)
 from .code_priors import CodePrior, CodePriorFactory, UniformCodes
 from .codes import Codes
 from .networks import built
@@ -135,6 +143,7 @@ class VQVAE(Codes):
             for name, value in found.penalties.items():
                 penalty(name, value.sum(axes))
 
+    @takes_any_data
     @evaluated
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
@@ -154,10 +163,12 @@ class VQVAE(Codes):
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape]."""
         self._check_prior()
-        codes = self.prior().sample(torch.Size([n]))
+        count = drawn_count(n, "VQVAE.generate")
+        codes = self.prior().sample(torch.Size([max(count, 1)]))
         made = self._decoded(self._embedded(codes))
-        return mean_or_draw(self.likelihood.sized(made, size), mean)
+        return generated(made, self.likelihood, count, mean, size)
 
+    @takes_whole_data
     @evaluated
     def start(self, x: Tensor, *, seed: int = 0) -> None:
         """Put the codebook on the encodings of data x [B, *data_shape], by k-means.
@@ -169,6 +180,7 @@ class VQVAE(Codes):
         with torch.no_grad():
             self.quantizer.start(self._encoded(x), seed=seed)
 
+    @takes_whole_data
     @evaluated
     def perplexity(self, x: Tensor) -> Tensor:
         """exp of the entropy of the codes of data x, between 1 and `num_codes`.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from inspect import Parameter, signature
 from typing import Any
 
+_POSITIONAL = Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD
 _CONTEXTS = ("context", "context_dim", "context_size")
 
 
@@ -35,8 +36,6 @@ def takes_context(factory: Callable[..., Any]) -> bool:
         given = list(signature(factory).parameters.values())
     except ValueError:
         return False
-    positional = [p for p in given if p.kind in (Parameter.POSITIONAL_ONLY, _BOTH)]
-    return len(positional) > 1 and positional[1].name in _CONTEXTS
-
-
-_BOTH = Parameter.POSITIONAL_OR_KEYWORD
+    second = [p for p in given if p.kind in _POSITIONAL][1:2]
+    is_any = any(p.kind is Parameter.VAR_POSITIONAL for p in given)
+    return second[0].name in _CONTEXTS if second else is_any

@@ -1,13 +1,13 @@
 """Whether a decoder can give what its likelihood takes: logits below 0, means beyond 1."""
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
-from ..errors import DecoderWarning
+from ..errors import DecoderWarning, warn
 from .base import OneBatchAxis
 from .likelihoods.base import Likelihood
 
@@ -34,8 +34,8 @@ _RANGES: dict[type[nn.Module], Range] = {
 # Modules that leave the range of numbers as it is.
 _SHAPES = (nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.Dropout, nn.ZeroPad2d)
 
-_PROBES = 16
-_FAR = 1e3  # so large are the latents at which an output that is bounded shows it
+_DRAWS, _LATENTS = 4, 16  # of parameters, and of latents for each
+_STEP, _FAR = 3.0, 10.0  # their standard deviations
 _ENOUGH = 8  # outputs of a datum, from which on a common sign is no chance
 
 
@@ -54,9 +54,11 @@ def warn_of_ending(network: nn.Module, likelihood: Likelihood) -> None:
 def warn_of_outputs(
     network: nn.Module, likelihood: Likelihood, outputs: Tensor, latent_shape: Sequence[int]
 ) -> None:
-    """Warn where outputs keep to a range at extreme latents too, such as those of a sigmoid.
+    """Warn where outputs keep to a range whatever the parameters, as those of a sigmoid do.
 
-    It asks the network for outputs only where those at hand look like it.
+    It runs the network with other parameters, and only where the outputs at hand look like it.
+    Extreme latents alone would not do: a linear layer over saturated units is bounded too, but
+    not for long. It draws random numbers and leaves the parameters alone.
 
     Args:
         network: Maps [N, *latent_shape] to P * D values for each.
@@ -68,12 +70,21 @@ def warn_of_outputs(
     low, high = seen.amin(1), seen.amax(1)
     if not bool(((low >= 0) | (high <= 0) | ((low >= -1) & (high <= 1))).any()):
         return
-    generator = torch.Generator().manual_seed(0)
-    near = torch.randn(_PROBES, *latent_shape, generator=generator).to(outputs)
+    torch.manual_seed(0)
+    latents = _FAR * torch.randn(_LATENTS, *latent_shape).to(outputs)
     with torch.no_grad():
-        probed = torch.cat([network(scale * near) for scale in (1.0, _FAR, -_FAR)])
-    each = probed.reshape(len(probed), *outputs.shape[1:]).transpose(0, 1)
+        probed = [_run_elsewhere(network, latents) for _ in range(_DRAWS)]
+    if torch.equal(probed[0], probed[1]):
+        return  # the network does not take its parameters from where torch keeps them
+    each = torch.cat(probed).reshape(-1, *outputs.shape[1:]).transpose(0, 1)
     _tell(likelihood, [_range_seen(values) for values in each], "what bounds it")
+
+
+def _run_elsewhere(network: nn.Module, latents: Tensor) -> Tensor:
+    """The outputs at random parameters."""
+    moved = {name: p + _STEP * torch.randn_like(p) for name, p in network.named_parameters()}
+    found: Tensor = functional_call(network, moved, (latents,))
+    return found
 
 
 def _last(network: nn.Module) -> nn.Module:
@@ -100,10 +111,8 @@ def _range_seen(values: Tensor) -> Range | None:
     low, high = (float(end) for end in torch.aminmax(values))
     if math.isnan(low):
         return None
-    # A last layer of zeros gives constants, which are no sign of a bound.
     if low >= -1 and high <= 1:
-        bounds = (0.0, 1.0) if low >= 0 else (-1.0, 1.0)
-        return bounds if high - low > 0.5 * (bounds[1] - bounds[0]) else None
+        return (0.0, 1.0) if low >= 0 else (-1.0, 1.0)
     if values.shape[1] >= _ENOUGH and (low >= 0 or high <= 0):
         return (0.0, math.inf) if low >= 0 else (-math.inf, 0.0)
     return None
@@ -121,12 +130,11 @@ def _tell(likelihood: Likelihood, ranges: list[Range | None], end: str) -> None:
         why = _objection(reading, *found)
         if why is not None:
             which = "output" if parameter == 0 else f"output number {parameter + 1}"
-            warnings.warn(
+            warn(
                 f"the decoder's {which} lies in [{found[0]:g}, {found[1]:g}], and {likelihood} "
                 f"{why}: remove {end} at its end, for the head applies its own, or write the "
                 "pair with the distribution that takes what the decoder gives",
                 DecoderWarning,
-                stacklevel=5,
             )
             return
 

@@ -2,10 +2,9 @@
 
 from abc import ABC
 from collections.abc import Callable
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import torch
-from pyro.infer.elbo import ELBOModule
 from pyro.infer.enum import get_importance_trace
 from torch import Tensor
 
@@ -73,10 +72,6 @@ class ParticleELBO(HasBound, ABC):
         A class whose constructor needs other arguments overrides it.
         """
         return cls(num_particles=3)
-
-    def __call__(self, model: Program, guide: Program) -> ELBOModule:
-        """A module that holds the pair, and gives the loss of the data that it is called with."""
-        return ELBOModule(cast(Any, model), cast(Any, guide), self)  # Pyro asks for modules
 
     def surrogate(self, p: Particles) -> Tensor:
         """The bound's value with the gradient to follow [B].

@@ -1,6 +1,5 @@
 """Estimators whose gradient to the guide follows the paths of the latents, without the score."""
 
-import warnings
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -8,7 +7,7 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..errors import GradientWarning, ReparamError
+from ..errors import GradientWarning, ReparamError, warn
 from ..particles import Particles
 from ..particles.pathwise import PathwiseParticles, draw_pathwise
 from ..particles.tracing import Program
@@ -98,7 +97,7 @@ class PathELBO(ParticleELBO, ABC):
         if not self._has_warned:
             self._has_warned = True
             text = f"{self} follows the plain gradient of its bound, because {why}"
-            warnings.warn(text, GradientWarning, stacklevel=5)
+            warn(text, GradientWarning)
 
     def _refuse_unreparameterised(self, p: Particles) -> None:
         for site in p.guide_sites.values():

@@ -1,13 +1,12 @@
 """Estimators that warn where a heavy tail of the weights makes them unreliable."""
 
-import warnings
 from abc import ABC
 from typing import Unpack
 
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..errors import VarianceWarning
+from ..errors import VarianceWarning, warn
 from ..math import MIN_PARTICLES_PARETO, pareto_k, pareto_k_limit
 from ..particles import Particles
 from .constructor import Drawing
@@ -76,4 +75,4 @@ class TailELBO(FixedDrawsELBO, ABC):
     def _warn(self, size: int, why: str) -> None:
         self._warned_at.add(size)
         text = f"the variance of {self} may be infinite, and its value far too low: {why}"
-        warnings.warn(text, VarianceWarning, stacklevel=5)
+        warn(text, VarianceWarning)

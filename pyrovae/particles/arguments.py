@@ -150,7 +150,7 @@ def _channels_advice(batch: Sequence[Any], message: str) -> str | None:
     x = batch[0] if batch else None
     if not isinstance(x, Tensor) or x.dim() != 4 or "channels" not in message:
         return None
-    if f"to have {x.shape[-1]} channels" not in message or x.shape[1] == x.shape[-1]:
+    if f"to have {x.shape[-1]} channels, but got {x.shape[1]} channels" not in message:
         return None
     return channels_first(x)
 

@@ -1,7 +1,8 @@
 """The tensors that a pair keeps in networks, by name, found without running it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import Any
 
 from pyro.infer.autoguide import AutoGuide, AutoMessenger
@@ -39,17 +40,38 @@ class HeldTensors:
 def held_tensors(model: Program, guide: Program) -> HeldTensors:
     """Find the tensors that a pair keeps; nothing of it is run."""
     found, seen = HeldTensors(), set[int]()
-    owner = getattr(model, "__self__", model)
-    is_shared = any(thing is owner for _, thing in held({"guide": guide}))
-    for way, thing in held({"model": model, "guide": guide}):
+    reached = list(held({"model": model, "guide": guide}))
+    root = _root_of(model, guide, reached)
+    for way, thing in reached:
         found.reached.append(thing)
-        side, _, rest = way.partition(".")
-        prefix = rest if is_shared and side == "model" else way
+        prefix = way if root is None else _below(root, way)
         if isinstance(thing, nn.Parameter):
             _keep(found.tensors, seen, prefix, thing)
         elif isinstance(thing, nn.Module):
             _keep_module(found, seen, prefix, thing)
     return found
+
+
+def _root_of(model: Program, guide: Program, reached: Sequence[tuple[str, object]]) -> str | None:
+    """The way to the object whose methods both programs are, handlers around them aside."""
+    of_guide = {id(thing) for _, thing in held({"guide": guide})}
+    owners, modules = [getattr(model, "__self__", model)], list[str]()
+    for way, thing in held({"model": model}):
+        if isinstance(thing, nn.Module):
+            modules.append(way)
+        elif isinstance(thing, MethodType) and not any(_is_below(m, way) for m in modules):
+            owners.append(thing.__self__)  # a hook of a network is no program
+    owner = next((owner for owner in owners if id(owner) in of_guide), None)
+    return next((way for way, thing in reached if thing is owner), None)
+
+
+def _below(root: str, way: str) -> str:
+    """A way from there on; the whole way, where it does not lead past."""
+    return way.removeprefix(root).lstrip(".") if _is_below(root, way) else way
+
+
+def _is_below(root: str, way: str) -> bool:
+    return way == root or way.startswith((f"{root}.", f"{root}["))
 
 
 def _keep_module(found: HeldTensors, seen: set[int], prefix: str, network: nn.Module) -> None:

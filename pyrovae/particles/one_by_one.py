@@ -1,11 +1,10 @@
 """The warning that a pair draws its particles one by one."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from ..errors import ParticleAxisWarning
+from ..errors import ParticleAxisWarning, warn
 
 # Whether the warning was given in the current context; None where each call gives it.
 _is_given: ContextVar[bool | None] = ContextVar("is given", default=None)
@@ -29,10 +28,9 @@ def warn_one_by_one(why: str) -> None:
         return
     if _is_given.get() is not None:
         _is_given.set(True)
-    warnings.warn(
+    warn(
         "the pair cannot draw all particles in one pass, where latents have the shape [K, B, ...] "
         f"({why}), and draws them one by one: the same values, more slowly; wrap the networks in "
         "pyrovae.nn.OneBatchAxis to be faster, or pass vectorize_particles=False to hide this",
         ParticleAxisWarning,
-        stacklevel=4,
     )

@@ -3,15 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from ..evaluate import Comparison
-from ..runtime.figures import DPI, WIDTH
+from ..runtime.figures import WIDTH, empty_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _KINDS = {
     "lower": (">", "lower bound", "C0"),
@@ -22,7 +23,7 @@ _KINDS = {
 """How a picture shows on which side of log p(x) a value is: marker, words, colour."""
 
 
-def comparison(found: Comparison, *, title: str = "") -> Figure:
+def comparison(found: Comparison, *, title: str = "") -> "Figure":
     """Objectives side by side: bound, signal-to-noise of the gradients, what a step costs.
 
     A marker points to where log p(x) is: to the right of lower bounds, to the left of upper ones;
@@ -34,7 +35,7 @@ def comparison(found: Comparison, *, title: str = "") -> Figure:
     """
     rows = list(found.rows)[::-1]  # the first on top
     height = 2.0 + 0.34 * len(rows)
-    figure = Figure(figsize=(1.6 * WIDTH, height), dpi=DPI, layout="constrained")
+    figure = empty_figure(1.6 * WIDTH, height)
     bound, snr, cost, product = figure.subplots(1, 4, sharey=True)
     names = [fill(row["objective"], 34) for row in rows]
     bound.set_yticks(np.arange(len(rows)), names, fontsize=8)
@@ -78,7 +79,7 @@ def comparison(found: Comparison, *, title: str = "") -> Figure:
     return figure
 
 
-def _bounds(axes: Axes, rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
+def _bounds(axes: "Axes", rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
     """Values with their errors, a marker for each kind, and log p(x)."""
     for kind, (marker, words, color) in _KINDS.items():
         values = [row["bound"] if row["kind"] == kind else math.nan for row in rows]
@@ -95,7 +96,7 @@ def _bounds(axes: Axes, rows: Sequence[Mapping[str, Any]], facts: Mapping[str, A
 
 
 def _points(
-    axes: Axes,
+    axes: "Axes",
     values: Sequence[float],
     errors: Any = None,  # noqa: ANN401 (as matplotlib takes them)
     *,
@@ -110,7 +111,7 @@ def _points(
     axes.errorbar(x[drawn], np.arange(len(x))[drawn], xerr=bars, **look)
 
 
-def _not_finite(axes: Axes, values: Sequence[float]) -> None:
+def _not_finite(axes: "Axes", values: Sequence[float]) -> None:
     """Say so at the rows of values that are not."""
     for place, value in enumerate(values):
         if not math.isfinite(value):
@@ -120,11 +121,13 @@ def _not_finite(axes: Axes, values: Sequence[float]) -> None:
             )  # fmt: skip
 
 
-def _whole_decades(axes: Axes, values: Sequence[float]) -> None:
+def _whole_decades(axes: "Axes", values: Sequence[float]) -> None:
     """A logarithmic axis with a label at either end."""
     known = [math.log10(v) for v in values if 0 < v < math.inf]
     if known:
         low, high = math.floor(min(known)), math.ceil(max(known))
         axes.set_xscale("log")  # where nothing is positive there is no such scale
         axes.set_xlim(0.8 * 10.0**low, 1.25 * 10.0 ** max(high, low + 1))
+        from matplotlib.ticker import NullFormatter
+
         axes.xaxis.set_minor_formatter(NullFormatter())

@@ -1,19 +1,22 @@
 """Images: grids, reconstructions, traversals of latent units."""
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..errors import ShapeError
 from ..evaluate import Traversal
 from ..runtime.figures import figure_of
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-def image_grid(images: Tensor, *, columns: int | None = None, title: str = "") -> Figure:
+
+def image_grid(images: Tensor, *, columns: int | None = None, title: str = "") -> "Figure":
     """Images [N, C, H, W] (C = 1 or 3) or [N, H, W], row by row, on one grey scale.
 
     Raises:
@@ -28,7 +31,7 @@ def image_grid(images: Tensor, *, columns: int | None = None, title: str = "") -
     return figure
 
 
-def reconstructions(x: Tensor, reconstructed: Tensor, *, title: str = "") -> Figure:
+def reconstructions(x: Tensor, reconstructed: Tensor, *, title: str = "") -> "Figure":
     """Originals over reconstructions, both [N, C, H, W]; up to sixteen in a row."""
     columns = min(16, len(x))
     tops, bottoms = (_as_images(t) for t in (x, reconstructed))
@@ -43,7 +46,7 @@ def reconstructions(x: Tensor, reconstructed: Tensor, *, title: str = "") -> Fig
     return figure
 
 
-def traversals(found: Traversal, *, title: str = "") -> Figure:
+def traversals(found: Traversal, *, title: str = "") -> "Figure":
     """What each latent unit does: a row for each, the most informative on top.
 
     Args:
@@ -105,7 +108,7 @@ def _tile(pixels: np.ndarray, rows: int, columns: int, gap_after: int = 0) -> np
     return canvas
 
 
-def _show(axes: Axes, canvas: np.ndarray) -> None:
+def _show(axes: "Axes", canvas: np.ndarray) -> None:
     axes.imshow(
         canvas.squeeze(-1) if canvas.shape[-1] == 1 else canvas, cmap="gray", vmin=0, vmax=1
     )

@@ -1,13 +1,17 @@
 """Latents in the plane."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..runtime.figures import figure_of
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def latent_space(z: Tensor, y: Tensor | None = None, *, title: str = "") -> Figure:
+
+def latent_space(z: Tensor, y: Tensor | None = None, *, title: str = "") -> "Figure":
     """Latents [N, L] in the plane, coloured by label; two principal components where L > 2."""
     points = z.detach().cpu().double().numpy()
     labels: tuple[str, ...] = ("z1", "z2")

@@ -5,7 +5,8 @@ from typing import Literal
 
 import torch
 
-from ..data import Split
+from ..data import Rows, rows
+from ..data.columns import Columns, Transform
 from ..evaluate import (
     ActiveUnits,
     ELBOParts,
@@ -15,13 +16,12 @@ from ..evaluate import (
     log_evidence,
     why_no_evidence,
 )
+from ..evaluate.inputs import Data
 from ..math import nats_to_bits_per_dim
-from ..particles.device import to_device_of
 from ..particles.modes import Mode, in_mode
 from ..particles.one_by_one import warned_once
 from ..particles.pair import takes_pair
 from ..particles.tracing import Program
-from .batches import first_batch
 from .table import Report, Row
 
 
@@ -29,7 +29,7 @@ from .table import Report, Row
 def report(
     model: Program,
     guide: Program,
-    test: Split,
+    test: Data,
     *,
     num_particles: int = 5000,
     chunk: int | None = None,
@@ -38,6 +38,8 @@ def report(
     mode: Mode = "evaluation",
     progress: bool = False,
     sharded: bool = False,
+    columns: Columns | None = None,
+    transform: Transform | None = None,
 ) -> Report:
     """Measure a trained pair on held-out data.
 
@@ -47,25 +49,27 @@ def report(
     Args:
         model: Pyro model.
         guide: Pyro guide.
-        test: Data that were not trained on.
+        test: Data that were not trained on, of any kind that `pyrovae.data.rows` takes; of a
+            dataset its `test`.
         num_particles: Particles per datum of the importance-sampling estimate.
         chunk: Particles times data at once; see `log_evidence`, as for `compile`.
         seed: Of all draws.
         mode: Of the pair's networks; see `log_evidence`.
         progress: Show a bar.
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
+        columns: See `SweepOptions`, as for `transform`.
     """
+    held = rows(test, columns=columns, transform=transform)
     with in_mode(mode, model, guide), warned_once():
         # The measurements take the networks as this has put them.
-        parts = elbo_parts(model, guide, test, compile=compile and "auto", seed=seed, mode="as is")
-        batch = to_device_of(model, guide, first_batch(test))
-        why = why_no_evidence(model, guide, *batch, mode="as is")
+        parts = elbo_parts(model, guide, held, compile=compile and "auto", seed=seed, mode="as is")
+        why = why_no_evidence(model, guide, held[:2], mode="as is")
         if why is not None:
-            return _without_evidence(parts, test, why)
+            return _without_evidence(parts, held, why)
         evidence = log_evidence(
             model,
             guide,
-            test,
+            held,
             num_particles=num_particles,
             chunk=chunk,
             compile=compile,
@@ -74,19 +78,19 @@ def report(
             progress=progress,
             sharded=sharded,
         )
-        units = active_units(model, guide, test, seed=seed, mode="as is")
-    return _with_evidence(parts, evidence, units, test, num_particles)
+        units = active_units(model, guide, held, seed=seed, mode="as is")
+    return _with_evidence(parts, evidence, units, held, num_particles)
 
 
 def _with_evidence(
-    parts: ELBOParts, evidence: Evidence, units: ActiveUnits, test: Split, num_particles: int
+    parts: ELBOParts, evidence: Evidence, units: ActiveUnits, held: Rows, num_particles: int
 ) -> Report:
     means, errors, found = parts.means(), parts.standard_errors, evidence.summary()
-    nll, dims = -evidence.mean(), test.shape.numel()
+    nll, dims = -evidence.mean(), held[:1][0].numel()
     bits = float(nats_to_bits_per_dim(torch.tensor(nll), dims))
     latents = sum(len(variance) for variance in units.variance.values())
     rows = [
-        _size(test),
+        _size(held),
         ("ELBO", f"{means['elbo']:.2f}", f"+- {errors['elbo']:.2f}", "nats per datum"),
         ("  reconstruction", f"{means['reconstruction']:.2f}",
          f"+- {errors['reconstruction']:.2f}", "E log p(x|z)"),
@@ -119,10 +123,10 @@ def _with_evidence(
     return Report(tuple(rows), facts)
 
 
-def _without_evidence(parts: ELBOParts, test: Split, why: str) -> Report:
+def _without_evidence(parts: ELBOParts, held: Rows, why: str) -> Report:
     mean, error = parts.means()["reconstruction"], parts.standard_errors["reconstruction"]
     rows = [
-        _size(test),
+        _size(held),
         ("reconstruction", f"{mean:.2f}", f"+- {error:.2f}",
          "E log p(x|z), nats per datum: no bound on log p(x)"),
         ("NLL, bits/dim", "none", "", why),
@@ -137,8 +141,8 @@ def _without_evidence(parts: ELBOParts, test: Split, why: str) -> Report:
     return Report(tuple(rows), facts)
 
 
-def _size(test: Split) -> Row:
-    return "test data", f"{len(test)}", "", f"of shape {list(test.shape)}"
+def _size(held: Rows) -> Row:
+    return "test data", f"{len(held)}", "", f"of shape {list(held[:1][0].shape[1:])}"
 
 
 def _by_layer(units: ActiveUnits) -> list[Row]:

@@ -1,10 +1,9 @@
 """The pictures of a trained pair."""
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from .. import plots
@@ -19,6 +18,9 @@ from ..particles.modes import Mode, in_mode
 from ..particles.tracing import Program
 from .batches import batch_of, to_generate
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _UNITS = 10  # latent units that are traversed
 
 
@@ -30,7 +32,7 @@ def pictures(
     history: list[dict[str, Any]] | None = None,
     seed: int = 0,
     mode: Mode = "evaluation",
-) -> dict[str, Figure]:
+) -> "dict[str, Figure]":
     """The pictures of a run by name: curves, reconstructions, samples, latent space, traversals.
 
     Pictures of images are left out where the data are none, and samples where the model has no

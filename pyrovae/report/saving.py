@@ -2,13 +2,15 @@
 
 from io import BytesIO
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from ..runtime.files import save
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def save_pictures(found: dict[str, Figure], folder: Path) -> list[Path]:
+
+def save_pictures(found: "dict[str, Figure]", folder: Path) -> list[Path]:
     """Write each figure as `folder/<name>.png`.
 
     Raises:
@@ -20,7 +22,7 @@ def save_pictures(found: dict[str, Figure], folder: Path) -> list[Path]:
     return paths
 
 
-def save_figure(path: Path, figure: Figure) -> None:
+def save_figure(path: Path, figure: "Figure") -> None:
     """Write a figure as a PNG; makes the folder.
 
     Raises:

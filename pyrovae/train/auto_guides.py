@@ -1,6 +1,5 @@
 """Automatic guides of Pyro under minibatches: one posterior for each place in the batch."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from pyro.infer.autoguide import AutoCallable, AutoGuide, AutoGuideList, AutoMes
 from torch import Tensor
 
 from ..data import BatchSource
-from ..errors import PlateWarning
+from ..errors import PlateWarning, warn
 from ..particles.held_networks import held_networks
 from ..particles.isolation import isolated
 from ..particles.traces import sample_sites
@@ -42,14 +41,13 @@ def check_auto_guides(
         names = [name for name, plates in sites.items() if growing is None or growing & plates]
         if names:
             known = ", ".join(f"'{name}'" for name in names)
-            warnings.warn(
+            warn(
                 f"fit: {type(auto).__name__} keeps one posterior of {known} for each of {size} "
                 f"places in a batch, which {source.num_data} data take in turn; pass "
                 f"batch_size={source.num_data}, write a guide that is a function of the data, or "
                 "give the model, and the guide's create_plates, a plate that subsamples: "
                 f"pyro.plate(name, {source.num_data}, subsample=indices)",
                 PlateWarning,
-                stacklevel=7,  # called by `set_up` in `fit`, which is wrapped three times
             )
 
 

@@ -1,16 +1,18 @@
 """Curves of training."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ..runtime.figures import DPI, WIDTH, figure_of
+from ..runtime.figures import WIDTH, empty_figure, figure_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
-def training_curves(history: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+def training_curves(history: Sequence[Mapping[str, Any]], *, title: str = "") -> "Figure":
     """Bound on training and validation data by epoch, in nats per datum.
 
     Below it the KL of each latent layer, where there are several.
@@ -22,7 +24,7 @@ def training_curves(history: Sequence[Mapping[str, Any]], *, title: str = "") ->
     """
     layers = [name for name in history[0] if name.startswith("kl[")] if history else []
     if layers:
-        figure = Figure(figsize=(WIDTH, 0.9 * WIDTH), dpi=DPI, layout="constrained")
+        figure = empty_figure(WIDTH, 0.9 * WIDTH)
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(5, 4))
         _layer_curves(below, history, layers)
     else:
@@ -50,7 +52,9 @@ def training_curves(history: Sequence[Mapping[str, Any]], *, title: str = "") ->
     return figure
 
 
-def _layer_curves(axes: Axes, history: Sequence[Mapping[str, Any]], layers: Sequence[str]) -> None:
+def _layer_curves(
+    axes: "Axes", history: Sequence[Mapping[str, Any]], layers: Sequence[str]
+) -> None:
     """KL by epoch, a line for each layer."""
     for name in sorted(layers):
         points = [(row["epoch"], row[name]) for row in history if row.get(name) is not None]

@@ -68,12 +68,13 @@ class FittedBatches(Minibatches):
         Raises:
             DataError: A number would be lost.
         """
-        if not self.types.changes:
-            return self._source.epoch(epoch, start)
-        return self._converted(epoch, start)
+        stream = self._source.epoch(epoch, start)  # now, for a loader draws as it starts
+        return self._converted(stream, epoch, start) if self.types.changes else stream
 
-    def _converted(self, epoch: int, start: int) -> Iterator[tuple[Tensor, ...]]:
-        for index, batch in enumerate(self._source.epoch(epoch, start), start):
+    def _converted(
+        self, stream: Iterator[tuple[Tensor, ...]], epoch: int, start: int
+    ) -> Iterator[tuple[Tensor, ...]]:
+        for index, batch in enumerate(stream, start):
             if self._checks and epoch == 0:
                 self.types.check(batch, f"{self._where}, batch {index}")
             yield self.types(batch)

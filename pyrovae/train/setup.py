@@ -239,6 +239,7 @@ def set_up(
     folder = None if run_dir is None else Path(run_dir)
     loop = Loop(model, guide, svi.optimizer, epochs, len(source), folder, device, rank=team.rank)
     store = RunStore(loop, inventory, trained, identity, checkpoint_seconds, team, average)
+    scheduler.check_length(loop.total_steps, epochs)
     stepper = _stepper(svi, trained, loop, store, source, inventory, loss_scale, team)
 
     # Measurements.

@@ -26,6 +26,7 @@ from ..particles.non_finite import (
 from ..particles.own_parameters import own_parameters
 from ..particles.tracing import Program
 from ..runtime.distributed import Team
+from ..runtime.random_state import kept_random_state
 from .loss_scale import LossScale
 from .ranks.shard import Sharding
 from .step.diagnosis import cause_of, is_of_a_distribution
@@ -151,7 +152,9 @@ class Validation:
             yield
 
     def _batches(self) -> Iterator[tuple[Tensor, ...]]:
-        for batch in self.source.epoch(0):
+        with kept_random_state():  # a loader draws as it starts
+            stream = self.source.epoch(0)
+        for batch in stream:
             yield tuple(tensor.to(self.device) for tensor in batch)
 
     def _loss(self, *batch: Tensor) -> float | Tensor:

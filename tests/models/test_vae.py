@@ -13,6 +13,7 @@ from torch import nn
 import pyrovae
 from pyrovae import objectives
 from pyrovae.data import LinearGaussian
+from pyrovae.errors import ConfigError
 from pyrovae.models import VAE, FullNormal, Prior
 from pyrovae.nn import (
     MLP,
@@ -246,3 +247,33 @@ class TestOwnParts:
         vae = VAE((5,), LATENT, likelihood=Binomial(16), encoder=Encoder(5, 2 * LATENT))
         vae.encode(torch.full((1, 5), 8.0))
         torch.testing.assert_close(seen[0], torch.full((1, 5), 0.5))
+
+
+def test_sizes_are_those_of_the_data():
+    """Counts with a size factor, against a pair written by hand."""
+    torch.manual_seed(0)
+    vae = VAE((6,), LATENT, likelihood=Poisson(size_factor="total")).double()
+    x = torch.poisson(torch.full((BATCH, 6), 4.0)).double()
+
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", vae.prior())
+            rate = vae.decoder(z).squeeze(-2).softmax(-1) * x.sum(-1, keepdim=True)
+            pyro.sample("x", dist.Poisson(rate, validate_args=False).to_event(1), obs=x)
+
+    def guide(x):
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", vae.encode(x))
+
+    bounds = []
+    for pair in ((vae.model, vae.guide), (model, guide)):
+        pyro.set_rng_seed(1)
+        bounds.append(IWAE(4).per_datum(*pair, x))
+    torch.testing.assert_close(*bounds)
+    torch.testing.assert_close(vae.reconstruct(x).sum(-1), x.sum(-1))
+    ELBO()(vae.model, vae.guide)(x).backward()
+    mean = x.sum(-1).mean().expand(2)
+    torch.testing.assert_close(vae.generate(2).sum(-1), mean, rtol=1e-5, atol=0)
+    torch.testing.assert_close(vae.generate(2, size=70).sum(-1), torch.full((2,), 70.0).double())
+    with pytest.raises(ConfigError, match="takes none"):
+        _small().generate(2, size=70)

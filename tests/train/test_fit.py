@@ -275,6 +275,7 @@ def test_labels_go_to_model_and_guide():
         ({"lr": {"encodr": 1e-3}}, "did you mean 'encoder'"),
         ({"weight_decay": float("inf")}, "weight_decay=inf"),
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
+        ({"schedule": "OneCycleLR(max_lr=1.0, total_steps=2)", "epochs": 3}, "give total_steps=3"),
         ({"ema": 1.0}, "ema=1.0"),
         ({"clip_norm": float("nan")}, "clip_norm=nan"),
     ],

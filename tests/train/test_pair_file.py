@@ -9,6 +9,8 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from pyro import poutine
+from pyro.infer import config_enumerate
 from pyro.infer.autoguide import AutoNormal
 from safetensors.torch import load_file
 from torch import nn
@@ -316,6 +318,52 @@ def test_a_checkpoint_of_a_run_fills_a_pair_without_a_batch(style, file, tmp_pat
     other = STYLES[style](2)
     pyrovae.load(tmp_path / f"{file}.safetensors", other, batch=(X,))
     assert equal(expected, values(other))
+
+
+def test_handlers_around_a_pair_do_not_change_its_names(tmp_path):
+    vae, other = models.VAE((6,), 2), models.VAE((6,), 2)
+    x = X.sigmoid().round()
+    model, guide = poutine.scale(vae.model, 0.5), config_enumerate(vae.guide)
+    fit(model, guide, x, objective=ELBO(), epochs=1, run_dir=tmp_path / "run", **QUIET)
+    pyrovae.save(tmp_path / "pair", model, guide)
+    for path in (tmp_path / "pair", tmp_path / "run"):
+        other = pyrovae.load(path, models.VAE((6,), 2)).pair
+        assert same(state([vae]), state([other]))
+    loaded = pyrovae.load(tmp_path / "pair", poutine.scale(other.model, 2.0), other.guide)
+    pyrovae.save(tmp_path / "again", loaded)
+    assert load_file(tmp_path / "again").keys() == load_file(tmp_path / "pair").keys()
+
+
+def test_averaged_parameters_are_loaded(tmp_path):
+    made = networks(0)
+    fit(*pair(*made), X, objective=ELBO(), epochs=3, ema=0.5, lr=0.1, run_dir=tmp_path, **QUIET)
+    for which in ("last", "best"):
+        other = networks(1)
+        pyrovae.load(tmp_path, *pair(*other), which=which)
+        assert same(state(made), state(other))
+
+
+def test_pyro_alone_goes_on_with_what_was_loaded(tmp_path):
+    def loss(made):
+        pyro.set_rng_seed(0)
+        return pyro.infer.Trace_ELBO().loss(made.model, made.guide, X)
+
+    for style in ("module_functions", "constrained_functions", "pyro_modules", "automatic"):
+        pyro.clear_param_store()
+        made = STYLES[style](0)
+        adam = pyro.optim.Adam({"lr": 0.05})
+        svi = pyro.infer.SVI(made.model, made.guide, adam, pyro.infer.Trace_ELBO())
+        for _ in range(3):
+            svi.step(X)
+        pyrovae.save(tmp_path / style, made)
+        expected = loss(made)
+        pyro.clear_param_store()
+        other = STYLES[style](1)
+        pyro.clear_param_store()  # what an automatic guide left at its start
+        assert loss(STYLES[style](1)) != expected
+        pyro.clear_param_store()
+        pyrovae.load(tmp_path / style, other)
+        assert loss(other) == expected, style
 
 
 def test_a_compiled_network_fills_one_that_is_not(tmp_path):

@@ -31,10 +31,11 @@ def read_hdf5(path: Path, inner: str | None) -> dict[str, Any]:
         raise damaged(str(path), error) from error
     if inner is None:
         return datasets(file)
+    inner = inner.strip("/")
     held = file.get(inner)
     if held is None:
         raise DataError(f"{path} has no '{inner}'; it holds {sorted(datasets(file))}")
-    return datasets(held) if isinstance(held, Mapping) else {inner.strip("/"): held}
+    return datasets(held) if isinstance(held, Mapping) else {inner: held}
 
 
 def datasets(group: Any) -> dict[str, Any]:  # noqa: ANN401

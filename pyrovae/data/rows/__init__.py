@@ -5,7 +5,7 @@ from .file_parts import file_parts
 from .frames import frame_tensor, is_frame
 from .items import ItemRows, MapStyle, stacked
 from .kinds import Arrayable, find_rows, is_in_memory
-from .sparse import SparseRows, is_scipy
+from .sparse import SparseRows, is_scipy, is_sparse
 from .tensors import TensorRows
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "is_frame",
     "is_in_memory",
     "is_scipy",
+    "is_sparse",
     "stacked",
 ]

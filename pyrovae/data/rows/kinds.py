@@ -23,7 +23,7 @@ from .hdf5 import HDF5Rows
 from .items import ItemRows, MapStyle, stacked
 from .joined import side_by_side
 from .memory_mapped import MappedRows, is_mapped
-from .sparse import SparseRows, is_scipy
+from .sparse import SparseRows, is_scipy, is_sparse
 from .tensors import TensorRows
 
 
@@ -120,7 +120,7 @@ def _frame_rows(where: str, frame: Any, columns: Columns | None) -> Rows:  # noq
 
 
 def _array_rows(where: str, data: Tensor | np.ndarray | np.generic) -> Rows:
-    if isinstance(data, Tensor) and data.layout != torch.strided:
+    if isinstance(data, Tensor) and is_sparse(data):
         return SparseRows.of_torch(where, data)
     if isinstance(data, np.ndarray) and is_mapped(data):
         return MappedRows(where, data)
@@ -169,7 +169,7 @@ def _from_sequence(where: str, data: Sequence[Any]) -> Tensor:
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
             f"{where}: lists that are ragged or hold something other than numbers ({error}); "
-            "give numbers only, in rows of one shape"
+            "give numbers only, in rows of one shape; of items such as (x, y) give a torch Dataset"
         ) from error
 
 

@@ -1,5 +1,9 @@
 """Rows of arrays that lie in a file and are read as they are needed."""
 
+import math
+import os
+import weakref
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,7 +14,10 @@ from .base import Rows
 
 
 class MappedRows(Rows):
-    """Rows of a memory-mapped array, copied row by row.
+    """Rows of a memory-mapped array.
+
+    Slices are copied from memory. Single rows are read from the file, where they lie in it in one
+    piece: through memory the system would read far more than the row.
 
     Args:
         where: What it is, for messages.
@@ -27,6 +34,9 @@ class MappedRows(Rows):
             raise DataError(f"{where} is a single number, needs an array [N, ...]")
         self._where, self._array = where, array
         as_tensor(where, np.empty(0, array.dtype))  # the type is refused before a row is read
+        self._file, self._start = _opened(array)
+        if self._file is not None:
+            weakref.finalize(self, os.close, self._file)
 
     def __len__(self) -> int:
         return len(self._array)
@@ -41,17 +51,53 @@ class MappedRows(Rows):
         if isinstance(rows, slice):
             return (as_tensor(self._where, np.array(self._array[rows])),)
         order = rows.argsort()  # along the file
-        found = as_tensor(self._where, np.array(self._array[rows[order].numpy()]))
+        found = as_tensor(self._where, self._read(rows[order].numpy()))
         made = torch.empty_like(found)
         made[order] = found
         return (made,)
 
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        if self._file is None:
+            return np.array(self._array[rows])
+        found = np.empty((len(rows), *self._array.shape[1:]), self._array.dtype)
+        step = self._array.strides[0]
+        flat = found.reshape(len(rows), math.prod(found.shape[1:]))
+        for row, place in zip(flat, rows.tolist(), strict=True):
+            if os.preadv(self._file, [row.data], self._start + place * step) < row.nbytes:
+                raise DataError(
+                    f"{self._where}: the file ended before row {place}; write it again"
+                )
+        return found
+
 
 def is_mapped(array: np.ndarray) -> bool:
     """Whether an array is, or is a view of, a memory-mapped file."""
+    return _mapped(array) is not None
+
+
+def _mapped(array: np.ndarray) -> np.memmap | None:
     held: object = array
+    found = None
     while isinstance(held, np.ndarray):
         if isinstance(held, np.memmap):
-            return True
+            found = held  # the last one is the whole file's
         held = held.base
-    return False
+    return found
+
+
+def _opened(array: np.ndarray) -> tuple[int | None, int]:
+    """The file, and where row 0 begins in it; no file where rows are not in one piece there."""
+    whole = _mapped(array)
+    if whole is None or not whole.filename or whole.mode == "c" or not hasattr(os, "preadv"):
+        return None, 0
+    if not len(array) or array.strides[0] < 0 or not array[0].flags.c_contiguous:
+        return None, 0
+    try:
+        file = os.open(whole.filename, os.O_RDONLY)
+    except OSError:  # it was removed, and its content lives as long as the array
+        return None, 0
+    return file, whole.offset + _address(array) - _address(whole)
+
+
+def _address(array: np.ndarray) -> int:
+    return int(array.__array_interface__["data"][0])

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import scipy.sparse
 
 
+_LAYOUTS = (
+    torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc,
+)  # fmt: skip
+
+
 class SparseRows(Rows):
     """Dense rows of a sparse matrix; only the rows that are asked for are made dense.
 
@@ -57,7 +62,8 @@ class SparseRows(Rows):
     def _of_coordinates(cls, where: str, array: Any) -> "SparseRows":  # noqa: ANN401
         index = torch.from_numpy(np.stack(array.coords).astype(np.int64))
         values = as_tensor(where, array.data)
-        return cls.of_torch(where, torch.sparse_coo_tensor(index, values, array.shape))
+        tensor = torch.sparse_coo_tensor(index, values, array.shape, check_invariants=True)
+        return cls.of_torch(where, tensor)
 
     @classmethod
     def of_torch(cls, where: str, tensor: Tensor) -> "SparseRows":
@@ -112,6 +118,11 @@ class SparseRows(Rows):
         """See `Rows.to`."""
         starts, places = self._starts.to(device), self._places.to(device)
         return SparseRows(starts, places, self._values.to(device), self._shape)
+
+
+def is_sparse(tensor: Tensor) -> bool:
+    """Whether a tensor of torch is sparse, in any layout."""
+    return tensor.layout in _LAYOUTS
 
 
 def is_scipy(data: object) -> bool:

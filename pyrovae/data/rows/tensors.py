@@ -24,7 +24,8 @@ class TensorRows(Rows):
     in_memory = True
 
     def __init__(self, tensors: Sequence[Tensor], names: Sequence[str] = ()) -> None:
-        if not tensors or not all(isinstance(t, Tensor) and t.ndim > 0 for t in tensors):
+        given = tensors if isinstance(tensors, tuple | list) else []
+        if not given or not all(isinstance(t, Tensor) and t.ndim > 0 for t in given):
             raise DataError(
                 "Batches: got something other than tensors with one row per datum; "
                 "pyrovae.data.batches takes numpy arrays, lists and files too"

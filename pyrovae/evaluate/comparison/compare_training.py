@@ -12,9 +12,11 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 from torch import Tensor, nan
 
-from ...data import Batchable, Dataset, Split
+from ...data import Batchable, Dataset, Rows, Split
 from ...data.base import pick_device
+from ...data.columns import Columns, Transform
 from ...errors import ConfigError
+from ...particles.argument_types import argument_types
 from ...particles.device import to_device_of
 from ...particles.modes import Mode
 from ...particles.pair import HasPair, Programs, is_program, programs_of
@@ -39,6 +41,8 @@ def compare_training(
     test: Data | None = None,
     batch_size: int = 100,
     drop_last: bool = False,
+    columns: Columns | None = None,
+    transform: Transform | None = None,
     lr: LearningRate | None = None,
     optimizer: OptimizerLike | None = None,
     weight_decay: float | None = None,
@@ -111,12 +115,13 @@ def compare_training(
             "or more of both"
         )
     held_out = _held_out(data, test, evaluation_seed)
+    measured = Inputs.of(held_out, columns=columns, transform=transform).source
     device = pick_device(device)
-    moved = tuple(tensor.to(device) for tensor in Inputs.of(held_out).data)
     training: dict[str, Any] = {
         "epochs": epochs, "batch_size": batch_size, "drop_last": drop_last, "lr": lr,
         "optimizer": optimizer, "weight_decay": weight_decay, "schedule": schedule, "ema": ema,
         "clip_norm": clip_norm, "device": device, "compile": compile, "progress": progress,
+        "columns": columns, "transform": transform,
     }  # fmt: skip
     measuring: dict[str, Any] = {
         "num_particles": num_particles, "compile": compile and "auto", "seed": evaluation_seed,
@@ -131,10 +136,10 @@ def compare_training(
             with pyro.get_param_store().scope():
                 pyro.set_rng_seed(seed)
                 pair = programs_of(make_pair(), "compare_training: what make_pair makes")
-                start = _same_start(start, pair, held_out, seed)
+                start = _same_start(start, pair, measured, seed)
                 own = copy(drawing(objective, vectorize_particles))
                 run = fit(*pair, data, objective=own, seed=seed, **training)
-                nll = -log_evidence(*pair, moved, **measuring).mean()
+                nll = -log_evidence(*pair, measured, **measuring).mean()
             found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})
             if on_run is not None:
                 on_run(name, seed, nll)
@@ -142,7 +147,7 @@ def compare_training(
         "epochs": epochs,
         "seeds": list(seeds),
         "num_particles": num_particles,
-        "num_test": len(moved[0]),
+        "num_test": len(measured),
         "device": str(device),
     }
     first = [run["nll"] for run in next(iter(found.values()))]
@@ -175,11 +180,11 @@ def _held_out(data: Batchable, test: Data | None, seed: int) -> Data:
 def _same_start(
     start: dict[str, Tensor] | None,
     pair: Programs,
-    data: Data,
+    data: Rows,
     seed: int,
 ) -> dict[str, Tensor]:
-    few = [tensor[:2] for tensor in Inputs.of(data).data]
-    batch = to_device_of(*pair, few)
+    batch = to_device_of(*pair, data[:2])
+    batch = argument_types(*pair, batch)(batch)
     leaves = trainable(*pair, *batch)
     if start is None:
         return {name: leaf.detach().clone() for name, leaf in leaves.items()}

@@ -4,6 +4,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from ...nn.sizes import Sizes
 from .base import CodePrior
 
 
@@ -24,9 +25,9 @@ class UniformCodes(CodePrior):
 
     logits: Tensor
 
-    def __init__(self, grid: tuple[int, ...], num_codes: int) -> None:
+    def __init__(self, grid: Sizes, num_codes: int) -> None:
         super().__init__(grid, num_codes)
-        self.register_buffer("logits", torch.zeros(num_codes), persistent=False)
+        self.register_buffer("logits", torch.zeros(self.num_codes), persistent=False)
 
     def forward(self) -> dist.TorchDistribution:
         each = dist.Categorical(logits=self.logits, validate_args=False)

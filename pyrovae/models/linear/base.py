@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ...errors import ConfigError
 from ...nn import Shape
 from ...nn.sizes import as_shape, as_size
-from ..base import Family, check_data
+from ..any_data import takes_any_data, takes_whole_data
+from ..base import Family, Latent, check_data, drawn_count, latent_of, mean_or_draw
 
 
 class LinearDecoder(nn.Module):
@@ -124,6 +125,7 @@ class LinearVAE(Family, ABC):
         """A small instance, for tests and documentation."""
         return cls((1, 4, 4), 2)
 
+    @takes_whole_data
     @torch.no_grad()
     def start(self, x: Tensor, *, seed: int = 0) -> None:
         """Set both means to that of the data [N, *data_shape], and learned noise to their spread.
@@ -154,6 +156,7 @@ class LinearVAE(Family, ABC):
         with pyro.plate("data", x.shape[0]):
             pyro.sample("z", self.encode(x))
 
+    @takes_any_data
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The guide's q(z|x), batch shape [B], event shape [L]; `posterior` is the exact one."""
         check_data(x, self.data_shape, f"{type(self).__name__}.encode")
@@ -174,14 +177,21 @@ class LinearVAE(Family, ABC):
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
-        made = self.decode(torch.randn_like(self.decoder.weight[:1].expand(n, -1)))
-        return made.mean if mean else made.sample()
+        count = drawn_count(n, f"{type(self).__name__}.generate")
+        made = self.decode(torch.randn_like(self.decoder.weight[:1].expand(count, -1)))
+        return mean_or_draw(made, mean)
 
+    @takes_any_data
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, *, mean: bool = True) -> Tensor:
-        """Draw z from q(z|x); the mean of p(x|z), or a draw from it [B, *data_shape]."""
-        made = self.decode(self.encode(x).sample())
-        return made.mean if mean else made.sample()
+    def reconstruct(self, x: Tensor, *, mean: bool = True, latent: Latent = "sample") -> Tensor:
+        """Encode x and decode it again: the mean of p(x|z), or a draw from it [B, *data_shape].
+
+        Args:
+            x: Data [B, *data_shape], of any kind that `pyrovae.data.rows` takes.
+            mean: The mean of p(x|z); else a draw.
+            latent: z is a draw from q(z|x), "sample", or its mean, "mean".
+        """
+        return mean_or_draw(self.decode(latent_of(self.encode(x), latent)), mean)
 
     def variance(self) -> Tensor:
         """Variance of the noise, in squared units of the data [D]."""

@@ -3,13 +3,14 @@
 from typing import Any
 
 import pyro.distributions as dist
+import torch
 from torch import nn
 from torch.distributions import Distribution, TransformedDistribution
 
 from ...distributions.as_pyro import as_pyro
 from ...distributions.held_tensors import HeldTensors
 from ...errors import ConfigError, ShapeError
-from ...nn.flows import Adapted
+from ...nn.flows.adapted import Adapted
 from .base import Prior, PriorFactory
 
 
@@ -52,7 +53,7 @@ class DistributionPrior(Prior):
 
     @classmethod
     def example(cls, latent_dim: int = 2) -> "DistributionPrior":
-        return cls(latent_dim, dist.Normal(0.0, 1.0))
+        return cls(latent_dim, _Shifted(latent_dim))
 
     def forward(self) -> dist.TorchDistribution:
         made = _of_vectors(self.source(), self.latent_dim)
@@ -98,3 +99,15 @@ def _of_vectors(made: object, latent_dim: int) -> dist.TorchDistribution:
             f"[{latent_dim}]"
         )
     return fn
+
+
+class _Shifted(nn.Module):
+    """A small example: a normal with a learned mean and scale."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.loc = nn.Parameter(torch.zeros(latent_dim))
+        self.log_scale = nn.Parameter(torch.zeros(latent_dim))
+
+    def forward(self) -> Distribution:
+        return dist.Normal(self.loc, self.log_scale.exp()).to_event(1)

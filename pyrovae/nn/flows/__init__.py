@@ -1,6 +1,5 @@
 """Layers of normalizing flows, each a Pyro transform whose parameters a context may give."""
 
-from .adapted import Adapted
 from .affine_coupling import AffineCoupling
 from .base import Amortised, FlowLayer, LayerFactory, LayerTransform
 from .chain import Chain, as_layer, chain, stacked
@@ -20,7 +19,6 @@ from .sylvester import Sylvester
 from .triangular_sylvester import TriangularSylvester
 
 __all__ = [
-    "Adapted",
     "AffineCoupling",
     "Amortised",
     "Chain",

@@ -35,7 +35,7 @@ class Chain(FlowLayer):
         torch.Size([3, 4])
     """
 
-    def __init__(self, dim: int, context_dim: int = 0, *, layers: Sequence[Layer]) -> None:
+    def __init__(self, dim: int, context_dim: int = 0, *, layers: Sequence[LayerFactory]) -> None:
         super().__init__(dim, context_dim)
         parts = [as_layer(layer, self.dim, self.context_dim) for layer in layers]
         self.scores_any = all(part.scores_any for part in parts)

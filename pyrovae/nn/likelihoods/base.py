@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import torch
 from pyro.distributions import MaskedDistribution, TorchDistribution
 from torch import Tensor, nn
 
-from ...errors import ConfigError, DecoderWarning, ShapeError, SupportError
+from ...errors import ConfigError, DecoderWarning, ShapeError, SupportError, warn
 
 _SLACK = 0.25
 """Noise beyond the range of the means that is no reason to warn, as a share of the range."""
@@ -208,12 +207,11 @@ class Likelihood(nn.Module, ABC):
         slack = _SLACK * (high - low if math.isfinite(high - low) else max(abs(least), abs(most)))
         if least < low - slack or most > high + slack:
             self.output_range = None  # once
-            warnings.warn(
+            warn(
                 f"the decoder's output lies in [{low:g}, {high:g}], and {self} takes it for the "
                 f"mean of data, which lie in [{least:.6g}, {most:.6g}]: remove what bounds it at "
                 "its end, or scale the data into that range",
                 DecoderWarning,
-                stacklevel=3,
             )
 
     def __repr__(self) -> str:

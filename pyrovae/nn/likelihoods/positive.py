@@ -19,10 +19,11 @@ def log_link(raw: Tensor) -> Tensor:
     """The logarithm of a positive parameter, from an output of a decoder.
 
     It is the output itself between -20 and 20; beyond it grows like a logarithm. So the parameter
-    is exp(raw), and no finite output of a network overflows or vanishes in float32.
+    is exp(raw), and outputs up to 1e25 neither overflow nor vanish in float32.
     """
-    size = raw.abs()
-    return raw.clamp(-_LINEAR, _LINEAR) + raw.sign() * torch.log1p((size - _LINEAR).relu())
+    is_near = raw.abs() <= _LINEAR
+    beyond = torch.where(is_near, 0.0, raw.abs() - _LINEAR)
+    return torch.where(is_near, raw, raw.sign() * (_LINEAR + torch.log1p(beyond)))
 
 
 class Positive(nn.Module):

@@ -59,8 +59,10 @@ class JointOptimizer:
             raise ConfigError(
                 "clip_args as a function is per tensor; pass clip_norm to SVI instead"
             )
-        self.clip_norm = clip_norm if clip_norm is not None else clip_args.get("clip_norm")
-        self.clip_value = clip_args.get("clip_value")
+        self.clip_norm: float | None = (
+            clip_norm if clip_norm is not None else clip_args.get("clip_norm")
+        )
+        self.clip_value: float | None = clip_args.get("clip_value")
 
     def cover(self, leaves: Mapping[str, Tensor]) -> None:
         """Add the leaves of a pair; those already known must be the same tensors.

@@ -65,10 +65,10 @@ def check_parts(names: Mapping[str, Any], rates: Mapping[str, float]) -> None:
     for part in rates:
         if part and not any(is_of_part(name, part) for name in names):
             near = nearest_parts(part, names)
-            meant = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+            meant = f"did you mean {' or '.join(map(repr, near))}? It" if near else "it"
             raise ConfigError(
-                f"lr names the part '{part}', and the pair has no parameters of that name; {meant}"
-                f"It has {', '.join(parts_of(names))}, and '' names all that no other part does"
+                f"lr names the part '{part}', and the pair has no parameters of that name: "
+                f"{meant} has {', '.join(parts_of(names))}, and '' names all that no other does"
             )
 
 

@@ -74,7 +74,7 @@ class Recipe:
             options["fused"] = kinds and all(t.is_floating_point() for t in tensors)
         try:
             made = self.cls(self.groups(leaves), **options)
-        except (TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, LookupError, RuntimeError) as error:
             raise ConfigError(
                 f"optimizer: {_name(self.cls)} cannot be made over the parameters of the pair "
                 f"({first_line(error)}); {_WAYS}"

@@ -30,6 +30,13 @@ class Scheduler:
     def resume(self, steps: int, history: Sequence[Mapping[str, Any]]) -> None:
         """Continue after so many steps and these epochs."""
 
+    def check_length(self, steps: int, epochs: int) -> None:
+        """Refuse a run of more steps and epochs than the rates are made for.
+
+        Raises:
+            ConfigError: It has more.
+        """
+
 
 class ByProgress(Scheduler):
     """Sets each group's rate to its first one times a factor.
@@ -46,7 +53,7 @@ class ByProgress(Scheduler):
         factor = self._schedule(progress)
         if not math.isfinite(factor):
             raise ConfigError(
-                f"fit: schedule gives the factor {factor} at the progress {progress:g}, needs a "
+                f"schedule gives the factor {factor} at the progress {progress:g}, needs a "
                 "finite number"
             )
         for group in self._optimizer.param_groups:
@@ -115,6 +122,15 @@ class OfTorch(Scheduler):
         for entry in history[self._taken :]:
             self.after_epoch(entry)
 
+    def check_length(self, steps: int, epochs: int) -> None:
+        count, unit = (steps, "step") if self._per_step else (epochs, "epoch")
+        made = self._scheduler
+        if isinstance(made, OneCycleLR) and count > made.total_steps:
+            raise ConfigError(
+                f"schedule is a OneCycleLR of total_steps={made.total_steps}, and the run has "
+                f"{count}, since it is stepped after every {unit}; give total_steps={count}"
+            )
+
     def _has_stepped(self) -> None:
         """Tell torch that the optimiser steps first; a compiled step does not call it."""
         self._optimizer._opt_called = True  # type: ignore[attr-defined]
@@ -130,7 +146,7 @@ class OfTorch(Scheduler):
         except (ValueError, TypeError, IndexError) as error:
             when = "step" if self._per_step else "epoch"
             raise ConfigError(
-                f"fit: the schedule {type(self._scheduler).__name__} fails after a {when} "
+                f"the schedule {type(self._scheduler).__name__} fails after a {when} "
                 f"({first_line(error)}); make it for as many {when}s as the run has"
             ) from error
 

@@ -68,7 +68,7 @@ def scheduler_of(
         wanted = wanted.scheduler
     if optimizer.scheduler is not None and wanted is not None:
         raise ConfigError(
-            f"fit: schedule={_name(wanted)} is given, and optimizer is a pyro.optim scheduler; "
+            f"schedule={_name(wanted)} is given, and optimizer is a pyro.optim scheduler; "
             "give one of them"
         )
     found = optimizer.scheduler or (None if wanted is None else _found(wanted, target))
@@ -78,7 +78,7 @@ def scheduler_of(
         return ByProgress(found, target)
     if found.optimizer is not target:
         raise ConfigError(
-            f"fit: schedule is a {type(found).__name__} of another optimiser than the run's; pass "
+            f"schedule is a {type(found).__name__} of another optimiser than the run's; pass "
             "that as optimizer, or a function that makes the scheduler: "
             "schedule=lambda optimizer: ..."
         )
@@ -86,7 +86,7 @@ def scheduler_of(
         per_step = isinstance(found, OF_STEPS)
     if per_step and isinstance(found, lr_scheduler.ReduceLROnPlateau):
         raise ConfigError(
-            "fit: schedule=PerStep(...) of a ReduceLROnPlateau, which watches the bound of an "
+            "schedule=PerStep(...) of a ReduceLROnPlateau, which watches the bound of an "
             "epoch; pass it without PerStep"
         )
     return OfTorch(found, target, per_step=per_step, validated=validated)
@@ -95,23 +95,18 @@ def scheduler_of(
 def _found(wanted: Any, optimizer: Optimizer) -> Any:  # noqa: ANN401
     """A scheduler of torch, or a function of the progress."""
     if isinstance(wanted, str):
-        wanted = _named(wanted)
+        wanted = named_schedule(wanted)
     if is_scheduler(wanted):
         return wanted
     if isinstance(wanted, PyroOptim) or not callable(wanted):
         raise ConfigError(
-            f"fit: schedule is a {type(wanted).__name__}; pass a name such as 'cosine', a "
+            f"schedule is a {type(wanted).__name__}; pass a name such as 'cosine', a "
             "function of the progress in [0, 1], or of the optimiser that makes a scheduler of "
             "torch; a pyro.optim scheduler is passed as optimizer"
         )
     inner = wanted.func if isinstance(wanted, partial) else wanted
     if any(inner is factory for factory in FACTORIES.values()):
-        try:
-            return wanted()
-        except TypeError as error:
-            raise ConfigError(
-                f"fit: schedule={_name(inner)}: {first_line(error)}; give its arguments"
-            ) from error
+        return _called(wanted)
     if isinstance(inner, type) and issubclass(inner, lr_scheduler.LRScheduler):
         return _made(wanted, optimizer)
     try:
@@ -121,13 +116,17 @@ def _found(wanted: Any, optimizer: Optimizer) -> Any:  # noqa: ANN401
     if isinstance(factor, Real) or (isinstance(factor, Tensor) and factor.numel() == 1):
         return lambda progress: float(wanted(progress))
     raise ConfigError(
-        f"fit: schedule={_name(wanted)} gives a {type(factor).__name__} for the progress 0.0, "
+        f"schedule={_name(wanted)} gives a {type(factor).__name__} for the progress 0.0, "
         "needs a number"
     )
 
 
-def _named(words: str) -> Callable[..., Any]:
-    """What a name with options means: a function that makes a schedule or a scheduler."""
+def named_schedule(words: str) -> Callable[..., Any]:
+    """What a name with options means: a schedule, or a function that makes a scheduler.
+
+    Raises:
+        ConfigError: The name is unknown, or a schedule does not take the options.
+    """
     name, options = name_and_options(words, "schedule")
     known = {simplified(each): made for each, made in NAMES.items()}
     if simplified(name) not in known:
@@ -135,7 +134,22 @@ def _named(words: str) -> Callable[..., Any]:
             "schedule", name, NAMES, "options are written as 'cosine(warmup=0.1)'; others are "
             "passed as functions"
         )  # fmt: skip
-    return partial(known[simplified(name)], **options)
+    made = partial(known[simplified(name)], **options)
+    return _called(made) if made.func in FACTORIES.values() else made
+
+
+def _called(factory: Callable[..., schedules.Schedule]) -> schedules.Schedule:
+    """The schedule that a factory of `schedules` makes, which gives a number."""
+    try:
+        schedule = factory()
+        float(schedule(0.0))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            f"schedule={_name(factory)}: {first_line(error)}; correct its arguments"
+        ) from error
+    return schedule
 
 
 def _made(make: Callable[..., Any], optimizer: Optimizer, before: str = "") -> Any:  # noqa: ANN401
@@ -149,13 +163,13 @@ def _made(make: Callable[..., Any], optimizer: Optimizer, before: str = "") -> A
     except (TypeError, ValueError, AttributeError) as error:
         also = f"{before} and " if before else ""
         raise ConfigError(
-            f"fit: schedule={_name(make)} gives {also}no scheduler for the optimiser "
+            f"schedule={_name(make)} gives {also}no scheduler for the optimiser "
             f"({first_line(error)}); pass functools.partial of a class with its arguments, a "
             "function of the optimiser, or a function of the progress in [0, 1]"
         ) from error
     if not is_scheduler(made):
         raise ConfigError(
-            f"fit: schedule={_name(make)} gives a {type(made).__name__} for the optimiser, needs "
+            f"schedule={_name(make)} gives a {type(made).__name__} for the optimiser, needs "
             "a scheduler of torch.optim.lr_scheduler"
         )
     return made

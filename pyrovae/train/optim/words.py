@@ -43,8 +43,7 @@ def unknown_name(what: str, name: str, known: Iterable[str], others: str) -> Con
     """The error of a name that is not known, with the nearest and all that are."""
     names = {simplified(each): each for each in known}
     near = get_close_matches(simplified(name), names, n=1)
-    meant = f"did you mean '{names[near[0]]}'? " if near else ""
+    meant = f"did you mean '{names[near[0]]}'? Or choose" if near else "choose"
     return ConfigError(
-        f"{what}={name[:60]!r} is unknown; {meant}The names are {', '.join(names.values())}; "
-        f"{others}"
+        f"{what}={name[:60]!r} is unknown: {meant} one of {', '.join(names.values())}; {others}"
     )

@@ -12,7 +12,17 @@ from torch.distributions import Transform
 from pyrovae import draw, trainable
 from pyrovae.errors import ConfigError, ShapeError
 from pyrovae.models import VAE, DiagonalNormal, FlowPosterior, VampPrior
-from pyrovae.nn import MLP, Bernoulli, Binomial, Categorical, ContinuousBernoulli, Normal
+from pyrovae.nn import (
+    MLP,
+    Bernoulli,
+    Beta,
+    Binomial,
+    Categorical,
+    ContinuousBernoulli,
+    Gamma,
+    Normal,
+    Poisson,
+)
 from pyrovae.nn.flows import FlowLayer
 from pyrovae.objectives import ELBO, IWAE, STL, DReG
 from tests.objectives.copies import repeated_gradients, two_sample_z
@@ -231,3 +241,23 @@ class TestErrors:
         prior.shape_for((form.num_parameters,))
         with pytest.raises(ConfigError, match="cannot be scored.*AffineCoupling"):
             prior.with_encoder(form).log_prob(torch.zeros(4, LATENT))
+
+
+@pytest.mark.parametrize("head", [Poisson(), Gamma(1.0), Beta(5.0)], ids=repr)
+def test_pseudo_inputs_of_half_bounded_data_stay_inside(head):
+    """Above 0, where the upper end is infinite; started at data they are data."""
+    torch.manual_seed(0)
+    vae = VAE((6,), 2, likelihood=head, prior=VampPrior(2, num_components=4)).double()
+    x = head.double()(torch.randn(9, 1, 6).double(), event_dim=1).sample()
+    low, high = head.ends
+    with torch.no_grad():
+        vae.prior.free_inputs.mul_(5)
+    u = vae.prior.pseudo_inputs()
+    assert ((u > low) & (u < high)).all()
+    vae.start(x)
+    started = vae.prior.pseudo_inputs()
+    away = (started[:, None] - x).abs().amax(-1).amin(1)
+    assert (away < 0.03).all()
+    bound = ELBO()(vae.model, vae.guide)(x)
+    bound.backward()
+    assert bound.isfinite() and vae.prior.free_inputs.grad.isfinite().all()

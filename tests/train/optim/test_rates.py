@@ -34,7 +34,7 @@ def test_the_longest_name_holds(lr, expected):
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ("enc", "no parameters of that name.*It has encoder, decoder, scale"),
+        ("enc", "no parameters of that name.*t has encoder, decoder, scale"),
         ("encoder.net.2", "did you mean 'encoder.net"),
         ("net", "did you mean 'encoder.net'"),
         ("encod", "did you mean 'encoder'"),

@@ -123,7 +123,7 @@ NAN, INF = float("nan"), float("inf")
 @pytest.mark.parametrize(
     ("wanted", "options", "message"),
     [
-        ("adamm", {}, "'adamm' is unknown; did you mean 'adam'.*rmsprop.*classes"),
+        ("adamm", {}, "'adamm' is unknown: did you mean 'adam'.*rmsprop.*classes"),
         ("muon", {}, "is unknown"),
         ("sgd(momentum=", {}, "cannot read its options"),
         ("sgd(0.9)", {}, "cannot read its options"),
