@@ -64,8 +64,13 @@ def make_parser(command: str, description: str, arguments: str = "RUN ") -> Pars
         formatter_class=_Formatter,
         allow_abbrev=False,
     )
-    hidden = {"dest": argparse.SUPPRESS, "help": argparse.SUPPRESS}
-    parser.add_argument(LIST_OPTIONS, action=_ListOptions, nargs=0, **hidden)
+    parser.add_argument(
+        LIST_OPTIONS,
+        action=_ListOptions,
+        nargs=0,
+        dest=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
+    )
     return parser
 
 
