@@ -1,41 +1,24 @@
 """Data sets in memory from data of any kind."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as TorchDataset
 
 from ..errors import ConfigError, DataError
 from .base import Dataset, Split, mix_seed, partition
 from .channels import channels_first
 from .columns import Columns
 from .conversion import as_float32
-from .entry import HasShape
 from .in_memory import Parts, whole_tensors
 
-Source = (
-    Tensor
-    | np.ndarray
-    | HasShape
-    | Sequence[Any]
-    | Mapping[str, Any]
-    | TorchDataset[Any]
-    | DataLoader[Any]
-    | Split
-    | str
-    | Path
-)
 Channels = Literal["first", "last"]
 
 
 def arrays(
-    x: Source | Dataset,
-    y: Source | None = None,
+    x: str | Path | Any,  # noqa: ANN401
+    y: str | Path | Any | None = None,  # noqa: ANN401
     *,
     val: int | float = 0.1,
     test: int | float = 0.1,

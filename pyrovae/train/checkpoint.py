@@ -87,10 +87,14 @@ def matched(
             pairs.append((here[name], there[name]))
     if wrong:
         raise CheckpointError(
-            f"{path} does not fit the pair: {'; '.join(wrong)}. Build the pair as it was trained, "
-            "with the same networks under the same names"
+            f"{path} does not fit the pair: {'; '.join(wrong[:3])}{_more(wrong)}. Build the pair "
+            "as it was trained, with the same networks under the same names"
         )
     return pairs
+
+
+def _more(wrong: list[str]) -> str:
+    return f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
 
 
 def _by_kind_of_pair(
