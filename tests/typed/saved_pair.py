@@ -30,5 +30,5 @@ with TemporaryDirectory() as name:
 bounds: list[float] = read.history["train"]
 entry = read.history[0]
 frame = run.history.to_frame()
-run.plot(title="both").savefig
+figure = run.plot(title="both")
 assert len(bounds) == 1 and entry["epoch"] == 1 and len(frame) == 2
