@@ -87,6 +87,13 @@ def test_data_of_one_s_own(tmp_path, monkeypatch):
     assert not any(map(torch.equal, before, vae.parameters()))
 
 
+def test_counts_with_sizes():
+    counts = torch.poisson(torch.full((40, 50), 3.0))
+    names = dict(nn=heads, VAE=models.VAE, fit=_short_fit, counts=counts)
+    exec(_block("NegativeBinomial"), names)
+    assert names["vae"].generate(400, size=10_000).sum(-1).mean() == pytest.approx(10_000, rel=0.1)
+
+
 def test_optimisers_and_schedules():
     vae = models.VAE((1, 8, 8), 2)
     digits = data.digits(binarize="static")
