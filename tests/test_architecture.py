@@ -143,6 +143,7 @@ FOLDERS = {
     "train/optim": [
         {"expected_state", "from_pyro", "functional", "rates", "schedules", "words"},
         {"average", "recipe", "scheduler"},
+        {"source"},
         {"joint"},
         {"scheduling"},
         {"state_entries"},
@@ -190,12 +191,13 @@ FOLDERS = {
     "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
-        {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes", "user_code", "words", "working_folder"},
+        {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes",
+        "user_code", "words", "working_folder"},
         {"arguments", "library", "own_files"},
         {"names", "wanted"},
         {"calls", "objective_words", "parser", "stored"},
         {"build", "misfit", "options", "section_options"},
-        {"config", "fit_options"},
+        {"completion", "config", "fit_options"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
         {"compare", "compare_training", "disentangle", "evaluate", "fit", "load", "sample"},

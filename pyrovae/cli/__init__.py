@@ -7,7 +7,7 @@ needs.
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
@@ -40,7 +40,8 @@ _USAGE = (
     "Variational autoencoders as Pyro programs.\n\n"
     + "\n".join(f"  {name:<18} {what}" for name, (_, what) in COMMANDS.items())
     + "\n\n`pyrovae COMMAND --help` lists the options of a command. `pyrovae --version` prints the"
-    "\nversion. `--traceback`, or PYROVAE_TRACEBACK=1, shows where an error comes from.\n"
+    "\nversion, `pyrovae --completion bash` a script with which a shell completes options."
+    "\n`--traceback`, or PYROVAE_TRACEBACK=1, shows where an error comes from.\n"
 )
 
 
@@ -86,16 +87,25 @@ def _print_or_start(words: Sequence[str]) -> int:
     if words[0] in ("--version", "-V"):
         print(__version__)
         return 0
+    if words[0] == "--completion":
+        script = import_module(".completion", __name__).completion_script
+        print(script({name: _command(name) for name in COMMANDS}, " ".join(words[1:]) or "bash"))
+        return 0
     if words[0] not in COMMANDS:
         near = get_close_matches(words[0], COMMANDS, 1)
         hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(COMMANDS)}"
         raise ConfigError(f"there is no command '{words[0][:40]}'; {hint}")
     if any("\0" in word for word in words):
         raise ConfigError("an option holds a zero byte, which no file name or number does")
-    file, _, function = COMMANDS[words[0]][0].partition(".")
     with log_on_stderr():
-        getattr(import_module(f".{file}", __name__), function)(words[1:])
+        _command(words[0])(words[1:])
     return 0
+
+
+def _command(name: str) -> Callable[[Sequence[str]], None]:
+    file, _, function = COMMANDS[name][0].partition(".")
+    found: Callable[[Sequence[str]], None] = getattr(import_module(f".{file}", __name__), function)
+    return found
 
 
 def _flush_output() -> None:

@@ -1,7 +1,9 @@
 """The arguments of classes and functions, as options and as annotations."""
 
 import inspect
+import re
 from functools import cache
+from pathlib import Path
 from typing import Any, Optional
 
 from jsonargparse import ArgumentParser
@@ -44,7 +46,7 @@ def add_arguments(
     try:
         add(maker, section, skip=skip)
     except ValueError as error:
-        raise ConfigError(f"{maker.__qualname__}: {error}; annotate its arguments") from error
+        raise ConfigError(_untyped(maker, str(error))) from error
     for name, parameter in paths.items():
         required = parameter.default is parameter.empty
         parser.add_argument(
@@ -54,6 +56,17 @@ def add_arguments(
             help="Path of a file, or a list.",
             **({} if required else {"default": parameter.default}),
         )
+
+
+def _untyped(maker: Any, message: str) -> str:  # noqa: ANN401
+    """What is to be done where an argument has no annotation, or one that cannot be read."""
+    file = Path(inspect.getsourcefile(maker) or "").name
+    found = re.search(r"[Pp]arameter '(\w+)'", message)
+    argument = f"argument '{found[1]}' of {maker.__qualname__}" if found else maker.__qualname__
+    return (
+        f"{file}: {argument} does not say of which type it is, so that no option can be made of "
+        "it; annotate it, as in width: int = 8"
+    )
 
 
 def supplied(maker: Any) -> set[str]:  # noqa: ANN401

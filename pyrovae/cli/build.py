@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyro
@@ -188,4 +189,17 @@ def _instantiate(parser: Parser, config: Namespace) -> Namespace:
 
 
 def _arguments(made: Namespace, section: str) -> dict[str, Any]:
-    return {k: v for k, v in vars(made[section]).items() if k != "name"}
+    return {k: _plain(v) for k, v in vars(made[section]).items() if k != "name"}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Factories as partials of their classes, whose signatures say what they take.
+
+    jsonargparse gives partials of a function of its own, which takes anything.
+    """
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if not (isinstance(value, partial) and value.func.__module__.startswith("jsonargparse")):
+        return value
+    _, made, *given = value.args
+    return partial(made, *given, **{name: _plain(each) for name, each in value.keywords.items()})

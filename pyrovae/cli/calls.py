@@ -8,7 +8,7 @@ from jsonargparse import Namespace
 from ..data import Dataset
 from ..errors import ConfigError
 from ..models.capabilities import TakesLabels
-from .library import Family, known_models
+from .library import Family, families
 
 
 def takes_y(pair: Any, name: str, config: Namespace) -> bool:  # noqa: ANN401
@@ -18,11 +18,11 @@ def takes_y(pair: Any, name: str, config: Namespace) -> bool:  # noqa: ANN401
         ConfigError: An option gives y to a pair that takes x alone.
     """
     with_y = isinstance(pair, TakesLabels) and bool(pair.takes_labels)
-    families = ", ".join(n for n, family in known_models().items() if family.takes_labels)
+    some = ", ".join(n for n, family in families().items() if family.takes_labels)
     if config.labels and not with_y and isinstance(pair, Family):
         raise ConfigError(
             f"--labels calls the model with (x, y), and {name} takes x alone; leave it out, or "
-            f"choose one of {families}"
+            f"choose one of {some}"
         )
     for option, given in (
         ("--missing", config.missing),
@@ -32,7 +32,7 @@ def takes_y(pair: Any, name: str, config: Namespace) -> bool:  # noqa: ANN401
         if given and not (with_y or config.labels):
             raise ConfigError(
                 f"{option} gives the model y besides x, and {name} takes x alone; choose one of "
-                f"{families}, or add --labels where your own model takes (x, y)"
+                f"{some}, or add --labels where your own model takes (x, y)"
             )
     return with_y or bool(config.labels)
 

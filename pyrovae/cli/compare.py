@@ -30,7 +30,7 @@ def run_compare(words: Sequence[str]) -> None:
     add_held_out(parser, limit=100)
     add_evidence_particles(parser)
     add = parser.add_argument
-    add("--num-particles", type=int, default=8,
+    add("--num-particles", type=Count, default=8,
         help="Particles of each objective, or decoder evaluations: see --equal.")  # fmt: skip
     add("--equal", choices=list(_EQUAL), default="K",
         help="Give each objective as many particles, or as many decoder evaluations "

@@ -1,5 +1,6 @@
 """A configuration, parsed from words of the command line and YAML."""
 
+import inspect
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -13,7 +14,7 @@ from .library import DATA_FILES, full_path, parts, sections
 from .misfit import Options, check_parts, misfit, takes_none
 from .names import FINDERS, SECTIONS, makers
 from .own_files import import_path, is_in_file
-from .parser import USUAL, ParseError, Parser
+from .parser import USUAL, ParseError, Parser, group_of
 from .safe_yaml import read_yaml
 from .section_options import add_section
 from .sizes import check_sizes
@@ -53,7 +54,7 @@ def parse(
     said = _said(given, rest)
     if any(place.startswith("model.") and _is_own(name) for place, name in said.items()):
         look_here_as_well()
-    file = run_file if path is None else Path(path)
+    file, name = run_file if path is None else Path(path), ""
     if file is not None:
         name = str(file) if path is None else f"--config {path}"
         content = read_yaml(file, name)
@@ -80,10 +81,10 @@ def parse(
         config[section] = {**part, "name": named}
     made = makers(config)
     options = Options(own_actions, made, _classes(config) | said)
-    rest = _importable(_with_null(rest, options))
+    rest = [*_default_classes(said, config, made), *_importable(_with_null(rest, options))]
     for section, maker in made.items():
         add_section(parser, section, maker)
-    parser.groups.get(USUAL, parser).add_argument(
+    group_of(parser, USUAL).add_argument(
         "--config", action="config", metavar="FILE", help="YAML file that holds any options."
     )
     check_parts(said, options)
@@ -95,7 +96,7 @@ def parse(
             found = parser.parse_args(["--config", written.name, *rest])
         except ParseError as error:
             everything = Options(parser._actions, made, options.classes)
-            raise misfit(error, said | _plain(rest), everything, _places(config)) from error
+            raise misfit(error, said | _plain(rest), everything, _places(config), name) from error
     for section in made:
         check_sizes(section, found[section])
     return found
@@ -152,6 +153,29 @@ def _with_null(words: Sequence[str], options: Options) -> list[str]:
                 given.stop - given.start - 1
             )
     return [word for word in found if word]
+
+
+def _default_classes(
+    said: Mapping[str, str], config: Mapping[str, Any], made: Mapping[str, Any]
+) -> list[str]:
+    """Words for the classes that options are of which give no class, such as MLP for an encoder.
+
+    Without these, jsonargparse does not know of what `--model.encoder.hidden` is an option.
+    """
+    found = {}
+    for place in said:
+        section, *steps = place.split(".")
+        if len(steps) < 2 or section not in made or inspect.ismodule(made[section]):
+            continue
+        parent = f"{section}.{steps[0]}"
+        parameter = inspect.signature(made[section]).parameters.get(steps[0])
+        default = None if parameter is None else parameter.default
+        if parent in said or steps[0] in config[section] or not inspect.isclass(default):
+            continue
+        name = f"{default.__module__}.{default.__name__}"
+        if name in parts():
+            found[parent] = parts()[name][0]
+    return [f"--{parent}={path}" for parent, path in found.items()]
 
 
 def _importable(words: Sequence[str]) -> list[str]:

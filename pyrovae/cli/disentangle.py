@@ -76,11 +76,15 @@ def run_traverse(words: Sequence[str]) -> None:
         seed=config.seed,
     )
     out = Path(config.out or run / "traverse")
-    title = "one latent unit at a time"
     write_picture(
-        out, found.images.flatten(0, 1), lambda: plots.traversals(found, title=title), images=found.images,
-        units=found.units, information=found.information, values=found.values,
-    )  # fmt: skip
+        out,
+        found.images.flatten(0, 1),
+        lambda: plots.traversals(found, title="one latent unit at a time"),
+        images=found.images,
+        units=found.units,
+        information=found.information,
+        values=found.values,
+    )
 
 
 def _split_of(data: Dataset, name: str) -> tuple[Split, torch.Tensor]:

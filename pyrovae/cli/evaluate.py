@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..data import Split, few_labels
 from ..data.base import pick_device
@@ -36,6 +37,7 @@ def run_evaluate(words: Sequence[str]) -> None:
     setup = restore(run, config.checkpoint, config.device, named)
     split = getattr(setup.data, config.split).subset(config.limit or 2**62)
     split = split.to(pick_device(config.device))
+    few = _labelled_few(setup, config.probe, config.seed) if config.probe else None
     found = report(
         setup.pair.model,
         setup.pair.guide,
@@ -49,8 +51,8 @@ def run_evaluate(words: Sequence[str]) -> None:
     if not team.first:
         return
     found = with_figures(found, setup.pair, split)
-    if config.probe:
-        found = with_probe(found, setup, split, config.probe, config.seed)
+    if few is not None:
+        found = with_probe(found, setup.pair, few, split, config.seed)
     try:
         print(found)
     finally:  # also where the reader of the output has gone
@@ -58,8 +60,8 @@ def run_evaluate(words: Sequence[str]) -> None:
     print(f"measured in {time.perf_counter() - started:.1f} s")
 
 
-def with_probe(found: Report, setup: Setup, split: Split, num_labelled: int, seed: int) -> Report:
-    """The report with the accuracy of a classifier that sees the latents of few labelled data.
+def _labelled_few(setup: Setup, num_labelled: int, seed: int) -> Split:
+    """So many labelled training data.
 
     Raises:
         ConfigError: The pair takes labels by itself, or so many cannot be labelled.
@@ -71,9 +73,13 @@ def with_probe(found: Report, setup: Setup, split: Split, num_labelled: int, see
             f"{type(setup.pair).__name__} is called with them; leave it out"
         )
     few = few_labels(setup.data, num_labelled, seed=seed).train
-    few = few.binarized(seed) if few.dynamic else few
-    pair = setup.pair
+    return few.binarized(seed) if few.dynamic else few
+
+
+def with_probe(found: Report, pair: Any, few: Split, split: Split, seed: int) -> Report:  # noqa: ANN401
+    """The report with the accuracy of a classifier that sees the latents of few labelled data."""
     share = probe(pair.model, pair.guide, few.to(split.x.device), split, seed=seed)
+    num_labelled = int((few.y >= 0).sum()) if few.y is not None else 0
     row = ("probe", f"{share:.4f}", "", f"accuracy of a classifier of z, {num_labelled} labels")
     facts = {**found.facts, "probe": share}
     return replace(found, rows=(*found.rows, row), facts=facts)

@@ -2,6 +2,7 @@
 
 import linecache
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -25,9 +26,9 @@ _LIBRARIES = frozenset({
 })  # fmt: skip
 
 OF_VALUES = (
-    ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, MemoryError,
+    ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, MemoryError, AssertionError,
 )  # fmt: skip
-"""What wrong values lead to in this library and in those below it."""
+"""What wrong values lead to in this library and in those below it; torch asserts, too."""
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -53,9 +54,11 @@ def explain(error: BaseException) -> tuple[str, int]:
         file = f"{error.filename}: " if error.filename else ""
         return one_line(f"{file}{error.strerror or error}"), WRONG_INPUT
     if _is_of_memory(error):
+        size = re.search(r"allocate (\d+) bytes|allocate ([\d.]+ \w*B)", str(error))
+        of = f" of {size[2] or f'{int(size[1]) / 1e9:.0f} GB'}" if size else ""
         return (
-            f"this needs more memory than there is ({_told(error)}); choose smaller sizes or "
-            "fewer data, particles or rows at once"
+            f"a tensor{of} needs more memory than there is; choose smaller sizes, or fewer data, "
+            "particles or rows at once"
         ), WRONG_INPUT
     if isinstance(error, OF_VALUES):
         return (
@@ -76,8 +79,9 @@ def wants_traceback(words: list[str]) -> bool:
 
 
 def one_line(message: str) -> str:
-    """Without line breaks, and without control characters, which a file may hold."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
+    """Without line breaks, addresses, and control characters, which a file may hold."""
+    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(message.split()))
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def named(error: BaseException) -> str:

@@ -56,6 +56,11 @@ def known_models() -> dict[str, type]:
     return concrete(models, models.Family)
 
 
+def families() -> dict[str, type[models.Family]]:
+    """The same, as what they are."""
+    return {n: cls for n, cls in known_models().items() if issubclass(cls, models.Family)}
+
+
 def offering(capability: type) -> list[str]:
     """The families that have the methods of a protocol of `models.capabilities`."""
     return sorted(

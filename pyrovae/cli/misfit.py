@@ -40,6 +40,7 @@ def misfit(
     words: Mapping[str, str],
     options: Options,
     in_file: Mapping[str, Any] | None = None,
+    name: str = "",
 ) -> ConfigError:
     """The first value that does not fit, as an error that says what is needed instead.
 
@@ -51,14 +52,16 @@ def misfit(
         words: Text of the command line by place, such as "epochs" or "model.encoder.hidden".
         options: The options that the values are for.
         in_file: Values of a file, likewise.
+        name: Of that file.
     """
     for place, value in {**(in_file or {}), **words}.items():
+        where = _option(place) if place in words or not name else f"{name}: {place}"
         try:
             hint = _hint(place, options)
         except _NoOption as lack:
-            return ConfigError(f"{_option(place)}: {lack}")
+            return ConfigError(f"{where}: {lack}")
         if hint is not None and not _fits(hint, value, place in words):
-            return ConfigError(f"{_option(place)} {_cut(value)}: {_reason(hint, value)}")
+            return ConfigError(f"{where} {_cut(value)}: {_reason(hint, value)}")
     return ConfigError(_in_words(str(error), options))
 
 

@@ -129,7 +129,7 @@ def _by_place(value: Any, place: str = "") -> dict[str, Any]:  # noqa: ANN401
     """The plain values of settings by place, such as "model.encoder.hidden"."""
     if not isinstance(value, dict):
         return {place: value}
-    found = {}
+    found: dict[str, Any] = {}
     for name, part in value.items():
         found |= _by_place(part, place if name in _INNER else f"{place}.{name}".strip("."))
     return found

@@ -35,13 +35,13 @@ def check_picture(out: str | None) -> None:
 
 
 def write_picture(
-    out: Path, images: Tensor, draw: "Callable[[], Figure]", /, **arrays: Tensor
+    out: Path, made: Tensor, draw: "Callable[[], Figure]", /, **arrays: Tensor
 ) -> None:
     """Write a picture, or the arrays that it shows, and print where.
 
     Args:
-        out: A file. Without an ending it gets one: .png where the data are images, else .npz.
-        images: The data [N, ...], which may be none.
+        out: A file. Without an ending it gets one: .png where they are images, else .npz.
+        made: Data [N, ...].
         draw: Gives the picture.
         arrays: What it shows.
 
@@ -49,7 +49,7 @@ def write_picture(
         SaveError: The file cannot be written.
     """
     if not out.suffix:
-        out = out.with_suffix(".png" if _are_images(images) else ".npz")
+        out = out.with_suffix(".png" if _are_images(made) else ".npz")
     if out.suffix == ".npz":
         held: Any = {k: v.cpu().numpy() for k, v in arrays.items()}
         content = BytesIO()

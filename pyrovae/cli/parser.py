@@ -14,6 +14,27 @@ USUAL = "usual"
 """The name of the group of options that stand first in the help of `fit`."""
 
 
+LIST_OPTIONS = "--list-options"
+"""Ends the parsing with `OptionsListed`; not shown in the help."""
+
+
+class OptionsListed(Exception):
+    """Holds a parser with all of its options.
+
+    Attributes:
+        parser: Of a command.
+    """
+
+    def __init__(self, parser: "Parser") -> None:
+        super().__init__("the options of a command")
+        self.parser = parser
+
+
+class _ListOptions(argparse.Action):
+    def __call__(self, parser: Any, *_: Any) -> NoReturn:  # noqa: ANN401
+        raise OptionsListed(parser)
+
+
 class ParseError(ConfigError):
     """What jsonargparse, or argparse below it, says of words that it cannot parse.
 
@@ -36,13 +57,26 @@ def make_parser(command: str, description: str, arguments: str = "RUN ") -> Pars
         description: What it does.
         arguments: What stands before the options, for the usage.
     """
-    return Parser(
+    parser = Parser(
         prog=f"pyrovae {command}",
         usage=f"pyrovae {command} {arguments}[options]",
         description=description,
         formatter_class=_Formatter,
         allow_abbrev=False,
     )
+    parser.add_argument(
+        LIST_OPTIONS,
+        action=_ListOptions,
+        nargs=0,
+        dest=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
+    )
+    return parser
+
+
+def group_of(parser: Parser, name: str) -> Any:  # noqa: ANN401
+    """A group of options by its name; the parser itself where it has none of that name."""
+    return (parser.groups or {}).get(name, parser)
 
 
 def hint_of(action: argparse.Action) -> Any:  # noqa: ANN401
@@ -60,7 +94,7 @@ class _Formatter(DefaultHelpFormatter):
     def add_arguments(self, actions: Iterable[argparse.Action]) -> None:
         # `--model.encoder.help CLASS` and `--model FILE` work, and are left out of the list.
         # What is named stands first in its group.
-        shown = [action for action in actions if not _is_extra(action)]
+        shown = [action for action in actions if not is_extra(action)]
         super().add_arguments(sorted(shown, key=lambda one: not one.dest.endswith(".name")))
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
@@ -90,7 +124,8 @@ class _Formatter(DefaultHelpFormatter):
         return text if not note or text.endswith(f"({note})") else f"{text} ({note})".strip()
 
 
-def _is_extra(action: argparse.Action) -> bool:
+def is_extra(action: argparse.Action) -> bool:
+    """Whether an option of jsonargparse's own is left out of the help."""
     is_file_of_a_section = action.metavar == "CONFIG" and action.dest != "config"
     is_print = any(name.startswith("--print_") for name in action.option_strings)
     return is_file_of_a_section or is_print or action.dest.endswith(".help")

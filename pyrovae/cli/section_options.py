@@ -4,22 +4,21 @@ from typing import Any
 
 from .arguments import add_arguments
 from .library import known_names
-from .parser import USUAL, Parser
+from .parser import USUAL, Parser, group_of
 
 
 def add_section(parser: Parser, section: str, maker: Any) -> None:  # noqa: ANN401
     """Add `--section NAME`, and the arguments of what is named as options below it."""
     names = ", ".join(known_names()[section])
-    group = parser.groups.get(USUAL, parser)
-    group.add_argument(
+    group_of(parser, USUAL).add_argument(
         f"--{section}.name",
         type=str,
         metavar="NAME",
         help=f"{names}, or your own: package.module.Name, or file.py:Name.{_MORE[section]}",
     )
     add_arguments(parser, maker, section)
-    if section in parser.groups:
-        own = parser.groups[section]
+    own = group_of(parser, section)
+    if own is not parser:
         own.title = f"options of --{section} {getattr(maker, '__name__', section)}: {own.title}"
 
 

@@ -10,7 +10,7 @@ from ..errors import ConfigError
 # How often something is repeated. Each is a loop, in which a number from a stranger's file would
 # keep the command busy for ever.
 _REPEATED = {"num_steps", "num_layers", "blocks", "groups", "num_heads", "num_reflections"}
-_MOST_REPEATED = 1000
+MOST_REPEATED = 1000
 _LARGEST = 2**63 - 1  # of torch's whole numbers
 
 
@@ -29,10 +29,10 @@ def check_sizes(section: str, config: Namespace) -> None:
         option = place.rpartition(".")[2]
         if not -_LARGEST <= value <= _LARGEST:
             raise ConfigError(f"--{place}: it needs a whole number below 2^63, not {value:.0e}")
-        if option in _REPEATED and value > _MOST_REPEATED:
+        if option in _REPEATED and value > MOST_REPEATED:
             raise ConfigError(
                 f"--{place} {value}: it is how often something is repeated, at most "
-                f"{_MOST_REPEATED} times; choose fewer"
+                f"{MOST_REPEATED} times; choose fewer"
             )
 
 
@@ -47,9 +47,9 @@ def _numbers(place: str, value: Any) -> Iterator[tuple[str, int]]:  # noqa: ANN4
             below = place if name == "init_args" else f"{place}.{name}".strip(".")
             yield from _numbers(below, part)
     elif isinstance(value, list | tuple):
-        if len(value) > _MOST_REPEATED and not place.startswith("data."):
+        if len(value) > MOST_REPEATED and not place.startswith("data."):
             raise ConfigError(
-                f"--{place}: it holds {len(value)} values, at most {_MOST_REPEATED} are read"
+                f"--{place}: it holds {len(value)} values, at most {MOST_REPEATED} are read"
             )
         for part in value:
             yield from _numbers(place, part)

@@ -13,6 +13,7 @@ from .kinds import Asked, Kind, asked_by
 from .library import fitting, known_names, parts, sections
 from .names import own_class
 from .own_files import same_class
+from .sizes import MOST_REPEATED
 
 Said = Mapping[str, str]
 """The words of the command line by option, which is written as in "model.encoder"."""
@@ -150,6 +151,8 @@ class _Check:
         if value is None and not (asked.is_open or asked.takes_none):
             raise self.refusal(place, "is null; give it a value, or leave it out")
         if isinstance(value, list):
+            if len(value) > MOST_REPEATED and not place.startswith("data."):
+                raise self.refusal(place, f"holds more than {MOST_REPEATED} values")
             inner = asked.items or Asked(is_open=asked.is_open)
             return [self.value(place, item, inner) for item in value]
         if isinstance(value, dict):

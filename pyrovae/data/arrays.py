@@ -1,5 +1,6 @@
 """Data sets in memory from data of any kind."""
 
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
@@ -16,8 +17,8 @@ Channels = Literal["first", "last"]
 
 
 def arrays(
-    x: Any,  # noqa: ANN401
-    y: Any = None,  # noqa: ANN401
+    x: str | Path | Any,  # noqa: ANN401
+    y: str | Path | Any | None = None,  # noqa: ANN401
     *,
     val: int | float = 0.1,
     test: int | float = 0.1,

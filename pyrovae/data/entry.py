@@ -13,8 +13,8 @@ from torch.utils.data import Dataset as TorchDataset
 from ..errors import ConfigError, DataError
 from .base import Dataset, Split
 from .batches import Batches
-from .columns import Columns, Transform
-from .files import has_splits
+from .columns import Columns, Transform, as_list
+from .files import roles_of_split
 from .loader import LoaderBatches
 from .minibatches import BatchSource, Minibatches
 from .own_source import OwnBatches
@@ -175,17 +175,22 @@ def held_out(data: Any, columns: Columns | None = None) -> Split | Rows | None: 
 
     Args:
         data: As in `batches`.
-        columns: As given to `batches`.
+        columns: As given to `batches`, to which the result is given with the same columns.
 
     Raises:
         DataError: The file is missing or damaged.
-        ConfigError: A column is not there.
     """
     if isinstance(data, Dataset):
         return data.val if len(data.val) else None
-    if isinstance(data, str | PathLike) and has_splits(data, "val"):
-        return find_rows(data, columns=columns, split="val")
-    return None
+    if not isinstance(data, str | PathLike):
+        return None
+    roles = roles_of_split(data, "val")
+    if not roles:
+        return None
+    named = [] if columns is None else [c for c in as_list(columns) if isinstance(c, str)]
+    if any(name not in roles for name in named):  # these arrays are of no split
+        return None
+    return find_rows(data, columns=None if columns is None else roles, split="val")
 
 
 def _own_batches(

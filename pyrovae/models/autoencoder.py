@@ -162,6 +162,9 @@ class Autoencoder(LatentVector):
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
 
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+
         Raises:
             ConfigError: The prior is flat, so that there is nothing to draw from.
         """

@@ -147,7 +147,7 @@ def decoded(
             f"{likelihood} on data of shape {list(data_shape)} needs {math.prod(shape)} values "
             f"per datum, [N, {', '.join(map(str, shape))}]"
         )
-    if is_validation_enabled() and not is_compiling() and likelihood.is_new():
+    if not out.is_meta and is_validation_enabled() and not is_compiling() and likelihood.is_new():
         outputs = out.reshape(lead.numel(), likelihood.num_parameters, -1)
         if not is_compiled(network) and not isinstance(network, ScriptModule):
             with isolated(), evaluating([network]):

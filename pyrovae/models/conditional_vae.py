@@ -182,6 +182,9 @@ class ConditionalVAE(LabelConditional):
     ) -> Tensor:
         """A new datum for each y [N, ...]: the mean of p(x|y, z), or a draw [N, *data_shape].
 
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+
         Raises:
             DataError: A class was none of the training.
         """

@@ -144,7 +144,11 @@ class GumbelSoftmaxVAE(Codes):
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
-        """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape]."""
+        """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+        """
         each = dist.Categorical(logits=self.logits, validate_args=False)
         count = drawn_count(n, "GumbelSoftmaxVAE.generate")
         made = self.decode(each.sample(torch.Size([max(count, 1)])))

@@ -160,6 +160,9 @@ class MixtureVAE(LatentVector):
     ) -> Tensor:
         """A new datum for each cluster c [N], or N of clusters drawn by their weights.
 
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+
         Returns:
             The mean of p(x|z) with z from the component, or a draw from it [N, *data_shape].
 

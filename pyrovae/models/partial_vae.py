@@ -163,7 +163,11 @@ class PartialVAE(Family):
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
-        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
+        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+        """
         count = drawn_count(n, "PartialVAE.generate")
         made = self.decode(self._prior().sample(torch.Size([max(count, 1)])))
         return generated(made, self.likelihood, count, mean, size)

@@ -196,6 +196,9 @@ class SemiSupervisedVAE(LabelConditional):
     ) -> Tensor:
         """A new datum for each class y [N], or N of classes drawn at random from those known.
 
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+
         Returns:
             The mean of p(x|y, z) with z from the prior, or a draw from it [N, *data_shape].
 

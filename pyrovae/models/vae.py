@@ -137,7 +137,11 @@ class VAE(LatentVector):
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
-        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
+        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+        """
         return self._generated(self.prior.with_encoder(self._amortised), n, mean, size)
 
     def _encoded(self, x: Tensor) -> Tensor:

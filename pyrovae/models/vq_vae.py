@@ -161,7 +161,11 @@ class VQVAE(Codes):
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
-        """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape]."""
+        """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+        """
         self._check_prior()
         count = drawn_count(n, "VQVAE.generate")
         codes = self.prior().sample(torch.Size([max(count, 1)]))

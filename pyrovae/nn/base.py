@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -86,7 +88,7 @@ def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn
     """
     if isinstance(network, nn.Module):
         return network
-    name = getattr(network, "__name__", repr(network))
+    name = _named(network)
     if not accepts(network, 2):
         raise ConfigError(
             f"{name} cannot be called with (in_shape, out_shape), as a factory of networks is; "
@@ -103,10 +105,18 @@ def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn
         ) from error
     if not isinstance(built, nn.Module):
         raise ConfigError(
-            f"the network factory {network!r} returned a {type(built).__name__}; it must return a "
-            "torch.nn.Module, or be one itself"
+            f"the network factory {_named(network)} returned a {type(built).__name__}; it must "
+            "return a torch.nn.Module, or be one itself"
         )
     return built
+
+
+def _named(factory: object) -> str:
+    """Its name; of a partial that of the class it makes, as the command line wraps one."""
+    if not isinstance(factory, partial):
+        return getattr(factory, "__name__", repr(factory))
+    made = [each for each in (factory.func, *factory.args) if inspect.isclass(each)]
+    return made[0].__name__ if made else _named(factory.func)
 
 
 def _restore(y: Tensor, lead: torch.Size) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from pyro.infer import ELBO as PyroELBO
 
-from ..data import Batchable, Dataset
+from ..data import Batchable, Dataset, held_out
 from ..data.columns import Columns, Transform
 from ..errors import ConfigError
 from ..objectives import ELBO
@@ -23,8 +23,8 @@ from .callbacks.base import CallbackList
 from .given_objective import given_objective
 from .history import History
 from .optim.rates import LearningRate
-from .optim.recipe import OptimizerLike
 from .optim.schedules import ScheduleLike
+from .optim.source import OptimizerLike
 from .run import Run
 from .run_dir import check_run_dir
 from .setup import set_up
@@ -140,7 +140,7 @@ def fit(
             the parameters themselves. Both are in last.safetensors. Buffers, such as the running
             statistics of batch norm, are not averaged.
         clip_norm: Largest norm of the gradient over all parameters together.
-        val: Validation data; by default the `val` of a dataset, unless it is empty.
+        val: Validation data; by default those of a dataset or of a file, where they are there.
         val_objective: Objective of the validation; by default that of the training.
         patience: Stop when the validation bound has not risen for so many epochs.
         run_dir: Folder for last.safetensors, best.safetensors and history.jsonl. One that holds
@@ -191,7 +191,7 @@ def fit(
         >>> len(run.history), run.steps
         (3, 6)
     """
-    val = _validation_data(data, val)
+    val = _validation_data(data, val, columns)
     objective = given_objective("objective", objective)
     if val_objective is not None:
         val_objective = given_objective("val_objective", val_objective)
@@ -263,9 +263,12 @@ def fit(
     return Run(history, loop.best, loop.step, loop.run_dir, seconds, store.load_best)
 
 
-def _validation_data(data: Batchable, val: Batchable | None) -> Batchable | None:
-    if val is None and isinstance(data, Dataset) and len(data.val) > 0:
-        return data.val
+def _validation_data(
+    data: Batchable, val: Batchable | None, columns: Columns | None
+) -> Batchable | None:
+    found = held_out(data if val is None else val, columns)
+    if found is not None:
+        return found
     return val.val if isinstance(val, Dataset) else val
 
 

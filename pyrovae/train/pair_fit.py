@@ -90,9 +90,10 @@ class _Fitting:
         needed |= set() if self.here.is_run else set(self.here.undeclared)
         self.note("what the file lacks", map(_name, needed - self.there.keys() - self.absent))
         if self.wrong:
+            more = f"; and {len(self.wrong) - 3} more" if len(self.wrong) > 3 else ""
             raise CheckpointError(
-                f"{path} does not fit the pair: {'; '.join(self.wrong)}. Build the pair as it was "
-                "when it was saved, with the same networks under the same names"
+                f"{path} does not fit the pair: {'; '.join(self.wrong[:3])}{more}. Build the "
+                "pair as it was when it was saved, with the same networks under the same names"
             )
         return Fit(self.copies, self.new)
 

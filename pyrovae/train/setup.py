@@ -30,10 +30,10 @@ from .loss_scale import LossScale
 from .memory_budget import within
 from .optim.average import WeightAverage
 from .optim.rates import LearningRate, with_sides
-from .optim.recipe import OptimizerLike, default_optimizer, source_of
 from .optim.scheduler import Scheduler
 from .optim.schedules import ScheduleLike
 from .optim.scheduling import scheduler_of
+from .optim.source import OptimizerLike, default_optimizer, source_of
 from .placement import place, place_objective
 from .rank_stepper import RankStepper
 from .ranks.all_reduce import AllReduce

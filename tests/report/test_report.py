@@ -69,3 +69,11 @@ class TestWhatToGenerate:
     def test_what_the_rows_have(self):
         split = Split(self.X, y=torch.arange(5.0)).labelled()
         assert to_generate(split, 7)[1].tolist() == [0, 1, 2, 3, 4, 0, 1]
+
+
+def test_labels_of_probabilities_ask_for_data_that_a_head_takes():
+    x = torch.rand(6, 1, 2, 2) * 0.5 + 0.25
+    split = Split(x, torch.arange(6) % 3, dynamic=True, with_labels=True)
+    made, classes = to_generate(split, 4)
+    assert made.shape == (4, 1, 2, 2) and set(made.unique().tolist()) <= {0.0, 1.0}
+    assert classes.tolist() == [0, 0, 1, 1]

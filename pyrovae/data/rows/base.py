@@ -20,7 +20,7 @@ class Rows(ABC):
     Attributes:
         names: Of the tensors, where they have some.
         device: Where the rows come from.
-        in_memory: Taking rows costs no reading.
+        in_memory: All rows are in memory as they are taken, so that they may be taken at once.
         reads_ahead: Rows may be taken by another thread, before they are needed.
         is_fixed: A row has the same values every time.
     """

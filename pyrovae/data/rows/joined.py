@@ -41,9 +41,10 @@ class JoinedRows(Rows):
 
     def to(self, device: torch.device | str) -> Rows:
         """See `Rows.to`."""
-        if not self.in_memory:
+        moved = [part.to(device) for part in self._parts]
+        if len({part.device for part in moved}) > 1:  # some stay, and one index takes all
             return self
-        return JoinedRows([part.to(device) for part in self._parts], self.names)
+        return JoinedRows(moved, self.names)
 
     def pick(self, positions: Sequence[int]) -> Rows:
         """See `Rows.pick`."""

@@ -31,8 +31,6 @@ class SparseRows(Rows):
         shape: Of a row.
     """
 
-    in_memory = True
-
     def __init__(self, starts: Tensor, places: Tensor, values: Tensor, shape: torch.Size) -> None:
         self._starts, self._places, self._values = starts, places, values
         self._shape = shape

@@ -1,4 +1,4 @@
-"""A run goes on with data of another kind that hold the same rows, and with no others."""
+"""Runs on other kinds of data: one goes on with the same rows of any kind, and with no others."""
 
 import h5py
 import numpy as np
@@ -68,3 +68,22 @@ def test_streams_and_own_sources_go_on(make, tmp_path):
     whole = train(make(X), 3)
     train(make(X), 1, tmp_path / "run")
     assert torch.equal(train(make(X), 3, tmp_path / "run", True), whole)
+
+
+def test_the_validation_data_of_a_file_are_measured(tmp_path):
+    np.savez(tmp_path / "x.npz", x_train=X[:30], x_val=X[30:])
+    np.savez(tmp_path / "y.npz", x=X[:30])
+    found = []
+    for data, val in (
+        (tmp_path / "x.npz", None),
+        (tmp_path / "y.npz", tmp_path / "x.npz"),
+        (X[:30], X[30:]),
+    ):
+        torch.manual_seed(0)
+        vae = VAE((8,), 2)
+        run = fit(
+            vae.model, vae.guide, data, val=val, objective=ELBO(), epochs=1, device="cpu",
+            progress=False,
+        )  # fmt: skip
+        found.append(run.history[0]["val"])
+    assert found[0] == found[1] == found[2] and found[0] is not None
