@@ -156,7 +156,7 @@ def test_mixture_is_what_its_parameters_say():
 
 @pytest.mark.parametrize("options", [{"latent_dim": 0}, {"latent_dim": 2, "num_components": 0}])
 def test_a_mixture_that_cannot_be(options):
-    with pytest.raises(ConfigError, match="at least 1 dimension and 1 component"):
+    with pytest.raises(ConfigError, match="it needs a whole number, at least 1"):
         MixturePosterior(**options)
 
 
