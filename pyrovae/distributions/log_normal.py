@@ -26,5 +26,7 @@ class LogNormal(dist.LogNormal):
         base = dist.Normal(loc, scale, validate_args=False)
         TransformedDistribution.__init__(self, base, ExpTransform(), validate_args=False)
 
-    def expand(self, batch_shape: Size, _instance: None = None) -> "LogNormal":
+    def expand(
+        self, batch_shape: Size | list[int] | tuple[int, ...], _instance: object = None
+    ) -> "LogNormal":
         return LogNormal(self.loc.expand(batch_shape), self.scale.expand(batch_shape))
