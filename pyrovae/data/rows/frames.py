@@ -126,12 +126,13 @@ def _check_missing(where: str, absent: np.ndarray, missing: bool) -> None:
         raise DataError(
             f"{where}: {int(absent.sum())} of {len(absent)} values are missing, the first in row "
             f"{int(absent.argmax())}; fill or drop them, or pass the frame to "
-            "arrays(..., missing=True), which takes them as missing values"
+            "pyrovae.data.arrays(..., missing=True), --data.missing true on the command line, which "
+            "takes them as missing values"
         )
 
 
 def _no_numbers(where: str, dtype: str, ways: str) -> str:
     return (
         f"{where} is of type {dtype}, and needs numbers or truth values; encode it ({ways}), or "
-        "leave it out by columns="
+        "leave it out by columns= (--data.columns)"
     )
