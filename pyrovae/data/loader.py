@@ -21,7 +21,7 @@ from tqdm import tqdm
 from ..errors import ConfigError, DataError
 from ..runtime.random_state import kept_random_state
 from .base import mix_seed, pick_device
-from .batch_items import as_batch
+from .batch_items import as_batch, names_of
 from .columns import Columns
 from .minibatches import Minibatches
 
@@ -180,6 +180,7 @@ class LoaderBatches(Minibatches):
         for count, item in enumerate(islice(items, self._length), 1):  # noqa: B007
             if count > start:
                 batch = as_batch(self._what, item, self._columns)
+                self.names = self.names or names_of(item, self._columns)
                 yield tuple(tensor.to(self.device, non_blocking=True) for tensor in batch)
         if count < self._length:
             raise DataError(

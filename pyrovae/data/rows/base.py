@@ -3,6 +3,7 @@
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ class Rows(ABC):
 
     Attributes:
         names: Of the tensors, where they have some.
+        column_names: Of the columns of each tensor, where they come from data frames; else none.
         device: Where the rows come from.
         in_memory: All rows are in memory as they are taken, so that they may be taken at once.
         reads_ahead: Rows may be taken by another thread, before they are needed.
@@ -26,6 +28,7 @@ class Rows(ABC):
     """
 
     names: tuple[str, ...] = ()
+    column_names: tuple[tuple[Any, ...], ...] = ()
     device: torch.device = torch.device("cpu")
     in_memory: bool = False
     reads_ahead: bool = False
@@ -106,6 +109,8 @@ class PickedRows(Rows):
     def __init__(self, rows: Rows, positions: Sequence[int]) -> None:
         self._rows, self._positions = rows, list(positions)
         self.names = tuple(rows.names[i] for i in self._positions) if rows.names else ()
+        held = rows.column_names
+        self.column_names = tuple(held[i] for i in self._positions) if held else ()
         self.device, self.in_memory = rows.device, rows.in_memory
         self.reads_ahead, self.is_fixed = rows.reads_ahead, rows.is_fixed
 

@@ -56,6 +56,14 @@ def frame_tensor(
     return _tensor(where, _side_by_side(where, picked, found))
 
 
+def frame_columns(frame: Any, columns: Columns | None = None) -> tuple[Any, ...]:  # noqa: ANN401
+    """The names of the columns that `frame_tensor` takes, in its order; of a series none."""
+    if is_a(frame, "pandas", "Series") or is_a(frame, "polars", "Series"):
+        return ()
+    names = list(frame.columns)
+    return tuple(names if columns is None else [_name(each, names) for each in as_list(columns)])
+
+
 def _name(column: Column, names: list[Any]) -> Any:  # noqa: ANN401
     if column in names:
         return column

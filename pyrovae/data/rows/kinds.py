@@ -18,7 +18,7 @@ from ..files import datasets, read_file
 from ..loaded import is_a
 from .base import Rows
 from .file_parts import file_parts
-from .frames import frame_tensor, is_frame
+from .frames import frame_columns, frame_tensor, is_frame
 from .hdf5 import HDF5Rows
 from .items import ItemRows, MapStyle, stacked
 from .joined import side_by_side
@@ -115,8 +115,11 @@ def _frame_rows(where: str, frame: Any, columns: Columns | None) -> Rows:  # noq
     if columns is None and is_a(frame, "pandas", "DataFrame"):
         kinds = list(frame.dtypes)
         if kinds and all(is_a(k, "pandas", "SparseDtype") and k.fill_value == 0 for k in kinds):
-            return SparseRows.of_scipy(where, frame.sparse.to_coo())
-    return TensorRows([frame_tensor(where, frame, columns)])
+            rows = SparseRows.of_scipy(where, frame.sparse.to_coo())
+            rows.column_names = (frame_columns(frame),)
+            return rows
+    tensor = frame_tensor(where, frame, columns)
+    return TensorRows([tensor], (), [frame_columns(frame, columns)])
 
 
 def _array_rows(where: str, data: Tensor | np.ndarray | np.generic) -> Rows:
