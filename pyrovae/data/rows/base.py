@@ -12,6 +12,9 @@ from ...errors import DataError
 
 _CHECKED, _BLOCK = 1000, 64  # rows of a checksum, and how many are read at a time
 
+# uint8 may be a mask, as torch takes it, or row numbers, as numpy does.
+_INDEX = (torch.bool, torch.int8, torch.int16, torch.int32, torch.int64)
+
 
 class Rows(ABC):
     """Tensors [N, ...] with equal N, in memory or not, of which any rows can be taken.
@@ -56,19 +59,25 @@ class Rows(ABC):
         """Tensors [B, ...] of some rows.
 
         Raises:
-            DataError: `rows` is neither a slice nor an index, or lies outside of the data.
+            DataError: `rows` is neither a slice nor an index, lies outside of the data, or is a
+                mask of another length.
         """
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             if step == 1:
                 return self.take(slice(start, max(start, stop)))
             return self.take(torch.arange(start, stop, step, device=self.device))
-        if not isinstance(rows, Tensor) or rows.ndim != 1 or rows.is_floating_point():
+        if not isinstance(rows, Tensor) or rows.ndim != 1 or rows.dtype not in _INDEX:
             raise DataError(
                 f"rows are taken by a slice or an index tensor [B], not by {rows!r}; write "
-                "rows[i : i + 1] for one row"
+                "rows[i : i + 1] for one row, and rows[mask.bool()] for a mask"
             )
         if rows.dtype == torch.bool:
+            if len(rows) != len(self):
+                raise DataError(
+                    f"rows are taken by a mask of {len(rows)} values, and there are {len(self)} "
+                    "rows; give one truth value per row"
+                )
             rows = rows.nonzero().flatten()
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(self):
             raise DataError(
