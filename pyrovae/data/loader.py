@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 from torch.utils.data import (
+    BatchSampler,
     DataLoader,
     DistributedSampler,
     RandomSampler,
@@ -79,7 +80,8 @@ class LoaderBatches(Minibatches):
         self.loader = loader
         self.seed = seed
         self.device = pick_device(device)
-        self.drop_last = loader.drop_last
+        own = loader.batch_sampler
+        self.drop_last = own.drop_last if isinstance(own, BatchSampler) else loader.drop_last
         self._what, self._columns = _name(loader), columns
         self._smallest: int | None = None
         known, length = _num_data(loader), _length(loader)
@@ -197,6 +199,8 @@ def _num_data(loader: DataLoader[Any]) -> int | None:
     # The sampler counts, as it may pick fewer data than the dataset holds. But a distributed
     # sampler counts one rank's share only, and that of an iterable dataset does not count.
     counted: object = loader.sampler
+    if loader.batch_size is None and isinstance(loader.batch_sampler, BatchSampler):
+        counted = loader.batch_sampler.sampler
     if isinstance(counted, DistributedSampler) or not isinstance(counted, Sized):
         counted = loader.dataset
     return len(counted) if isinstance(counted, Sized) else None

@@ -214,3 +214,11 @@ def test_the_order_is_the_same_with_any_number_of_workers(own, kind):
         torch.rand(3)
         assert values(found, 0, start=2) == expected[0][2:]
         assert [values(found, epoch) for epoch in range(2)] == expected
+
+
+@pytest.mark.parametrize(("drop_last", "length"), [(False, 4), (True, 3)])
+def test_data_of_a_batch_sampler_are_those_of_its_sampler(drop_last, length):
+    picked = BatchSampler(SubsetRandomSampler(range(17)), 5, drop_last)
+    loader = DataLoader(TensorDataset(torch.arange(57.0)), batch_sampler=picked)
+    source = LoaderBatches(loader, device="cpu")
+    assert (source.num_data, len(source), source.drop_last) == (17, length, drop_last)
