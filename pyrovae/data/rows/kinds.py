@@ -98,7 +98,7 @@ def _unnamed(where: str, data: Any) -> Rows | None:  # noqa: ANN401
         return HDF5Rows(data)
     if is_scipy(data):
         return SparseRows.of_scipy(where, data)
-    if isinstance(data, tuple) and any(not _is_nested_numbers(part) for part in data):
+    if isinstance(data, tuple):
         return _several(where, [(f"{where}[{place}]", part) for place, part in enumerate(data)])
     if isinstance(data, TorchDataset):
         return None if isinstance(data, IterableDataset) else _dataset_rows(data)
@@ -143,7 +143,9 @@ def _named(where: str, parts: Sequence[tuple[str, Any]]) -> Rows:
 def _several(where: str, parts: Sequence[tuple[str, Any]], names: Sequence[str] = ()) -> Rows:
     found = []
     for called, part in parts:
-        rows = find_rows(part, called)
+        # Within several, a tuple of numbers or of rows of numbers is a list of them.
+        is_list = isinstance(part, tuple) and _is_nested_numbers(part)
+        rows = find_rows(list(part) if is_list else part, called)
         if rows is None or rows.width > 1:
             raise DataError(
                 f"{called} is {type(part).__name__}, needs an array or a tensor with one row per "
