@@ -141,6 +141,7 @@ def fit(
             statistics of batch norm, are not averaged.
         clip_norm: Largest norm of the gradient over all parameters together.
         val: Validation data; by default those of a dataset or of a file, where they are there.
+            Keys of dicts and columns of data frames are matched with those of `data` by name.
         val_objective: Objective of the validation; by default that of the training.
         patience: Stop when the validation bound has not risen for so many epochs.
         run_dir: Folder for last.safetensors, best.safetensors and history.jsonl. One that holds
