@@ -126,11 +126,11 @@ FOLDERS = {
         {"pyro_loss"},
     ],
     "train": [
-        {"curves", "loss_scale", "optim", "placement", "run_dir"},
+        {"curves", "first_batch", "loss_scale", "optim", "placement", "run_dir", "run_identity"},
         {"ranks"},
         {"step"},
         {"auto_guides", "checkpoint_file", "fitted_batches", "given_objective", "history",
-         "history_file", "loop", "memory_budget", "resume_checks", "run_identity", "run_lock",
+         "history_file", "loop", "memory_budget", "resume_checks", "run_lock",
          "single_row", "site_kl", "validation"},
         {"callbacks", "checkpoint", "pair_tensors", "run_record"},
         {"pair_fit", "run_store"},

@@ -27,6 +27,7 @@ from ..runtime.distributed import Team, join
 from ..runtime.random_state import RandomState, kept_random_state
 from .auto_guides import check_auto_guides
 from .compile_ahead import compile_ahead, is_worth_compiling
+from .first_batch import read_first
 from .fitted_batches import FittedBatches, check_finite, fitted
 from .loop import Loop
 from .loss_scale import LossScale
@@ -191,7 +192,8 @@ def set_up(
         num_data=num_data, columns=columns,
     )  # fmt: skip
     with kept_random_state():
-        first = next(iter(_transformed(given, transform).epoch(0)))
+        transformed = _transformed(given, transform)
+        first, recognised = read_first(transformed, recognise=run_dir is not None)
         val_given = None
         if val is not None:
             val_given = _transformed(
@@ -200,7 +202,7 @@ def set_up(
                 ),
                 transform,
             )
-        given = _transformed(given, transform)
+        given = transformed
         source, first = fitted(given, first, model, guide, "fit")
         val_source = val_first = None
         if val_given is not None:
@@ -213,7 +215,7 @@ def set_up(
     # The pair and its objective, on the device.
     with single_rows_explained(source, first, team), calls_explained(model, guide, first):
         inventory, recorded = place(model, guide, first, device)
-    identity = identity_of(seed, source, first, objective)
+    identity = identity_of(seed, source, first, objective, recognised)
     first = _moved(first, device)
     check_finite(source, first, model, guide, "fit")
     if val_source is not None and val_first is not None:

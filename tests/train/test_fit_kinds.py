@@ -6,6 +6,7 @@ import pandas
 import pytest
 import scipy.sparse
 import torch
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from pyrovae import fit
 from pyrovae.errors import CheckpointError
@@ -37,12 +38,12 @@ KINDS = {
 }
 
 
-def train(data, epochs, run_dir=None, resume=False):
+def train(data, epochs, run_dir=None, resume=False, **options):
     torch.manual_seed(0)
     vae = VAE((8,), 2)
     fit(
         vae.model, vae.guide, data, objective=ELBO(), epochs=epochs, batch_size=7, device="cpu",
-        run_dir=run_dir, resume=resume, progress=False,
+        run_dir=run_dir, resume=resume, progress=False, **options,
     )  # fmt: skip
     return torch.cat([p.detach().flatten() for p in vae.parameters()])
 
@@ -68,6 +69,72 @@ def test_streams_and_own_sources_go_on(make, tmp_path):
     whole = train(make(X), 3)
     train(make(X), 1, tmp_path / "run")
     assert torch.equal(train(make(X), 3, tmp_path / "run", True), whole)
+
+
+class Drawn(Dataset):
+    """Each time another draw."""
+
+    def __init__(self, x):
+        self.x = torch.tensor(x)
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, index):
+        return self.x[index] * torch.randint(2, (8,))
+
+
+WITHOUT_CHECKSUM = {
+    "loader": lambda x: DataLoader(TensorDataset(torch.tensor(x)), 7),
+    "shuffling loader": lambda x: DataLoader(TensorDataset(torch.tensor(x)), 7, shuffle=True),
+    "loader with a worker": lambda x: DataLoader(TensorDataset(torch.tensor(x)), 7, num_workers=1),
+    "dataset that draws": Drawn,
+    "stream": Stream,
+    "own source": Source,
+}
+
+
+@pytest.mark.parametrize("kind", WITHOUT_CHECKSUM)
+def test_other_batches_are_refused(kind, tmp_path):
+    make = WITHOUT_CHECKSUM[kind]
+    whole = train(make(X), 2)
+    train(make(X), 1, tmp_path)
+    for other in (1 - X, X[::-1].copy()):
+        with pytest.raises(CheckpointError, match="another first batch of data; resume with"):
+            train(make(other), 2, tmp_path, True)
+    assert torch.equal(train(make(X), 2, tmp_path, True), whole)
+
+
+def masked(x):
+    return x * torch.randint(2, x.shape)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (None, lambda x: 1 - x),
+        (lambda x: x, lambda x: x.flip(0)),
+        (lambda x: x, lambda x: x * 0.99),
+        (masked, lambda x: 1 - masked(x)),
+    ],
+)
+def test_another_transform_is_refused(first, then, tmp_path):
+    train(torch.tensor(X), 1, tmp_path, transform=first)
+    with pytest.raises(CheckpointError, match="another first batch"):
+        train(torch.tensor(X), 2, tmp_path, True, transform=then)
+    train(mapped(X, tmp_path), 2, tmp_path, True, transform=first)
+
+
+def test_batches_that_differ_each_time_go_on(tmp_path):
+    class Fresh(Source):
+        calls = np.random.default_rng()
+
+        def epoch(self, epoch, start=0):
+            for (part,) in super().epoch(epoch, start):
+                yield (part * torch.tensor(self.calls.integers(2, size=part.shape)),)
+
+    train(Fresh(X), 1, tmp_path)
+    train(Fresh(X), 2, tmp_path, True)
 
 
 def test_the_validation_data_of_a_file_are_measured(tmp_path):
