@@ -116,8 +116,8 @@ def test_the_guide_declares_what_it_shares_and_what_is_its_own():
     p = draw(vae.model, vae.guide, x)
     of_guide, of_model = ({n.split("$$$")[0] for n in names} for names in
                           (p.guide_parameters, p.model_parameters))  # fmt: skip
-    assert of_guide == {"pyramid", "posteriors", "start", "groups"}
-    assert of_model == {"start", "groups", "decoder"}
+    assert of_guide == {"pyramid", "posteriors", "initial", "groups"}
+    assert of_model == {"initial", "groups", "decoder"}
     assert len(trainable(vae.model, vae.guide, x)) == len(list(vae.parameters()))
 
 
@@ -137,9 +137,9 @@ def test_it_learns_the_digits_in_seconds():
     ("options", "error", "message"),
     [
         ({"data_shape": (64,)}, ShapeError, r"needs images.*\(64,\).*LadderVAE"),
-        ({"channels": ()}, ConfigError, r"channels=\[\]"),
+        ({"channels": ()}, ConfigError, r"channels=\(\)"),
         ({"groups": (1, 1, 1)}, ConfigError, r"groups=\[1, 1, 1\]; give a width"),
-        ({"groups": (1, 0)}, ConfigError, r"groups=\[1, 0\]"),
+        ({"groups": (1, 0)}, ConfigError, r"groups=\(1, 0\)"),
         ({"latent_channels": 0}, ConfigError, "latent_channels=0"),
         ({"stride": 0}, ConfigError, "stride=0"),
     ],
