@@ -2,10 +2,10 @@
 
 import sys
 
-from .cli import main
-from .cli.working_folder import leave_out_of_path
-
 if __name__ == "__main__":
     if not sys.flags.safe_path:
-        leave_out_of_path(sys.path[0])  # `python -m` has put the working folder there
+        # `python -m` has put the working folder there, whose `torch.py` would be imported.
+        sys.path[:] = [place for place in sys.path if place not in ("", sys.path[0])]
+    from .cli import main
+
     sys.exit(main())

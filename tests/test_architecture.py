@@ -41,7 +41,7 @@ FOLDERS = {
     "runtime": [
         {"fields", "figures", "files", "grad_mode", "log", "memory", "rendezvous",
          "signatures"},
-        {"distributed", "random_state"},
+        {"distributed", "own_draws", "random_state"},
         {"stored_random_state"},
     ],
     "capture": [

@@ -31,7 +31,7 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def _block(holds):
+def block_with(holds):
     """The block of Python that holds some text, at a smaller budget."""
     (block,) = (block for block in BLOCKS if holds in block)
     for full, small in (
@@ -50,7 +50,7 @@ def _short_fit(*args, epochs=1, **options):
 
 
 def test_the_first_fit(capsys):
-    block = _block("images = vae.generate(64)")
+    block = block_with("images = vae.generate(64)")
     assert len([line for line in block.splitlines() if line.strip()]) <= 15
     names: dict[str, object] = {}
     exec(block, names)
@@ -63,14 +63,14 @@ def test_the_pair_of_one_s_own():
     encoder, decoder = nn.Linear(64, 16), nn.Linear(8, 64)
     names = dict(pyro=pyro, dist=dist, fit=fit, IWAE=IWAE, x=x, encoder=encoder, decoder=decoder)
     before = decoder.weight.detach().clone()
-    exec(_block("def guide(x)"), names)
+    exec(block_with("def guide(x)"), names)
     assert not torch.equal(before, decoder.weight)
 
 
 def test_comparing_and_measuring(capsys):
     names: dict[str, object] = {}
-    exec(_block("images = vae.generate(64)"), names)
-    exec(_block("inference_gaps"), names)
+    exec(block_with("images = vae.generate(64)"), names)
+    exec(block_with("inference_gaps"), names)
     assert "DReG" in capsys.readouterr().out
 
 
@@ -83,14 +83,23 @@ def test_data_of_one_s_own(tmp_path, monkeypatch):
     frame = pd.DataFrame(100 * x, columns=["height", "weight"]).assign(name="someone")
     vae = models.VAE((2,), 2, likelihood=heads.Normal())
     before = [p.detach().clone() for p in vae.parameters()]
-    exec(_block("cells.npz"), dict(np=np, vae=vae, fit=_short_fit, loader=loader, frame=frame))
+    exec(block_with("cells.npz"), dict(np=np, vae=vae, fit=_short_fit, loader=loader, frame=frame))
     assert not any(map(torch.equal, before, vae.parameters()))
+
+
+def test_counts_with_sizes():
+    counts = torch.poisson(torch.full((40, 50), 3.0))
+    names = dict(nn=heads, VAE=models.VAE, fit=_short_fit, counts=counts)
+    exec(block_with("NegativeBinomial"), names)
+    assert names["vae"].generate(400, size=10_000).sum(-1).mean() == pytest.approx(10_000, rel=0.1)
 
 
 def test_optimisers_and_schedules():
     vae = models.VAE((1, 8, 8), 2)
     digits = data.digits(binarize="static")
-    exec(_block('optimizer="adamw"'), dict(torch=torch, vae=vae, fit=_short_fit, digits=digits))
+    exec(
+        block_with('optimizer="adamw"'), dict(torch=torch, vae=vae, fit=_short_fit, digits=digits)
+    )
 
 
 def test_saving_and_loading(tmp_path, monkeypatch):
@@ -100,7 +109,7 @@ def test_saving_and_loading(tmp_path, monkeypatch):
     digits = data.digits(binarize="static")
     names = dict(pyrovae=pyrovae, log_evidence=partial(log_evidence, num_particles=5))
     names |= dict(vae=models.VAE((1, 8, 8), 2), fit=_short_fit, digits=digits)
-    exec(_block("pyrovae.save"), names)
+    exec(block_with("pyrovae.save"), names)
     assert (tmp_path / "curves.png").stat().st_size > 1000
 
 

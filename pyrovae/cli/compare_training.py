@@ -9,7 +9,7 @@ from ..evaluate import compare_training
 from .build import build, build_pair
 from .fit_options import fit_parser, training_options
 from .numbers import Count, Seed
-from .objective_words import make_objectives
+from .objective_words import make_objective
 from .options import add_device, add_evidence_particles, add_held_out, add_objectives, add_run
 from .outputs import csv_path, write_table
 from .parser import make_parser
@@ -40,7 +40,7 @@ def run_compare_training(words: Sequence[str]) -> None:
         "with each.")  # fmt: skip
     add("--out", type=str, default="compare-training.csv", help="CSV file; .json beside it.")
     given, named = parse_opening(parser, words)
-    objectives = [*make_objectives(given.objectives, given.num_particles).values()]
+    objectives = [make_objective(name, given.num_particles) for name in given.objectives]
     run = Path(given.run_folder)
     out = csv_path(run, given.out, ".json")
     of_fit = fit_parser()

@@ -129,7 +129,7 @@ def test_bad_input(run, capsys):
     assert "cannot read its arguments" in refused(capsys, run, "--objectives", "Renyi(0.5")
     assert "cannot read its arguments" in refused(capsys, run, "--objectives", "Renyi(alpha=x)")
     assert "gave a int" in refused(capsys, run, "--objectives", "own.py:not_one")
-    assert "num_particles=0" in refused(capsys, run, "--num-particles", 0)
+    assert "--num-particles 0" in refused(capsys, run, "--num-particles", 0)
     assert "--out x.png" in refused(capsys, run, "--out", "x.png")
     assert "--limit 0" in refused(capsys, run, "--limit", 0)
     assert "two draws or more" in refused(capsys, run, *QUICK, "--draws", 1)

@@ -257,7 +257,7 @@ def test_a_last_batch_of_one_row_is_told_for_a_stream_too():
 def test_channels_last_are_recognised():
     vae = VAE((3, 8, 8), 2, likelihood=Bernoulli())
     x = (torch.rand(20, 8, 8, 3) > 0.5).float()
-    with pytest.raises(ValueError, match=r"channels last.*x\.permute\(0, 3, 1, 2\)"):
+    with pytest.raises(ValueError, match=r"channels come last.*x\.permute\(0, 3, 1, 2\)"):
         fit(vae, x, epochs=1, **QUIET)
     run = fit(vae, x, epochs=1, transform=lambda x: x.permute(0, 3, 1, 2), **QUIET)
     assert run.steps == 1

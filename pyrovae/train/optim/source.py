@@ -90,17 +90,18 @@ def check_as_given(
     Raises:
         ConfigError: It has others, or one that is negative, infinite or no number.
     """
-    for group in groups:
-        held = {**group, "lr": group.get("initial_lr", group.get("lr"))}
-        for key, value in {"lr": lr, "weight_decay": weight_decay}.items():
-            if value is not None and (held.get(key) is None or float(held[key]) != value):
-                raise ConfigError(
-                    f"{key}={value!r} is given, and optimizer makes an optimiser with "
-                    f"{key}={held.get(key)!r}; leave one of them out, or pass the class or a "
-                    "functools.partial of it"
-                )
-        if held["lr"] is not None:
-            finite(held["lr"], "the optimiser's lr")
+    held = [{**group, "lr": group.get("initial_lr", group.get("lr"))} for group in groups]
+    for key, value in {"lr": lr, "weight_decay": weight_decay}.items():
+        own = [group.get(key) for group in held]  # groups may differ from the default
+        if value is not None and not any(one is not None and float(one) == value for one in own):
+            raise ConfigError(
+                f"{key}={value!r} is given, and optimizer makes an optimiser with "
+                f"{key}={own[0]!r}; leave one of them out, or pass the class or a "
+                "functools.partial of it"
+            )
+    for group in held:
+        if group["lr"] is not None:
+            finite(group["lr"], "the optimiser's lr")
 
 
 def _recipe(wanted: Any) -> Recipe | None:  # noqa: ANN401
