@@ -143,8 +143,8 @@ def _check_missing(where: str, absent: np.ndarray, missing: bool) -> None:
         raise DataError(
             f"{where}: {int(absent.sum())} of {len(absent)} values are missing, the first in row "
             f"{int(absent.argmax())}; fill or drop them, or pass the frame to "
-            "pyrovae.data.arrays(..., missing=True), --data.missing true on the command line, which "
-            "takes them as missing values"
+            "pyrovae.data.arrays(..., missing=True), or --data.missing true, which "
+            "takes them as missing"
         )
 
 
