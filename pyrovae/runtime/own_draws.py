@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from numpy.random import mtrand
 
 _STATE_BYTES = 625 * 4  # of numpy's Mersenne twister: 624 words and a position
 
@@ -37,9 +38,9 @@ class OwnDraws:
     def seeded(self, seed: int) -> Iterator[None]:
         """Within this context torch, numpy and Python draw from `seed`."""
         of_torch, of_python = torch.get_rng_state(), random.getstate()
-        of_numpy = np.random.get_bit_generator()
+        of_numpy = mtrand.get_bit_generator()
         kept = self._kept_half(of_numpy)
-        np.random.set_bit_generator(self._numpy)
+        mtrand.set_bit_generator(self._numpy)
         try:
             torch.default_generator.manual_seed(seed)
             np.random.seed(seed % 2**32)
@@ -48,7 +49,7 @@ class OwnDraws:
         finally:
             torch.set_rng_state(of_torch)
             random.setstate(of_python)
-            np.random.set_bit_generator(of_numpy)
+            mtrand.set_bit_generator(of_numpy)
             if kept is not None:
                 np.random.set_state(kept)
 
