@@ -76,7 +76,7 @@ FOLDERS = {
         {"minibatches"},
         {"batches", "images", "loader", "own_source", "synthetic", "transformed"},
         {"entry"},
-        {"in_memory"},
+        {"in_memory", "named_order"},
     ],
     "data/files": [
         {"names", "npy"},

@@ -11,10 +11,13 @@ from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
 
 from ..errors import ConfigError, DataError
+from ..runtime.random_state import kept_random_state
 from .base import Dataset, Split
 from .batches import Batches
 from .columns import Columns, Transform, as_list
-from .files import roles_of_split
+from .conversion import check_whole
+from .files import arrange, datasets, roles_of_split
+from .loaded import is_a
 from .loader import LoaderBatches
 from .minibatches import BatchSource, Minibatches
 from .own_source import OwnBatches
@@ -182,9 +185,12 @@ def held_out(data: Any, columns: Columns | None = None) -> Split | Rows | None: 
     """
     if isinstance(data, Dataset):
         return data.val if len(data.val) else None
-    if not isinstance(data, str | PathLike):
+    if is_a(data, "h5py", "Group"):
+        roles = sorted((arrange(datasets(data)) or {}).get("val", {}))
+    elif isinstance(data, str | PathLike):
+        roles = roles_of_split(data, "val")
+    else:
         return None
-    roles = roles_of_split(data, "val")
     if not roles:
         return None
     named = [] if columns is None else [c for c in as_list(columns) if isinstance(c, str)]
@@ -255,8 +261,16 @@ def _labelled_if_named(split: Split, columns: Columns | None) -> Split:
 
 
 def _gathered(source: Minibatches) -> Rows:
-    parts = list(source.epoch(0))
-    return TensorRows([torch.cat(column).cpu() for column in zip(*parts, strict=True)])
+    with kept_random_state():  # a loader draws as it starts, which is no part of a measurement
+        parts = list(source.epoch(0))
+    return TensorRows([_joined(column) for column in zip(*parts, strict=True)])
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    made = torch.cat(list(parts))
+    for part, kept in zip(parts, made.split([len(part) for part in parts]), strict=True):
+        check_whole("the data", part, kept)
+    return made.cpu()
 
 
 def _unknown(where: str, data: object) -> str:

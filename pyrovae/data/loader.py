@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 from torch.utils.data import (
+    BatchSampler,
     DataLoader,
     DistributedSampler,
     RandomSampler,
@@ -22,7 +23,7 @@ from ..errors import ConfigError, DataError
 from ..runtime.own_draws import OwnDraws
 from ..runtime.random_state import kept_random_state
 from .base import mix_seed, pick_device
-from .batch_items import as_batch
+from .batch_items import as_batch, names_of
 from .columns import Columns
 from .minibatches import Minibatches
 
@@ -84,7 +85,8 @@ class LoaderBatches(Minibatches):
         self.loader = loader
         self.seed = seed
         self.device = pick_device(device)
-        self.drop_last = loader.drop_last
+        own = loader.batch_sampler
+        self.drop_last = own.drop_last if isinstance(own, BatchSampler) else loader.drop_last
         self._what, self._columns = _name(loader), columns
         self._smallest: int | None = None
         self._draws = OwnDraws()
@@ -204,6 +206,7 @@ class LoaderBatches(Minibatches):
         for done, item in enumerate(islice(items, self._length), 1):  # noqa: B007
             if done > start:
                 batch = as_batch(self._what, item, self._columns)
+                self.names = self.names or names_of(item, self._columns)
                 yield tuple(tensor.to(self.device, non_blocking=True) for tensor in batch)
         if done < self._length:
             raise DataError(
@@ -220,6 +223,8 @@ def _num_data(loader: DataLoader[Any]) -> int | None:
     # The sampler counts, as it may pick fewer data than the dataset holds. But a distributed
     # sampler counts one rank's share only, and that of an iterable dataset does not count.
     counted: object = loader.sampler
+    if loader.batch_size is None and isinstance(loader.batch_sampler, BatchSampler):
+        counted = loader.batch_sampler.sampler
     if isinstance(counted, DistributedSampler) or not isinstance(counted, Sized):
         counted = loader.dataset
     return len(counted) if isinstance(counted, Sized) else None

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import Bernoulli, Binomial, Likelihood, Shape, one_batch_axis
+from ..nn import Binomial, Likelihood, Shape, one_batch_axis
 from ..nn.residual import Pyramid, ResidualBlock, convolution, strided
 from ..nn.sizes import Sizes, as_shape, as_size, as_sizes
 from ..nn.top_down import TopDownGroup, TopDownPosterior
-from .base import decoded, evaluated_outside_programs
+from .base import as_likelihood, decoded, evaluated_outside_programs
 from .layered import Draw, Layered
 
 _MAX_LOG_SCALE = 5.0
@@ -82,7 +82,7 @@ class TopDownVAE(Layered):
         stride = as_size(stride, "stride", where)
         blocks = as_size(blocks, "blocks", where, at_least=0)
         _check(self.data_shape, channels, groups)
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         sizes = [strided(self.data_shape[1:], stride)]
         for _ in channels[1:]:
             sizes.append(strided(sizes[-1], 2))

@@ -9,10 +9,11 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn import MLP, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
 from .any_data import takes_any_data
 from .base import (
+    as_likelihood,
     build_decoder,
     check_data,
     evaluated,
@@ -83,7 +84,7 @@ class VAE(LatentVector):
         super().__init__()
         self.data_shape = as_shape(data_shape, "data_shape", "VAE")
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "VAE")
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         self.prior, self.posterior = latent_parts("VAE", latent_dim, prior, posterior)
         self.prior.shape_for(self.data_shape, self.likelihood.ends)
         self.encoder = built(encoder, self.data_shape, (self.posterior.num_parameters,))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from os import PathLike
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex
 
 import torch
 from pyro.infer import ELBO as PyroELBO
@@ -141,6 +141,7 @@ def fit(
             statistics of batch norm, are not averaged.
         clip_norm: Largest norm of the gradient over all parameters together.
         val: Validation data; by default those of a dataset or of a file, where they are there.
+            Keys of dicts and columns of data frames are matched with those of `data` by name.
         val_objective: Objective of the validation; by default that of the training.
         patience: Stop when the validation bound has not risen for so many epochs.
         run_dir: Folder for last.safetensors, best.safetensors and history.jsonl. One that holds
@@ -286,10 +287,9 @@ def _check(
     val: Batchable | None,
     seed: int | None,
 ) -> None:
-    if epochs < 1:
-        raise ConfigError(f"fit: epochs={epochs}, needs one or more")
-    if steps_per_call < 1:
-        raise ConfigError(f"fit: steps_per_call={steps_per_call}, needs one or more")
+    for name, count in {"epochs": epochs, "steps_per_call": steps_per_call}.items():
+        if not isinstance(count, SupportsIndex) or count < 1:
+            raise ConfigError(f"fit: {name}={count!r}, needs a whole number, one or more")
     if seed is not None and not 0 <= seed < 2**32:
         raise ConfigError(f"fit: seed={seed}, needs a number from 0 to 2**32 - 1, or None")
     if patience is not None and val is None:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyro
 import torch
@@ -14,6 +14,9 @@ from pyro.infer import ELBO as PyroELBO
 from ..data import Batchable, batches
 from ..data.base import mix_seed, pick_device
 from ..data.columns import Columns, Transform
+from ..data.minibatches import Minibatches
+from ..data.named_order import validation_batches
+from ..data.transformed import TransformedBatches
 from ..objectives.objective import Objective
 from ..objectives.pyro_loss import as_objective
 from ..particles.arguments import calls_explained
@@ -184,18 +187,23 @@ def set_up(
     device = pick_device(device)
 
     # Data.
-    picked: dict[str, Any] = {"columns": columns, "transform": transform}
     given = batches(
         data, batch_size, seed=seed or 0, device=device, drop_last=drop_last,
-        num_data=num_data, **picked,
+        num_data=num_data, columns=columns,
     )  # fmt: skip
-    val_given = None
-    if val is not None:
-        val_given = batches(
-            val, batch_size, shuffle=False, seed=seed or 0, device=device, **picked
-        )
     with kept_random_state():
-        first, recognised = read_first(given, recognise=run_dir is not None)
+        first, recognised = read_first(
+            _transformed(given, transform), recognise=run_dir is not None
+        )
+        val_given = None
+        if val is not None:
+            val_given = _transformed(
+                validation_batches(
+                    val, batch_size, data, given, columns=columns, seed=seed or 0, device=device
+                ),
+                transform,
+            )
+        given = _transformed(given, transform)
         source, first = fitted(given, first, model, guide, "fit")
         val_source = val_first = None
         if val_given is not None:
@@ -259,6 +267,10 @@ def set_up(
         loop, svi, stepper, loss_scale, store, validation, site_kl, scheduler, average,
         source, first, per_call, is_compiled,
     )  # fmt: skip
+
+
+def _transformed(source: Minibatches, transform: Transform | None) -> Minibatches:
+    return source if transform is None else TransformedBatches(source, transform=transform)
 
 
 def _stepper(

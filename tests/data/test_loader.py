@@ -298,3 +298,11 @@ def test_a_sampler_draws_the_same_order_with_any_number_of_workers():
 
     for at_once in (True, False):
         assert order(at_once, 0) == order(at_once, 1)
+
+
+@pytest.mark.parametrize(("drop_last", "length"), [(False, 4), (True, 3)])
+def test_data_of_a_batch_sampler_are_those_of_its_sampler(drop_last, length):
+    picked = BatchSampler(SubsetRandomSampler(range(17)), 5, drop_last)
+    loader = DataLoader(TensorDataset(torch.arange(57.0)), batch_sampler=picked)
+    source = LoaderBatches(loader, device="cpu")
+    assert (source.num_data, len(source), source.drop_last) == (17, length, drop_last)

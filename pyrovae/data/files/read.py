@@ -32,11 +32,7 @@ def read_file(path: str | PathLike[str]) -> Any:  # noqa: ANN401
         DataError: The file is missing or damaged, or its format is unknown.
         ConfigError: The library that reads the format is not installed.
     """
-    text, inner = str(path), None
-    within = re.match(r"(.+\.(?:h5|hdf5)):(.+)$", text)
-    if within:
-        text, inner = within.groups()
-    file = Path(text).expanduser()
+    file, inner = _within(path)
     known = ", ".join([*_READERS, *_HDF5])
     if not file.is_file():
         wrong = f"there is no file {file.absolute()}"
@@ -60,9 +56,18 @@ def roles_of_split(path: str | PathLike[str], split: Split) -> list[Role]:
     Raises:
         DataError: The file is missing or damaged.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".npz", ".pt", ".pth") and not suffix.startswith(_HDF5):
+    file, _ = _within(path)
+    if file.suffix.lower() not in (".npz", ".pt", ".pth", *_HDF5):
         return []  # the format has no names of arrays
     held = read_file(path)
     arranged = (arrange(held) if isinstance(held, dict) else None) or {}
     return sorted(arranged.get(split, {}))
+
+
+def _within(path: str | PathLike[str]) -> tuple[Path, str | None]:
+    """A file, and the name within it that follows the colon."""
+    text, inner = str(path), None
+    within = re.match(r"(.+\.(?:h5|hdf5)):(.+)$", text, re.IGNORECASE)
+    if within:
+        text, inner = within.groups()
+    return Path(text).expanduser(), inner

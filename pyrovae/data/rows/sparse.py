@@ -115,7 +115,9 @@ class SparseRows(Rows):
     def to(self, device: torch.device | str) -> "SparseRows":
         """See `Rows.to`."""
         starts, places = self._starts.to(device), self._places.to(device)
-        return SparseRows(starts, places, self._values.to(device), self._shape)
+        moved = SparseRows(starts, places, self._values.to(device), self._shape)
+        moved.column_names = self.column_names
+        return moved
 
 
 def is_sparse(tensor: Tensor) -> bool:

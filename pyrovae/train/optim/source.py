@@ -111,7 +111,10 @@ def _recipe(wanted: Any) -> Recipe | None:  # noqa: ANN401
         key = simplified(name)
         if key not in NAMES:
             raise unknown_name(
-                "optimizer", name, NAMES, "others are passed as classes, torch.optim.Muon say"
+                "optimizer",
+                name,
+                NAMES,
+                "in Python others are passed as classes, torch.optim.Muon say",
             )
         _check_taken(NAMES[key], options)
         fused = key in _FUSED and not _WAYS_OF_A_STEP & {*options}
