@@ -20,7 +20,7 @@ from torch.utils.data import (
 from tqdm import tqdm
 
 from ..errors import ConfigError, DataError
-from ..runtime.own_draws import OwnDraws
+from ..runtime.own_draws import own_draws
 from ..runtime.random_state import kept_random_state
 from .base import mix_seed, pick_device
 from .batch_items import as_batch, names_of
@@ -89,7 +89,6 @@ class LoaderBatches(Minibatches):
         self.drop_last = own.drop_last if isinstance(own, BatchSampler) else loader.drop_last
         self._what, self._columns = _name(loader), columns
         self._smallest: int | None = None
-        self._draws = OwnDraws()
         known, length = _num_data(loader), _length(loader)
         if known is not None and num_data not in (None, known):
             raise ConfigError(
@@ -174,14 +173,14 @@ class LoaderBatches(Minibatches):
         It starts here, with the draws of the first batch: a sampler draws its order at the start
         or before the first batch, with workers or without.
         """
-        with self._draws.seeded(mix_seed(self.seed, epoch, _DRAWS, 0)):
+        with own_draws(mix_seed(self.seed, epoch, _DRAWS, 0)):
             items = self._started(epoch)
         return self._drawn_apart(items, epoch)
 
     def _drawn_apart(self, items: Iterator[Any], epoch: int) -> Iterator[Any]:
         end = object()
         for index in count():
-            with self._draws.seeded(mix_seed(self.seed, epoch, _DRAWS, index)):
+            with own_draws(mix_seed(self.seed, epoch, _DRAWS, index)):
                 item = next(items, end)
             if item is end:
                 return

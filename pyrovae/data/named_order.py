@@ -78,7 +78,7 @@ def _named(made: Any, wanted: Any, given: Sequence[Any]) -> Minibatches:  # noqa
 
 def _picked(source: Minibatches, names: Sequence[str]) -> Minibatches:
     places = positions(list(names), len(source.names), source.names)
-    if isinstance(source, Batches) and isinstance(source.rows, TensorRows) and not source.draws:
+    if isinstance(source, Batches) and not source.draws:
         return source.over(source.rows.pick(places))
     return TransformedBatches(source, places)
 

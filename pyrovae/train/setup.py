@@ -192,9 +192,8 @@ def set_up(
         num_data=num_data, columns=columns,
     )  # fmt: skip
     with kept_random_state():
-        first, recognised = read_first(
-            _transformed(given, transform), recognise=run_dir is not None
-        )
+        transformed = _transformed(given, transform)
+        first, recognised = read_first(transformed, recognise=run_dir is not None)
         val_given = None
         if val is not None:
             val_given = _transformed(
@@ -203,7 +202,7 @@ def set_up(
                 ),
                 transform,
             )
-        given = _transformed(given, transform)
+        given = transformed
         source, first = fitted(given, first, model, guide, "fit")
         val_source = val_first = None
         if val_given is not None:

@@ -1,5 +1,6 @@
 """Validation data are matched with the training data by their names."""
 
+import numpy
 import pandas
 import polars
 import pytest
@@ -52,6 +53,13 @@ def test_names_give_the_order(case):
     made = found(data, val, columns)
     assert len(made) == len(expected)
     assert all(torch.equal(a, b) for a, b in zip(made, expected, strict=True))
+
+
+def test_columns_of_frames_beside_a_mapped_file_are_matched(tmp_path):
+    numpy.save(tmp_path / "y.npy", B.numpy())
+    y = numpy.load(tmp_path / "y.npy", mmap_mode="r")
+    made = found({"x": FRAME, "y": y}, {"y": y, "x": SWAPPED})
+    assert torch.equal(made[0], TABLE) and torch.equal(made[1], B)
 
 
 @pytest.mark.parametrize(

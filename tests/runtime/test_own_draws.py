@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pyrovae.runtime.own_draws import OwnDraws
+from pyrovae.runtime.own_draws import own_draws
 
 
 def drawn():
@@ -18,14 +18,13 @@ def start():
 
 
 def test_draws_follow_the_seed_alone():
-    draws = OwnDraws()
     start()
-    with draws.seeded(5):
+    with own_draws(5):
         one = drawn()
     drawn()
-    with draws.seeded(5):
+    with own_draws(5):
         assert drawn() == one
-    with draws.seeded(2**62 + 5):
+    with own_draws(2**62 + 5):
         assert drawn() != one
 
 
@@ -36,12 +35,11 @@ def test_the_process_draws_on_as_if_nothing_had_been_drawn(before, within):
 
     def sequence(apart):
         start()
-        draws = OwnDraws()
-        found = []
+            found = []
         for _ in range(3):
             found += [(np.random.randn(), random.gauss(0, 1)) for _ in range(before)]
             if apart:
-                with draws.seeded(9):
+                with own_draws(9):
                     [drawn() for _ in range(within)]
         return [*found, drawn()]
 
@@ -55,7 +53,7 @@ def test_another_generator_of_numpy_and_an_error_change_nothing():
         np.random.set_bit_generator(other)
         expected = np.random.RandomState(np.random.PCG64(3)).randn(3).tolist()
         found = [np.random.randn()]
-        with pytest.raises(KeyError), OwnDraws().seeded(1):
+        with pytest.raises(KeyError), own_draws(1):
             drawn()
             raise KeyError
         assert np.random.get_bit_generator() is other
