@@ -35,7 +35,7 @@ def test_the_process_draws_on_as_if_nothing_had_been_drawn(before, within):
 
     def sequence(apart):
         start()
-            found = []
+        found = []
         for _ in range(3):
             found += [(np.random.randn(), random.gauss(0, 1)) for _ in range(before)]
             if apart:
