@@ -148,10 +148,11 @@ def fit(
             a run is refused, unless `resume` or `overwrite`. The folder is locked meanwhile
             (`run.lock`).
         resume: Continue from the last checkpoint in `run_dir`; start where there is none. Seed,
-            data, batch size, objective, `ema`, and the optimiser with its options must be those
-            of the first run, and rates by part need the same parts. All else is as in this call:
-            `lr`, schedule, `clip_norm`, more epochs. A scheduler of torch goes on as if it had
-            been there from the start.
+            data, `transform`, batch size, objective, `ema`, and the optimiser with its options
+            must be those of the first run, and rates by part need the same parts. All else is as
+            in this call: `lr`, schedule, `clip_norm`, more epochs. A scheduler of torch goes on
+            as if it had been there from the start. To recognise the data, the first batch is read
+            twice where there is a `run_dir`.
         overwrite: Replace the run in `run_dir`, if there is one, once the first loss could be
             evaluated.
         checkpoint_seconds: Time between checkpoints within an epoch. One is also written after
