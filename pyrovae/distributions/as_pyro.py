@@ -28,8 +28,12 @@ def as_pyro(fn: Distribution) -> dist.TorchDistribution:
     if type(fn) is TransformedDistribution:
         return dist.TransformedDistribution(as_pyro(fn.base_dist), fn.transforms)
     cls: Any = _pyros(cast(Any, type(fn)))
-    made: Any = cls.__new__(cls)
-    made.__dict__.update(fn.__dict__)
+    if "__init__" in vars(cls):  # which sets more than torch's
+        made: Any = cls(**{name: getattr(fn, name) for name in fn.arg_constraints})
+        made._validate_args = fn._validate_args
+    else:
+        made = cls.__new__(cls)
+        made.__dict__.update(fn.__dict__)
     return cast(dist.TorchDistribution, made)
 
 

@@ -1,5 +1,6 @@
 """A distribution whose tensors a module holds."""
 
+from collections.abc import Iterable
 from copy import copy
 from typing import Any
 
@@ -14,7 +15,8 @@ class HeldTensors(nn.Module):
 
     Args:
         distribution: Its parameters, and those of distributions inside, become parameters where
-            they require grad, and buffers else.
+            they require grad, and buffers else. One tensor in two places is one parameter.
+        others: Parameters of other modules, of which it may hold some.
 
     Raises:
         ConfigError: A tensor was computed from others that require grad.
@@ -27,10 +29,12 @@ class HeldTensors(nn.Module):
         (['scale'], torch.float64)
     """
 
-    def __init__(self, distribution: Distribution) -> None:
+    def __init__(self, distribution: Distribution, others: Iterable[nn.Parameter] = ()) -> None:
         super().__init__()
         self.distribution = distribution
+        self._others = (*others,)  # in a tuple, so that they are no parameters of this module
         self._hold(distribution, "")
+        self._others = ()
 
     def forward(self) -> Any:  # noqa: ANN401
         """The distribution with the tensors that the module has now."""
@@ -47,10 +51,9 @@ class HeldTensors(nn.Module):
                     "requires grad, so that it could be trained once only; give a module that "
                     "makes the distribution when it is called"
                 )
-            elif isinstance(value, nn.Parameter):
-                self.register_parameter(key, value)
             elif isinstance(value, Tensor) and value.requires_grad:
-                self.register_parameter(key, nn.Parameter(value.detach()))
+                known = (*self._others, *self.parameters())
+                self.register_parameter(key, as_parameter(value, known))
             elif isinstance(value, Tensor):
                 self.register_buffer(key, value.contiguous())
 
@@ -63,3 +66,15 @@ class HeldTensors(nn.Module):
             elif isinstance(value, Tensor):
                 made.__dict__[name] = getattr(self, key)
         return made
+
+
+def as_parameter(tensor: Tensor, known: Iterable[nn.Parameter]) -> nn.Parameter:
+    """The parameter of a tensor that requires grad: one of those known, if it is of this memory.
+
+    Two parameters of the same memory would be stepped twice.
+    """
+    for parameter in known:
+        is_like = parameter.dtype == tensor.dtype and parameter.device == tensor.device
+        if parameter is tensor or (is_like and parameter.is_set_to(tensor)):
+            return parameter
+    return tensor if isinstance(tensor, nn.Parameter) else nn.Parameter(tensor.detach())

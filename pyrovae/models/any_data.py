@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial, wraps
 from inspect import Parameter, signature
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,12 @@ from ..particles.handlers import is_in_program
 F = TypeVar("F", bound=nn.Module)
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Beside: TypeAlias = Any
+"""What stands beside x, such as a y or a mask: data of every kind."""
+
+IN_DATA: Any = Ellipsis
+"""Default of a y or a mask that is left out where the data hold it, and needed else."""
 
 _ROWS = 1000  # data that a network sees at once
 
@@ -61,7 +67,10 @@ def _taking(
         for parameter in beside:
             if len(given) == 1 and parameter.name in kwargs:
                 given.append(kwargs.pop(parameter.name))
-        given, rest = [g for g in given[:wanted] if g is not None], given[wanted:]
+        given, rest = (
+            [g for g in given[:wanted] if g is not None and g is not IN_DATA],
+            given[wanted:],
+        )
         call: Callable[..., R] = partial(method, self)
 
         def result(tensors: Sequence[Tensor]) -> R:
@@ -108,7 +117,7 @@ def _blocks(given: Sequence[Any], wanted: int, size: int | None) -> Iterator[lis
 
 
 def _check_beside(where: str, beside: Sequence[Parameter], given: Sequence[Tensor]) -> None:
-    if beside and len(given) == 1 and beside[0].default is Parameter.empty:
+    if beside and len(given) == 1 and beside[0].default in (Parameter.empty, IN_DATA):
         method = where.rpartition(".")[-1]
         raise DataError(
             f"{where} takes x and {beside[0].name}, and got x alone; call it as "

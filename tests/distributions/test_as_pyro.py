@@ -4,6 +4,7 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from pyro import poutine
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import distributions as of_torch
 from torch import nn
@@ -25,6 +26,47 @@ def mixture():
     )
 
 
+SIZE = LOC.exp()
+WITH_ARGUMENTS = {
+    "Bernoulli": {"probs": LOC.sigmoid()},
+    "Beta": {"concentration1": SIZE, "concentration0": SIZE + 1},
+    "Binomial": {"total_count": 5, "logits": LOC},
+    "Categorical": {"probs": SIZE},
+    "Cauchy": {"loc": LOC, "scale": SIZE},
+    "Chi2": {"df": SIZE},
+    "ContinuousBernoulli": {"logits": LOC},
+    "Dirichlet": {"concentration": SIZE},
+    "Exponential": {"rate": SIZE},
+    "FisherSnedecor": {"df1": SIZE, "df2": SIZE + 1},
+    "Gamma": {"concentration": SIZE, "rate": SIZE + 1},
+    "GeneralizedPareto": {"loc": LOC, "scale": SIZE, "concentration": 0.1 * SIZE},
+    "Geometric": {"probs": LOC.sigmoid()},
+    "Gumbel": {"loc": LOC, "scale": SIZE},
+    "HalfCauchy": {"scale": SIZE},
+    "HalfNormal": {"scale": SIZE},
+    "InverseGamma": {"concentration": SIZE, "rate": SIZE + 1},
+    "Kumaraswamy": {"concentration1": SIZE, "concentration0": SIZE + 1},
+    "LKJCholesky": {"dim": 3, "concentration": SIZE},
+    "Laplace": {"loc": LOC, "scale": SIZE},
+    "LogNormal": {"loc": LOC, "scale": SIZE},
+    "LogisticNormal": {"loc": LOC, "scale": SIZE},
+    "LowRankMultivariateNormal": {"loc": LOC, "cov_factor": torch.ones(L, 1), "cov_diag": SIZE},
+    "Multinomial": {"total_count": 4, "logits": LOC},
+    "MultivariateNormal": {"loc": LOC, "covariance_matrix": torch.eye(L)},
+    "NegativeBinomial": {"total_count": SIZE, "logits": LOC},
+    "Normal": {"loc": LOC, "scale": SIZE},
+    "OneHotCategorical": {"logits": LOC},
+    "OneHotCategoricalStraightThrough": {"logits": LOC},
+    "Pareto": {"scale": SIZE, "alpha": SIZE + 1},
+    "Poisson": {"rate": SIZE},
+    "RelaxedBernoulli": {"temperature": torch.tensor(0.5), "logits": LOC},
+    "RelaxedOneHotCategorical": {"temperature": torch.tensor(0.5), "logits": LOC},
+    "StudentT": {"df": SIZE + 3, "loc": LOC, "scale": SIZE},
+    "Uniform": {"low": LOC, "high": LOC + SIZE},
+    "VonMises": {"loc": LOC, "concentration": SIZE},
+    "Weibull": {"scale": SIZE, "concentration": SIZE + 1},
+    "Wishart": {"df": SIZE + 2, "covariance_matrix": torch.eye(L)},
+}
 MADE = {
     "Normal": lambda: of_torch.Normal(LOC, 1.0),
     "Independent": lambda: of_torch.Independent(of_torch.Normal(LOC, 1.0), 1),
@@ -67,6 +109,54 @@ def test_it_is_expanded_by_lists_and_sizes(name):
         value = wide.sample()
         assert value.shape == (*shape, *own.event_shape)
         torch.testing.assert_close(wide.log_prob(value), own.log_prob(value))
+
+
+def test_every_distribution_of_torchs_is_tried():
+    """But those that are made of others, which `MADE` has."""
+    others = {"Distribution", "ExponentialFamily", "Independent", "MixtureSameFamily"}
+    others |= {"TransformedDistribution"}
+    classes = {n for n in of_torch.__all__ if isinstance(getattr(of_torch, n), type)}
+    wanted = {n for n in classes if issubclass(getattr(of_torch, n), of_torch.Distribution)}
+    assert wanted - others == set(WITH_ARGUMENTS)
+
+
+@pytest.mark.filterwarnings("ignore:Singular sample")  # which torch always gives
+@pytest.mark.parametrize("validate_args", [True, False])
+@pytest.mark.parametrize("name", WITH_ARGUMENTS)
+def test_each_of_torchs_draws_scores_and_expands_as_before(name, validate_args):
+    own = getattr(of_torch, name)(**WITH_ARGUMENTS[name], validate_args=validate_args)
+    fn = as_pyro(own)
+    assert fn._validate_args == validate_args
+    assert fn.has_rsample == own.has_rsample
+    shape = (3, *own.batch_shape)
+    for mine, theirs in [
+        (fn, own),
+        (fn.expand(list(shape)), own.expand(shape)),
+        (fn.expand(torch.Size(shape)), own.expand(shape)),
+        (as_pyro(own.expand(shape)), own.expand(shape)),
+    ]:
+        assert isinstance(mine, TorchDistributionMixin)
+        assert (mine.batch_shape, mine.event_shape) == (theirs.batch_shape, theirs.event_shape)
+        torch.manual_seed(1)
+        drawn = mine.rsample((2,)) if mine.has_rsample else mine.sample((2,))
+        torch.manual_seed(1)
+        expected = theirs.rsample((2,)) if theirs.has_rsample else theirs.sample((2,))
+        torch.testing.assert_close(drawn, expected)
+        torch.testing.assert_close(mine.log_prob(drawn), theirs.log_prob(drawn))
+        assert bool(mine.support.check(drawn).all())
+
+
+@pytest.mark.filterwarnings("ignore:Singular sample")  # which torch always gives
+@pytest.mark.parametrize("name", WITH_ARGUMENTS)
+def test_a_plate_expands_each_of_torchs(name):
+    own = getattr(of_torch, name)(**WITH_ARGUMENTS[name])
+
+    def program():
+        with pyro.plate("outer", 4, dim=-3):
+            pyro.sample("z", as_pyro(own))
+
+    site = poutine.trace(program).get_trace().nodes["z"]
+    torch.testing.assert_close(site["fn"].log_prob(site["value"]), own.log_prob(site["value"]))
 
 
 def test_torchs_become_pyros_own_so_that_closed_forms_are_found():

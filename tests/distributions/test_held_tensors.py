@@ -50,3 +50,20 @@ def test_a_computed_tensor_is_refused():
     log_scale = nn.Parameter(torch.zeros(2))
     with pytest.raises(ConfigError, match="the scale of a Normal was computed .* trained once"):
         HeldTensors(distributions.Normal(torch.zeros(2), log_scale.exp()))
+
+
+@pytest.mark.parametrize("is_parameter", [False, True])
+@pytest.mark.parametrize("is_alias", [False, True])
+def test_a_tensor_in_two_places_is_one_parameter(is_parameter, is_alias):
+    s = torch.ones(2, requires_grad=True)
+    s = nn.Parameter(s.detach()) if is_parameter else s
+    held = HeldTensors(distributions.Normal(s, s.detach().requires_grad_() if is_alias else s))
+    (parameter,) = held.parameters()
+    held().log_prob(torch.ones(2)).sum().backward()
+    # d/ds of -log s - (1 - s)^2 / (2 s^2) at s = 1
+    torch.testing.assert_close(parameter.grad, torch.full((2,), -1.0))
+
+
+def test_tensors_of_the_same_values_stay_apart():
+    a, b = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    assert len(list(HeldTensors(distributions.Normal(a, b)).parameters())) == 2

@@ -1,6 +1,7 @@
 """The conditional VAE: exact evidence, joins, priors, classes and errors."""
 
 import copy
+import inspect
 import math
 from functools import partial
 
@@ -234,3 +235,17 @@ class TestErrors:
         vae = ConditionalVAE((D,), L, num_classes=3, likelihood=Bernoulli())
         with pytest.raises(ValueError, match="ContinuousBernoulli"):
             IWAE(2).loss(vae.model, vae.guide, torch.full((B, D), 0.5), Y)
+
+
+def test_y_may_be_left_out_and_be_of_any_kind():
+    for method in (ConditionalVAE.encode, ConditionalVAE.reconstruct):
+        y = inspect.signature(method).parameters["y"]
+        assert y.default is not inspect.Parameter.empty
+        assert y.annotation is not torch.Tensor
+    torch.manual_seed(0)
+    vae, x, y = ConditionalVAE((4,), 2, num_classes=2), torch.rand(3, 4), torch.arange(3) % 2
+    expected = vae.reconstruct(x, y, latent="mean")
+    for given in ((x, y.numpy()), ((x, y),), (x.numpy(), y)):
+        torch.testing.assert_close(vae.reconstruct(*given, latent="mean"), expected)
+    with pytest.raises(DataError, match=r"takes x and y, and got x alone"):
+        vae.reconstruct(x)

@@ -61,6 +61,15 @@ def test_reconstructs_and_generates_at_these_sizes():
     assert ((made.sum(-1) - 1e5).abs() < 5 * 1e5**0.5).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8, torch.float32])
+def test_sizes_of_every_dtype(dtype):
+    pair, x, sizes = GivenSizes(vae()), counts(), SIZES.to(dtype)
+    torch.testing.assert_close(evidence(pair, x, sizes), evidence(pair, x, SIZES))
+    torch.testing.assert_close(pair.reconstruct(x, sizes).sum(-1), SIZES)
+    fit(pair.model, pair.guide, (x, sizes), epochs=1, batch_size=5, device="cpu", progress=False)
+    assert pair.likelihood.mean_size == pytest.approx(float(SIZES.mean()))
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family(name):
     """Sizes of their own change the bound, the totals as sizes leave it."""

@@ -48,7 +48,8 @@ class DistributionPrior(Prior):
                     "inverse; take one with an inverse, such as affine_coupling"
                 )
             source = source.base_dist
-        self.source = HeldTensors(source) if isinstance(source, Distribution) else source
+        known = () if self.flow is None else self.flow.parameters()
+        self.source = HeldTensors(source, known) if isinstance(source, Distribution) else source
         self()
 
     @classmethod

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributions import ComposeTransform, IndependentTransform, Transform
 from torch.distributions.transforms import _InverseTransform
 
+from ...distributions.held_tensors import as_parameter
 from ...errors import ConfigError, first_line
 from .base import FlowLayer, LayerTransform, refuse_inverse
 
@@ -94,7 +95,8 @@ class Adapted(FlowLayer):
             if isinstance(value, Tensor):
                 names[name] = f"{name.lstrip('_')}_{len(self._tensors)}"
                 if value.requires_grad and value.is_leaf:
-                    self.register_parameter(names[name], nn.Parameter(value.detach()))
+                    parameter = as_parameter(value, self.parameters())
+                    self.register_parameter(names[name], parameter)
                 else:
                     self.register_buffer(names[name], value)
         if names:

@@ -110,9 +110,10 @@ class Counts(Likelihood):
     def given(self, made: TorchDistribution, x: Tensor) -> TorchDistribution:
         if not isinstance(made, SizedCounts):
             return made
-        log_size = made.log_size_of(x) if self._sizes is None else _log(self._sizes)
+        sizes = None if self._sizes is None else self._sizes.to(made.log_shares)
+        log_size = made.log_size_of(x) if sizes is None else _log(sizes)
         if self.training and torch.is_grad_enabled():
-            self._note(log_size.exp() if self._sizes is None else self._sizes)
+            self._note(log_size.exp() if sizes is None else sizes)
         return made.of_size(log_size)
 
     def sized(self, made: TorchDistribution, size: Tensor | float | None) -> TorchDistribution:

@@ -194,3 +194,23 @@ class Wrong(nn.Module):
 def test_what_is_no_prior_is_refused(prior, error, said):
     with pytest.raises(error, match=said):
         as_prior(prior, L)
+
+
+@pytest.mark.parametrize("name", ["Gumbel", "LogNormal", "Weibull", "Uniform", "Kumaraswamy"])
+def test_scalars_of_torchs_are_priors(name):
+    own = getattr(of_torch, name)(torch.full((L,), 1.0), torch.full((L,), 2.0))
+    fn = as_prior(own, L)()
+    z = own.sample((5,))
+    torch.testing.assert_close(fn.log_prob(z), own.log_prob(z).sum(-1))
+    assert fn.expand([7]).sample().shape == (7, L)
+
+
+def test_a_tensor_in_base_and_transform_is_one_parameter():
+    s = torch.ones(L, requires_grad=True)
+    base = of_torch.Independent(of_torch.Normal(s, torch.ones(L)), 1)
+    prior = as_prior(
+        of_torch.TransformedDistribution(base, [of_torch.AffineTransform(s, torch.ones(L))]), L
+    )
+    (parameter,) = prior.parameters()
+    prior().log_prob(torch.zeros(1, L)).sum().backward()
+    torch.testing.assert_close(parameter.grad, torch.full((L,), -4.0))  # of -(2 s)^2 / 2

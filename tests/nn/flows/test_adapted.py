@@ -213,3 +213,35 @@ def test_elements_may_have_a_narrower_range():
     assert transform.codomain.event_dim == 1
     assert bool(transform.codomain.check(torch.full((L,), 0.5)))
     assert not bool(transform.codomain.check(torch.full((L,), 1.5)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: torch.ones(L, requires_grad=True), lambda: nn.Parameter(torch.ones(L))],
+    ids=["tensor", "parameter"],
+)
+@pytest.mark.parametrize("kind", ["one tensor", "one transform", "one memory"])
+def test_a_tensor_in_two_places_is_one_parameter(make, kind):
+    s = make()
+    one = AffineTransform(s, 1.0)
+    other = {
+        "one tensor": AffineTransform(s, 1.0),
+        "one transform": one,
+        "one memory": AffineTransform(s.detach().requires_grad_(), 1.0),
+    }[kind]
+    layer = as_layer(ComposeTransform([one, other]), L)
+    (parameter,) = layer.parameters()
+    transform = layer.condition()
+    transform(torch.zeros(1, L)).sum().backward()
+    torch.optim.SGD(layer.parameters(), lr=0.25).step()
+    torch.testing.assert_close(parameter.detach(), torch.full((L,), 0.5))
+    torch.testing.assert_close(layer.condition()(torch.zeros(L)), torch.ones(L))
+    copied = deepcopy(layer)
+    copied.load_state_dict(layer.state_dict())
+    assert len(list(copied.double().parameters())) == 1
+
+
+def test_a_parameter_of_another_network_stays_that_one():
+    network = nn.Linear(L, L)
+    layer = as_layer(AffineTransform(network.bias, 1.0), L)
+    assert next(layer.parameters()) is network.bias
