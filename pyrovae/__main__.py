@@ -2,10 +2,11 @@
 
 import sys
 
-from .cli import main
-from .cli.working_folder import leave_out_of_path
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # `python -m` has put the working folder there, whose `torch.py` would be imported below.
+    del sys.path[0]
+
+from .cli import main  # noqa: E402
 
 if __name__ == "__main__":
-    if not sys.flags.safe_path:
-        leave_out_of_path(sys.path[0])  # `python -m` has put the working folder there
     sys.exit(main())

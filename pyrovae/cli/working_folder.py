@@ -42,11 +42,3 @@ def _import_matplotlib() -> None:
         return
     with TemporaryDirectory() as empty, chdir(empty):
         import_module("matplotlib")
-
-
-def leave_out_of_path(folder: str) -> None:
-    """Take a folder out of the places that modules are imported from.
-
-    `python -m pyrovae` puts the working folder first, whose `torch.py` would be imported.
-    """
-    sys.path[:] = [place for place in sys.path if place not in ("", folder)]

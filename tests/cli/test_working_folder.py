@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pyrovae.cli.working_folder import leave_out_of_path
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -36,9 +34,3 @@ def test_the_help_imports_nothing_heavy(tmp_path):
     done = _python("-c", code, cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
     assert "compare-training" in done.stdout
-
-
-def test_a_folder_is_left_out_of_the_path(monkeypatch):
-    monkeypatch.setattr(sys, "path", ["", "/here", "/lib"])
-    leave_out_of_path("/here")
-    assert sys.path == ["/lib"]
