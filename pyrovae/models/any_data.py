@@ -19,7 +19,7 @@ F = TypeVar("F", bound=nn.Module)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Beside: TypeAlias = Any
+Companion: TypeAlias = Any
 """What stands beside x, such as a y or a mask: data of every kind."""
 
 IN_DATA: Any = Ellipsis

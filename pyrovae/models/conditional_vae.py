@@ -14,7 +14,7 @@ from ..errors import ConfigError, ShapeError
 from ..nn import MLP, AsVector, Binomial, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
 from ..nn.sizes import as_shape, as_size
-from .any_data import IN_DATA, Beside, takes_any_data
+from .any_data import IN_DATA, Companion, takes_any_data
 from .base import (
     Conditional,
     Latent,
@@ -164,7 +164,7 @@ class ConditionalVAE(LabelConditional):
 
     @takes_any_data
     @evaluated_outside_programs
-    def encode(self, x: Tensor, y: Beside = IN_DATA) -> dist.TorchDistribution:
+    def encode(self, x: Tensor, y: Companion = IN_DATA) -> dist.TorchDistribution:
         """The distribution q(z|x, y), batch shape [B], event shape [L]."""
         return self._encode(x, self._given(x, y, "encode"))
 
@@ -205,7 +205,7 @@ class ConditionalVAE(LabelConditional):
     @evaluated
     @torch.no_grad()
     def reconstruct(
-        self, x: Tensor, y: Beside = IN_DATA, *, mean: bool = True, latent: Latent = "sample"
+        self, x: Tensor, y: Companion = IN_DATA, *, mean: bool = True, latent: Latent = "sample"
     ) -> Tensor:
         """Encode x and decode it again: the mean of p(x|y, z), or a draw [B, *data_shape].
 

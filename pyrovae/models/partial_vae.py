@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import DataError, ShapeError
 from ..nn import MLP, Binomial, Join, JoinFactory, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
-from .any_data import IN_DATA, Beside, takes_any_data
+from .any_data import IN_DATA, Companion, takes_any_data
 from .base import (
     Family,
     Latent,
@@ -143,7 +143,7 @@ class PartialVAE(Family):
 
     @takes_any_data
     @evaluated_outside_programs
-    def encode(self, x: Tensor, mask: Beside = IN_DATA) -> dist.TorchDistribution:
+    def encode(self, x: Tensor, mask: Companion = IN_DATA) -> dist.TorchDistribution:
         """The distribution q(z|x observed), batch shape [B], event shape [L]."""
         self._check(x, mask, "encode")
         seen = torch.where(mask, self.likelihood.rescale(x), 0.0)
@@ -177,7 +177,7 @@ class PartialVAE(Family):
     @evaluated
     @torch.no_grad()
     def reconstruct(
-        self, x: Tensor, mask: Beside = IN_DATA, *, mean: bool = True, latent: Latent = "sample"
+        self, x: Tensor, mask: Companion = IN_DATA, *, mean: bool = True, latent: Latent = "sample"
     ) -> Tensor:
         """Encode what was observed and decode whole data: the mean of p(x|z), or a draw from it.
 
@@ -208,7 +208,12 @@ class PartialVAE(Family):
     @evaluated
     @torch.no_grad()
     def impute(
-        self, x: Tensor, mask: Beside = IN_DATA, *, num_particles: int = 1000, at_once: int = 2**22
+        self,
+        x: Tensor,
+        mask: Companion = IN_DATA,
+        *,
+        num_particles: int = 1000,
+        at_once: int = 2**22,
     ) -> Tensor:
         """x with the mean of p(missing|observed) where values are missing [B, *data_shape].
 

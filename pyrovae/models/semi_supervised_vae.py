@@ -16,7 +16,7 @@ from ..nn import MLP, AsVector, Binomial, JoinFactory, Likelihood, Network, Shap
 from ..nn.condition import Condition
 from ..nn.sizes import as_shape, as_size
 from ..particles.penalty import penalty
-from .any_data import IN_DATA, Beside, takes_any_data
+from .any_data import IN_DATA, Companion, takes_any_data
 from .base import (
     Latent,
     as_likelihood,
@@ -177,7 +177,7 @@ class SemiSupervisedVAE(LabelConditional):
 
     @takes_any_data
     @evaluated_outside_programs
-    def encode(self, x: Tensor, y: Beside = IN_DATA) -> dist.TorchDistribution:
+    def encode(self, x: Tensor, y: Companion = IN_DATA) -> dist.TorchDistribution:
         """The distribution q(z|x, y) for known classes y [B], batch shape [B], event shape [L]."""
         return self._encode(x, self._one_hot(self._known(x, y, "encode")))
 
@@ -224,7 +224,7 @@ class SemiSupervisedVAE(LabelConditional):
     def reconstruct(
         self,
         x: Tensor,
-        y: Beside = None,
+        y: Companion = None,
         *,
         mean: bool = True,
         latent: Latent = "sample",
