@@ -73,7 +73,8 @@ def batches(
             arrays of any type of number, in memory or mapped; nested lists; pandas and polars
             frames, whose columns become one tensor [N, D]; scipy matrices; HDF5 datasets; or the
             path of a .npy, .npz, .pt, .csv, .parquet or .h5 file (`file.h5:/name` in it). A tuple
-            or a dict of these is several tensors. A `Dataset` (its `train`) or a `Split`. A torch
+            or a dict of these is several tensors; tuples of
+            tuples of numbers are one. A `Dataset` (its `train`) or a `Split`. A torch
             dataset, with or without a length, a `DataLoader`, or any `BatchSource`. Sparse rows
             are made dense, and files are read, batch by batch and one batch ahead.
         batch_size: Rows per batch, B. A `DataLoader` keeps its own batch size, order and last

@@ -27,6 +27,7 @@ from .rows import (
     file_parts,
     frame_tensor,
     is_frame,
+    is_nested_tuple,
     is_scipy,
     is_sparse,
     stacked,
@@ -113,7 +114,7 @@ def _parts(name: str, source: Any, missing: bool) -> list[Tensor]:  # noqa: ANN4
         return list(rows(source)[:])
     if isinstance(source, TorchDataset) or _has_items(source):
         return _of_items(name, source, missing)
-    if isinstance(source, tuple):
+    if isinstance(source, tuple) and not is_nested_tuple(source):
         called = _called(name, len(source))
         return [
             whole_tensor(called[place], part, missing and not place)

@@ -4,7 +4,7 @@ from .base import Rows
 from .file_parts import file_parts
 from .frames import frame_tensor, is_frame
 from .items import ItemRows, MapStyle, stacked
-from .kinds import Arrayable, find_rows, is_in_memory
+from .kinds import Arrayable, find_rows, is_in_memory, is_nested_tuple
 from .sparse import SparseRows, is_scipy, is_sparse
 from .tensors import TensorRows
 
@@ -20,6 +20,7 @@ __all__ = [
     "frame_tensor",
     "is_frame",
     "is_in_memory",
+    "is_nested_tuple",
     "is_scipy",
     "is_sparse",
     "stacked",

@@ -98,7 +98,7 @@ def _unnamed(where: str, data: Any) -> Rows | None:  # noqa: ANN401
         return HDF5Rows(data)
     if is_scipy(data):
         return SparseRows.of_scipy(where, data)
-    if isinstance(data, tuple):
+    if isinstance(data, tuple) and not is_nested_tuple(data):
         return _several(where, [(f"{where}[{place}]", part) for place, part in enumerate(data)])
     if isinstance(data, TorchDataset):
         return None if isinstance(data, IterableDataset) else _dataset_rows(data)
@@ -157,9 +157,16 @@ def _several(where: str, parts: Sequence[tuple[str, Any]], names: Sequence[str] 
     return side_by_side(where, found, names)
 
 
-def _is_nested_numbers(part: object) -> bool:
-    if isinstance(part, list | tuple):
-        return all(map(_is_nested_numbers, part))
+def is_nested_tuple(data: object) -> bool:
+    """Whether something is rows of numbers in tuples throughout, which are one array."""
+    if not isinstance(data, tuple) or not data:
+        return False
+    return all(isinstance(part, tuple) for part in data) and _is_nested_numbers(data, tuple)
+
+
+def _is_nested_numbers(part: object, kind: Any = (list, tuple)) -> bool:  # noqa: ANN401
+    if isinstance(part, kind):
+        return all(_is_nested_numbers(each, kind) for each in part)
     return isinstance(part, bool | int | float | np.generic)
 
 
