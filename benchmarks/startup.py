@@ -48,6 +48,7 @@ def seconds_of(words):
         words,
         check=True,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     wall, after = perf_counter() - start, os.times()

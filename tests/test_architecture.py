@@ -41,7 +41,7 @@ FOLDERS = {
     "runtime": [
         {"fields", "figures", "files", "grad_mode", "log", "memory", "rendezvous",
          "signatures"},
-        {"distributed", "random_state"},
+        {"distributed", "own_draws", "random_state"},
         {"stored_random_state"},
     ],
     "capture": [
@@ -76,7 +76,7 @@ FOLDERS = {
         {"minibatches"},
         {"batches", "images", "loader", "own_source", "synthetic", "transformed"},
         {"entry"},
-        {"in_memory"},
+        {"in_memory", "named_order"},
     ],
     "data/files": [
         {"names", "npy"},
@@ -126,11 +126,11 @@ FOLDERS = {
         {"pyro_loss"},
     ],
     "train": [
-        {"curves", "loss_scale", "optim", "placement", "run_dir"},
+        {"curves", "first_batch", "loss_scale", "optim", "placement", "run_dir", "run_identity"},
         {"ranks"},
         {"step"},
         {"auto_guides", "checkpoint_file", "fitted_batches", "given_objective", "history",
-         "history_file", "loop", "memory_budget", "resume_checks", "run_identity", "run_lock",
+         "history_file", "loop", "memory_budget", "resume_checks", "run_lock",
          "single_row", "site_kl", "validation"},
         {"callbacks", "checkpoint", "pair_tensors", "run_record"},
         {"pair_fit", "run_store"},
@@ -143,6 +143,7 @@ FOLDERS = {
     "train/optim": [
         {"expected_state", "from_pyro", "functional", "rates", "schedules", "words"},
         {"average", "recipe", "scheduler"},
+        {"source"},
         {"joint"},
         {"scheduling"},
         {"state_entries"},

@@ -1,5 +1,6 @@
 """What the benchmarks compare is one and the same step, and one failure ends no table."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from sides import (  # noqa: E402
     pyro_side,
     pyros,
 )
+from startup import processes, seconds_of  # noqa: E402
 from timing import Report, interleaved_ms, ratio, table  # noqa: E402
 from transforms import LAYERS, costs  # noqa: E402
 
@@ -114,3 +116,11 @@ def test_a_report_is_kept(tmp_path, capsys):
     say("one")
     say("two")
     assert say.path.read_text() == capsys.readouterr().out == "one\ntwo\n"
+
+
+def test_only_processes_that_succeed_are_timed():
+    wall, cpu = seconds_of([sys.executable, "-c", "sum(range(10**6))"])
+    assert wall > 0 and cpu > 0
+    with pytest.raises(subprocess.CalledProcessError):
+        seconds_of([sys.executable, "-c", "import no_such_module"])
+    assert {"`import pyro`", "`import pyrovae`", "`pyrovae --help`"} <= processes().keys()

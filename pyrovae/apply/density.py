@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from ..data import Split
 from ..errors import ConfigError, DataError, ShapeError
-from ..models import MixturePrior, Prior  # a density of codes is a prior; no family is named
-from ..models.priors import PriorFactory
+from ..models.priors import MixturePrior, Prior, PriorFactory  # a density of codes is a prior
 from ..models.priors.distribution import as_prior
 from ..objectives import ELBO
 from ..particles.isolation import isolated
@@ -97,7 +96,7 @@ def fit_density(
         codes = _codes(pair, data, seed)
     made = _made(prior, pair.latent_dim).to(codes)
     made.start_at(codes, seed=seed)
-    if not isinstance(made, MixturePrior):  # which `start_at` has fitted
+    if not made.start_fits:
         density = _Density(made)
         fit(
             density.model,

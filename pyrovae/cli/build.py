@@ -5,16 +5,18 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import pyro
+import torch
 from jsonargparse import Namespace
 from pyro.infer import ELBO
 
-from ..data import Dataset, few_labels, missing, quadrants
+from ..data import Dataset, Split, few_labels, missing, quadrants
 from ..errors import ConfigError, PyrovaeError
+from ..particles.argument_types import ArgumentTypes
 from .arguments import supplied
 from .calls import check_calls, takes_y
 from .explain import blamed_on, named, own_line
@@ -46,13 +48,30 @@ def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
         ConfigError: The model named has no `model` and `guide`, or a part cannot be built.
     """
     made = _instantiate(parser, config)
-    data = _data(config, made)
+    data = in_default_type(_data(config, made))
     if seed is not None:
         pyro.set_rng_seed(seed)
     pair = _pair(config, made, data.shape)
     data = _as_called(config, data, pair, config.model.name)
     objective = _objective(config, made)
     return Setup(data, pair, objective)
+
+
+def in_default_type(data: Dataset) -> Dataset:
+    """The data in the type of number that networks are made in, where nothing is lost.
+
+    Raises:
+        DataError: A number has no place in it.
+    """
+    types = ArgumentTypes((torch.get_default_dtype(),), ("x",))
+    splits: dict[str, Any] = {}
+    for name in ("train", "val", "test"):
+        split: Split = getattr(data, name)
+        if split.x.is_floating_point():
+            types.check((split.x,), f"--data, {name}")
+            split = replace(split, x=types((split.x,))[0])
+        splits[name] = split
+    return replace(data, **splits)
 
 
 def computing(config: Namespace, data: Dataset) -> AbstractContextManager[None]:

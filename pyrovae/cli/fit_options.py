@@ -5,9 +5,9 @@ from typing import Any
 from jsonargparse import Namespace
 
 from ..errors import ConfigError
-from ..train.optim.recipe import NAMES as OPTIMIZERS
-from ..train.optim.recipe import default_optimizer, source_of
 from ..train.optim.scheduling import named_schedule
+from ..train.optim.source import NAMES as OPTIMIZERS
+from ..train.optim.source import default_optimizer, source_of
 from ..train.optim.words import name_and_options, simplified
 from .numbers import Count, CountOrNone, NotNegative, Positive, Seed, Share
 from .options import EVIDENCE_PARTICLES, add_device

@@ -28,6 +28,9 @@ TORCH = (
     "Tanh", "Tanhshrink",
 )  # fmt: skip
 
+# What takes an object that only a script makes: a pair, a distribution, a flow of zuko.
+_OF_SCRIPTS = ("DistributionPosterior", "DistributionPrior", "GivenSizes")
+
 DATA_FILES = (".npy", ".npz", ".pt", ".pth", ".csv", ".parquet", ".h5", ".hdf5")
 """How files end that `--data` may name by their paths alone."""
 
@@ -53,7 +56,8 @@ def known_data() -> dict[str, Any]:
 @cache
 def known_models() -> dict[str, type]:
     """The families of the library, by name."""
-    return concrete(models, models.Family)
+    known = concrete(models, models.Family)
+    return {name: cls for name, cls in known.items() if name not in _OF_SCRIPTS}
 
 
 def families() -> dict[str, type[models.Family]]:
@@ -108,7 +112,7 @@ def parts() -> dict[str, tuple[str, type]]:
     """Import path and class of the parts of models, by each of their names."""
     named = [(torch.nn, name) for name in TORCH]
     for package in reversed(PACKAGES):  # a short name is that of the first one that has it
-        named += [(package, name) for name in concrete(package, object)]
+        named += [(package, n) for n in concrete(package, object) if n not in _OF_SCRIPTS]
     found: dict[str, tuple[str, type]] = {}
     for package, name in named:
         cls = getattr(package, name)

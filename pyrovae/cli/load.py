@@ -48,6 +48,10 @@ class Loaded:
     config: dict[str, Any] | None = None
     _configured: "Configured | None" = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        run = "" if self.run is None else f", run={self.run!r}"
+        return f"Loaded({type(self.pair).__name__}{run})"
+
     def data(self) -> Dataset:
         """The data set of the run, built as its configuration says.
 

@@ -71,7 +71,7 @@ def arrays(
         raise ConfigError(f'arrays: channels={channels!r}; give "first" or "last"')
     found = whole_tensors("x", x, missing=missing, columns=columns)
     if channels == "last":
-        found = {name: [*channels_first(*tensors)] for name, tensors in found.items()}
+        found = {name: [channels_first(x), *rest] for name, (x, *rest) in found.items()}
     if y is not None:
         found = {None: [_alone("x", found), _alone("y", whole_tensors("y", y))]}
     splits = {name: _split(tensors, missing) for name, tensors in found.items()}

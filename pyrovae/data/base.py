@@ -36,7 +36,7 @@ class Split:
     """
 
     x: Tensor
-    y: Tensor | None = None
+    y: Tensor | Any = None  # None is rare, and to ask for it each time a burden to type checkers
     dynamic: bool = False
     with_labels: bool = False
 

@@ -36,6 +36,16 @@ def as_batch(where: str, item: Any, columns: Columns | None = None) -> tuple[Ten
     return tuple(as_tensor(f"{where}: a batch", part) for part in parts)
 
 
+def names_of(item: Any, columns: Columns | None = None) -> tuple[str, ...]:  # noqa: ANN401
+    """The names of the tensors of `as_batch`: of a dict its keys, else none."""
+    if not isinstance(item, Mapping):
+        return ()
+    names = tuple(map(str, item))
+    if columns is None:
+        return names
+    return tuple(names[place] for place in positions(columns, len(names), names))
+
+
 def same_rows(where: str, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """The batch, whose tensors have equally many rows.
 

@@ -73,7 +73,7 @@ class Batches(Minibatches):
         self.num_data = sizes[0]
         self._length = (math.floor if drop_last else math.ceil)(sizes[0] / batch_size)
         self._rows = rows.to(self.device)
-        self.names = rows.names
+        self.names, self.column_names = rows.names, rows.column_names
         self._dynamic = isinstance(data, Split) and data.dynamic
         self._noise = torch.Generator(self.device)
         self._order: tuple[int, Tensor] | None = None  # epoch and order of the last call
@@ -124,6 +124,22 @@ class Batches(Minibatches):
             self._noise.manual_seed(mix_seed(self.seed, _NOISE, epoch, index))
             x = torch.bernoulli(x, generator=self._noise)
         return (x, *others)
+
+    @property
+    def draws(self) -> bool:
+        """Whether each pass draws binary values."""
+        return self._dynamic
+
+    def over(self, rows: Rows) -> "Batches":
+        """The same batches of other rows, which are not drawn."""
+        return Batches(
+            rows,
+            self.batch_size,
+            shuffle=self.shuffle,
+            seed=self.seed,
+            device=self.device,
+            drop_last=self.drop_last,
+        )
 
     @property
     def rows(self) -> Rows:

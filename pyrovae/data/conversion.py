@@ -79,7 +79,8 @@ def from_list(name: str, numbers: Sequence[Any]) -> Tensor:
     """A tensor of nested lists, in torch's default type if one number is a float.
 
     Raises:
-        DataError: A number is complex, or beyond the range of that type.
+        DataError: A number is complex, beyond the range of that type, or a whole one that it does
+            not hold exactly.
         TypeError: An element is not a number.
         ValueError: The lists are ragged.
     """
@@ -94,7 +95,26 @@ def from_list(name: str, numbers: Sequence[Any]) -> Tensor:
                 f"{name} holds {largest:g}, which is beyond {tensor.dtype}; give a numpy array of "
                 "64 bits, or scale the data"
             )
+    if tensor.is_floating_point():
+        for place in (tensor.abs() >= 2 / torch.finfo(tensor.dtype).eps).nonzero().tolist():
+            number: Any = numbers
+            for step in place:
+                number = number[step]
+            if isinstance(number, int | np.integer) and int(number) != int(tensor[tuple(place)]):
+                raise DataError(_no_such(name, int(number), tensor.dtype))
     return tensor
+
+
+def check_whole(name: str, given: Tensor, made: Tensor) -> None:
+    """Check that whole numbers were kept in another type.
+
+    Raises:
+        DataError: One was not.
+    """
+    if made.is_floating_point() and not given.is_floating_point():
+        lost = made.to(given.dtype) != given
+        if bool(lost.any()):
+            raise DataError(_no_such(name, int(given[lost].flatten()[0]), made.dtype))
 
 
 def as_float32(name: str, whole: Tensor) -> Tensor:
@@ -104,13 +124,17 @@ def as_float32(name: str, whole: Tensor) -> Tensor:
         DataError: float32 cannot hold a number exactly.
     """
     made = whole.to(torch.float32)
-    lost = made.to(torch.int64) != whole
-    if bool(lost.any()):
-        raise DataError(
-            f"{name} holds {int(whole[lost][0])}, and float32 has no such number: it holds whole "
-            f"numbers up to {2**24:,}; give floats of 64 bits, or smaller numbers"
-        )
+    check_whole(name, whole, made)
     return made
+
+
+def _no_such(name: str, number: int, dtype: torch.dtype) -> str:
+    kind, largest = str(dtype).removeprefix("torch."), int(2 / torch.finfo(dtype).eps)
+    way = "smaller numbers" if largest >= 2**53 else "floats of 64 bits, or smaller numbers"
+    return (
+        f"{name} holds {number}, and {kind} has no such number: it holds whole numbers up to "
+        f"{largest:,}; give {way}"
+    )
 
 
 def check_dense(name: str, tensor: Tensor) -> None:

@@ -11,10 +11,13 @@ from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
 
 from ..errors import ConfigError, DataError
+from ..runtime.random_state import kept_random_state
 from .base import Dataset, Split
 from .batches import Batches
-from .columns import Columns, Transform
-from .files import has_splits
+from .columns import Columns, Transform, as_list
+from .conversion import check_whole
+from .files import arrange, datasets, roles_of_split
+from .loaded import is_a
 from .loader import LoaderBatches
 from .minibatches import BatchSource, Minibatches
 from .own_source import OwnBatches
@@ -175,17 +178,25 @@ def held_out(data: Any, columns: Columns | None = None) -> Split | Rows | None: 
 
     Args:
         data: As in `batches`.
-        columns: As given to `batches`.
+        columns: As given to `batches`, to which the result is given with the same columns.
 
     Raises:
         DataError: The file is missing or damaged.
-        ConfigError: A column is not there.
     """
     if isinstance(data, Dataset):
         return data.val if len(data.val) else None
-    if isinstance(data, str | PathLike) and has_splits(data, "val"):
-        return find_rows(data, columns=columns, split="val")
-    return None
+    if is_a(data, "h5py", "Group"):
+        roles = sorted((arrange(datasets(data)) or {}).get("val", {}))
+    elif isinstance(data, str | PathLike):
+        roles = roles_of_split(data, "val")
+    else:
+        return None
+    if not roles:
+        return None
+    named = [] if columns is None else [c for c in as_list(columns) if isinstance(c, str)]
+    if any(name not in roles for name in named):  # these arrays are of no split
+        return None
+    return find_rows(data, columns=None if columns is None else roles, split="val")
 
 
 def _own_batches(
@@ -250,8 +261,16 @@ def _labelled_if_named(split: Split, columns: Columns | None) -> Split:
 
 
 def _gathered(source: Minibatches) -> Rows:
-    parts = list(source.epoch(0))
-    return TensorRows([torch.cat(column).cpu() for column in zip(*parts, strict=True)])
+    with kept_random_state():  # a loader draws as it starts, which is no part of a measurement
+        parts = list(source.epoch(0))
+    return TensorRows([_joined(column) for column in zip(*parts, strict=True)])
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    made = torch.cat(list(parts))
+    for part, kept in zip(parts, made.split([len(part) for part in parts]), strict=True):
+        check_whole("the data", part, kept)
+    return made.cpu()
 
 
 def _unknown(where: str, data: object) -> str:

@@ -113,7 +113,7 @@ def _parts(name: str, source: Any, missing: bool) -> list[Tensor]:  # noqa: ANN4
         return list(rows(source)[:])
     if isinstance(source, TorchDataset) or _has_items(source):
         return _of_items(name, source, missing)
-    if isinstance(source, tuple) and any(_is_array(part) for part in source):
+    if isinstance(source, tuple):
         called = _called(name, len(source))
         return [
             whole_tensor(called[place], part, missing and not place)
@@ -129,10 +129,6 @@ def _has_items(source: object) -> bool:
 
 def _called(name: str, count: int) -> list[str]:
     return [name, "y"] if count == 2 else [name, *(f"{name}[{i}]" for i in range(1, count))]
-
-
-def _is_array(part: object) -> bool:
-    return isinstance(part, Tensor | np.ndarray) or is_frame(part) or isinstance(part, Rows)
 
 
 def _by_names(

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sized
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.utils.data import (
+    BatchSampler,
     DataLoader,
     DistributedSampler,
     RandomSampler,
@@ -19,12 +20,14 @@ from torch.utils.data import (
 from tqdm import tqdm
 
 from ..errors import ConfigError, DataError
+from ..runtime.own_draws import own_draws
 from ..runtime.random_state import kept_random_state
 from .base import mix_seed, pick_device
-from .batch_items import as_batch
+from .batch_items import as_batch, names_of
 from .columns import Columns
 from .minibatches import Minibatches
 
+_WORKERS, _DRAWS = 1, 2  # streams of random numbers beside the order of an epoch
 _DRAWING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 
@@ -46,8 +49,11 @@ class LoaderBatches(Minibatches):
 
     The generator of a shuffling loader is seeded from (`seed`, epoch); if it has none, it gets
     one. So the order depends on seed and epoch alone, with any number of workers. A
-    `DistributedSampler`, and a dataset with a method `set_epoch`, is told the epoch. Random draws
-    of a dataset in its workers follow torch's `base_seed`.
+    `DistributedSampler`, and a dataset with a method `set_epoch`, is told the epoch.
+
+    What a dataset or a sampler draws at random from torch, numpy or Python depends on (`seed`,
+    epoch, batch) alone and leaves the draws of the process as they are. With workers it depends
+    on their number too, and those that persist go on drawing from epoch to epoch.
 
     Args:
         loader: Yields tensors or arrays [B, ...], or tuples, lists or dicts of them.
@@ -79,7 +85,8 @@ class LoaderBatches(Minibatches):
         self.loader = loader
         self.seed = seed
         self.device = pick_device(device)
-        self.drop_last = loader.drop_last
+        own = loader.batch_sampler
+        self.drop_last = own.drop_last if isinstance(own, BatchSampler) else loader.drop_last
         self._what, self._columns = _name(loader), columns
         self._smallest: int | None = None
         known, length = _num_data(loader), _length(loader)
@@ -137,7 +144,7 @@ class LoaderBatches(Minibatches):
         for each in (self.loader.sampler, self.loader.dataset):
             if isinstance(each, _TakesEpoch):
                 each.set_epoch(epoch)
-        return self._started(epoch)
+        return self._loaded(epoch)
 
     def _counted(self) -> tuple[int, int]:
         """Data and batches of the first epoch, found by a pass over it."""
@@ -160,6 +167,25 @@ class LoaderBatches(Minibatches):
             if isinstance(generator, torch.Generator):
                 generator.manual_seed(mix_seed(self.seed, epoch))
 
+    def _loaded(self, epoch: int) -> Iterator[Any]:
+        """What the loader yields, each with random draws of its own.
+
+        It starts here, with the draws of the first batch: a sampler draws its order at the start
+        or before the first batch, with workers or without.
+        """
+        with own_draws(mix_seed(self.seed, epoch, _DRAWS, 0)):
+            items = self._started(epoch)
+        return self._drawn_apart(items, epoch)
+
+    def _drawn_apart(self, items: Iterator[Any], epoch: int) -> Iterator[Any]:
+        end = object()
+        for index in count():
+            with own_draws(mix_seed(self.seed, epoch, _DRAWS, index)):
+                item = next(items, end)
+            if item is end:
+                return
+            yield item
+
     def _started(self, epoch: int) -> Iterator[Any]:
         """The loader's iterator, with another generator for the seed of the workers.
 
@@ -167,23 +193,23 @@ class LoaderBatches(Minibatches):
         workers; then the order would depend on their number.
         """
         own = self.loader.generator
-        if own is None:
-            return iter(self.loader)
         try:
-            self.loader.generator = torch.Generator().manual_seed(mix_seed(self.seed, epoch, 1))
+            seed = mix_seed(self.seed, epoch, _WORKERS)
+            self.loader.generator = torch.Generator().manual_seed(seed)
             return iter(self.loader)
         finally:
             self.loader.generator = own
 
     def _on_device(self, items: Iterator[Any], start: int) -> Iterator[tuple[Tensor, ...]]:
-        count = 0
-        for count, item in enumerate(islice(items, self._length), 1):  # noqa: B007
-            if count > start:
+        done = 0
+        for done, item in enumerate(islice(items, self._length), 1):  # noqa: B007
+            if done > start:
                 batch = as_batch(self._what, item, self._columns)
+                self.names = self.names or names_of(item, self._columns)
                 yield tuple(tensor.to(self.device, non_blocking=True) for tensor in batch)
-        if count < self._length:
+        if done < self._length:
             raise DataError(
-                f"{self._what} ended after {count} of {self._length} batches ({self.num_data} "
+                f"{self._what} ended after {done} of {self._length} batches ({self.num_data} "
                 "data); give as many in every epoch, or a smaller num_data"
             )
 
@@ -196,6 +222,8 @@ def _num_data(loader: DataLoader[Any]) -> int | None:
     # The sampler counts, as it may pick fewer data than the dataset holds. But a distributed
     # sampler counts one rank's share only, and that of an iterable dataset does not count.
     counted: object = loader.sampler
+    if loader.batch_size is None and isinstance(loader.batch_sampler, BatchSampler):
+        counted = loader.batch_sampler.sampler
     if isinstance(counted, DistributedSampler) or not isinstance(counted, Sized):
         counted = loader.dataset
     return len(counted) if isinstance(counted, Sized) else None

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -47,12 +47,14 @@ class Minibatches(ABC):
 
     Attributes:
         num_data: Number of data in one pass.
-        names: Of the tensors of a batch, where they have some.
+        names: Of the tensors of a batch, where they have some; of a loader, once one was read.
+        column_names: See `Rows`.
         drop_last: Whether a last batch that is not whole is left out.
     """
 
     num_data: int
     names: tuple[str, ...] = ()
+    column_names: tuple[tuple[Any, ...], ...] = ()
     drop_last: bool = False
 
     @property

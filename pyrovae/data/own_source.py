@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import ConfigError, DataError
 from .base import pick_device
-from .batch_items import as_batch, same_rows
+from .batch_items import as_batch, names_of, same_rows
 from .columns import Columns
 from .minibatches import BatchSource, Minibatches
 
@@ -78,6 +78,7 @@ class OwnBatches(Minibatches):
                     "goes on beyond it; begin with the batch `start`, and end after len() batches"
                 )
             batch = as_batch(self._what, item, self._columns)
+            self.names = self.names or names_of(item, self._columns)
             yield tuple(t.to(self.device) for t in same_rows(self._what, batch))
         if count < len(self):
             raise DataError(

@@ -81,8 +81,11 @@ class Inputs:
         Raises:
             DataError: See `particles.arguments.check_count`.
         """
-        held = "the data and the arguments after them are" if self.rest else "the data hold"
-        check_count(model, guide, self.source.width + len(self.rest), held)
+        held, more = "the data hold", None
+        if self.rest:
+            held = "the data and the arguments after them are"
+            more = "give no more arguments after the data than it takes"
+        check_count(model, guide, self.source.width + len(self.rest), held, more)
 
     def for_pair(self, model: Program, guide: Program) -> "Inputs":
         """All rows in memory, checked, in the types of the pair and on its device.

@@ -45,7 +45,7 @@ def log_evidence(
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise.
-        x: Data [N, ...]: a tensor, several with equal N, or a split.
+        x: Data [N, ...] of any kind: see `SweepOptions`.
         num_particles: K, honoured exactly.
         compile: Capture the draw with its weights as one graph and run it compiled: on a CPU to
             the same result but for rounding, on a GPU with other draws. "auto" where there are a

@@ -30,7 +30,8 @@ def why_no_evidence(
     Args:
         model: Pyro model.
         guide: Pyro guide.
-        args: What the pair takes. The data, which come first, may be of any kind: see `SweepOptions`.
+        args: What the pair takes. The data come first, and may be of any kind: see
+            `SweepOptions`.
         mode: Of the pair's networks; see `SweepOptions`.
         kwargs: What else the pair, or `pyrovae.draw`, takes.
 

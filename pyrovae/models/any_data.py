@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..data import rows
 from ..distributions.joined import joined
 from ..errors import DataError
+from ..particles.argument_types import ArgumentTypes
 from ..particles.handlers import is_in_program
 
 F = TypeVar("F", bound=nn.Module)
@@ -64,8 +65,9 @@ def _taking(
         call: Callable[..., R] = partial(method, self)
 
         def result(tensors: Sequence[Tensor]) -> R:
-            _check_beside(self, method, beside, tensors)
-            return call(*_as_of(self, tensors), *rest, **kwargs)
+            where = f"{type(self).__name__}.{method.__name__}"
+            _check_beside(where, beside, tensors)
+            return call(*_as_of(self, tensors, where), *rest, **kwargs)
 
         if all(isinstance(g, Tensor) for g in given) and (
             size is None or torch.is_grad_enabled() or _length(given) <= size
@@ -105,28 +107,29 @@ def _blocks(given: Sequence[Any], wanted: int, size: int | None) -> Iterator[lis
             yield [table[place][0] for table in tables]
 
 
-def _check_beside(
-    family: nn.Module,
-    method: Callable[..., Any],
-    beside: Sequence[Parameter],
-    given: Sequence[Any],
-) -> None:
+def _check_beside(where: str, beside: Sequence[Parameter], given: Sequence[Tensor]) -> None:
     if beside and len(given) == 1 and beside[0].default is Parameter.empty:
-        where = f"{type(family).__name__}.{method.__name__}"
+        method = where.rpartition(".")[-1]
         raise DataError(
             f"{where} takes x and {beside[0].name}, and got x alone; call it as "
-            f"{method.__name__}(x, {beside[0].name}), or with data that hold both"
+            f"{method}(x, {beside[0].name}), or with data that hold both"
         )
 
 
-def _as_of(family: nn.Module, given: Sequence[Tensor]) -> list[Tensor]:
-    """Tensors on the device of a module; x and other floats in its dtype."""
+def _as_of(family: nn.Module, given: Sequence[Tensor], where: str) -> list[Tensor]:
+    """Tensors on the device of a module; x and other floats in its dtype.
+
+    Raises:
+        DataError: This dtype cannot hold the data.
+    """
     tensors = [*family.parameters(), *family.buffers()]
     some = next((t for t in tensors if t.is_floating_point()), torch.zeros(()))
-    return [
-        t.to(some) if i == 0 or t.is_floating_point() else t.to(some.device)
-        for i, t in enumerate(given)
-    ]
+    types = tuple(some.dtype if i == 0 or t.is_floating_point() else None
+                  for i, t in enumerate(given))  # fmt: skip
+    names = ("x", "y", *(f"argument {i}" for i in range(2, len(given))))[: len(given)]
+    made = ArgumentTypes(types, names)
+    made.check(given, where)
+    return [t.to(some.device) for t in made(given)]
 
 
 def _length(given: Sequence[Tensor]) -> int:

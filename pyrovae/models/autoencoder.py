@@ -11,7 +11,6 @@ from torch import Tensor
 from ..errors import ConfigError, ShapeError
 from ..nn import (
     MLP,
-    Bernoulli,
     Binomial,
     Corrupted,
     Corruption,
@@ -23,7 +22,7 @@ from ..nn import (
 from ..nn.sizes import as_shape, as_size
 from ..particles.penalty import penalty
 from .any_data import takes_any_data
-from .base import build_decoder, check_data, evaluated, evaluated_outside_programs
+from .base import as_likelihood, build_decoder, check_data, evaluated, evaluated_outside_programs
 from .latent_vector import LatentVector
 from .networks import built, vectors_from
 from .priors import FlatPrior, Prior, PriorFactory
@@ -102,7 +101,7 @@ class Autoencoder(LatentVector):
             raise ConfigError(f"Autoencoder got contraction={contraction}; it needs at least 0")
         self.data_shape = as_shape(data_shape, "data_shape", "Autoencoder")
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "Autoencoder")
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         self.corruption = corruption
         self.contraction, self.contraction_probes = contraction, contraction_probes
         self.prior = as_prior(prior, latent_dim)
@@ -161,6 +160,9 @@ class Autoencoder(LatentVector):
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
         """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
 
         Raises:
             ConfigError: The prior is flat, so that there is nothing to draw from.

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.compiler import is_compiling
 from torch.jit import ScriptModule
 
-from ..errors import ConfigError, ShapeError
-from ..nn import Likelihood, Network, Shape
+from ..errors import ConfigError, ShapeError, first_line
+from ..nn import Bernoulli, Likelihood, Network, Shape
 from ..nn.reach import warn_of_ending, warn_of_outputs
 from ..nn.sizes import as_size
 from ..nn.two_heads import as_vectors
@@ -147,12 +147,37 @@ def decoded(
             f"{likelihood} on data of shape {list(data_shape)} needs {math.prod(shape)} values "
             f"per datum, [N, {', '.join(map(str, shape))}]"
         )
-    if is_validation_enabled() and not is_compiling() and likelihood.is_new():
+    if not out.is_meta and is_validation_enabled() and not is_compiling() and likelihood.is_new():
         outputs = out.reshape(lead.numel(), likelihood.num_parameters, -1)
         if not is_compiled(network) and not isinstance(network, ScriptModule):
             with isolated(), evaluating([network]):
                 warn_of_outputs(network, likelihood, outputs, z.shape[z.dim() - event_dim :])
     return likelihood(out.reshape(*lead, *shape), len(data_shape), mask)
+
+
+def as_likelihood(given: Likelihood | type[Likelihood] | None, family: str) -> Likelihood:
+    """The likelihood that a user gave; of a class the instance that it makes without arguments.
+
+    Raises:
+        ConfigError: It is something else, or a class that needs arguments.
+    """
+    made = Bernoulli() if given is None else given
+    if isinstance(made, type) and issubclass(made, Likelihood):
+        try:
+            made = made()
+        except TypeError as error:
+            name = made.__name__
+            raise ConfigError(
+                f"{family}: likelihood is the class {name}, which cannot be made without "
+                f"arguments ({first_line(error)}); give an instance, nn.{name}(...)"
+            ) from error
+    if not isinstance(made, Likelihood):
+        name = made.__name__ if isinstance(made, type) else repr(made)
+        raise ConfigError(
+            f"{family}: likelihood is {name}; give an instance of a likelihood of pyrovae.nn: "
+            "nn.Bernoulli(), say"
+        )
+    return made
 
 
 def build_decoder(

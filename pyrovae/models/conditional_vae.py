@@ -11,13 +11,14 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape
+from ..nn import MLP, AsVector, Binomial, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
 from ..nn.sizes import as_shape, as_size
 from .any_data import takes_any_data
 from .base import (
     Conditional,
     Latent,
+    as_likelihood,
     check_data,
     evaluated,
     evaluated_outside_programs,
@@ -105,7 +106,7 @@ class ConditionalVAE(LabelConditional):
         self.data_shape = as_shape(data_shape, "data_shape", "ConditionalVAE")
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "ConditionalVAE")
         self.condition = Condition(num_classes, condition_shape, "ConditionalVAE")
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         if prior is not None and prior_network is not None:
             raise ConfigError(
                 "ConditionalVAE got a prior, the same for every y, and a prior_network, which "
@@ -181,6 +182,9 @@ class ConditionalVAE(LabelConditional):
         self, y: Tensor, *, mean: bool = True, size: Tensor | float | None = None
     ) -> Tensor:
         """A new datum for each y [N, ...]: the mean of p(x|y, z), or a draw [N, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
 
         Raises:
             DataError: A class was none of the training.

@@ -12,10 +12,11 @@ from torch.distributions import relaxed_categorical
 from torch.nn.functional import one_hot
 
 from ..errors import ConfigError, SupportError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn import MLP, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import Sizes, as_shape, as_size, as_sizes
 from .any_data import takes_any_data
 from .base import (
+    as_likelihood,
     build_decoder,
     check_data,
     drawn_count,
@@ -91,7 +92,7 @@ class GumbelSoftmaxVAE(Codes):
         self.num_codes = num_codes = as_size(num_codes, "num_codes", where, at_least=2)
         if not temperature > 0:
             raise ConfigError(f"{where} got temperature={temperature}; it needs a number above 0")
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         self.encoder = built(encoder, self.data_shape, (*self.grid, num_codes))
         self.decoder = build_decoder(
             decoder, (*self.grid, num_codes), self.likelihood, self.data_shape
@@ -144,7 +145,11 @@ class GumbelSoftmaxVAE(Codes):
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
-        """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape]."""
+        """Draw codes evenly; the mean of p(x|c), or a draw from it [n, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+        """
         each = dist.Categorical(logits=self.logits, validate_args=False)
         count = drawn_count(n, "GumbelSoftmaxVAE.generate")
         made = self.decode(each.sample(torch.Size([max(count, 1)])))

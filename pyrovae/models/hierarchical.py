@@ -6,9 +6,9 @@ import pyro.distributions as dist
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn import MLP, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import Sizes, as_shape
-from .base import Conditional, build_decoder, decoded, evaluated_outside_programs
+from .base import Conditional, as_likelihood, build_decoder, decoded, evaluated_outside_programs
 from .layered import (
     Draw,
     Layered,
@@ -88,7 +88,7 @@ class HierarchicalVAE(Layered):
         super().__init__()
         self.data_shape = as_shape(data_shape, "data_shape", "HierarchicalVAE")
         self.latent_dims = check_dims(latent_dims, "HierarchicalVAE")
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         *lower, top = self.latent_dims
         self.prior = as_prior(prior, top)
         self.prior.shape_for(self.data_shape)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn import MLP, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import Sizes, as_shape, as_sizes
 from .any_data import takes_any_data
-from .base import Conditional, build_decoder, decoded, evaluated_outside_programs
+from .base import Conditional, as_likelihood, build_decoder, decoded, evaluated_outside_programs
 from .layered import (
     Draw,
     Layered,
@@ -97,7 +97,7 @@ class LadderVAE(Layered):
         self.data_shape = as_shape(data_shape, "data_shape", "LadderVAE")
         self.latent_dims = check_dims(latent_dims, "LadderVAE")
         *lower, top = self.latent_dims
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         self.prior = as_prior(prior, top)
         self.prior.shape_for(self.data_shape)
         form = as_posterior(posterior, top)

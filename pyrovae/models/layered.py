@@ -101,7 +101,11 @@ class Layered(Family):
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
-        """Draw all layers from the model; the mean of p(x|z), or a draw [n, *data_shape]."""
+        """Draw all layers from the model; the mean of p(x|z), or a draw [n, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+        """
         count = drawn_count(n, f"{type(self).__name__}.generate")
         shape = torch.Size([max(count, 1)])
         made = self.decode(self.generated(lambda _, fn: fn.expand(shape).sample()))

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ..distributions.collapsed_categorical import CollapsedCategorical
 from ..errors import DataError, ShapeError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn import MLP, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
 from .any_data import takes_any_data
 from .base import (
+    as_likelihood,
     as_tensor_or_count,
     build_decoder,
     check_data,
@@ -89,7 +90,7 @@ class MixtureVAE(LatentVector):
         self.data_shape = as_shape(data_shape, "data_shape", "MixtureVAE")
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "MixtureVAE")
         self.num_clusters = as_size(num_clusters, "num_clusters", "MixtureVAE", at_least=2)
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         self.prior = MixturePrior(latent_dim, num_components=self.num_clusters)
         _, self.posterior = latent_parts("MixtureVAE", latent_dim, self.prior, posterior)
         self.encoder = built(encoder, self.data_shape, (self.posterior.num_parameters,))
@@ -159,6 +160,9 @@ class MixtureVAE(LatentVector):
         size: Tensor | float | None = None,
     ) -> Tensor:
         """A new datum for each cluster c [N], or N of clusters drawn by their weights.
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
 
         Returns:
             The mean of p(x|z) with z from the component, or a draw from it [N, *data_shape].

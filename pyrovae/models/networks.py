@@ -135,7 +135,7 @@ def tensor_of(output: Any, role: str, why: str = "") -> Tensor:  # noqa: ANN401
 
 def _explain(network: nn.Module, x: Tensor, role: str, error: Exception) -> NoReturn:
     """Raise the error of a network that does not take x [N, *event], with a way out."""
-    event, needs = list(x.shape[1:]), "build the network for such inputs"
+    needs = "build the network for such inputs"
     if x.dim() > 2 and _takes(network, x[:2].flatten(1)):
         size = x.shape[1:].numel()
         needs = (
@@ -154,8 +154,7 @@ def _explain(network: nn.Module, x: Tensor, role: str, error: Exception) -> NoRe
             "network(x.expand(-1, 3, -1, -1)), or give the network a first layer for 1 channel"
         )
     raise ShapeError(
-        f"the {role} failed on a batch of data of shape {event}, {list(x.shape)}: "
-        f"{first_line(error)}; {needs}"
+        f"the {role} failed on a batch of shape {list(x.shape)}: {first_line(error)}; {needs}"
     ) from error
 
 

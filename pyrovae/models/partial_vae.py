@@ -11,12 +11,13 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import DataError, ShapeError
-from ..nn import MLP, Bernoulli, Binomial, Join, JoinFactory, Likelihood, Network, Shape
+from ..nn import MLP, Binomial, Join, JoinFactory, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
 from .any_data import takes_any_data
 from .base import (
     Family,
     Latent,
+    as_likelihood,
     build_decoder,
     check_data,
     decoded,
@@ -98,7 +99,7 @@ class PartialVAE(Family):
         super().__init__()
         self.data_shape = as_shape(data_shape, "data_shape", "PartialVAE")
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "PartialVAE")
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         self.prior, self.posterior = latent_parts("PartialVAE", latent_dim, prior, posterior)
         self.prior.shape_for(self.data_shape, self.likelihood.ends)
         self.join: Join | None = None if join is None else join(self.data_shape, self.data_shape)
@@ -163,7 +164,11 @@ class PartialVAE(Family):
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
-        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
+        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+        """
         count = drawn_count(n, "PartialVAE.generate")
         made = self.decode(self._prior().sample(torch.Size([max(count, 1)])))
         return generated(made, self.likelihood, count, mean, size)

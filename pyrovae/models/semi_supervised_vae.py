@@ -12,13 +12,14 @@ from torch.nn.functional import cross_entropy
 
 from ..distributions.labelled_categorical import UNKNOWN, LabelledCategorical
 from ..errors import ConfigError, DataError, ShapeError
-from ..nn import MLP, AsVector, Bernoulli, Binomial, JoinFactory, Likelihood, Network, Shape
+from ..nn import MLP, AsVector, Binomial, JoinFactory, Likelihood, Network, Shape
 from ..nn.condition import Condition
 from ..nn.sizes import as_shape, as_size
 from ..particles.penalty import penalty
 from .any_data import takes_any_data
 from .base import (
     Latent,
+    as_likelihood,
     as_tensor_or_count,
     check_data,
     evaluated,
@@ -111,7 +112,7 @@ class SemiSupervisedVAE(LabelConditional):
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", name)
         self.num_classes = num_classes
         self.classification_weight = classification_weight
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         self.prior, self.posterior = latent_parts(name, latent_dim, prior, posterior)
         if self.prior.needs_encoder:
             raise ConfigError(
@@ -195,6 +196,9 @@ class SemiSupervisedVAE(LabelConditional):
         size: Tensor | float | None = None,
     ) -> Tensor:
         """A new datum for each class y [N], or N of classes drawn at random from those known.
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
 
         Returns:
             The mean of p(x|y, z) with z from the prior, or a draw from it [N, *data_shape].

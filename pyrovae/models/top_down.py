@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..nn import Bernoulli, Binomial, Likelihood, Shape, one_batch_axis
+from ..nn import Binomial, Likelihood, Shape, one_batch_axis
 from ..nn.residual import Pyramid, ResidualBlock, convolution, strided
 from ..nn.sizes import Sizes, as_shape, as_size, as_sizes
 from ..nn.top_down import TopDownGroup, TopDownPosterior
-from .base import decoded, evaluated_outside_programs
+from .base import as_likelihood, decoded, evaluated_outside_programs
 from .layered import Draw, Layered
 
 _MAX_LOG_SCALE = 5.0
@@ -58,8 +58,8 @@ class TopDownVAE(Layered):
         {'z3': [4, 2, 2], 'z2': [4, 4, 4], 'z1': [4, 4, 4]}
     """
 
-    model_parts = ("start", "groups", "decoder", "likelihood")
-    guide_parts = ("pyramid", "posteriors", "start", "groups")
+    model_parts = ("initial", "groups", "decoder", "likelihood")
+    guide_parts = ("pyramid", "posteriors", "initial", "groups")
 
     def __init__(
         self,
@@ -82,14 +82,14 @@ class TopDownVAE(Layered):
         stride = as_size(stride, "stride", where)
         blocks = as_size(blocks, "blocks", where, at_least=0)
         _check(self.data_shape, channels, groups)
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         sizes = [strided(self.data_shape[1:], stride)]
         for _ in channels[1:]:
             sizes.append(strided(sizes[-1], 2))
         self.pyramid = Pyramid(
             self.data_shape[0], channels, stride=stride, blocks=blocks, activation=activation
         )
-        self.start = nn.ParameterDict({"state": torch.zeros(channels[-1], *sizes[-1])})
+        self.initial = nn.ParameterDict({"state": torch.zeros(channels[-1], *sizes[-1])})
         self.groups, self.posteriors = nn.ModuleList(), nn.ModuleList()
         self._levels: list[int] = []  # number of the resolution of each group
         scale = sum(groups) ** -0.5
@@ -139,7 +139,7 @@ class TopDownVAE(Layered):
 
     def _descend(self, draw: Draw, x: Tensor | None = None) -> Tensor:
         """The last state, with latents drawn from p(z|state), or from q where there are data."""
-        state, features = self.start["state"], ()
+        state, features = self.initial["state"], ()
         if x is not None:
             features = one_batch_axis(self.pyramid, self.likelihood.rescale(x), 3)
         steps = zip(self.groups, self.posteriors, self._levels, strict=True)

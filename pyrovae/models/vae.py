@@ -9,10 +9,11 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn import MLP, Binomial, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
 from .any_data import takes_any_data
 from .base import (
+    as_likelihood,
     build_decoder,
     check_data,
     evaluated,
@@ -83,7 +84,7 @@ class VAE(LatentVector):
         super().__init__()
         self.data_shape = as_shape(data_shape, "data_shape", "VAE")
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "VAE")
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         self.prior, self.posterior = latent_parts("VAE", latent_dim, prior, posterior)
         self.prior.shape_for(self.data_shape, self.likelihood.ends)
         self.encoder = built(encoder, self.data_shape, (self.posterior.num_parameters,))
@@ -137,7 +138,11 @@ class VAE(LatentVector):
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
-        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape]."""
+        """Draw z from the prior; the mean of p(x|z), or a draw from it [n, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+        """
         return self._generated(self.prior.with_encoder(self._amortised), n, mean, size)
 
     def _encoded(self, x: Tensor) -> Tensor:

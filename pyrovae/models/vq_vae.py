@@ -9,12 +9,13 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import ShapeError
-from ..nn import MLP, Bernoulli, Binomial, Likelihood, Network, Shape
+from ..nn import MLP, Binomial, Likelihood, Network, Shape
 from ..nn.quantizers import MovingAverageCodebook, Quantizer, perplexity, usage
 from ..nn.sizes import Sizes, as_shape, as_sizes
 from ..particles.penalty import penalty
 from .any_data import takes_any_data, takes_whole_data
 from .base import (
+    as_likelihood,
     build_decoder,
     check_data,
     drawn_count,
@@ -99,7 +100,7 @@ class VQVAE(Codes):
         self.data_shape = as_shape(data_shape, "data_shape", "VQVAE")
         self.grid = as_sizes(grid, "grid", "VQVAE")
         self.quantizer = MovingAverageCodebook(64, 16) if quantizer is None else quantizer
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.likelihood = as_likelihood(likelihood, type(self).__name__)
         code_shape = (*self.grid, self.quantizer.dim)
         self.encoder = built(encoder, self.data_shape, code_shape)
         self.decoder = build_decoder(decoder, code_shape, self.likelihood, self.data_shape)
@@ -161,7 +162,11 @@ class VQVAE(Codes):
     @evaluated
     @torch.no_grad()
     def generate(self, n: int, *, mean: bool = True, size: Tensor | float | None = None) -> Tensor:
-        """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape]."""
+        """Draw codes from the prior; the mean of p(x|c), or a draw from it [n, *data_shape].
+
+        `size`, a number or one for each datum, is that of counts with a size factor; by default
+        the mean size of the training: see `nn.Poisson`.
+        """
         self._check_prior()
         count = drawn_count(n, "VQVAE.generate")
         codes = self.prior().sample(torch.Size([max(count, 1)]))

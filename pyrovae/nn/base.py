@@ -88,8 +88,8 @@ def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn
     """
     if isinstance(network, nn.Module):
         return network
+    name = _named(network)
     if not accepts(network, 2):
-        name = getattr(network, "__name__", repr(network))
         raise ConfigError(
             f"{name} cannot be called with (in_shape, out_shape), as a factory of networks is; "
             f"give a torch.nn.Module, such as {name}(...) with its own arguments"
@@ -99,9 +99,9 @@ def build(network: Network, in_shape: Shape | int, out_shape: Shape | int) -> nn
         built = network(*shapes)
     except TypeError as error:
         raise ConfigError(
-            f"the network factory {_named(network)} failed for in_shape={shapes[0]} and out_shape="
-            f"{shapes[1]}: {first_line(error)}; give a torch.nn.Module, or a factory that takes "
-            "these two tuples"
+            f"the network factory {name} failed for in_shape={shapes[0]} and out_shape="
+            f"{shapes[1]}: {first_line(error)}; give a torch.nn.Module, such as {name}(...) with "
+            "its own arguments, or a factory that takes these two tuples"
         ) from error
     if not isinstance(built, nn.Module):
         raise ConfigError(

@@ -82,7 +82,11 @@ def warn_of_outputs(
 
 def _run_elsewhere(network: nn.Module, latents: Tensor) -> Tensor:
     """The outputs at random parameters."""
-    moved = {name: p + _STEP * torch.randn_like(p) for name, p in network.named_parameters()}
+    moved = {
+        name: p + _STEP * torch.randn_like(p)
+        for name, p in network.named_parameters()
+        if p.is_floating_point()
+    }
     found: Tensor = functional_call(network, moved, (latents,))
     return found
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import ConfigError, ShapeError
 
 Shape: TypeAlias = tuple[int, ...]
-Sizes: TypeAlias = Sequence[int] | int
+Sizes: TypeAlias = int | Sequence[int]
 """Several whole numbers; one stands for a sequence of one."""
 
 

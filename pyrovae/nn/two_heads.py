@@ -1,5 +1,6 @@
 """Encoders that give the mean and the spread of a normal apart."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, get_args
@@ -104,23 +105,30 @@ class TwoHeads(nn.Module):
 def heads_of(output: Any, where: str) -> Heads:  # noqa: ANN401
     """The two outputs of an encoder, however it gives them.
 
+    Outputs with names are read by these alone, whatever their order; others by their place.
+
     Args:
         output: Two tensors as a tuple or list; a mapping, named tuple or data class that names a
             mean and what comes with it; or a normal distribution.
         where: Names the encoder in the message.
 
     Raises:
-        ShapeError: It is none of these, or the two have different shapes.
+        ShapeError: It is none of these, its names are not those of one mean and one second
+            output, or the two have different shapes.
 
     Example:
         >>> heads_of({"loc": torch.zeros(3, 2), "scale": torch.ones(3, 2)}, "mine").kind
         'scale'
     """
-    heads = _from_distribution(output) or _from_names(output) or _from_pair(output)
+    named = _named(output)
+    heads = _from_distribution(output) or (_from_pair(output) if named is None else _of(named))
     if heads is None:
+        names = "" if named is None else f". Names are those of one of {_MEANS} and of one of "
+        names += "" if named is None else f"{tuple(_SECONDS)}; else give a plain tuple"
         raise ShapeError(
             f"{where} gave {described(output)}; it needs one tensor, or two [N, L]: the mean and "
             "the log-variance (pyrovae.nn.TwoHeads(encoder, 'scale') says that it is another)"
+            f"{names}"
         )
     mean, second = as_vectors(heads.mean), as_vectors(heads.second)
     if mean.shape != second.shape or mean.dim() != 2:
@@ -135,8 +143,9 @@ def described(output: Any) -> str:  # noqa: ANN401
     """What a network gave, in words."""
     if isinstance(output, Tensor):
         return f"shape {list(output.shape)}"
-    if isinstance(output, Mapping):
-        return f"a {type(output).__name__} of {[str(key) for key in output]}"
+    named = _named(output)
+    if named:
+        return f"a {type(output).__name__} of {[name for name, _ in named]}"
     if isinstance(output, Sequence) and not isinstance(output, str):
         return f"a {type(output).__name__} of {len(output)}"
     return f"a {type(output).__name__}"
@@ -148,29 +157,35 @@ def _from_distribution(output: Any) -> Heads | None:  # noqa: ANN401
     return Heads(output.loc, output.scale, "scale") if isinstance(output, Normal) else None
 
 
-def _from_names(output: Any) -> Heads | None:  # noqa: ANN401
-    """Of what names its parts, if one is a mean and another says how wide it is."""
-    named = _named(output)
-    means = [part for name, part in named.items() if name in _MEANS]
-    seconds = [(part, _SECONDS[name]) for name, part in named.items() if name in _SECONDS]
+def _of(named: Sequence[tuple[str, Any]]) -> Heads | None:
+    """Of what names its parts, if one is a mean and one other says how wide it is."""
+    tensors = [(_plain(name), part) for name, part in named if isinstance(part, Tensor)]
+    means = [part for name, part in tensors if name in _MEANS]
+    seconds = [(part, _SECONDS[name]) for name, part in tensors if name in _SECONDS]
     if len(means) != 1 or len(seconds) != 1:
         return None
     return Heads(means[0], *seconds[0])
 
 
-def _named(output: Any) -> dict[str, Tensor]:  # noqa: ANN401
+def _named(output: Any) -> list[tuple[str, Any]] | None:  # noqa: ANN401
+    """The parts with their names, where they have any."""
     if isinstance(output, Mapping):
-        parts = {str(name): part for name, part in output.items()}
-    elif is_dataclass(output):
-        parts = {field.name: getattr(output, field.name) for field in fields(output)}
-    else:
-        # A named tuple says its names; no other tuple has any.
-        names = getattr(output, "_fields", ())
-        parts = dict(zip(names, output, strict=True)) if names else {}
-    plain = {name.lower().replace("_", ""): part for name, part in parts.items()}
-    # Latents are often called z: z_mean, z_loc, qz_mu.
-    plain = {name.removeprefix("q").removeprefix("z"): part for name, part in plain.items()}
-    return {name: part for name, part in plain.items() if isinstance(part, Tensor)}
+        return [(str(name), part) for name, part in output.items()]
+    if is_dataclass(output):
+        return [(field.name, getattr(output, field.name)) for field in fields(output)]
+    names = _fields_of(output)
+    return list(zip(names, output, strict=True)) if names else None
+
+
+def _fields_of(output: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """The names in a named tuple; no other tuple has any."""
+    return getattr(output, "_fields", ()) if isinstance(output, tuple) else ()
+
+
+def _plain(name: str) -> str:
+    """A name as the tables above have it; latents are often called z: z_mean, mu_z, qz_loc."""
+    letters = re.sub("[^a-z0-9]", "", name.lower())
+    return letters.removeprefix("q").removeprefix("z").removesuffix("z")
 
 
 def _from_pair(output: Any) -> Heads | None:  # noqa: ANN401

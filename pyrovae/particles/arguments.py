@@ -72,7 +72,9 @@ def names_of(model: Program, count: int) -> tuple[str, ...]:
     return known + tuple(f"tensor {place}" for place in range(len(known), count))
 
 
-def check_count(model: Program, guide: Program, count: int, held: str) -> None:
+def check_count(
+    model: Program, guide: Program, count: int, held: str, more: str | None = None
+) -> None:
     """Refuse a number of arguments that the programs do not take, by their signatures.
 
     Args:
@@ -80,6 +82,7 @@ def check_count(model: Program, guide: Program, count: int, held: str) -> None:
         guide: Pyro guide.
         count: How many arguments there will be.
         held: What holds them, with a verb, for messages: "fit: batches hold".
+        more: The way out where there are too many; None is `columns`.
 
     Raises:
         DataError: There are more or fewer than the pair takes.
@@ -110,6 +113,7 @@ def check_count(model: Program, guide: Program, count: int, held: str) -> None:
         names = next(t.names for t in known.values() if t.limit == most)
         places = "0" if most == 1 else str(tuple(range(most)))
         way_out = f"pass `columns={places}`" if most else "let it take the data"
+        way_out = way_out if more is None else more
         raise DataError(f"{tensors}, the pair takes {most} ({', '.join(names)}): {way_out}")
     takes = next(t for t in known.values() if t.required == least)
     needed = ", ".join(takes.names[:least])

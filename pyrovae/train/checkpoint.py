@@ -11,6 +11,7 @@ from torch import Tensor
 from ..errors import CheckpointError
 from ..particles.device import to_device_of
 from ..particles.inventory import take_inventory
+from ..particles.parts import plain_name
 from ..particles.tracing import Program
 from .checkpoint_file import prefixed, read_checkpoint, section
 
@@ -104,12 +105,12 @@ def _by_kind_of_pair(
     A parameter that the pair has frozen is a buffer of it, and the other way round.
     """
     kinds = {"parameters": leaves, "buffers": buffers}
-    plain = {_plain(name): f"{kind}/{name}" for kind, names in kinds.items() for name in names}
+    plain = {plain_name(name): f"{kind}/{name}" for kind, names in kinds.items() for name in names}
     found = {}
     for key, tensor in tensors.items():
         kind, _, name = key.partition("/")
         is_elsewhere = kind in kinds and name not in kinds[kind]
-        found[plain.get(_plain(name), key) if is_elsewhere else key] = tensor
+        found[plain.get(plain_name(name), key) if is_elsewhere else key] = tensor
     return found
 
 
@@ -125,12 +126,7 @@ def _differing_parts(here: Mapping[str, Tensor], there: Mapping[str, Tensor]) ->
 
 def _part(key: str) -> str:
     """The part that a tensor belongs to: the encoder of `kind/encoder.layers.0.weight`."""
-    return _plain(key).partition("/")[2].partition(".")[0]
-
-
-def _plain(name: str) -> str:
-    """The name as torch writes it; Pyro puts `$$$` after the module's name."""
-    return name.replace("$$$", ".")
+    return plain_name(key).partition("/")[2].partition(".")[0]
 
 
 def copy_into(pairs: Iterable[tuple[Tensor, Tensor]]) -> None:

@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from os import PathLike
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex
 
 import torch
 from pyro.infer import ELBO as PyroELBO
 
-from ..data import Batchable, Dataset
+from ..data import Batchable, Dataset, held_out
 from ..data.columns import Columns, Transform
 from ..errors import ConfigError
 from ..objectives import ELBO
@@ -23,8 +23,8 @@ from .callbacks.base import CallbackList
 from .given_objective import given_objective
 from .history import History
 from .optim.rates import LearningRate
-from .optim.recipe import OptimizerLike
 from .optim.schedules import ScheduleLike
+from .optim.source import OptimizerLike
 from .run import Run
 from .run_dir import check_run_dir
 from .setup import set_up
@@ -140,17 +140,19 @@ def fit(
             the parameters themselves. Both are in last.safetensors. Buffers, such as the running
             statistics of batch norm, are not averaged.
         clip_norm: Largest norm of the gradient over all parameters together.
-        val: Validation data; by default the `val` of a dataset, unless it is empty.
+        val: Validation data; by default those of a dataset or of a file, where they are there.
+            Keys of dicts and columns of data frames are matched with those of `data` by name.
         val_objective: Objective of the validation; by default that of the training.
         patience: Stop when the validation bound has not risen for so many epochs.
         run_dir: Folder for last.safetensors, best.safetensors and history.jsonl. One that holds
             a run is refused, unless `resume` or `overwrite`. The folder is locked meanwhile
             (`run.lock`).
         resume: Continue from the last checkpoint in `run_dir`; start where there is none. Seed,
-            data, batch size, objective, `ema`, and the optimiser with its options must be those
-            of the first run, and rates by part need the same parts. All else is as in this call:
-            `lr`, schedule, `clip_norm`, more epochs. A scheduler of torch goes on as if it had
-            been there from the start.
+            data, `transform`, batch size, objective, `ema`, and the optimiser with its options
+            must be those of the first run, and rates by part need the same parts. All else is as
+            in this call: `lr`, schedule, `clip_norm`, more epochs. A scheduler of torch goes on
+            as if it had been there from the start. To recognise the data, the first batch is read
+            twice where there is a `run_dir`.
         overwrite: Replace the run in `run_dir`, if there is one, once the first loss could be
             evaluated.
         checkpoint_seconds: Time between checkpoints within an epoch. One is also written after
@@ -191,7 +193,7 @@ def fit(
         >>> len(run.history), run.steps
         (3, 6)
     """
-    val = _validation_data(data, val)
+    val = _validation_data(data, val, columns)
     objective = given_objective("objective", objective)
     if val_objective is not None:
         val_objective = given_objective("val_objective", val_objective)
@@ -263,9 +265,12 @@ def fit(
     return Run(history, loop.best, loop.step, loop.run_dir, seconds, store.load_best)
 
 
-def _validation_data(data: Batchable, val: Batchable | None) -> Batchable | None:
-    if val is None and isinstance(data, Dataset) and len(data.val) > 0:
-        return data.val
+def _validation_data(
+    data: Batchable, val: Batchable | None, columns: Columns | None
+) -> Batchable | None:
+    found = held_out(data if val is None else val, columns)
+    if found is not None:
+        return found
     return val.val if isinstance(val, Dataset) else val
 
 
@@ -282,10 +287,9 @@ def _check(
     val: Batchable | None,
     seed: int | None,
 ) -> None:
-    if epochs < 1:
-        raise ConfigError(f"fit: epochs={epochs}, needs one or more")
-    if steps_per_call < 1:
-        raise ConfigError(f"fit: steps_per_call={steps_per_call}, needs one or more")
+    for name, count in {"epochs": epochs, "steps_per_call": steps_per_call}.items():
+        if not isinstance(count, SupportsIndex) or count < 1:
+            raise ConfigError(f"fit: {name}={count!r}, needs a whole number, one or more")
     if seed is not None and not 0 <= seed < 2**32:
         raise ConfigError(f"fit: seed={seed}, needs a number from 0 to 2**32 - 1, or None")
     if patience is not None and val is None:

@@ -14,18 +14,22 @@ from ..particles.non_finite import WAY_OUT, NonFinite, find_non_finite, makes_no
 from ..particles.tracing import Program
 
 _BLOCK = 2**22  # numbers that are looked through at a time
+_MOST = 2**28  # numbers that are looked through before the first step
 
 
 class FittedBatches(Minibatches):
     """The batches of a source in the number types of a pair.
 
     Numbers that these types cannot hold are an error: of data in memory before the first batch, of
-    others in the first epoch.
+    others, and of very large ones, in the first epoch.
 
     Args:
         source: All batches.
         types: Of the pair.
         where: What the batches are, for messages.
+
+    Attributes:
+        held: The rows of data in memory that are looked through before the first batch.
 
     Raises:
         DataError: A number would be lost.
@@ -36,10 +40,11 @@ class FittedBatches(Minibatches):
         self.num_data, self.drop_last, self.names = (
             source.num_data, source.drop_last, source.names,
         )  # fmt: skip
-        held = source.rows
-        self._checks = types.changes and (held is None or not held.in_memory)
-        if types.changes and held is not None and held.in_memory:
-            types.check(held[:], where)
+        self.held = _looked_through(source.rows)
+        self._checks = types.changes and self.held is None
+        if types.changes and self.held is not None:
+            for start, rows in _blocks(self.held):
+                types.check(rows, where, start)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -75,9 +80,17 @@ class FittedBatches(Minibatches):
         self, stream: Iterator[tuple[Tensor, ...]], epoch: int, start: int
     ) -> Iterator[tuple[Tensor, ...]]:
         for index, batch in enumerate(stream, start):
-            if self._checks and epoch == 0:
-                self.types.check(batch, f"{self._where}, batch {index}")
-            yield self.types(batch)
+            yield self.converted(batch, epoch, index)
+
+    def converted(self, batch: Sequence[Tensor], epoch: int, index: int) -> tuple[Tensor, ...]:
+        """A batch of the source in the types of the pair.
+
+        Raises:
+            DataError: A number would be lost.
+        """
+        if self._checks and epoch == 0:
+            self.types.check(batch, f"{self._where}, batch {index}")
+        return self.types(batch)
 
     def locate(self, found: NonFinite, epoch: int, index: int) -> NonFinite:
         """Say of a number in a batch which row of the data it is in, where that is known.
@@ -110,8 +123,8 @@ def fitted(
     """
     check_count(model, guide, len(first), f"{where}: batches hold")
     types = argument_types(model, guide, to_device_of(model, guide, first))
-    types.check(first, where)
-    return FittedBatches(source, types, where), types(first)
+    made = FittedBatches(source, types, where)
+    return made, made.converted(first, 0, 0)
 
 
 def check_finite(
@@ -131,8 +144,8 @@ def check_finite(
     Raises:
         DataError: A log-density of the pair is not finite for such rows.
     """
-    names, held = source.types.names, source.rows
-    if held is None or not held.in_memory or held.width != len(first):
+    names, held = source.types.names, source.held
+    if held is None:
         bad, rows = find_non_finite(first, names), tuple(first)
         if bad is not None:
             bad = source.locate(bad, 0, 0)
@@ -148,9 +161,27 @@ def check_finite(
 
 
 def _first_non_finite(held: Rows, names: Sequence[str]) -> NonFinite | None:
-    size = max(1, _BLOCK // max(1, max(tensor.numel() for tensor in held[:1])))
-    for start in range(0, len(held), size):
-        found = find_non_finite(held[start : start + size], names, start)
+    for start, rows in _blocks(held):
+        found = find_non_finite(rows, names, start)
         if found is not None:
             return found
     return None
+
+
+def _looked_through(rows: Rows | None) -> Rows | None:
+    """Rows in memory, unless looking through them takes more than about a second."""
+    if rows is None or not rows.in_memory or len(rows) * _width(rows) > _MOST:
+        return None
+    return rows
+
+
+def _blocks(rows: Rows) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
+    """Blocks of rows, with the number of the first of each."""
+    size = max(1, _BLOCK // _width(rows))
+    for start in range(0, len(rows), size):
+        yield start, rows[start : start + size]
+
+
+def _width(rows: Rows) -> int:
+    """Numbers in a row."""
+    return max(1, sum(tensor.numel() for tensor in rows[:1]))

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError, ConfigError
+from .first_batch import is_same_batch
+from .run_identity import FIRST_BATCH
 
 
 @contextmanager
@@ -46,7 +48,14 @@ def check_identity(path: Path, here: Mapping[str, Any], there: Mapping[str, Any]
     """
     for name, own in here.items():
         other = there.get(name)
-        if other != own or isinstance(other, bool):
+        if name == FIRST_BATCH:  # it need not be equal to the last bit, nor known
+            if not is_same_batch(own, other):
+                raise CheckpointError(
+                    f"{path} is of a run with another first batch of data; resume with the data, "
+                    "transform, columns and DataLoader (order, num_workers) of the first run, or "
+                    "use another run_dir"
+                )
+        elif other != own or isinstance(other, bool):
             raise CheckpointError(
                 f"{path} is of a run with {name}={_shown(other)}, this one has {name}="
                 f"{_shown(own)}; resume with the data, batch_size, seed and objective of the "

@@ -12,12 +12,17 @@ from torch import Tensor, nn
 from ..data.minibatches import Minibatches
 from ..errors import CheckpointError
 
+FIRST_BATCH = "first_batch"
 _NOT_OPTIONS = {"self", "max_plate_nesting"}  # Pyro's objectives set the nesting themselves
 _PLAIN = (bool, int, float, str, type(None))
 
 
 def identity_of(
-    seed: int | None, source: Minibatches, first: Sequence[Tensor], objective: PyroELBO
+    seed: int | None,
+    source: Minibatches,
+    first: Sequence[Tensor],
+    objective: PyroELBO,
+    recognised: Any,  # noqa: ANN401
 ) -> dict[str, Any]:
     """Plain values by name, which a run and its resumption must share.
 
@@ -26,6 +31,7 @@ def identity_of(
         source: Its data.
         first: Its first batch.
         objective: As the user gave it.
+        recognised: What its first batch is recognised by: see `read_first`.
     """
     kinds = [f"{str(t.dtype).removeprefix('torch.')} {list(t.shape[1:])}" for t in first]
     checksum = source.checksum()
@@ -38,6 +44,7 @@ def identity_of(
         "batch_size": len(first[0]),
         "data": ", ".join(kinds),
         "objective": describe(objective),
+        FIRST_BATCH: recognised,
     }
 
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyro
 import torch
@@ -14,6 +14,9 @@ from pyro.infer import ELBO as PyroELBO
 from ..data import Batchable, batches
 from ..data.base import mix_seed, pick_device
 from ..data.columns import Columns, Transform
+from ..data.minibatches import Minibatches
+from ..data.named_order import validation_batches
+from ..data.transformed import TransformedBatches
 from ..objectives.objective import Objective
 from ..objectives.pyro_loss import as_objective
 from ..particles.arguments import calls_explained
@@ -24,16 +27,17 @@ from ..runtime.distributed import Team, join
 from ..runtime.random_state import RandomState, kept_random_state
 from .auto_guides import check_auto_guides
 from .compile_ahead import compile_ahead, is_worth_compiling
+from .first_batch import read_first
 from .fitted_batches import FittedBatches, check_finite, fitted
 from .loop import Loop
 from .loss_scale import LossScale
 from .memory_budget import within
 from .optim.average import WeightAverage
 from .optim.rates import LearningRate, with_sides
-from .optim.recipe import OptimizerLike, default_optimizer, source_of
 from .optim.scheduler import Scheduler
 from .optim.schedules import ScheduleLike
 from .optim.scheduling import scheduler_of
+from .optim.source import OptimizerLike, default_optimizer, source_of
 from .placement import place, place_objective
 from .rank_stepper import RankStepper
 from .ranks.all_reduce import AllReduce
@@ -183,18 +187,22 @@ def set_up(
     device = pick_device(device)
 
     # Data.
-    picked: dict[str, Any] = {"columns": columns, "transform": transform}
     given = batches(
         data, batch_size, seed=seed or 0, device=device, drop_last=drop_last,
-        num_data=num_data, **picked,
+        num_data=num_data, columns=columns,
     )  # fmt: skip
-    val_given = None
-    if val is not None:
-        val_given = batches(
-            val, batch_size, shuffle=False, seed=seed or 0, device=device, **picked
-        )
     with kept_random_state():
-        first = next(iter(given.epoch(0)))
+        transformed = _transformed(given, transform)
+        first, recognised = read_first(transformed, recognise=run_dir is not None)
+        val_given = None
+        if val is not None:
+            val_given = _transformed(
+                validation_batches(
+                    val, batch_size, data, given, columns=columns, seed=seed or 0, device=device
+                ),
+                transform,
+            )
+        given = transformed
         source, first = fitted(given, first, model, guide, "fit")
         val_source = val_first = None
         if val_given is not None:
@@ -207,7 +215,7 @@ def set_up(
     # The pair and its objective, on the device.
     with single_rows_explained(source, first, team), calls_explained(model, guide, first):
         inventory, recorded = place(model, guide, first, device)
-    identity = identity_of(seed, source, first, objective)
+    identity = identity_of(seed, source, first, objective, recognised)
     first = _moved(first, device)
     check_finite(source, first, model, guide, "fit")
     if val_source is not None and val_first is not None:
@@ -258,6 +266,10 @@ def set_up(
         loop, svi, stepper, loss_scale, store, validation, site_kl, scheduler, average,
         source, first, per_call, is_compiled,
     )  # fmt: skip
+
+
+def _transformed(source: Minibatches, transform: Transform | None) -> Minibatches:
+    return source if transform is None else TransformedBatches(source, transform=transform)
 
 
 def _stepper(

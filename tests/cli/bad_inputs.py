@@ -287,8 +287,6 @@ DATA = {
         "(2,)", "<U3", "abcdef".encode("utf-32-le")),
     "dates.npy": _npy("(2,)", "<M8[D]", b"\0" * 16), "complex.npy": _npy(
         "(2,)", "<c16", b"\0" * 32),
-    "two_rows.npy": _npy(
-        "(2, 2)", body=b"\0" * 32),
     "nan.npz": _npz(x=_NAN), "inf.npz": _npz(x=np.full((40, 6), np.inf)),
     "three.npz": _npz(a=_FLAT, b=_FLAT, c=_FLAT), "none.npz": _npz(),
     "labels_short.npz": _npz(x=_FLAT, y=np.zeros(3)),

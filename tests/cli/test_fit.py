@@ -102,3 +102,17 @@ def test_a_last_batch_is_dropped_where_asked(tmp_path, capsys):
     for name, extra, steps in (("all", [], 3), ("whole", ["--drop-last"], 2)):
         main([*words, *extra, "--run", str(tmp_path / name)])
         assert f"trained {steps} steps" in capsys.readouterr().out
+
+
+def test_numbers_of_64_bits_are_trained_and_opened_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = np.random.default_rng(0).normal(size=(60, 5))
+    np.savetxt("own.csv", rows, delimiter=",", header="a,b,c,d,e", comments="")
+    words = "--data own.csv --model VAE --model.latent_dim 2 --model.likelihood LearnedNormal"
+    assert main(f"fit {words} --epochs 1 --test-particles 3 --device cpu --run r".split()) == 0
+    for command in ("sample r", "reconstruct r", "evaluate r --num-particles 3"):
+        assert main([*command.split(), "--device", "cpu"]) == 0, capsys.readouterr().err
+    np.save("large.npy", rows + 1e9)
+    words = words.replace("own.csv", "large.npy")
+    assert main(f"fit {words} --epochs 1 --device cpu --run s".split()) == 2
+    assert "--data, train: x" in capsys.readouterr().err

@@ -93,7 +93,7 @@ BAD = {
     "--weight-decay inf": "--weight-decay inf: it needs a",
     "--weight-decay -0.1": "it needs a",
     "--clip-norm inf": "--clip-norm inf: it needs a",
-    "--ema 1": "--ema 1.0: it needs a number in [0, 1)",
+    "--ema 1": "--ema 1: it needs a number from 0 to below 1",
     "--ema nan": "it needs a",
     "--ema -0.5": "it needs a",
     "--ema inf": "it needs a",

@@ -34,6 +34,7 @@ def test_a_run_of_the_command_is_built(which, small_run):
     assert loaded.model == loaded.pair.model and loaded.guide == loaded.pair.guide
     assert loaded.config == yaml.safe_load((folder / "config.yaml").read_text())
     assert len(loaded.run.history) == 2 and loaded.run.run_dir == folder
+    assert repr(loaded).startswith("Loaded(VAE, run=Run(2 epochs")
     assert loaded.pair.generate(3).shape == (3, 1, 8, 8)
     assert repr(loaded.objective()) == repr(expected.objective)
     data = loaded.data()

@@ -51,7 +51,7 @@ def test_messages_say_what_to_add(trap, capsys):
     edited({"model": {"name": "VAE", "latent_dim": 2, "likelihood": cls("pyrovae.nn.MLP")}})
     error = refused(capsys, "sample", "run")
     assert "model.likelihood names 'pyrovae.nn.MLP', which is no Likelihood" in error
-    assert "Bernoulli, Binomial, Categorical" in error
+    assert "Bernoulli, Beta, BetaBinomial" in error
 
 
 def test_processes_that_are_started_import_nothing_from_the_working_folder(tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from pyrovae.data import arrays, batches, channels_first
 from pyrovae.data.channels import has_channels_last
@@ -58,3 +59,11 @@ def test_other_shapes_are_refused():
 )
 def test_a_shape_is_the_other_with_channels_last(got, needed, answer):
     assert has_channels_last(got, needed) is answer
+
+
+def test_images_alone_stay_a_tensor():
+    x = torch.rand(2, 4, 5, 3)
+    assert torch.equal(channels_first(x), x.permute(0, 3, 1, 2))
+    assert isinstance(channels_first(x, torch.arange(2)), tuple)
+    with pytest.raises(DataError, match="channels_first got a ndarray"):
+        channels_first(x.numpy())

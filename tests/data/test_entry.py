@@ -1,5 +1,6 @@
 """One way in: columns, transforms, streams, what is held out."""
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -140,6 +141,13 @@ def test_the_validation_data_of_a_file_are_found(tmp_path):
     np.savez(tmp_path / "b.npz", x=X)
     found = held_out(tmp_path / "a.npz")
     assert torch.equal(found[:][0], X[20:30])
+    parts = {"x_train": X[:20], "y_train": Y[:20], "x_val": X[20:], "y_val": Y[20:]}
+    np.savez(tmp_path / "c.npz", **parts)
+    for columns, expected in ((None, [X]), ("y", [Y]), (["y", "x"], [Y, X]), (1, [Y])):
+        held = held_out(tmp_path / "c.npz", columns)
+        found = rows(held, columns=columns)[:]
+        assert all(torch.equal(a, b[20:]) for a, b in zip(found, expected, strict=True))
+    assert held_out(tmp_path / "c.npz", "x_val") is None
     assert held_out(tmp_path / "b.npz") is None and held_out(str(tmp_path / "c.npy")) is None
 
 
@@ -176,14 +184,14 @@ def test_the_number_of_data_is_counted_or_checked(data, number, given):
         ([torch.zeros(2), torch.zeros(3)], r"row 1 of data has shape \[3\], row 0 \[2\]"),
         ((torch.zeros(2), torch.zeros(3)), r"tensors with \[2, 3\] rows"),
         ({"x": torch.zeros(2), "y": torch.zeros(3)}, r"\{'x': 2, 'y': 3\} rows"),
-        ({"x": X, "y": "abc"}, r"there is no such file"),
+        ({"x": X, "y": "abc"}, "there is no file .*abc"),
         ({"x": X, "y": None}, r"data\['y'\] is NoneType"),
         ((X, None), r"data\[1\] is NoneType"),
         ({}, "data is empty"),
         ((), "empty"),
         ([], "empty"),
         (np.zeros((0, 3)), "ndarray is empty"),
-        ("mnist", "mnist: there is no such file"),
+        ("mnist", "there is no file .*mnist"),
         (b"abc", "got bytes"),
         (Items(["a", "b"]), "an item is str"),
         (Items([[X[0], None]]), "part 1 of an item is NoneType"),
@@ -192,3 +200,70 @@ def test_the_number_of_data_is_counted_or_checked(data, number, given):
 def test_refusals(data, message):
     with pytest.raises(DataError, match=message):
         rows(data)[:]
+
+
+@pytest.mark.parametrize("take", [tuple, np.array])
+def test_a_tuple_is_several_tensors_and_a_list_is_one(take):
+    first, second = [0.1, 0.2, 0.3], [0, 1, 0]
+    for found in both((take(first), take(second))):
+        assert [tensor.tolist() for tensor in found] == [pytest.approx(first), second]
+    train = arrays((first, second)).train
+    pairs = sorted(zip(train.x.tolist(), train.y.tolist(), strict=True))
+    assert pairs == [pytest.approx(pair) for pair in zip(first, second, strict=True)]
+    for found in both([first, second]):
+        assert [list(tensor.shape) for tensor in found] == [[2, 3]]
+    for found in both(([[1.0, 2.0], [3.0, 4.0]], ((5.0,), (6.0,)))):
+        assert [list(tensor.shape) for tensor in found] == [[2, 2], [2, 1]]
+
+
+def test_a_tuple_of_unequal_lists_and_of_numbers_is_refused():
+    for read in (rows, lambda data: batches(data, 2)):
+        with pytest.raises(DataError, match=r"tensors with \[3, 2\] rows"):
+            read(([0.1, 0.2, 0.3], [0, 1]))
+        with pytest.raises(DataError, match=r"\[0\] is float, needs an array"):
+            read((0.1, 0.2))
+
+
+def test_numbers_of_items_have_one_type_in_training_and_measuring():
+    items = [(0.1, 3, True, np.float32(2), torch.ones(2)) for _ in range(4)]
+    for kind in (Items, Plain):
+        trained, measured = both(kind(items))
+        assert [t.dtype for t in trained] == [t.dtype for t in measured]
+        assert torch.equal(trained[0], torch.full([4], 0.1, dtype=torch.float64))
+
+
+def test_measuring_through_a_loader_keeps_the_random_state():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    for shuffle in (False, True):
+        torch.manual_seed(3)
+        rows(DataLoader(TensorDataset(X), 7, shuffle=shuffle))
+        assert torch.equal(torch.rand(2), expected)
+
+
+def test_whole_numbers_are_kept_or_refused():
+    big = 2**24 + 1
+    cases = [
+        [[big, 0.5]],
+        [[[1, 2.5]], [[3, -big]]],
+        [torch.tensor([big]), torch.tensor([0.5])],
+        Items([torch.tensor([0.5]), torch.tensor([big])]),
+        DataLoader([torch.tensor([big]), torch.tensor([0.5])], 1),
+    ]
+    for data in cases:
+        with pytest.raises(DataError, match=f"{big}, and float32 has no such number"):
+            rows(data)
+            rows(data)[:]
+    assert rows([[big, 1]])[:][0].tolist() == [[big, 1]]
+    assert rows([[big - 1, 0.5, 1e30]])[:][0].tolist() == [[big - 1, 0.5, pytest.approx(1e30)]]
+
+
+@pytest.mark.parametrize("way", ["path", "group"])
+def test_groups_of_a_file_have_their_own_validation_data(tmp_path, way):
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        file["set/one/x_train"], file["set/one/x_val"] = X.numpy(), X[:3].numpy() + 1
+    with h5py.File(tmp_path / "all.h5") as file:
+        group = f"{tmp_path}/all.h5:/set/one" if way == "path" else file["set/one"]
+        assert torch.equal(held_out(group)[:][0], X[:3] + 1)
+        whole_file = f"{tmp_path}/all.h5:/set/one/x_train"
+        assert held_out(whole_file if way == "path" else file["set/one/x_train"]) is None

@@ -1,7 +1,9 @@
 """DataLoaders under the protocol of Batches."""
 
 import itertools
+import random
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import (
@@ -214,3 +216,93 @@ def test_the_order_is_the_same_with_any_number_of_workers(own, kind):
         torch.rand(3)
         assert values(found, 0, start=2) == expected[0][2:]
         assert [values(found, epoch) for epoch in range(2)] == expected
+
+
+class Noisy(Dataset):
+    """Draws from torch, numpy and Python."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return torch.tensor([torch.randn(()).item(), np.random.randn(), random.gauss(0, 1)])
+
+
+class NoisyStream(IterableDataset):
+    def __iter__(self):
+        return (torch.randn(2) + np.random.randn() + random.random() for _ in range(12))
+
+
+class Draws:
+    """A sampler that draws from torch's own stream."""
+
+    def __init__(self, at_once):
+        self.at_once = at_once
+
+    def __len__(self):
+        return 12
+
+    def __iter__(self):
+        if self.at_once:
+            return iter(torch.randperm(12).tolist())
+        return (torch.randint(12, ()).item() for _ in range(12))
+
+
+NOISY = {
+    "draws": lambda: DataLoader(Noisy(), 4),
+    "shuffled": lambda: DataLoader(Noisy(), 4, shuffle=True),
+    "one worker": lambda: DataLoader(Noisy(), 4, shuffle=True, num_workers=1),
+    "two workers": lambda: DataLoader(Noisy(), 4, num_workers=2),
+    "stream": lambda: DataLoader(NoisyStream(), 4),
+    "stream in a worker": lambda: DataLoader(NoisyStream(), 4, num_workers=1),
+    "sampler": lambda: DataLoader(TensorDataset(torch.arange(12)), 4, sampler=Draws(False)),
+    "sampler, at once": lambda: DataLoader(
+        TensorDataset(torch.arange(12)), 4, sampler=Draws(True)
+    ),
+    "rows": lambda: DataLoader(TensorDataset(torch.arange(12)), None, sampler=Draws(True)),
+}
+
+
+def of_process():
+    return torch.randn(2).tolist(), np.random.randn(), random.gauss(0, 1)
+
+
+@pytest.mark.parametrize("kind", NOISY)
+def test_draws_depend_on_seed_and_epoch_and_leave_the_process_alone(kind):
+    def rows(batches, epoch, start=0):
+        return [x.tolist() for (x,) in batches.epoch(epoch, start)]
+
+    np.random.seed(0), random.seed(0), torch.manual_seed(0)
+    np.random.randn(), random.gauss(0, 1)
+    state = np.random.get_state(), random.getstate(), torch.get_rng_state()
+    expected = of_process()
+    np.random.set_state(state[0]), random.setstate(state[1]), torch.set_rng_state(state[2])
+    whole = rows(LoaderBatches(NOISY[kind](), seed=1, num_data=12, device="cpu"), 2)
+    assert of_process() == expected
+    again = LoaderBatches(NOISY[kind](), seed=1, num_data=12, device="cpu")
+    found = []
+    for batch in again.epoch(2, 1):
+        of_process()  # a step draws between two batches
+        found.append(batch[0].tolist())
+    assert found == whole[1:] and len(whole) > 1
+    assert rows(again, 3) != whole
+    assert rows(LoaderBatches(NOISY[kind](), seed=2, num_data=12, device="cpu"), 2) != whole
+
+
+def test_a_sampler_draws_the_same_order_with_any_number_of_workers():
+    def order(at_once, workers):
+        loader = DataLoader(
+            TensorDataset(torch.arange(12)), 12, sampler=Draws(at_once), num_workers=workers
+        )
+        return values(LoaderBatches(loader, device="cpu"), 1)
+
+    for at_once in (True, False):
+        assert order(at_once, 0) == order(at_once, 1)
+
+
+@pytest.mark.parametrize(("drop_last", "length"), [(False, 4), (True, 3)])
+def test_data_of_a_batch_sampler_are_those_of_its_sampler(drop_last, length):
+    picked = BatchSampler(SubsetRandomSampler(range(17)), 5, drop_last)
+    loader = DataLoader(TensorDataset(torch.arange(57.0)), batch_sampler=picked)
+    source = LoaderBatches(loader, device="cpu")
+    assert (source.num_data, len(source), source.drop_last) == (17, length, drop_last)

@@ -1,13 +1,15 @@
 """What the families share."""
 
 import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from torch import nn
 
-from pyrovae.errors import ParameterError, ShapeError
-from pyrovae.models import Family
+from pyrovae.errors import ConfigError, ParameterError, ShapeError
+from pyrovae.models import VAE, Family, HierarchicalVAE
 from pyrovae.models.base import check_data
+from pyrovae.nn import Bernoulli
 
 
 class Own(Family):
@@ -49,3 +51,31 @@ def test_refuses_batches_of_another_shape(shape):
     check_data(torch.zeros(5, 4, 2), (4, 2), "here")
     with pytest.raises(ShapeError, match=r"here was built for data of shape \[4, 2\]"):
         check_data(torch.zeros(shape), (4, 2), "here")
+
+
+class Sized(Bernoulli):
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+
+
+@pytest.mark.parametrize("given", [None, Bernoulli, Bernoulli()], ids=["none", "class", "made"])
+def test_a_likelihood_may_be_a_class(given):
+    assert isinstance(VAE((6,), 2, likelihood=given).likelihood, Bernoulli)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (
+            dist.Bernoulli,
+            "likelihood is Bernoulli; give an instance of a likelihood of pyrovae.nn",
+        ),
+        ("NegativeBinomial", "likelihood is 'NegativeBinomial'; give an instance"),
+        (Sized, r"the class Sized, which cannot be made .* nn.Sized\(\.\.\.\)"),
+    ],
+    ids=["pyro", "name", "class with arguments"],
+)
+def test_what_is_no_likelihood(given, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        HierarchicalVAE((6,), [2], likelihood=given)

@@ -160,8 +160,8 @@ class Posteriors(Prior):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"latent_dims": ()}, ConfigError, r"latent_dims=\[\]"),
-        ({"latent_dims": (3, 0)}, ConfigError, r"latent_dims=\[3, 0\]"),
+        ({"latent_dims": ()}, ConfigError, r"latent_dims=\(\)"),
+        ({"latent_dims": (3, 0)}, ConfigError, r"latent_dims=\(3, 0\)"),
         ({"prior": StandardNormal(3)}, ShapeError, "latent_dim=3 and the top layer of Hier.* 2"),
         ({"prior": Posteriors}, ConfigError, r"Posteriors.*q\(z3\|z2\); use LadderVAE"),
         ({"upper_encoder": [AFFINE]}, ConfigError, "upper_encoder got 1 networks for 2 steps"),

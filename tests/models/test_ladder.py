@@ -122,7 +122,7 @@ def test_a_prior_made_of_posteriors_takes_the_top_layer():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"latent_dims": ()}, ConfigError, r"LadderVAE got latent_dims=\[\]"),
+        ({"latent_dims": ()}, ConfigError, r"LadderVAE got latent_dims=\(\)"),
         ({"feature_dims": (4, 4, 4)}, ConfigError, r"feature_dims=\(4, 4, 4\) for 2 layers"),
         ({"feature_dims": 0}, ConfigError, "feature_dims=0"),
         ({"upper_decoder": []}, ConfigError, "upper_decoder got 0 networks for 1 steps"),

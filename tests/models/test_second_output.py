@@ -40,6 +40,26 @@ POSITIVE = {
     "elu": lambda h: 1 + F.elu(h),
     "clamped": lambda h: h.clamp(min=1e-3),
     "root of exp": lambda h: h.exp().sqrt(),
+    "square by hand": lambda h: h * h + 0.01,
+    "logaddexp": lambda h: torch.logaddexp(h, torch.zeros_like(h)),
+    "shifted tanh": lambda h: 1.01 + h.tanh(),
+    "shifted atan": lambda h: h.atan() + 1.6,
+    "minus logsigmoid": lambda h: -F.logsigmoid(h),
+    "cosh": torch.cosh,
+    "hypot": lambda h: torch.hypot(h, torch.ones_like(h)),
+    "logsumexp": lambda h: torch.stack([h, torch.zeros_like(h)]).logsumexp(0),
+    "rsqrt": lambda h: (h * h + 1).rsqrt(),
+    "reciprocal": lambda h: 1 / (1 + h.exp()),
+    "norm": lambda h: torch.stack([h, h]).norm(dim=0),
+    "softmax": lambda h: h.softmax(-1),
+    "maximum": lambda h: torch.maximum(h, -h),
+    "log1p": lambda h: torch.log1p(h.exp()),
+    "erf": lambda h: 1 + torch.erf(h),
+    "erfc": torch.erfc,
+    "expm1": lambda h: 1.001 + torch.expm1(h),
+    "cos": lambda h: 2 + h.cos(),
+    "silu": lambda h: 1 + F.silu(h),
+    "scaled softplus": lambda h: 0.5 * F.softplus(h) + 0.1,
     "kept by where": lambda h: torch.where(h > 0, h + 1, h.exp()),
 }
 ANY_SIGN = {
@@ -49,6 +69,11 @@ ANY_SIGN = {
     "tanh": lambda h: 5 * h.tanh(),
     "shifted": lambda h: h - 3,
     "log of softplus": lambda h: F.logsigmoid(h),
+    "softplus and a shift": lambda h: F.softplus(h) - 3,
+    "log of a variance": lambda h: F.softplus(h).log(),
+    "cubed": lambda h: h**3 + h,
+    "mean of two": lambda h: torch.stack([h, h + 1]).mean(0),
+    "scaled": lambda h: 0.1 * h / 3,
 }
 
 
@@ -82,6 +107,53 @@ def test_heads_that_start_at_zero_are_a_log_variance():
     assert VAE((D,), L, encoder=encoder).encode(SPREAD).stddev.eq(1).all()
 
 
+class WithFactor(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(L))
+
+    def forward(self, h):
+        return self.factor * F.softplus(h)
+
+
+def test_a_learned_factor_of_a_positive_output_changes_nothing():
+    with pytest.raises(ConfigError, match="positive for all data"):
+        VAE((D,), L, encoder=Encoder(WithFactor())).encode(SPREAD)
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+@pytest.mark.parametrize("last", ["linear", "tanh", "clamped", "hardtanh", "scaled"])
+def test_a_head_of_large_bias_is_a_log_variance(last, is_frozen):
+    encoder = Encoder(ANY_SIGN[last])
+    nn.init.constant_(encoder.second.bias, 50.0)
+    encoder.requires_grad_(not is_frozen)
+    second = encoder(SPREAD)[1]
+    assert second.min() > 0
+    q = VAE((D,), L, encoder=encoder).encode(SPREAD)
+    torch.testing.assert_close(q.variance, second.exp())
+
+
+def test_positive_outputs_of_frozen_weights_are_refused():
+    encoder = Encoder(torch.cosh).requires_grad_(False)
+    with pytest.raises(ConfigError, match="positive for all data"):
+        VAE((D,), L, encoder=encoder).encode(SPREAD)
+
+
+class ByParameter(Encoder):
+    """A log-variance that is the same for all data."""
+
+    def __init__(self):
+        super().__init__()
+        self.log_variance = nn.Parameter(torch.ones(L))
+
+    def forward(self, x):
+        return super().forward(x)[0], self.log_variance.expand(len(x), L)
+
+
+def test_a_parameter_is_a_log_variance():
+    assert VAE((D,), L, encoder=ByParameter()).encode(SPREAD).variance.eq(torch.e).all()
+
+
 def test_it_is_looked_at_once():
     encoder = Encoder()
     vae = VAE((D,), L, encoder=encoder)
@@ -90,8 +162,15 @@ def test_it_is_looked_at_once():
     vae.encode(SPREAD)
 
 
-def test_looking_changes_nothing():
-    encoder = Encoder(ANY_SIGN["clamped"])
+class Noisy(nn.Module):
+    def forward(self, h):
+        return (h + 0.1 * torch.randn_like(h)).tanh()
+
+
+@pytest.mark.parametrize("last", [ANY_SIGN["clamped"], Noisy()])
+def test_looking_changes_nothing(last):
+    encoder = Encoder(last)
+    nn.init.constant_(encoder.second.bias, 50.0)
     encoder.body.append(nn.BatchNorm1d(32))
     encoder.body.append(nn.Dropout(0.5))
     encoder.train()

@@ -39,7 +39,7 @@ from pyrovae.nn import (
     ZeroInflatedPoisson,
 )
 from pyrovae.objectives import ELBO, IWAE
-from pyrovae.particles import draw
+from pyrovae.particles import draw, simulate
 from pyrovae.particles.parameters import trainable
 from tests.oracles import z_scores
 
@@ -271,6 +271,8 @@ def test_sizes_are_those_of_the_data():
         bounds.append(IWAE(4).per_datum(*pair, x))
     torch.testing.assert_close(*bounds)
     torch.testing.assert_close(vae.reconstruct(x).sum(-1), x.sum(-1))
+    rebuilt = simulate(vae.model, x, guide=vae.guide, mean=True)["x"]  # as the commands do
+    torch.testing.assert_close(rebuilt.sum(-1), x.sum(-1))
     ELBO()(vae.model, vae.guide)(x).backward()
     mean = x.sum(-1).mean().expand(2)
     torch.testing.assert_close(vae.generate(2).sum(-1), mean, rtol=1e-5, atol=0)

@@ -21,7 +21,10 @@ SECONDS = {
     "scale": SCALE,
 }
 Named = namedtuple("Named", ["mu", "logvar"])
-Plain = namedtuple("Plain", ["first", "second"])
+
+
+def named(fields):
+    return namedtuple("Some", fields)
 
 
 @dataclass
@@ -69,6 +72,12 @@ def test_the_second_output_is_what_is_said(kind, way):
         ({"mean": MEAN, "std": SCALE}, "scale"),
         ({"Z_mu": MEAN, "Z_sigma": SCALE}, "scale"),
         ({"qz_loc": MEAN, "qz_log_std": SECONDS["log_scale"]}, "log_scale"),
+        ({"log_var_z": SECONDS["log_variance"], "mean_z": MEAN}, "log_variance"),
+        (named("log_var_z mu_z")(SECONDS["log_variance"], MEAN), "log_variance"),
+        (named("log_var mean_z")(SECONDS["log_variance"], MEAN), "log_variance"),
+        (named("std mean")(SCALE, MEAN), "scale"),
+        (named("logVar Mu h")(SECONDS["log_variance"], MEAN, SCALE), "log_variance"),
+        ({"log-var": SECONDS["log_variance"], "mu": MEAN}, "log_variance"),
         ({"mean": MEAN, "variance": SECONDS["variance"]}, "variance"),
         ({"mean": MEAN, "var": SECONDS["variance"]}, "variance"),
         (Named(MEAN, SECONDS["log_variance"]), "log_variance"),
@@ -85,7 +94,7 @@ def test_names_say_what_the_second_output_is(output, kind):
     close_to_truth(heads.params())
 
 
-@pytest.mark.parametrize("output", [(MEAN, SECONDS["log_variance"]), Plain(MEAN, 2 * SCALE.log())])
+@pytest.mark.parametrize("output", [(MEAN, SECONDS["log_variance"]), [MEAN, 2 * SCALE.log()]])
 def test_without_names_it_is_a_log_variance(output):
     heads = heads_of(output, "mine")
     assert heads.kind is None
@@ -110,6 +119,36 @@ def test_without_names_it_is_a_log_variance(output):
 def test_what_are_no_two_heads_is_refused(output, said):
     with pytest.raises(ShapeError, match=f"mine gave {said}; it needs one tensor, or two .*TwoHe"):
         heads_of(output, "mine")
+
+
+@dataclass
+class Unknown:
+    mean: Tensor
+    log_precision: Tensor
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        named("precision mean")(SCALE, MEAN),
+        named("mean log_precision")(MEAN, SCALE),
+        named("first second")(MEAN, SCALE),
+        named("mean mu")(MEAN, SCALE),
+        named("std logvar")(SCALE, SCALE),
+        named("mean std logvar")(MEAN, SCALE, SCALE),
+        Unknown(MEAN, SCALE),
+        {"mean": MEAN, "z_mean": SCALE, "scale": SCALE},
+        {"mean": MEAN, "mean_z": SCALE, "scale": SCALE},
+        {"mean": MEAN, "scale": SCALE, "z_scale": MEAN},
+        {"mean": MEAN, "precision": SCALE},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("with_word", [False, True])
+def test_names_that_are_not_those_of_one_mean_and_one_other_are_refused(output, with_word):
+    understood = r"TwoHeads\(encoder, .*'mean', .*'mu', .*'logvar', .*'scale', .*plain tuple"
+    with pytest.raises(ShapeError, match=understood):
+        TwoHeads(Gives(output), "scale")(MEAN) if with_word else heads_of(output, "mine")
 
 
 @pytest.mark.parametrize("other", [SCALE[:, :1], SCALE[:2], SCALE[0], SCALE[None]])

@@ -25,6 +25,7 @@ from pyrovae.errors import (
     ParameterError,
     SupportError,
 )
+from pyrovae.models import VAE
 from pyrovae.objectives import ELBO, IWAE, Beta, Renyi
 from pyrovae.particles.parameters import trainable
 from pyrovae.train import SVI, fit, load_checkpoint
@@ -255,7 +256,7 @@ def test_labels_go_to_model_and_guide():
     [
         ({"objective": "ELBO"}, "needs an instance"),
         ({"objective": lambda: 0}, "needs an instance"),
-        ({"epochs": 0}, "needs one or more"),
+        ({"epochs": 0}, "needs a whole number, one or more"),
         ({"seed": -1}, "seed=-1"),
         ({"seed": 2**32}, "needs a number from 0"),
         ({"patience": 3}, "no validation data"),
@@ -341,3 +342,10 @@ def test_moves_the_pair_and_resumes_on_a_gpu(style, tmp_path):
         assert all(leaf.is_cuda for leaf in before.values())
         run = fit(made.model, made.guide, made.args[0], epochs=2, resume=True, **options)
     assert len(run.history) == 2
+
+
+@pytest.mark.parametrize("given", [{"epochs": 2.5}, {"epochs": "5"}, {"steps_per_call": 1.5}])
+def test_what_is_counted_is_whole(given):
+    vae = VAE((6,), 2)
+    with pytest.raises(ConfigError, match="needs a whole number, one or more"):
+        fit(vae, torch.zeros(20, 6), **given)

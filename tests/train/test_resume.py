@@ -7,7 +7,7 @@ import pyro
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from pyrovae.data import LoaderBatches
 from pyrovae.errors import (
@@ -159,6 +159,37 @@ def test_a_data_loader_resumes_exactly(workers, tmp_path):
 
     expected = train(tmp_path / "whole")
     train(tmp_path / "parts", stop_at=6)
+    assert same(expected, train(tmp_path / "parts", resume=True))
+
+
+class Noisy(Dataset):
+    """Draws from torch, numpy and Python."""
+
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        noise = torch.randn(6) + float(np.random.randn()) + random.gauss(0, 1)
+        return x_of()[index] + noise
+
+
+@pytest.mark.parametrize("kind", ["dataset", "loader", "worker"])
+def test_a_dataset_that_draws_resumes_exactly(kind, tmp_path):
+    def train(folder, stop_at=None, resume=False):
+        pyro.clear_param_store()
+        nets = networks()
+        data = Noisy()
+        if kind != "dataset":
+            data = DataLoader(data, 10, shuffle=True, num_workers=kind == "worker")
+        fit(
+            *pair(*nets), data, batch_size=10, objective=ELBO(), epochs=2, run_dir=folder,
+            resume=resume, callbacks=[Log(stop_at)], **QUIET,
+        )  # fmt: skip
+        return state(nets)
+
+    expected = train(tmp_path / "whole")
+    train(tmp_path / "parts", stop_at=6)
+    torch.manual_seed(7), np.random.seed(7), random.seed(7)
     assert same(expected, train(tmp_path / "parts", resume=True))
 
 

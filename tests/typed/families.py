@@ -9,6 +9,7 @@ from torch import Tensor, nn
 import pyrovae
 from pyrovae import data, models
 from pyrovae.data import Dataset, Split
+from pyrovae.evaluate import cluster_accuracy
 from pyrovae.models import FlowPosterior, MixturePrior, VampPrior
 from pyrovae.nn import MLP, Bernoulli, Binomial, ConvDecoder, ConvEncoder, LearnedNormal
 from pyrovae.nn.flows import AffineCoupling, Planar, chain
@@ -17,7 +18,7 @@ digits = data.digits()
 assert_type(digits, Dataset)
 assert_type(digits.test, Split)
 images: Tensor = digits.train.x[:60]
-labels: Tensor | None = digits.train.y
+labels: Tensor = digits.train.y
 few = Dataset("few", digits.train[:60], digits.val[:10], digits.test[:10], digits.info)
 
 vae = models.VAE(
@@ -47,6 +48,6 @@ some: Tensor = labelled.generate(torch.tensor([1, 2]))
 
 found = pyrovae.log_evidence(vae.model, vae.guide, few.test, num_particles=5)
 units = pyrovae.active_units(vae.model, vae.guide, few.test)
-print(found, units)
+print(found, units, cluster_accuracy(labels[:60], digits.train.y[:60]))
 for batch in data.batches(few, 20, device="cpu").epoch(0):
     x: Tensor = batch[0]

@@ -18,7 +18,8 @@ SCRIPTS = sorted(
 WRONG = {
     "import pyrovae\npyrovae.Vae": '"Vae"',
     "from pyrovae import fitt": '"fitt"',
-    "from pyrovae import fit\nfit(1, 2, 3)": "fit",
+    "from pyrovae import fit\nfit(1, 2, 3)": "No overload",
+    "from pyrovae import VAE, fit\nfit(VAE((8,), 2))": "No overload",
     "import pyrovae\npyrovae.VAE((8,), 2, likelyhood=None)": '"likelyhood"',
     "import pyrovae\npyrovae.IWAE(num_particle=3)": '"num_particle"',
 }

@@ -2,6 +2,6 @@
 
 from .hdf5 import datasets
 from .names import arrange
-from .read import has_splits, read_file
+from .read import read_file, roles_of_split
 
-__all__ = ["arrange", "datasets", "has_splits", "read_file"]
+__all__ = ["arrange", "datasets", "read_file", "roles_of_split"]

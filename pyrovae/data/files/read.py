@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import DataError
 from .hdf5 import read_hdf5
-from .names import arrange
+from .names import Role, Split, arrange
 from .npy import read_npy
 from .npz import read_npz
 from .tables import read_csv, read_parquet
@@ -32,15 +32,13 @@ def read_file(path: str | PathLike[str]) -> Any:  # noqa: ANN401
         DataError: The file is missing or damaged, or its format is unknown.
         ConfigError: The library that reads the format is not installed.
     """
-    text, inner = str(path), None
-    within = re.match(r"(.+\.(?:h5|hdf5)):(.+)$", text)
-    if within:
-        text, inner = within.groups()
-    file = Path(text).expanduser()
+    file, inner = _within(path)
     known = ", ".join([*_READERS, *_HDF5])
     if not file.is_file():
-        what = "is a folder" if file.is_dir() else "there is no such file"
-        raise DataError(f"{file.absolute()}: {what}; give the path of a file ({known})")
+        wrong = f"there is no file {file.absolute()}"
+        if file.is_dir():
+            wrong = f"{file.absolute()} is a folder"
+        raise DataError(f"{wrong}; give the path of a file ({known})")
     suffix = file.suffix.lower()
     if suffix in _HDF5:
         return read_hdf5(file, inner)
@@ -52,14 +50,24 @@ def read_file(path: str | PathLike[str]) -> Any:  # noqa: ANN401
     return _READERS[suffix](file)
 
 
-def has_splits(path: str | PathLike[str], split: str) -> bool:
-    """Whether the names of a file's arrays say that some are of this split.
+def roles_of_split(path: str | PathLike[str], split: Split) -> list[Role]:
+    """Which of x and y a file holds of a split, by the names of its arrays.
 
     Raises:
         DataError: The file is missing or damaged.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".npz", ".pt", ".pth") and not suffix.startswith(_HDF5):
-        return False  # the format has no names of arrays
+    file, _ = _within(path)
+    if file.suffix.lower() not in (".npz", ".pt", ".pth", *_HDF5):
+        return []  # the format has no names of arrays
     held = read_file(path)
-    return isinstance(held, dict) and split in (arrange(held) or {})
+    arranged = (arrange(held) if isinstance(held, dict) else None) or {}
+    return sorted(arranged.get(split, {}))
+
+
+def _within(path: str | PathLike[str]) -> tuple[Path, str | None]:
+    """A file, and the name within it that follows the colon."""
+    text, inner = str(path), None
+    within = re.match(r"(.+\.(?:h5|hdf5)):(.+)$", text, re.IGNORECASE)
+    if within:
+        text, inner = within.groups()
+    return Path(text).expanduser(), inner

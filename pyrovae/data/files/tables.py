@@ -42,7 +42,7 @@ def read_csv(path: Path) -> Any:  # noqa: ANN401
                 header=0 if named else None,
                 index_col=0 if numbered else False,
             )
-    except (csv.Error, Warning, *_errors(library)) as error:
+    except _errors(library) as error:
         raise damaged(str(path), error) from error
 
 
@@ -61,9 +61,9 @@ def read_parquet(path: Path) -> Any:  # noqa: ANN401
 
 
 def _errors(library: ModuleType) -> tuple[type[Exception], ...]:
-    """What reading raises; the errors of pandas and pyarrow are of the first two kinds."""
+    """What reading raises; errors of pandas and pyarrow are ValueErrors or OSErrors."""
     own = (library.exceptions.PolarsError,) if library.__name__ == "polars" else ()
-    return (OSError, ValueError, *own)
+    return (OSError, ValueError, csv.Error, Warning, *own)
 
 
 def _is_number(cell: str) -> bool:

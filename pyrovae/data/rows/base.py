@@ -3,6 +3,7 @@
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from torch import Tensor
 from ...errors import DataError
 
 _CHECKED, _BLOCK = 1000, 64  # rows of a checksum, and how many are read at a time
+
+# uint8 may be a mask, as torch takes it, or row numbers, as numpy does.
+_INDEX = (torch.bool, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 class Rows(ABC):
@@ -19,13 +23,15 @@ class Rows(ABC):
 
     Attributes:
         names: Of the tensors, where they have some.
+        column_names: Of the columns of each tensor, where they come from data frames; else none.
         device: Where the rows come from.
-        in_memory: Taking rows costs no reading.
+        in_memory: All rows are in memory as they are taken, so that they may be taken at once.
         reads_ahead: Rows may be taken by another thread, before they are needed.
         is_fixed: A row has the same values every time.
     """
 
     names: tuple[str, ...] = ()
+    column_names: tuple[tuple[Any, ...], ...] = ()
     device: torch.device = torch.device("cpu")
     in_memory: bool = False
     reads_ahead: bool = False
@@ -53,19 +59,25 @@ class Rows(ABC):
         """Tensors [B, ...] of some rows.
 
         Raises:
-            DataError: `rows` is neither a slice nor an index, or lies outside of the data.
+            DataError: `rows` is neither a slice nor an index, lies outside of the data, or is a
+                mask of another length.
         """
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             if step == 1:
                 return self.take(slice(start, max(start, stop)))
             return self.take(torch.arange(start, stop, step, device=self.device))
-        if not isinstance(rows, Tensor) or rows.ndim != 1 or rows.is_floating_point():
+        if not isinstance(rows, Tensor) or rows.ndim != 1 or rows.dtype not in _INDEX:
             raise DataError(
                 f"rows are taken by a slice or an index tensor [B], not by {rows!r}; write "
-                "rows[i : i + 1] for one row"
+                "rows[i : i + 1] for one row, and rows[mask.bool()] for a mask"
             )
         if rows.dtype == torch.bool:
+            if len(rows) != len(self):
+                raise DataError(
+                    f"rows are taken by a mask of {len(rows)} values, and there are {len(self)} "
+                    "rows; give one truth value per row"
+                )
             rows = rows.nonzero().flatten()
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(self):
             raise DataError(
@@ -106,6 +118,8 @@ class PickedRows(Rows):
     def __init__(self, rows: Rows, positions: Sequence[int]) -> None:
         self._rows, self._positions = rows, list(positions)
         self.names = tuple(rows.names[i] for i in self._positions) if rows.names else ()
+        held = rows.column_names
+        self.column_names = tuple(held[i] for i in self._positions) if held else ()
         self.device, self.in_memory = rows.device, rows.in_memory
         self.reads_ahead, self.is_fixed = rows.reads_ahead, rows.is_fixed
 

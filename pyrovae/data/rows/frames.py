@@ -56,6 +56,14 @@ def frame_tensor(
     return _tensor(where, _side_by_side(where, picked, found))
 
 
+def frame_columns(frame: Any, columns: Columns | None = None) -> tuple[Any, ...]:  # noqa: ANN401
+    """The names of the columns that `frame_tensor` takes, in its order; of a series none."""
+    if is_a(frame, "pandas", "Series") or is_a(frame, "polars", "Series"):
+        return ()
+    names = list(frame.columns)
+    return tuple(names if columns is None else [_name(each, names) for each in as_list(columns)])
+
+
 def _name(column: Column, names: list[Any]) -> Any:  # noqa: ANN401
     if column in names:
         return column
@@ -112,6 +120,15 @@ def _of_polars(where: str, series: Any, missing: bool) -> np.ndarray:  # noqa: A
         raise DataError(_no_numbers(where, str(series.dtype), "to_dummies or cast"))
     if series.dtype.is_decimal():
         series = series.cast(polars.Float64)
+    if str(series.dtype) in ("Int128", "UInt128"):  # numpy has no such type
+        whole = series.cast(polars.Int64, strict=False)
+        beyond = series.filter(whole.is_null() & series.is_not_null())
+        if len(beyond):
+            raise DataError(
+                f"{where} holds {beyond[0]}, and integers are kept up to {2**63 - 1}; give "
+                "floats, or smaller numbers"
+            )
+        series = whole
     absent = series.is_null()
     if series.dtype.is_float():
         absent = absent | series.is_nan().fill_null(True)
@@ -126,12 +143,13 @@ def _check_missing(where: str, absent: np.ndarray, missing: bool) -> None:
         raise DataError(
             f"{where}: {int(absent.sum())} of {len(absent)} values are missing, the first in row "
             f"{int(absent.argmax())}; fill or drop them, or pass the frame to "
-            "arrays(..., missing=True), which takes them as missing values"
+            "pyrovae.data.arrays(..., missing=True), or --data.missing true, which "
+            "takes them as missing"
         )
 
 
 def _no_numbers(where: str, dtype: str, ways: str) -> str:
     return (
         f"{where} is of type {dtype}, and needs numbers or truth values; encode it ({ways}), or "
-        "leave it out by columns="
+        "leave it out by columns= (--data.columns)"
     )

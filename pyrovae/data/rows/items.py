@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError
-from ..conversion import as_tensor
+from ..conversion import as_tensor, check_whole
 from .base import Rows
 
 
@@ -76,7 +76,7 @@ def stacked(what: str, rows: Sequence[Tensor]) -> Tensor:
     """Rows [N, ...] as one tensor.
 
     Raises:
-        DataError: They differ in shape.
+        DataError: They differ in shape, or one holds whole numbers that the floats of others lack.
     """
     for place, row in enumerate(rows):
         if row.shape != rows[0].shape:
@@ -85,10 +85,15 @@ def stacked(what: str, rows: Sequence[Tensor]) -> Tensor:
                 "bring all rows to one shape, or give a tuple where these are several tensors "
                 "with a row per datum"
             )
-    return torch.stack(list(rows))
+    made = torch.stack(list(rows))
+    for row, kept in zip(rows, made, strict=True):
+        check_whole(what, row, kept)
+    return made
 
 
 def _part(where: str, part: object) -> Tensor:
-    if isinstance(part, int | float):
+    if isinstance(part, float):
+        return torch.tensor(part, dtype=torch.float64)  # as torch's loaders do
+    if isinstance(part, int):
         return torch.tensor(part)
     return as_tensor(where, part)

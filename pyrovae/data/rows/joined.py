@@ -1,6 +1,7 @@
 """Rows of several sources, side by side."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ class JoinedRows(Rows):
 
     def __init__(self, parts: Sequence[Rows], names: Sequence[str] = ()) -> None:
         self._parts, self.names = list(parts), tuple(names)
+        self.column_names = _column_names(parts)
         self.in_memory = all(part.in_memory for part in parts)
         self.reads_ahead = any(part.reads_ahead for part in parts) and all(
             part.reads_ahead or part.in_memory for part in parts
@@ -41,9 +43,10 @@ class JoinedRows(Rows):
 
     def to(self, device: torch.device | str) -> Rows:
         """See `Rows.to`."""
-        if not self.in_memory:
+        moved = [part.to(device) for part in self._parts]
+        if len({part.device for part in moved}) > 1:  # some stay, and one index takes all
             return self
-        return JoinedRows([part.to(device) for part in self._parts], self.names)
+        return JoinedRows(moved, self.names)
 
     def pick(self, positions: Sequence[int]) -> Rows:
         """See `Rows.pick`."""
@@ -74,5 +77,11 @@ def side_by_side(where: str, parts: Sequence[Rows], names: Sequence[str] = ()) -
     parts = [part.to("cpu") for part in parts] if len({p.device for p in parts}) > 1 else parts
     tensors = [t for part in parts if isinstance(part, TensorRows) for t in part.tensors]
     if len(tensors) == sum(part.width for part in parts):
-        return TensorRows(tensors, names)
+        return TensorRows(tensors, names, _column_names(parts))
     return parts[0] if len(parts) == 1 and not names else JoinedRows(parts, names)
+
+
+def _column_names(parts: Sequence[Rows]) -> tuple[tuple[Any, ...], ...]:
+    if not any(part.column_names for part in parts):
+        return ()
+    return tuple(names for part in parts for names in part.column_names or ((),) * part.width)

@@ -18,7 +18,7 @@ from ..files import datasets, read_file
 from ..loaded import is_a
 from .base import Rows
 from .file_parts import file_parts
-from .frames import frame_tensor, is_frame
+from .frames import frame_columns, frame_tensor, is_frame
 from .hdf5 import HDF5Rows
 from .items import ItemRows, MapStyle, stacked
 from .joined import side_by_side
@@ -98,7 +98,7 @@ def _unnamed(where: str, data: Any) -> Rows | None:  # noqa: ANN401
         return HDF5Rows(data)
     if is_scipy(data):
         return SparseRows.of_scipy(where, data)
-    if isinstance(data, tuple) and any(not _is_nested_numbers(part) for part in data):
+    if isinstance(data, tuple):
         return _several(where, [(f"{where}[{place}]", part) for place, part in enumerate(data)])
     if isinstance(data, TorchDataset):
         return None if isinstance(data, IterableDataset) else _dataset_rows(data)
@@ -115,8 +115,11 @@ def _frame_rows(where: str, frame: Any, columns: Columns | None) -> Rows:  # noq
     if columns is None and is_a(frame, "pandas", "DataFrame"):
         kinds = list(frame.dtypes)
         if kinds and all(is_a(k, "pandas", "SparseDtype") and k.fill_value == 0 for k in kinds):
-            return SparseRows.of_scipy(where, frame.sparse.to_coo())
-    return TensorRows([frame_tensor(where, frame, columns)])
+            rows = SparseRows.of_scipy(where, frame.sparse.to_coo())
+            rows.column_names = (frame_columns(frame),)
+            return rows
+    tensor = frame_tensor(where, frame, columns)
+    return TensorRows([tensor], (), [frame_columns(frame, columns)])
 
 
 def _array_rows(where: str, data: Tensor | np.ndarray | np.generic) -> Rows:
@@ -140,7 +143,9 @@ def _named(where: str, parts: Sequence[tuple[str, Any]]) -> Rows:
 def _several(where: str, parts: Sequence[tuple[str, Any]], names: Sequence[str] = ()) -> Rows:
     found = []
     for called, part in parts:
-        rows = find_rows(part, called)
+        # Within several, a tuple of numbers or of rows of numbers is a list of them.
+        is_list = isinstance(part, tuple) and _is_nested_numbers(part)
+        rows = find_rows(list(part) if is_list else part, called)
         if rows is None or rows.width > 1:
             raise DataError(
                 f"{called} is {type(part).__name__}, needs an array or a tensor with one row per "

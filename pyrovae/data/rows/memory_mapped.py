@@ -3,6 +3,7 @@
 import math
 import os
 import weakref
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -96,7 +97,29 @@ def _opened(array: np.ndarray) -> tuple[int | None, int]:
         file = os.open(whole.filename, os.O_RDONLY)
     except OSError:  # it was removed, and its content lives as long as the array
         return None, 0
+    if not _is_mapped_from(os.fstat(file), _address(whole)):  # another file has its name now
+        os.close(file)
+        return None, 0
     return file, whole.offset + _address(array) - _address(whole)
+
+
+def _is_mapped_from(file: os.stat_result, address: int) -> bool:
+    """Whether the memory at an address is a map of this file; False where the system says nothing.
+
+    Linux lists the maps of a process as "start-end mode offset major:minor inode path", where the
+    numbers but the inode are in base 16. A mapped file keeps its inode after it was replaced.
+    """
+    try:
+        maps = Path("/proc/self/maps").read_bytes().splitlines()
+    except OSError:
+        return False
+    for line in maps:
+        place, _, _, device, inode, *_ = line.split(maxsplit=5)
+        start, end = (int(number, 16) for number in place.split(b"-"))
+        if start <= address < end:
+            major, minor = (int(number, 16) for number in device.split(b":"))
+            return (int(inode), os.makedev(major, minor)) == (file.st_ino, file.st_dev)
+    return False
 
 
 def _address(array: np.ndarray) -> int:

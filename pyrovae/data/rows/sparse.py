@@ -31,8 +31,6 @@ class SparseRows(Rows):
         shape: Of a row.
     """
 
-    in_memory = True
-
     def __init__(self, starts: Tensor, places: Tensor, values: Tensor, shape: torch.Size) -> None:
         self._starts, self._places, self._values = starts, places, values
         self._shape = shape
@@ -117,7 +115,9 @@ class SparseRows(Rows):
     def to(self, device: torch.device | str) -> "SparseRows":
         """See `Rows.to`."""
         starts, places = self._starts.to(device), self._places.to(device)
-        return SparseRows(starts, places, self._values.to(device), self._shape)
+        moved = SparseRows(starts, places, self._values.to(device), self._shape)
+        moved.column_names = self.column_names
+        return moved
 
 
 def is_sparse(tensor: Tensor) -> bool:

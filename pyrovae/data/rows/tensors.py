@@ -1,6 +1,7 @@
 """Rows of tensors."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ class TensorRows(Rows):
     Args:
         tensors: [N, ...], with equal N on one device.
         names: Of the tensors, where they have some.
+        column_names: See `Rows`.
 
     Raises:
         DataError: Something else is given, or there are no rows.
@@ -23,7 +25,12 @@ class TensorRows(Rows):
 
     in_memory = True
 
-    def __init__(self, tensors: Sequence[Tensor], names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        tensors: Sequence[Tensor],
+        names: Sequence[str] = (),
+        column_names: Sequence[tuple[Any, ...]] = (),
+    ) -> None:
         given = tensors if isinstance(tensors, tuple | list) else []
         if not given or not all(isinstance(t, Tensor) and t.ndim > 0 for t in given):
             raise DataError(
@@ -33,6 +40,7 @@ class TensorRows(Rows):
         for tensor in tensors:
             check_dense("Batches: a tensor", tensor)
         self.tensors, self.names = tuple(tensors), tuple(names)
+        self.column_names = tuple(column_names)
         self.device = self.tensors[0].device
 
     def __len__(self) -> int:
@@ -49,9 +57,11 @@ class TensorRows(Rows):
 
     def to(self, device: torch.device | str) -> "TensorRows":
         """See `Rows.to`."""
-        return TensorRows([tensor.to(device) for tensor in self.tensors], self.names)
+        moved = [tensor.to(device) for tensor in self.tensors]
+        return TensorRows(moved, self.names, self.column_names)
 
     def pick(self, positions: Sequence[int]) -> "TensorRows":
         """See `Rows.pick`."""
         names = [self.names[i] for i in positions] if self.names else []
-        return TensorRows([self.tensors[i] for i in positions], names)
+        columns = [self.column_names[i] for i in positions] if self.column_names else []
+        return TensorRows([self.tensors[i] for i in positions], names, columns)

@@ -95,7 +95,7 @@ def ais(
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`; its latents are continuous.
             Constrained ones are moved in unconstrained coordinates.
         guide: Pyro guide q(z|x), called likewise.
-        x: Data [N, ...]: a tensor, several with equal N, or a split.
+        x: Data [N, ...] of any kind: see `SweepOptions`.
         num_particles: Chains K per datum.
         num_temperatures: Intervals T of the path; one is plain importance sampling.
         start: "guide", or "prior" where the guide is poor or cannot score latents that it did

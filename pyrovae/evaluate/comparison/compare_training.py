@@ -23,8 +23,8 @@ from ...particles.pair import HasPair, Programs, is_program, programs_of
 from ...particles.parameters import trainable
 from ...train import fit
 from ...train.optim.rates import LearningRate
-from ...train.optim.recipe import OptimizerLike
 from ...train.optim.schedules import ScheduleLike
+from ...train.optim.source import OptimizerLike
 from ..compared_objectives import drawing, unique_names
 from ..inputs import Data, Inputs
 from ..log_evidence import log_evidence

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ...data.conversion import as_tensor
 from ...errors import ConfigError, DataError
 
 
@@ -44,6 +45,12 @@ def checked(codes: Tensor, factors: Tensor, where: str) -> tuple[np.ndarray, np.
         DataError: They are no tables with equally many rows, a code is not finite, or a factor is
             no whole number or always the same.
     """
+    if isinstance(codes, nn.Module) or not isinstance(codes, Tensor | np.ndarray):
+        raise DataError(
+            f"{where} got {type(codes).__name__} for codes; needs a table [N, L], such as "
+            "posterior_means(pair, x), and factors [N, F]"
+        )
+    codes, factors = as_tensor(f"{where}: codes", codes), as_tensor(f"{where}: factors", factors)
     shapes = f"codes {list(codes.shape)} and factors {list(factors.shape)}"
     if codes.dim() != 2 or factors.dim() != 2 or len(codes) != len(factors) or 0 in codes.shape:
         raise DataError(

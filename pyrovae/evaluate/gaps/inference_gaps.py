@@ -110,7 +110,7 @@ def inference_gaps(
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise.
-        x: Data [N, ...]: a tensor, several with equal N, or a split.
+        x: Data [N, ...] of any kind: see `SweepOptions`.
         log_px: Evidence [N] where it is known (`ais(...).log_px`, an oracle's). Else it is
             estimated by importance sampling with the optimised guides, `num_particles` draws.
         num_steps: Of Adam.

@@ -115,6 +115,11 @@ def gradients(
     if isinstance(reference, PyroELBO):
         reference = as_objective(drawing(reference, vectorize_particles))
     # A copy, since what it remembers of these draws is not the user's.
+    if not isinstance(objective, PyroELBO):
+        raise ConfigError(
+            f"gradients: objective is a {type(objective).__name__}, needs one pyro.infer.ELBO: "
+            "pyrovae.objectives.ELBO(), say; `compare` takes several"
+        )
     objective = copy(as_objective(drawing(objective, vectorize_particles)))
     with isolated(), in_mode(mode, model, guide), own_parameters(), torch.enable_grad():
         given = Inputs.of(x, args, columns=columns, transform=transform)

@@ -79,7 +79,7 @@ def active_units(
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise.
-        x: Data [N, ...], N >= 2: a tensor, several with equal N, or a split.
+        x: Data [N, ...] of any kind, N >= 2: see `SweepOptions`.
         threshold: On the variance of the posterior means.
         num_particles: K >= 2, drawn only where the guide's mean is not exact: for flows, and
             below the first layer of a hierarchy.

@@ -81,7 +81,7 @@ def elbo_parts(
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise.
-        x: Data [N, ...]: a tensor, several with equal N, or a split.
+        x: Data [N, ...] of any kind: see `SweepOptions`.
         num_particles: K, over which the parts are averaged.
         compile: See `log_evidence`.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.

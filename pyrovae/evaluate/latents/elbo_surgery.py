@@ -92,7 +92,7 @@ def elbo_surgery(
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise. It must score any z.
-        x: Data [N, ...]: a tensor, several with equal N, or a split.
+        x: Data [N, ...] of any kind: see `SweepOptions`.
         num_particles: K, draws per datum.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`. `chunk` also holds for the draws
             times data whose densities are taken at once.

@@ -72,7 +72,7 @@ def kl_decomposition(
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise. Its first latent is a normal, or factorises.
-        x: Data [N, ...]: a tensor, several with equal N, or a split.
+        x: Data [N, ...] of any kind: see `SweepOptions`.
         num_particles: K, draws per datum.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 

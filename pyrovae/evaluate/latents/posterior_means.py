@@ -35,7 +35,7 @@ def posterior_means(
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise.
-        x: Data [N, ...]: a tensor, several with equal N, or a split.
+        x: Data [N, ...] of any kind: see `SweepOptions`.
         site: Name of the latent; may be left out where there is only one.
         num_particles: See `active_units`.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.

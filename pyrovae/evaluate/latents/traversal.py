@@ -72,8 +72,7 @@ def traverse(
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise.
-        x: Data [N, ...] whose information orders the units: a tensor, several with equal N, or a
-            split.
+        x: Data [N, ...] of any kind, whose information orders the units: see `SweepOptions`.
         site: Name of the latent, a vector for each datum; may be left out where there is only
             one.
         datum: Row of the data whose posterior mean is moved.

@@ -36,8 +36,8 @@ class LowRankNormal(Posterior):
 
     def __init__(self, latent_dim: int, *, rank: int = 2) -> None:
         super().__init__(latent_dim)
-        latent_dim, rank = self.latent_dim, as_size(rank, "rank", "LowRankNormal")
-        if rank > latent_dim:
+        latent_dim, rank = self.latent_dim, as_size(rank, "rank", "LowRankNormal", at_least=0)
+        if not 1 <= rank <= latent_dim:
             raise ConfigError(
                 f"LowRankNormal got rank={rank} for latent_dim={latent_dim}; it needs 1 to "
                 f"{latent_dim} (DiagonalNormal is the one of rank 0)"

@@ -27,9 +27,11 @@ class Prior(nn.Module, ABC):
 
     Attributes:
         is_proper: Whether p(z) integrates to one, so that z can be drawn.
+        start_fits: Whether `start_at` finds the likeliest prior, so that nothing is left to train.
     """
 
     is_proper: ClassVar[bool] = True
+    start_fits: ClassVar[bool] = False
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()

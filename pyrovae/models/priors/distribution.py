@@ -110,4 +110,4 @@ class _Shifted(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(latent_dim))
 
     def forward(self) -> Distribution:
-        return dist.Normal(self.loc, self.log_scale.exp()).to_event(1)
+        return dist.Normal(self.loc, self.log_scale.exp(), validate_args=False).to_event(1)

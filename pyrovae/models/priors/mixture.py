@@ -38,6 +38,8 @@ class MixturePrior(Prior):
         (torch.Size([3]), torch.Size([4, 2]))
     """
 
+    start_fits = True
+
     loc: Tensor
     log_scale: Tensor
     logits: Tensor

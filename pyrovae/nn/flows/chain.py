@@ -1,5 +1,6 @@
 """Several layers as one."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Self, cast
@@ -99,7 +100,10 @@ def as_layer(layer: Layer, dim: int, context_dim: int = 0) -> FlowLayer:
         )
     make: Callable[..., Layer] = layer
     sizes = (dim, context_dim) if takes_context(make) else (dim,)
-    made = make(*sizes) if accepts(make, len(sizes)) else make()
+    with warnings.catch_warnings():
+        # Of networks of a context of size 0.
+        warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
+        made = make(*sizes) if accepts(make, len(sizes)) else make()
     if not isinstance(made, list | tuple | Transform | ConditionalTransform | nn.Module):
         raise ConfigError(
             f"the factory of layers {make!r} gave a {type(made).__name__}; it has to give a "

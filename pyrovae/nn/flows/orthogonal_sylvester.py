@@ -35,8 +35,8 @@ class OrthogonalSylvester(Sylvester):
     def __init__(self, dim: int, context_dim: int = 0, *, num_columns: int | None = None) -> None:
         dim = as_size(dim, "dim", "OrthogonalSylvester")
         wanted = min(dim, 16) if num_columns is None else num_columns
-        columns = as_size(wanted, "num_columns", "OrthogonalSylvester")
-        if columns > dim:
+        columns = as_size(wanted, "num_columns", "OrthogonalSylvester", at_least=0)
+        if not 1 <= columns <= dim:
             raise ConfigError(
                 f"OrthogonalSylvester got num_columns={columns} for dim={dim}; it needs between 1 "
                 f"and {dim}"

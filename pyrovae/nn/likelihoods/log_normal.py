@@ -7,6 +7,7 @@ from typing import Self
 import pyro.distributions as dist
 from torch import Tensor
 
+from ...distributions import log_normal
 from .base import Reading
 from .gamma import PositiveNumbers
 from .positive import Positive, Source
@@ -52,7 +53,7 @@ class LogNormal(PositiveNumbers):
 
     def distribution(self, params: Tensor) -> dist.TorchDistribution:
         log_scale = self.scale.log(params[0], iter(params[1:]))
-        return dist.LogNormal(params[0], log_scale.exp(), validate_args=False)
+        return log_normal.LogNormal(params[0], log_scale.exp())
 
     def reading(self, parameter: int) -> Reading:
         return "log" if parameter else "mean"

@@ -14,8 +14,13 @@ class Poisson(Counts):
 
     Its variance is its mean. Counts that spread more, as most do, fit `NegativeBinomial`.
 
+    With `size_factor="total"` the means are shares of a datum's total l, its size, and what is
+    called log p(x) is log p(x | l): it compares with that of models that are given the sizes.
+    `generate` takes the mean size of the training, or `size=`; `models.GivenSizes` takes sizes as
+    an argument of the pair.
+
     Args:
-        size_factor: "total" for means that are shares of a datum's total: see `counts.Counts`.
+        size_factor: "total" or None: see `nn.likelihoods.counts.Counts`.
 
     Raises:
         ConfigError: There is no such size factor.

@@ -18,7 +18,8 @@ from .from_pyro import (
     parameter_groups,
 )
 from .rates import LearningRate
-from .recipe import Factory, OptimizerLike, Recipe, check_as_given, source_of
+from .recipe import Factory, Recipe
+from .source import OptimizerLike, check_as_given, source_of
 
 
 class JointOptimizer:

@@ -71,7 +71,7 @@ def scheduler_of(
             f"schedule={_name(wanted)} is given, and optimizer is a pyro.optim scheduler; "
             "give one of them"
         )
-    found = optimizer.scheduler or (None if wanted is None else _found(wanted, target))
+    found: Any = optimizer.scheduler or (None if wanted is None else _found(wanted, target))
     if found is None:
         return Scheduler()
     if not is_scheduler(found):

@@ -20,7 +20,7 @@ from ...particles.tracing import Program
 from ...runtime.grad_mode import computes_gradients
 from ..optim.joint import JointOptimizer
 from ..optim.rates import LearningRate
-from ..optim.recipe import OptimizerLike
+from ..optim.source import OptimizerLike
 from ..ranks.all_reduce import AllReduce
 from .compiled import CompiledStep, StepResult
 from .first_step import first_backward

@@ -34,3 +34,16 @@ def test_picked_rows_are_those_of_the_places():
         for tensor, place in zip(picked[3:5], places, strict=True):
             assert torch.equal(tensor, found[3:5][place])
         assert picked.to("cpu").checksum() == rows(found[:]).pick(places).checksum()
+
+
+@pytest.mark.parametrize("size", [2, 6])
+def test_a_mask_has_a_value_for_each_row(size):
+    with pytest.raises(DataError, match=f"mask of {size} values, and there are 5 rows"):
+        rows(torch.arange(5.0))[torch.arange(size) == 0]
+    mask = torch.tensor([True, False, True, False, False])
+    assert rows(torch.arange(5.0))[mask][0].tolist() == [0.0, 2.0]
+
+
+def test_uint8_is_neither_a_mask_nor_numbers():
+    with pytest.raises(DataError, match=r"mask\.bool\(\)"):
+        rows(torch.arange(5.0))[torch.tensor([1, 0, 1, 0, 0], dtype=torch.uint8)]

@@ -129,3 +129,11 @@ def test_other_refusals():
     ):
         with pytest.raises(DataError, match=message):
             rows(frame)
+
+
+def test_whole_numbers_of_128_bits_are_kept_or_refused():
+    small = polars.DataFrame({"a": polars.Series([1, 2**62 + 1], dtype=polars.Int128)})
+    assert tensor(small).tolist() == [[1], [2**62 + 1]]
+    large = polars.DataFrame({"a": polars.Series([1, 2**70], dtype=polars.Int128)})
+    with pytest.raises(DataError, match=f"column 'a' holds {2**70}, and integers are kept up to"):
+        rows(large)

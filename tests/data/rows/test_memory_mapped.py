@@ -1,7 +1,9 @@
 """Arrays in files, of which only the rows are read that are needed."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,3 +102,20 @@ assert peak < 4e9, peak
 def test_labels_beside_a_mapped_array(mapped):
     for x, y in batches((mapped, np.arange(50)), 7, device="cpu").epoch(0):
         assert np.array_equal(x.numpy(), X[y.numpy()])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the maps of a process are read")
+def test_a_file_is_read_while_it_is_the_mapped_one(mapped):
+    path = Path(mapped.filename).stat()
+    listed = f":{os.minor(path.st_dev):02x} {path.st_ino} " in Path("/proc/self/maps").read_text()
+    assert (rows(mapped)._file is not None) == listed  # some file systems list other numbers
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_rows_are_those_of_the_file_that_was_mapped(mapped, tmp_path, early):
+    found = rows(mapped) if early else None
+    np.save(tmp_path / "new.npy", X + 1)
+    os.replace(tmp_path / "new.npy", tmp_path / "x.npy")
+    found = rows(mapped) if found is None else found
+    assert np.array_equal(found[torch.tensor([3, 1])][0].numpy(), X[[3, 1]])
+    assert np.array_equal(found[2:4][0].numpy(), X[2:4])

@@ -80,7 +80,7 @@ def test_a_matrix_too_large_to_be_dense_is_no_data_set(monkeypatch):
         arrays(matrix)
 
 
-def test_a_matrix_too_large_to_be_dense_makes_batches():
+def test_a_matrix_too_large_to_be_dense_trains():
     code = """
 import resource, scipy.sparse, numpy as np, torch
 resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, 8 * 2**30))
@@ -97,6 +97,20 @@ for each in (
     assert x.shape == (64, 50_000), x.shape
     assert rows(each)[-1:][0].nonzero().tolist() == [[0, 49_999]]
     source.checksum()
+from pyrovae import fit
+from pyrovae.models import VAE
+from pyrovae.nn import MLP
+from pyrovae.objectives import ELBO
+from pyrovae.train import Callback
+class Stop(Callback):
+    def on_step(self, loop):
+        loop.request_stop()
+vae = VAE((50_000,), 2, encoder=lambda *shapes: MLP(*shapes, hidden=(4,)),
+          decoder=lambda *shapes: MLP(*shapes, hidden=(4,)))
+for each in (matrix, (matrix, np.arange(200_000))):
+    run = fit(vae.model, vae.guide, each, objective=ELBO(), epochs=1, device="cpu",
+              columns=0, callbacks=[Stop()], progress=False)
+    assert run.steps == 1
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
 

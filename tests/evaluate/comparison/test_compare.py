@@ -163,7 +163,7 @@ def test_a_bias_is_marked_and_a_reference_taken(oracle):
     assert found.rows[0]["guide_is_biased"] and not found.rows[1]["guide_is_biased"]
     assert found.rows[0]["reference"].endswith("ELBO(num_particles=1)")
     assert "differs from their reference" in str(found)
-    unseen = {**found.rows[1], "guide_snr_floor": found.rows[1]["guide_snr"]}
+    unseen = {**found.rows[1], "guide_snr_is_noise": True}
     assert "~" in str(Comparison([unseen], found.facts)) and "~" not in str(found)
     assert "importance sampling, K = 50" in found.facts["log_px_source"]
 

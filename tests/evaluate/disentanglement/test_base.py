@@ -76,6 +76,13 @@ def test_what_is_no_table_is_refused(metric, codes, factors, message):
         metric(codes, factors)
 
 
+def test_arrays_are_tables_and_a_pair_is_none():
+    found = mig(FACTORS.double().numpy(), FACTORS.numpy())
+    assert found.score == mig(FACTORS.double(), FACTORS).score
+    with pytest.raises(DataError, match="Linear for codes; .* posterior_means"):
+        mig(torch.nn.Linear(2, 2), FACTORS)
+
+
 @pytest.mark.parametrize("options", [{"num_votes": 0}, {"num_test_votes": 0}, {"batch_size": 1}])
 @pytest.mark.parametrize("metric", [factor_vae_metric, beta_vae_metric])
 def test_votes_need_numbers(metric, options):

@@ -204,3 +204,9 @@ def test_who_follows_another_gradient_is_not_judged_by_that_of_its_bound(make):
     x = oracle.sample(20, seed=1)
     found = gradients(oracle.model, oracle.guide, x, make(), num_draws=5, reference_draws=5)
     assert "the objective itself" in str(found)
+
+
+def test_several_objectives_are_sent_to_compare():
+    pair, x = lg2()
+    with pytest.raises(ConfigError, match="objective is a list, needs one .* `compare` takes"):
+        gradients(pair.model, pair.guide, x, [ELBO()])

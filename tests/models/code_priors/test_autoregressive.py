@@ -85,7 +85,7 @@ def test_refuses_what_are_no_codes(prior):
 
 
 def test_refuses_sizes_that_cannot_be():
-    with pytest.raises(ConfigError, match="heads that divide the width"):
+    with pytest.raises(ConfigError, match="heads have to divide the width"):
         AutoregressiveCodes((2,), 4, width=10, num_heads=4)
-    with pytest.raises(ConfigError, match="two codes or more"):
+    with pytest.raises(ConfigError, match=r"UniformCodes got grid=\(\)"):
         UniformCodes((), 4)

@@ -161,7 +161,14 @@ def test_a_posterior_that_is_no_function_of_noise():
         linear_vae(MixturePosterior, num_steps=1).encode(X)
 
 
-@pytest.mark.parametrize("options", [{"num_steps": 0}, {"step_size": 0.0}, {"num_draws": 3}])
-def test_options_out_of_range(options):
-    with pytest.raises(ConfigError, match="an even number of"):
+@pytest.mark.parametrize(
+    ("options", "needed"),
+    [
+        ({"num_steps": 0}, "at least 1"),
+        ({"step_size": 0.0}, "an even number of"),
+        ({"num_draws": 3}, "an even number of"),
+    ],
+)
+def test_options_out_of_range(options, needed):
+    with pytest.raises(ConfigError, match=needed):
         Refinement(2, **options)

@@ -24,5 +24,5 @@ def test_mixing_stands_between_and_not_around():
 
 
 def test_no_layer():
-    with pytest.raises(ConfigError, match="num_layers=0; it needs at least 1"):
+    with pytest.raises(ConfigError, match="num_layers=0; it needs a whole number, at least 1"):
         stacked(Planar, 0, None)

@@ -54,5 +54,5 @@ def test_a_width_of_nothing(hidden):
         lambda: Conditioner(3, 2, 4, hidden),
         lambda: masked_conditioner(3, 2, 2, hidden),
     ):
-        with pytest.raises(ConfigError, match="every width needs at least 1"):
+        with pytest.raises(ConfigError, match="each at least 1"):
             make()

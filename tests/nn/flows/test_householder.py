@@ -29,5 +29,5 @@ def test_one_reflection_by_hand():
 
 
 def test_no_reflection():
-    with pytest.raises(ConfigError, match="num_reflections=0; it needs at least 1"):
+    with pytest.raises(ConfigError, match="num_reflections=0; it needs a whole number"):
         Householder(3, num_reflections=0)

@@ -119,7 +119,7 @@ def test_one_bin_is_a_spline():
     ("words", "complaint"),
     [
         (("cubic", 4, 3.0), "order='cubic'; choose 'linear' or 'quadratic'"),
-        (("linear", 0, 3.0), "num_bins=0 and bound=3.0; it needs"),
+        (("linear", 0, 3.0), "num_bins=0; it needs a whole number, at least 1"),
         (("linear", 4, -1.0), "bound=-1.0; it needs"),
         (("linear", 4, float("nan")), "bound=nan; it needs"),
     ],

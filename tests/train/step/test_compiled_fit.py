@@ -76,7 +76,7 @@ class TestFit:
 
     def test_a_step_that_is_not_finite_is_not_taken(self, interpreted):
         x = ORACLE.sample(64, seed=3)
-        x[40] = float("nan")
+        x[40] = 1e200
         kept = []
 
         def model(x):
@@ -115,12 +115,13 @@ class TestFit:
         fit(*self.pair(), x, **self.arguments(compile=compile, steps_per_call=2, epochs=2,
             schedule=lambda progress: asked.append(progress) or 1.0))  # fmt: skip
         every = 2 if compile else 1
-        assert asked == [i / 8 for i in range(0, 8, every)]
+        first, *steps = asked  # it is asked once what it gives
+        assert first == 0.0 and steps == [i / 8 for i in range(0, 8, every)]
 
     @pytest.mark.parametrize("count", [1, 3])
     def test_a_refused_step_is_told_from_those_before_it(self, interpreted, count):
         x = ORACLE.sample(64, seed=3)
-        x[self.rows_of_batch(2)] = float("nan")
+        x[self.rows_of_batch(2)] = 1e200
         with pyro.validation_enabled(False), pytest.raises(NonFiniteError) as eager:
             fit(*self.pair(), x, **self.arguments())
         assert "epoch 1, batch 2 (of 4, from 0)" in str(eager.value)

@@ -120,7 +120,7 @@ def test_clearing_the_store_between_steps_is_an_error():
 
 def test_what_is_no_optimiser_is_an_error():
     with pytest.raises(ConfigError, match="pyro.optim wrapper"):
-        SVI(*pair(*networks()), "adam", Trace_ELBO())
+        SVI(*pair(*networks()), 3, Trace_ELBO())
 
 
 @pytest.mark.filterwarnings("ignore")  # torch.jit is on its way out
