@@ -109,9 +109,9 @@ def test_low_rank_normal_by_hand(lead):
     torch.testing.assert_close(q.log_prob(z), reference.log_prob(z))
 
 
-@pytest.mark.parametrize(("rank", "needed"), [(0, "at least 1"), (4, "it needs 1 to 3")])
-def test_a_rank_that_cannot_be(rank, needed):
-    with pytest.raises(ConfigError, match=needed):
+@pytest.mark.parametrize("rank", [0, 4])
+def test_a_rank_that_cannot_be(rank):
+    with pytest.raises(ConfigError, match="it needs 1 to 3"):
         LowRankNormal(3, rank=rank)
 
 

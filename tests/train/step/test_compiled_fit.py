@@ -160,7 +160,7 @@ class TestFit:
         assert run.steps == 4
 
     def test_no_step_in_a_call_is_refused(self):
-        with pytest.raises(ConfigError, match="steps_per_call=0, needs one or more"):
+        with pytest.raises(ConfigError, match="steps_per_call=0, needs a whole number, one"):
             fit(*self.pair(), ORACLE.sample(8, seed=3), **self.arguments(steps_per_call=0))
 
     def test_auto_goes_by_the_length_of_the_run(self, interpreted, monkeypatch):
