@@ -28,7 +28,6 @@ def own_folder(tmp_path, monkeypatch):
 
 
 def test_a_scikit_learn_user(tmp_path):
-    pytest.importorskip("pandas")
     found = run("sklearn_user", tmp_path)
     assert found["scores"].shape == (len(found["X_test"]),)
     assert found["accuracy"] > 0.75
