@@ -20,7 +20,8 @@ ROOMS = [
     {"models", "objectives"},
     {"train"},
     {"evaluate"},
-    {"apply", "plots"},
+    {"plots"},
+    {"apply"},
     {"report"},
     {"cli"},
     {"__main__"},
@@ -52,7 +53,7 @@ FOLDERS = {
         {"call"},
     ],
     "distributions": [
-        {"as_pyro", "categorical", "deviance", "held_tensors", "joined", "strata"},
+        {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined", "strata"},
         {"beta_binomial"},
     ],
     "particles": [
@@ -66,7 +67,7 @@ FOLDERS = {
         {"arguments", "isolation", "pair", "tracing"},
         {"argument_types", "chunks", "device", "modes", "non_finite", "parameters",
          "particle_axis"},
-        {"draw", "inventory", "simulate"},
+        {"conditionals", "draw", "inventory", "simulate"},
         {"kl", "pathwise", "score"},
     ],
     "data": [
@@ -188,6 +189,10 @@ FOLDERS = {
         {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "posterior_means"},
         {"active_units", "probe", "traversal"},
     ],
+    "apply": [
+        {"base", "observed"},
+        {"density"},
+    ],
     "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
@@ -200,7 +205,7 @@ FOLDERS = {
         {"completion", "config", "fit_options"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"compare", "compare_training", "disentangle", "evaluate", "fit", "load", "sample"},
+        {"compare", "compare_training", "disentangle", "evaluate", "fit", "load", "sample", "use"},
     ],
 }  # fmt: skip
 

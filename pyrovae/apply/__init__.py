@@ -1,5 +1,34 @@
-"""Uses of a trained pair."""
+"""Uses of a trained pair.
 
-from .density import fit_density
+Importing this package imports no use: a name is looked up when it is first used.
+"""
 
-__all__ = ["fit_density"]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# Where the names of this package are defined. The type checkers' list of the same names is below.
+_PLACES = {
+    "Finding": "base",
+    "fit_density": "density",
+}
+
+COMMANDS: dict[str, str] = {}
+"""The uses that `pyrovae USE RUN` offers, by name, and what each does."""
+
+if TYPE_CHECKING:
+    from .base import Finding
+    from .density import fit_density
+
+__all__ = ["COMMANDS", "Finding", "fit_density"]
+
+
+if not TYPE_CHECKING:  # type checkers would take every name as known
+
+    def __getattr__(name: str) -> object:
+        if name not in _PLACES:
+            raise AttributeError(f"{__name__} has no {name!r}", name=name)
+        found = globals()[name] = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted(__all__)

@@ -9,9 +9,10 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 
-from .. import __version__
+from .. import __version__, apply
 from ..errors import ConfigError
 from ..runtime.log import log_on_stderr
 from .explain import WRONG_INPUT, explain, wants_traceback
@@ -32,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "disentangle.run_disentangle",
         "compare the latents of a trained run with known factors",
     ),
+    **{use: ("use.run_use", what) for use, what in apply.COMMANDS.items()},
 }
 """By name, the file of this folder and its function, and what the command does."""
 
@@ -104,8 +106,8 @@ def _print_or_start(words: Sequence[str]) -> int:
 
 def _command(name: str) -> Callable[[Sequence[str]], None]:
     file, _, function = COMMANDS[name][0].partition(".")
-    found: Callable[[Sequence[str]], None] = getattr(import_module(f".{file}", __name__), function)
-    return found
+    found: Callable[..., None] = getattr(import_module(f".{file}", __name__), function)
+    return partial(found, name) if file == "use" else found
 
 
 def _flush_output() -> None:

@@ -40,6 +40,7 @@ __all__ = [
     "recorded_parameters",
     "site_is_subsample",
     "with_distributions",
+    "with_values",
     "without_observations",
 ]
 
@@ -69,6 +70,16 @@ def with_distributions(program: Program, change: Callable[[str, Any], Any]) -> P
     observed sites, nor for subsamples.
     """
     return cast(Program, _ReplaceDistributions(change)(program))
+
+
+def with_values(program: Program, choose: Callable[[str, Any], Tensor | None]) -> Program:
+    """The program with the value of each latent chosen: `choose(name, fn) -> value`.
+
+    `choose` gets distributions that the program's own plates have expanded, in the order of the
+    program, and may return None for a draw. It is not called for observed sites, nor for
+    subsamples.
+    """
+    return cast(Program, _ChooseValues(choose)(program))
 
 
 def on_sample(program: Program, call: Callable[[], None]) -> Program:
@@ -197,6 +208,21 @@ class _ReplaceDistributions(Messenger):
         if not (msg["is_observed"] or msg["done"] or site_is_subsample(msg)):
             _make_pyros(msg)
             msg["fn"] = self._change(cast(str, msg["name"]), msg["fn"])
+
+
+class _ChooseValues(Messenger):
+    """Choose the values of latent sites."""
+
+    def __init__(self, choose: Callable[[str, Any], Tensor | None]) -> None:
+        super().__init__()
+        self._choose = choose
+
+    def _pyro_sample(self, msg: Message) -> None:
+        if not (msg["is_observed"] or msg["done"] or site_is_subsample(msg)):
+            _make_pyros(msg)
+            value = self._choose(cast(str, msg["name"]), msg["fn"])
+            if value is not None:
+                msg["value"], msg["done"] = value, True
 
 
 class _OnSample(Messenger):
