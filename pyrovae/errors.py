@@ -79,6 +79,10 @@ class CheckpointError(PyrovaeError, ValueError):
     """A checkpoint is missing, corrupted or belongs to another run."""
 
 
+class CompressionError(PyrovaeError, ValueError):
+    """A compressed file is damaged, belongs to another model, or cannot be made exactly."""
+
+
 class SaveError(PyrovaeError, OSError):
     """A file cannot be written: no room, no permission, no such folder."""
 

@@ -191,7 +191,17 @@ FOLDERS = {
     ],
     "apply": [
         {"base", "observed"},
+        {"compression"},
         {"density"},
+    ],
+    "apply/compression": [
+        {"bits_back", "digests", "machine"},
+        {"fingerprint", "levels"},
+        {"header"},
+        {"array_files", "container"},
+        {"archive", "encoder"},
+        {"rates"},
+        {"lossless"},
     ],
     "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
@@ -205,7 +215,7 @@ FOLDERS = {
         {"completion", "config", "fit_options"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"compare", "compare_training", "disentangle", "evaluate", "fit", "load", "sample", "use"},
+        {"compare", "compare_training", "disentangle", "evaluate", "fit", "load", "sample", "use", "compress"},
     ],
 }  # fmt: skip
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 # Where the names of this package are defined. The type checkers' list of the same names is below.
 _PLACES = {
+    "CompressOptions": "compression.encoder",
+    "Compression": "compression.rates",
+    "DEFAULT_CHUNK": "compression.encoder",
     "Finding": "base",
+    "compress": "compression.lossless",
+    "compress_file": "compression.lossless",
+    "decompress": "compression.lossless",
+    "decompress_file": "compression.lossless",
     "fit_density": "density",
 }
 
@@ -17,9 +24,23 @@ COMMANDS: dict[str, str] = {}
 
 if TYPE_CHECKING:
     from .base import Finding
+    from .compression.encoder import DEFAULT_CHUNK, CompressOptions
+    from .compression.lossless import compress, compress_file, decompress, decompress_file
+    from .compression.rates import Compression
     from .density import fit_density
 
-__all__ = ["COMMANDS", "Finding", "fit_density"]
+__all__ = [
+    "COMMANDS",
+    "CompressOptions",
+    "Compression",
+    "DEFAULT_CHUNK",
+    "Finding",
+    "compress",
+    "compress_file",
+    "decompress",
+    "decompress_file",
+    "fit_density",
+]
 
 
 if not TYPE_CHECKING:  # type checkers would take every name as known

@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "disentangle.run_disentangle",
         "compare the latents of a trained run with known factors",
     ),
+    "compress": ("compress.run_compress", "code data without loss with a trained run"),
+    "decompress": ("compress.run_decompress", "decode what compress wrote"),
     **{use: ("use.run_use", what) for use, what in apply.COMMANDS.items()},
 }
 """By name, the file of this folder and its function, and what the command does."""

@@ -116,5 +116,5 @@ def _unexpected(function: str, unknown: list[str], shown: list[str], options: ty
     return (
         f"{function}() got an unexpected keyword argument {', '.join(map(repr, unknown))}; {hint}"
         f"Besides its own arguments it takes {', '.join(get_type_hints(options))}: see "
-        f"pyrovae.evaluate.{options.__name__}"
+        f"{'.'.join(options.__module__.split('.')[:2])}.{options.__name__}"
     )

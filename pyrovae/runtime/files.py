@@ -1,10 +1,35 @@
 """Write files whole or not at all."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import SaveError
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, so that at any moment the path holds the old one or the new one, whole.
+
+    Raises:
+        OSError: It cannot be written; the old one is as it was, as after any other error within.
+    """
+    # A short name: that of the file may be as long as names can be.
+    unfinished = path.with_name(f"{path.name[:40]}.unfinished")
+    try:
+        # A new file: an old one may be a link to another file, or a pipe.
+        unfinished.unlink(missing_ok=True)
+        with open(unfinished, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -13,20 +38,23 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OSError: It cannot be written; the old one is as it was.
     """
-    # A short name: that of the file may be as long as names can be.
-    unfinished = path.with_name(f"{path.name[:40]}.unfinished")
+    with written_whole(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def saved(path: Path) -> Iterator[BinaryIO]:
+    """`written_whole`, in a folder that is made where it is missing, with an error that helps.
+
+    Raises:
+        SaveError: The file cannot be written; the old one is as it was.
+    """
     try:
-        # A new file: an old one may be a link to another file, or a pipe.
-        unfinished.unlink(missing_ok=True)
-        with open(unfinished, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except OSError:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as file:
+            yield file
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 def save(path: Path, content: bytes | str) -> None:
@@ -39,10 +67,13 @@ def save(path: Path, content: bytes | str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
-        raise SaveError(
-            f"{path} cannot be written ({error.strerror or error}); make room, or choose another "
-            "place"
-        ) from error
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> SaveError:
+    return SaveError(
+        f"{path} cannot be written ({error.strerror or error}); make room, or choose another place"
+    )
 
 
 def append_line(path: Path, line: str) -> None:

@@ -1,0 +1,1 @@
+"""Compression with a trained pair: lossless by bits back, lossy by quantised latents."""
