@@ -215,7 +215,8 @@ FOLDERS = {
         {"completion", "config", "fit_options"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"compare", "compare_training", "disentangle", "evaluate", "fit", "load", "sample", "use", "compress"},
+        {"compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load", "sample",
+        "use"},
     ],
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from jsonargparse import Namespace
 from torch import Tensor
 
 from .. import apply
+from ..apply.compression.array_files import open_rows
 from ..data import Dataset, Split, rows
 from ..errors import ConfigError
 from .build import Setup
@@ -27,8 +28,9 @@ def run_compress(words: Sequence[str]) -> None:
     parser = _parser("compress", "Compress data without loss by bits back with a trained run.",
         "RUN DATA FILE ")  # fmt: skip
     add = parser.add_argument
-    add("data", metavar="DATA", type=str, help="A file of arrays of whole levels (.npy, .npz, "
-        "...), such as images; or train, val or test: that part of the data of the run.")  # fmt: skip
+    add("data", metavar="DATA", type=str,
+        help="A file of arrays of whole levels (.npy, .npz, ...), such as images; or train, val "
+        "or test: that part of the data of the run.")  # fmt: skip
     add("file", metavar="FILE", type=str, help="The file to write, such as out.pv.")
     add("--columns", nargs="+", type=str, metavar="NAME",
         help="Arrays of DATA: the data, and what the pair takes besides; default: x.")  # fmt: skip
@@ -42,6 +44,7 @@ def run_compress(words: Sequence[str]) -> None:
     _check_free(config.file, config.overwrite)
     setup, run = restored(config, named)
     data = _data(setup.data, config.data)
+    columns = config.columns if isinstance(data, Path) else None
     found = apply.compress_file(
         setup.pair.model,
         setup.pair.guide,
@@ -49,8 +52,8 @@ def run_compress(words: Sequence[str]) -> None:
         config.file,
         overwrite=config.overwrite,
         num_particles=config.elbo_particles,
-        shape=_shape(setup, data, config.columns),
-        columns=config.columns if isinstance(data, Path) else None,
+        shape=_shape(setup, data, columns),
+        columns=columns,
         chunk=config.chunk,
         verify=config.verify,
         seed=config.seed,
@@ -70,7 +73,7 @@ def run_decompress(words: Sequence[str]) -> None:
     add("out", metavar="OUT", type=str, help="The .npz or .npy file to write.")
     add("--rows", type=str, metavar="I:J", help="Only these rows, from I up to J - 1.")
     add("--given", type=str, metavar="DATA",
-        help="What the pair takes besides the data, of all rows: as DATA of compress.")  # fmt: skip
+        help="What the pair takes besides the data, of all rows: a file, or test.")  # fmt: skip
     add("--columns", nargs="+", type=str, metavar="NAME",
         help="Arrays of --given; default: y.")  # fmt: skip
     add("--overwrite", action="store_true", help="Replace OUT.")
@@ -125,7 +128,7 @@ def _as_bytes(x: Tensor) -> Any:  # noqa: ANN401
 
 def _shape(setup: Setup, data: Any, columns: list[str] | None) -> tuple[int, ...] | None:  # noqa: ANN401
     """The shape of the run's data, where it differs from that of a file by axes of length one."""
-    found = rows(data, columns=columns if isinstance(data, Path) else None)[:1][0].shape[1:]
+    found = open_rows(data, columns)[:1][0].shape[1:]
     own = setup.data.shape
     return own if _without_ones(found) == _without_ones(own) else None
 

@@ -93,7 +93,7 @@ class Archive:
                 levels = self._decoded(place)
                 begin = max(rows.start - place * each, 0)
                 wanted = levels[begin : rows.stop - place * each]
-                yield as_given(wanted, self.header.dtype, self.header.array, self.header.shape)
+                yield as_given(wanted, *self.header.as_given)
                 bar.update(len(wanted))
 
     def _decoded(self, place: int) -> Tensor:
@@ -114,7 +114,7 @@ class Archive:
             raise self._other_arithmetic(where, f" ({first_line(error)})") from error
         header = self.header
         if found.shape != (chunk.count, *header.pair_shape) or chunk.decoded != decoded_digest(
-            found, header.dtype, header.array, header.shape, start
+            found, *header.as_given, start
         ):
             raise self._other_arithmetic(where)
         return found

@@ -1,7 +1,9 @@
 """Arrays in .npy and .npz files, read and written block by block in the order of their rows."""
 
 import zipfile
+import zlib
 from contextlib import AbstractContextManager, ExitStack
+from os import PathLike
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
@@ -24,13 +26,12 @@ def open_rows(data: Any, columns: Columns | None) -> Rows:  # noqa: ANN401
     Raises:
         DataError: See `pyrovae.data.rows`.
     """
-    path = (
-        Path(data).expanduser() if isinstance(data, str) or hasattr(data, "__fspath__") else None
-    )
-    if path is not None and path.is_file() and path.suffix.lower() in (".npy", ".npz"):
-        found = _streamed(path, columns)
-        if found is not None:
-            return found
+    if isinstance(data, str | PathLike):
+        path = Path(data).expanduser()
+        if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
+            found = _streamed(path, columns)
+            if found is not None:
+                return found
     return rows(data, columns=columns)
 
 
@@ -90,7 +91,7 @@ class _ArrayInFile:
             stream = cast(IO[bytes], self._file)
             stream.seek((start - self._row) * size, 1)
             content = stream.read((stop - start) * size)
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise damaged(self.where, error) from error
         if len(content) != (stop - start) * size:
             raise DataError(f"{self.where} ends before row {stop - 1}; write it again")

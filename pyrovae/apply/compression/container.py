@@ -120,8 +120,8 @@ class Container:
             raise CompressionError(f"{name} was not written by `compress`: give one that was")
         if version != VERSION:
             raise CompressionError(
-                f"{name} is of format version {version}, and this pyrovae reads version {VERSION}: "
-                "it is damaged, or needs another version of pyrovae"
+                f"{name} is of format version {version}, and this pyrovae reads version "
+                f"{VERSION}: it is damaged, or needs another version of pyrovae"
             )
         if length > _LARGEST_HEADER:
             raise self._damaged(f"its header would have {length:,} bytes")

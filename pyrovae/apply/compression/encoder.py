@@ -120,8 +120,9 @@ class Encoder:
         numbers = int(np.prod(self.given_shape))
         if numbers * self.chunk > LARGEST_CHUNK:
             raise ConfigError(
-                f"chunk={self.chunk} data of {numbers:,} numbers are {numbers * self.chunk:,}, and "
-                f"a chunk holds {LARGEST_CHUNK:,}; give chunk={max(1, LARGEST_CHUNK // numbers)}"
+                f"chunk={self.chunk} data of {numbers:,} numbers are {numbers * self.chunk:,}, "
+                f"and a chunk holds {LARGEST_CHUNK:,} at most; give "
+                f"chunk={max(1, LARGEST_CHUNK // numbers)}"
             )
         if int(np.prod(self.pair_shape)) != numbers:
             raise ShapeError(

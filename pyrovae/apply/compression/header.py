@@ -59,6 +59,11 @@ class Header:
         """Numbers in a datum, D."""
         return math.prod(self.shape)
 
+    @property
+    def as_given(self) -> tuple[str, str, tuple[int, ...]]:
+        """Type, library and shape in which data are given back."""
+        return self.dtype, self.array, self.shape
+
     def to_json(self) -> bytes:
         """The bytes in the file."""
         return json.dumps(asdict(self), separators=(",", ":")).encode()

@@ -34,8 +34,8 @@ def whole_levels(x: Tensor, start: int) -> Tensor:
     if bool(wrong.any()):
         row, column = (int(place) for place in wrong.nonzero()[0])
         raise DataError(
-            f"compress: row {start + row}, column {column} of the data holds "
-            f"{float(flat[row, column]):.6g}, and lossless coding takes whole levels 0, 1, 2, ...; "
+            f"compress: the data hold {float(flat[row, column]):.6g} at row {start + row}, column "
+            f"{column}, and lossless coding takes whole levels 0, 1, 2, ...; "
             + _way_out(float(flat[row, column]))
         )
     return found + 0.0  # there is one zero
