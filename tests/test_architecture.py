@@ -195,12 +195,11 @@ FOLDERS = {
         {"density"},
     ],
     "apply/compression": [
-        {"bits_back", "digests", "machine"},
-        {"fingerprint", "levels"},
+        {"bits_back", "digests", "machine", "options", "totals"},
+        {"fingerprint", "levels", "rates"},
         {"header"},
         {"array_files", "container"},
         {"archive", "encoder"},
-        {"rates"},
         {"lossless"},
     ],
     "plots": [{"comparison", "images", "latent_space"}],
@@ -215,8 +214,8 @@ FOLDERS = {
         {"completion", "config", "fit_options"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load", "sample",
-        "use"},
+        {"compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load",
+         "sample", "use"},
     ],
 }  # fmt: skip
 

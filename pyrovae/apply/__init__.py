@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 # Where the names of this package are defined. The type checkers' list of the same names is below.
 _PLACES = {
-    "CompressOptions": "compression.encoder",
+    "CompressOptions": "compression.options",
     "Compression": "compression.rates",
-    "DEFAULT_CHUNK": "compression.encoder",
+    "DEFAULT_CHUNK": "compression.options",
     "Finding": "base",
     "compress": "compression.lossless",
     "compress_file": "compression.lossless",
@@ -24,8 +24,8 @@ COMMANDS: dict[str, str] = {}
 
 if TYPE_CHECKING:
     from .base import Finding
-    from .compression.encoder import DEFAULT_CHUNK, CompressOptions
     from .compression.lossless import compress, compress_file, decompress, decompress_file
+    from .compression.options import DEFAULT_CHUNK, CompressOptions
     from .compression.rates import Compression
     from .density import fit_density
 

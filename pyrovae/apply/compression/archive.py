@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from ...data.conversion import as_tensor
 from ...errors import CompressionError, DataError, PyrovaeError, first_line
-from ...particles.device import device_of
 from ...particles.modes import in_mode
 from ...particles.tracing import FAILURES, Program
 from .bits_back import BitsBack
@@ -127,19 +125,12 @@ class Archive:
         )
 
     def _other_arithmetic(self, where: str, more: str = "") -> CompressionError:
-        here = this_machine(self._device)
         return CompressionError(
             f"{where}: its bytes are intact and do not decode to the data that were compressed"
             f"{more}: the pair computes other last digits here. It was made with "
-            f"{in_words(self.header.made_with)}; here are {in_words(here)}. Decode where these "
+            f"{in_words(self.header.made_with)}; here are {in_words(this_machine())}. Decode where these "
             "are the same"
         )
-
-    @property
-    def _device(self) -> torch.device:
-        x = torch.zeros(1, *self.header.pair_shape)
-        found = device_of(self._model, self._guide, (x, *self._args))
-        return torch.device("cpu") if found is None else found
 
     def _check_pair(self) -> None:
         header, dtype = self.header, torch_dtype(self.header.dtype)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, BinaryIO, TypedDict
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -15,8 +15,6 @@ from ...data import Rows, rows
 from ...data.columns import Columns
 from ...errors import CompressionError, ConfigError, ShapeError
 from ...evaluate.inputs import Data, Inputs
-from ...particles.argument_types import ArgumentTypes, argument_types
-from ...particles.device import device_of
 from ...particles.modes import in_mode
 from ...particles.tracing import Program
 from .array_files import open_rows
@@ -27,61 +25,8 @@ from .fingerprint import Fingerprint, fingerprint, rows_of_zeros
 from .header import LARGEST_CHUNK, Header
 from .levels import bytes_of, decoded_digest, digest_of, torch_dtype, type_of, whole_levels
 from .machine import in_words, this_machine
-
-DEFAULT_CHUNK = 1000
-"""Data in a chunk."""
-
-
-class CompressOptions(TypedDict, total=False):
-    """Keywords of `compress` and `compress_file`.
-
-    Args:
-        shape: Of a datum as the pair takes it, where the data have another one of as many
-            numbers: (1, 28, 28) for images [N, 28, 28]. They are given back as they were.
-        chunk: Data that are coded together. A chunk is decoded by itself, and must put in initial
-            bits of its own: few data in a chunk make a larger file, many a slower random access.
-        rows: Data that are coded side by side; see `BitsBack`, as for the next two.
-        grid: Cells of the grid on which latents are drawn.
-        seed: Of the initial bits.
-        verify: Decode each chunk after it was coded, and compare.
-        columns: Which arrays of a file or a dict are data and what the pair takes besides; a
-            name, a place, or several.
-        progress: Show a bar.
-    """
-
-    shape: tuple[int, ...] | None
-    chunk: int
-    rows: int
-    grid: int
-    seed: int
-    verify: bool
-    columns: Columns | None
-    progress: bool
-
-
-@dataclass(frozen=True)
-class Totals:
-    """What coding gave, summed over the data.
-
-    Attributes:
-        count: Data, N.
-        numbers: In a datum, D.
-        raw_bytes: Of the data as given.
-        file_bytes: Of the whole file.
-        net_bits: What the data added to the stream.
-        initial_bits: What was put in before, once a chunk.
-        seconds: Of coding.
-        verify_seconds: Of decoding again.
-    """
-
-    count: int
-    numbers: int
-    raw_bytes: int
-    file_bytes: int
-    net_bits: float
-    initial_bits: float
-    seconds: float
-    verify_seconds: float
+from .options import DEFAULT_CHUNK
+from .totals import Totals
 
 
 @dataclass(frozen=True)
@@ -107,7 +52,7 @@ class Encoder:
     shape: tuple[int, ...] | None = None
     chunk: int = DEFAULT_CHUNK
     rows: int = 64
-    grid: int = 1024
+    grid: float = 0.125
     seed: int = 0
     verify: bool = True
     columns: Columns | None = None
@@ -168,15 +113,15 @@ class Encoder:
         )
         header = self._header()
         container, chunks = ContainerWriter(file, header), list[Chunk]()
-        seconds = verify_seconds = 0.0
+        seconds = [0.0, 0.0]
         for start, levels, args in self._blocks():
             began = time.perf_counter()
-            coded = coder.encode(*self._typed(levels, args))
-            seconds += time.perf_counter() - began
+            coded = coder.encode(levels, *args)
+            seconds[0] += time.perf_counter() - began
             if self.verify:
                 began = time.perf_counter()
                 self._check(coder.decode(coded.words, len(levels), *args), levels, start, header)
-                verify_seconds += time.perf_counter() - began
+                seconds[1] += time.perf_counter() - began
             stored = stored_bytes(coded.words)
             chunks.append(
                 Chunk(
@@ -185,24 +130,18 @@ class Encoder:
                     net_bits=float(coded.bits.sum()),
                     initial_bits=float(coded.initial_bits),
                     stored=digest(stored),
-                    decoded=decoded_digest(
-                        levels, header.dtype, header.array, header.shape, start
-                    ),
+                    decoded=decoded_digest(levels, *header.as_given, start),
                     given=digest_of(*args),
                 )
             )
             container.add(stored, chunks[-1])
         container.finish()
         count, numbers = self.inputs.num_data, header.numbers
+        raw_bytes = count * numbers * bytes_of(header.dtype)
+        net_bits = sum(chunk.net_bits for chunk in chunks)
+        initial_bits = sum(chunk.initial_bits for chunk in chunks)
         return Totals(
-            count=count,
-            numbers=numbers,
-            raw_bytes=count * numbers * bytes_of(header.dtype),
-            file_bytes=container.num_bytes,
-            net_bits=sum(chunk.net_bits for chunk in chunks),
-            initial_bits=sum(chunk.initial_bits for chunk in chunks),
-            seconds=seconds,
-            verify_seconds=verify_seconds,
+            count, numbers, raw_bytes, container.num_bytes, net_bits, initial_bits, *seconds
         )
 
     def _blocks(self) -> Iterator[tuple[int, Tensor, tuple[Any, ...]]]:
@@ -215,21 +154,10 @@ class Encoder:
                 yield start, levels, tuple(args)
                 bar.update(len(x))
 
-    def _typed(self, levels: Tensor, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        given = (levels.to(self._dtype), *args)
-        self._types.check(given, "compress")
-        return self._types(given)
-
     @property
     def _dtype(self) -> torch.dtype:
         """Of the data, as torch can compute with."""
         return torch_dtype(type_of(self.data, self.inputs.source)[0])
-
-    @cached_property
-    def _types(self) -> ArgumentTypes:
-        x, *args = self.inputs.rows(slice(0, min(8, self.inputs.num_data)))
-        first = whole_levels(x, 0).reshape(len(x), *self.pair_shape).to(self._dtype)
-        return argument_types(self.model, self.guide, (first, *args))
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -251,13 +179,8 @@ class Encoder:
             seed=self.seed,
             parameters=found.parameters,
             outputs=tuple(value.hex() for value in found.outputs),
-            made_with=this_machine(self._device),
+            made_with=this_machine(),
         )
-
-    @cached_property
-    def _device(self) -> torch.device:
-        found = device_of(self.model, self.guide, self.inputs.rows(slice(0, 1)))
-        return torch.device("cpu") if found is None else found
 
     def _check(self, found: Tensor, levels: Tensor, start: int, header: Header) -> None:
         if found.shape == levels.shape and torch.equal(found.double().cpu(), levels):

@@ -26,7 +26,7 @@ class Header:
         array: The library that they were given in: "numpy" or "torch".
         chunk: Data in each chunk but the last.
         rows: Data that are coded side by side.
-        grid: Cells of the latents' grid; see `BitsBack`.
+        grid: Width of a cell of the latents; see `BitsBack`.
         seed: Of the initial bits.
         parameters: Digest of the pair's parameters and buffers.
         outputs: Log-densities of the pair at fixed inputs, as `float.hex` writes them.
@@ -39,7 +39,7 @@ class Header:
     array: str
     chunk: int
     rows: int
-    grid: int
+    grid: float
     seed: int
     parameters: str
     outputs: tuple[str, ...]
@@ -135,7 +135,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "array": lambda found: found in ("numpy", "torch"),
     "chunk": _is_whole(1, LARGEST_CHUNK),
     "rows": _is_whole(1, LARGEST_CHUNK),
-    "grid": _is_whole(1, 2**32),
+    "grid": lambda found: isinstance(found, int | float) and 2**-30 < found < 2**30,
     "seed": _is_whole(0, 2**64 - 1),
     "parameters": _is_text,
     "outputs": _are_numbers,

@@ -19,8 +19,9 @@ from ...particles.tracing import Program
 from ...runtime.files import saved
 from .archive import Archive, Part
 from .array_files import ArrayWriter
-from .encoder import CompressOptions, Encoder
+from .encoder import Encoder
 from .levels import as_array
+from .options import CompressOptions
 from .rates import Compression, Decompression
 
 _OPTIONS = spelled_out(CompressOptions, Encoder)

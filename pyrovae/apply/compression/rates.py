@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..base import Finding
-from .encoder import Totals
+from .totals import Totals
 
 
 @dataclass(frozen=True)
