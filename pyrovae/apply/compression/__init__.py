@@ -1,1 +1,5 @@
-"""Compression with a trained pair: lossless by bits back, lossy by quantised latents."""
+"""Lossless compression of data by a trained pair: bits back with asymmetric numeral systems."""
+
+from .bits_back import BitsBack, Coded
+
+__all__ = ["BitsBack", "Coded"]

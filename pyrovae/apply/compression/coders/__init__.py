@@ -1,0 +1,1 @@
+"""Coders of distributions, one file for each kind."""
