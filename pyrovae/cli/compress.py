@@ -28,7 +28,7 @@ def run_compress(words: Sequence[str]) -> None:
     parser = _parser("compress", "Compress data without loss by bits back with a trained run.",
         "RUN DATA FILE ")  # fmt: skip
     add = parser.add_argument
-    add("data", metavar="DATA", type=str,
+    add("source", metavar="DATA", type=str,
         help="A file of arrays of whole levels (.npy, .npz, ...), such as images; or train, val "
         "or test: that part of the data of the run.")  # fmt: skip
     add("file", metavar="FILE", type=str, help="The file to write, such as out.pv.")
@@ -43,7 +43,7 @@ def run_compress(words: Sequence[str]) -> None:
     config, named = parse_opening(parser, words)
     _check_free(config.file, config.overwrite)
     setup, run = restored(config, named)
-    data = _data(setup.data, config.data)
+    data = _data(setup.data, config.source)
     columns = config.columns if isinstance(data, Path) else None
     found = apply.compress_file(
         setup.pair.model,

@@ -106,9 +106,9 @@ class Archive:
             )
         try:
             found = self._coder.decode(words, chunk.count, *args).double().cpu()
-        except PyrovaeError:
-            raise
-        except FAILURES as error:
+        except (DataError, *FAILURES) as error:
+            if isinstance(error, PyrovaeError) and not isinstance(error, DataError):
+                raise
             raise self._other_arithmetic(where, f" ({first_line(error)})") from error
         header = self.header
         if found.shape != (chunk.count, *header.pair_shape) or chunk.decoded != decoded_digest(
@@ -126,10 +126,10 @@ class Archive:
 
     def _other_arithmetic(self, where: str, more: str = "") -> CompressionError:
         return CompressionError(
-            f"{where}: its bytes are intact and do not decode to the data that were compressed"
-            f"{more}: the pair computes other last digits here. It was made with "
-            f"{in_words(self.header.made_with)}; here are {in_words(this_machine())}. Decode where these "
-            "are the same"
+            f"{where}: the bytes are intact, and do not decode to the data that were compressed"
+            f"{more}: the pair computes other last digits here. The file was made with "
+            f"{in_words(self.header.made_with)}; here are {in_words(this_machine())}. Decode "
+            "where these are the same"
         )
 
     def _check_pair(self) -> None:
