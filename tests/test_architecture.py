@@ -193,6 +193,20 @@ FOLDERS = {
         {"base", "observed"},
         {"density"},
     ],
+    "apply/compression": [
+        {"float64", "symbols"},
+        {"stack"},
+        {"lattice", "raw", "seed_bits"},
+        {"coders"},
+        {"programs"},
+        {"bits_back"},
+    ],
+    "apply/compression/coders": [
+        {"base"},
+        {"normals", "table"},
+        {"bernoulli", "normal"},
+        {"choice"},
+    ],
     "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
