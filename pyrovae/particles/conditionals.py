@@ -50,7 +50,8 @@ def conditionals(
             how many there are.
 
     Returns:
-        The sites by name, in the order of the program.
+        The sites by name, in the order of the program, without terms of the loss that are outside
+        the bound (`particles.penalty`).
 
     Example:
         >>> from pyrovae.data.synthetic import LinearGaussian
@@ -71,6 +72,7 @@ def conditionals(
             bool(node["is_observed"] or (node["infer"] or {}).get("was_observed")),
         )
         for name, node in sample_sites(record(program, args, kwargs)).items()
+        if not (node["infer"] or {}).get("is_penalty")
     }
 
 

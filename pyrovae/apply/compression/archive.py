@@ -106,7 +106,7 @@ class Archive:
             )
         try:
             found = self._coder.decode(words, chunk.count, *args).double().cpu()
-        except (DataError, *FAILURES) as error:
+        except (DataError, ArithmeticError, *FAILURES) as error:
             if isinstance(error, PyrovaeError) and not isinstance(error, DataError):
                 raise
             raise self._other_arithmetic(where, f" ({first_line(error)})") from error

@@ -1,6 +1,6 @@
 """Bits back with asymmetric numeral systems, on any pair."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,18 +9,23 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
-from ...errors import DataError
-from ...particles.tracing import Program
+from ...errors import ConfigError, DataError, ShapeError
+from ...particles.tracing import FAILURES, Program
 from ..observed import site_of_data
+from .checks import check_blind, check_sites, latents_of
 from .coders.base import padded
-from .coders.choice import coder_for, spread_of
-from .lattice import Lattice, exponent_of
-from .programs import Programs, Sites, rows_of
+from .coders.choice import coder_for
+from .coders.point import is_point, point_of
+from .lattice import Lattice
+from .lattices import lattice_of_counts, lattices_of, words_of
+from .programs import Programs, rows_of
+from .schedule import batches, growth_of
 from .seed_bits import seed_words
 from .stack import Array, Stack
 
 _PROBED = 64  # rows that say how wide posteriors are
-_HEAD = 4  # words before those of the latents
+_HEAD = 3  # words before those of the lattices
+_SEEDS = 2**12  # words of random bits at first
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,10 @@ class Coded:
 
     Attributes:
         words: All that decoding needs besides the pair, uint32.
-        bits: Net code length of each datum in bits [n]: what it added to the stack.
-        initial_bits: Random bits that the first data needed on the stack, part of `words`.
+        bits: Net code length of each datum in bits [n]: minus the logarithm of the probabilities
+            that the coder used. Minus log p(x, z) + log q(z|x) at the z that coding popped, but
+            for rounding; its expectation is minus the ELBO.
+        initial_bits: Random bits that the first data needed on the stack, which `words` hold too.
     """
 
     words: Array
@@ -38,7 +45,63 @@ class Coded:
     initial_bits: float
 
 
+@dataclass
+class _Batch:
+    """Some rows on their way: their arguments, and where their latents live."""
+
+    args: tuple[Any, ...]
+    rows: int
+    size: int
+    lattices: dict[str, Lattice]
+
+
 class BitsBack:
+    r"""Codes batches of data with a pair; what one call of `encode` makes decodes by itself.
+
+    To code x, latents z are popped from the stack of earlier bits by q(z|x), then x is pushed by
+    p(x|z), and z by p(z). Decoding undoes this step by step. The latents of several layers are
+    coded one by one, in the order of the programs. The net length of x is
+    :math:`-\log_2 p(x, z) + \log_2 q(z|x)`, in expectation minus the ELBO, in bits.
+
+    All rows of a batch go through a few calls on arrays, on one stack: their streams are
+    interleaved. Batches start with one row and grow, so that only the first rows need random
+    bits. Those come from a seeded generator, and decoding has to end with them.
+
+    **Decoding must compute what encoding computed**, to the last digit that fixed point can tell.
+    So both run the pair on batches of the same rows, in float64 on the CPU with one thread; the
+    parameters of normals and Bernoullis are rounded. The same words decode in any process on one
+    machine. Another processor or version of torch may round sums differently: most words decode
+    there too, and others are refused, since the seeded bits do not come back.
+
+    Args:
+        model: Pyro model p(z)p(x|z), whose p(x|z) is discrete.
+        guide: Pyro guide q(z|x) of all its latents.
+        shape: Of one datum, as the pair gets it.
+        grid: Distance of the points on which continuous latents live, in standard deviations of
+            narrow posteriors, at which the rate loses below .001 bits a latent. A finer one needs
+            more initial bits and changes nothing else.
+        rows: How many data the networks see at once, at most.
+        seed: Of the random bits.
+
+    Raises:
+        ConfigError: A number is out of range. From `encode`: the data cannot be coded with this
+            pair; the message says why.
+
+    Source:
+        Practical Lossless Compression with Latent Variables using Bits Back Coding (Townsend,
+        Bird & Barber, 2019), https://arxiv.org/abs/1901.04866; several layers: HiLLoC (Townsend
+        et al., 2020), https://arxiv.org/abs/1912.09953; flows: see `coders.flow`
+
+    Example:
+        >>> from pyrovae.data.synthetic import DiscreteLatent
+        >>> pair = DiscreteLatent.random(data_dim=4, latent_dim=3, seed=0)
+        >>> x = pair.sample(100, seed=1)
+        >>> coder = BitsBack(pair.model, pair.guide, (4,))
+        >>> coded = coder.encode(x)
+        >>> bool((coder.decode(coded.words, 100) == x).all())
+        True
+    """
+
     def __init__(
         self,
         model: Program,
@@ -49,132 +112,156 @@ class BitsBack:
         rows: int = 64,
         seed: int = 0,
     ) -> None:
-        self.shape, self.grid, self.rows, self.seed = tuple(shape), grid, rows, seed
+        if not 0 < grid < 1e6 or rows < 1:
+            raise ConfigError(
+                f"BitsBack got grid={grid} and rows={rows}; it needs a positive number and at "
+                "least 1"
+            )
+        self.shape, self.grid, self.rows, self.seed = tuple(shape), grid, int(rows), seed
         self._programs = Programs(model, guide, shape)
 
-    def encode(self, x: Tensor, *args: Any) -> Coded:
-        count = len(x)
+    def encode(self, x: Tensor, *args: Any) -> Coded:  # noqa: ANN401
+        """Code data.
+
+        Args:
+            x: Whole numbers [n, *shape], n at least 1.
+            args: What the pair takes besides x, of n rows where they are of the data. Decoding
+                needs them too: x is coded given them.
+
+        Raises:
+            ConfigError: The pair cannot code: see `checks`.
+            InverseError: A flow has no inverse.
+            ShapeError: x has another shape, or no row.
+            SupportError: A value has no probability under p(x|z).
+        """
+        if tuple(x.shape[1:]) != self.shape or not len(x):
+            raise ShapeError(
+                f"BitsBack.encode got data of shape {list(x.shape)}; it codes "
+                f"[n, {', '.join(map(str, self.shape))}] with n at least 1"
+            )
         x = x.detach().cpu().double()
-        with self._programs.running(self.seed):
+        with self._programs.running(rows_of(args, len(x), slice(0, 1), 2), self.seed):
             lattices = self._lattices(x, args)
-            size = 1024
+            size = _SEEDS
             while True:
-                seeds = seed_words(self.seed, size)
-                stack = Stack(seeds[::-1])
-                bits, growth = [], None
-                done = 0
-                for number in blocks(count, self.rows, lambda: growth):
-                    part = slice(done, done + number)
-                    bits.append(self._encode_rows(stack, x, args, part, lattices))
-                    if growth is None:
-                        growth = growth_of(bits[0], stack.popped)
-                    done += number
+                growth: list[int] = []
+                stack = Stack(seed_words(self.seed, size)[::-1])
+                bits = []
+                for rows in batches(len(x), self.rows, growth):
+                    bits.append(self._push(stack, x[rows], self._batch(args, len(x), rows, lattices)))
+                    if not growth:
+                        growth.append(growth_of(float(bits[0].sum()), stack.popped))
                 if stack.low > 0:
                     break
-                size *= 4
-        used = size - stack.low
-        names = list(lattices)
-        head = [_HEAD + len(names), growth or 0, used, 0]
-        head += [lattices[name].word for name in names]
+                size *= 8  # random bits ran out
+        head = [growth[0], size - stack.low, len(lattices), *words_of(lattices)]
         words = np.concatenate([np.array(head, np.uint32), stack.words()[stack.low :]])
-        return Coded(words, torch.from_numpy(np.concatenate(bits)), 32.0 * used)
+        net = torch.from_numpy(np.concatenate(bits))
+        return Coded(words, net, 32.0 * (size - stack.low))
 
-    def decode(self, words: Array, count: int, *args: Any) -> Tensor:
-        size, growth, used = (int(word) for word in words[:3])
-        steps = [Lattice.from_word(int(word)) for word in words[_HEAD:size]]
-        sizes = list(blocks(count, self.rows, lambda: growth))
-        stack = Stack(words[size:])
+    def decode(self, words: Array, count: int, *args: Any) -> Tensor:  # noqa: ANN401
+        """The data of words that `encode` made [count, *shape], as float64.
+
+        Args:
+            words: See `Coded`.
+            count: How many data were coded.
+            args: What was given to `encode` besides them.
+
+        Raises:
+            DataError: The words are damaged, or were made with another pair, other arguments, or
+                a machine that rounds in another way.
+        """
+        try:
+            return self._decoded(np.asarray(words), count, args)
+        except (*FAILURES, OverflowError, ArithmeticError) as error:
+            raise DataError(
+                f"BitsBack.decode: the words give no {count} data of this pair: {error}"
+            ) from error
+
+    def _decoded(self, words: Array, count: int, args: Sequence[Any]) -> Tensor:
+        growth, used, number = (int(word) for word in words[:_HEAD])
+        end = _HEAD + number
+        steps = [Lattice.from_word(int(word)) for word in words[_HEAD:end]]
+        stack = Stack(words[end:].astype(np.uint32))
         found = []
-        with self._programs.running(self.seed):
-            end = count
-            for number in reversed(sizes):
-                part = slice(end - number, end)
-                found.append(self._decode_rows(stack, count, args, part, steps))
-                end -= number
-        if not np.array_equal(stack.words()[::-1], seed_words(self.seed, used)):
-            raise DataError("the words are damaged")
-        return torch.cat(found[::-1])
+        with self._programs.running(rows_of(args, count, slice(0, 1), 2), self.seed):
+            for rows in reversed(list(batches(count, self.rows, [growth]))):
+                found.append(self._pop(stack, self._batch(args, count, rows, {}), steps))
+        left = stack.words()
+        if len(left) != used or not np.array_equal(left, seed_words(self.seed, used)[::-1]):
+            raise DataError("the random bits under them did not come back")
+        return torch.cat(found[::-1]).double()
 
-    def _encode_rows(
-        self, stack: Stack, x: Tensor, args: Sequence[Any], part: slice, lattices: dict[str, Lattice]
-    ) -> Array:
-        count = len(x)
-        x, rows = x[part], len(x[part])
-        batch = self._programs.batch(rows)
-        given = rows_of(args, count, part, batch)
-        stack.start(rows)
+    def _batch(
+        self, args: Sequence[Any], count: int, rows: slice, lattices: dict[str, Lattice]
+    ) -> _Batch:
+        number = rows.stop - rows.start
+        size = self._programs.batch(number)
+        return _Batch(rows_of(args, count, rows, size), number, size, lattices)
+
+    def _push(self, stack: Stack, x: Tensor, batch: _Batch) -> Array:
+        """Push rows onto the stack; their code lengths in bits."""
+        x = padded(x, batch.size)
+        stack.start(batch.rows)
         popped: dict[str, Tensor] = {}
 
         def pop(name: str, fn: TorchDistribution) -> Tensor:
-            popped[name] = coder_for(name, fn, rows, lattices[name], is_open=False).pop(stack)
+            lattice = batch.lattices[name]
+            popped[name] = coder_for(name, fn, batch.rows, lattice, is_open=False).pop(stack)
             return popped[name]
 
-        self._programs.guide(padded(x, batch), given, pop)
-        sites = self._programs.model(batch, given, lambda name, _: popped[name])
-        name, site = site_of_data(sites, padded(x, batch))
-        value = padded(x, batch).reshape(site.fn.shape())
-        coder_for(name, site.fn, rows, Lattice(), is_open=True).push(stack, value)
-        for name, site in reversed(latents_of(sites).items()):
-            coder_for(name, site.fn, rows, lattices[name], is_open=True).push(stack, site.value)
+        self._programs.guide(x, batch.args, pop)
+        sites = self._programs.model(batch.size, batch.args, _replayed(popped))
+        data, site = site_of_data(sites, x)
+        for name, found in reversed({**latents_of(sites), data: site}.items()):
+            value = x.reshape(site.fn.shape()) if name == data else popped[name]
+            lattice = batch.lattices[name]
+            coder_for(name, found.fn, batch.rows, lattice, is_open=True).push(stack, value)
         return stack.bits
 
-    def _decode_rows(
-        self, stack: Stack, count: int, args: Sequence[Any], part: slice, steps: list[Lattice]
-    ) -> Tensor:
-        rows = part.stop - part.start
-        batch = self._programs.batch(rows)
-        given = rows_of(args, count, part, batch)
-        stack.start(rows)
-        lattices: dict[str, Lattice] = {}
+    def _pop(self, stack: Stack, batch: _Batch, steps: Sequence[Lattice]) -> Tensor:
+        """Pop what `_push` pushed [rows, *shape]."""
+        stack.start(batch.rows)
         popped: dict[str, Tensor] = {}
 
         def pop(name: str, fn: TorchDistribution) -> Tensor:
-            lattices[name] = steps[len(lattices)]
-            popped[name] = coder_for(name, fn, rows, lattices[name], is_open=True).pop(stack)
+            lattice = batch.lattices[name] = steps[len(batch.lattices)]
+            popped[name] = coder_for(name, fn, batch.rows, lattice, is_open=True).pop(stack)
             return popped[name]
 
-        sites = self._programs.model(batch, given, pop)
-        name, site = site_of_data(sites, torch.zeros(batch, *self.shape))
-        x = coder_for(name, site.fn, rows, Lattice(), is_open=True).pop(stack)
-        x = x.reshape(batch, *self.shape).double()
-        sites = self._programs.guide(x, given, lambda name, _: popped[name])
-        for name, site in reversed(latents_of(sites).items()):
-            coder_for(name, site.fn, rows, lattices[name], is_open=False).push(stack, site.value)
-        return x[:rows]
+        sites = self._programs.model(batch.size, batch.args, pop)
+        data, site = site_of_data(sites, self._programs.zeros(batch.size))
+        coder = coder_for(data, site.fn, batch.rows, steps[-1], is_open=True)
+        x = coder.pop(stack).reshape(batch.size, *self.shape)
+        sites = self._programs.guide(x, batch.args, lambda name, _: popped[name])
+        for name, found in reversed(latents_of(sites).items()):
+            lattice = batch.lattices[name]
+            coder = coder_for(name, found.fn, batch.rows, lattice, is_open=False)
+            coder.push(stack, popped[name])
+        return x[: batch.rows]
 
     def _lattices(self, x: Tensor, args: Sequence[Any]) -> dict[str, Lattice]:
-        """Where each latent lives, in the order of the model."""
-        count = len(x)
-        rows = min(count, _PROBED)
-        batch = self._programs.batch(rows)
-        given = rows_of(args, count, slice(0, rows), batch)
-        q = self._programs.guide(padded(x[:rows], batch), given, None)
-        p = self._programs.model(batch, given, lambda name, _: q[name].value)
-        found = {}
-        for name in latents_of(p):
-            spread = spread_of(name, q[name].fn)
-            if spread is None:
-                found[name] = Lattice()
-            else:
-                narrow = float(spread.double().flatten().quantile(0.1)) if spread.numel() else 1.0
-                found[name] = Lattice(exponent_of(self.grid * narrow, name))
-        return found
+        """Where each latent lives, in the order of the model, then the data; and all checks."""
+        rows = min(len(x), _PROBED)
+        batch = self._batch(args, len(x), slice(0, rows), {})
+        some = padded(x[:rows], batch.size)
+        guide = self._programs.guide(some, batch.args)
+        drawn = {name: site.value for name, site in guide.items()}
+        model = self._programs.model(batch.size, batch.args, _replayed(drawn))
+        check_sites(model, guide, some)
+        seen = self._programs.model(batch.size, batch.args, _replayed(drawn), x=some)
+        check_blind(model, seen)
+        name, site = site_of_data(model, some)
+        found = lattices_of(model, guide, self.grid)
+        return {**found, name: lattice_of_counts(name, site.fn, float(x.max()))}
 
 
-def latents_of(sites: Sites) -> Sites:
-    return {name: site for name, site in sites.items() if not site.is_observed}
+def _replayed(values: dict[str, Tensor]) -> Any:  # noqa: ANN401
+    """Chooses these values, but for points, which the model computes when it decodes, too."""
 
+    def choose(name: str, fn: TorchDistribution) -> Tensor | None:
+        if is_point(fn):
+            return point_of(fn).expand(fn.shape())
+        return values.get(name)
 
-def growth_of(bits: Array, popped: float) -> int:
-    """How much larger each batch is than all before it, in sixteenths."""
-    return int(np.clip(16 * float(bits.sum()) / max(popped, 1.0), 8, 64))
-
-
-def blocks(count: int, most: int, growth: Any) -> Iterator[int]:
-    """Sizes of the batches: one datum first, so that few random bits are needed."""
-    done = 0
-    while done < count:
-        size = 1 if done == 0 else max(1, done * growth() // 16)
-        size = min(size, most, count - done)
-        yield size
-        done += size
+    return choose

@@ -1,4 +1,4 @@
-"""The points on which a continuous latent lives while it is coded."""
+"""The points on which a latent lives while it is coded."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import NonFiniteError
 from .stack import Array
 
 _OFFSET = 128  # of exponents, so that they are stored without a sign
@@ -17,11 +16,11 @@ _OFFSET = 128  # of exponents, so that they are stored without a sign
 class Lattice:
     """The points (i + 1/2) step of each coordinate, for whole numbers i.
 
-    Steps are powers of two, so that positions are exact and no point lies on a bound of 0 or 1.
+    Steps are powers of two, so that positions are exact and no point lies on a bound at 0 or 1.
 
     Attributes:
-        exponent: Of the step, to the base 2.
-        base_exponent: The same for the base of a flow.
+        exponent: Of the step, to the base 2. For counts without a largest one: of their number.
+        base_exponent: Of the step at the base of a flow.
     """
 
     exponent: int = 0
@@ -30,7 +29,7 @@ class Lattice:
     @property
     def step(self) -> float:
         """Distance of neighbours."""
-        return 2.0**self.exponent
+        return math.ldexp(1.0, self.exponent)
 
     @property
     def base(self) -> "Lattice":
@@ -45,26 +44,18 @@ class Lattice:
     @staticmethod
     def from_word(word: int) -> "Lattice":
         """What `word` made."""
-        return Lattice((word >> 8) - _OFFSET, (word & 255) - _OFFSET)
+        return Lattice(((word >> 8) & 255) - _OFFSET, (word & 255) - _OFFSET)
 
     def values(self, index: Array) -> Tensor:
         """The points of these numbers, float64."""
         return torch.from_numpy((index + 0.5) * self.step)
 
-    def index(self, values: Tensor) -> Array:
-        """The numbers of points [rows, m], int64."""
-        return np.rint(values.double().cpu().numpy() / self.step - 0.5).astype(np.int64)
+    def index(self, values: Array) -> Array:
+        """The numbers of points, int64."""
+        return np.rint(values / self.step - 0.5).astype(np.int64)
 
 
-def exponent_of(width: float, name: str) -> int:
-    """The exponent of the largest step that is no wider.
-
-    Raises:
-        NonFiniteError: The width is not a positive number; `name` names the site.
-    """
-    if not 0 < width < math.inf:
-        raise NonFiniteError(
-            f"the guide's latent '{name}' has a spread of {width}; train the pair anew, for such "
-            "latents cannot be coded"
-        )
-    return max(-_OFFSET, min(_OFFSET - 1, math.floor(math.log2(width))))
+def exponent_within(width: float) -> int:
+    """The exponent of the largest power of two that is no wider, as far as it can be stored."""
+    exponent = math.floor(math.log2(width)) if 0 < width < math.inf else 0
+    return max(-_OFFSET, min(_OFFSET - 1, exponent))

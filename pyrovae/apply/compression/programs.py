@@ -1,7 +1,7 @@
 """A pair as the coder runs it: the same numbers whenever it is run on the same rows."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import Any
 
 import pyro
@@ -16,62 +16,105 @@ from ...particles.tracing import FAILURES, Program
 from .coders.base import padded
 from .float64 import in_float64
 
-_LEAST_ROWS = 2  # in a batch: one row may lose its axis in a network, and names no plate
+_LEAST_ROWS = 2  # of a batch: with one row a network may lose an axis
 
 Sites = dict[str, Conditional]
 
 
 class Programs:
-    """Model and guide, run on batches of rows in evaluation mode, in float64 on the CPU.
+    """Model and guide on batches of rows, in evaluation mode, on the CPU.
 
-    The model never sees the data: it is called with zeros in their place, when it encodes too.
+    They run in float64 where they can, else in the types that they are in. The model never sees
+    the data: it is called with zeros in their place, when it encodes too.
+
+    Args:
+        model: Pyro model.
+        guide: Pyro guide.
+        shape: Of one datum.
     """
 
     def __init__(self, model: Program, guide: Program, shape: Sequence[int]) -> None:
-        self._programs = model, guide
-        self._shape = tuple(shape)
-        self._dtype = torch.float64
+        self._model, self._guide, self._shape = model, guide, tuple(shape)
+        self._is_double, self._dtype = True, torch.float64
 
     @contextmanager
-    def running(self, seed: int = 0) -> Iterator[None]:
-        """Context in which the pair can be run; nothing of it is left afterwards."""
+    def running(self, args: Sequence[Any], seed: int) -> Iterator[None]:
+        """Context in which the pair can be run; nothing of it is left afterwards.
+
+        Args:
+            args: What the pair takes after the data, for some rows.
+            seed: Of draws.
+        """
         with ExitStack() as stack:
             stack.enter_context(isolated())
-            stack.enter_context(in_mode("evaluation", *self._programs))
+            stack.enter_context(in_mode("evaluation", self._model, self._guide))
             stack.enter_context(torch.no_grad())
             stack.enter_context(pyro.validation_enabled(False))
-            stack.enter_context(in_float64(self._programs, self._leaves()))
+            self._choose_types(args)
+            stack.enter_context(self._in_types(self._is_double, args))
             pyro.set_rng_seed(seed)
             yield
 
-    def guide(self, x: Tensor, args: Sequence[Any], choose: Choose | None) -> Sites:
+    def guide(self, x: Tensor, args: Sequence[Any], choose: Choose | None = None) -> Sites:
         """The sites of the guide for data [R, *shape]."""
-        return conditionals(self._programs[1], x, *args, values=choose)
+        return conditionals(self._guide, x.to(self._dtype), *self._typed(args), values=choose)
 
-    def model(self, rows: int, args: Sequence[Any], choose: Choose, x: Tensor | None = None) -> Sites:
-        """The sites of the model; x only to see whether it asks for the data."""
+    def model(
+        self, rows: int, args: Sequence[Any], choose: Choose | None = None, x: Tensor | None = None
+    ) -> Sites:
+        """The sites of the model for so many rows; x only to see whether it uses the data."""
         given = torch.zeros(rows, *self._shape) if x is None else x
-        return conditionals(self._programs[0], given, *args, values=choose)
+        return conditionals(self._model, given.to(self._dtype), *self._typed(args), values=choose)
+
+    def zeros(self, rows: int) -> Tensor:
+        """Placeholders for so many data."""
+        return torch.zeros(rows, *self._shape, dtype=self._dtype)
 
     @staticmethod
     def batch(rows: int) -> int:
-        """How many rows the networks see where so many are coded."""
+        """How many rows the pair sees where so many are coded."""
         return max(rows, _LEAST_ROWS)
 
-    def _leaves(self) -> list[Tensor]:
-        return []
+    def _typed(self, args: Sequence[Any]) -> list[Any]:
+        floats = torch.get_default_dtype()
+        return [a.to(floats) if isinstance(a, Tensor) and a.is_floating_point() else a for a in args]
+
+    def _choose_types(self, args: Sequence[Any]) -> None:
+        """Find types in which the pair runs: both directions find the same."""
+        rows = next((len(a) for a in args if isinstance(a, Tensor) and a.dim()), _LEAST_ROWS)
+        for is_double in (True, False):
+            for dtype in (torch.float64 if is_double else torch.float32, torch.int64):
+                self._is_double, self._dtype = is_double, dtype
+                with suppress(*FAILURES), self._in_types(is_double, args):
+                    self.guide(self.zeros(rows), args)
+                    self.model(rows, args)
+                    return
+        # It will fail, and say why.
+        self._is_double, self._dtype = True, torch.float64
+
+    @contextmanager
+    def _in_types(self, is_double: bool, args: Sequence[Any]) -> Iterator[None]:
+        leaves = self._leaves(args) if is_double else []
+        programs = (self._model, self._guide)
+        with in_float64(programs, leaves) if is_double else nullcontext():
+            yield
+
+    def _leaves(self, args: Sequence[Any]) -> list[Tensor]:
+        """The parameters that the pair declares, as far as it runs."""
+        rows = next((len(a) for a in args if isinstance(a, Tensor) and a.dim()), _LEAST_ROWS)
+        found: list[Tensor] = []
+        for program in (self._guide, self._model):
+            with isolated(), captured_parameters() as leaves, suppress(*FAILURES):
+                program(torch.zeros(rows, *self._shape), *args)
+            found += leaves.values()
+        return found
 
 
-def rows_of(args: Sequence[Any], count: int, part: slice, rows: int) -> tuple[Any, ...]:
-    """The arguments for some of `count` rows, padded to `rows`."""
+def rows_of(args: Sequence[Any], count: int, rows: slice, batch: int) -> tuple[Any, ...]:
+    """The arguments for some of `count` rows, padded to a batch; others as they are."""
     return tuple(
-        padded(_floats(arg[part]), rows)
+        padded(arg[rows].detach().cpu(), batch)
         if isinstance(arg, Tensor) and arg.shape[:1] == (count,)
         else arg
         for arg in args
     )
-
-
-def _floats(values: Tensor) -> Tensor:
-    values = values.detach().cpu()
-    return values.double() if values.is_floating_point() else values

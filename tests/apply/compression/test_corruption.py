@@ -41,6 +41,17 @@ def refused(pair, data):
     return str(caught.value)
 
 
+def never_wrong(pair, data):
+    """A forged word may be one that decoding does not need."""
+    try:
+        found = decompress(pair, data)
+    except CompressionError as error:
+        assert "\n" not in str(error)
+    else:
+        np.testing.assert_array_equal(found, X)
+        assert found.dtype == X.dtype
+
+
 def test_every_byte_flipped(pair, file, quick):
     for place in range(len(file)):
         changed = bytearray(file)
@@ -62,12 +73,12 @@ def test_every_bit_of_header_index_and_end_flipped(pair, file, quick):
 
 def test_every_bit_of_a_chunk_flipped(pair, file, quick):
     held = Container(io.BytesIO(file), "honest")
-    first = file.index(held.words(1).tobytes())
-    for place in range(first, first + held.chunks[1].num_bytes):
+    first = file.index(held.words(0).tobytes())
+    for place in range(first, first + held.chunks[0].num_bytes):
         for bit in range(8):
             changed = bytearray(file)
             changed[place] ^= 1 << bit
-            assert "chunk 1" in refused(pair, bytes(changed))
+            assert "chunk 0" in refused(pair, bytes(changed))
 
 
 def test_truncated_at_every_length(pair, file, quick):
@@ -139,14 +150,14 @@ def test_a_forged_number_of_chunks_allocates_nothing(pair, file, quick, count):
     lambda old: old[:16] + b"\xff\xff\xff\xff" + old[20:],
 ])  # fmt: skip
 def test_forged_words(pair, file, quick, words):
-    refused(pair, forged(file, words=words))
+    never_wrong(pair, forged(file, words=words))
 
 
 def test_every_word_forged(pair, file, quick):
     size = Container(io.BytesIO(file), "honest").chunks[0].num_bytes
     for place in range(0, size, 4):
         for value in (b"\0\0\0\0", b"\xff\xff\xff\x7f"):
-            refused(
+            never_wrong(
                 pair,
                 forged(file, words=lambda old, p=place, v=value: old[:p] + v + old[p + 4 :]),
             )

@@ -1,9 +1,9 @@
 """Base of the coders of distributions."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,17 +15,26 @@ from ..stack import Array, Stack
 class Coder(ABC):
     """Pushes values of a distribution onto a stack, and pops them.
 
-    A subclass implements the rest. Popping is the exact inverse of pushing.
+    A subclass implements `takes`, `push` and `pop`; one of a continuous distribution also
+    implements `widths`. Popping is the exact inverse of pushing.
 
     Args:
         name: Of the site, for messages.
         fn: Its distribution: batch shape [R, ...], event shape [...].
         rows: How many of the R rows are coded. The others are copies of the first one, so that
-            networks see batches of one shape.
+            networks see no batch of one row.
         lattice: Where its values lie, if they are continuous.
         is_open: Whether values come from elsewhere, as those of the model's sites, which the
             guide draws. Otherwise encoding pops them, and only these are pushed back.
+
+    Attributes:
+        known: All of them. The package's `__init__` sets it, because this file cannot import
+            them.
+        is_flow: Whether it has a base with a lattice of its own.
     """
+
+    known: ClassVar[Sequence[type["Coder"]]] = ()
+    is_flow: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -45,8 +54,16 @@ class Coder(ABC):
         """Whether it codes this distribution."""
 
     @staticmethod
-    def spread(fn: Any) -> Tensor | None:  # noqa: ANN401
-        """Standard deviations of the coordinates given those before them; None if discrete."""
+    def widths(fn: Any, value: Tensor) -> Tensor | None:  # noqa: ANN401
+        """Standard deviations near a value, of each coordinate given those before; None: discrete.
+
+        A lattice much finer than these costs nothing but initial bits.
+        """
+        return None
+
+    @staticmethod
+    def base_widths(fn: Any, value: Tensor, step: float) -> Tensor | None:  # noqa: ANN401
+        """The same at the base of a flow, for a cell of this size; None where it is no flow."""
         return None
 
     @abstractmethod
@@ -57,26 +74,27 @@ class Coder(ABC):
     def pop(self, stack: Stack) -> Tensor:
         """Pop a value [R, ...] of each row."""
 
+    @property
+    def shape(self) -> torch.Size:
+        """Of a value of all R rows."""
+        found: torch.Size = self.fn.batch_shape + self.fn.event_shape
+        return found
+
     def array(self, parameter: Tensor) -> Array:
-        """A parameter, batch shape or shape of the value, as an array [rows, m] of float64.
+        """A parameter of the shape of a value as an array [rows, m] of float64.
 
         Raises:
             NonFiniteError: It is infinite or not a number.
         """
-        shape = self.fn.batch_shape + self.fn.event_shape
-        found = parameter.expand(shape)[: self.rows].reshape(self.rows, -1)
-        if not bool(found.isfinite().all()):
-            raise NonFiniteError(
-                f"at site '{self.name}' a parameter of the {type(self.fn).__name__} is infinite "
-                "or not a number, so that nothing can be coded there"
-            )
-        return found.double().cpu().numpy()
+        return as_array(parameter.expand(self.shape), self.rows, self.name)
+
+    def index(self, value: Tensor) -> Array:
+        """The numbers of the lattice's points for a value [rows, m], int64."""
+        return self.lattice.index(self.array(value))
 
     def padded(self, flat: Array | Tensor) -> Tensor:
         """Values [rows, m] in the shape of the distribution; what is added repeats row 0."""
-        values = torch.as_tensor(flat)
-        shape = self.fn.batch_shape + self.fn.event_shape
-        return padded(values, shape[0]).reshape(shape)
+        return padded(torch.as_tensor(flat), self.shape[0]).reshape(self.shape)
 
 
 def padded(values: Tensor, rows: int) -> Tensor:
@@ -84,11 +102,17 @@ def padded(values: Tensor, rows: int) -> Tensor:
     return torch.cat([values, values[:1].expand(rows - len(values), *values.shape[1:])])
 
 
-def rounded(values: Array, per_unit: int) -> Array:
-    """Values rounded to multiples of 1/per_unit.
+def as_array(parameter: Tensor, rows: int, name: str) -> Array:
+    """Some rows of a tensor [R, ...] as an array [rows, m] of float64.
 
-    What is rounded to more than machine precision is the same on machines whose last digits
-    differ, but for few values close to the middle.
+    Raises:
+        NonFiniteError: It is infinite or not a number; `name` is that of the site.
     """
-    found: Array = np.floor(values * per_unit + 0.5) / per_unit
-    return found
+    found = parameter[:rows].detach().reshape(rows, -1)
+    if not bool(found.isfinite().all()):
+        raise NonFiniteError(
+            f"at site '{name}' a parameter or a value is infinite or not a number, so that "
+            "nothing can be coded there"
+        )
+    made: Array = found.double().cpu().numpy()
+    return made

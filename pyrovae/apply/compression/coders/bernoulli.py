@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli
 from ....distributions.elements import elements_of
 from ..stack import Array, Stack
 from ..symbols import Bits
-from .base import Coder, rounded
+from .base import Coder
 from .table import levels_of
 
 
@@ -35,4 +35,5 @@ class BernoulliCoder(Coder):
     def _symbols(self) -> Bits:
         # Logits beyond 40 are certain in fixed point.
         logits: Array = self.array(self._elements().logits.clamp(-40, 40))
-        return Bits(expit(rounded(logits, 4096)))
+        # Rounded, so that the last digits of the networks' outputs do not matter.
+        return Bits(expit(np.rint(logits * 4096) / 4096))

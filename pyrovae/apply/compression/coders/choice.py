@@ -2,17 +2,12 @@
 
 from typing import Any
 
-from torch import Tensor
+from pyro.distributions import ImproperUniform, MaskedDistribution
 from torch.distributions import Independent
 
 from ....errors import ConfigError
 from ..lattice import Lattice
 from .base import Coder
-from .bernoulli import BernoulliCoder
-from .normal import NormalCoder
-from .table import TableCoder
-
-_CODERS: tuple[type[Coder], ...] = (NormalCoder, BernoulliCoder, TableCoder)
 
 
 def coder_for(
@@ -28,19 +23,50 @@ def coder_for(
     Raises:
         ConfigError: There is none.
     """
-    return _kind_for(name, fn)(name, fn, rows, lattice, is_open=is_open)
+    fn = _unmasked(fn)
+    return kind_for(name, fn)(name, fn, rows, lattice, is_open=is_open)
 
 
-def spread_of(name: str, fn: Any) -> Tensor | None:  # noqa: ANN401
-    """Standard deviations of the coordinates given those before them; None if discrete."""
-    return _kind_for(name, fn).spread(fn)
+def kind_for(name: str, fn: Any) -> type[Coder]:  # noqa: ANN401
+    """The class of it.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    fn = _unmasked(fn)
+    kind = _named(fn)
+    if isinstance(_inner(fn), ImproperUniform):
+        raise ConfigError(
+            f"the prior of '{name}' is improper, so that there is no p(x) and nothing to code by; "
+            "fit one with `apply.fit_density`"
+        )
+    if isinstance(_inner(fn), MaskedDistribution):
+        raise ConfigError(
+            f"site '{name}' is masked, so that a part of it has no density; only what has a "
+            "probability can be coded: give the pair data without missing values, and no mask"
+        )
+    for coder in Coder.known:
+        if coder.takes(fn):
+            return coder
+    raise ConfigError(
+        f"site '{name}' is a {kind} of batch shape {list(fn.batch_shape)} and event shape "
+        f"{list(fn.event_shape)}, for which there is no coder; there are some for independent "
+        "elements of any kind, multivariate normals, one-hot vectors, mixtures and flows of "
+        "vectors in one plate"
+    )
 
 
-def _kind_for(name: str, fn: Any) -> type[Coder]:  # noqa: ANN401
-    for kind in _CODERS:
-        if kind.takes(fn):
-            return kind
-    inner = fn
-    while isinstance(inner, Independent):
-        inner = inner.base_dist
-    raise ConfigError(f"site '{name}' is a {type(inner).__name__}, which cannot be coded")
+def _unmasked(fn: Any) -> Any:  # noqa: ANN401
+    while isinstance(fn, MaskedDistribution) and fn._mask is True:
+        fn = fn.base_dist
+    return fn
+
+
+def _inner(fn: Any) -> Any:  # noqa: ANN401
+    while isinstance(fn, Independent):
+        fn = fn.base_dist
+    return fn
+
+
+def _named(fn: Any) -> str:  # noqa: ANN401
+    return type(_inner(fn)).__name__

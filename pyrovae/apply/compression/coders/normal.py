@@ -19,13 +19,12 @@ class NormalCoder(Coder):
         return isinstance(elements_of(fn), Normal)
 
     @staticmethod
-    def spread(fn: Any) -> Tensor:  # noqa: ANN401
+    def widths(fn: Any, value: Tensor) -> Tensor:  # noqa: ANN401
         found: Tensor = fn.stddev
         return found
 
     def push(self, stack: Stack, value: Tensor) -> None:
-        index = self.lattice.index(value[: self.rows].reshape(self.rows, -1))
-        self._normals().push(stack, index)
+        self._normals().push(stack, self.index(value))
 
     def pop(self, stack: Stack) -> Tensor:
         return self.padded(self.lattice.values(self._normals().pop(stack)))

@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.distributions import Categorical, constraints
 
 from ....distributions.elements import elements_of
-from ....errors import SupportError
+from ....errors import NonFiniteError, SupportError
 from ..stack import Array, Stack
 from ..symbols import Table
 from .base import Coder
 
-_ENTRIES = 2**23  # of a table at a time
+_ENTRIES = 2**22  # of a table at a time
 
 
 class TableCoder(Coder):
@@ -28,59 +28,81 @@ class TableCoder(Coder):
         return ends_of(elements_of(fn)) is not None
 
     def push(self, stack: Stack, value: Tensor) -> None:
-        low, high = ends_of(elements_of(self.fn))
-        levels = levels_of(self, value, low, high) - low
-        table = self._table(low, high)
-        for part in reversed(self._slices(table)):
-            stack.push(Table(table[:, part]), levels[:, part])
+        low, high = self._ends
+        push_table(stack, self._table(), levels_of(self, value, low, high) - low)
 
     def pop(self, stack: Stack) -> Tensor:
-        low, high = ends_of(elements_of(self.fn))
-        table = self._table(low, high)
-        parts = [stack.pop(Table(table[:, part])) for part in self._slices(table)]
-        found = torch.from_numpy(np.concatenate(parts, 1) + low)
+        found = torch.from_numpy(pop_table(stack, self._table()) + self._ends[0])
         is_class = isinstance(elements_of(self.fn), Categorical)
         return self.padded(found if is_class else found.to(torch.get_default_dtype()))
 
-    def _slices(self, table: Array) -> list[slice]:
-        width = max(1, _ENTRIES // (table.shape[0] * table.shape[2]))
-        return [slice(i, i + width) for i in range(0, table.shape[1], width)]
+    @property
+    def _ends(self) -> tuple[int, int]:
+        ends = ends_of(elements_of(self.fn))
+        assert ends is not None  # see `takes`
+        return ends
 
-    def _table(self, low: int, high: int) -> Array:
+    def _table(self) -> Array:
         """Probabilities of all levels [rows, m, S]."""
-        elements = elements_of(self.fn)
+        elements: Any = elements_of(self.fn)
+        low, high = self._ends
         if isinstance(elements, Categorical):
-            found = elements.probs[: self.rows].reshape(self.rows, -1, high - low + 1)
-            return np.ascontiguousarray(found.double().cpu().numpy())
-        return table_of(elements, low, high, self.rows)
+            probs = elements.probs[: self.rows].reshape(self.rows, -1, high - low + 1)
+            return np.ascontiguousarray(probs.double().cpu().numpy())
+        first = torch.full(elements.batch_shape, low, dtype=torch.get_default_dtype())
+        return np.exp(log_probs_at(elements, first, high - low + 1, self.rows))
 
 
-def table_of(elements: Any, low: int, high: int, rows: int) -> Array:  # noqa: ANN401
-    """Probabilities of the levels low..high of each element of some rows [rows, m, S]."""
+def push_table(stack: Stack, table: Array, place: Array) -> None:
+    """Push numbers [rows, m] by a table [rows, m, S] of probabilities."""
+    for part in reversed(_slices(table)):
+        stack.push(Table(table[:, part]), place[:, part])
+
+
+def pop_table(stack: Stack, table: Array) -> Array:
+    """Pop what `push_table` pushed."""
+    return np.concatenate([stack.pop(Table(table[:, part])) for part in _slices(table)], 1)
+
+
+def _slices(table: Array) -> list[slice]:
+    rows, width, size = table.shape
+    at_once = max(1, _ENTRIES // max(1, rows * size))
+    return [slice(i, i + at_once) for i in range(0, width, at_once)]
+
+
+def log_probs_at(elements: Any, first: Tensor, size: int, rows: int) -> Array:  # noqa: ANN401
+    """Log-probabilities of `size` levels from the first one of each element [rows, m, size]."""
     shape = elements.batch_shape
-    size = high - low + 1
     found = np.empty((rows, shape[1:].numel(), size))
     at_once = max(1, _ENTRIES // max(1, shape.numel()))
-    for first in range(0, size, at_once):
-        levels = torch.arange(first, min(size, first + at_once)) + low
-        levels = levels.to(torch.get_default_dtype()).reshape(-1, *[1] * len(shape))
-        log_probs = elements.log_prob(levels).expand(len(levels), *shape)[:, :rows]
-        part = log_probs.double().exp().reshape(len(levels), rows, -1).permute(1, 2, 0)
-        found[..., first : first + len(levels)] = part.cpu().numpy()
+    for start in range(0, size, at_once):
+        steps = torch.arange(start, min(size, start + at_once)).to(first)
+        levels = first + steps.reshape(-1, *[1] * len(shape))
+        log_probs = elements.log_prob(levels).expand(len(steps), *shape)[:, :rows]
+        part = log_probs.double().reshape(len(steps), rows, -1).permute(1, 2, 0)
+        found[..., start : start + len(steps)] = part.cpu().numpy()
+    if np.isnan(found).any() or (found == np.inf).any():
+        raise NonFiniteError(
+            f"a {type(elements).__name__} gives probabilities that are infinite or not a number, "
+            "so that nothing can be coded"
+        )
     return found
 
 
 def ends_of(elements: Any) -> tuple[int, int] | None:  # noqa: ANN401
     """The smallest and the largest level; None where they are not whole numbers, or no end is."""
-    if elements is None or not elements.support.is_discrete:
+    if elements is None:
         return None
     if isinstance(elements, Categorical):
         return 0, elements.logits.shape[-1] - 1
-    support = elements.support
+    try:
+        support = elements.support
+    except NotImplementedError:
+        return None
     if support is constraints.boolean:
         return 0, 1
     low, high = (getattr(support, f"{end}_bound", None) for end in ("lower", "upper"))
-    if low is None or high is None:
+    if not support.is_discrete or support.event_dim or low is None or high is None:
         return None
     return int(torch.as_tensor(low).min()), int(torch.as_tensor(high).max())
 
