@@ -195,9 +195,10 @@ FOLDERS = {
         {"density"},
     ],
     "apply/compression": [
-        {"digests", "float64", "machine", "options", "symbols", "totals"},
-        {"fingerprint", "levels", "rates", "stack"},
-        {"header", "lattice", "raw", "seed_bits"},
+        {"digests", "float64", "machine", "options", "quantised", "symbols",
+         "totals"},
+        {"fingerprint", "levels", "lossy", "rates", "stack"},
+        {"header", "lattice", "rate_distortion", "raw", "seed_bits"},
         {"array_files", "coders", "container"},
         {"programs"},
         {"bits_back"},

@@ -12,20 +12,28 @@ _PLACES = {
     "Compression": "compression.rates",
     "DEFAULT_CHUNK": "compression.options",
     "Finding": "base",
+    "Lossy": "compression.lossy",
+    "RateDistortion": "compression.rate_distortion",
     "compress": "compression.lossless",
     "compress_file": "compression.lossless",
     "decompress": "compression.lossless",
     "decompress_file": "compression.lossless",
     "fit_density": "density",
+    "lossy": "compression.lossy",
+    "rate_distortion": "compression.rate_distortion",
 }
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "lossy": "code data with loss: latents on a grid, under the prior",
+}
 """The uses that `pyrovae USE RUN` offers, by name, and what each does."""
 
 if TYPE_CHECKING:
     from .base import Finding
     from .compression.lossless import compress, compress_file, decompress, decompress_file
+    from .compression.lossy import Lossy, lossy
     from .compression.options import DEFAULT_CHUNK, CompressOptions
+    from .compression.rate_distortion import RateDistortion, rate_distortion
     from .compression.rates import Compression
     from .density import fit_density
 
@@ -35,11 +43,15 @@ __all__ = [
     "Compression",
     "DEFAULT_CHUNK",
     "Finding",
+    "Lossy",
+    "RateDistortion",
     "compress",
     "compress_file",
     "decompress",
     "decompress_file",
     "fit_density",
+    "lossy",
+    "rate_distortion",
 ]
 
 

@@ -148,7 +148,9 @@ class BitsBack:
                 stack = Stack(seed_words(self.seed, size)[::-1])
                 bits = []
                 for rows in batches(len(x), self.rows, growth):
-                    bits.append(self._push(stack, x[rows], self._batch(args, len(x), rows, lattices)))
+                    bits.append(
+                        self._push(stack, x[rows], self._batch(args, len(x), rows, lattices))
+                    )
                     if not growth:
                         growth.append(growth_of(float(bits[0].sum()), stack.popped))
                 if stack.low > 0:
