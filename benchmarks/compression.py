@@ -134,12 +134,12 @@ def row(name, codec, x):
     return 8 * size_of(content) / x.size, *speeds
 
 
-def trained():
+def trained(epochs=150):
     """A pair of the embedded digits."""
     digits = data.digits()
     pyro.set_rng_seed(0)
     pair = VAE(digits.shape, 8, likelihood=Binomial(16))
-    fit(pair.model, pair.guide, digits.train, epochs=150, lr=2e-3, seed=0, device="cpu",
+    fit(pair.model, pair.guide, digits.train, epochs=epochs, lr=2e-3, seed=0, device="cpu",
         compile=False, progress=False)  # fmt: skip
     return pair, digits
 
@@ -150,15 +150,15 @@ from pathlib import Path
 sys.path.insert(0, {folder!r})
 from compression import opened_pair
 from pyrovae.apply import compress_file
-pair, _ = opened_pair({run!r})
+pair, _ = opened_pair({run!r}, {more})
 compress_file(pair, {source!r}, {out!r}, shape={shape!r}, chunk={chunk}, verify=False)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-def opened_pair(run):
+def opened_pair(run, **options):
     if run is None:
-        return trained()
+        return trained(**options)
     found = load(run, device="cpu")
     return found, found.data()
 
@@ -169,8 +169,8 @@ def peak_megabytes(x, run, shape, chunk):
         source, out = Path(folder) / "x.npy", Path(folder) / "x.pv"
         np.save(source, x)
         here = str(Path(__file__).parent)
-        code = PEAK.format(folder=here, run=run, source=str(source), out=str(out), shape=shape,
-                           chunk=chunk)  # fmt: skip
+        code = PEAK.format(folder=here, run=run, source=str(source), out=str(out), chunk=chunk,
+                           shape=tuple(shape), more="" if run else "epochs=1")  # fmt: skip
         done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     return int(done.stdout) / 1024
 
