@@ -19,12 +19,12 @@ from .coders.point import is_point, point_of
 from .lattice import Lattice
 from .lattices import lattice_of_counts, lattices_of, words_of
 from .programs import Programs, rows_of
-from .schedule import batches, growth_of
+from .schedule import Schedule
 from .seed_bits import seed_words
 from .stack import Array, Stack
 
 _PROBED = 64  # rows that say how wide posteriors are
-_HEAD = 3  # words before those of the lattices
+_HEAD = 4  # words before those of the lattices
 _SEEDS = 2**12  # words of random bits at first
 
 
@@ -143,21 +143,14 @@ class BitsBack:
         with self._programs.running(rows_of(args, len(x), slice(0, 1), 2), self.seed):
             lattices = self._lattices(x, args)
             size = _SEEDS
-            while True:
-                growth: list[int] = []
-                stack = Stack(seed_words(self.seed, size)[::-1])
-                bits = []
-                for rows in batches(len(x), self.rows, growth):
-                    bits.append(self._push(stack, x[rows], self._batch(args, len(x), rows, lattices)))
-                    if not growth:
-                        growth.append(growth_of(float(bits[0].sum()), stack.popped))
-                if stack.low > 0:
-                    break
-                size *= 8  # random bits ran out
-        head = [growth[0], size - stack.low, len(lattices), *words_of(lattices)]
+            stack, schedule, bits = self._encoded(x, args, lattices, size)
+            while stack.low == 0:  # random bits ran out
+                size *= 8
+                stack, schedule, bits = self._encoded(x, args, lattices, size)
+        used = size - stack.low
+        head = [schedule.net, schedule.popped, used, len(lattices), *words_of(lattices)]
         words = np.concatenate([np.array(head, np.uint32), stack.words()[stack.low :]])
-        net = torch.from_numpy(np.concatenate(bits))
-        return Coded(words, net, 32.0 * (size - stack.low))
+        return Coded(words, torch.from_numpy(bits), 32.0 * used)
 
     def decode(self, words: Array, count: int, *args: Any) -> Tensor:  # noqa: ANN401
         """The data of words that `encode` made [count, *shape], as float64.
@@ -178,19 +171,40 @@ class BitsBack:
                 f"BitsBack.decode: the words give no {count} data of this pair: {error}"
             ) from error
 
+    def _encoded(
+        self, x: Tensor, args: Sequence[Any], lattices: dict[str, Lattice], size: int
+    ) -> tuple[Stack, Schedule, Array]:
+        """The stack that coding leaves on so many random words, and the bits of each datum."""
+        count = len(x)
+        stack = Stack(seed_words(self.seed, size)[::-1], size)
+        first = slice(0, 1)
+        bits = [self._push(stack, x[first], self._batch(args, count, first, lattices))]
+        schedule = Schedule.after(float(bits[0].sum()), stack.popped)
+        for number, rows in enumerate(schedule.batches(count, self.rows), start=1):
+            self._scramble(stack, schedule, number, rows)
+            bits.append(self._push(stack, x[rows], self._batch(args, count, rows, lattices)))
+        return stack, schedule, np.concatenate(bits)
+
     def _decoded(self, words: Array, count: int, args: Sequence[Any]) -> Tensor:
-        growth, used, number = (int(word) for word in words[:_HEAD])
-        end = _HEAD + number
+        net, popped, used, number = (int(word) for word in words[:_HEAD])
+        schedule, end = Schedule(net, popped), _HEAD + number
         steps = [Lattice.from_word(int(word)) for word in words[_HEAD:end]]
-        stack = Stack(words[end:].astype(np.uint32))
+        stack = Stack(words[end:].astype(np.uint32), used)
+        batches = list(enumerate(schedule.batches(count, self.rows), start=1))
         found = []
         with self._programs.running(rows_of(args, count, slice(0, 1), 2), self.seed):
-            for rows in reversed(list(batches(count, self.rows, [growth]))):
+            for at, rows in reversed(batches):
                 found.append(self._pop(stack, self._batch(args, count, rows, {}), steps))
-        seeds = seed_words(self.seed, used)[::-1]
-        if not np.array_equal(stack.words(), seeds):
+                self._scramble(stack, schedule, at, rows)
+            found.append(self._pop(stack, self._batch(args, count, slice(0, 1), {}), steps))
+        left = stack.words()
+        if len(left) != used or not np.array_equal(left, seed_words(self.seed, used)[::-1]):
             raise DataError("the random bits under them did not come back")
         return torch.cat(found[::-1]).double()
+
+    def _scramble(self, stack: Stack, schedule: Schedule, number: int, rows: slice) -> None:
+        length = schedule.key_length(rows.stop - rows.start)
+        stack.scramble(seed_words(self.seed, length, number))
 
     def _batch(
         self, args: Sequence[Any], count: int, rows: slice, lattices: dict[str, Lattice]
