@@ -1,7 +1,7 @@
 """Bits back with asymmetric numeral systems, on any pair."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,12 +47,21 @@ class Coded:
 
 @dataclass
 class _Batch:
-    """Some rows on their way: their arguments, and where their latents live."""
+    """Some rows on their way.
+
+    Attributes:
+        args: What the pair takes besides the data, padded.
+        rows: How many are coded.
+        size: How many the pair sees.
+        lattices: Where latents live, by name, and the data.
+        latents: Their values, once they are known.
+    """
 
     args: tuple[Any, ...]
     rows: int
     size: int
     lattices: dict[str, Lattice]
+    latents: dict[str, Tensor] = field(default_factory=dict)
 
 
 class BitsBack:
@@ -134,6 +143,7 @@ class BitsBack:
             ShapeError: x has another shape, or no row.
             SupportError: A value has no probability under p(x|z).
         """
+        x = torch.as_tensor(x)
         if tuple(x.shape[1:]) != self.shape or not len(x):
             raise ShapeError(
                 f"BitsBack.encode got data of shape {list(x.shape)}; it codes "
@@ -203,7 +213,7 @@ class BitsBack:
         return torch.cat(found[::-1]).double()
 
     def _scramble(self, stack: Stack, schedule: Schedule, number: int, rows: slice) -> None:
-        length = schedule.key_length(rows.stop - rows.start)
+        length = min(schedule.key_length(rows.stop - rows.start), stack.height)
         stack.scramble(seed_words(self.seed, length, number))
 
     def _batch(
@@ -217,18 +227,17 @@ class BitsBack:
         """Push rows onto the stack; their code lengths in bits."""
         x = padded(x, batch.size)
         stack.start(batch.rows)
-        popped: dict[str, Tensor] = {}
 
         def pop(name: str, fn: TorchDistribution) -> Tensor:
             lattice = batch.lattices[name]
-            popped[name] = coder_for(name, fn, batch.rows, lattice, is_open=False).pop(stack)
-            return popped[name]
+            batch.latents[name] = coder_for(name, fn, batch.rows, lattice, is_open=False).pop(stack)
+            return batch.latents[name]
 
         self._programs.guide(x, batch.args, pop)
-        sites = self._programs.model(batch.size, batch.args, _replayed(popped))
+        sites = self._programs.model(batch.size, batch.args, _replayed(batch.latents))
         data, site = site_of_data(sites, x)
         for name, found in reversed({**latents_of(sites), data: site}.items()):
-            value = x.reshape(site.fn.shape()) if name == data else popped[name]
+            value = x.reshape(site.fn.shape()) if name == data else batch.latents[name]
             lattice = batch.lattices[name]
             coder_for(name, found.fn, batch.rows, lattice, is_open=True).push(stack, value)
         return stack.bits
@@ -236,22 +245,21 @@ class BitsBack:
     def _pop(self, stack: Stack, batch: _Batch, steps: Sequence[Lattice]) -> Tensor:
         """Pop what `_push` pushed [rows, *shape]."""
         stack.start(batch.rows)
-        popped: dict[str, Tensor] = {}
 
         def pop(name: str, fn: TorchDistribution) -> Tensor:
             lattice = batch.lattices[name] = steps[len(batch.lattices)]
-            popped[name] = coder_for(name, fn, batch.rows, lattice, is_open=True).pop(stack)
-            return popped[name]
+            batch.latents[name] = coder_for(name, fn, batch.rows, lattice, is_open=True).pop(stack)
+            return batch.latents[name]
 
         sites = self._programs.model(batch.size, batch.args, pop)
         data, site = site_of_data(sites, self._programs.zeros(batch.size))
         coder = coder_for(data, site.fn, batch.rows, steps[-1], is_open=True)
         x = coder.pop(stack).reshape(batch.size, *self.shape)
-        sites = self._programs.guide(x, batch.args, lambda name, _: popped[name])
+        sites = self._programs.guide(x, batch.args, lambda name, _: batch.latents[name])
         for name, found in reversed(latents_of(sites).items()):
             lattice = batch.lattices[name]
             coder = coder_for(name, found.fn, batch.rows, lattice, is_open=False)
-            coder.push(stack, popped[name])
+            coder.push(stack, batch.latents[name])
         return x[: batch.rows]
 
     def _lattices(self, x: Tensor, args: Sequence[Any]) -> dict[str, Lattice]:

@@ -73,6 +73,11 @@ class Stack:
         self._coder = constriction().stream.stack.AnsCoder(words)
         self.low = min(self.low, first)
 
+    @property
+    def height(self) -> int:
+        """How many words are on the stack, or one more."""
+        return int(self._coder.pos()[0]) + 2
+
     def words(self) -> Array:
         """What is on the stack, uint32."""
         found: Array = self._coder.get_compressed()
