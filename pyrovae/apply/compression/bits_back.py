@@ -230,7 +230,9 @@ class BitsBack:
 
         def pop(name: str, fn: TorchDistribution) -> Tensor:
             lattice = batch.lattices[name]
-            batch.latents[name] = coder_for(name, fn, batch.rows, lattice, is_open=False).pop(stack)
+            batch.latents[name] = coder_for(name, fn, batch.rows, lattice, is_open=False).pop(
+                stack
+            )
             return batch.latents[name]
 
         self._programs.guide(x, batch.args, pop)

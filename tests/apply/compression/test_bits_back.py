@@ -46,9 +46,7 @@ PAIRS = {
     "flow prior": (lambda: _vae(prior=models.FlowPrior), 0.8),
     "flow guide": (lambda: _vae(posterior=models.FlowPosterior), 0.8),
     "autoregressive guide": (
-        lambda: _vae(
-            posterior=partial(models.FlowPosterior, layer=flows.InverseAutoregressive)
-        ),
+        lambda: _vae(posterior=partial(models.FlowPosterior, layer=flows.InverseAutoregressive)),
         0.8,
     ),
     "flow guide of zuko": (
