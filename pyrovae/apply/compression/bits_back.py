@@ -1,7 +1,7 @@
 """Bits back with asymmetric numeral systems, on any pair."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,12 @@ from .coders.point import is_point, point_of
 from .lattice import Lattice
 from .lattices import lattice_of_counts, lattices_of, words_of
 from .programs import Programs, rows_of
-from .schedule import batches, growth_of
+from .schedule import Schedule
 from .seed_bits import seed_words
 from .stack import Array, Stack
 
 _PROBED = 64  # rows that say how wide posteriors are
-_HEAD = 3  # words before those of the lattices
+_HEAD = 4  # words before those of the lattices
 _SEEDS = 2**12  # words of random bits at first
 
 
@@ -47,12 +47,21 @@ class Coded:
 
 @dataclass
 class _Batch:
-    """Some rows on their way: their arguments, and where their latents live."""
+    """Some rows on their way.
+
+    Attributes:
+        args: What the pair takes besides the data, padded.
+        rows: How many are coded.
+        size: How many the pair sees.
+        lattices: Where latents live, by name, and the data.
+        latents: Their values, once they are known.
+    """
 
     args: tuple[Any, ...]
     rows: int
     size: int
     lattices: dict[str, Lattice]
+    latents: dict[str, Tensor] = field(default_factory=dict)
 
 
 class BitsBack:
@@ -134,6 +143,7 @@ class BitsBack:
             ShapeError: x has another shape, or no row.
             SupportError: A value has no probability under p(x|z).
         """
+        x = torch.as_tensor(x)
         if tuple(x.shape[1:]) != self.shape or not len(x):
             raise ShapeError(
                 f"BitsBack.encode got data of shape {list(x.shape)}; it codes "
@@ -143,23 +153,14 @@ class BitsBack:
         with self._programs.running(rows_of(args, len(x), slice(0, 1), 2), self.seed):
             lattices = self._lattices(x, args)
             size = _SEEDS
-            while True:
-                growth: list[int] = []
-                stack = Stack(seed_words(self.seed, size)[::-1])
-                bits = []
-                for rows in batches(len(x), self.rows, growth):
-                    bits.append(
-                        self._push(stack, x[rows], self._batch(args, len(x), rows, lattices))
-                    )
-                    if not growth:
-                        growth.append(growth_of(float(bits[0].sum()), stack.popped))
-                if stack.low > 0:
-                    break
-                size *= 8  # random bits ran out
-        head = [growth[0], size - stack.low, len(lattices), *words_of(lattices)]
+            stack, schedule, bits = self._encoded(x, args, lattices, size)
+            while stack.low == 0:  # random bits ran out
+                size *= 8
+                stack, schedule, bits = self._encoded(x, args, lattices, size)
+        used = size - stack.low
+        head = [schedule.net, schedule.popped, used, len(lattices), *words_of(lattices)]
         words = np.concatenate([np.array(head, np.uint32), stack.words()[stack.low :]])
-        net = torch.from_numpy(np.concatenate(bits))
-        return Coded(words, net, 32.0 * (size - stack.low))
+        return Coded(words, torch.from_numpy(bits), 32.0 * used)
 
     def decode(self, words: Array, count: int, *args: Any) -> Tensor:  # noqa: ANN401
         """The data of words that `encode` made [count, *shape], as float64.
@@ -180,19 +181,40 @@ class BitsBack:
                 f"BitsBack.decode: the words give no {count} data of this pair: {error}"
             ) from error
 
+    def _encoded(
+        self, x: Tensor, args: Sequence[Any], lattices: dict[str, Lattice], size: int
+    ) -> tuple[Stack, Schedule, Array]:
+        """The stack that coding leaves on so many random words, and the bits of each datum."""
+        count = len(x)
+        stack = Stack(seed_words(self.seed, size)[::-1], size)
+        first = slice(0, 1)
+        bits = [self._push(stack, x[first], self._batch(args, count, first, lattices))]
+        schedule = Schedule.after(float(bits[0].sum()), stack.popped)
+        for number, rows in enumerate(schedule.batches(count, self.rows), start=1):
+            self._scramble(stack, schedule, number, rows)
+            bits.append(self._push(stack, x[rows], self._batch(args, count, rows, lattices)))
+        return stack, schedule, np.concatenate(bits)
+
     def _decoded(self, words: Array, count: int, args: Sequence[Any]) -> Tensor:
-        growth, used, number = (int(word) for word in words[:_HEAD])
-        end = _HEAD + number
+        net, popped, used, number = (int(word) for word in words[:_HEAD])
+        schedule, end = Schedule(net, popped), _HEAD + number
         steps = [Lattice.from_word(int(word)) for word in words[_HEAD:end]]
-        stack = Stack(words[end:].astype(np.uint32))
+        stack = Stack(words[end:].astype(np.uint32), used)
+        batches = list(enumerate(schedule.batches(count, self.rows), start=1))
         found = []
         with self._programs.running(rows_of(args, count, slice(0, 1), 2), self.seed):
-            for rows in reversed(list(batches(count, self.rows, [growth]))):
+            for at, rows in reversed(batches):
                 found.append(self._pop(stack, self._batch(args, count, rows, {}), steps))
+                self._scramble(stack, schedule, at, rows)
+            found.append(self._pop(stack, self._batch(args, count, slice(0, 1), {}), steps))
         left = stack.words()
         if len(left) != used or not np.array_equal(left, seed_words(self.seed, used)[::-1]):
             raise DataError("the random bits under them did not come back")
         return torch.cat(found[::-1]).double()
+
+    def _scramble(self, stack: Stack, schedule: Schedule, number: int, rows: slice) -> None:
+        length = min(schedule.key_length(rows.stop - rows.start), stack.height)
+        stack.scramble(seed_words(self.seed, length, number))
 
     def _batch(
         self, args: Sequence[Any], count: int, rows: slice, lattices: dict[str, Lattice]
@@ -205,18 +227,19 @@ class BitsBack:
         """Push rows onto the stack; their code lengths in bits."""
         x = padded(x, batch.size)
         stack.start(batch.rows)
-        popped: dict[str, Tensor] = {}
 
         def pop(name: str, fn: TorchDistribution) -> Tensor:
             lattice = batch.lattices[name]
-            popped[name] = coder_for(name, fn, batch.rows, lattice, is_open=False).pop(stack)
-            return popped[name]
+            batch.latents[name] = coder_for(name, fn, batch.rows, lattice, is_open=False).pop(
+                stack
+            )
+            return batch.latents[name]
 
         self._programs.guide(x, batch.args, pop)
-        sites = self._programs.model(batch.size, batch.args, _replayed(popped))
+        sites = self._programs.model(batch.size, batch.args, _replayed(batch.latents))
         data, site = site_of_data(sites, x)
         for name, found in reversed({**latents_of(sites), data: site}.items()):
-            value = x.reshape(site.fn.shape()) if name == data else popped[name]
+            value = x.reshape(site.fn.shape()) if name == data else batch.latents[name]
             lattice = batch.lattices[name]
             coder_for(name, found.fn, batch.rows, lattice, is_open=True).push(stack, value)
         return stack.bits
@@ -224,22 +247,21 @@ class BitsBack:
     def _pop(self, stack: Stack, batch: _Batch, steps: Sequence[Lattice]) -> Tensor:
         """Pop what `_push` pushed [rows, *shape]."""
         stack.start(batch.rows)
-        popped: dict[str, Tensor] = {}
 
         def pop(name: str, fn: TorchDistribution) -> Tensor:
             lattice = batch.lattices[name] = steps[len(batch.lattices)]
-            popped[name] = coder_for(name, fn, batch.rows, lattice, is_open=True).pop(stack)
-            return popped[name]
+            batch.latents[name] = coder_for(name, fn, batch.rows, lattice, is_open=True).pop(stack)
+            return batch.latents[name]
 
         sites = self._programs.model(batch.size, batch.args, pop)
         data, site = site_of_data(sites, self._programs.zeros(batch.size))
         coder = coder_for(data, site.fn, batch.rows, steps[-1], is_open=True)
         x = coder.pop(stack).reshape(batch.size, *self.shape)
-        sites = self._programs.guide(x, batch.args, lambda name, _: popped[name])
+        sites = self._programs.guide(x, batch.args, lambda name, _: batch.latents[name])
         for name, found in reversed(latents_of(sites).items()):
             lattice = batch.lattices[name]
             coder = coder_for(name, found.fn, batch.rows, lattice, is_open=False)
-            coder.push(stack, popped[name])
+            coder.push(stack, batch.latents[name])
         return x[: batch.rows]
 
     def _lattices(self, x: Tensor, args: Sequence[Any]) -> dict[str, Lattice]:

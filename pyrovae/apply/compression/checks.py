@@ -7,7 +7,7 @@ from pyro.distributions import Unit
 from torch import Tensor
 from torch.distributions import Independent
 
-from ...errors import ConfigError, PlateError, ShapeError, SiteError
+from ...errors import ConfigError, PlateError, SiteError
 from ..observed import site_of_data
 from .coders.choice import kind_for
 from .coders.point import is_point

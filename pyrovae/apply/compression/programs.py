@@ -77,7 +77,9 @@ class Programs:
 
     def _typed(self, args: Sequence[Any]) -> list[Any]:
         floats = torch.get_default_dtype()
-        return [a.to(floats) if isinstance(a, Tensor) and a.is_floating_point() else a for a in args]
+        return [
+            a.to(floats) if isinstance(a, Tensor) and a.is_floating_point() else a for a in args
+        ]
 
     def _choose_types(self, args: Sequence[Any]) -> None:
         """Find types in which the pair runs: both directions find the same."""

@@ -1,36 +1,45 @@
 """How many data are coded at once."""
 
 from collections.abc import Iterator
-
-import numpy as np
-
-_PARTS = 64  # in which a growth is stored
+from dataclasses import dataclass
 
 
-def growth_of(net: float, popped: float) -> int:
-    """How many data the next batch may have for each one before it, in 64ths.
+@dataclass(frozen=True)
+class Schedule:
+    """Sizes of the batches.
 
     A batch pops bits before it pushes any. What the data before it have left on the stack should
-    do for that, so that few random bits are needed.
+    do for that, so that few random bits are needed: the first batch has one row, and each further
+    one as many as those before it can feed.
 
-    Args:
-        net: Bits that a datum leaves.
-        popped: Bits that it needs before.
+    Attributes:
+        net: Bits that the first datum left on the stack, rounded.
+        popped: Bits that it needed there before.
     """
-    return int(np.clip(_PARTS * net / max(popped, 1.0), 1, 4 * _PARTS))
 
+    net: int
+    popped: int
 
-def batches(count: int, most: int, growth: list[int]) -> Iterator[slice]:
-    """The rows of each batch: one, then more and more, up to `most`.
+    @staticmethod
+    def after(net: float, popped: float) -> "Schedule":
+        """From the first datum."""
+        return Schedule(max(0, round(net)), max(0, round(popped)))
 
-    Args:
-        count: Of all data.
-        most: Rows of the largest batch.
-        growth: See `growth_of`; read after the first batch.
-    """
-    done = 0
-    while done < count:
-        size = max(1, done * growth[0] // _PARTS) if done else 1
-        end = min(done + min(size, most), count)
-        yield slice(done, end)
-        done = end
+    def batches(self, count: int, most: int) -> Iterator[slice]:
+        """The rows of each batch after the first datum.
+
+        Args:
+            count: Of all data.
+            most: Rows of the largest batch.
+        """
+        done = 1
+        while done < count:
+            fed = done * self.net // max(self.popped, 1)
+            size = max(1, done // 64, min(fed, 4 * done))
+            end = min(done + min(size, most), count)
+            yield slice(done, end)
+            done = end
+
+    def key_length(self, rows: int) -> int:
+        """How many words a batch of so many rows may pop, with a margin."""
+        return rows * self.popped * 3 // 64 + 8

@@ -19,6 +19,7 @@ class Stack:
 
     Args:
         words: What is on the stack, 32 bits each, the last one on top and not 0.
+        base: How many of them were there before the first datum.
 
     Attributes:
         bits: Net bits that each row has added since `start` [rows].
@@ -31,9 +32,9 @@ class Stack:
         Barber, 2019), https://arxiv.org/abs/1901.04866
     """
 
-    def __init__(self, words: Array) -> None:
-        # Not imported with the package: it is an extra.
+    def __init__(self, words: Array, base: int) -> None:
         self._coder = constriction().stream.stack.AnsCoder(words)
+        self._base = base
         self.low = self._coder.pos()[0]
         self.start(0)
 
@@ -56,6 +57,26 @@ class Stack:
         self.bits -= found
         self.popped += float(found.sum())
         return values
+
+    def scramble(self, key: Array) -> None:
+        """Flip words near the top by a key, random bits known to both directions, uint32.
+
+        What data have pushed is not quite random where latents do not follow their prior. Popped
+        as it is, it would give latents that depend on those of the data before, and do not
+        follow q(z|x). The same call undoes it. The words of the seed are left out, and the top
+        one, which must not become 0.
+        """
+        words = self.words()
+        top = len(words) - 1
+        first = max(top - len(key), min(self._base, top))
+        words[first:top] ^= key[: top - first]
+        self._coder = constriction().stream.stack.AnsCoder(words)
+        self.low = min(self.low, first)
+
+    @property
+    def height(self) -> int:
+        """How many words are on the stack, or one more."""
+        return int(self._coder.pos()[0]) + 2
 
     def words(self) -> Array:
         """What is on the stack, uint32."""

@@ -134,8 +134,7 @@ class Gaussian(Symbols):
     def units(self, values: Array) -> Array:
         free = _UNITS - 1 - 2 * self._span
         left, right = (
-            np.floor(free * ndtr((values + half - self._mean) / self._std))
-            for half in (-0.5, 0.5)
+            np.floor(free * ndtr((values + half - self._mean) / self._std)) for half in (-0.5, 0.5)
         )
         left = np.where(values == -self._span, 0, left)
         found: Array = np.where(values == self._span, free, right) - left + 1

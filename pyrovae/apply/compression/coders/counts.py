@@ -9,7 +9,6 @@ from torch import Tensor
 from ....distributions.elements import elements_of
 from ..raw import pop_bits, push_bits
 from ..stack import Array, Stack
-from ..symbols import Table
 from .base import Coder
 from .table import levels_of, log_probs_at, pop_table, push_table
 

@@ -10,7 +10,7 @@ from ....distributions.elements import elements_of
 from ..raw import pop_bits, push_bits
 from ..stack import Array, Stack
 from ..symbols import Table
-from .base import Coder, as_array
+from .base import Coder
 
 _CELLS = 64  # in a row, a standard deviation or half of it wide
 _PARTS = 4  # bits of the place in a cell by the density; further bits are uniform

@@ -72,9 +72,7 @@ class FlowCoder(Coder):
 
     def _base(self) -> Coder:
         base = _known(self.fn)[0]
-        return coder_for(
-            self.name, base, self.rows, self.lattice.base, is_open=self.is_open
-        )
+        return coder_for(self.name, base, self.rows, self.lattice.base, is_open=self.is_open)
 
     def _near(self, value: Tensor) -> TriangularNormals:
         """Of u for a value, [rows, 1, L]."""

@@ -33,7 +33,7 @@ class Normals:
         std = np.exp2(np.rint(np.log2(np.maximum(std, 1e-3)) * 1024) / 1024)
         self._whole = np.rint(mean).astype(np.int64)
         self._mean, self._std, self._is_open = mean - self._whole, std, is_open
-        self._bits = np.maximum(np.floor(np.log2(std)).astype(np.int64), _PARTS)
+        self._bits = np.clip(np.floor(np.log2(std)), _PARTS, 56).astype(np.int64)
         self._low = self._bits - _PARTS
         size = np.exp2(self._bits)
         self._cells = Gaussian((self._mean + 0.5) / size - 0.5, std / size, _SPAN)

@@ -3,8 +3,8 @@
 from typing import Any
 
 import torch
-from torch import Tensor
 from pyro.distributions import Delta
+from torch import Tensor
 from torch.distributions import Independent
 
 from ....errors import DataError
