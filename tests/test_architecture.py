@@ -191,7 +191,17 @@ FOLDERS = {
     ],
     "apply": [
         {"base", "observed"},
-        {"density"},
+        {"completion"},
+        {"complete"},
+        {"density", "super_resolve"},
+    ],
+    "apply/completion": [
+        {"finding", "masks", "observation", "programs"},
+        {"coordinates", "degradation", "running"},
+        {"gibbs"},
+        {"hmc", "importance"},
+        {"options"},
+        {"run"},
     ],
     "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],

@@ -8,18 +8,36 @@ from typing import TYPE_CHECKING
 
 # Where the names of this package are defined. The type checkers' list of the same names is below.
 _PLACES = {
+    "Completion": "completion.finding",
     "Finding": "base",
+    "complete": "complete",
     "fit_density": "density",
+    "restore": "super_resolve",
+    "super_resolve": "super_resolve",
 }
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "complete": "draw missing parts of data, and score them where they are known",
+    "super-resolve": "draw large images given small ones",
+}
 """The uses that `pyrovae USE RUN` offers, by name, and what each does."""
 
 if TYPE_CHECKING:
     from .base import Finding
+    from .complete import complete
+    from .completion.finding import Completion
     from .density import fit_density
+    from .super_resolve import restore, super_resolve
 
-__all__ = ["COMMANDS", "Finding", "fit_density"]
+__all__ = [
+    "COMMANDS",
+    "Completion",
+    "Finding",
+    "complete",
+    "fit_density",
+    "restore",
+    "super_resolve",
+]
 
 
 if not TYPE_CHECKING:  # type checkers would take every name as known
