@@ -192,8 +192,7 @@ FOLDERS = {
     "apply": [
         {"base", "observed"},
         {"completion"},
-        {"complete"},
-        {"density", "super_resolve"},
+        {"density"},
     ],
     "apply/completion": [
         {"finding", "masks", "observation", "programs"},
@@ -202,6 +201,8 @@ FOLDERS = {
         {"hmc", "importance"},
         {"options"},
         {"run"},
+        {"complete", "invert"},
+        {"super_resolve"},
     ],
     "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],

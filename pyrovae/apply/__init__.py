@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 _PLACES = {
     "Completion": "completion.finding",
     "Finding": "base",
-    "complete": "complete",
+    "complete": "completion.complete",
     "fit_density": "density",
-    "restore": "super_resolve",
-    "super_resolve": "super_resolve",
+    "invert": "completion.invert",
+    "super_resolve": "completion.super_resolve",
 }
 
 COMMANDS: dict[str, str] = {
@@ -24,10 +24,11 @@ COMMANDS: dict[str, str] = {
 
 if TYPE_CHECKING:
     from .base import Finding
-    from .complete import complete
+    from .completion.complete import complete
     from .completion.finding import Completion
+    from .completion.invert import invert
+    from .completion.super_resolve import super_resolve
     from .density import fit_density
-    from .super_resolve import restore, super_resolve
 
 __all__ = [
     "COMMANDS",
@@ -35,7 +36,7 @@ __all__ = [
     "Finding",
     "complete",
     "fit_density",
-    "restore",
+    "invert",
     "super_resolve",
 ]
 

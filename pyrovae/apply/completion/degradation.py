@@ -162,7 +162,7 @@ def average_pooling(shape: Sequence[int], factor: int) -> tuple[Tensor, tuple[in
     if len(shape) < 2 or shape[-2] % factor or shape[-1] % factor:
         raise ShapeError(
             f"images of shape {list(shape)} do not divide into blocks of {factor} by {factor} "
-            "pixels; take another factor, or give a matrix to `restore`"
+            "pixels; take another factor, or give a matrix to `invert`"
         )
     small = (*shape[:-2], shape[-2] // factor, shape[-1] // factor)
 

@@ -23,11 +23,14 @@ class LogHidden:
 
     Attributes:
         log_prob: Of each datum [N]; 0 where nothing is known of what was hidden.
-        standard_error: Monte Carlo standard error of each [N]; NaN from one draw.
+        standard_error: Monte Carlo standard error of each [N]; NaN from one draw. It is itself
+            no guide where the ESS is small.
+        ess: Effective number of weights, or chains, that it rests on [N].
     """
 
     log_prob: Tensor
     standard_error: Tensor
+    ess: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +97,9 @@ class Completion(Finding):
         for name in self.log_hidden:
             held = found["log_hidden"].get(name)
             if held is not None:
-                text = f"{held['mean']:.2f} +- {held['standard_error']:.2f} nats"
-                text += f" (Monte Carlo {held['monte_carlo_error']:.2f})"
+                text = f"{held['mean']:.2f} +- {_number_as_text(held['standard_error'])} nats"
+                text += f" (Monte Carlo {_number_as_text(held['monte_carlo_error'])}, "
+                text += f"ESS {held['ess_median']:.1f})"
                 table.append([f"log p(hidden|observed), {name}", text])
         for name, unit in (("psnr", " dB"), ("ess_median", ""), ("acceptance_median", ""),
                            ("r_hat_median", ""), ("r_hat_max", "")):  # fmt: skip
@@ -112,6 +116,7 @@ class Completion(Finding):
                 "mean": float(held.log_prob[rows].mean()),
                 "standard_error": _number(mean_error(held.log_prob[rows])),
                 "monte_carlo_error": _number(monte_carlo_error(held.standard_error[rows])),
+                "ess_median": float(held.ess[rows].median()),
             }
             for name, held in self.log_hidden.items()
             if is_scored
@@ -175,6 +180,10 @@ class Completion(Finding):
         height, width = (-(-a // b) for a, b in zip(shape[-2:], small.shape[-2:], strict=True))
         grown = small.repeat_interleave(height, -2).repeat_interleave(width, -1)
         return grown if grown.shape == shape else torch.full(shape, math.nan)
+
+
+def _number_as_text(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2f}"
 
 
 def _number(value: float) -> float | None:

@@ -7,12 +7,11 @@ from torch import Tensor
 
 from ...evaluate.annealing.hmc import HMC
 from ...evaluate.annealing.tempered_path import State
-from ...math import log_mean_exp, log_mean_exp_error
 from .coordinates import Coordinates
 from .gibbs import started
 from .observation import Observation
 from .programs import Programs
-from .running import Found, Running
+from .running import Estimate, Found, Running
 
 _ACCEPTANCE = 0.8  # to which the step size of each datum is adapted
 _MOVES = 20  # of pseudo-Gibbs, before
@@ -47,10 +46,8 @@ class Hamiltonian:
     num_moves: int
     num_leapfrog: int
 
-    def __call__(
-        self, pair: Programs, seen: Observation, x: Tensor
-    ) -> tuple[Found, tuple[Tensor, Tensor]]:
-        """Run the chains; see `Gibbs`. Also log p(hidden|observed) [b] and its error."""
+    def __call__(self, pair: Programs, seen: Observation, x: Tensor) -> tuple[Found, Estimate]:
+        """Run the chains; see `Gibbs`. Also log p(hidden|observed) by annealing."""
         seen = seen.repeated(self.num_chains)
         x = x.repeat(self.num_chains, 1)
         run = pair.from_guide(started(pair, seen, x))
@@ -83,31 +80,30 @@ class Hamiltonian:
         hmc = HMC(density, torch.ones_like(state.u[0]), self.num_leapfrog)
         log_step = averaged = torch.full_like(state.u[0, :, 0], -1.5)
         visited: list[Tensor] = []
-        count = self.num_moves // 2
+        count, age = self.num_moves // 2, 1
         for move in range(count):
             state, chance = hmc(state, 0.0, log_step.exp())
-            rate = (1 + move) ** -0.6
-            log_step = log_step + rate * (chance.mean(0) - _ACCEPTANCE)
-            weight = (1 + move) ** -0.5 if move else 1.0
-            averaged = averaged + weight * (log_step - averaged)
+            log_step = log_step + 2 * age**-0.6 * (chance.mean(0) - _ACCEPTANCE)
+            averaged = averaged + age**-0.5 * (log_step - averaged)
+            age += 1
             visited.append(state.u)
             if move == count // 2:
                 scale = torch.cat(visited[move // 2 :]).std(0)
                 unit = scale.mean(-1)  # the step keeps its length on the whole
                 hmc = HMC(density, scale.clamp_min(1e-6), self.num_leapfrog)
                 log_step = averaged = averaged - unit.log()
-                visited = []
+                age = 1
         return state, hmc, averaged.exp()
 
 
-def _annealed(state: State, hmc: HMC, step: Tensor) -> tuple[Tensor, Tensor]:
-    """log p(hidden|observed) [b] by annealed importance sampling, and its error."""
+def _annealed(state: State, hmc: HMC, step: Tensor) -> Estimate:
+    """log p(hidden|observed) by annealed importance sampling."""
     log_w = torch.zeros_like(state.log_w, dtype=torch.float64)
     if bool((state.log_w == 0).all()):  # nothing is known of what was hidden
-        return log_w[0], log_w[0]
-    betas = torch.linspace(0, 1, _TEMPERATURES + 1).tolist()
+        return Estimate.of_weights(log_w)
+    betas = torch.linspace(0, 1, _TEMPERATURES + 1).square().tolist()  # close together at 0
     for before, beta in zip(betas, betas[1:], strict=False):
         log_w = log_w + (beta - before) * state.log_w
         if beta < 1:
             state, _ = hmc(state, beta, step)
-    return log_mean_exp(log_w), log_mean_exp_error(log_w)
+    return Estimate.of_weights(log_w)

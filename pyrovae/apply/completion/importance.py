@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from ...errors import InverseError
-from ...math import effective_sample_size, log_mean_exp, log_mean_exp_error
+from ...math import effective_sample_size, log_mean_exp
 from .gibbs import started
 from .observation import Observation
 from .programs import Latents, ModelRun, Programs
-from .running import Found
+from .running import Estimate, Found
 
 _PILOTS = 8  # completions, at which guides propose
 _MOVES = 20  # of pseudo-Gibbs, that find them
@@ -63,10 +63,7 @@ class Importance:
             latents={n: v.reshape(-1, size, *v.shape[1:]) for n, v in latents.items()},
             mean=middle,
             variance=spread,
-            log_rest=(
-                (log_w + rest).logsumexp(0) - log_w.logsumexp(0),
-                _error_of_ratio(log_w, rest),
-            ),
+            log_rest=_ratio(log_w, rest),
             ess=effective_sample_size(log_w),
             acceptance=nothing,
             r_hat=nothing,
@@ -118,13 +115,12 @@ def propose(pair: Programs, seen: Observation, at: Tensor, num_particles: int) -
 
 def evidence(
     pair: Programs, seen: Observation, at: Tensor, num_particles: int, at_once: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """log p(observed) [b], its Monte Carlo error, and the ESS, by the same proposal."""
+) -> Estimate:
+    """log p(observed) by the same proposal."""
     size = max(1, at_once // (at.shape[1] * len(at))) * len(at)
     starts = range(0, num_particles, size)
     parts = [propose(pair, seen, at, min(size, num_particles - start)) for start in starts]
-    log_w = torch.cat([part.log_w for part in parts])
-    return log_mean_exp(log_w), log_mean_exp_error(log_w), effective_sample_size(log_w)
+    return Estimate.of_weights(torch.cat([part.log_w for part in parts]))
 
 
 def _of_mixture(pair: Programs, z: Latents, log_q: Tensor, at: Tensor, each: int) -> Tensor:
@@ -139,7 +135,11 @@ def _of_mixture(pair: Programs, z: Latents, log_q: Tensor, at: Tensor, each: int
     return log_mean_exp(torch.stack(found))
 
 
-def _error_of_ratio(log_w: Tensor, rest: Tensor) -> Tensor:
-    """Standard error of log sum(w r) - log sum(w), by the delta method [b]."""
+def _ratio(log_w: Tensor, rest: Tensor) -> Estimate:
+    """log sum(w r) - log sum(w), with its error by the delta method."""
     upper, lower = (log_w + rest).softmax(0), log_w.softmax(0)
-    return (upper - lower).square().sum(0).sqrt()
+    return Estimate(
+        (log_w + rest).logsumexp(0) - log_w.logsumexp(0),
+        (upper - lower).square().sum(0).sqrt(),
+        effective_sample_size(log_w + rest),
+    )

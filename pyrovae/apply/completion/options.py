@@ -1,4 +1,4 @@
-"""The keywords that `complete`, `super_resolve` and `restore` share."""
+"""The keywords that `complete`, `super_resolve` and `invert` share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -7,17 +7,18 @@ from typing import Any, Literal, cast, get_args
 from torch import Tensor
 
 from ...errors import ConfigError
-from ...evaluate.options import SweepOptions
+from ...evaluate.options import SweepOptions, spelled_out
+from ...evaluate.sweep import Sweep
 from .gibbs import Gibbs
 from .hmc import Hamiltonian
 from .importance import Importance
 from .observation import Observation
 from .programs import Programs
-from .running import Found
+from .running import Estimate, Found
 
-Method = Literal["metropolis-gibbs", "hmc", "importance", "gibbs"]
+Method = Literal["auto", "hmc", "metropolis-gibbs", "importance", "gibbs"]
 
-Run = Callable[[Programs, Observation, Tensor], tuple[Found, dict[str, tuple[Tensor, Tensor]]]]
+Run = Callable[[Programs, Observation, Tensor], tuple[Found, dict[str, Estimate]]]
 """Gives what was found, and further estimates of log p(hidden|observed) by name."""
 
 
@@ -25,12 +26,13 @@ class CompletionOptions(SweepOptions, total=False):
     """Keywords of `complete` and its kin: how the hidden part is drawn, besides `SweepOptions`.
 
     Args:
-        method: How p(z|observed) is sampled. "metropolis-gibbs" (Mattei & Frellsen, 2018) takes
-            any guide and any latents, and is exact as `num_steps` grows. "hmc" needs continuous
-            latents, and mixes better where the guide is narrow or most of x is hidden.
-            "importance" resamples `num_particles` draws; it is exact as these grow, and no use
-            where the ESS is near 1. "gibbs" (Rezende et al., 2014) is exact for a guide that is
-            the posterior, and biased otherwise.
+        method: How p(z|observed) is sampled. "hmc" needs continuous latents, and mixes best
+            where the guide is narrow or most of x is hidden. "metropolis-gibbs" (Mattei &
+            Frellsen, 2018) takes any latents; both are exact as `num_steps` grows. "importance"
+            resamples `num_particles` draws; it is exact as these grow, and no use where the ESS
+            is near 1. "gibbs" (Rezende et al., 2014) is exact for a guide that is the posterior,
+            and biased otherwise. "auto" is "hmc" where all latents are continuous, else
+            "metropolis-gibbs".
         num_completions: S, and the number of chains.
         num_steps: Moves of each chain, of which the first half are thrown away.
         num_particles: K of "importance", and of the importance sampling estimates of log p(x) and
@@ -53,7 +55,7 @@ class Settings:
         ConfigError: A value makes no sense.
     """
 
-    method: Method = "metropolis-gibbs"
+    method: Method = "auto"
     num_completions: int = 10
     num_steps: int = 200
     num_particles: int = 1000
@@ -86,9 +88,15 @@ class Settings:
         is_importance = self.method == "importance"
         return self.num_particles if is_importance else self.num_completions
 
-    def sampler(self) -> Run:
-        """What draws."""
-        if self.method == "hmc":
+    def method_for(self, pair: Programs) -> Method:
+        """The method for this pair."""
+        if self.method != "auto":
+            return self.method
+        return "metropolis-gibbs" if pair.has_discrete else "hmc"
+
+    def sampler(self, method: Method) -> Run:
+        """What draws by this method."""
+        if method == "hmc":
             hmc = Hamiltonian(self.num_completions, self.num_steps, self.num_leapfrog)
 
             def run(pair: Programs, seen: Observation, x: Tensor) -> Any:  # noqa: ANN401
@@ -98,7 +106,11 @@ class Settings:
             return run
         chosen = (
             Importance(self.num_completions, self.num_particles)
-            if self.method == "importance"
-            else Gibbs(self.method == "metropolis-gibbs", self.num_completions, self.num_steps)
+            if method == "importance"
+            else Gibbs(method == "metropolis-gibbs", self.num_completions, self.num_steps)
         )
         return lambda pair, seen, x: (chosen(pair, seen, x), {})
+
+
+completes = spelled_out(CompletionOptions, Sweep, Settings)
+"""Decorator of `complete` and its kin: show their options in the signature."""

@@ -68,6 +68,8 @@ class Programs:
         if not self.like.is_floating_point():
             self.like = torch.zeros((), device=self.like.device)
         self.names = [n for n, s in p.model_sites.items() if not s.is_observed]
+        latents = [p.model_sites[name].distributions[0] for name in self.names]
+        self.has_discrete = any(fn.support is None or fn.support.is_discrete for fn in latents)
         self._event_dims: dict[str, int] = {}
 
     def model(self, x: Tensor, latents: Mapping[str, Tensor] | Choose) -> ModelRun:

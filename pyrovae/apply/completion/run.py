@@ -15,7 +15,7 @@ from .importance import evidence
 from .observation import Observation
 from .options import Settings
 from .programs import Programs
-from .running import Found
+from .running import Estimate, Found
 
 _PROPOSALS = 8  # completions at which guides propose, for the evidence
 
@@ -54,33 +54,38 @@ def run(
         place < len(inputs.data) or (isinstance(arg, Tensor) and arg.shape[:1] == (size,))
         for place, arg in enumerate(inputs.all)
     ]
-    sampler = settings.sampler()
     rows, at_once = sweep.shape
     start = 0
 
-    def of_block(block: Block) -> tuple[Found, dict[str, tuple[Tensor, Tensor]]]:
+    def of_block(block: Block) -> tuple[Found, dict[str, Estimate], str]:
         nonlocal start
         pair = Programs(block, per_row, mask_at, what)
         here = slice(start, start + pair.num_rows)
         start = here.stop
         part = seen.at(here, pair.like)
         x = inputs.data[0][here].flatten(1).to(pair.like)
-        found, estimates = sampler(pair, part, x)
+        method = settings.method_for(pair)
+        found, estimates = settings.sampler(method)(pair, part, x)
         estimates["predictive"] = found.log_rest
         if settings.num_particles and part.can_be_scored:
             estimates["importance"] = _difference(
                 pair, part, found.x, settings.num_particles, rows * at_once
             )
-        return found, estimates
+        return found, estimates, method
 
     blocks = sweep.each(of_block)
     shape = inputs.data[0].shape[1:]
-    every = [found for found, _ in blocks]
+    every = [found for found, _, _ in blocks]
     made = torch.cat([f.x for f in every], 1).cpu()
     latents = {n: torch.cat([f.latents[n] for f in every], 1).cpu() for n in every[0].latents}
     names = [n for n in ("importance", "annealed", "predictive") if n in blocks[0][1]]
     hidden: dict[str, LogHidden] = {
-        name: LogHidden(*(joined(e[name][place] for _, e in blocks) for place in (0, 1)))
+        name: LogHidden(
+            *(
+                joined(getattr(estimates[name], part) for _, estimates, _ in blocks)
+                for part in ("log_prob", "error", "ess")
+            )
+        )
         for name in names
     }
     return Completion(
@@ -88,7 +93,7 @@ def run(
         mean=joined(f.mean for f in every).to(made).reshape(size, *shape),
         std=joined(f.variance for f in every).sqrt().to(made).reshape(size, *shape),
         latents=latents,
-        method=settings.method,
+        method=blocks[0][2],
         log_hidden=hidden,
         ess=joined(f.ess for f in every),
         acceptance=joined(f.acceptance for f in every),
@@ -99,15 +104,18 @@ def run(
 
 def _difference(
     pair: Programs, seen: Observation, made: Tensor, num_particles: int, at_once: int
-) -> tuple[Tensor, Tensor]:
-    """log p(x) + log p(observed|x) - log p(observed) [b], and its Monte Carlo error."""
+) -> Estimate:
+    """log p(x) + log p(observed|x) - log p(observed)."""
     whole = seen.whole()
     at = made[:_PROPOSALS]
-    lower, lower_error, _ = evidence(pair, seen, at, num_particles, at_once)
+    lower = evidence(pair, seen, at, num_particles, at_once)
     filled = torch.stack([whole.filled(x) for x in at])
     if bool((filled == filled[0]).all()):
         filled = filled[:1]
     of_whole = pair.with_mask(whole.mask)
-    upper, upper_error, _ = evidence(of_whole, whole, filled, num_particles, at_once)
-    found = upper + seen.log_given_x() - lower
-    return found, (lower_error.square() + upper_error.square()).sqrt()
+    upper = evidence(of_whole, whole, filled, num_particles, at_once)
+    return Estimate(
+        upper.log_prob + seen.log_given_x() - lower.log_prob,
+        (lower.error.square() + upper.error.square()).sqrt(),
+        torch.minimum(lower.ess, upper.ess),
+    )

@@ -6,9 +6,29 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...math import log_mean_exp, log_mean_exp_error
+from ...math import effective_sample_size, log_mean_exp, log_mean_exp_error
 from .observation import Observation
 from .programs import ModelRun, Programs
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of a log-density in nats, for b data.
+
+    Attributes:
+        log_prob: The estimate [b].
+        error: Its Monte Carlo standard error [b].
+        ess: Effective number of weights or chains that it rests on [b].
+    """
+
+    log_prob: Tensor
+    error: Tensor
+    ess: Tensor
+
+    @classmethod
+    def of_weights(cls, log_w: Tensor) -> "Estimate":
+        """The log of the mean of independent weights [K, b]."""
+        return cls(log_mean_exp(log_w), log_mean_exp_error(log_w), effective_sample_size(log_w))
 
 
 @dataclass(frozen=True)
@@ -20,7 +40,7 @@ class Found:
         latents: Of each, by site [S, b, ...].
         mean: Mean of x given what was observed [b, D].
         variance: Its variance by element [b, D].
-        log_rest: Log of the mean of p(hidden|z) over draws of z [b], and its standard error.
+        log_rest: Log of the mean of p(hidden|z) over draws of z.
         ess: Effective number of importance weights [b]; NaN for chains.
         acceptance: Share of moves that were accepted [b]; NaN without.
         r_hat: Split R-hat, the largest of all latents and of the log-density [b]; NaN without.
@@ -30,7 +50,7 @@ class Found:
     latents: dict[str, Tensor]
     mean: Tensor
     variance: Tensor
-    log_rest: tuple[Tensor, Tensor]
+    log_rest: Estimate
     ess: Tensor
     acceptance: Tensor
     r_hat: Tensor
@@ -83,7 +103,7 @@ class Running:
             latents=latents,
             mean=mean,
             variance=(square - mean.square()).clamp_min(0),
-            log_rest=self._mean_of_chains(),
+            log_rest=Estimate.of_weights(self._log_rest - math.log(self._count)),
             ess=nothing,
             acceptance=nothing if acceptance is None else acceptance,
             r_hat=self.r_hat(),
@@ -108,11 +128,6 @@ class Running:
         ratio = ((n - 1) / n * within + between) / within
         still = between <= 1e-12 * (1 + means.square().mean(0))  # it never moved, and agrees
         return torch.where(still, 1.0, ratio.sqrt()).amax(-1)
-
-    def _mean_of_chains(self) -> tuple[Tensor, Tensor]:
-        """Log of the mean of p(hidden|z) [b], and its error by the spread of the chains."""
-        by_chain = self._log_rest - math.log(self._count)
-        return log_mean_exp(by_chain), log_mean_exp_error(by_chain)
 
     def _watch(self, watched: Tensor) -> None:
         if self._count >= self._size:

@@ -7,22 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.rows.tensors import TensorRows
-from ..errors import DataError
-from ..evaluate.inputs import Data, Inputs
-from ..evaluate.options import seed_or_fresh, spelled_out
-from ..evaluate.sweep import Sweep
-from ..models.capabilities import CountsObserved
-from ..particles.pair import takes_pair
-from ..particles.tracing import Program
-from .completion.finding import Completion
-from .completion.masks import as_mask, mask_in_words
-from .completion.observation import Masked
-from .completion.options import CompletionOptions, Settings
-from .completion.run import run
-
-completes = spelled_out(CompletionOptions, Sweep, Settings)
-"""Decorator: show the options of completion in the signature."""
+from ...data.rows.tensors import TensorRows
+from ...errors import DataError
+from ...evaluate.inputs import Data, Inputs
+from ...evaluate.options import seed_or_fresh
+from ...models.capabilities import CountsObserved
+from ...particles.pair import takes_pair
+from ...particles.tracing import Program
+from .finding import Completion
+from .masks import as_mask, mask_in_words
+from .observation import Masked
+from .options import CompletionOptions, Settings, completes
+from .run import run
 
 
 @takes_pair
@@ -58,7 +54,7 @@ def complete(
             "random 0.5". None: what is not NaN was observed.
         fill: A value in the support of the likelihood, which stands in for missing elements in the
             first call of the pair. By default one that was observed.
-        method: metropolis-gibbs, hmc, importance or gibbs; see `CompletionOptions`.
+        method: auto, hmc, metropolis-gibbs, importance or gibbs; see `CompletionOptions`.
         num_completions: Completions of each datum, S, and the number of chains.
         num_steps: Moves of each chain, of which the first half are thrown away.
         num_particles: Of importance sampling. 0 leaves out the estimate of log p(x) - log

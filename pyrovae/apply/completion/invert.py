@@ -1,4 +1,4 @@
-"""Data restored from a linear degradation: small images made large, sums taken apart."""
+"""Data drawn given the outcome of a linear degradation."""
 
 import math
 from collections.abc import Callable
@@ -10,77 +10,23 @@ import pyro
 import torch
 from torch import Tensor
 
-from ..data.rows.tensors import TensorRows
-from ..errors import ConfigError, DataError, ShapeError, SupportError
-from ..evaluate.inputs import Data, Inputs
-from ..evaluate.options import seed_or_fresh
-from ..particles.conditionals import conditionals
-from ..particles.isolation import isolated
-from ..particles.pair import takes_pair
-from ..particles.tracing import Program
-from .complete import completes
-from .completion.degradation import Degraded, average_pooling, matrix_of
-from .completion.finding import Completion
-from .completion.options import CompletionOptions, Settings
-from .completion.run import run
+from ...data.rows.tensors import TensorRows
+from ...errors import ConfigError, DataError, ShapeError, SupportError
+from ...evaluate.inputs import Data, Inputs
+from ...evaluate.options import seed_or_fresh
+from ...particles.conditionals import conditionals
+from ...particles.isolation import isolated
+from ...particles.pair import takes_pair
+from ...particles.tracing import Program
+from .degradation import Degraded, matrix_of
+from .finding import Completion
+from .options import CompletionOptions, Settings, completes
+from .run import run
 
 
 @takes_pair
 @completes
-def super_resolve(
-    model: Program,
-    guide: Program,
-    x: Data,
-    *args: Any,  # noqa: ANN401 (whatever the pair takes)
-    factor: int = 2,
-    noise: float = 0.02,
-    is_small: bool = False,
-    **options: Unpack[CompletionOptions],
-) -> Completion:
-    """Draw large images from p(x|y) for small ones y, the averages of blocks of pixels of x.
-
-    Whole images are made small first, noise included, so that what is lost can be scored. With
-    `is_small` they are the small ones. See `restore` for what is exact and what is not.
-
-    Args:
-        model: Pyro model p(z)p(x|z) of large images, called as `model(x, *args)`.
-        guide: Pyro guide q(z|x), called likewise.
-        x: Images [N, ..., H, W] of any kind: see `SweepOptions`.
-        factor: Height and width of the blocks: 2 makes 14 x 14 of 28 x 28.
-        noise: Standard deviation of the noise of y, in the units of the data.
-        is_small: Whether x are the small images, and nothing is known of large ones.
-        method: metropolis-gibbs, hmc, importance or gibbs; see `CompletionOptions`.
-        num_completions: Draws for each image, S, and the number of chains.
-        num_steps: Moves of each chain, of which the first half are thrown away.
-        num_particles: Of importance sampling. 0 leaves out the estimate of log p(x|y) by it.
-        num_leapfrog: Leapfrog steps of a move of hmc.
-        options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
-
-    Raises:
-        ConfigError: `factor` is below two, or see `restore`.
-        ShapeError: The data are no images that such blocks cover.
-
-    Example:
-        >>> from pyrovae.models import VAE
-        >>> pair = VAE((1, 4, 4), 2)
-        >>> x = torch.rand(5, 1, 4, 4).round()
-        >>> super_resolve(pair, x, num_completions=3, num_steps=8).completions.shape
-        torch.Size([3, 5, 1, 4, 4])
-    """
-    rest = Settings.split(options)[1]
-    inputs = Inputs.of(x, args, columns=rest.get("columns"), transform=rest.get("transform"))
-    shape = list(inputs.data[0].shape[1:])
-    if is_small and len(shape) >= 2:
-        shape[-2:] = [factor * size for size in shape[-2:]]
-    matrix, small = average_pooling(shape, factor)
-    return _restored(
-        model, guide, inputs, matrix, small, shape, noise, is_small, options, "super-resolution"
-    )
-
-
-@takes_pair
-@completes
-def restore(
+def invert(
     model: Program,
     guide: Program,
     x: Data,
@@ -121,7 +67,7 @@ def restore(
         >>> pair = LinearGaussian.random(data_dim=4, latent_dim=2, seed=0)
         >>> sums = torch.tensor([[1.0, 1, 0, 0], [0, 0, 1, 1]])
         >>> y = torch.randn(5, 2).double()
-        >>> restore(pair, y, degradation=sums, data_shape=(4,), seed=0).mean.shape
+        >>> invert(pair, y, degradation=sums, data_shape=(4,), seed=0).mean.shape
         torch.Size([5, 4])
     """
     rest = Settings.split(options)[1]
@@ -134,12 +80,12 @@ def restore(
         matrix = torch.as_tensor(degradation)
         small = tuple(matrix.shape[:1])
     is_small = data_shape is not None
-    return _restored(
-        model, guide, inputs, matrix, small, shape, noise, is_small, options, "restoring"
+    return inverted(
+        model, guide, inputs, matrix, small, shape, noise, is_small, options, "inversion"
     )
 
 
-def _restored(
+def inverted(
     model: Program,
     guide: Program,
     inputs: Inputs,
@@ -151,6 +97,7 @@ def _restored(
     options: CompletionOptions,
     what: str,
 ) -> Completion:
+    """Draw data x of a shape given y [N, *small], for inputs that are y where they are small."""
     settings, rest = Settings.split(options)
     data, *others = inputs.data
     rows, size = len(data), math.prod(shape)
