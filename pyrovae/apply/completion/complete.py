@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from ...data.rows.tensors import TensorRows
-from ...errors import DataError
+from ...errors import ConfigError, DataError
 from ...evaluate.inputs import Data, Inputs
 from ...evaluate.options import seed_or_fresh
 from ...models.capabilities import CountsObserved
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from .finding import Completion
-from .masks import as_mask, mask_in_words
+from .masks import WORDS, as_mask, mask_in_words
 from .observation import Masked
 from .options import CompletionOptions, Settings, completes
 from .run import run
@@ -49,9 +49,9 @@ def complete(
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise.
         x: Data [N, ...] of any kind: see `SweepOptions`. NaN is missing.
-        mask: bool [N, *data_shape] or [*data_shape], True where a value was observed. Or words for
-            what is hidden: "bottom half", "top half", "left half", "right half", "centre",
-            "random 0.5". None: what is not NaN was observed.
+        mask: Words for what is hidden: "bottom half", "top half", "left half", "right half",
+            "centre", "random 0.5". Or bool [N, *data_shape] or [*data_shape], True where a value
+            was observed. None: what is not NaN was observed.
         fill: A value in the support of the likelihood, which stands in for missing elements in the
             first call of the pair. By default one that was observed.
         method: auto, hmc, metropolis-gibbs, importance or gibbs; see `CompletionOptions`.
@@ -63,8 +63,8 @@ def complete(
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
-        ConfigError: The words name no mask, an option makes no sense, the prior is improper or the
-            guide a point mass.
+        ConfigError: The words name no mask, nothing is hidden, an option makes no sense, the prior
+            is improper or the guide a point mass.
         DataError: Nothing at all was observed.
         InverseError: The guide cannot score latents that it did not draw, and the method needs it.
         ReparamError: A latent is discrete, and the method is "hmc".
@@ -98,6 +98,11 @@ def complete(
         known = known & as_mask(own.to(data.device), data.shape)
         seen = seen & known
         others, inputs = [seen, *others[1:]], replace(inputs, rest=inputs.rest[len(others) == 0 :])
+    if bool(seen.all()):
+        raise ConfigError(
+            "completion: nothing is missing of these data; say what is to be hidden by mask=: "
+            f"{WORDS}"
+        )
     stand_in = _stand_ins(data, seen, fill)
     hidden_too = torch.where(known, data, stand_in).flatten(1)
     visible = torch.where(seen, data, stand_in)

@@ -42,8 +42,8 @@ class Coordinates:
 
     def of(self, run: ModelRun) -> Tensor:
         """The coordinates of the latents of a run [R, U]."""
-        parts = [self._lined_up(s.fn, s.value)[0].flatten(1) for s in run.sites.values()]
-        return torch.cat(parts, -1)
+        parts = [self._lined_up(s.fn, s.value)[0] for s in run.sites.values()]
+        return torch.cat([part.reshape(len(part), -1) for part in parts], -1)
 
     def __call__(self, x: Tensor, u: Tensor) -> tuple[ModelRun, Tensor]:
         """The model at u [R, U], and log |dz/du| [R]; differentiable in u."""

@@ -187,4 +187,4 @@ def _number_as_text(value: float | None) -> str:
 
 
 def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None

@@ -9,8 +9,7 @@ from torch import Tensor
 from ...errors import ConfigError, DataError, ShapeError
 
 WORDS = (
-    "'bottom half', 'top half', 'left half', 'right half', 'centre', and 'random 0.5' for any "
-    "share"
+    "'bottom half', 'top half', 'left half', 'right half', 'centre', or 'random 0.5' for any share"
 )
 
 

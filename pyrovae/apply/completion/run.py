@@ -29,6 +29,7 @@ def run(
     options: SweepOptions,
     *,
     what: str,
+    hidden: Tensor,
     mask_at: int | None = None,
     **shown: Any,  # noqa: ANN401
 ) -> Completion:
@@ -42,10 +43,12 @@ def run(
         settings: Of the use, as for the next.
         options: Of the sweep.
         what: Name of the use, for messages.
+        hidden: Which elements were hidden, bool, of the shape of the data, on the CPU.
         mask_at: See `Programs`.
         shown: Attributes of the result that do not depend on the draws.
     """
     of_sweep: Any = {k: v for k, v in options.items() if k not in ("columns", "transform")}
+    of_sweep["vectorize_particles"] = False  # copies of a datum are rows here
     sweep = sweep_over(
         model, guide, inputs.data, inputs.rest, settings.at_once, of_sweep, together=True
     )
@@ -79,7 +82,7 @@ def run(
     made = torch.cat([f.x for f in every], 1).cpu()
     latents = {n: torch.cat([f.latents[n] for f in every], 1).cpu() for n in every[0].latents}
     names = [n for n in ("importance", "annealed", "predictive") if n in blocks[0][1]]
-    hidden: dict[str, LogHidden] = {
+    log_hidden: dict[str, LogHidden] = {
         name: LogHidden(
             *(
                 joined(getattr(estimates[name], part) for _, estimates, _ in blocks)
@@ -88,13 +91,16 @@ def run(
         )
         for name in names
     }
+    mean = joined(f.mean for f in every).to(made).reshape(size, *shape)
+    std = joined(f.variance for f in every).sqrt().to(made).reshape(size, *shape)
     return Completion(
         completions=made.reshape(*made.shape[:2], *shape),
-        mean=joined(f.mean for f in every).to(made).reshape(size, *shape),
-        std=joined(f.variance for f in every).sqrt().to(made).reshape(size, *shape),
+        mean=torch.where(hidden, mean, inputs.data[0].cpu().to(mean)),  # without rounding
+        std=torch.where(hidden, std, 0.0),
+        hidden=hidden,
         latents=latents,
         method=blocks[0][2],
-        log_hidden=hidden,
+        log_hidden=log_hidden,
         ess=joined(f.ess for f in every),
         acceptance=joined(f.acceptance for f in every),
         r_hat=joined(f.r_hat for f in every),
