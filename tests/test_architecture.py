@@ -191,7 +191,7 @@ FOLDERS = {
     ],
     "apply": [
         {"base", "observed"},
-        {"compression"},
+        {"completion", "compression"},
         {"density"},
     ],
     "apply/compression": [
@@ -212,11 +212,21 @@ FOLDERS = {
         {"choice", "normals", "point", "table"},
         {"counts", "triangular"},
     ],
+    "apply/completion": [
+        {"finding", "masks", "observation", "programs"},
+        {"coordinates", "degradation", "running"},
+        {"gibbs"},
+        {"hmc", "importance"},
+        {"options"},
+        {"run"},
+        {"complete", "invert"},
+        {"super_resolve"},
+    ],
     "plots": [{"comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes",
-        "user_code", "words", "working_folder"},
+         "user_code", "words", "working_folder"},
         {"arguments", "library", "own_files"},
         {"names", "wanted"},
         {"calls", "objective_words", "parser", "stored"},

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, Union
 
 import numpy as np
 from docstring_parser import parse
@@ -19,7 +20,7 @@ from ..errors import ConfigError
 from ..evaluate import SweepOptions
 from ..report import save_figure
 from ..runtime.files import save
-from .kinds import asked_by
+from .kinds import asked_by, members
 from .options import add_held_out, make_run_parser
 from .parser import Parser
 from .run_folder import parse_opening, restored
@@ -89,16 +90,24 @@ def _drawn(split: Split) -> Split:
 
 
 def _options(use: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The arguments of a use that the command line can give: words, numbers, lists of them."""
+    """The arguments of a use that the command line can give: words, numbers, lists of them.
+
+    Of an argument that takes objects as well, such as a tensor or a word, it gives the words.
+    """
     swept = SweepOptions.__annotations__
-    return {
-        name: parameter
-        for name, parameter in inspect.signature(use).parameters.items()
-        if name not in _FROM_THE_RUN
-        and name not in swept
-        and parameter.kind is parameter.KEYWORD_ONLY
-        and not asked_by(parameter.annotation).holds_names
-    }
+    found = {}
+    for name, parameter in inspect.signature(use).parameters.items():
+        told = _in_words(parameter.annotation)
+        is_told = name not in _FROM_THE_RUN and name not in swept and told is not None
+        if is_told and parameter.kind is parameter.KEYWORD_ONLY:
+            found[name] = parameter.replace(annotation=told)
+    return found
+
+
+def _in_words(annotation: Any) -> Any:  # noqa: ANN401
+    """The part of an annotation that asks for words and numbers; None where there is none."""
+    kept = [part for part in members(annotation) if not asked_by(part).holds_names]
+    return None if set(kept) <= {NoneType} else Union[tuple(kept)]  # noqa: UP007 (of a list)
 
 
 def _add_options(parser: Parser, use: Callable[..., Any], helps: dict[str, str]) -> None:
