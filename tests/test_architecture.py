@@ -191,9 +191,17 @@ FOLDERS = {
     ],
     "apply": [
         {"base", "observed"},
+        {"denoising"},
         {"density"},
     ],
-    "plots": [{"comparison", "images", "latent_space"}],
+    "apply/denoising": [
+        {"elements", "noises", "scores"},
+        {"denoised", "filters", "noisy_model"},
+        {"posterior"},
+        {"restore"},
+        {"methods"},
+    ],
+    "plots": [{"comparison", "images", "latent_space"}, {"image_rows"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes",

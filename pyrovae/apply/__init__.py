@@ -8,18 +8,35 @@ from typing import TYPE_CHECKING
 
 # Where the names of this package are defined. The type checkers' list of the same names is below.
 _PLACES = {
+    "Denoised": "denoising.denoised",
     "Finding": "base",
+    "Restoration": "denoising.restore",
+    "denoise": "denoise",
     "fit_density": "density",
+    "restore": "denoising.restore",
 }
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "denoise": "add noise to test data and remove it: a run beside classical filters",
+}
 """The uses that `pyrovae USE RUN` offers, by name, and what each does."""
 
 if TYPE_CHECKING:
     from .base import Finding
+    from .denoise import denoise
+    from .denoising.denoised import Denoised
+    from .denoising.restore import Restoration, restore
     from .density import fit_density
 
-__all__ = ["COMMANDS", "Finding", "fit_density"]
+__all__ = [
+    "COMMANDS",
+    "Denoised",
+    "Finding",
+    "Restoration",
+    "denoise",
+    "fit_density",
+    "restore",
+]
 
 
 if not TYPE_CHECKING:  # type checkers would take every name as known

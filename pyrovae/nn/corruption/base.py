@@ -1,5 +1,6 @@
 """Bases of the corruptions, and of the noise models, whose p(noisy|clean) is known."""
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -36,7 +37,13 @@ class NoiseModel(Corruption, ABC):
 
 
 class SpreadingNoise(NoiseModel, ABC):
-    """Noise that moves every element by some amount. A subclass implements three methods."""
+    """Noise that moves every element by some amount. A subclass implements three methods.
+
+    Attributes:
+        lowest: The smallest clean value that it can have moved.
+    """
+
+    lowest = -math.inf
 
     @abstractmethod
     def spread(self, noisy: Tensor) -> tuple[Tensor, Tensor]:

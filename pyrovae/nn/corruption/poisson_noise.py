@@ -26,6 +26,8 @@ class PoissonNoise(SpreadingNoise):
         tensor([0., 0.])
     """
 
+    lowest = 0.0
+
     def __init__(self, gain: float = 0.1) -> None:
         super().__init__()
         if not gain > 0:
