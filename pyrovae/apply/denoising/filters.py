@@ -27,7 +27,7 @@ def filtered(clean: Tensor, noisy: Tensor, low: float, high: float) -> dict[str,
         high: Highest value.
     """
     found = {}
-    for name, candidates in _candidates(noisy.dim() == 4).items():
+    for name, candidates in _candidates(noisy.dim() == 4 and noisy.shape[1] > 1).items():
         some = slice(0, _TUNED_ON)
 
         def error(apply: Callable[..., np.ndarray]) -> float:
@@ -44,18 +44,22 @@ def _applied(
 ) -> Tensor:
     """The filter on images scaled to [0, 1], clipped and brought back."""
     scaled = ((noisy.cpu().double() - low) / (high - low)).numpy()
+    if scaled.ndim == 4:
+        scaled = scaled.squeeze(1) if scaled.shape[1] == 1 else np.moveaxis(scaled, 1, -1)
     made = np.stack([np.clip(apply(image), 0.0, 1.0) for image in scaled])
-    return torch.from_numpy(made) * (high - low) + low
+    if made.ndim == 4:
+        made = np.moveaxis(made, -1, 1)
+    return torch.from_numpy(made).reshape(noisy.shape) * (high - low) + low
 
 
 def _candidates(has_channels: bool) -> Mapping[str, list[Callable[..., np.ndarray]]]:
     restoration, filters = skimage_part("restoration"), skimage_part("filters")
     morphology = skimage_part("morphology")
-    axis: dict[str, Any] = {"channel_axis": 0} if has_channels else {}
+    axis: dict[str, Any] = {"channel_axis": -1} if has_channels else {}
 
     def median(image: np.ndarray, footprint: np.ndarray) -> np.ndarray:
         if has_channels:
-            footprint = footprint[None]
+            footprint = footprint[..., None]
         return filters.median(image, footprint)
 
     return {

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from ...evaluate.sweep import Sweep
-from ...evaluate.validity import why_no_evidence
 from ...nn.corruption import NoiseModel
 from .posterior import PosteriorSampler
-from .restore import given, reconstructed, restored
+from .restore import given, reconstructed, restored, why_no_posterior
 
 
 @dataclass
@@ -37,8 +36,7 @@ class Methods:
 
     def take_posterior(self, sweep: Sweep, sampler: PosteriorSampler) -> None:
         """Of a pair of p(x), for the noisy data of a sweep."""
-        args = sweep.inputs.rows(slice(0, 2))
-        self.left_out = why_no_evidence(sweep.model, sweep.guide, *args) or ""
+        self.left_out = why_no_posterior(sweep) or ""
         if not self.left_out:
             found = restored(sweep, self.noise, sampler)
             self.draws, self.ess = found.draws, found.ess

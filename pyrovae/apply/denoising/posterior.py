@@ -14,7 +14,8 @@ from ...evaluate.annealing.tempered_path import State
 from ...math import effective_sample_size, log_mean_exp
 from ...particles.conditionals import conditionals
 from ...particles.tracing import Program
-from .noisy_model import NoisyModel, Scored, repeated, seen_by_guide, summed
+from ..values import repeated
+from .noisy_model import NoisyModel, Scored, seen_by_guide, summed
 
 _FIT_DRAWS = 4  # per datum and step
 _PILOTS = 16  # draws of the guide that show where the proposals start, and how wide

@@ -14,14 +14,16 @@ from ...evaluate.block import Block
 from ...evaluate.inputs import Data, as_data
 from ...evaluate.options import SweepOptions
 from ...evaluate.sweep import Sweep, sweep_over, sweeps
+from ...evaluate.validity import why_no_evidence
 from ...nn.corruption import NoiseModel
 from ...particles.conditionals import conditionals
 from ...particles.isolation import isolated
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..observed import elements_at, site_of_data
+from ..values import mean_or_none, repeated
 from .elements import bounds_of, clean_elements
-from .noisy_model import NoisyModel, seen_by_guide, tiled
+from .noisy_model import NoisyModel, seen_by_guide
 from .posterior import Draws, PosteriorSampler
 
 R = TypeVar("R")
@@ -119,6 +121,8 @@ def restore(
             raise ConfigError(f"restore got {name}={value}; it needs {least} at least")
     sampler = PosteriorSampler(num_particles, num_steps, num_moves, num_leapfrog, num_draws)
     sweep = sweep_over(model, guide, noisy, args, num_particles, options, together=True)
+    if (why := why_no_posterior(sweep)) is not None:
+        raise ConfigError(f"restore: {why}; `denoise` can encode and decode with such a pair")
     return restored(sweep, noise, sampler)
 
 
@@ -163,9 +167,7 @@ def given(sweep: Sweep, num_particles: int, num_draws: int) -> tuple[Tensor, Ten
     """Mean and draws of p(x|y) of a conditional pair, whose y are the noisy data."""
 
     def run(block: Block) -> tuple[Tensor, Tensor]:
-        rows = len(block.args[0])
-        args = [tiled(a, num_particles) if isinstance(a, Tensor) and len(a) == rows else a
-                for a in block.args]  # fmt: skip
+        args = repeated(block.args, num_particles)
         sites = conditionals(block.model, *args, observe=False)
         means = {name: site.fn.mean for name, site in sites.items() if site.is_observed}
         values = {name: site.value for name, site in sites.items() if site.is_observed}
@@ -179,21 +181,17 @@ def given(sweep: Sweep, num_particles: int, num_draws: int) -> tuple[Tensor, Ten
     return torch.cat(means).cpu(), torch.cat(draws, 1).cpu()
 
 
-def mean_or_none(fn: Any) -> Tensor | None:  # noqa: ANN401
-    """The mean of a distribution over a continuum, where it states one."""
-    if fn.support.is_discrete:
-        return None
-    try:
-        mean: Tensor = fn.mean
-    except NotImplementedError:
-        return None
-    return None if bool(mean.isnan().any()) else mean
-
-
 def unchecked(sweep: Sweep, run: Callable[[Block], R]) -> list[R]:
     """Run the blocks without the check that data lie in a support: noisy data need not."""
     with pyro.validation_enabled(False):
         return sweep.each(run)
+
+
+def why_no_posterior(sweep: Sweep) -> str | None:
+    """Why a pair has no p(z|noisy), in words; None where it has."""
+    with pyro.validation_enabled(False):
+        args = sweep.inputs.rows(slice(0, 2))
+        return why_no_evidence(sweep.model, sweep.guide, *args, mode=sweep.mode)
 
 
 def range_of(sweep: Sweep) -> tuple[float, float]:

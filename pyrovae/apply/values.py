@@ -1,0 +1,29 @@
+"""Values of latents and copies of rows, as the uses need them."""
+
+from typing import Any
+
+from torch import Tensor
+
+
+def mean_or_none(fn: Any) -> Tensor | None:  # noqa: ANN401
+    """The mean of a distribution over a continuum; None where it states none."""
+    if fn.support.is_discrete:
+        return None
+    try:
+        mean: Tensor = fn.mean
+    except NotImplementedError:
+        return None
+    return None if bool(mean.isnan().any()) else mean
+
+
+def repeated(args: tuple[Any, ...], copies: int) -> list[Any]:
+    """Arguments of R rows, for the rows `copies` times one after the other."""
+    rows = len(args[0])
+    return [
+        tiled(a, copies) if isinstance(a, Tensor) and a.shape[:1] == (rows,) else a for a in args
+    ]
+
+
+def tiled(tensor: Tensor, copies: int) -> Tensor:
+    """[R, ...] -> [copies * R, ...]."""
+    return tensor.repeat(copies, *[1] * (tensor.dim() - 1))
