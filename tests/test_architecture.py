@@ -190,8 +190,9 @@ FOLDERS = {
         {"active_units", "probe", "traversal"},
     ],
     "apply": [
-        {"base", "observed"},
-        {"denoising"},
+        {"base", "images", "observed", "values"},
+        {"denoising", "interpolation"},
+        {"attributes"},
         {"density"},
     ],
     "apply/denoising": [
@@ -200,6 +201,12 @@ FOLDERS = {
         {"posterior"},
         {"restore"},
         {"methods"},
+    ],
+    "apply/interpolation": [
+        {"curves", "decoder"},
+        {"ends", "metric"},
+        {"geodesic"},
+        {"grids", "pulled_back"},
     ],
     "plots": [{"comparison", "images", "latent_space"}, {"image_rows"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],

@@ -8,33 +8,58 @@ from typing import TYPE_CHECKING
 
 # Where the names of this package are defined. The type checkers' list of the same names is below.
 _PLACES = {
+    "Arithmetic": "arithmetic",
     "Denoised": "denoising.denoised",
     "Finding": "base",
+    "Interpolation": "interpolate",
     "Restoration": "denoising.restore",
+    "arithmetic": "arithmetic",
+    "attribute_vector": "attributes",
+    "corner_grid": "interpolation.grids",
     "denoise": "denoise",
     "fit_density": "density",
+    "interpolate": "interpolate",
+    "latent_manifold": "interpolation.grids",
+    "move": "attributes",
+    "pulled_back_metric": "interpolation.pulled_back",
     "restore": "denoising.restore",
 }
 
 COMMANDS: dict[str, str] = {
     "denoise": "add noise to test data and remove it: a run beside classical filters",
+    "interpolate": "go from one datum to another through latent space",
+    "arithmetic": "take one class away from data and add another",
 }
 """The uses that `pyrovae USE RUN` offers, by name, and what each does."""
 
 if TYPE_CHECKING:
+    from .arithmetic import Arithmetic, arithmetic
+    from .attributes import attribute_vector, move
     from .base import Finding
     from .denoise import denoise
     from .denoising.denoised import Denoised
     from .denoising.restore import Restoration, restore
     from .density import fit_density
+    from .interpolate import Interpolation, interpolate
+    from .interpolation.grids import corner_grid, latent_manifold
+    from .interpolation.pulled_back import pulled_back_metric
 
 __all__ = [
     "COMMANDS",
+    "Arithmetic",
     "Denoised",
     "Finding",
+    "Interpolation",
     "Restoration",
+    "arithmetic",
+    "attribute_vector",
+    "corner_grid",
     "denoise",
     "fit_density",
+    "interpolate",
+    "latent_manifold",
+    "move",
+    "pulled_back_metric",
     "restore",
 ]
 

@@ -17,11 +17,12 @@ from ..particles.pair import takes_pair
 from ..particles.tracing import Program
 from .denoising.denoised import Denoised
 from .denoising.filters import filtered
-from .denoising.noises import NoiseName, noise_of
 from .denoising.methods import Methods
+from .denoising.noises import NoiseName, noise_of
 from .denoising.posterior import PosteriorSampler
 from .denoising.restore import range_of
-from .denoising.scores import is_image, scores
+from .denoising.scores import scores
+from .images import is_image
 
 
 @takes_pair
@@ -95,7 +96,7 @@ def denoise(
     clean, *others = inputs.data
     clean = clean if clean.dtype == torch.float64 else clean.float()
     rest = (*others, *inputs.rest)
-    options["seed"] = seed_or_fresh(options.get("seed"))
+    seed = options["seed"] = seed_or_fresh(options.get("seed"))
 
     def sweep(data: Tensor, *more: Any) -> Sweep:  # noqa: ANN401
         return sweep_over(model, guide, data, more, num_particles, options, together=True)
@@ -104,7 +105,7 @@ def denoise(
     low, high = _range(clean, bounds)
     chosen = noise if isinstance(noise, NoiseModel) else noise_of(noise, level, low, high)
     with isolated():
-        pyro.set_rng_seed(options["seed"])
+        pyro.set_rng_seed(seed)
         noisy = chosen(clean)
     found = Methods(noise=chosen)
     sampler = PosteriorSampler(num_particles, num_steps, num_moves, num_leapfrog, num_draws)

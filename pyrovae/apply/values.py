@@ -2,7 +2,23 @@
 
 from typing import Any
 
+from pyro.distributions import TorchDistribution
 from torch import Tensor
+from torch.distributions.constraints import Constraint
+
+from ..errors import SiteError
+
+
+def support_of(fn: TorchDistribution) -> Constraint:
+    """The support.
+
+    Raises:
+        SiteError: The distribution does not state it.
+    """
+    support = fn.support
+    if support is None:
+        raise SiteError(f"a {type(fn).__name__} does not state its support, which is needed here")
+    return support
 
 
 def mean_or_none(fn: Any) -> Tensor | None:  # noqa: ANN401

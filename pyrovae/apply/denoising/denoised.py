@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...evaluate.standard_errors import mean_error
 from ..base import Finding
-from .scores import is_image
+from ..images import is_image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,6 +12,7 @@ from torch.distributions import Normal, constraints
 
 from ...errors import SiteError
 from ...nn.corruption import GaussianNoise, NoiseModel, ReplacingNoise, SpreadingNoise
+from ..values import support_of
 
 NUM_NODES = 64  # of Gauss-Legendre quadrature over a continuous element
 _REACH = 8.0  # standard deviations
@@ -67,7 +68,7 @@ def clean_elements(fn: TorchDistribution, noise: NoiseModel, noisy: Tensor) -> C
         )
     if type(fn).__name__ == "Normal" and isinstance(noise, GaussianNoise):
         return _Conjugate(fn, noise, noisy)
-    if fn.support.is_discrete:
+    if support_of(fn).is_discrete:
         levels = _levels(fn, noise, noisy)
         return _Weighted(fn, noise, noisy, levels, torch.zeros_like(levels))
     return _Weighted(fn, noise, noisy, *_nodes(fn, noise, noisy))
@@ -75,7 +76,7 @@ def clean_elements(fn: TorchDistribution, noise: NoiseModel, noisy: Tensor) -> C
 
 def bounds_of(fn: TorchDistribution) -> tuple[float, float]:
     """Smallest and largest value of an element; infinite where there is none."""
-    support = fn.support
+    support: constraints.Constraint = support_of(fn)
     while isinstance(support, constraints.independent):
         support = support.base_constraint
     if support is constraints.boolean:
@@ -87,7 +88,7 @@ def bounds_of(fn: TorchDistribution) -> tuple[float, float]:
 
 def log_prob_within(fn: TorchDistribution, value: Tensor) -> Tensor:
     """The log-density, -inf outside of the support."""
-    within = fn.support.check(value)
+    within = support_of(fn).check(value)
     if bool(within.all()):
         return fn.log_prob(value)
     safe = torch.where(within, value, fn.sample())
@@ -104,7 +105,7 @@ class _Replaced(CleanElements):
         share = torch.as_tensor(noise.share).to(noisy)
         log_replaced = share.log() + noise.log_replaced(noisy)
         log_kept = (1 - share).log() + log_prob_within(fn, noisy)
-        if not fn.support.is_discrete:
+        if not support_of(fn).is_discrete:
             log_kept = torch.where(log_replaced > -torch.inf, -torch.inf, log_kept)
         self._fn, self._noisy = fn, noisy
         self.log_evidence = torch.logaddexp(log_replaced, log_kept)
@@ -144,11 +145,7 @@ class _Weighted(CleanElements):
         log_widths: Tensor,
     ) -> None:  # fmt: skip
         self._nodes, self.num_nodes = nodes, len(nodes)
-        self._log_joint = (
-            log_prob_within(fn, nodes)
-            + noise.log_prob(noisy, nodes)
-            + log_widths
-        )
+        self._log_joint = log_prob_within(fn, nodes) + noise.log_prob(noisy, nodes) + log_widths
         self.log_evidence = self._log_joint.logsumexp(0)
 
     @cached_property

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .scores import scores, skimage_part
 
-FILTERS = ("median filter", "total variation", "non-local means")
 _TUNED_ON = 50  # images
+Filter = Callable[[np.ndarray], np.ndarray]
 
 
 def filtered(clean: Tensor, noisy: Tensor, low: float, high: float) -> dict[str, Tensor]:
@@ -26,22 +26,19 @@ def filtered(clean: Tensor, noisy: Tensor, low: float, high: float) -> dict[str,
         low: Lowest value of a pixel.
         high: Highest value.
     """
-    found = {}
-    for name, candidates in _candidates(noisy.dim() == 4 and noisy.shape[1] > 1).items():
-        some = slice(0, _TUNED_ON)
+    some = slice(0, _TUNED_ON)
 
-        def error(apply: Callable[..., np.ndarray]) -> float:
-            made = _applied(apply, noisy[some], low, high)  # noqa: B023 (called here alone)
-            return -float(scores(clean[some], made, high - low)["PSNR"].mean())
+    def psnr(apply: Filter) -> float:
+        made = _applied(apply, noisy[some], low, high)
+        return float(scores(clean[some], made, high - low)["PSNR"].mean())
 
-        best = min(candidates, key=error) if len(candidates) > 1 else candidates[0]
-        found[name] = _applied(best, noisy, low, high)
-    return found
+    return {
+        name: _applied(max(candidates, key=psnr), noisy, low, high)
+        for name, candidates in _candidates(noisy.dim() == 4 and noisy.shape[1] > 1).items()
+    }
 
 
-def _applied(
-    apply: Callable[..., np.ndarray], noisy: Tensor, low: float, high: float
-) -> Tensor:
+def _applied(apply: Filter, noisy: Tensor, low: float, high: float) -> Tensor:
     """The filter on images scaled to [0, 1], clipped and brought back."""
     scaled = ((noisy.cpu().double() - low) / (high - low)).numpy()
     if scaled.ndim == 4:
@@ -52,7 +49,7 @@ def _applied(
     return torch.from_numpy(made).reshape(noisy.shape) * (high - low) + low
 
 
-def _candidates(has_channels: bool) -> Mapping[str, list[Callable[..., np.ndarray]]]:
+def _candidates(has_channels: bool) -> Mapping[str, list[Filter]]:
     restoration, filters = skimage_part("restoration"), skimage_part("filters")
     morphology = skimage_part("morphology")
     axis: dict[str, Any] = {"channel_axis": -1} if has_channels else {}

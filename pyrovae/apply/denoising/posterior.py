@@ -14,7 +14,7 @@ from ...evaluate.annealing.tempered_path import State
 from ...math import effective_sample_size, log_mean_exp
 from ...particles.conditionals import conditionals
 from ...particles.tracing import Program
-from ..values import repeated
+from ..values import repeated, support_of
 from .noisy_model import NoisyModel, Scored, seen_by_guide, summed
 
 _FIT_DRAWS = 4  # per datum and step
@@ -69,7 +69,7 @@ class PosteriorSampler:
         many = noisy.repeated(self.num_particles)
         if not noisy.is_continuous:
             if self.num_moves or self.num_steps:
-                names = [n for n, s in noisy.latents.items() if s.fn.support.is_discrete]
+                names = [n for n, s in noisy.latents.items() if support_of(s.fn).is_discrete]
                 raise ConfigError(
                     f"the latents {names} are discrete, and proposals are fitted and moved along "
                     "gradients; pass num_steps=0, num_moves=0 to weight draws of the guide"
@@ -110,7 +110,9 @@ class PosteriorSampler:
                 u = leaves[0] + leaves[1].exp() * noise
                 bound = many.at_coordinates(u.flatten(0, 1)).log_joint
                 bound = bound.sum() / _FIT_DRAWS + leaves[1].sum()
-                for leaf, gradient in zip(leaves, torch.autograd.grad(-bound, leaves), strict=True):
+                for leaf, gradient in zip(
+                    leaves, torch.autograd.grad(-bound, leaves), strict=True
+                ):
                     leaf.grad = gradient.nan_to_num(0.0, 0.0, 0.0)
                 optimizer.step()
                 schedule.step()

@@ -113,9 +113,12 @@ def restore(
         (torch.Size([3, 5]), torch.Size([4, 3, 5]))
     """
     numbers = {
-        "num_particles": (num_particles, 1), "num_steps": (num_steps, 0), "num_draws": (num_draws, 1),
-        "num_moves": (num_moves, 0), "num_leapfrog": (num_leapfrog, 1),
-    }  # fmt: skip
+        "num_particles": (num_particles, 1),
+        "num_steps": (num_steps, 0),
+        "num_moves": (num_moves, 0),
+        "num_leapfrog": (num_leapfrog, 1),
+        "num_draws": (num_draws, 1),
+    }
     for name, (value, least) in numbers.items():
         if value < least:
             raise ConfigError(f"restore got {name}={value}; it needs {least} at least")
@@ -191,7 +194,9 @@ def why_no_posterior(sweep: Sweep) -> str | None:
     """Why a pair has no p(z|noisy), in words; None where it has."""
     with pyro.validation_enabled(False):
         args = sweep.inputs.rows(slice(0, 2))
-        return why_no_evidence(sweep.model, sweep.guide, *args, mode=sweep.mode)
+        return why_no_evidence(
+            sweep.model, sweep.guide, *args, mode=sweep.mode, batch_plate=sweep.batch_plate
+        )
 
 
 def range_of(sweep: Sweep) -> tuple[float, float]:

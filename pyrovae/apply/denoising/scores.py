@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ConfigError
+from ..images import is_image
 
 
 def skimage_part(name: str) -> ModuleType:
@@ -48,13 +49,6 @@ def scores(clean: Tensor, made: Tensor, data_range: float) -> dict[str, Tensor]:
         rows.append((float(psnr), _ssim(metrics, one, other, data_range), error))
     columns = torch.tensor(rows, dtype=torch.float64).T
     return dict(zip(("PSNR", "SSIM", "RMSE"), columns, strict=True))
-
-
-def is_image(clean: Tensor) -> bool:
-    """Whether a datum is an image [C, H, W], C = 1 or 3, or [H, W]."""
-    shape = clean.shape[1:]
-    has_axes = len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3))
-    return has_axes and min(shape[-2:]) >= 3
 
 
 def _ssim(metrics: ModuleType, one: np.ndarray, other: np.ndarray, data_range: float) -> float:

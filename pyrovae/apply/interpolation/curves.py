@@ -11,9 +11,7 @@ def straight(first: Tensor, last: Tensor, t: Tensor) -> Tensor:
     return first.unsqueeze(1) + t.to(first)[:, None] * (last - first).unsqueeze(1)
 
 
-def spherical(
-    first: Tensor, last: Tensor, t: Tensor, center: Tensor | float = 0.0
-) -> Tensor:
+def spherical(first: Tensor, last: Tensor, t: Tensor, center: Tensor | float = 0.0) -> Tensor:
     """Directions from the center along the great circle, distances from it in proportion.
 
     Where the ends are parallel this is the straight line, and so it is where they are opposite,
@@ -40,9 +38,11 @@ def spherical(
     t = t.to(first)
     at = angle.unsqueeze(1)  # [P, 1]
     shares = (torch.sin((1 - t) * at), torch.sin(t * at))
-    directions = sum(s.unsqueeze(-1) * v.unsqueeze(1) for s, v in zip(shares, (one, other), strict=True))
+    directions = sum(
+        s.unsqueeze(-1) * v.unsqueeze(1) for s, v in zip(shares, (one, other), strict=True)
+    )
     directions = directions / torch.sin(at).unsqueeze(-1)
-    radii = torch.lerp(*(r.unsqueeze(1) for r in lengths), t[:, None])
+    radii = torch.lerp(lengths[0].unsqueeze(1), lengths[1].unsqueeze(1), t[:, None])
     around = radii * directions + torch.as_tensor(center).to(first).expand_as(first).unsqueeze(1)
     has_circle = (angle > 1e-4) & (angle < math.pi - 1e-4) & (lengths[0] * lengths[1])[:, 0].gt(0)
     return torch.where(has_circle[:, None, None], around, straight(first, last, t))

@@ -45,7 +45,9 @@ class Decoder:
         """
         count, rows = len(t), len(self.args[0])
         args = [
-            a.repeat_interleave(count, 0) if isinstance(a, Tensor) and a.shape[:1] == (rows,) else a
+            a.repeat_interleave(count, 0)
+            if isinstance(a, Tensor) and a.shape[:1] == (rows,)
+            else a
             for a in self.args
         ]
 

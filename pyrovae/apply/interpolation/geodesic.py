@@ -42,7 +42,7 @@ def geodesic(
         start = coefficients_of(spherical(first, last, t, center), num_sines, t)
         round_ = energy(decoder, bent(first, last, start, t), t, metric)
         start = torch.where((round_ < line)[:, None, None], start, 0.0)
-    share = (start / span).requires_grad_()
+    share = (start / span).contiguous().requires_grad_()
     optimizer = torch.optim.LBFGS(
         [share], max_iter=num_steps, line_search_fn="strong_wolfe", tolerance_change=1e-12
     )
@@ -52,7 +52,7 @@ def geodesic(
         with torch.enable_grad():
             found = energy(decoder, bent(first, last, share * span, t), t, metric)
             total = (found / line.clamp_min(1e-30)).sum()
-            (share.grad,) = torch.autograd.grad(total, share)
+            share.grad = torch.autograd.grad(total, share)[0].contiguous()
         return total.detach()
 
     optimizer.step(loss)

@@ -1,7 +1,5 @@
 """Elements at one of the two ends."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -33,7 +31,9 @@ class SaltAndPepper(ReplacingNoise):
 
     def log_replaced(self, noisy: Tensor) -> Tensor:
         ends = [torch.full_like(noisy, end) for end in (self.low, self.high)]
-        return torch.stack([torch.where(noisy == e, 0.5, 0.0) for e in ends]).sum(0).log().to(noisy)
+        return (
+            torch.stack([torch.where(noisy == e, 0.5, 0.0) for e in ends]).sum(0).log().to(noisy)
+        )
 
     def extra_repr(self) -> str:
         return f"share={self.share:g}, low={self.low:g}, high={self.high:g}"

@@ -83,7 +83,12 @@ def test_a_continuous_element_at_an_atom_was_replaced():
     fn = dist.Normal(torch.tensor([2.0, 2.0], dtype=F64), 1.0)
     found = clean_elements(fn, Masking(0.25), torch.tensor([0.0, 1.5], dtype=F64))
     torch.testing.assert_close(found.mean, torch.tensor([2.0, 1.5], dtype=F64))
-    exact = torch.stack([torch.tensor(0.25, dtype=F64).log(), (fn.log_prob(torch.tensor(1.5, dtype=F64)) + torch.tensor(0.75, dtype=F64).log())[1]])
+    exact = torch.stack(
+        [
+            torch.tensor(0.25, dtype=F64).log(),
+            (fn.log_prob(torch.tensor(1.5, dtype=F64)) + torch.tensor(0.75, dtype=F64).log())[1],
+        ]
+    )
     torch.testing.assert_close(found.log_evidence, exact)
 
 
@@ -103,4 +108,6 @@ def test_what_cannot_be_summed_is_told():
     with pytest.raises(SiteError, match="Strange is not known"):
         clean_elements(CONTINUOUS[0], Strange(), torch.zeros(3))
     with pytest.raises(SiteError, match="more than 4096 levels"):
-        clean_elements(dist.Poisson(torch.full((3,), 1e6)), GaussianNoise(1e5), torch.full((3,), 1e6))
+        clean_elements(
+            dist.Poisson(torch.full((3,), 1e6)), GaussianNoise(1e5), torch.full((3,), 1e6)
+        )

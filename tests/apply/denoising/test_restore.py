@@ -149,9 +149,11 @@ def test_refusals(pair, noisy):
         restore(code, noisy.float(), noise=Masking(0.5))
 
     def whole(x):
-        with pyro.plate("data", len(x)):
+        with pyro.plate("batch", len(x)):
             z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
-            pyro.sample("x", dist.MultivariateNormal(z @ x.new_ones(2, 4), torch.eye(4).double()), obs=x)
+            pyro.sample(
+                "x", dist.MultivariateNormal(z @ x.new_ones(2, 4), torch.eye(4).double()), obs=x
+            )
 
     with pytest.raises(SiteError, match="MultivariateNormal"):
         restore(whole, pair.guide, noisy, noise=NOISE)
