@@ -143,5 +143,5 @@ def move(
         for rows in torch.arange(len(z)).split(max(1, 2048 // len(far))):
             decoder = encoded.decoder(rows, others=others)
             t = torch.zeros(len(far))
-            parts.append(decoder.mean(z[rows].to(decoder.args[0]), t).cpu())
+            parts.append(decoder.mean(z[rows].to(encoded.like), t).cpu())
         return torch.cat(parts)

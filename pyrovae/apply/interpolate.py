@@ -178,7 +178,7 @@ def interpolate(
         starts = torch.arange(pairs) * 2
         decoder = encoded.decoder(starts, starts + 1, others=others)
         data = decoder.args[0]
-        first, last = (encoded.means[at].to(data) for at in (starts, starts + 1))
+        first, last = (encoded.at(rows) for rows in (starts, starts + 1))
         center = prior_mean(decoder, first)
         curves: dict[str, Any] = {
             "linear": lambda t: straight(first, last, t),
@@ -188,7 +188,7 @@ def interpolate(
             found = geodesic(decoder, first, last, metric, num_sines=num_sines,
                              num_steps=num_iterations, center=center)  # fmt: skip
             curves["geodesic"] = lambda t: bent(first, last, found, t)
-        t, fine = torch.linspace(0, 1, steps, dtype=torch.float64).to(data), FINE.to(data)
+        t, fine = torch.linspace(0, 1, steps, dtype=torch.float64).to(first), FINE.to(first)
         curves = {name: curve for name, curve in curves.items() if path in ("all", name)}
         ends = torch.stack([data, encoded.data(starts + 1)], 1)
         return Interpolation(

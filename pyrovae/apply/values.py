@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 from torch.distributions.constraints import Constraint
 
-from ..errors import SiteError
+from ..errors import ConfigError, SiteError
 
 
 def support_of(fn: TorchDistribution) -> Constraint:
@@ -30,6 +31,18 @@ def mean_or_none(fn: Any) -> Tensor | None:  # noqa: ANN401
     except NotImplementedError:
         return None
     return None if bool(mean.isnan().any()) else mean
+
+
+def any_value(_: str, fn: TorchDistribution) -> Tensor | None:
+    """A value of a latent where only what comes after it is asked for: 0 where none can be drawn.
+
+    An improper prior, as an autoencoder has, cannot be drawn from.
+    """
+    try:
+        fn.sample()
+    except (ConfigError, NotImplementedError):
+        return torch.zeros(fn.batch_shape + fn.event_shape)
+    return None
 
 
 def repeated(args: tuple[Any, ...], copies: int) -> list[Any]:

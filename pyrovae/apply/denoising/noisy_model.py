@@ -14,7 +14,7 @@ from ...nn.corruption import NoiseModel
 from ...particles.conditionals import Conditional, conditionals
 from ...particles.tracing import Program
 from ..observed import elements_at, site_of_data
-from ..values import repeated, support_of, tiled
+from ..values import any_value, repeated, support_of, tiled
 from .elements import CleanElements, bounds_of, clean_elements
 
 
@@ -138,7 +138,8 @@ def seen_by_guide(model: NoisyModel) -> Tensor:
     """The noisy data as a guide can take them: within the bounds of the likelihood, and whole
     numbers where the data are levels.
     """
-    name, site = site_of_data(conditionals(model.model, *model.args), model.noisy)
+    sites = conditionals(model.model, *model.args, values=any_value)
+    name, site = site_of_data(sites, model.noisy)
     fn = elements_at(name, site.fn, "denoising")
     seen = model.noisy.clamp(*bounds_of(fn))
     is_binary = support_of(fn) is constraints.boolean

@@ -21,7 +21,7 @@ from ...particles.isolation import isolated
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..observed import elements_at, site_of_data
-from ..values import mean_or_none, repeated
+from ..values import any_value, mean_or_none, repeated
 from .elements import bounds_of, clean_elements
 from .noisy_model import NoisyModel, seen_by_guide
 from .posterior import Draws, PosteriorSampler
@@ -222,6 +222,6 @@ def _first_elements(sweep: Sweep) -> tuple[TorchDistribution, Tensor]:
     """p(x_d|z) of the first datum at a draw of z, and the datum in its shape."""
     with pyro.validation_enabled(False), isolated(), sweep.networks_in_mode(), torch.no_grad():
         args = sweep.arguments(slice(0, 1))
-        name, site = site_of_data(conditionals(sweep.model, *args), args[0])
+        name, site = site_of_data(conditionals(sweep.model, *args, values=any_value), args[0])
         fn = elements_at(name, site.fn, "denoising")
         return fn, args[0].reshape(fn.batch_shape)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 def straight(first: Tensor, last: Tensor, t: Tensor) -> Tensor:
     """Points on the line from [P, L] to [P, L] at times t [T]: [P, T, L]."""
-    return first.unsqueeze(1) + t.to(first)[:, None] * (last - first).unsqueeze(1)
+    return torch.lerp(first.unsqueeze(1), last.unsqueeze(1), t.to(first)[:, None])
 
 
 def spherical(first: Tensor, last: Tensor, t: Tensor, center: Tensor | float = 0.0) -> Tensor:

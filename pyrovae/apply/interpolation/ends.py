@@ -27,11 +27,13 @@ class Encoded:
         sweep: Over the data.
         site: Name of the latent.
         means: Of all data [N, L], float64 on the CPU.
+        like: A tensor of the type of the latent, on its device.
     """
 
     sweep: Sweep
     site: str
     means: Tensor
+    like: Tensor
 
     @classmethod
     def of(cls, sweep: Sweep, site: str | None, where: str) -> "Encoded":
@@ -54,7 +56,12 @@ class Encoded:
                 f"{where}: the guide has {asked if known else 'no continuous latent'}; name one "
                 f"of {known or 'another pair'} with site="
             )
-        return cls(sweep, site, mean_of_site(sweep.again(num_particles=PARTICLES), site))
+        means = mean_of_site(sweep.again(num_particles=PARTICLES), site)
+        return cls(sweep, site, means, sites[site].value)
+
+    def at(self, rows: Tensor) -> Tensor:
+        """The means of some rows, in the type of the pair."""
+        return self.means[rows].to(self.like)
 
     def decoder(self, rows: Tensor, last: Tensor | None = None, *, others: Others) -> Decoder:
         """The decoder of some rows [P], whose curves end at other rows."""

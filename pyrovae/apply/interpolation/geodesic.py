@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ...errors import SiteError
 from .curves import bent, coefficients_of, spherical, straight
 from .decoder import Decoder
 from .metric import MetricName, energy, length
@@ -34,6 +35,9 @@ def geodesic(
         num_sines: How sharply a curve can bend, M.
         num_steps: Iterations at most.
         center: Of the sphere.
+
+    Raises:
+        SiteError: What is decoded does not depend on the latent.
     """
     t = torch.linspace(0, 1, _SEGMENTS + 1, dtype=torch.float64).to(first)
     span = (last - first).norm(dim=-1).clamp_min(1e-12)[:, None, None]
@@ -52,7 +56,13 @@ def geodesic(
         with torch.enable_grad():
             found = energy(decoder, bent(first, last, share * span, t), t, metric)
             total = (found / line.clamp_min(1e-30)).sum()
-            share.grad = torch.autograd.grad(total, share)[0].contiguous()
+            (slope,) = torch.autograd.grad(total, share, allow_unused=True)
+            if slope is None:
+                raise SiteError(
+                    f"what is decoded does not change with the latent '{decoder.site}' while the "
+                    "others are held; choose another site, or others='model'"
+                )
+            share.grad = slope.contiguous()
         return total.detach()
 
     optimizer.step(loss)

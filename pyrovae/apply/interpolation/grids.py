@@ -62,7 +62,7 @@ def corner_grid(
         pyro.set_rng_seed(seed_or_fresh(options.get("seed")))
         encoded = Encoded.of(sweep, site, "corner_grid")
         decoder = encoded.decoder(torch.arange(1), others=others)
-        z = encoded.means.to(decoder.args[0])
+        z = encoded.at(torch.arange(4))
         t = torch.linspace(0, 1, steps).to(z)
         left, right = (straight(z[a : a + 1], z[a + 2 : a + 3], t)[0] for a in (0, 1))
         points = straight(left, right, t).reshape(1, steps**2, -1)  # row by row
@@ -118,7 +118,7 @@ def latent_manifold(
                 f"0..{size - 1}"
             )
         decoder = encoded.decoder(torch.arange(1), others="model")
-        rest = prior_mean(decoder, encoded.means[:1].to(decoder.args[0]))
+        rest = prior_mean(decoder, encoded.at(torch.arange(1)))
         levels = (torch.arange(steps).to(rest) + 0.5) / steps
         quantiles = _quantiles(sweep, decoder, levels, rest)  # [steps, L]
         points = rest.repeat(steps, steps, 1)

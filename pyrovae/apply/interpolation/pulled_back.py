@@ -61,5 +61,5 @@ def pulled_back_metric(
     with isolated(), sweep.networks_in_mode(), torch.no_grad():
         pyro.set_rng_seed(seed_or_fresh(options.get("seed")))
         encoded = Encoded.of(sweep, site, "pulled_back_metric")
-        decoder = encoded.decoder(torch.arange(sweep.num_data), others=others)
-        return metric_at(decoder, encoded.means.to(decoder.args[0]), metric).cpu()
+        rows = torch.arange(sweep.num_data)
+        return metric_at(encoded.decoder(rows, others=others), encoded.at(rows), metric).cpu()
