@@ -11,7 +11,7 @@ _PLACES = {
     "Arithmetic": "arithmetic",
     "Denoised": "denoising.denoised",
     "Finding": "base",
-    "Interpolation": "interpolate",
+    "Interpolation": "interpolation.strips",
     "Restoration": "denoising.restore",
     "arithmetic": "arithmetic",
     "attribute_vector": "attributes",
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from .denoising.denoised import Denoised
     from .denoising.restore import Restoration, restore
     from .density import fit_density
-    from .interpolate import Interpolation, interpolate
+    from .interpolate import interpolate
     from .interpolation.grids import corner_grid, latent_manifold
     from .interpolation.pulled_back import pulled_back_metric
+    from .interpolation.strips import Interpolation
 
 __all__ = [
     "COMMANDS",

@@ -15,12 +15,12 @@ from ..nn.corruption import NoiseModel
 from ..particles.isolation import isolated
 from ..particles.pair import takes_pair
 from ..particles.tracing import Program
+from .denoising.blocks import range_of
 from .denoising.denoised import Denoised
 from .denoising.filters import filtered
 from .denoising.methods import Methods
 from .denoising.noises import NoiseName, noise_of
 from .denoising.posterior import PosteriorSampler
-from .denoising.restore import range_of
 from .denoising.scores import scores
 from .images import is_image
 

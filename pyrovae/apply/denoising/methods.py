@@ -7,8 +7,9 @@ from torch import Tensor
 
 from ...evaluate.sweep import Sweep
 from ...nn.corruption import NoiseModel
+from .blocks import given, reconstructed, why_no_posterior
 from .posterior import PosteriorSampler
-from .restore import given, reconstructed, restored, why_no_posterior
+from .restore import restored
 
 
 @dataclass

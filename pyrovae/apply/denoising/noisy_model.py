@@ -15,7 +15,8 @@ from ...particles.conditionals import Conditional, conditionals
 from ...particles.tracing import Program
 from ..observed import elements_at, site_of_data
 from ..values import any_value, repeated, support_of, tiled
-from .elements import CleanElements, bounds_of, clean_elements
+from .elements import CleanElements, clean_elements
+from .nodes import bounds_of
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import torch
 
 from pyrovae.apply.denoising import elements as module
 from pyrovae.apply.denoising.elements import clean_elements
+from pyrovae.apply.denoising.nodes import nodes_of
 from pyrovae.distributions.beta_binomial import BetaBinomial
 from pyrovae.errors import SiteError
 from pyrovae.nn import Corruption, GaussianNoise, Masking, PoissonNoise, SaltAndPepper
@@ -63,7 +64,7 @@ def test_conjugate_and_quadrature_agree(monkeypatch):
     fn, noise = CONTINUOUS[0], GaussianNoise(0.4)
     noisy = torch.tensor([0.0, -4.0, 9.0], dtype=F64)
     exact = clean_elements(fn, noise, noisy)
-    other = module._Weighted(fn, noise, noisy, *module._nodes(fn, noise, noisy))
+    other = module._Weighted(fn, noise, noisy, *nodes_of(fn, noise, noisy))
     torch.testing.assert_close(other.log_evidence, exact.log_evidence)
     torch.testing.assert_close(other.mean, exact.mean)
 
