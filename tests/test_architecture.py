@@ -190,9 +190,9 @@ FOLDERS = {
         {"active_units", "probe", "traversal"},
     ],
     "apply": [
-        {"base", "observed"},
-        {"completion", "compression"},
-        {"density"},
+        {"base", "images", "observed", "values"},
+        {"completion", "compression", "denoising", "interpolation"},
+        {"attributes", "density"},
     ],
     "apply/compression": [
         {"digests", "float64", "machine", "options", "quantised", "schedule", "symbols",
@@ -222,7 +222,23 @@ FOLDERS = {
         {"complete", "invert"},
         {"super_resolve"},
     ],
-    "plots": [{"comparison", "images", "latent_space"}],
+    "apply/denoising": [
+        {"nodes", "noises", "scores"},
+        {"denoised", "elements", "filters"},
+        {"noisy_model"},
+        {"blocks", "posterior"},
+        {"restore"},
+        {"methods"},
+    ],
+    "apply/interpolation": [
+        {"curves", "decoder"},
+        {"ends", "metric"},
+        {"geodesic", "grids", "pulled_back", "strips"},
+    ],
+    "plots": [
+        {"comparison", "images", "latent_space"},
+        {"image_rows"},
+    ],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes",

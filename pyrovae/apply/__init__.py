@@ -8,22 +8,35 @@ from typing import TYPE_CHECKING
 
 # Where the names of this package are defined. The type checkers' list of the same names is below.
 _PLACES = {
+    "Arithmetic": "arithmetic",
     "Completion": "completion.finding",
     "CompressOptions": "compression.options",
     "Compression": "compression.rates",
     "DEFAULT_CHUNK": "compression.options",
+    "Denoised": "denoising.denoised",
     "Finding": "base",
+    "Interpolation": "interpolation.strips",
     "Lossy": "compression.lossy",
     "RateDistortion": "compression.rate_distortion",
+    "Restoration": "denoising.restore",
+    "arithmetic": "arithmetic",
+    "attribute_vector": "attributes",
     "complete": "completion.complete",
     "compress": "compression.lossless",
     "compress_file": "compression.lossless",
+    "corner_grid": "interpolation.grids",
     "decompress": "compression.lossless",
     "decompress_file": "compression.lossless",
+    "denoise": "denoise",
     "fit_density": "density",
+    "interpolate": "interpolate",
     "invert": "completion.invert",
+    "latent_manifold": "interpolation.grids",
     "lossy": "compression.lossy",
+    "move": "attributes",
+    "pulled_back_metric": "interpolation.pulled_back",
     "rate_distortion": "compression.rate_distortion",
+    "restore": "denoising.restore",
     "super_resolve": "completion.super_resolve",
 }
 
@@ -31,10 +44,15 @@ COMMANDS: dict[str, str] = {
     "lossy": "code data with loss: latents on a grid, under the prior",
     "complete": "draw missing parts of data, and score them where they are known",
     "super-resolve": "draw large images given small ones",
+    "denoise": "add noise to test data and remove it: a run beside classical filters",
+    "interpolate": "go from one datum to another through latent space",
+    "arithmetic": "take one class away from data and add another",
 }
 """The uses that `pyrovae USE RUN` offers, by name, and what each does."""
 
 if TYPE_CHECKING:
+    from .arithmetic import Arithmetic, arithmetic
+    from .attributes import attribute_vector, move
     from .base import Finding
     from .completion.complete import complete
     from .completion.finding import Completion
@@ -42,29 +60,49 @@ if TYPE_CHECKING:
     from .completion.super_resolve import super_resolve
     from .compression.lossless import compress, compress_file, decompress, decompress_file
     from .compression.lossy import Lossy, lossy
-    from .compression.options import DEFAULT_CHUNK, CompressOptions
+    from .compression.options import CompressOptions, DEFAULT_CHUNK
     from .compression.rate_distortion import RateDistortion, rate_distortion
     from .compression.rates import Compression
+    from .denoise import denoise
+    from .denoising.denoised import Denoised
+    from .denoising.restore import Restoration, restore
     from .density import fit_density
+    from .interpolate import interpolate
+    from .interpolation.grids import corner_grid, latent_manifold
+    from .interpolation.pulled_back import pulled_back_metric
+    from .interpolation.strips import Interpolation
 
 __all__ = [
+    "Arithmetic",
     "COMMANDS",
     "Completion",
     "CompressOptions",
     "Compression",
     "DEFAULT_CHUNK",
+    "Denoised",
     "Finding",
+    "Interpolation",
     "Lossy",
     "RateDistortion",
+    "Restoration",
+    "arithmetic",
+    "attribute_vector",
     "complete",
     "compress",
     "compress_file",
+    "corner_grid",
     "decompress",
     "decompress_file",
+    "denoise",
     "fit_density",
+    "interpolate",
     "invert",
+    "latent_manifold",
     "lossy",
+    "move",
+    "pulled_back_metric",
     "rate_distortion",
+    "restore",
     "super_resolve",
 ]
 

@@ -1,7 +1,7 @@
 """Variational autoencoder."""
 
 from functools import partial
-from typing import Self
+from typing import Self, cast
 
 import pyro
 import pyro.distributions as dist
@@ -9,7 +9,8 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..nn import MLP, Binomial, Likelihood, Network, Shape
+from ..errors import ConfigError
+from ..nn import MLP, Binomial, Corrupted, Corruption, Likelihood, Network, Shape
 from ..nn.sizes import as_shape, as_size
 from .any_data import takes_any_data
 from .base import (
@@ -51,17 +52,21 @@ class VAE(LatentVector):
         refinement: Steps that improve q(z|x) for each datum (semi-amortised inference): a module
             or a factory `refinement(latent_dim)`. A prior that is made of posteriors takes those
             of the encoder, without these steps.
+        corruption: What the encoder sees instead of x in training, in the encoder's own units:
+            `nn.GaussianNoise`, `nn.Masking`, `nn.SaltAndPepper`. The model scores x itself, so
+            that q learns to infer the latents of the clean datum (the denoising criterion).
 
     Raises:
-        ConfigError: `latent_dim` is below one, or a prior made of posteriors meets posteriors
-            that score only what they drew themselves.
+        ConfigError: `latent_dim` is below one, a prior made of posteriors meets posteriors that
+            score only what they drew themselves, or there are a refinement and a corruption.
         ShapeError: A batch or a network's output does not have the shape that is needed.
         SupportError: Data lie outside the support of the likelihood (checked in every call while
             `pyro.enable_validation` is on, as it is by default).
 
     Source:
         Auto-Encoding Variational Bayes (Kingma & Welling, 2014),
-        https://arxiv.org/abs/1312.6114
+        https://arxiv.org/abs/1312.6114; corruption: Denoising Criterion for Variational
+        Auto-Encoding Framework (Im et al., 2017), sec. 3, https://arxiv.org/abs/1511.06406
 
     Example:
         >>> vae = VAE((1, 8, 8), latent_dim=8, likelihood=Binomial(16))
@@ -80,8 +85,15 @@ class VAE(LatentVector):
         prior: PriorFactory | Prior = StandardNormal,
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
         refinement: RefinementFactory | Refinement | None = None,
+        corruption: Corruption | None = None,
     ) -> None:
         super().__init__()
+        if refinement is not None and corruption is not None:
+            raise ConfigError(
+                "VAE got a refinement and a corruption: the one fits q to the datum, the other "
+                "to what is left of it; give one of them"
+            )
+        self.corruption = corruption
         self.data_shape = as_shape(data_shape, "data_shape", "VAE")
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "VAE")
         self.likelihood = as_likelihood(likelihood, type(self).__name__)
@@ -117,7 +129,12 @@ class VAE(LatentVector):
             self.declare("decoder", "likelihood", "prior")
         check_data(x, self.data_shape, "VAE.guide")
         with pyro.plate("data", x.shape[0]):
-            pyro.sample("z", self.encode(x))
+            if self.training and self.corruption is not None:
+                seen = Corrupted(self.likelihood.rescale(x), self.corruption, len(self.data_shape))
+                noisy = pyro.sample("corrupted", seen, infer={"is_auxiliary": True})
+                pyro.sample("z", self.posterior(self._params_of(cast(Tensor, noisy))))
+            else:
+                pyro.sample("z", self.encode(x))
 
     @takes_any_data
     @evaluated_outside_programs
@@ -147,7 +164,9 @@ class VAE(LatentVector):
 
     def _encoded(self, x: Tensor) -> Tensor:
         """The encoder's output for x [B, posterior.num_parameters]."""
-        seen = self.likelihood.rescale(x)
+        return self._params_of(self.likelihood.rescale(x))
+
+    def _params_of(self, seen: Tensor) -> Tensor:
         return params_of(self.encoder, self.posterior, seen, len(self.data_shape), "encoder")
 
     def _amortised(self, x: Tensor) -> dist.TorchDistribution:

@@ -5,7 +5,17 @@ from . import likelihoods as likelihoods
 from . import quantizers as quantizers
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
-from .corruption import Corrupted, Corruption, GaussianNoise, Masking, SaltAndPepper
+from .corruption import (
+    Corrupted,
+    Corruption,
+    GaussianNoise,
+    Masking,
+    NoiseModel,
+    PoissonNoise,
+    ReplacingNoise,
+    SaltAndPepper,
+    SpreadingNoise,
+)
 from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
@@ -28,9 +38,13 @@ __all__ = [
     "JoinFactory",
     "Masking",
     "Network",
+    "NoiseModel",
     "OneBatchAxis",
+    "PoissonNoise",
+    "ReplacingNoise",
     "SaltAndPepper",
     "Shape",
+    "SpreadingNoise",
     "TwoHeads",
     "build",
     "one_batch_axis",

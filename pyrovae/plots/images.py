@@ -22,11 +22,11 @@ def image_grid(images: Tensor, *, columns: int | None = None, title: str = "") -
     Raises:
         ShapeError: `images` has another shape.
     """
-    pixels = _as_images(images)
+    pixels = as_images(images)
     columns = columns or math.ceil(math.sqrt(len(pixels)))
     rows = math.ceil(len(pixels) / columns)
     figure, axes = figure_of(rows / columns + (0.06 if title else 0.0))
-    _show(axes, _tile(pixels, rows, columns))
+    show(axes, tile(pixels, rows, columns))
     axes.set_title(title)
     return figure
 
@@ -34,14 +34,14 @@ def image_grid(images: Tensor, *, columns: int | None = None, title: str = "") -
 def reconstructions(x: Tensor, reconstructed: Tensor, *, title: str = "") -> "Figure":
     """Originals over reconstructions, both [N, C, H, W]; up to sixteen in a row."""
     columns = min(16, len(x))
-    tops, bottoms = (_as_images(t) for t in (x, reconstructed))
+    tops, bottoms = (as_images(t) for t in (x, reconstructed))
     pairs = []
     for start in range(0, len(x) - len(x) % columns, columns):
         pairs += [tops[start : start + columns], bottoms[start : start + columns]]
     tiles = np.concatenate(pairs)
     rows = len(tiles) // columns
     figure, axes = figure_of(rows / columns + (0.09 if title else 0.0))
-    _show(axes, _tile(tiles, rows, columns, gap_after=2))
+    show(axes, tile(tiles, rows, columns, gap_after=2))
     axes.set_title(title)
     return figure
 
@@ -57,11 +57,11 @@ def traversals(found: Traversal, *, title: str = "") -> "Figure":
         ShapeError: The data are no images.
     """
     rows, columns = found.images.shape[:2]
-    pixels = _as_images(found.images.flatten(0, 1))
+    pixels = as_images(found.images.flatten(0, 1))
     _, height, width, _ = pixels.shape
     share = 0.87  # of the width; the rest is text
     figure, axes = figure_of(share * rows * height / (columns * width) + (0.12 if title else 0.08))
-    _show(axes, _tile(pixels, rows, columns))
+    show(axes, tile(pixels, rows, columns))
     axes.set_axis_on()
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=8)
@@ -80,7 +80,7 @@ def traversals(found: Traversal, *, title: str = "") -> "Figure":
     return figure
 
 
-def _as_images(images: Tensor) -> np.ndarray:
+def as_images(images: Tensor) -> np.ndarray:
     """[N, H, W, C] in [0, 1], on the scale of the whole set."""
     x = images.detach().cpu().to(torch.float32)
     if x.dim() == 3:
@@ -95,7 +95,7 @@ def _as_images(images: Tensor) -> np.ndarray:
     return scaled.permute(0, 2, 3, 1).numpy()
 
 
-def _tile(pixels: np.ndarray, rows: int, columns: int, gap_after: int = 0) -> np.ndarray:
+def tile(pixels: np.ndarray, rows: int, columns: int, gap_after: int = 0) -> np.ndarray:
     """One picture of all, a pixel apart, with a wider gap after every `gap_after` rows."""
     _, height, width, channels = pixels.shape
     extra = max(1, height // 4) if gap_after else 0
@@ -108,7 +108,7 @@ def _tile(pixels: np.ndarray, rows: int, columns: int, gap_after: int = 0) -> np
     return canvas
 
 
-def _show(axes: "Axes", canvas: np.ndarray) -> None:
+def show(axes: "Axes", canvas: np.ndarray) -> None:
     axes.imshow(
         canvas.squeeze(-1) if canvas.shape[-1] == 1 else canvas, cmap="gray", vmin=0, vmax=1
     )

@@ -27,6 +27,7 @@ from pyrovae.nn import (
     ConvEncoder,
     DiscretizedLogistic,
     Gamma,
+    GaussianNoise,
     LearnedNormal,
     Likelihood,
     LogNormal,
@@ -279,3 +280,28 @@ def test_sizes_are_those_of_the_data():
     torch.testing.assert_close(vae.generate(2, size=70).sum(-1), torch.full((2,), 70.0).double())
     with pytest.raises(ConfigError, match="takes none"):
         _small().generate(2, size=70)
+
+
+def test_a_corruption_is_seen_by_the_guide_in_training_alone():
+    """The denoising criterion: q(z|noisy), without the density of the noise."""
+    network = nn.Linear(2, 4).double()
+    with torch.no_grad():
+        network.weight.zero_()
+        network.weight[:2] = torch.eye(2)
+        network.bias.copy_(torch.tensor([0.0, 0.0, -2.0, -2.0]))
+    pair = VAE((2,), 2, encoder=network, decoder=nn.Linear(2, 2), likelihood=Normal(),
+               corruption=GaussianNoise(0.7)).double()  # fmt: skip
+    x = torch.tensor([[1.0, -2.0]]).double()
+    narrow = pair.eval().encode(x).variance
+    size = 20_000
+    for training, variance in ((True, narrow + 0.7**2), (False, narrow)):
+        pair.train(training)
+        p = draw(pair.model, pair.guide, x, num_particles=size)
+        z = p.latents["z"][:, 0]
+        error = variance * (2 / size) ** 0.5
+        assert ((z.var(0) - variance[0]).abs() < 4 * error).all()
+        assert ((z.mean(0) - x[0]).abs() < 4 * (variance / size).sqrt()).all()
+        entropy = pair.encode(x).entropy()
+        assert abs(p.log_q.mean() + entropy) < 4 * (1 / size) ** 0.5
+    with pytest.raises(ConfigError, match="a refinement and a corruption"):
+        VAE((4,), 2, corruption=GaussianNoise(), refinement=lambda dim: None)

@@ -4,8 +4,8 @@ import pyro
 import pytest
 import torch
 
-from pyrovae.errors import ConfigError
-from pyrovae.nn import Corrupted, GaussianNoise, Masking, SaltAndPepper
+from pyrovae.errors import ConfigError, DataError
+from pyrovae.nn import Corrupted, GaussianNoise, Masking, PoissonNoise, SaltAndPepper
 
 X = torch.full((200, 500), 0.5, dtype=torch.float64)
 
@@ -52,3 +52,44 @@ def test_every_particle_has_noise_of_its_own():
     assert seen.shape == (3, 4, 500)
     assert not torch.equal(seen[0], seen[1])
     assert torch.equal(Corrupted(X[:4], GaussianNoise(), 1).log_prob(seen), torch.zeros(3, 4))
+
+
+LEVELS = torch.arange(5.0, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("noise", [Masking(0.3, value=0.0), SaltAndPepper(0.3, low=0.0, high=4.0)])
+def test_replacing_noise_adds_up_and_is_what_is_drawn(noise):
+    probs = noise.log_prob(LEVELS[:, None], LEVELS).exp()  # noisy by clean
+    torch.testing.assert_close(probs.sum(0), torch.ones(5, dtype=torch.float64))
+    drawn = noise(torch.full((200_000,), 2.0, dtype=torch.float64))
+    for level in LEVELS:
+        p = probs[int(level), 2]
+        error = (p * (1 - p) / len(drawn)) ** 0.5
+        assert abs((drawn == level).double().mean() - p) <= 4.5 * error
+
+
+def test_gaussian_noise_has_the_density_of_a_normal():
+    y, x = torch.randn(2, 50, dtype=torch.float64)
+    exact = torch.distributions.Normal(x, 0.7).log_prob(y)
+    torch.testing.assert_close(GaussianNoise(0.7).log_prob(y, x), exact)
+
+
+def test_poisson_noise_adds_up_with_its_mean_and_variance():
+    noise, x = PoissonNoise(0.25), torch.tensor([0.0, 0.6, 3.0], dtype=torch.float64)
+    y = 0.25 * torch.arange(200, dtype=torch.float64)[:, None]
+    probs = noise.log_prob(y, x).exp()
+    torch.testing.assert_close(probs.sum(0), torch.ones_like(x))
+    mean = (probs * y).sum(0)
+    torch.testing.assert_close(mean, x)
+    torch.testing.assert_close((probs * (y - mean) ** 2).sum(0), 0.25 * x)
+    drawn = noise(x.expand(100_000, 3))
+    z = (drawn.mean(0) - x)[1:] / (0.25 * x[1:] / len(drawn)).sqrt()
+    assert z.abs().max() < 4.5
+    assert (drawn[:, 0] == 0).all() and noise.log_prob(y, x - 5).max() == -torch.inf
+
+
+def test_poisson_noise_refuses_negative_data():
+    with pytest.raises(DataError, match="down to -2"):
+        PoissonNoise()(torch.tensor([1.0, -2.0]))
+    with pytest.raises(ConfigError, match="PoissonNoise"):
+        PoissonNoise(0.0)

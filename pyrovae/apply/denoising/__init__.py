@@ -1,0 +1,1 @@
+"""Denoising: the noise folded into the likelihood, its posterior, filters, scores."""

@@ -1,0 +1,1 @@
+"""Interpolation: paths between latents, the decoder's metric, geodesics, grids."""
