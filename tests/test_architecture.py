@@ -186,14 +186,18 @@ FOLDERS = {
     "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
     "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
     "evaluate/latents": [
-        {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "posterior_means"},
+        {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition",
+         "linear_probe", "posterior_means"},
         {"active_units", "probe", "traversal"},
     ],
     "apply": [
-        {"base", "observed"},
-        {"density"},
+        {"base", "labels", "observed", "temperature"},
+        {"augmentation", "density", "representation", "style"},
     ],
-    "plots": [{"comparison", "images", "latent_space"}],
+    "apply/augmentation": [{"augmented", "given", "making"}, {"augment"}, {"by_class"}],
+    "apply/representation": [{"chosen", "probed", "transformer"}, {"features"}],
+    "apply/style": [{"relabelled"}, {"measures"}, {"finding"}, {"transfer"}],
+    "plots": [{"comparison", "images", "label_curves", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes",

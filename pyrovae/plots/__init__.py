@@ -3,11 +3,13 @@
 from ..train.curves import training_curves
 from .comparison import comparison
 from .images import image_grid, reconstructions, traversals
+from .label_curves import label_curves
 from .latent_space import latent_space
 
 __all__ = [
     "comparison",
     "image_grid",
+    "label_curves",
     "latent_space",
     "reconstructions",
     "training_curves",
