@@ -1,9 +1,10 @@
 """The label of a datum in a pair: the argument after the data, or a discrete latent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -106,14 +107,22 @@ def classes_of(y: Tensor) -> Tensor:
     )
 
 
-def as_labels(labels: Tensor | Sequence[Any], y: Tensor) -> Tensor:
-    """Labels that a user gives [C, ...], in the type of those of the data.
+def as_given(name: str, y: Any) -> Tensor:  # noqa: ANN401
+    """The labels that a user gives, as a tensor: of a tensor, an array, a list, a series.
+
+    Raises:
+        DataError: They are no numbers.
+    """
+    return as_tensor(name, y if isinstance(y, Tensor) else np.asarray(y))
+
+
+def as_labels(found: Tensor, y: Tensor) -> Tensor:
+    """Labels to put in place of others [C, ...], in the type of those of the data.
 
     Raises:
         ShapeError: They are not like the labels of the data [N, ...].
         DataError: There are none.
     """
-    found = as_tensor("labels", labels)
     if found.dim() == 0 or len(found) == 0:
         raise DataError("labels is empty; give one label or more, [C, ...]")
     if found.shape[1:] != y.shape[1:]:

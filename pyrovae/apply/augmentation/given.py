@@ -9,9 +9,8 @@ from torch import Tensor
 
 from ...data import Dataset, Split, rows
 from ...data.columns import Columns, Transform
-from ...data.conversion import as_tensor
 from ...errors import DataError
-from ..labels import classes_of, numbers_of
+from ..labels import as_given, classes_of, numbers_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +74,7 @@ def labelled_data(
             "augment needs labelled data, and got x alone; give augment(model, guide, x, y), or a "
             "split with y"
         )
-    y = as_tensor("y", y).cpu()
+    y = as_given("y", y).cpu()
     if y.shape[:1] != x.shape[:1]:
         raise DataError(f"augment got {len(x)} data, and y of shape {list(y.shape)}")
     classes = classes_of(y)

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from ...data import Dataset, Split, rows
 from ...data.base import mix_seed
-from ...data.conversion import as_tensor
 from ...distributions.labelled_categorical import UNKNOWN
 from ...errors import DataError
 from ...evaluate.options import SweepOptions
+from ..labels import as_given
 
 
 def labelled_split(x: Any, y: Any, options: SweepOptions) -> Split:  # noqa: ANN401 (any kind)
@@ -25,7 +25,7 @@ def labelled_split(x: Any, y: Any, options: SweepOptions) -> Split:  # noqa: ANN
     data, *others = table[: len(table)]
     if y is None:
         y = others[0] if others else x.y if isinstance(x, Split) else None
-    return known_rows(Split(data, None if y is None else as_tensor("y", y).to(data.device)))
+    return known_rows(Split(data, None if y is None else as_given("y", y).to(data.device)))
 
 
 def known_rows(split: Split) -> Split:

@@ -54,10 +54,8 @@ def relabel(
     """
     latents = conditionals(block.guide, *block.args, values=choose)
     given = labelled(block.args, latents, site)
-    if given.is_argument or labels is not None:
-        columns = as_labels([] if labels is None else labels, given.own)
-    else:
-        columns = support_of(latents, given.sites[0])
+    columns = support_of(latents, given.sites[0]) if labels is None else labels
+    columns = as_labels(columns, given.own)
     style = _style(latents, given.sites, keep)
     x, means, draws = block.args[0], [], []
     for label in columns:

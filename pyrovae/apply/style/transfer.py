@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 from torch import Tensor
 
 from ...data import Split
-from ...data.conversion import as_tensor
 from ...errors import SiteError
 from ...evaluate.inputs import Data
 from ...evaluate.options import SweepOptions
 from ...evaluate.sweep import sweep_over, sweeps
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
-from ..labels import classes_of
+from ..labels import as_given, classes_of
 from ..temperature import tempered
 from .finding import Transferred
 from .measures import recognised, style_kept
@@ -91,7 +90,7 @@ def transfer(
     sweep = sweep_over(model, guide, x, args, 1, options)
     choose = tempered(temperature, "transfer")
     given = sweep.inputs.all
-    columns = None if labels is None else as_tensor("labels", labels)
+    columns = None if labels is None else as_given("labels", labels)
     if columns is None and site is None and len(given) > 1:
         columns = classes_of(given[1])
     made = joined(sweep.each(lambda block: relabel(block, choose, columns, site, keep)))
