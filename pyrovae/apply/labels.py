@@ -135,8 +135,10 @@ def as_labels(found: Tensor, y: Tensor) -> Tensor:
 
 def numbers_of(y: Tensor, labels: Tensor) -> Tensor:
     """The place of each y [N, ...] among labels [C, ...]; -1 where it is none of them. [N]."""
-    one, other = y.reshape(len(y), 1, -1), labels.reshape(1, len(labels), -1)
-    same = (one == other).all(-1)
+    size = y[:1].numel()
+    same = (y.reshape(len(y), 1, size) == labels.reshape(1, len(labels), size)).all(-1)
+    if len(labels) == 0:
+        return torch.full((len(y),), -1)
     return torch.where(same.any(1), same.int().argmax(1), -1)
 
 
