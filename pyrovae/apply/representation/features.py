@@ -10,7 +10,7 @@ from torch import Tensor
 from ...data import Split
 from ...errors import ConfigError, DataError
 from ...evaluate.inputs import Data
-from ...evaluate.latents.linear_probe import linear_probe
+from ...evaluate.latents.linear_probe import Standardise, linear_probe
 from ...evaluate.latents.posterior_means import joined_means
 from ...evaluate.options import SweepOptions
 from ...evaluate.sweep import sweep_over, sweeps
@@ -34,15 +34,17 @@ def features(
     num_labelled: Sequence[int] = (50, 100, 500),
     num_repeats: int = 5,
     site: str | None = None,
+    standardise: Standardise = "together",
     num_particles: int = 100,
     **options: Unpack[SweepOptions],
 ) -> Probed:
     """Compare linear models of E_q[z|x], of the elements of x, and of their principal components.
 
     Some of the training data are labelled, again and again others; a linear model is fitted on
-    them, and scored on test data. All three kinds of features are standardised and get the same
-    labels. The principal components are those of all training data, without labels, as many as
-    the pair has latent units: what a linear model without noise would have found there.
+    them, and scored on test data. All three kinds of features are standardised alike and get the
+    same labels, within which the penalty is chosen by cross-validation. The principal components
+    are those of all training data, without labels, as many as the pair has latent units: what a
+    linear model without noise would have found there.
 
     A linear model of the elements is not the best that can be had without a pair. Where there are
     many labels, networks or kernels on the elements do better than any of the three.
@@ -56,6 +58,9 @@ def features(
         num_labelled: How many of them are labelled; classes in proportion.
         num_repeats: Choices of the labelled data, over which means and errors are taken.
         site: Name of the latent; by default all that are real numbers, side by side.
+        standardise: Features are divided by one scale, "together", or "each" by its own: units
+            that the pair does not use then weigh as much as others, which costs much at few
+            labels.
         num_particles: Over which a posterior mean is averaged, where the guide does not state it.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
@@ -104,7 +109,10 @@ def features(
     targets = [part.y.cpu().numpy() for part in parts]
     scores = {
         kind: torch.tensor(
-            [[_score(tables, targets, rows.numpy(), seed) for rows in found] for found in placed],
+            [
+                [_score(tables, targets, rows.numpy(), standardise, seed) for rows in found]
+                for found in placed
+            ],
             dtype=torch.float64,
         )
         for kind, tables in kinds.items()
@@ -140,9 +148,13 @@ def _principal(train: Split, parts: Sequence[Split], size: int) -> list[np.ndarr
 
 
 def _score(
-    tables: Sequence[np.ndarray], targets: Sequence[np.ndarray], rows: np.ndarray, seed: int
+    tables: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    rows: np.ndarray,
+    standardise: Standardise,
+    seed: int,
 ) -> float:
-    fitted: Any = linear_probe(targets[0][rows], seed=seed)
+    fitted: Any = linear_probe(targets[0][rows], standardise=standardise, seed=seed)
     fitted.fit(tables[0][rows], targets[0][rows])
     return float(fitted.score(tables[1], targets[1]))
 

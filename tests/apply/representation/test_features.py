@@ -72,7 +72,8 @@ def test_principal_components_are_the_posterior_means_of_probabilistic_pca():
     pair = ProbabilisticPCA((DATA,), LATENT).double()
     pair.solve(x)
     train, test = Split(x, y=(z > 0).long()), Split(test_x, y=(test_z > 0).long())
-    found = features(pair, test, train=train, num_labelled=[30, 100], num_repeats=2, seed=0)
+    found = features(pair, test, train=train, num_labelled=[30, 100], num_repeats=2,
+                     standardise="each", seed=0)  # fmt: skip
     # The same up to scale and sign of each unit, which standardised features do not see.
     torch.testing.assert_close(found.scores["latents"], found.scores["PCA"], atol=0.003, rtol=0)
 

@@ -9,12 +9,14 @@ from pyrovae.evaluate.latents.linear_probe import linear_probe
 RNG = np.random.default_rng(0)
 
 
-def test_turning_the_features_changes_nothing():
-    x = RNG.normal(size=(30, 50))  # more columns than data
+@pytest.mark.parametrize("standardise", ["together", "each"])
+def test_turning_the_features_changes_nothing(standardise):
+    x = RNG.normal(size=(30, 50)) * np.linspace(0.2, 3, 50)  # more columns than data
     y = (x[:, 0] > 0).astype(int)
-    ours = linear_probe(y).fit(x, y)
+    ours = linear_probe(y, standardise=standardise).fit(x, y)
     penalty = ours[-1].best_params_["C"]
-    scaled = (x - x.mean(0)) / x.std(0)
+    scale = x.std(0) if standardise == "each" else x.var(0).mean() ** 0.5
+    scaled = (x - x.mean(0)) / scale
     theirs = LogisticRegression(C=penalty, max_iter=2000, tol=1e-8).fit(scaled, y)
     np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(scaled), atol=1e-3)
 
@@ -35,3 +37,16 @@ def test_values_are_regressed():
     x = RNG.normal(size=(100, 3))
     y = x @ [1.0, -2.0, 0.5] + 0.1 * RNG.normal(size=100)
     assert linear_probe(y).fit(x, y).score(x, y) == pytest.approx(0.998, abs=0.002)
+
+
+def test_features_of_no_size_say_nothing_where_they_stay_small():
+    telling = RNG.normal(size=(40, 1))
+    y = (telling[:, 0] > 0).astype(int)
+    x = np.concatenate([telling, 1e-3 * RNG.normal(size=(40, 60))], 1)
+    new = np.concatenate([RNG.normal(size=(2000, 1)), 1e-3 * RNG.normal(size=(2000, 60))], 1)
+    truth = (new[:, 0] > 0).astype(int)
+    together, each = (
+        linear_probe(y, standardise=how).fit(x, y).score(new, truth)
+        for how in ("together", "each")
+    )
+    assert together > 0.93 and each < 0.85
