@@ -186,12 +186,14 @@ FOLDERS = {
     "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
     "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
     "evaluate/latents": [
-        {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "posterior_means"},
+        {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "linear_probe",
+         "posterior_means"},
         {"active_units", "probe", "traversal"},
     ],
     "apply": [
-        {"base", "images", "observed", "values"},
-        {"completion", "compression", "denoising", "interpolation"},
+        {"base", "images", "labels", "observed", "temperature", "values"},
+        {"augmentation", "completion", "compression", "denoising", "interpolation",
+         "representation", "style"},
         {"attributes", "density"},
     ],
     "apply/compression": [
@@ -235,8 +237,11 @@ FOLDERS = {
         {"ends", "metric"},
         {"geodesic", "grids", "pulled_back", "strips"},
     ],
+    "apply/augmentation": [{"augmented", "given", "making"}, {"augment"}, {"by_class"}],
+    "apply/representation": [{"chosen", "probed", "transformer"}, {"features"}],
+    "apply/style": [{"relabelled"}, {"measures"}, {"finding"}, {"transfer"}],
     "plots": [
-        {"comparison", "images", "latent_space"},
+        {"comparison", "images", "label_curves", "latent_space"},
         {"image_rows"},
     ],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],

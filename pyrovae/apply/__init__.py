@@ -9,18 +9,24 @@ from typing import TYPE_CHECKING
 # Where the names of this package are defined. The type checkers' list of the same names is below.
 _PLACES = {
     "Arithmetic": "arithmetic",
+    "Augmented": "augmentation.augmented",
     "Completion": "completion.finding",
     "CompressOptions": "compression.options",
     "Compression": "compression.rates",
     "DEFAULT_CHUNK": "compression.options",
     "Denoised": "denoising.denoised",
+    "Features": "representation.transformer",
     "Finding": "base",
     "Interpolation": "interpolation.strips",
     "Lossy": "compression.lossy",
+    "Probed": "representation.probed",
     "RateDistortion": "compression.rate_distortion",
     "Restoration": "denoising.restore",
+    "Transferred": "style.finding",
     "arithmetic": "arithmetic",
     "attribute_vector": "attributes",
+    "augment": "augmentation.augment",
+    "augment_by_class": "augmentation.by_class",
     "complete": "completion.complete",
     "compress": "compression.lossless",
     "compress_file": "compression.lossless",
@@ -28,6 +34,7 @@ _PLACES = {
     "decompress": "compression.lossless",
     "decompress_file": "compression.lossless",
     "denoise": "denoise",
+    "features": "representation.features",
     "fit_density": "density",
     "interpolate": "interpolate",
     "invert": "completion.invert",
@@ -38,6 +45,7 @@ _PLACES = {
     "rate_distortion": "compression.rate_distortion",
     "restore": "denoising.restore",
     "super_resolve": "completion.super_resolve",
+    "transfer": "style.transfer",
 }
 
 COMMANDS: dict[str, str] = {
@@ -47,12 +55,18 @@ COMMANDS: dict[str, str] = {
     "denoise": "add noise to test data and remove it: a run beside classical filters",
     "interpolate": "go from one datum to another through latent space",
     "arithmetic": "take one class away from data and add another",
+    "augment": "make labelled data by class, from few labelled data",
+    "features": "compare latents with raw data and PCA as features, at few labels",
+    "transfer": "make the test data anew under other labels, and say what was kept",
 }
 """The uses that `pyrovae USE RUN` offers, by name, and what each does."""
 
 if TYPE_CHECKING:
     from .arithmetic import Arithmetic, arithmetic
     from .attributes import attribute_vector, move
+    from .augmentation.augment import augment
+    from .augmentation.augmented import Augmented
+    from .augmentation.by_class import augment_by_class
     from .base import Finding
     from .completion.complete import complete
     from .completion.finding import Completion
@@ -71,22 +85,33 @@ if TYPE_CHECKING:
     from .interpolation.grids import corner_grid, latent_manifold
     from .interpolation.pulled_back import pulled_back_metric
     from .interpolation.strips import Interpolation
+    from .representation.features import features
+    from .representation.probed import Probed
+    from .representation.transformer import Features
+    from .style.finding import Transferred
+    from .style.transfer import transfer
 
 __all__ = [
     "Arithmetic",
+    "Augmented",
     "COMMANDS",
     "Completion",
     "CompressOptions",
     "Compression",
     "DEFAULT_CHUNK",
     "Denoised",
+    "Features",
     "Finding",
     "Interpolation",
     "Lossy",
+    "Probed",
     "RateDistortion",
     "Restoration",
+    "Transferred",
     "arithmetic",
     "attribute_vector",
+    "augment",
+    "augment_by_class",
     "complete",
     "compress",
     "compress_file",
@@ -94,6 +119,7 @@ __all__ = [
     "decompress",
     "decompress_file",
     "denoise",
+    "features",
     "fit_density",
     "interpolate",
     "invert",
@@ -104,6 +130,7 @@ __all__ = [
     "rate_distortion",
     "restore",
     "super_resolve",
+    "transfer",
 ]
 
 

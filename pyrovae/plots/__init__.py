@@ -4,12 +4,14 @@ from ..train.curves import training_curves
 from .comparison import comparison
 from .image_rows import image_rows
 from .images import image_grid, reconstructions, traversals
+from .label_curves import label_curves
 from .latent_space import latent_space
 
 __all__ = [
     "comparison",
     "image_grid",
     "image_rows",
+    "label_curves",
     "latent_space",
     "reconstructions",
     "training_curves",

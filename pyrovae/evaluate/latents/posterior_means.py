@@ -1,5 +1,6 @@
 """Posterior means of the latents: exact, or averaged over particles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Unpack, cast
 
@@ -55,6 +56,23 @@ def mean_of_site(sweep: Sweep, site: str | None) -> Tensor:
         asked = "several latents" if site is None else f"no latent '{site}'"
         raise SiteError(f"the guide has {asked}: name one of {sorted(means)} with site=")
     return means[site].value
+
+
+def joined_means(sweep: Sweep, sites: Sequence[str] | None = None) -> Tensor:
+    """The posterior means of several latent sites side by side [N, L].
+
+    Args:
+        sweep: Over the data.
+        sites: Names of the latents; None is all.
+
+    Raises:
+        SiteError: There is no such latent.
+    """
+    means = means_of(sweep)
+    for name in sites or ():
+        if name not in means:
+            raise SiteError(f"the guide has no latent '{name}': name one of {sorted(means)}")
+    return torch.cat([m.value for name, m in means.items() if sites is None or name in sites], 1)
 
 
 @dataclass(frozen=True)

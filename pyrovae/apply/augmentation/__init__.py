@@ -1,0 +1,1 @@
+"""Labelled data made by trained pairs."""

@@ -1,0 +1,1 @@
+"""The latents of data as features for other models."""

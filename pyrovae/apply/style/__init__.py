@@ -1,0 +1,1 @@
+"""The latent style of data under other labels."""

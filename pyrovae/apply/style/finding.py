@@ -1,0 +1,115 @@
+"""What a transfer gives: the grid of analogies, and how well it succeeded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..base import Finding
+from .measures import Recognised, Share, StyleKept
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SHOWN = 10  # rows of the picture
+
+
+@dataclass(frozen=True, eq=False)
+class Transferred(Finding):
+    """The styles of N data under C labels.
+
+    Attributes:
+        x: The source [N, *data_shape], on the CPU.
+        made: The mean of p(x|z, label), or a draw [N, C, *data_shape].
+        labels: The labels [C, ...].
+        own: Which of them is the datum's own, -1 where it is none of them or not known [N].
+        style: Names of the latents that are the style.
+        kept: Whether the style is found again in what was made.
+        recognised: Whether the label is; None without labelled data to tell by.
+    """
+
+    x: Tensor = field(repr=False)
+    made: Tensor = field(repr=False)
+    labels: Tensor
+    own: Tensor = field(repr=False)
+    style: tuple[str, ...]
+    kept: StyleKept
+    recognised: Recognised | None
+
+    def rows(self) -> Sequence[Sequence[str]]:
+        known = self.recognised
+        rows = [["", "new label", "own label", "real data"]]
+        if known is not None:
+            rows.append(["label recognised", _said(known.share["new"]), _said(known.share["own"]),
+                         _said(known.of_data)])  # fmt: skip
+        kept = [f"{self.kept.correlation[name]:.3f}" for name in ("new", "own")]
+        found = [_said(self.kept.retrieved[name]) for name in ("new", "own")]
+        return [
+            *rows,
+            ["style, correlation", *kept, ""],
+            [f"style, nearest of {len(self.x)}", *found, ""],
+        ]
+
+    def numbers(self) -> dict[str, Any]:
+        known = self.recognised
+        return {
+            "num_data": len(self.x),
+            "labels": self.labels.tolist(),
+            "style": list(self.style),
+            "style_correlation": self.kept.correlation,
+            "style_retrieved": {n: _numbers(s) for n, s in self.kept.retrieved.items()},
+            "chance_of_retrieval": 1 / len(self.x),
+        } | (
+            {}
+            if known is None
+            else {
+                "label_recognised": {n: _numbers(s) for n, s in known.share.items()},
+                "recognised_by_label": known.by_label,
+                "accuracy_on_data": _numbers(known.of_data),
+            }
+        )
+
+    def arrays(self) -> dict[str, Tensor]:
+        return {"x": self.x, "made": self.made, "labels": self.labels, "own": self.own}
+
+    def plot(self) -> "Figure | None":
+        """A row for a datum of each label, a column for each label, the source on the left.
+
+        None for data that are no images.
+        """
+        if self.x.dim() != 4 or self.x.shape[1] not in (1, 3):
+            return None
+        from ...plots import image_grid
+
+        rows = self._shown()
+        x, made = self.x[rows, None].to(self.made), self.made[rows]
+        white = torch.full_like(x, float(max(x.max(), made.max())))
+        tiles = torch.cat([x, white, made], 1)
+        figure = image_grid(tiles.flatten(0, 1), columns=tiles.shape[1])
+        axes, width = figure.axes[0], self.x.shape[-1]
+        for place, word in enumerate(["data", "", *map(_word, self.labels)]):
+            axes.text((width + 1) * place + (width - 1) / 2, -1.5, word, ha="center", fontsize=8)
+        axes.set_title("the style of each row under each label", fontsize=10, pad=16)
+        return figure
+
+    def _shown(self) -> Tensor:
+        """A datum of each label, then others."""
+        firsts = [(self.own == c).nonzero().flatten()[:1] for c in range(len(self.labels))]
+        rows = torch.cat([*firsts, torch.arange(len(self.x))])
+        return torch.tensor(list(dict.fromkeys(rows.tolist()))[:_SHOWN])
+
+
+def _word(label: Tensor) -> str:
+    if label.dim() == 0:
+        return f"{label.item():g}"
+    return f"{int(label.argmax())}" if label.dim() == 1 else ""
+
+
+def _said(share: Share | None) -> str:
+    return "-" if share is None else str(share)
+
+
+def _numbers(share: Share | None) -> dict[str, float] | None:
+    return None if share is None else {"share": share.value, "standard_error": share.error}
