@@ -191,9 +191,20 @@ FOLDERS = {
     ],
     "apply": [
         {"base", "observed"},
-        {"density"},
+        {"anomaly", "density"},
     ],
-    "plots": [{"comparison", "images", "latent_space"}],
+    "apply/anomaly": [
+        {"conformal", "discrimination", "foreign", "scores"},
+        {"finding", "inputs"},
+        {"detector"},
+        {"detect"},
+    ],
+    "apply/anomaly/scores": [
+        {"background", "base"},
+        {"elbo", "evidence", "kl", "latent_density", "reconstruction"},
+        {"complexity", "ratio", "typicality"},
+    ],
+    "plots": [{"comparison", "images", "latent_space"}, {"anomalies"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes",

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from ..data import Split
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..evaluate import SweepOptions
+from ..evaluate.inputs import Data
 from ..report import save_figure
 from ..runtime.files import save
-from .kinds import asked_by
+from .kinds import asked_by, members
 from .options import add_held_out, make_run_parser
 from .parser import Parser
 from .run_folder import parse_opening, restored
@@ -30,7 +32,7 @@ _FROM_THE_RUN = ("model", "guide", "x", "train", "val")
 
 def run_use(name: str, words: Sequence[str]) -> None:
     """Apply a trained run, and print and save what is found."""
-    use = getattr(apply, name.replace("-", "_"))
+    use = getattr(apply, apply.FUNCTIONS.get(name, name.replace("-", "_")))
     told = parse(use.__doc__ or "")
     parser = make_run_parser(name, f"{told.short_description}\n\n{told.long_description or ''}")
     add_held_out(parser)
@@ -97,8 +99,16 @@ def _options(use: Callable[..., Any]) -> dict[str, inspect.Parameter]:
         if name not in _FROM_THE_RUN
         and name not in swept
         and parameter.kind is parameter.KEYWORD_ONLY
-        and not asked_by(parameter.annotation).holds_names
+        and not asked_by(_asked(parameter)).holds_names
     }
+
+
+def _asked(parameter: inspect.Parameter) -> Any:  # noqa: ANN401
+    """What the command line takes for an argument: for data of any kind, their file."""
+    kinds = members(parameter.annotation)
+    if set(members(Data)) <= set(kinds):
+        return str | None if NoneType in kinds else str
+    return parameter.annotation
 
 
 def _add_options(parser: Parser, use: Callable[..., Any], helps: dict[str, str]) -> None:
@@ -106,7 +116,7 @@ def _add_options(parser: Parser, use: Callable[..., Any], helps: dict[str, str])
         required = parameter.default is parameter.empty
         parser.add_argument(
             f"--{name.replace('_', '-')}",
-            type=parameter.annotation,
+            type=_asked(parameter),
             required=required,
             help=helps.get(name, "").replace("`", ""),
             **({} if required else {"default": parameter.default}),
