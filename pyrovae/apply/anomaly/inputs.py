@@ -12,36 +12,41 @@ from .foreign import KINDS, foreign_data, like
 def normal_and_foreign(
     x: Data, foreign: Data | None, held_out_class: int | None, seed: int, options: SweepOptions
 ) -> tuple[Rows, Rows]:
-    """The normal and the foreign data, as the pair takes them."""
-    if (foreign is None) == (held_out_class is None):
+    """The normal and the foreign data, as the pair takes them.
+
+    Raises:
+        ConfigError, DataError, ShapeError: See `detect_anomalies`.
+    """
+    if held_out_class is not None and foreign is None:
+        own, strange = _by_label(x, held_out_class)
+        return as_pair_takes(own, options), as_pair_takes(strange, options)
+    if foreign is None or held_out_class is not None:
         raise ConfigError(
             "detect_anomalies needs either foreign= (data, a file, or one of "
             f"{sorted(KINDS)}) or held_out_class= (a label of x)"
         )
-    if held_out_class is not None:
-        if not (isinstance(x, Split) and x.y is not None and x.y.dim() == 1):
-            raise DataError(
-                f"held_out_class={held_out_class} needs labels, and x is a "
-                f"{type(x).__name__} without; give a Split(x, y)"
-            )
-        strange = x[torch.eq(x.y, held_out_class)]
-        if len(strange) < 2:
-            raise DataError(
-                f"held_out_class={held_out_class}: {len(strange)} of {len(x)} data have this "
-                f"label; the labels are {x.y.unique().tolist()[:20]}"
-            )
-        return as_pair_takes(without_class(x, held_out_class), options), as_pair_takes(
-            strange, options
-        )
     normal = as_pair_takes(x, options)
-    if isinstance(foreign, str) and foreign in KINDS:
+    if isinstance(foreign, str) and (foreign in KINDS or "." not in foreign):
         data, *rest = normal[:]
         return normal, rows((foreign_data(foreign, data, seed), *rest))
-    if isinstance(foreign, str) and "." not in foreign:
-        foreign_data(foreign, normal[:1][0])  # which names those that there are
     shown = normal[:1][0]
-    strange_rows = as_pair_takes(foreign, options)
-    return normal, rows(strange_rows, transform=lambda t, *rest: (like(t, shown), *rest))
+    found = as_pair_takes(foreign, options)
+    return normal, rows(found, transform=lambda t, *rest: (like(t, shown), *rest))
+
+
+def _by_label(x: Data, held_out_class: int) -> tuple[Split, Split]:
+    if not (isinstance(x, Split) and x.y is not None and x.y.dim() == 1):
+        raise DataError(
+            f"held_out_class={held_out_class} needs labels, and x is a {type(x).__name__} "
+            "without; give a Split(x, y)"
+        )
+    is_held_out = torch.eq(x.y, held_out_class)
+    if int(is_held_out.sum()) < 2:
+        raise DataError(
+            f"held_out_class={held_out_class}: {int(is_held_out.sum())} of {len(x)} data have "
+            f"this label; the labels are {x.y.unique().tolist()[:20]}"
+        )
+    return x[~is_held_out], x[is_held_out]
 
 
 def as_pair_takes(x: Data, options: SweepOptions) -> Rows:
