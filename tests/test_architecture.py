@@ -192,7 +192,7 @@ FOLDERS = {
     ],
     "apply": [
         {"base", "images", "labels", "observed", "temperature", "values"},
-        {"augmentation", "completion", "compression", "denoising", "interpolation",
+        {"anomaly", "augmentation", "completion", "compression", "denoising", "interpolation",
          "representation", "style"},
         {"attributes", "density"},
     ],
@@ -240,9 +240,20 @@ FOLDERS = {
     "apply/augmentation": [{"augmented", "given", "making"}, {"augment"}, {"by_class"}],
     "apply/representation": [{"chosen", "probed", "transformer"}, {"features"}],
     "apply/style": [{"relabelled"}, {"measures"}, {"finding"}, {"transfer"}],
+    "apply/anomaly": [
+        {"conformal", "discrimination", "foreign", "scores"},
+        {"finding", "inputs"},
+        {"detector"},
+        {"detect"},
+    ],
+    "apply/anomaly/scores": [
+        {"background", "base"},
+        {"elbo", "evidence", "kl", "latent_density", "reconstruction"},
+        {"complexity", "ratio", "typicality"},
+    ],
     "plots": [
         {"comparison", "images", "label_curves", "latent_space"},
-        {"image_rows"},
+        {"anomalies", "image_rows"},
     ],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [

@@ -8,21 +8,33 @@ from typing import TYPE_CHECKING
 
 # Where the names of this package are defined. The type checkers' list of the same names is below.
 _PLACES = {
+    "Anomalies": "anomaly.finding",
+    "AnomalyDetector": "anomaly.detector",
     "Arithmetic": "arithmetic",
     "Augmented": "augmentation.augmented",
+    "CalibrationWarning": "anomaly.conformal",
     "Completion": "completion.finding",
     "CompressOptions": "compression.options",
     "Compression": "compression.rates",
     "DEFAULT_CHUNK": "compression.options",
     "Denoised": "denoising.denoised",
+    "ELBOScore": "anomaly.scores",
+    "EvidenceScore": "anomaly.scores",
     "Features": "representation.transformer",
     "Finding": "base",
+    "InputComplexity": "anomaly.scores",
     "Interpolation": "interpolation.strips",
+    "KLScore": "anomaly.scores",
+    "LatentDensity": "anomaly.scores",
+    "LikelihoodRatio": "anomaly.scores",
     "Lossy": "compression.lossy",
     "Probed": "representation.probed",
     "RateDistortion": "compression.rate_distortion",
+    "ReconstructionScore": "anomaly.scores",
     "Restoration": "denoising.restore",
+    "Score": "anomaly.scores",
     "Transferred": "style.finding",
+    "Typicality": "anomaly.scores",
     "arithmetic": "arithmetic",
     "attribute_vector": "attributes",
     "augment": "augmentation.augment",
@@ -34,8 +46,12 @@ _PLACES = {
     "decompress": "compression.lossless",
     "decompress_file": "compression.lossless",
     "denoise": "denoise",
+    "detect_anomalies": "anomaly.detect",
+    "discrimination": "anomaly.discrimination",
     "features": "representation.features",
+    "fit_background": "anomaly.scores",
     "fit_density": "density",
+    "foreign_data": "anomaly.foreign",
     "interpolate": "interpolate",
     "invert": "completion.invert",
     "latent_manifold": "interpolation.grids",
@@ -46,6 +62,7 @@ _PLACES = {
     "restore": "denoising.restore",
     "super_resolve": "completion.super_resolve",
     "transfer": "style.transfer",
+    "typicality_test": "anomaly.scores",
 }
 
 COMMANDS: dict[str, str] = {
@@ -58,10 +75,30 @@ COMMANDS: dict[str, str] = {
     "augment": "make labelled data by class, from few labelled data",
     "features": "compare latents with raw data and PCA as features, at few labels",
     "transfer": "make the test data anew under other labels, and say what was kept",
+    "anomaly": "compare scores in how well they find foreign data or a held-out class",
 }
 """The uses that `pyrovae USE RUN` offers, by name, and what each does."""
 
 if TYPE_CHECKING:
+    from .anomaly.conformal import CalibrationWarning
+    from .anomaly.detect import detect_anomalies
+    from .anomaly.detector import AnomalyDetector
+    from .anomaly.discrimination import discrimination
+    from .anomaly.finding import Anomalies
+    from .anomaly.foreign import foreign_data
+    from .anomaly.scores import (
+        ELBOScore,
+        EvidenceScore,
+        InputComplexity,
+        KLScore,
+        LatentDensity,
+        LikelihoodRatio,
+        ReconstructionScore,
+        Score,
+        Typicality,
+        fit_background,
+        typicality_test,
+    )
     from .arithmetic import Arithmetic, arithmetic
     from .attributes import attribute_vector, move
     from .augmentation.augment import augment
@@ -74,7 +111,7 @@ if TYPE_CHECKING:
     from .completion.super_resolve import super_resolve
     from .compression.lossless import compress, compress_file, decompress, decompress_file
     from .compression.lossy import Lossy, lossy
-    from .compression.options import CompressOptions, DEFAULT_CHUNK
+    from .compression.options import DEFAULT_CHUNK, CompressOptions
     from .compression.rate_distortion import RateDistortion, rate_distortion
     from .compression.rates import Compression
     from .denoise import denoise
@@ -92,22 +129,34 @@ if TYPE_CHECKING:
     from .style.transfer import transfer
 
 __all__ = [
+    "Anomalies",
+    "AnomalyDetector",
     "Arithmetic",
     "Augmented",
     "COMMANDS",
+    "CalibrationWarning",
     "Completion",
     "CompressOptions",
     "Compression",
     "DEFAULT_CHUNK",
     "Denoised",
+    "ELBOScore",
+    "EvidenceScore",
     "Features",
     "Finding",
+    "InputComplexity",
     "Interpolation",
+    "KLScore",
+    "LatentDensity",
+    "LikelihoodRatio",
     "Lossy",
     "Probed",
     "RateDistortion",
+    "ReconstructionScore",
     "Restoration",
+    "Score",
     "Transferred",
+    "Typicality",
     "arithmetic",
     "attribute_vector",
     "augment",
@@ -119,8 +168,12 @@ __all__ = [
     "decompress",
     "decompress_file",
     "denoise",
+    "detect_anomalies",
+    "discrimination",
     "features",
+    "fit_background",
     "fit_density",
+    "foreign_data",
     "interpolate",
     "invert",
     "latent_manifold",
@@ -131,6 +184,7 @@ __all__ = [
     "restore",
     "super_resolve",
     "transfer",
+    "typicality_test",
 ]
 
 
