@@ -161,7 +161,7 @@ FOLDERS = {
     ],
     "evaluate": [
         {"block", "block_size", "compared_objectives", "inputs", "options", "standard_errors"},
-        {"evidence", "sweep", "validity"},
+        {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
         {"annealing", "disentanglement", "gaps", "gradients", "latents"},
@@ -190,10 +190,11 @@ FOLDERS = {
         {"active_units", "probe", "traversal"},
     ],
     "apply": [
-        {"base", "observed"},
-        {"density"},
+        {"base", "observed", "ranks", "statistics", "tails"},
+        {"replicates"},
+        {"calibration", "density", "predictive_checks"},
     ],
-    "plots": [{"comparison", "images", "latent_space"}],
+    "plots": [{"checks", "comparison", "images", "latent_space"}],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes",

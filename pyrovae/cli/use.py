@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, Union
 
 import numpy as np
 from docstring_parser import parse
@@ -19,7 +20,7 @@ from ..errors import ConfigError
 from ..evaluate import SweepOptions
 from ..report import save_figure
 from ..runtime.files import save
-from .kinds import asked_by
+from .kinds import asked_by, members
 from .options import add_held_out, make_run_parser
 from .parser import Parser
 from .run_folder import parse_opening, restored
@@ -89,16 +90,20 @@ def _drawn(split: Split) -> Split:
 
 
 def _options(use: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The arguments of a use that the command line can give: words, numbers, lists of them."""
+    """The arguments of a use that the command line can give: words, numbers, lists of them.
+
+    Of a union, as of words or functions, it can give the members that are these. What can only be
+    None that way is left out.
+    """
     swept = SweepOptions.__annotations__
-    return {
-        name: parameter
-        for name, parameter in inspect.signature(use).parameters.items()
-        if name not in _FROM_THE_RUN
-        and name not in swept
-        and parameter.kind is parameter.KEYWORD_ONLY
-        and not asked_by(parameter.annotation).holds_names
-    }
+    found = {}
+    for name, parameter in inspect.signature(use).parameters.items():
+        if name in _FROM_THE_RUN or name in swept or parameter.kind is not parameter.KEYWORD_ONLY:
+            continue
+        given = [m for m in members(parameter.annotation) if not asked_by(m).holds_names]
+        if any(member not in (None, NoneType) for member in given):
+            found[name] = parameter.replace(annotation=Union[tuple(given)])  # noqa: UP007
+    return found
 
 
 def _add_options(parser: Parser, use: Callable[..., Any], helps: dict[str, str]) -> None:
