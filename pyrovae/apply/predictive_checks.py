@@ -139,7 +139,7 @@ class PredictiveCheck(Finding):
 
         return replicated_statistics(
             {
-                name if c.replicated.shape[1] == 1 else f"{name}: largest deviation, in sd":
+                name if c.replicated.shape[1] == 1 else f"{name} (worst, in sd)":
                 (c.scalar_observed, c.scalar_replicated, c.p) for name, c in self.checked.items()
             },
             title=f"{self.predictive} predictive, data sets of {self.num_data}",
@@ -222,7 +222,7 @@ def predictive_check(
     sweep = sweep_over(model, guide, x, args, 1, options)
     seed = seed_or_fresh(sweep.seed)
     sweep = sweep.again(seed=seed)
-    check_predictive(sweep, "prior" if calibrate else predictive)
+    check_predictive(predictive)
     with tqdm(total=replicates * (calibrate + 1), unit=" replicates", leave=False,
               disable=not sweep.progress) as bar:  # fmt: skip
         checked = _checked(sweep, wanted, replicates, predictive, seed, bar)

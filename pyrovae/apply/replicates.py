@@ -1,20 +1,21 @@
 """Replicated data sets: what a trained pair draws in place of the data."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
 
+import pyro
 import torch
 from pyro.distributions import MaskedDistribution
 from torch import Tensor
 
 from ..data.base import mix_seed
 from ..distributions.elements import elements_of
-from ..errors import ConfigError, PlateError
+from ..errors import ConfigError, PlateError, first_line
 from ..evaluate.block import Block
 from ..evaluate.sweep import Sweep
-from ..evaluate.validity import check_weights
 from ..particles.conditionals import Conditional, conditionals
 from ..particles.match import missing_latent
 from .observed import site_of_data
@@ -33,19 +34,16 @@ class Replicate:
     latents: dict[str, Tensor]
 
 
-def check_predictive(sweep: Sweep, predictive: Predictive) -> None:
-    """Refuse what cannot be drawn from.
+def check_predictive(predictive: str) -> None:
+    """Refuse another word.
 
     Raises:
-        ConfigError: There is no such word, or the prior is improper.
+        ConfigError: It is none of `Predictive`.
     """
     if predictive not in get_args(Predictive):
         raise ConfigError(
             f"predictive is {predictive!r}, and must be one of {', '.join(get_args(Predictive))}"
         )
-    if predictive == "prior":
-        few = sweep.again(chunk=None, progress=False)
-        few.each(lambda block: check_weights(block.draw(1), "predictive='prior'"))
 
 
 def replicate_data(
@@ -90,12 +88,15 @@ def replicate_block(
     """The data of some rows, and replicates of them, on the CPU."""
     x = block.args[0]
     made = []
-    for _ in range(count):
+    for index in range(count):
         values = None
-        if predictive == "posterior":
-            of_guide = conditionals(block.guide, *block.args)
-            values = {n: site.value for n, site in of_guide.items() if not site.is_observed}
-        sites = conditionals(block.model, *block.args, values=values)
+        with pyro.validation_enabled(False) if index else nullcontext():
+            if predictive == "posterior":
+                of_guide = conditionals(block.guide, *block.args)
+                values = {n: site.value for n, site in of_guide.items() if not site.is_observed}
+                sites = conditionals(block.model, *block.args, values=values)
+            else:
+                sites = _drawn_from_prior(block)
         latents = {n: site.value for n, site in sites.items() if not site.is_observed}
         if values is not None and (lacking := sorted(latents.keys() - values.keys())):
             raise missing_latent(lacking[0])
@@ -106,6 +107,17 @@ def replicate_block(
         made.append(Replicate(drawn, {n: z.cpu() for n, z in latents.items()}
                               if keeps_latents else {}))  # fmt: skip
     return x.cpu(), made
+
+
+def _drawn_from_prior(block: Block) -> dict[str, Conditional]:
+    try:
+        return conditionals(block.model, *block.args)
+    except NotImplementedError as error:  # of a distribution without a sampler
+        raise ConfigError(
+            f"the prior predictive draws the latents from the model, and one cannot be drawn "
+            f"({first_line(error) or 'an improper prior'}); take predictive='posterior' without "
+            "calibrate, or a model with a proper prior"
+        ) from error
 
 
 def _drawn(site: Conditional) -> Tensor:
