@@ -19,7 +19,7 @@ from ..particles.tracing import Program
 from .base import Finding
 from .replicates import Predictive, check_predictive, replicate_data
 from .statistics import NamedStatistic, Statistics, Word, named
-from .tails import Tails, largest_deviations
+from .tails import Tails, overall_deviations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,9 +36,9 @@ class CheckedStatistic:
         replicated: Of each replicated data set [R, M].
         tails: Tail probabilities of each of the M values.
         scalar_observed: The number that the table shows: the value itself, or of a vector the
-            largest standardised deviation of its entries; see `tails.largest_deviations`.
+            root mean square of its standardised entries; see `tails.overall_deviations`.
         scalar_replicated: The same of each replicate [R].
-        p: Two-sided tail probability of that number; of a vector, that some entry deviates as far.
+        p: Two-sided tail probability of that number; of a vector, that its entries deviate as far.
         p_calibrated: The rank of `p` among those of data sets that the model made; None where
             that was not asked for.
     """
@@ -57,7 +57,7 @@ class CheckedStatistic:
         if replicated.shape[1] == 1:
             alone, others, p = observed.mean(0), replicated, tails.two_sided
         else:
-            alone, others = largest_deviations(observed, replicated)
+            alone, others = overall_deviations(observed, replicated)
             p = Tails.of(alone, others).upper
         return CheckedStatistic(observed, replicated, tails, float(alone), others[:, 0], float(p))
 
@@ -111,7 +111,7 @@ class PredictiveCheck(Finding):
             entries = c.replicated.shape[1]
             made = c.scalar_replicated
             row = [
-                name if entries == 1 else f"{name} (worst of {entries}, in sd)",
+                name if entries == 1 else f"{name} ({entries}, rms in sd)",
                 f"{c.scalar_observed:.4g}",
                 f"{made.mean():.4g} +- {made.std(unbiased=False):.2g}",
                 f"{c.p:.3f}",
@@ -139,7 +139,7 @@ class PredictiveCheck(Finding):
 
         return replicated_statistics(
             {
-                name if c.replicated.shape[1] == 1 else f"{name} (worst, in sd)":
+                name if c.replicated.shape[1] == 1 else f"{name}, rms in sd":
                 (c.scalar_observed, c.scalar_replicated, c.p) for name, c in self.checked.items()
             },
             title=f"{self.predictive} predictive, data sets of {self.num_data}",

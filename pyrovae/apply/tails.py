@@ -51,11 +51,11 @@ class Tails:
         )
 
 
-def largest_deviations(observed: Tensor, replicated: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest standardised deviation among M values: of the observed and of replicates.
+def overall_deviations(observed: Tensor, replicated: Tensor) -> tuple[Tensor, Tensor]:
+    """The root mean square of M standardised deviations: of the observed and of replicates.
 
-    Mean and standard deviation are of the R + 1 together, so that the deviations stay exchangeable
-    where the values are. One test of them holds for all M values at once.
+    Mean and standard deviation are of the R + 1 together, so that the results stay exchangeable
+    where the values are: one test for all M at once, however they depend on each other.
 
     Args:
         observed: [M].
@@ -63,12 +63,9 @@ def largest_deviations(observed: Tensor, replicated: Tensor) -> tuple[Tensor, Te
 
     Returns:
         [1], and [R, 1].
-
-    Source:
-        Resampling-Based Multiple Testing (Westfall & Young, 1993), sec. 2.6 (max-T)
     """
     every = torch.cat([observed[None], replicated])
     spread = every.std(0, unbiased=False)
-    scaled = (every - every.mean(0)).abs() / torch.where(spread > 0, spread, math.inf)
-    largest = scaled.amax(1, keepdim=True)
-    return largest[0], largest[1:]
+    scaled = (every - every.mean(0)) / torch.where(spread > 0, spread, math.inf)
+    overall = scaled.square().mean(1, keepdim=True).sqrt()
+    return overall[0], overall[1:]
