@@ -27,12 +27,12 @@ def replicated_statistics(
     """
     columns = min(_COLUMNS, len(found))
     lines = math.ceil(len(found) / columns)
-    figure = empty_figure(WIDTH * columns / _COLUMNS, 0.4 + 1.9 * lines)
+    figure = empty_figure(WIDTH * columns / _COLUMNS, 0.4 + 2.0 * lines)
     every = figure.subplots(lines, columns, squeeze=False).flatten()
     for axes, (name, (observed, replicated, p)) in zip(every, found.items(), strict=False):
         axes.hist(replicated.numpy(), bins=20, color="C0", alpha=0.6)
         axes.axvline(observed, color="C3", linewidth=2)
-        axes.set_title(f"{name}: p = {p:.3f}", fontsize=9)
+        axes.set_title(f"{name}\np = {p:.3f}", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.locator_params(axis="x", nbins=4)
         axes.set_yticks([])

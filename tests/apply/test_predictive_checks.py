@@ -147,7 +147,7 @@ def test_labels_stay_as_they_are():
     found = predictive_check(vae, Split(x.float(), y).labelled(), replicates=20, seed=0,
                              statistics=wanted)  # fmt: skip
     assert found.checked["pixels"].replicated.shape == (20, 16)
-    assert "pixels (worst of 16, in sd)" in str(found)
+    assert "pixels (16, rms in sd)" in str(found)
 
 
 def test_missing_values_stay_as_they_are():
