@@ -2,9 +2,9 @@
 
 A VAE of the binarised digits is checked in three ways. Do data sets drawn from it have the
 statistics of held-out digits, when its latents come from the guide (posterior predictive), and
-when they come from the prior? Is its guide the posterior of its model (simulation-based
-calibration)? The second question finds what the first one hides, since the guide has seen each
-digit. Writes predictive_check.png, and calibration.png for the guide.
+when they come from the prior? The guide has seen each digit, and can hide what is wrong with the
+prior. Is the guide the posterior of the model (simulation-based calibration)? Writes
+predictive_check.png and calibration.png.
 """
 
 import argparse
