@@ -161,7 +161,7 @@ FOLDERS = {
     ],
     "evaluate": [
         {"block", "block_size", "compared_objectives", "inputs", "options", "standard_errors"},
-        {"evidence", "sweep", "validity"},
+        {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
         {"annealing", "disentanglement", "gaps", "gradients", "latents"},
@@ -191,10 +191,11 @@ FOLDERS = {
         {"active_units", "probe", "traversal"},
     ],
     "apply": [
-        {"base", "images", "labels", "observed", "temperature", "values"},
+        {"base", "images", "labels", "observed", "ranks", "statistics", "tails", "temperature",
+         "values"},
         {"anomaly", "augmentation", "completion", "compression", "denoising", "interpolation",
-         "representation", "style"},
-        {"attributes", "density"},
+         "replicates", "representation", "style"},
+        {"attributes", "calibration", "density", "predictive_checks"},
     ],
     "apply/compression": [
         {"digests", "float64", "machine", "options", "quantised", "schedule", "symbols",
@@ -252,7 +253,7 @@ FOLDERS = {
         {"complexity", "ratio", "typicality"},
     ],
     "plots": [
-        {"comparison", "images", "label_curves", "latent_space"},
+        {"checks", "comparison", "images", "label_curves", "latent_space"},
         {"anomalies", "image_rows"},
     ],
     "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],

@@ -39,6 +39,7 @@ _PLACES = {
     "attribute_vector": "attributes",
     "augment": "augmentation.augment",
     "augment_by_class": "augmentation.by_class",
+    "check_calibration": "calibration",
     "complete": "completion.complete",
     "compress": "compression.lossless",
     "compress_file": "compression.lossless",
@@ -57,6 +58,7 @@ _PLACES = {
     "latent_manifold": "interpolation.grids",
     "lossy": "compression.lossy",
     "move": "attributes",
+    "predictive_check": "predictive_checks",
     "pulled_back_metric": "interpolation.pulled_back",
     "rate_distortion": "compression.rate_distortion",
     "restore": "denoising.restore",
@@ -76,6 +78,8 @@ COMMANDS: dict[str, str] = {
     "features": "compare latents with raw data and PCA as features, at few labels",
     "transfer": "make the test data anew under other labels, and say what was kept",
     "anomaly": "compare scores in how well they find foreign data or a held-out class",
+    "check-calibration": "test the guide against the posterior, on data that the model makes",
+    "predictive-check": "compare statistics of data with those of data that the model draws",
 }
 """The uses that `pyrovae USE RUN` offers, by name, and what each does."""
 
@@ -105,6 +109,7 @@ if TYPE_CHECKING:
     from .augmentation.augmented import Augmented
     from .augmentation.by_class import augment_by_class
     from .base import Finding
+    from .calibration import check_calibration
     from .completion.complete import complete
     from .completion.finding import Completion
     from .completion.invert import invert
@@ -122,6 +127,7 @@ if TYPE_CHECKING:
     from .interpolation.grids import corner_grid, latent_manifold
     from .interpolation.pulled_back import pulled_back_metric
     from .interpolation.strips import Interpolation
+    from .predictive_checks import predictive_check
     from .representation.features import features
     from .representation.probed import Probed
     from .representation.transformer import Features
@@ -161,6 +167,7 @@ __all__ = [
     "attribute_vector",
     "augment",
     "augment_by_class",
+    "check_calibration",
     "complete",
     "compress",
     "compress_file",
@@ -179,6 +186,7 @@ __all__ = [
     "latent_manifold",
     "lossy",
     "move",
+    "predictive_check",
     "pulled_back_metric",
     "rate_distortion",
     "restore",

@@ -15,6 +15,7 @@ from ..models.priors.distribution import as_prior
 from ..objectives import ELBO
 from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
+from ..runtime.random_state import kept_random_state
 from ..train import fit
 from ..train.optim import schedules
 
@@ -35,6 +36,7 @@ class CodedPair(Protocol):
         """Of its networks."""
 
 
+@kept_random_state()
 def fit_density(
     pair: CodedPair,
     data: Split | Tensor,
@@ -77,7 +79,8 @@ def fit_density(
 
     Raises:
         ConfigError: The prior is made of posteriors, or has nothing to fit.
-        DataError: There are fewer data than components of a mixture, or a code is not finite.
+        DataError: There are fewer data than components of a mixture, or a datum or a code is not
+            finite.
         ShapeError: The prior is of another size than the codes.
 
     Source:
@@ -92,6 +95,7 @@ def fit_density(
         >>> pair.generate(5).shape
         torch.Size([5, 8])
     """
+    pyro.set_rng_seed(seed)  # also of the prior that a factory makes
     with in_mode(mode, pair):
         codes = _codes(pair, data, seed)
     made = _made(prior, pair.latent_dim).to(codes)
@@ -149,12 +153,12 @@ class _Density:
 
 @torch.no_grad()
 def _codes(pair: CodedPair, data: Split | Tensor, seed: int) -> Tensor:
-    if isinstance(data, Split):
-        data = data.binarized(seed).x if data.dynamic else data.x
+    split = Split(data) if isinstance(data, Tensor) else data  # which looks at the values
+    x = split.binarized(seed).x if split.dynamic else split.x
     some = next(pair.parameters())
     with isolated():
         pyro.set_rng_seed(seed)
-        codes = torch.cat([pair.encode(x.to(some)).sample() for x in data.split(1000)])
+        codes = torch.cat([pair.encode(part.to(some)).sample() for part in x.split(1000)])
     if not bool(codes.isfinite().all()):
         raise DataError(
             "fit_density: some codes are infinite or not a number; train the pair anew with a "

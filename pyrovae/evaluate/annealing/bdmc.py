@@ -1,27 +1,22 @@
 """Bidirectional Monte Carlo: log p(x) of simulated data from below and from above."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 
-from ...errors import DataError
 from ...math import log_mean_exp, log_mean_exp_error
-from ...particles import simulate_joint
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..block import Block
 from ..inputs import Data
+from ..simulated import ToData, simulated
 from ..standard_errors import mean_error, monte_carlo_error
 from ..sweep import joined
 from .base import annealer_over, anneals
 from .options import AnnealingOptions, Start
-
-ToData = Callable[[dict[str, Tensor]], tuple[Tensor, ...]]
-"""Makes the data arguments of the pair from what its observed sites would have held."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +139,7 @@ def bdmc(
     )
 
     def run(block: Block) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        latents, made, block = _simulated(block, to_data)
+        latents, made, block = simulated(block, to_data)
         up, down = annealer.run(block, latents)
         acceptance = (up.acceptance + down.acceptance) / 2
         lower, upper = log_mean_exp(up.log_w), -log_mean_exp(-down.log_w)
@@ -166,44 +161,3 @@ def bdmc(
         num_temperatures=num_temperatures,
         start=start,
     )
-
-
-def _simulated(
-    block: Block, to_data: ToData | None
-) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Block]:
-    """Exact posterior draws [1, b, ...], the data that go with them, and the block of these."""
-    latents, observed = simulate_joint(block.model, *block.args, batch_plate=block.batch_plate)
-    if to_data is not None:
-        made = to_data(observed)
-    elif len(observed) == 1:
-        made = tuple(observed.values())
-    else:
-        raise DataError(
-            f"the model observes {sorted(observed)}, and which of its arguments each makes is not "
-            "known; pass to_data="
-        )
-    for value, old in zip(made, block.args, strict=False):
-        if not isinstance(old, Tensor) or value.shape != old.shape:
-            shape = list(old.shape) if isinstance(old, Tensor) else type(old).__name__
-            raise DataError(
-                f"the model made data of shape {list(value.shape)} where its argument is "
-                f"{shape}; say with to_data= how the one comes from the other"
-            )
-    made = tuple(v.to(old.dtype) for v, old in zip(made, block.args, strict=False))
-    block = replace(block, args=(*made, *block.args[len(made) :]))
-    if not _agree(block, observed):
-        raise DataError(
-            "given the data that it made, the model observes other values than it drew; say with "
-            "to_data= how its arguments come from what its sites observe"
-        )
-    return latents, made, block
-
-
-def _agree(block: Block, observed: dict[str, Tensor]) -> bool:
-    """Whether the model observes what it drew."""
-    for name, site in block.draw(1).model_sites.items():
-        if name in observed:
-            drawn = site.layout.arrange(observed[name], site.distributions[0].event_dim)
-            if not torch.allclose(drawn.expand_as(site.value).to(site.value), site.value):
-                return False
-    return True

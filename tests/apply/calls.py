@@ -1,0 +1,121 @@
+"""How each use of `pyrovae.apply` is called: the one place that a new use enters.
+
+A use is a function of a trained pair and data. Its line makes the arguments after the data, and
+says what it cannot be asked for, with the reason. What is no use is named with the reason too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from torch import Tensor, nn
+
+from pyrovae.models import VAE, ConditionalVAE, MixturePrior
+from pyrovae.nn import MLP, Binomial
+
+SHAPE = (1, 4, 4)
+
+
+def data(rows: int = 12) -> Tensor:
+    """Whole numbers from 0 to 16, float32 [rows, 1, 4, 4]."""
+    rng = torch.Generator().manual_seed(3)
+    return torch.randint(17, (rows, *SHAPE), generator=rng).float()
+
+
+class Counter(nn.Module):
+    """A layer with a buffer that every call changes, and a random stream in training."""
+
+    calls: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.dropout(x)
+
+
+def own_pair(dtype: torch.dtype = torch.float32) -> Any:
+    """A pair of plain functions, as an object that holds both."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = nn.Sequential(nn.Flatten(), Counter(), nn.Linear(16, 4)).to(dtype)
+        start = torch.randn(2, 16, dtype=dtype)
+
+    def model(x):
+        weight = pyro.param("own.weight", start)
+        with pyro.plate("rows", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(2, dtype=dtype), 1.0).to_event(1))
+            logits = (z @ weight).reshape(*z.shape[:-1], *SHAPE)
+            pyro.sample("x", dist.Binomial(16, logits=logits).to_event(3), obs=x)
+
+    def guide(x):
+        pyro.module("own.net", net)
+        with pyro.plate("rows", len(x)):
+            loc, log_scale = net(x / 16).chunk(2, -1)
+            pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
+
+    return SimpleNamespace(model=model, guide=guide, net=net)
+
+
+def _net(in_shape: Any, out_shape: Any) -> nn.Module:
+    return nn.Sequential(Counter(), MLP(in_shape, out_shape, hidden=(8,)))
+
+
+def vae() -> VAE:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        return VAE(SHAPE, 2, likelihood=Binomial(16), encoder=_net)
+
+
+def conditional_vae() -> ConditionalVAE:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        return ConditionalVAE(SHAPE, 2, num_classes=3, likelihood=Binomial(16))
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a use is called, `use(pair, data, *args, **keywords)`.
+
+    Attributes:
+        keywords: Options that it needs, or that make it quick.
+        args: Makes what comes after the data, from the data.
+        pair: Makes the pair.
+        labels: Makes labels for rows, where the data are a split with them.
+        cannot: By name of a part of the contract, why it does not hold of this use.
+    """
+
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    args: Callable[[Tensor], tuple[Any, ...]] = lambda x: ()
+    pair: Callable[[], Any] = vae
+    labels: bool = False
+    cannot: Mapping[str, str] = field(default_factory=dict)
+
+
+CALLS: dict[str, Call] = {
+    "check_calibration": Call({"num_draws": 9}),
+    "fit_density": Call(
+        {"prior": lambda dim: MixturePrior(dim, num_components=2)},
+        cannot={
+            "programs": "it replaces the prior of the pair, and so takes the pair",
+            "own functions": "likewise: it needs .encode and .prior",
+            "float64": "likewise",
+            "arrays": "it takes a tensor or a split",
+            "lists": "likewise",
+            "one datum": "a mixture of two needs two codes",
+            "finding": "it gives the prior",
+            "near name": "it has no options of a sweep",
+        },
+    ),
+    "predictive_check": Call({"replicates": 20, "statistics": ["mean", "element_means"]}),
+}  # fmt: skip
+
+NO_USES: dict[str, str] = {}
+"""Functions of `pyrovae.apply` that do not take a pair and data, and what they are."""
