@@ -142,17 +142,17 @@ def some_each(others, count):
 def in_turn(others, first=0):
     """Every class with every one of the others, and the forms of a class in turn.
 
-    So every form is there as well, as no class has more forms than there are others.
+    A class with more forms than there are others goes through the others again for the rest.
 
     Args:
         others: What objectives are tried on, such as `STYLES`.
         first: Which form of a class comes first; others pair the forms otherwise.
     """
-    assert max(map(len, MADE.values())) <= len(others)
+    names = [*others]
     return [
-        pytest.param(made[k], other, id=f"{name}{k}-{other}")
+        pytest.param(made[k], names[j % len(names)], id=f"{name}{k}-{names[j % len(names)]}")
         for i, (name, made) in enumerate(MADE.items())
-        for j, other in enumerate(others)
+        for j in range(max(len(names), len(made)))
         for k in [(first + i + j) % len(made)]
     ]
 
