@@ -1,6 +1,8 @@
 # `make demo` runs the main job on embedded data, `make test` the tests.
 # ENV is the folder of the environment; an existing one is brought up to date and used.
 # One thread each: networks this small gain nothing from more, and lose much on a busy machine.
+# Each process tests one part of the suite, so that what a file shares is made once, and takes from
+# the other when it is done. Processes that tests start need not compile the package anew.
 PYTHON ?= python3
 ENV ?= .venv
 RUN ?= runs/demo
@@ -15,7 +17,7 @@ test: $(ENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(ENV)/.installed
 	$(BIN)/ruff check --fix .

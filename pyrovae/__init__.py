@@ -6,6 +6,7 @@ Importing this package imports neither torch nor Pyro: a name is looked up when 
 The names of `pyrovae.models` and `pyrovae.objectives` are here too, such as `pyrovae.VAE`.
 """
 
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -128,8 +129,9 @@ def _module(path: str) -> ModuleType:
     return import_module(f".{path}", __name__)
 
 
-def _modules() -> set[str]:
-    return {m.name for m in iter_modules(__path__) if m.name[0] != "_"}  # noqa: F405
+@cache
+def _modules() -> frozenset[str]:
+    return frozenset(m.name for m in iter_modules(__path__) if m.name[0] != "_")  # noqa: F405
 
 
 def _names() -> list[str]:

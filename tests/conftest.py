@@ -1,6 +1,7 @@
 """Every test starts with a clean parameter store and a seed of its own."""
 
 import functools
+import gc
 
 import matplotlib
 import pyro
@@ -38,6 +39,18 @@ def why_no_torchvision():
     except (ImportError, RuntimeError) as error:
         return str(error)
     return ""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is imported and collected stays to the end: no collection of garbage looks at it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_runtest_setup(item):

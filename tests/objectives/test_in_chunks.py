@@ -14,7 +14,7 @@ from pyrovae.objectives import ELBO, IWAE, MIWAE, REINFORCE, RWS, STL, TVO, VIMC
 from pyrovae.particles.parameters import trainable
 from tests.pairs import STYLES
 
-from .test_contract import OBJECTIVES, _mode
+from .test_contract import _mode, in_turn
 from .test_path import conditional_coupling, coupling, planar, relaxed
 
 pytestmark = pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")
@@ -40,8 +40,7 @@ def assert_same_step(objective, chunked, call):
             torch.testing.assert_close(found, grad, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("make", OBJECTIVES)
+@pytest.mark.parametrize(("make", "style"), in_turn(STYLES))
 def test_every_objective_on_every_pair(make, style):
     """One particle after the other, both draw the same noise."""
     pair = STYLES[style](torch.float64)

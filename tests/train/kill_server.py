@@ -164,7 +164,7 @@ def train(request):
         guide,
         **options,
         epochs=4,
-        batch_size=20,
+        batch_size=60,
         callbacks=callbacks,
         run_dir=request["run_dir"],
         resume=request["resume"],

@@ -120,17 +120,17 @@ def test_killed_at_random_moments(pair, server, whole, tmp_path):
 @pytest.mark.parametrize("pair", PAIRS)
 def test_killed_in_the_middle_of_an_epoch(pair, server, whole, tmp_path):
     folder, _ = whole(pair)
-    for kill_at in (90, 131):
+    for kill_at in (30, 44):  # of 20 in an epoch
         assert server.train(pair, tmp_path, kill_at=kill_at, checkpoint_seconds=0)[1]
     server.train(pair, tmp_path)
-    expected = [(1, 0), (2, 29), (3, 10)]
+    expected = [(1, 0), (2, 9), (3, 3)]
     assert [(start["epoch"], start["batch"]) for start in starts(tmp_path)] == expected
     assert_same_run(folder, tmp_path)
 
 
 @pytest.mark.parametrize(
     "moment",
-    [{"kill_at": 1}, {"kill_at": 60}, {"kill_at": 61}, {"kill_at_epoch": 1}, {"kill_at_epoch": 3}],
+    [{"kill_at": 1}, {"kill_at": 20}, {"kill_at": 21}, {"kill_at_epoch": 1}, {"kill_at_epoch": 3}],
 )
 def test_killed_before_the_first_checkpoint_and_around_the_end_of_an_epoch(
     moment, server, whole, tmp_path

@@ -38,17 +38,17 @@ def peak(objective, vae, x, leaves):
 @pytest.mark.parametrize("make", [IWAE, DReG, lambda k: MIWAE(2, k // 2)])
 def test_the_budget_is_kept_and_used(make):
     vae, x, leaves = setup()
-    whole = peak(make(100), vae, x, leaves)
+    whole = peak(make(60), vae, x, leaves)
     budget = whole // 4
-    chosen = within(budget, make(100), vae.model, vae.guide, (x,), leaves)
-    assert chosen.num_particles == 100 and chosen.particle_chunk > 8
+    chosen = within(budget, make(60), vae.model, vae.guide, (x,), leaves)
+    assert chosen.num_particles == 60 and chosen.particle_chunk > 8
     assert 0.5 * budget < peak(chosen, vae, x, leaves) <= 1.1 * budget
-    assert within(2 * whole, make(100), vae.model, vae.guide, (x,), leaves).particle_chunk is None
+    assert within(2 * whole, make(60), vae.model, vae.guide, (x,), leaves).particle_chunk is None
 
 
 def test_little_memory_means_few_particles():
     vae, x, leaves = setup()
-    objective = IWAE(100)
+    objective = IWAE(40)
     least = peak(objective.in_chunks(1), vae, x, leaves)
     chosen = within(least + 1000, objective, vae.model, vae.guide, (x,), leaves)
     assert chosen.particle_chunk < 4
