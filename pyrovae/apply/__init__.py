@@ -77,7 +77,7 @@ COMMANDS: dict[str, str] = {
     "augment": "make labelled data by class, from few labelled data",
     "features": "compare latents with raw data and PCA as features, at few labels",
     "transfer": "make the test data anew under other labels, and say what was kept",
-    "anomaly": "compare scores in how well they find foreign data or a held-out class",
+    "detect-anomalies": "compare scores in how well they find foreign data or a held-out class",
     "check-calibration": "test the guide against the posterior, on data that the model makes",
     "predictive-check": "compare statistics of data with those of data that the model draws",
 }

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from ..runtime.figures import WIDTH, empty_figure
-from .images import _as_images, _show, _tile
+from .images import as_images, show, tile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +50,7 @@ def score_histograms(
         for each, (caption, images) in zip(
             np.ravel(parts[1].subplots(len(strips), 1, squeeze=False)), strips, strict=True
         ):
-            _show(each, _tile(_as_images(images), 1, len(images)))
+            show(each, tile(as_images(images), 1, len(images)))
             each.set_title(caption, fontsize=8)
     figure.suptitle(title, fontsize=10)
     return figure
