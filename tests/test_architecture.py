@@ -200,7 +200,7 @@ FOLDERS = {
         {"coders"},
         {"programs"},
         {"checks"},
-        {"lattices"},
+        {"batch", "lattices"},
         {"bits_back"},
     ],
     "apply/compression/coders": [

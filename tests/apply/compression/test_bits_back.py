@@ -184,7 +184,7 @@ def test_a_pair_that_runs_in_float32_alone_is_coded_there():
     def model(x):
         with pyro.plate("data", len(x)):
             z = pyro.sample("z", dist.Normal(torch.zeros(2, dtype=torch.float32), 1.0).to_event(1))
-            logits = torch.matmul(z.float(), weight) + 0 * torch.matmul(x, weight.T).sum()
+            logits = torch.matmul(z, weight) + 0 * torch.matmul(x, weight.T).sum()
             pyro.sample("x", dist.Bernoulli(logits=logits).to_event(1), obs=x)
 
     def guide(x):
