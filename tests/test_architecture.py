@@ -205,7 +205,7 @@ FOLDERS = {
         {"array_files", "coders", "container"},
         {"programs"},
         {"checks"},
-        {"lattices"},
+        {"batch", "lattices"},
         {"bits_back"},
         {"archive", "encoder"},
         {"lossless"},

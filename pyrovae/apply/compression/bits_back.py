@@ -1,21 +1,19 @@
 """Bits back with asymmetric numeral systems, on any pair."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 from ...errors import ConfigError, DataError, ShapeError
 from ...particles.tracing import FAILURES, Program
 from ..observed import site_of_data
-from .checks import check_blind, check_sites, latents_of
+from .batch import Batch, pop_rows, push_rows, replayed
+from .checks import check_blind, check_sites
 from .coders.base import padded
-from .coders.choice import coder_for
-from .coders.point import is_point, point_of
 from .lattice import Lattice
 from .lattices import lattice_of_counts, lattices_of, words_of
 from .programs import Programs, rows_of
@@ -23,6 +21,7 @@ from .schedule import Schedule
 from .seed_bits import seed_words
 from .stack import Array, Stack
 
+_FIRST = slice(0, 1)  # a batch of its own
 _PROBED = 64  # rows that say how wide posteriors are
 _HEAD = 4  # words before those of the lattices
 _SEEDS = 2**12  # words of random bits at first
@@ -43,25 +42,6 @@ class Coded:
     words: Array
     bits: Tensor
     initial_bits: float
-
-
-@dataclass
-class _Batch:
-    """Some rows on their way.
-
-    Attributes:
-        args: What the pair takes besides the data, padded.
-        rows: How many are coded.
-        size: How many the pair sees.
-        lattices: Where latents live, by name, and the data.
-        latents: Their values, once they are known.
-    """
-
-    args: tuple[Any, ...]
-    rows: int
-    size: int
-    lattices: dict[str, Lattice]
-    latents: dict[str, Tensor] = field(default_factory=dict)
 
 
 class BitsBack:
@@ -150,7 +130,7 @@ class BitsBack:
                 f"[n, {', '.join(map(str, self.shape))}] with n at least 1"
             )
         x = x.detach().cpu().double()
-        with self._programs.running(rows_of(args, len(x), slice(0, 1), 2), self.seed):
+        with self._programs.running(rows_of(args, len(x), _FIRST, 2), self.seed):
             lattices = self._lattices(x, args)
             size = _SEEDS
             stack, schedule, bits = self._encoded(x, args, lattices, size)
@@ -187,8 +167,7 @@ class BitsBack:
         """The stack that coding leaves on so many random words, and the bits of each datum."""
         count = len(x)
         stack = Stack(seed_words(self.seed, size)[::-1], size)
-        first = slice(0, 1)
-        bits = [self._push(stack, x[first], self._batch(args, count, first, lattices))]
+        bits = [self._push(stack, x[_FIRST], self._batch(args, count, _FIRST, lattices))]
         schedule = Schedule.after(float(bits[0].sum()), stack.popped)
         for number, rows in enumerate(schedule.batches(count, self.rows), start=1):
             self._scramble(stack, schedule, number, rows)
@@ -202,11 +181,15 @@ class BitsBack:
         stack = Stack(words[end:].astype(np.uint32), used)
         batches = list(enumerate(schedule.batches(count, self.rows), start=1))
         found = []
-        with self._programs.running(rows_of(args, count, slice(0, 1), 2), self.seed):
+        with self._programs.running(rows_of(args, count, _FIRST, 2), self.seed):
             for at, rows in reversed(batches):
-                found.append(self._pop(stack, self._batch(args, count, rows, {}), steps))
+                found.append(
+                    pop_rows(self._programs, stack, self._batch(args, count, rows, {}), steps)
+                )
                 self._scramble(stack, schedule, at, rows)
-            found.append(self._pop(stack, self._batch(args, count, slice(0, 1), {}), steps))
+            found.append(
+                pop_rows(self._programs, stack, self._batch(args, count, _FIRST, {}), steps)
+            )
         left = stack.words()
         if len(left) != used or not np.array_equal(left, seed_words(self.seed, used)[::-1]):
             raise DataError("the random bits under them did not come back")
@@ -218,51 +201,13 @@ class BitsBack:
 
     def _batch(
         self, args: Sequence[Any], count: int, rows: slice, lattices: dict[str, Lattice]
-    ) -> _Batch:
+    ) -> Batch:
         number = rows.stop - rows.start
         size = self._programs.batch(number)
-        return _Batch(rows_of(args, count, rows, size), number, size, lattices)
+        return Batch(rows_of(args, count, rows, size), number, size, lattices)
 
-    def _push(self, stack: Stack, x: Tensor, batch: _Batch) -> Array:
-        """Push rows onto the stack; their code lengths in bits."""
-        x = padded(x, batch.size)
-        stack.start(batch.rows)
-
-        def pop(name: str, fn: TorchDistribution) -> Tensor:
-            lattice = batch.lattices[name]
-            batch.latents[name] = coder_for(name, fn, batch.rows, lattice, is_open=False).pop(
-                stack
-            )
-            return batch.latents[name]
-
-        self._programs.guide(x, batch.args, pop)
-        sites = self._programs.model(batch.size, batch.args, _replayed(batch.latents))
-        data, site = site_of_data(sites, x)
-        for name, found in reversed({**latents_of(sites), data: site}.items()):
-            value = x.reshape(site.fn.shape()) if name == data else batch.latents[name]
-            lattice = batch.lattices[name]
-            coder_for(name, found.fn, batch.rows, lattice, is_open=True).push(stack, value)
-        return stack.bits
-
-    def _pop(self, stack: Stack, batch: _Batch, steps: Sequence[Lattice]) -> Tensor:
-        """Pop what `_push` pushed [rows, *shape]."""
-        stack.start(batch.rows)
-
-        def pop(name: str, fn: TorchDistribution) -> Tensor:
-            lattice = batch.lattices[name] = steps[len(batch.lattices)]
-            batch.latents[name] = coder_for(name, fn, batch.rows, lattice, is_open=True).pop(stack)
-            return batch.latents[name]
-
-        sites = self._programs.model(batch.size, batch.args, pop)
-        data, site = site_of_data(sites, self._programs.zeros(batch.size))
-        coder = coder_for(data, site.fn, batch.rows, steps[-1], is_open=True)
-        x = coder.pop(stack).reshape(batch.size, *self.shape)
-        sites = self._programs.guide(x, batch.args, lambda name, _: batch.latents[name])
-        for name, found in reversed(latents_of(sites).items()):
-            lattice = batch.lattices[name]
-            coder = coder_for(name, found.fn, batch.rows, lattice, is_open=False)
-            coder.push(stack, batch.latents[name])
-        return x[: batch.rows]
+    def _push(self, stack: Stack, x: Tensor, batch: Batch) -> Array:
+        return push_rows(self._programs, stack, x, batch)
 
     def _lattices(self, x: Tensor, args: Sequence[Any]) -> dict[str, Lattice]:
         """Where each latent lives, in the order of the model, then the data; and all checks."""
@@ -271,21 +216,10 @@ class BitsBack:
         some = padded(x[:rows], batch.size)
         guide = self._programs.guide(some, batch.args)
         drawn = {name: site.value for name, site in guide.items()}
-        model = self._programs.model(batch.size, batch.args, _replayed(drawn))
+        model = self._programs.model(batch.size, batch.args, replayed(drawn))
         check_sites(model, guide, some)
-        seen = self._programs.model(batch.size, batch.args, _replayed(drawn), x=some)
+        seen = self._programs.model(batch.size, batch.args, replayed(drawn), x=some)
         check_blind(model, seen)
         name, site = site_of_data(model, some)
         found = lattices_of(model, guide, self.grid)
         return {**found, name: lattice_of_counts(name, site.fn, float(x.max()))}
-
-
-def _replayed(values: dict[str, Tensor]) -> Any:  # noqa: ANN401
-    """Chooses these values, but for points, which the model computes when it decodes, too."""
-
-    def choose(name: str, fn: TorchDistribution) -> Tensor | None:
-        if is_point(fn):
-            return point_of(fn).expand(fn.shape())
-        return values.get(name)
-
-    return choose

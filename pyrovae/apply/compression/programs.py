@@ -6,6 +6,7 @@ from typing import Any
 
 import pyro
 import torch
+from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 from ...particles.conditionals import Choose, Conditional, conditionals
@@ -57,14 +58,18 @@ class Programs:
 
     def guide(self, x: Tensor, args: Sequence[Any], choose: Choose | None = None) -> Sites:
         """The sites of the guide for data [R, *shape]."""
-        return conditionals(self._guide, x.to(self._dtype), *self._typed(args), values=choose)
+        return conditionals(
+            self._guide, x.to(self._dtype), *self._typed(args), values=self._cast(choose)
+        )
 
     def model(
         self, rows: int, args: Sequence[Any], choose: Choose | None = None, x: Tensor | None = None
     ) -> Sites:
         """The sites of the model for so many rows; x only to see whether it uses the data."""
         given = torch.zeros(rows, *self._shape) if x is None else x
-        return conditionals(self._model, given.to(self._dtype), *self._typed(args), values=choose)
+        return conditionals(
+            self._model, given.to(self._dtype), *self._typed(args), values=self._cast(choose)
+        )
 
     def zeros(self, rows: int) -> Tensor:
         """Placeholders for so many data."""
@@ -74,6 +79,20 @@ class Programs:
     def batch(rows: int) -> int:
         """How many rows the pair sees where so many are coded."""
         return max(rows, _LEAST_ROWS)
+
+    @staticmethod
+    def _cast(choose: Choose | None) -> Choose | None:
+        """What is chosen, in the type that the networks take."""
+        if choose is None:
+            return None
+
+        def cast(name: str, fn: TorchDistribution) -> Tensor | None:
+            value = choose(name, fn)
+            if value is None or not value.is_floating_point():
+                return value
+            return value.to(torch.get_default_dtype())
+
+        return cast
 
     def _typed(self, args: Sequence[Any]) -> list[Any]:
         floats = torch.get_default_dtype()
