@@ -148,17 +148,17 @@ PEAK = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {folder!r})
-from compression import opened_pair
+from compression import load, trained
 from pyrovae.apply import compress_file
-pair, _ = opened_pair({run!r}, {more})
+pair = {pair}
 compress_file(pair, {source!r}, {out!r}, shape={shape!r}, chunk={chunk}, verify=False)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-def opened_pair(run, **options):
+def opened_pair(run):
     if run is None:
-        return trained(**options)
+        return trained()
     found = load(run, device="cpu")
     return found, found.data()
 
@@ -169,8 +169,9 @@ def peak_megabytes(x, run, shape, chunk):
         source, out = Path(folder) / "x.npy", Path(folder) / "x.pv"
         np.save(source, x)
         here = str(Path(__file__).parent)
-        code = PEAK.format(folder=here, run=run, source=str(source), out=str(out), chunk=chunk,
-                           shape=tuple(shape), more="" if run else "epochs=1")  # fmt: skip
+        pair = "trained(1)[0]" if run is None else f"load({run!r}, device='cpu')"
+        code = PEAK.format(folder=here, pair=pair, source=str(source), out=str(out), chunk=chunk,
+                           shape=tuple(shape))  # fmt: skip
         done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     return int(done.stdout) / 1024
 
