@@ -11,6 +11,7 @@ from ...errors import ConfigError, PlateError, SiteError
 from ..observed import site_of_data
 from .coders.choice import kind_for
 from .coders.point import is_point
+from .coders.table import is_discrete
 from .programs import Sites
 
 
@@ -58,7 +59,7 @@ def check_sites(model: Sites, guide: Sites, x: Tensor) -> None:
                 )
             kind_for(name, site.fn)
     for name, site in drawn.items():
-        if is_point(site.fn) and not is_point(own[name].fn) and not _is_discrete(own[name].fn):
+        if is_point(site.fn) and not is_point(own[name].fn) and not is_discrete(own[name].fn):
             raise ConfigError(
                 f"the guide is a point mass at '{name}', so that it gives no bits back, and a "
                 "point of a continuous latent costs infinitely many; take a guide that draws, "
@@ -100,7 +101,7 @@ def latents_of(sites: Sites) -> Sites:
 
 
 def _check_data(name: str, fn: Any) -> None:  # noqa: ANN401
-    if not _is_discrete(fn):
+    if is_point(fn) or not is_discrete(fn):
         inner = fn
         while isinstance(inner, Independent):
             inner = inner.base_dist
@@ -110,12 +111,3 @@ def _check_data(name: str, fn: Any) -> None:  # noqa: ANN401
             "the pair on whole numbers with a likelihood of levels: Bernoulli, Binomial, "
             "BetaBinomial, DiscretizedLogistic, Categorical, Poisson, ..."
         )
-
-
-def _is_discrete(fn: Any) -> bool:  # noqa: ANN401
-    if is_point(fn):
-        return False
-    try:
-        return bool(fn.support.is_discrete)
-    except NotImplementedError:
-        return False

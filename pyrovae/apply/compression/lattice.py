@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...errors import NonFiniteError
 from .stack import Array
 
+_LARGEST = 2.0**60
 _OFFSET = 128  # of exponents, so that they are stored without a sign
 
 
@@ -51,8 +53,18 @@ class Lattice:
         return torch.from_numpy((index + 0.5) * self.step)
 
     def index(self, values: Array) -> Array:
-        """The numbers of points, int64."""
-        return np.rint(values / self.step - 0.5).astype(np.int64)
+        """The numbers of points, int64.
+
+        Raises:
+            NonFiniteError: A point is too far away.
+        """
+        found = np.rint(values / self.step - 0.5)
+        if (np.abs(found) > _LARGEST).any():
+            raise NonFiniteError(
+                f"a latent of {float(np.abs(values).max()):g} is too large to be coded in steps "
+                f"of {self.step:g}"
+            )
+        return found.astype(np.int64)
 
 
 def exponent_within(width: float) -> int:

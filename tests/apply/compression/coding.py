@@ -17,10 +17,10 @@ def random_stack(count=4000, seed=0):
 
 
 def popped_and_pushed(fn, *, step=-6, base=-10, is_open=False, rows=None):
-    """What is popped from random bits by a distribution, and its bits [rows]; pushed back again."""
+    """What a distribution pops from random bits, and how many [rows]; it is pushed back again."""
     rows = fn.batch_shape[0] if rows is None else rows
     coder = coder_for("z", fn, rows, Lattice(step, base), is_open=is_open)
-    stack, words = random_stack(rows * fn.shape().numel() * 4 + 100)
+    stack, words = random_stack(fn.shape().numel() * 6 + 100)
     stack.start(rows)
     value = coder.pop(stack)
     bits = -stack.bits
@@ -34,11 +34,11 @@ def pushed_and_popped(fn, value, *, step=-6, base=-10):
     """Bits [rows] that pushing a value takes, which is popped again."""
     rows = fn.batch_shape[0]
     coder = coder_for("z", fn, rows, Lattice(step, base), is_open=True)
-    stack, words = random_stack(rows * fn.shape().numel() * 4 + 100)
+    stack, words = random_stack(fn.shape().numel() * 6 + 100)
     stack.start(rows)
     coder.push(stack, value)
-    bits = torch.from_numpy(stack.bits)
-    torch.testing.assert_close(coder.pop(stack), value, rtol=0, atol=0)
+    bits = torch.from_numpy(stack.bits.copy())
+    torch.testing.assert_close(coder.pop(stack), value, rtol=0, atol=0, check_dtype=False)
     assert np.array_equal(stack.words(), words), "the bits did not come back"
     return bits
 

@@ -10,7 +10,7 @@ from ....distributions.elements import elements_of
 from ..raw import pop_bits, push_bits
 from ..stack import Array, Stack
 from .base import Coder
-from .table import levels_of, log_probs_at, pop_table, push_table
+from .table import is_discrete, levels_of, log_probs_at, pop_table, push_table
 
 _MOST_BITS = 12  # of the numbers in a table
 _BEYOND = 2.0**-16  # probability of all others
@@ -25,8 +25,8 @@ class CountCoder(Coder):
 
     @staticmethod
     def takes(fn: Any) -> bool:  # noqa: ANN401
-        elements = elements_of(fn)
-        return elements is not None and elements.support.is_discrete
+        elements: Any = elements_of(fn)
+        return elements is not None and is_discrete(elements)
 
     def push(self, stack: Stack, value: Tensor) -> None:
         bits = self.lattice.exponent

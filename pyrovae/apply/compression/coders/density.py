@@ -11,11 +11,13 @@ from ..raw import pop_bits, push_bits
 from ..stack import Array, Stack
 from ..symbols import Table
 from .base import Coder
+from .table import is_discrete
 
 _CELLS = 64  # in a row, a standard deviation or half of it wide
 _PARTS = 4  # bits of the place in a cell by the density; further bits are uniform
 _RAW_BITS = 62
 _BEYOND = 2.0**-16  # probability of all that lies beyond the cells
+_FAR = 1e150  # where there is no end
 _DRAWS = 65  # that say where a density without moments lies
 
 
@@ -23,13 +25,14 @@ class DensityCoder(Coder):
     """Codes independent variables with a `log_prob`: Laplace, gamma, beta, Student's t, ...
 
     The lattice points around the mean are divided into 64 cells of 16 parts, told by the density
-    in the middle of each part. A density that is infinite somewhere is coded a little worse there.
+    in the middle of each part. A density that is infinite somewhere is coded a little worse there,
+    and so are values more than 16 standard deviations away, such as those of a Cauchy variable.
     """
 
     @staticmethod
     def takes(fn: Any) -> bool:  # noqa: ANN401
         elements = elements_of(fn)
-        return elements is not None and _is_continuous(elements)
+        return elements is not None and not is_discrete(elements)
 
     @staticmethod
     def widths(fn: Any, value: Tensor) -> Tensor:  # noqa: ANN401
@@ -64,7 +67,9 @@ class DensityCoder(Coder):
         """Number of the first point, bits of a cell, tables of the cells and of their parts."""
         elements: Any = elements_of(self.fn)
         place, width = (self.array(t) for t in _place_and_width(elements))
-        low, high = (self.array(torch.as_tensor(end)) for end in _ends(elements))
+        low, high = (
+            self.array(torch.as_tensor(end, dtype=torch.float64)) for end in _ends(elements)
+        )
         step = self.lattice.step
         fitting = np.minimum(width / 2, (high - low) / _CELLS) / step
         bits = np.maximum(np.floor(np.log2(fitting)), _PARTS).astype(np.int64)
@@ -105,10 +110,11 @@ def _of(parts: Array, cell: Array) -> Table:
     return Table(np.ascontiguousarray(chosen))
 
 
-def _ends(elements: Any) -> tuple[Any, Any]:  # noqa: ANN401
+def _ends(elements: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
     support = elements.support
     low, high = (getattr(support, f"{end}_bound", None) for end in ("lower", "upper"))
-    return -1e150 if low is None else low, 1e150 if high is None else high
+    low, high = -_FAR if low is None else low, _FAR if high is None else high
+    return tuple(torch.as_tensor(end, dtype=torch.float64) for end in (low, high))
 
 
 def _place_and_width(elements: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
@@ -124,11 +130,3 @@ def _place_and_width(elements: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
         mean, quarter = draws[_DRAWS // 2], _DRAWS // 4
         width = (draws[-1 - quarter] - draws[quarter]).clamp(min=1e-30)
     return mean, width
-
-
-def _is_continuous(elements: Any) -> bool:  # noqa: ANN401
-    try:
-        support = elements.support
-    except NotImplementedError:
-        return False
-    return support.event_dim == 0 and not support.is_discrete

@@ -99,7 +99,8 @@ def _parts(fn: Any) -> tuple[Any, Map, Map] | None:  # noqa: ANN401
     if len(fn.batch_shape) != 1 or not fn.event_shape:
         return None
     if isinstance(fn, TransformedDistribution | TorchTransformedDistribution):
-        base, transforms = fn.base_dist, list(fn.transforms)
+        base: Any = fn.base_dist
+        transforms = list(fn.transforms)
         while isinstance(base, TransformedDistribution | TorchTransformedDistribution):
             base, transforms = base.base_dist, [*base.transforms, *transforms]
         return base, lambda u: _applied(transforms, u), lambda z: _inverted(transforms, z)

@@ -72,6 +72,7 @@ class MixtureCoder(Coder):
 
 def _parts(fn: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
     """Log-weights [*batch_shape, C], and components of that batch shape."""
+    components: Any
     if isinstance(fn, Mixture):
         log_weights, components = fn.log_weights, fn.components
     elif isinstance(fn, MixtureSameFamily):

@@ -95,16 +95,23 @@ def ends_of(elements: Any) -> tuple[int, int] | None:  # noqa: ANN401
         return None
     if isinstance(elements, Categorical):
         return 0, elements.logits.shape[-1] - 1
-    try:
-        support = elements.support
-    except NotImplementedError:
+    if not is_discrete(elements):
         return None
+    support = elements.support
     if support is constraints.boolean:
         return 0, 1
     low, high = (getattr(support, f"{end}_bound", None) for end in ("lower", "upper"))
-    if not support.is_discrete or support.event_dim or low is None or high is None:
+    if low is None or high is None:
         return None
     return int(torch.as_tensor(low).min()), int(torch.as_tensor(high).max())
+
+
+def is_discrete(fn: Any) -> bool:  # noqa: ANN401
+    """Whether all values of a distribution have a probability, as far as it says."""
+    try:
+        return bool(fn.support.is_discrete)
+    except NotImplementedError:
+        return False
 
 
 def levels_of(coder: Coder, value: Tensor, low: int, high: int) -> Array:
