@@ -2,6 +2,7 @@
 
 from .base import Coder
 from .bernoulli import BernoulliCoder
+from .beta_binomial import BetaBinomialCoder
 from .counts import CountCoder
 from .density import DensityCoder
 from .flow import FlowCoder
@@ -17,6 +18,7 @@ Coder.known = (
     PointCoder,
     NormalCoder,
     BernoulliCoder,
+    BetaBinomialCoder,
     TableCoder,
     CountCoder,
     OneHotCoder,

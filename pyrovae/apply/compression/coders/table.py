@@ -74,11 +74,15 @@ def log_probs_at(elements: Any, first: Tensor, size: int, rows: int) -> Array:  
     """Log-probabilities of `size` levels from the first one of each element [rows, m, size]."""
     shape = elements.batch_shape
     found = np.empty((rows, shape[1:].numel(), size))
+    high = getattr(elements.support, "upper_bound", None)  # may differ between elements
+    high = None if high is None else torch.as_tensor(high)
     at_once = max(1, _ENTRIES // max(1, shape.numel()))
     for start in range(0, size, at_once):
         steps = torch.arange(start, min(size, start + at_once)).to(first)
         levels = first + steps.reshape(-1, *[1] * len(shape))
-        log_probs = elements.log_prob(levels).expand(len(steps), *shape)[:, :rows]
+        inside = levels if high is None else levels.minimum(high.to(levels))
+        log_probs = elements.log_prob(inside).masked_fill(inside != levels, -torch.inf)
+        log_probs = log_probs.expand(len(steps), *shape)[:, :rows]
         part = log_probs.double().reshape(len(steps), rows, -1).permute(1, 2, 0)
         found[..., start : start + len(steps)] = part.cpu().numpy()
     if np.isnan(found).any() or (found == np.inf).any():

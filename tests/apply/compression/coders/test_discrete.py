@@ -20,6 +20,7 @@ VALUES = torch.randn(30, 3, 4, 6, generator=RNG).double()
 PARAMS = VALUES[..., :2].movedim(-1, 0)
 
 BOUNDED = {
+    "beta-binomial of Pyro": dist.BetaBinomial(VALUES[..., 0].exp(), VALUES[..., 1].exp(), 9),
     "bernoulli": dist.Bernoulli(logits=LOGITS),
     "categorical": dist.Categorical(logits=VALUES),
     "binomial": dist.Binomial(9, logits=LOGITS),
@@ -39,6 +40,16 @@ def test_bits_are_those_of_the_probability(name):
     torch.testing.assert_close(bits, exact, rtol=0, atol=0.01)
     torch.manual_seed(0)
     pushed_and_popped(fn, fn.sample())
+
+
+@pytest.mark.parametrize("log_concentration", [-30.0, 0.0, 50.0, 1000.0])
+def test_beta_binomials_of_any_spread(log_concentration):
+    params = torch.stack([3 * LOGITS, torch.full_like(LOGITS, log_concentration)])
+    fn = nn.BetaBinomial(255).distribution(params).to_event(2)
+    torch.manual_seed(0)
+    value = fn.sample()
+    bits = pushed_and_popped(fn, value)
+    torch.testing.assert_close(bits, -fn.log_prob(value) / math.log(2), rtol=1e-3, atol=0.05)
 
 
 def test_one_hot_vectors():
