@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from ..errors import SaveError
 
@@ -54,7 +54,7 @@ def saved(path: Path) -> Iterator[BinaryIO]:
         with written_whole(path) as file:
             yield file
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        _refuse(path, error)
 
 
 def save(path: Path, content: bytes | str) -> None:
@@ -67,13 +67,13 @@ def save(path: Path, content: bytes | str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        _refuse(path, error)
 
 
-def _cannot_write(path: Path, error: OSError) -> SaveError:
-    return SaveError(
+def _refuse(path: Path, error: OSError) -> NoReturn:
+    raise SaveError(
         f"{path} cannot be written ({error.strerror or error}); make room, or choose another place"
-    )
+    ) from error
 
 
 def append_line(path: Path, line: str) -> None:

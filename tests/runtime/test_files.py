@@ -4,7 +4,7 @@ import pytest
 
 from pyrovae.errors import SaveError
 from pyrovae.runtime import files
-from pyrovae.runtime.files import append_line, save, write_whole
+from pyrovae.runtime.files import append_line, save, saved, write_whole
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
@@ -34,6 +34,21 @@ def test_a_link_is_replaced_and_its_target_stays(tmp_path):
     write_whole(link, b"new")
     assert target.read_bytes() == b"target" and link.read_bytes() == b"new"
     assert not link.is_symlink()
+
+
+def test_what_is_written_in_pieces_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "folder" / "a.bin"
+    with saved(path) as file:
+        file.write(b"one")
+        assert not path.exists()
+        file.write(b"two")
+    assert path.read_bytes() == b"onetwo"
+    with pytest.raises(KeyError), saved(path) as file:
+        file.write(b"three")
+        raise KeyError
+    assert path.read_bytes() == b"onetwo" and list(path.parent.iterdir()) == [path]
+    with pytest.raises(SaveError, match="cannot be written"), saved(path / "below"):
+        pass
 
 
 def test_folders_are_made(tmp_path):

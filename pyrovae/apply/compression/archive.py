@@ -143,7 +143,8 @@ class Archive:
         except FAILURES as error:
             raise CompressionError(
                 f"{self._name} holds data of shape {list(header.pair_shape)}, on which this pair "
-                f"cannot be run ({first_line(error)}): another pair made it; give the one that did"
+                f"cannot be run ({first_line(error)}): give the pair that made it, and after the "
+                "data what else it takes"
             ) from error
         if here.parameters != made.parameters:
             raise CompressionError(

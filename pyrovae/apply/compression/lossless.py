@@ -103,11 +103,17 @@ def decompress(
     Raises:
         CompressionError: The bytes are damaged, or another pair made them, or one that computes
             other last digits here.
+        ConfigError: What is given is not bytes.
         DataError: There are no such rows.
 
     Example:
         See `compress`.
     """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ConfigError(
+            f"decompress takes the bytes that `compress` gave, and not {type(data).__name__}; "
+            "decompress_file reads a file"
+        )
     archive = Archive(model, guide, BytesIO(data), args, "what is given to decompress")
     blocks = list(archive.blocks(archive.rows(part), progress=progress))
     return torch.cat(blocks) if archive.header.array == "torch" else np.concatenate(blocks)

@@ -14,6 +14,7 @@ from ...errors import ConfigError, SiteError
 from ...particles.conditionals import conditionals
 from ...particles.tracing import Program
 from ..observed import elements_at, site_of_data
+from .symbols import constriction
 
 _LARGEST = 2**20  # of a grid point's number
 
@@ -117,12 +118,7 @@ def _normal(name: str, fn: TorchDistribution, step: float) -> tuple[np.ndarray, 
 
 def _stream(reach: int, words: np.ndarray | None = None) -> tuple[Any, Any]:
     """A coder, and the family of normals on the whole numbers from -reach to reach."""
-    try:
-        import constriction
-    except ImportError as error:
-        raise ConfigError(
-            "lossy coding needs the library constriction: pip install 'pyrovae[compress]'"
-        ) from error
-    family = constriction.stream.model.QuantizedGaussian(-reach - 1, reach + 1)
-    coder = constriction.stream.stack.AnsCoder
+    library = constriction()
+    family = library.stream.model.QuantizedGaussian(-reach - 1, reach + 1)
+    coder = library.stream.stack.AnsCoder
     return (coder() if words is None else coder(words)), family

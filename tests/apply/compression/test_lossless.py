@@ -238,6 +238,8 @@ def test_files(pair, tmp_path, suffix):
 
 
 def test_files_that_are_not_there_or_of_another_kind(pair, file, tmp_path):
+    with pytest.raises(ConfigError, match="decompress_file reads a file"):
+        decompress(pair, "x.pv")
     with pytest.raises(CompressionError, match="cannot be read"):
         decompress_file(pair, tmp_path / "none.pv", tmp_path / "x.npy")
     (tmp_path / "x.pv").write_bytes(file)

@@ -1,6 +1,7 @@
 """Streams of latents are as long as theory says, and decode to what the model makes of them."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -77,3 +78,9 @@ def test_what_cannot_be_sent(oracle):
             lossy(oracle, oracle.sample(3, seed=1), steps=steps)
     with pytest.raises(ConfigError, match="larger step"):
         lossy(oracle, oracle.sample(3, seed=1), steps=[1e-9])
+
+
+def test_without_the_library(oracle, monkeypatch):
+    monkeypatch.setitem(sys.modules, "constriction", None)
+    with pytest.raises(ConfigError, match=r"pip install 'pyrovae\[compress\]'"):
+        lossy(oracle, oracle.sample(3, seed=1))
