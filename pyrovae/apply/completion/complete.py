@@ -73,9 +73,8 @@ def complete(
             normal do.
 
     Source:
-        Stochastic Backpropagation (Rezende et al., 2014), sec. 6.3 and appendix F,
-        https://arxiv.org/abs/1401.4082; Leveraging the Exact Likelihood of Deep Latent Variable
-        Models (Mattei & Frellsen, 2018), sec. 3, https://arxiv.org/abs/1802.04826
+        Leveraging the Exact Likelihood of Deep Latent Variable Models (Mattei & Frellsen, 2018),
+        on missing data imputation, https://arxiv.org/abs/1802.04826
 
     Example:
         >>> from pyrovae.data.synthetic import LinearGaussian
