@@ -195,7 +195,7 @@ FOLDERS = {
         {"density"},
     ],
     "apply/completion": [
-        {"finding", "masks", "observation", "programs"},
+        {"bits", "finding", "masks", "observation", "programs"},
         {"coordinates", "degradation", "running"},
         {"gibbs"},
         {"hmc", "importance"},
