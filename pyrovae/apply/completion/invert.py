@@ -46,8 +46,9 @@ def invert(
     :math:`y|z \sim N(A\mu(z), A\,diag(v(z))A^T + \sigma^2 I)`, and x given y and z is normal too.
     Exact too are pixels of 0 and 1 of which each enters one value of y, with seven others at most.
     For other likelihoods (levels, counts) log p(y|z) is approximated by the normal of the same
-    mean and covariance, and log p(x|y) with it; x is drawn by sampling importance resampling, and `mean` and `std` are those of the best
-    linear estimate given y and z: see `completion.degradation.Degraded`.
+    mean and covariance, so that log p(x|y) bounds nothing; x is drawn by sampling importance
+    resampling, and `mean` and `std` are those of the best linear estimate given y and z: see
+    `completion.degradation.Degraded`.
 
     Args:
         model: See `super_resolve`, as for the other arguments.
