@@ -4,7 +4,8 @@ MNIST digits of 28 x 28, binarised, seen as 14 x 14 averages with noise. The tra
 unconditional VAE, restores them by `super_resolve`, which needs no training for it. A conditional
 VAE p(x|y) is trained for this task alone. PSNR and SSIM (scikit-image) are of the mean of p(x|y)
 against x; log p(x|y) is in nats per digit, by annealing and importance sampling (see
-`Completion.log_hidden` for their bias) and by `log_evidence`. Pixels repeated, and cubic splines, are what costs nothing.
+`Completion.log_hidden` for their bias) and by `log_evidence`. Pixels repeated, and cubic splines,
+are what costs nothing.
 
     python benchmarks/super_resolution.py RUN --data-root DIR --digits 50 --epochs 3
 """
