@@ -215,7 +215,7 @@ FOLDERS = {
         {"counts", "triangular"},
     ],
     "apply/completion": [
-        {"finding", "masks", "observation", "programs"},
+        {"bits", "finding", "masks", "observation", "programs"},
         {"coordinates", "degradation", "running"},
         {"gibbs"},
         {"hmc", "importance"},

@@ -11,13 +11,13 @@ from ...data.rows.tensors import TensorRows
 from ...errors import ConfigError, DataError
 from ...evaluate.inputs import Data, Inputs
 from ...evaluate.options import seed_or_fresh
-from ...models.capabilities import CountsObserved
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from .finding import Completion
 from .masks import WORDS, as_mask, mask_in_words
 from .observation import Masked
 from .options import CompletionOptions, Settings, completes
+from .programs import infers_from_masks
 from .run import run
 
 
@@ -73,9 +73,8 @@ def complete(
             normal do.
 
     Source:
-        Stochastic Backpropagation (Rezende et al., 2014), sec. 6.3 and appendix F,
-        https://arxiv.org/abs/1401.4082; Leveraging the Exact Likelihood of Deep Latent Variable
-        Models (Mattei & Frellsen, 2018), sec. 3, https://arxiv.org/abs/1802.04826
+        Leveraging the Exact Likelihood of Deep Latent Variable Models (Mattei & Frellsen, 2018),
+        on missing data imputation, https://arxiv.org/abs/1802.04826
 
     Example:
         >>> from pyrovae.data.synthetic import LinearGaussian
@@ -92,7 +91,7 @@ def complete(
     data, *others = inputs.data
     known = ~data.isnan() if data.is_floating_point() else torch.ones_like(data, dtype=torch.bool)
     seen = _seen(mask, data, seed_or_fresh(rest.get("seed"))) & known
-    mask_at = 1 if isinstance(getattr(model, "__self__", None), CountsObserved) else None
+    mask_at = 1 if infers_from_masks(model) else None
     if mask_at is not None:
         own = others[0] if others else inputs.rest[0] if inputs.rest else known
         known = known & as_mask(own.to(data.device), data.shape)

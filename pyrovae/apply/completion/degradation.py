@@ -9,9 +9,10 @@ import pyro.distributions as dist
 import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
-from torch.distributions import Normal
+from torch.distributions import Bernoulli, Normal
 
 from ...errors import ConfigError, ShapeError
+from .bits import BitSums
 from .observation import Masked, Observation, moments_of
 
 _CANDIDATES = 32  # draws of x, from which the one that fits is taken
@@ -22,8 +23,10 @@ class Degraded(Observation):
     r"""y = A x + noise was observed, normal noise of one scale.
 
     Given z, mean and covariance of y are :math:`A\mu(z)` and
-    :math:`A\,\mathrm{diag}(v(z))A^T + \sigma^2 I`. Where p(x|z) is a normal all is exact. Where it
-    is not, log p(y|z) is that of the normal with these moments (moment matching), mean and
+    :math:`A\,\mathrm{diag}(v(z))A^T + \sigma^2 I`. Where p(x|z) is a normal all is exact, and
+    where x are bits of which each enters one observed value, with seven others at most. Else
+    log p(y|z) is that of the normal with these moments (moment matching), so that log p(x|y) is an
+    approximation that bounds nothing; mean and
     variance of x given y and z are those of the best linear estimate, and x is drawn by sampling
     importance resampling: of 32 draws of p(x|z) each group of elements that share an
     observed value takes the one that fits y, which is exact as their number grows. With many
@@ -44,6 +47,8 @@ class Degraded(Observation):
     noise: float
 
     def log_prob(self, elements: TorchDistribution) -> Tensor:
+        if isinstance(elements, Bernoulli) and self._bits is not None:
+            return self._bits.log_prob(elements.logits.reshape(self.x.shape), self.y)
         mean, variance = self._flat(elements)
         error = self.y - mean @ self.matrix.T
         if self._is_disjoint:
@@ -57,6 +62,9 @@ class Degraded(Observation):
         if isinstance(elements, Normal):
             x = elements.sample().reshape(self.x.shape)
             return x + self._towards(x, self._flat(elements)[1], self._drawn_noise())
+        if isinstance(elements, Bernoulli) and self._bits is not None:
+            x = elements.sample().reshape(self.x.shape).to(self.x)
+            return self._bits.draw(elements.logits.reshape(self.x.shape), self.y, x)
         rows, columns, count = self._groups
         best, made = self.y.new_full((len(self.y), count), -math.inf), self.x
         for _ in range(_CANDIDATES):  # drawn by weight: the largest of log weights plus Gumbels
@@ -68,6 +76,9 @@ class Degraded(Observation):
         return made
 
     def moments(self, elements: TorchDistribution) -> tuple[Tensor, Tensor]:
+        if isinstance(elements, Bernoulli) and self._bits is not None:
+            mean = self._bits.mean(elements.logits.reshape(self.x.shape), self.y)
+            return mean, mean * (1 - mean)
         mean, variance = self._flat(elements)
         return mean + self._towards(mean, variance, 0.0), self._left(variance)
 
@@ -122,6 +133,10 @@ class Degraded(Observation):
 
     def _drawn_noise(self) -> Tensor:
         return self.noise * torch.randn_like(self.y)
+
+    @cached_property
+    def _bits(self) -> BitSums | None:
+        return BitSums.of(self.matrix, self.noise)
 
     @cached_property
     def _is_disjoint(self) -> bool:

@@ -30,9 +30,9 @@ class Gibbs:
         num_moves: Of each chain, of which the first half are thrown away.
 
     Source:
-        Stochastic Backpropagation (Rezende et al., 2014), appendix F,
-        https://arxiv.org/abs/1401.4082; the correction: Leveraging the Exact Likelihood of Deep
-        Latent Variable Models (Mattei & Frellsen, 2018), sec. 3.2 and algorithm 1,
+        Stochastic Backpropagation (Rezende et al., 2014), on missing data imputation,
+        https://arxiv.org/abs/1401.4082; the correction, Metropolis within Gibbs: Leveraging the
+        Exact Likelihood of Deep Latent Variable Models (Mattei & Frellsen, 2018),
         https://arxiv.org/abs/1802.04826
     """
 

@@ -13,14 +13,18 @@ from torch import Tensor
 from ...data.rows.tensors import TensorRows
 from ...errors import ConfigError, DataError, ShapeError, SupportError
 from ...evaluate.inputs import Data, Inputs
-from ...evaluate.options import seed_or_fresh
+from ...evaluate.options import SweepOptions, seed_or_fresh
+from ...particles.argument_types import argument_types
 from ...particles.conditionals import conditionals
+from ...particles.device import to_device_of
 from ...particles.isolation import isolated
+from ...particles.modes import in_mode
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from .degradation import Degraded, matrix_of
 from .finding import Completion
 from .options import CompletionOptions, Settings, completes
+from .programs import infers_from_masks
 from .run import run
 
 
@@ -40,10 +44,11 @@ def invert(
 
     Exact, as the draws of z are, where p(x|z) is a normal with independent elements:
     :math:`y|z \sim N(A\mu(z), A\,diag(v(z))A^T + \sigma^2 I)`, and x given y and z is normal too.
-    For other likelihoods (pixels that are 0 or 1, levels, counts) log p(y|z) is approximated by
-    the normal of the same mean and covariance, which is close where many elements enter each
-    value; x is drawn by sampling importance resampling, and `mean` and `std` are those of the best
-    linear estimate given y and z: see `completion.degradation.Degraded`.
+    Exact too are pixels of 0 and 1 of which each enters one value of y, with seven others at most.
+    For other likelihoods (levels, counts) log p(y|z) is approximated by the normal of the same
+    mean and covariance, so that log p(x|y) bounds nothing; x is drawn by sampling importance
+    resampling, and `mean` and `std` are those of the best linear estimate given y and z: see
+    `completion.degradation.Degraded`.
 
     Args:
         model: See `super_resolve`, as for the other arguments.
@@ -118,8 +123,12 @@ def inverted(
             f"what is left has {given.shape[1]} values a datum, and the degradation gives "
             f"{len(matrix)}"
         )
+    if infers_from_masks(model):  # y tells of all elements, and no mask says what was observed
+        others = [torch.ones(rows, *shape, dtype=torch.bool, device=data.device)]
+        inputs = replace(inputs, rest=())
     if is_small:
-        y, x = given, _stand_in(model, given, matrix, (data, *others, *inputs.rest), shape)
+        beside = (*others, *inputs.rest)
+        y, x = given, _stand_in(model, guide, given, matrix, beside, shape, rest)
     else:
         y, x = given @ matrix.T, given
         generator = torch.Generator().manual_seed(seed_or_fresh(rest.get("seed")))
@@ -141,15 +150,27 @@ def inverted(
 
 
 def _stand_in(
-    model: Program, y: Tensor, matrix: Tensor, args: tuple[Any, ...], shape: list[int]
+    model: Program,
+    guide: Program,
+    y: Tensor,
+    matrix: Tensor,
+    beside: tuple[Any, ...],
+    shape: list[int],
+    options: SweepOptions,
 ) -> Tensor:
     """Data that the pair takes, as a start [N, D]: from y, rounded if needed, or zeros."""
     spread = (y @ matrix) / matrix.square().sum(0).clamp_min(1e-12)
+    few = [a[:1] if isinstance(a, Tensor) and len(a) == len(y) else a for a in beside]
     for x in (spread, spread.round(), torch.zeros_like(spread)):
         try:
-            with isolated(), torch.no_grad(), pyro.validation_enabled(True):
-                few = slice(0, 1)
-                conditionals(model, x[few].reshape(1, *shape), *_first(args, len(y)))
+            with (
+                isolated(),
+                in_mode(options.get("mode", "evaluation"), model, guide),
+                torch.no_grad(),
+                pyro.validation_enabled(True),
+            ):
+                args = to_device_of(model, guide, (x[:1].reshape(1, *shape), *few))
+                conditionals(model, *argument_types(model, guide, args)(args))
             return x
         except (SupportError, ValueError):
             continue
@@ -157,7 +178,3 @@ def _stand_in(
         "no data made from y lie in the support of the likelihood; give whole data, and they are "
         "degraded here"
     )
-
-
-def _first(args: tuple[Any, ...], size: int) -> list[Any]:
-    return [a[:1] if isinstance(a, Tensor) and len(a) == size else a for a in args[1:]]

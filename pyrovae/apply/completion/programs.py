@@ -13,12 +13,19 @@ from torch import Tensor
 from ...errors import InverseError
 from ...evaluate.block import Block
 from ...evaluate.validity import check_weights
+from ...models.capabilities import CountsObserved
 from ...particles.conditionals import Choose, Conditional, conditionals
 from ...particles.layout import Layout
+from ...particles.tracing import Program
 from ..observed import elements_at, site_of_data
 
 Latents = dict[str, Tensor]
 """Values of latents by site, as a program has them."""
+
+
+def infers_from_masks(model: Program) -> bool:
+    """Whether a pair is called as (x, mask), as one that counts what was observed is."""
+    return isinstance(getattr(model, "__self__", None), CountsObserved)
 
 
 @dataclass(frozen=True)

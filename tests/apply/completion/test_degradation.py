@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from pyrovae.apply.completion import degradation
+from pyrovae.apply.completion import bits, degradation
 from pyrovae.apply.completion.degradation import Degraded, average_pooling, matrix_of
 from pyrovae.errors import ConfigError, ShapeError
 from tests.apply.completion.exact import given, z_scores
@@ -40,21 +40,31 @@ def test_normals_are_exact(matrix):
     torch.testing.assert_close(seen.log_rest(elements)[0], exact)
 
 
-def test_pixels_that_fit_are_drawn(monkeypatch):
+@pytest.mark.parametrize("most", [8, 1], ids=["exact", "resampled"])
+def test_pixels_that_fit_are_drawn(most, monkeypatch):
     monkeypatch.setattr(degradation, "_CANDIDATES", 300)
-    chance, copies = torch.tensor([0.3, 0.6, 0.5, 0.8]).double(), 3000
-    matrix = torch.tensor([[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]]).double()
+    monkeypatch.setattr(bits, "MOST", most)
+    chance, copies = torch.tensor([0.3, 0.6, 0.5, 0.8, 0.7]).double(), 3000
+    matrix = torch.tensor([[0.5, 0, 0.5, 0, 0.3], [0, 0, 0, 1, 0]]).double()  # one is in no sum
     y = torch.tensor([0.5, 0.9]).double()
-    seen = Degraded(y.expand(copies, 2), torch.zeros(copies, 4).double(),
+    seen = Degraded(y.expand(copies, 2), torch.ones(copies, 5).double(),
                     torch.zeros(copies, 1).bool(), matrix, 0.2)  # fmt: skip
-    drawn = seen.draw(dist.Bernoulli(chance.expand(copies, 4)))
-    states = torch.tensor(list(product([0.0, 1.0], repeat=4))).double()
+    elements = dist.Bernoulli(chance.expand(copies, 5))
+    drawn = seen.draw(elements)
+    states = torch.tensor(list(product([0.0, 1.0], repeat=5))).double()
     weight = dist.Bernoulli(chance).log_prob(states).sum(-1)
     weight = weight + dist.Normal(states @ matrix.T, 0.2).log_prob(y).sum(-1)
     exact = weight.softmax(0) @ states
     z = (drawn.mean(0) - exact) / (exact * (1 - exact) / copies).sqrt()
     assert z.abs().max() < 4.5, z
     assert not seen.can_be_scored and not seen.log_given_x().any()
+    if most == 8:
+        torch.testing.assert_close(seen.log_prob(elements)[0], weight.logsumexp(0))
+        mean, variance = seen.moments(elements)
+        torch.testing.assert_close(mean[0], exact)
+        torch.testing.assert_close(variance[0], exact * (1 - exact))
+        known = Degraded(seen.y, seen.x, torch.ones(copies, 1).bool(), matrix, 0.2)
+        torch.testing.assert_close(known.log_rest(elements)[0], weight.log_softmax(0)[-1])
 
 
 def test_pooling_is_that_of_torch():

@@ -7,8 +7,8 @@ from torch.distributions import MultivariateNormal
 from pyrovae.apply import invert, super_resolve
 from pyrovae.data.synthetic import LinearGaussian, LinearGaussianChain
 from pyrovae.errors import ConfigError, ShapeError
-from pyrovae.models import VAE
-from pyrovae.nn import Binomial
+from pyrovae.models import VAE, PartialVAE
+from pyrovae.nn import Binomial, Normal
 from tests.apply.completion.exact import given, normal_of, normal_of_chain, z_scores
 
 MATRIX = torch.tensor([[1.0, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0.5, 0, 0, 1, -1]]).double()
@@ -47,7 +47,7 @@ def test_mean_and_covariance_are_exact(method, kind):
 
 def test_what_is_left_alone_is_enough():
     pair = LinearGaussian.random(data_dim=6, latent_dim=2, seed=0)
-    y = torch.randn(4, 3).double()
+    y = torch.randn(4, 3)  # and the pair is of doubles
     found = invert(pair, y, degradation=lambda x: x.flatten(1) @ MATRIX.to(x).T, data_shape=(6,),
                    method="importance", **QUICK)  # fmt: skip
     assert found.completions.shape == (3, 4, 6) and torch.equal(found.observed, y)
@@ -67,6 +67,14 @@ def test_small_images_are_made_large(method):
                           **{**QUICK, "method": method})  # fmt: skip
     assert alone.completions.shape == (3, 5, 1, 4, 4) and not alone.scored.any()
     torch.testing.assert_close(alone.completions, found.completions, atol=1e-3, rtol=0)
+
+
+def test_a_pair_that_takes_masks_gets_one():
+    pair = PartialVAE((6,), 2, likelihood=Normal(0.5))
+    x, mask = torch.randn(4, 6), torch.ones(4, 6).bool()
+    for data in (x, (x, mask)):
+        found = invert(pair, data, degradation=MATRIX, **{**QUICK, "method": "importance"})
+        assert found.completions.isfinite().all()
 
 
 def test_refusals():
