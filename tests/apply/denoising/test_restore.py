@@ -14,7 +14,7 @@ from pyrovae.models import VAE, Autoencoder, HierarchicalVAE
 from pyrovae.nn import Binomial, GaussianNoise, Masking, SaltAndPepper
 from tests.oracles import z_scores
 
-SCALE, COPIES = 0.9, 300
+SCALE, COPIES = 0.9, 200
 NOISE = GaussianNoise(SCALE)
 
 
@@ -43,7 +43,7 @@ def wiener(pair, noisy, scale=SCALE):
 @pytest.mark.parametrize(
     "how",
     [
-        {"num_particles": 100, "num_steps": 40, "num_moves": 0},
+        {"num_particles": 60, "num_steps": 30, "num_moves": 0},
         {"num_particles": 2, "num_steps": 40, "num_moves": 20},
         {"num_particles": 4, "num_steps": 0, "num_moves": 30},
     ],
