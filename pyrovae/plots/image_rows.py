@@ -34,6 +34,7 @@ def image_rows(
     aspect = share * len(names) * (height + 1) / (count * (width + 1))
     figure, axes = figure_of(aspect + (0.06 if title else 0.02) + (0.05 if columns else 0.0))
     show(axes, tile(pixels, len(names), count))
+    axes.set_anchor("E")  # what the height leaves of the width is for the names
     axes.set_axis_on()
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=8)
