@@ -45,7 +45,7 @@ def main(smoke):
     # The encoder sees levels scaled to [0, 1]: noise of 6 levels of 16 is .375 there.
     used_to_noise = trained(digits, 2 if smoke else 120, GaussianNoise(6 / 16))
     found = denoise(used_to_noise, test, noise="gaussian", level=6.0, seed=0, filters=False,
-                    **settings)  # fmt: skip
+                    clip=False, **settings)  # fmt: skip
     print("trained with this noise:")
     print(found)
 

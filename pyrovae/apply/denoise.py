@@ -41,6 +41,7 @@ def denoise(
     num_moves: int = 20,
     num_leapfrog: int = 8,
     num_draws: int = 3,
+    clip: bool = True,
     **options: Unpack[SweepOptions],
 ) -> Denoised:
     """Add noise to clean data, and compare what a pair and classical filters make of it.
@@ -48,8 +49,9 @@ def denoise(
     The methods of a pair: `posterior mean`, E[x|noisy] by `restore`, which has the least expected
     squared error if the model is right; `one draw` from p(x|noisy), which looks like data and has
     twice that error; `encode-decode`, which takes the noisy datum for a clean one, unless the
-    pair was trained with a corruption (`VAE(corruption=...)`). A pair of p(clean|noisy), trained
-    as `ConditionalVAE` is on (clean, noisy), has the mean and a draw of that.
+    pair was trained with a corruption (`VAE(corruption=...)`; then pass `clip=False`). A pair of
+    p(clean|noisy), trained as `ConditionalVAE` is on (clean, noisy), has the mean and a draw of
+    that.
 
     The filters are scikit-image's, each at the strength that is best for these very images. All
     results are clipped to the bounds of the likelihood, where it has some.
@@ -71,6 +73,8 @@ def denoise(
         num_moves: HMC trajectories.
         num_leapfrog: Leapfrog steps of a trajectory.
         num_draws: Plausible clean data to draw for each noisy one.
+        clip: Bring what the guide sees within the bounds of the likelihood; False for a guide that
+            was trained on data with noise.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
@@ -108,7 +112,7 @@ def denoise(
         pyro.set_rng_seed(seed)
         noisy = chosen(clean)
     found = Methods(noise=chosen)
-    sampler = PosteriorSampler(num_particles, num_steps, num_moves, num_leapfrog, num_draws)
+    sampler = PosteriorSampler(num_particles, num_steps, num_moves, num_leapfrog, num_draws, clip)
     if conditional:
         found.take_conditional(sweep(clean, noisy, *rest), sampler)
     else:

@@ -30,10 +30,11 @@ def image_rows(
     names, count = list(rows), len(next(iter(rows.values())))
     pixels = as_images(torch.cat(list(rows.values())))
     _, height, width, _ = pixels.shape
-    share = 0.82  # of the width; the rest is text
+    share = 1 - 0.0125 * max(map(len, names))  # of the width; the rest is text
     aspect = share * len(names) * (height + 1) / (count * (width + 1))
     figure, axes = figure_of(aspect + (0.06 if title else 0.02) + (0.05 if columns else 0.0))
     show(axes, tile(pixels, len(names), count))
+    axes.set_anchor("E")  # what the height leaves of the width is for the names
     axes.set_axis_on()
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=8)

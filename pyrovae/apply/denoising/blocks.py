@@ -24,11 +24,11 @@ from .noisy_model import NoisyModel, seen_by_guide
 R = TypeVar("R")
 
 
-def reconstructed(sweep: Sweep, noise: NoiseModel) -> Tensor:
+def reconstructed(sweep: Sweep, noise: NoiseModel, clip: bool) -> Tensor:
     """Encode the noisy data of a sweep and decode them: E[x|z] at the mean of q(z|noisy)."""
 
     def run(block: Block) -> Tensor:
-        seen = (seen_by_guide(noisy_model(block, noise)), *block.args[1:])
+        seen = (seen_by_guide(noisy_model(block, noise), clip), *block.args[1:])
         sites = conditionals(block.guide, *seen, values=lambda _, fn: mean_or_none(fn))
         values = {name: site.value for name, site in sites.items() if not site.is_observed}
         made = conditionals(block.model, *block.args, values=values)

@@ -81,7 +81,8 @@ class Denoised(Finding):
 
         low, high = float(self.clean.min()), float(self.clean.max())
         drawn = {f"draw {number + 1}": draw for number, draw in enumerate(self.draws)}
-        shown = {"clean": self.clean, "noisy": self.noisy, **self.made, **drawn}
+        made = {name: images for name, images in self.made.items() if name != "one draw"}
+        shown = {"clean": self.clean, "noisy": self.noisy, **made, **drawn}
         return image_rows(
             {name: images[:_SHOWN].clamp(low, high) for name, images in shown.items()},
             title=self.noise,

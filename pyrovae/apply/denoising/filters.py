@@ -62,15 +62,15 @@ def _candidates(has_channels: bool) -> Mapping[str, list[Filter]]:
     return {
         "median filter": [
             partial(median, footprint=shape)
-            for shape in (morphology.disk(1), np.ones((3, 3)), morphology.disk(2))
+            for shape in (morphology.disk(1), np.ones((3, 3)), morphology.disk(2), np.ones((5, 5)))
         ],
         "total variation": [
             partial(restoration.denoise_tv_chambolle, weight=weight, **axis)
-            for weight in (0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
+            for weight in (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)
         ],
         "non-local means": [
             partial(restoration.denoise_nl_means, h=h, patch_size=3, patch_distance=6,
                     fast_mode=True, **axis)
-            for h in (0.05, 0.1, 0.2, 0.4)
+            for h in (0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
         ],
     }  # fmt: skip

@@ -42,4 +42,4 @@ class Methods:
             found = restored(sweep, self.noise, sampler)
             self.draws, self.ess = found.draws, found.ess
             self.made |= {"posterior mean": found.mean, "one draw": found.draws[0]}
-        self.made["encode-decode"] = reconstructed(sweep, self.noise)
+        self.made["encode-decode"] = reconstructed(sweep, self.noise, sampler.clip)

@@ -135,10 +135,12 @@ class NoisyModel:
         return Scored(log_joint, elements, fn.mean)
 
 
-def seen_by_guide(model: NoisyModel) -> Tensor:
-    """The noisy data as a guide can take them: within the bounds of the likelihood, and whole
-    numbers where the data are levels.
+def seen_by_guide(model: NoisyModel, clip: bool) -> Tensor:
+    """The noisy data as a guide takes them that knows clean ones: within the bounds of the
+    likelihood, and whole numbers where the data are levels. As they are without `clip`.
     """
+    if not clip:
+        return model.noisy
     sites = conditionals(model.model, *model.args, values=any_value)
     name, site = site_of_data(sites, model.noisy)
     fn = elements_at(name, site.fn, "denoising")

@@ -55,6 +55,7 @@ class PosteriorSampler:
         num_moves: HMC trajectories of each draw; 0 keeps the weighted proposals.
         num_leapfrog: Steps of a trajectory.
         num_draws: Clean data to draw for each datum.
+        clip: See `restore`.
     """
 
     num_particles: int
@@ -62,10 +63,11 @@ class PosteriorSampler:
     num_moves: int
     num_leapfrog: int
     num_draws: int
+    clip: bool = True
 
     def __call__(self, noisy: NoisyModel, guide: Program, rest: tuple[Any, ...]) -> Draws:
         """Draw for the rows of a noisy model; `rest` is what the guide takes after the data."""
-        seen = (seen_by_guide(noisy), *rest)
+        seen = (seen_by_guide(noisy, self.clip), *rest)
         many = noisy.repeated(self.num_particles)
         if not noisy.is_continuous:
             if self.num_moves or self.num_steps:

@@ -53,6 +53,7 @@ def restore(
     num_moves: int = 20,
     num_leapfrog: int = 8,
     num_draws: int = 4,
+    clip: bool = True,
     **options: Unpack[SweepOptions],
 ) -> Restoration:
     r"""Undo known noise by Bayes' rule, with a pair that was trained on clean data.
@@ -78,6 +79,8 @@ def restore(
             keeps the weighted proposals.
         num_leapfrog: Leapfrog steps of a trajectory.
         num_draws: Clean data to draw for each noisy one.
+        clip: Bring what the guide sees within the bounds of the likelihood, and to whole numbers
+            where the data are levels; False for a guide that was trained on data with noise.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
@@ -111,7 +114,7 @@ def restore(
     for name, (value, least) in numbers.items():
         if value < least:
             raise ConfigError(f"restore got {name}={value}; it needs {least} at least")
-    sampler = PosteriorSampler(num_particles, num_steps, num_moves, num_leapfrog, num_draws)
+    sampler = PosteriorSampler(num_particles, num_steps, num_moves, num_leapfrog, num_draws, clip)
     sweep = sweep_over(model, guide, noisy, args, num_particles, options, together=True)
     if (why := why_no_posterior(sweep)) is not None:
         raise ConfigError(f"restore: {why}; `denoise` can encode and decode with such a pair")

@@ -29,7 +29,7 @@ def spherical(first: Tensor, last: Tensor, t: Tensor, center: Tensor | float = 0
     Example:
         >>> ends = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 3.0]])
         >>> spherical(*ends, torch.tensor([0.5])).norm(dim=-1)
-        tensor([[2.]])
+        tensor([[2.0...]])
     """
     a, b = first - center, last - center
     lengths = a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True)

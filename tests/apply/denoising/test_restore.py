@@ -14,7 +14,7 @@ from pyrovae.models import VAE, Autoencoder, HierarchicalVAE
 from pyrovae.nn import Binomial, GaussianNoise, Masking, SaltAndPepper
 from tests.oracles import z_scores
 
-SCALE, COPIES = 0.9, 300
+SCALE, COPIES = 0.9, 200
 NOISE = GaussianNoise(SCALE)
 
 
@@ -43,7 +43,7 @@ def wiener(pair, noisy, scale=SCALE):
 @pytest.mark.parametrize(
     "how",
     [
-        {"num_particles": 100, "num_steps": 40, "num_moves": 0},
+        {"num_particles": 60, "num_steps": 30, "num_moves": 0},
         {"num_particles": 2, "num_steps": 40, "num_moves": 20},
         {"num_particles": 4, "num_steps": 0, "num_moves": 30},
     ],
@@ -157,3 +157,22 @@ def test_refusals(pair, noisy):
 
     with pytest.raises(SiteError, match="MultivariateNormal"):
         restore(whole, pair.guide, noisy, noise=NOISE)
+
+
+def test_the_guide_sees_noise_within_bounds_or_as_it_is():
+    seen = []
+
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
+            pyro.sample("x", dist.Binomial(16, logits=z).to_event(1), obs=x)
+
+    def guide(x):
+        seen.append(x)
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(x.new_zeros(2), 1.0).to_event(1))
+
+    noisy = torch.tensor([[-3.0, 7.4]])
+    for clip, exact in ((True, [0.0, 7.0]), (False, [-3.0, 7.4])):
+        restore(model, guide, noisy, noise=NOISE, num_steps=2, num_moves=0, clip=clip)
+        torch.testing.assert_close(seen[-1][0], torch.tensor(exact))
