@@ -10,7 +10,7 @@ from tests.cli.commands import is_png, refused
 
 def test_foreign_data_by_name_and_by_file(small_run, here, capsys):
     run = str(small_run[0])
-    words = ["--limit", "60", "--scores", "kl", "typicality", "--out"]
+    words = ["--limit", "60", "--scores", "[kl,typicality]", "--out"]
     assert main(["anomaly", run, "--foreign", "inverted", *words, "made/found"]) == 0
     printed = capsys.readouterr().out
     assert "AUROC" in printed and "60 normal and 60 foreign data" in printed
@@ -25,7 +25,7 @@ def test_foreign_data_by_name_and_by_file(small_run, here, capsys):
 
 
 def test_a_held_out_class_and_a_background(small_run, here, capsys):
-    words = ["--held-out-class", "9", "--limit", "200", "--scores", "kl", "--out", "nine"]
+    words = ["--held-out-class", "9", "--limit", "200", "--scores", "[kl]", "--out", "nine"]
     assert main(["anomaly", str(small_run[0]), *words, "--background-epochs", "1"]) == 0
     assert list(json.loads((here / "nine.json").read_text())["scores"]) == ["kl", "ratio"]
 
@@ -35,5 +35,5 @@ def test_what_is_refused(small_run, here, capsys):
     assert "either foreign= " in refused(capsys, "anomaly", run)
     assert "no foreign data 'fog'" in refused(capsys, "anomaly", run, "--foreign", "fog")
     assert "no.npy" in refused(capsys, "anomaly", run, "--foreign", "no.npy")
-    words = ("--foreign", "noise", "--scores", "fog")
+    words = ("--foreign", "noise", "--scores", "[fog]")
     assert "fog" in refused(capsys, "anomaly", run, *words)

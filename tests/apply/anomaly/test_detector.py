@@ -72,7 +72,7 @@ def test_the_rate_over_calibrations_with_noisy_and_fitted_scores(by):
 
 
 def test_auroc_is_that_of_quadratic_forms():
-    """Foreign data N(b + m, 4 Sigma): the AUROC of log p(x) by inverting the characteristic function.
+    """Foreign data N(b + m, 4 Sigma): its AUROC by inverting a characteristic function.
 
     log p(x) falls with Q = (x - b)' Sigma^-1 (x - b), which is chi-square of D degrees for the
     pair's own data and 4 times a non-central one for the foreign data. Imhof (1961).
@@ -117,7 +117,7 @@ def test_conforms_to_scikit_learn():
     expected = {
         "check_complex_data": "refused, in this library's words",
         "check_dtype_object": "columns of objects are refused, and not converted",
-        "check_estimators_nan_inf": "refused where the pair does not take them, as 'nan' and 'inf'",
+        "check_estimators_nan_inf": "refused by the pair, in this library's words",
         "check_fit1d": "data of one number each are data",
     }
     detector = AnomalyDetector(any_width, any_width_guide, false_alarm_rate=0.2,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import norm
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from pyrovae.apply.anomaly.discrimination import delong, discrimination
 from pyrovae.errors import DataError
@@ -45,6 +45,7 @@ def test_as_scikit_learn_with_ties_and_infinities():
     truth, scores = np.repeat([1, 0], [80, 50]), np.append(normal, foreign)
     scores[80] = -1e300
     assert found.auroc == pytest.approx(roc_auc_score(truth, scores))
+    assert found.aupr == pytest.approx(average_precision_score(1 - truth, -scores))
     fpr, tpr, _ = roc_curve(truth, scores, drop_intermediate=False)
     assert found.fpr95 == fpr[tpr >= 0.95].min()
 
