@@ -64,7 +64,7 @@ def photographs(settings, size):
     found.plot().savefig("anomaly.png")
 
     detector = AnomalyDetector(pair, by="typicality", false_alarm_rate=0.1).fit(val.numpy())
-    alarms = {name: (detector.predict(x.numpy()) == -1).mean()
+    alarms = {name: round(float((detector.predict(x.numpy()) == -1).mean()), 3)
               for name, x in (("own", test), ("flower", flower))}  # fmt: skip
     print(f"AnomalyDetector(by='typicality', false_alarm_rate=0.1): alarms {alarms}\n")
 

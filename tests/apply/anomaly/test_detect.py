@@ -60,6 +60,9 @@ def test_the_same_seed_gives_the_same_table():
     tables = [str(detect_anomalies(PAIR, X[:200], foreign="shuffled", seed=3,
                                    scores=["elbo", "typicality"])) for _ in range(2)]  # fmt: skip
     assert tables[0] == tables[1]
+    empty = detect_anomalies(PAIR, X[:200], foreign="shuffled", seed=3, val=Split(X[:0]),
+                             scores=["elbo", "typicality"])  # fmt: skip
+    assert str(empty) == tables[0], "an empty split of a run is none"
 
 
 def test_a_held_out_class_of_images():
