@@ -65,7 +65,8 @@ def main(options):
     torch.set_num_threads(options.threads)
     mnist = data.mnist(options.data_root, binarize="dynamic")
     report = Report(options.out, "anomalies.txt")
-    report(f"{where(options.device)}; {options}")
+    settings = {k: v for k, v in vars(options).items() if k not in ("data_root", "out", "device")}
+    report(f"{where(options.device)}; {settings}")
     head = False
     for digit in options.digits:
         found = measured(mnist, digit, options).discrimination

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..runtime.figures import WIDTH, empty_figure
@@ -47,10 +48,11 @@ def score_histograms(
         unused.set_axis_off()
     axes[0].legend(frameon=False, fontsize=7)
     if strips:
-        for each, (caption, images) in zip(
-            np.ravel(parts[1].subplots(len(strips), 1, squeeze=False)), strips, strict=True
-        ):
-            show(each, tile(as_images(images), 1, len(images)))
+        pixels = as_images(torch.cat([images for _, images in strips]))  # on one grey scale
+        ends = np.cumsum([len(images) for _, images in strips])[:-1]
+        places = np.ravel(parts[1].subplots(len(strips), 1, squeeze=False))
+        for each, (caption, _), row in zip(places, strips, np.split(pixels, ends), strict=True):
+            show(each, tile(row, 1, len(row)))
             each.set_title(caption, fontsize=8)
     figure.suptitle(title, fontsize=10)
     return figure

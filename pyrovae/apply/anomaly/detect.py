@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data import Rows
+from ...data import Rows, Split
 from ...errors import ConfigError, DataError, SiteError
 from ...evaluate import SweepOptions
 from ...evaluate.inputs import Data
@@ -92,7 +92,7 @@ def detect_anomalies(
     options["seed"] = seed = seed_or_fresh(options.get("seed"))
     normal, strange = normal_and_foreign(x, foreign, held_out_class, seed, options)
     left: Any = {k: v for k, v in options.items() if k not in ("columns", "transform")}
-    if val is None:
+    if val is None or (isinstance(val, Split) and len(val) == 0):  # a run without one
         kept, normal = halves(normal, seed)
     else:
         kept = as_pair_takes(without_class(val, held_out_class), options)

@@ -35,7 +35,7 @@ def foreign_data(kind: str, x: Tensor, seed: int = 0) -> Tensor:
             f"there are no foreign data {kind!r}, by that name or as a file; name one of "
             f"{sorted(KINDS)}, or give a file with as many values a datum"
         )
-    return KINDS[kind](x, torch.Generator().manual_seed(seed)).to(x)
+    return KINDS[kind](x.double(), torch.Generator().manual_seed(seed)).to(x)
 
 
 def like(foreign: Tensor, x: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def like(foreign: Tensor, x: Tensor) -> Tensor:
 
 
 def _values(x: Tensor, count: torch.Size, generator: torch.Generator) -> Tensor:
-    levels = x.unique().cpu().double()
+    levels = x.unique().cpu()
     if len(levels) > _FEW:
         share = torch.rand(count, generator=generator, dtype=torch.float64)
         return levels[0] + share * (levels[-1] - levels[0])
