@@ -72,7 +72,9 @@ def test_nested_plates():
 # From the guide and from the prior in turn.
 @pytest.mark.parametrize(
     ("style", "start"),
-    zip(sorted(STYLES.keys() - {"subsampled_plate"}), cycle(["guide", "prior"]), strict=False),
+    list(
+        zip(sorted(STYLES.keys() - {"subsampled_plate"}), cycle(["guide", "prior"]), strict=False)
+    ),
 )
 def test_every_style_of_pair(style, start):
     with pyro.settings.context(module_local_params=style == "pyro_module_local"):
