@@ -75,9 +75,9 @@ class TwoHeads(nn.Module):
     Example:
         >>> class Encoder(nn.Module):
         ...     def forward(self, x):
-        ...         return x, x.exp()
+        ...         return x, torch.ones_like(x)
         >>> TwoHeads(Encoder(), "scale")(torch.tensor([[1.0, 2.0]]))
-        tensor([[1., 2., 1., 2.]])
+        tensor([[1., 2., 0., 0.]])
     """
 
     def __init__(self, network: nn.Module, second: Second = "log_variance") -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from pyrovae.cli import main
 from tests.cli import bad_inputs as bad
-from tests.cli.commands import run_process
 from tests.cli.tampered import edited
+from tests.processes import command, forked
 
 LONGEST = 700  # characters of a sentence; some list the names that there are
 LEAKS = (
@@ -130,7 +130,8 @@ REAL = {
 
 
 @pytest.mark.parametrize("case", REAL)
-def test_real_processes(case, here):
+def test_real_processes(case, here, tmp_path):
     Path("exits.py").write_text(bad.OWN["exits"])
-    done = run_process(*bad.BARE, "--model.latent_dim", "2", *REAL[case], cwd=here)
+    words = [*bad.BARE, "--model.latent_dim", "2", *REAL[case]]
+    done = forked(command, *words, cwd=here, out=tmp_path, timeout=300)
     _check(done.returncode, done.stdout, done.stderr)

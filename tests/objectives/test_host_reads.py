@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pyrovae.data import DiscreteLatent
 from pyrovae.objectives import EUBO, IWAE, PathELBO
-from tests.objectives.test_contract import OBJECTIVES
+from tests.objectives.test_contract import OBJECTIVES, in_turn
 from tests.pairs import STYLES
 
 pytestmark = pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")
@@ -58,9 +58,9 @@ def pairs_for(objective):
                                 "args": (pair.sample(4, seed=1),)})  # fmt: skip
 
 
-@pytest.mark.parametrize("vectorize", [True, False])
-@pytest.mark.parametrize("make", OBJECTIVES)
-def test_no_step_but_the_first_waits(make, vectorize):
+@pytest.mark.parametrize(("make", "way"), in_turn(["vectorised", "sequential"]))
+def test_no_step_but_the_first_waits(make, way):
+    vectorize = way == "vectorised"
     for pair in pairs_for(make()):
         objective, call = make(vectorize_particles=vectorize), (pair.model, pair.guide, *pair.args)
         with pyro.validation_enabled(False):

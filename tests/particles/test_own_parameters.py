@@ -94,6 +94,7 @@ class TestFrozen:
             assert leaf.requires_grad != (name in frozen)
 
 
+@pytest.mark.usefixtures("interpreted")
 class TestPickles:
     """Pyro marks parameters with weak references, which cannot be pickled."""
 

@@ -12,7 +12,7 @@ from pyrovae import SVI, fit, log_evidence, penalty
 from pyrovae.errors import PlateError, SiteError
 from pyrovae.particles import draw
 from pyrovae.particles.parameters import trainable
-from tests.objectives.test_contract import OBJECTIVES
+from tests.objectives.test_contract import OBJECTIVES, in_turn
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pyrovae.errors.VarianceWarning",
@@ -63,10 +63,17 @@ def _exact(objective):
     return total.detach(), torch.autograd.grad(total, slope)[0]
 
 
-@pytest.mark.parametrize("chunk", [None, 2])
-@pytest.mark.parametrize("vectorize", [True, False], ids=["vectorised", "sequential"])
-@pytest.mark.parametrize("make", OBJECTIVES)
-def test_adds_to_every_loss(make, vectorize, chunk):
+WAYS = {
+    "vectorised": (True, None),
+    "sequential": (False, None),
+    "vectorised, chunks": (True, 2),
+    "sequential, chunks": (False, 2),
+}
+
+
+@pytest.mark.parametrize(("make", "way"), in_turn(WAYS))
+def test_adds_to_every_loss(make, way):
+    vectorize, chunk = WAYS[way]
     objective = make(vectorize_particles=vectorize)
     objective = objective.in_chunks(chunk) if chunk else objective
     (loss, (slope, bias)), (bare, (bare_slope, bare_bias)) = (

@@ -1,5 +1,7 @@
 """Every kind of latent is annealed, and what cannot be is refused."""
 
+from itertools import cycle
+
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -67,8 +69,13 @@ def test_nested_plates():
     assert worst_z(found, exact) < 4.5 and found.standard_error.max() < 0.3
 
 
-@pytest.mark.parametrize("style", sorted(STYLES.keys() - {"subsampled_plate"}))
-@pytest.mark.parametrize("start", ["guide", "prior"])
+# From the guide and from the prior in turn.
+@pytest.mark.parametrize(
+    ("style", "start"),
+    list(
+        zip(sorted(STYLES.keys() - {"subsampled_plate"}), cycle(["guide", "prior"]), strict=False)
+    ),
+)
 def test_every_style_of_pair(style, start):
     with pyro.settings.context(module_local_params=style == "pyro_module_local"):
         pair = STYLES[style](torch.float32)
