@@ -40,6 +40,11 @@ def known_rows(split: Split) -> Split:
             f"features got {got} for {len(split)} data; it needs y [N] for the test data and for "
             "train, -1 where a class is not known"
         )
+    if split.dynamic:
+        raise DataError(
+            "features got a split of probabilities that every pass draws afresh; give one draw, "
+            "`split.binarized(seed)`"
+        )
     known = split if split.y.is_floating_point() else split[split.y != UNKNOWN]
     if len(known) == 0:
         raise DataError(f"features got {len(split)} data, none of which has a label")

@@ -124,6 +124,9 @@ def test_refusals():
         features(PAIR, x, train=split)
     with pytest.raises(DataError, match="none of which has a label"):
         features(PAIR, split, train=Split(x, y=torch.full((20,), -1)))
+    probabilities = Split(x.sigmoid(), y=split.y, dynamic=True)
+    with pytest.raises(DataError, match="draws afresh; give one draw"):
+        features(PAIR, split, train=probabilities)
     with pytest.raises(DataError, match="50 labelled data, of 20"):
         features(PAIR, split, train=split)
     with pytest.raises(DataError, match="float64 for train and torch.int64"):
