@@ -43,9 +43,9 @@ def call(name, pair=None, x=None, *, programs=False, **options):
     x = data() if x is None else x
     if line.labels and isinstance(x, torch.Tensor):
         x = Split(x, torch.arange(len(x)) % 3)
-    args = line.args(x.x if isinstance(x, Split) else x)
+    of_data = line.of_data(x.x if isinstance(x, Split) else torch.as_tensor(x))
     first = (pair.model, pair.guide) if programs else (pair,)
-    return getattr(apply, name)(*first, x, *args, **{**line.keywords, **SEED, **options})
+    return getattr(apply, name)(*first, x, **{**line.keywords, **of_data, **SEED, **options})
 
 
 def content(found):
