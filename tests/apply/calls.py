@@ -123,7 +123,14 @@ CALLS: dict[str, Call] = {
     ),
     "check_calibration": Call({"num_draws": 9}),
     "complete": Call({"mask": "left half", "num_completions": 2, **_MCMC}),
-    "compress": Call(cannot={**_TENSOR, "draws": "the same bytes may come of two seeds"}),
+    "compress": Call(
+        cannot={
+            **_TENSOR,
+            "finding": "it gives bytes",
+            "draws": "two seeds may give the same bytes",
+            "kinds alike": "the bytes say of what type the array was",
+        }
+    ),
     "corner_grid": Call({"steps": 3}, cannot={**_TENSOR, "one datum": "it has four corners"}),
     "denoise": Call({"level": 1.0, "num_moves": 2, **_MCMC}),
     "detect_anomalies": Call(
