@@ -117,6 +117,17 @@ CALLS: dict[str, Call] = {
         of_data=lambda x: {"has": _first_are(x)},
         cannot={**_TENSOR, "one datum": "a direction needs data with and without it"},
     ),
+    "arithmetic": Call(
+        {"minus": 0, "plus": 1},
+        of_data=lambda x: {"train": Split(data(30), _labels(data(30)))},
+        labels=True,
+        cannot={
+            **_LABELLED,
+            "arrays with labels": "a split holds them",
+            "draws": "it moves means",
+            "one datum": "of the class that is taken away",
+        },
+    ),
     "augment": Call(
         {"num_per_class": 4},
         of_data=lambda x: {"y": _labels(x)},
@@ -134,7 +145,7 @@ CALLS: dict[str, Call] = {
     "corner_grid": Call({"steps": 3}, cannot={**_TENSOR, "one datum": "it has four corners"}),
     "denoise": Call({"level": 1.0, "num_moves": 2, **_MCMC}),
     "detect_anomalies": Call(
-        {"scores": ["elbo"]},
+        {"scores": ["elbo"], "false_alarm_rate": 0.3},
         of_data=lambda x: {"foreign": 16 - x, "val_size": 4},
         cannot={"one datum": "a threshold needs more"},
     ),
@@ -157,7 +168,7 @@ CALLS: dict[str, Call] = {
     ),
     "interpolate": Call(
         {"num_pairs": 2, "num_iterations": 3, "steps": 4},
-        cannot={"one datum": "a path has two ends"},
+        cannot={"one datum": "a path has two ends", "draws": "it starts and ends at means"},
     ),
     "invert": Call(
         {"degradation": lambda x: x.flatten(-3)[..., :3], "data_shape": SHAPE,

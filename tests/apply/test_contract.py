@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 import numpy as np
 import pyro
@@ -86,6 +87,12 @@ def test_every_function_has_a_line(name):
         f"apply.{name} has no line in tests/apply/calls.py: say there how it is called, or in "
         "NO_USES what it is"
     )
+
+
+@pytest.mark.parametrize("name", apply.__all__)
+def test_no_file_has_the_name_of_what_it_gives(name):
+    """Once imported it would take the place of it in the package."""
+    assert find_spec(f"pyrovae.apply.{name}") is None, f"rename apply/{name}.py, or its folder"
 
 
 @pytest.mark.parametrize("command", apply.COMMANDS)
@@ -233,7 +240,9 @@ def test_the_finding(name):
     assert len({len(row) for row in rows}) == 1 and len(rows) > 1
     assert all(isinstance(cell, str) for row in rows for cell in row)
     lines = str(found).splitlines()
-    assert len(lines) == len(rows) and all(line == line.rstrip() for line in lines)
+    assert len(lines) >= len(rows)  # remarks may follow the table
+    for row, line in zip(rows, lines, strict=False):
+        assert line == line.rstrip() and row[0] in line and row[-1] in line
     numbers = found.numbers()
     assert numbers and json.loads(json.dumps(numbers)) == json.loads(json.dumps(numbers))
     assert all(isinstance(key, str) for key in numbers)
