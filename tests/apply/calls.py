@@ -14,6 +14,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
+from pyrovae.data import Split
 from pyrovae.models import VAE, ConditionalVAE, MixturePrior
 from pyrovae.nn import MLP, Binomial
 
@@ -86,21 +87,72 @@ class Call:
 
     Attributes:
         keywords: Options that it needs, or that make it quick.
-        args: Makes what comes after the data, from the data.
+        of_data: Makes more options, from the data.
         pair: Makes the pair.
         labels: Makes labels for rows, where the data are a split with them.
         cannot: By name of a part of the contract, why it does not hold of this use.
     """
 
     keywords: Mapping[str, Any] = field(default_factory=dict)
-    args: Callable[[Tensor], tuple[Any, ...]] = lambda x: ()
+    of_data: Callable[[Tensor], Mapping[str, Any]] = lambda x: {}
     pair: Callable[[], Any] = vae
     labels: bool = False
     cannot: Mapping[str, str] = field(default_factory=dict)
 
 
+def _first_are(x: Tensor) -> Tensor:
+    return torch.arange(len(x)) < max(1, len(x) // 2)
+
+
+def _labels(x: Tensor) -> Tensor:
+    return torch.arange(len(x)) % 3
+
+
+_MCMC = {"num_steps": 8, "num_leapfrog": 2}
+_TENSOR = {"finding": "it gives a tensor, or a record of several"}
+_LABELLED = {"lists": "it needs labels, which a split holds"}
+
 CALLS: dict[str, Call] = {
+    "attribute_vector": Call(
+        of_data=lambda x: {"has": _first_are(x)},
+        cannot={**_TENSOR, "one datum": "a direction needs data with and without it"},
+    ),
+    "arithmetic": Call(
+        {"minus": 0, "plus": 1},
+        of_data=lambda x: {"train": Split(data(30), _labels(data(30)))},
+        labels=True,
+        cannot={
+            **_LABELLED,
+            "arrays with labels": "a split holds them",
+            "draws": "it moves means",
+            "one datum": "of the class that is taken away",
+        },
+    ),
+    "augment": Call(
+        {"num_per_class": 4},
+        of_data=lambda x: {"y": _labels(x)},
+    ),
     "check_calibration": Call({"num_draws": 9}),
+    "complete": Call({"mask": "left half", "num_completions": 2, **_MCMC}),
+    "compress": Call(
+        cannot={
+            **_TENSOR,
+            "finding": "it gives bytes",
+            "draws": "two seeds may give the same bytes",
+            "kinds alike": "the bytes say of what type the array was",
+        }
+    ),
+    "corner_grid": Call({"steps": 3}, cannot={**_TENSOR, "one datum": "it has four corners"}),
+    "denoise": Call({"level": 1.0, "num_moves": 2, **_MCMC}),
+    "detect_anomalies": Call(
+        {"scores": ["elbo"], "false_alarm_rate": 0.3},
+        of_data=lambda x: {"foreign": 16 - x, "val_size": 4},
+        cannot={"one datum": "a threshold needs more"},
+    ),
+    "features": Call(
+        {"num_labelled": [6], "num_repeats": 2},
+        of_data=lambda x: {"y": _labels(x), "train": Split(data(30), _labels(data(30)))},
+    ),
     "fit_density": Call(
         {"prior": lambda dim: MixturePrior(dim, num_components=2)},
         cannot={
@@ -114,8 +166,39 @@ CALLS: dict[str, Call] = {
             "near name": "it has no options of a sweep",
         },
     ),
+    "interpolate": Call(
+        {"num_pairs": 2, "num_iterations": 3, "steps": 4},
+        cannot={"one datum": "a path has two ends", "draws": "it starts and ends at means"},
+    ),
+    "invert": Call(
+        {"degradation": lambda x: x.flatten(-3)[..., :3], "data_shape": SHAPE,
+         "num_completions": 2, **_MCMC},
+        of_data=lambda x: {},
+        cannot={"data": "it takes what is left of data"},
+    ),
+    "latent_manifold": Call({"steps": 3}, cannot=_TENSOR),
+    "lossy": Call({"steps": [0.5]}),
+    "move": Call({"vector": torch.ones(2)}, cannot=_TENSOR),
     "predictive_check": Call({"replicates": 20, "statistics": ["mean", "element_means"]}),
+    "pulled_back_metric": Call(cannot={**_TENSOR, "draws": "it draws only other latents"}),
+    "super_resolve": Call({"num_completions": 2, **_MCMC}),
+    "transfer": Call(pair=conditional_vae, labels=True, cannot={
+        **_LABELLED,
+        "own functions": "the pair here has no labels",
+        "arrays with labels": "a split holds them",
+    }),
 }  # fmt: skip
 
-NO_USES: dict[str, str] = {}
+NO_USES: dict[str, str] = {
+    "augment_by_class": "takes a pair for each class",
+    "compress_file": "`compress`, to a file",
+    "decompress": "takes what `compress` gives",
+    "decompress_file": "takes what `compress_file` writes",
+    "discrimination": "compares scores",
+    "fit_background": "trains a pair",
+    "foreign_data": "makes data",
+    "rate_distortion": "takes several pairs",
+    "restore": "`denoise`, of data that are noisy already; its own tests hold it to the contract",
+    "typicality_test": "compares batches of scores",
+}
 """Functions of `pyrovae.apply` that do not take a pair and data, and what they are."""
