@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 _PLACES = {
     "Anomalies": "anomaly.finding",
     "AnomalyDetector": "anomaly.detector",
-    "Arithmetic": "arithmetic",
+    "Arithmetic": "interpolation.arithmetic",
     "Augmented": "augmentation.augmented",
     "CalibrationWarning": "anomaly.conformal",
     "Completion": "completion.finding",
@@ -35,30 +35,30 @@ _PLACES = {
     "Score": "anomaly.scores",
     "Transferred": "style.finding",
     "Typicality": "anomaly.scores",
-    "arithmetic": "arithmetic",
-    "attribute_vector": "attributes",
+    "arithmetic": "interpolation.arithmetic",
+    "attribute_vector": "interpolation.attributes",
     "augment": "augmentation.augment",
     "augment_by_class": "augmentation.by_class",
-    "check_calibration": "calibration",
+    "check_calibration": "checking.calibration",
     "complete": "completion.complete",
     "compress": "compression.lossless",
     "compress_file": "compression.lossless",
     "corner_grid": "interpolation.grids",
     "decompress": "compression.lossless",
     "decompress_file": "compression.lossless",
-    "denoise": "denoise",
+    "denoise": "denoising.denoise",
     "detect_anomalies": "anomaly.detect",
     "discrimination": "anomaly.discrimination",
     "features": "representation.features",
     "fit_background": "anomaly.scores",
     "fit_density": "density",
     "foreign_data": "anomaly.foreign",
-    "interpolate": "interpolate",
+    "interpolate": "interpolation.interpolate",
     "invert": "completion.invert",
     "latent_manifold": "interpolation.grids",
     "lossy": "compression.lossy",
-    "move": "attributes",
-    "predictive_check": "predictive_checks",
+    "move": "interpolation.attributes",
+    "predictive_check": "checking.predictive_checks",
     "pulled_back_metric": "interpolation.pulled_back",
     "rate_distortion": "compression.rate_distortion",
     "restore": "denoising.restore",
@@ -103,13 +103,12 @@ if TYPE_CHECKING:
         fit_background,
         typicality_test,
     )
-    from .arithmetic import Arithmetic, arithmetic
-    from .attributes import attribute_vector, move
     from .augmentation.augment import augment
     from .augmentation.augmented import Augmented
     from .augmentation.by_class import augment_by_class
     from .base import Finding
-    from .calibration import check_calibration
+    from .checking.calibration import check_calibration
+    from .checking.predictive_checks import predictive_check
     from .completion.complete import complete
     from .completion.finding import Completion
     from .completion.invert import invert
@@ -119,15 +118,16 @@ if TYPE_CHECKING:
     from .compression.options import DEFAULT_CHUNK, CompressOptions
     from .compression.rate_distortion import RateDistortion, rate_distortion
     from .compression.rates import Compression
-    from .denoise import denoise
+    from .denoising.denoise import denoise
     from .denoising.denoised import Denoised
     from .denoising.restore import Restoration, restore
     from .density import fit_density
-    from .interpolate import interpolate
+    from .interpolation.arithmetic import Arithmetic, arithmetic
+    from .interpolation.attributes import attribute_vector, move
     from .interpolation.grids import corner_grid, latent_manifold
+    from .interpolation.interpolate import interpolate
     from .interpolation.pulled_back import pulled_back_metric
     from .interpolation.strips import Interpolation
-    from .predictive_checks import predictive_check
     from .representation.features import features
     from .representation.probed import Probed
     from .representation.transformer import Features

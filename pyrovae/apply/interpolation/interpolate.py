@@ -5,18 +5,18 @@ from typing import Any, Literal, Unpack
 import pyro
 import torch
 
-from ..errors import ConfigError, DataError
-from ..evaluate.inputs import Data
-from ..evaluate.options import SweepOptions, seed_or_fresh
-from ..evaluate.sweep import sweep_over, sweeps
-from ..particles.isolation import isolated
-from ..particles.pair import takes_pair
-from ..particles.tracing import Program
-from .interpolation.curves import bent, spherical, straight
-from .interpolation.ends import Encoded, Others, prior_mean
-from .interpolation.geodesic import FINE, geodesic
-from .interpolation.metric import MetricName, energy, length
-from .interpolation.strips import Interpolation
+from ...errors import ConfigError, DataError
+from ...evaluate.inputs import Data
+from ...evaluate.options import SweepOptions, seed_or_fresh
+from ...evaluate.sweep import sweep_over, sweeps
+from ...particles.isolation import isolated
+from ...particles.pair import takes_pair
+from ...particles.tracing import Program
+from .curves import bent, spherical, straight
+from .ends import Encoded, Others, prior_mean
+from .geodesic import FINE, geodesic
+from .metric import MetricName, energy, length
+from .strips import Interpolation
 
 
 @takes_pair

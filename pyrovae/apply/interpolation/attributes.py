@@ -8,14 +8,14 @@ import pyro
 import torch
 from torch import Tensor
 
-from ..errors import DataError, ShapeError
-from ..evaluate.inputs import Data
-from ..evaluate.options import SweepOptions, seed_or_fresh
-from ..evaluate.sweep import sweep_over, sweeps
-from ..particles.isolation import isolated
-from ..particles.pair import takes_pair
-from ..particles.tracing import Program
-from .interpolation.ends import Encoded, Others
+from ...errors import DataError, ShapeError
+from ...evaluate.inputs import Data
+from ...evaluate.options import SweepOptions, seed_or_fresh
+from ...evaluate.sweep import sweep_over, sweeps
+from ...particles.isolation import isolated
+from ...particles.pair import takes_pair
+from ...particles.tracing import Program
+from .ends import Encoded, Others
 
 By = Literal["means", "classifier"]
 """The difference of the means, or the normal of the plane that separates the two."""

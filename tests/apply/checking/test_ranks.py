@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from pyrovae.apply.ranks import UniformRanks, holm
+from pyrovae.apply.checking.ranks import UniformRanks, holm
 
 
 @pytest.mark.parametrize(("num_data", "num_draws"), [(7, 9), (60, 19), (500, 99)])

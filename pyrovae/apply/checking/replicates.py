@@ -11,14 +11,14 @@ import torch
 from pyro.distributions import MaskedDistribution
 from torch import Tensor
 
-from ..data.base import mix_seed
-from ..distributions.elements import elements_of
-from ..errors import ConfigError, PlateError, first_line
-from ..evaluate.block import Block
-from ..evaluate.sweep import Sweep
-from ..particles.conditionals import Conditional, conditionals
-from ..particles.match import missing_latent
-from .observed import site_of_data
+from ...data.base import mix_seed
+from ...distributions.elements import elements_of
+from ...errors import ConfigError, PlateError, first_line
+from ...evaluate.block import Block
+from ...evaluate.sweep import Sweep
+from ...particles.conditionals import Conditional, conditionals
+from ...particles.match import missing_latent
+from ..observed import site_of_data
 
 Predictive = Literal["posterior", "prior"]
 """Whether the latents of a replicate are drawn from q(z|x) of the data, or from p(z)."""

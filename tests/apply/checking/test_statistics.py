@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pyrovae.apply.statistics import Word, named
+from pyrovae.apply.checking.statistics import Word, named
 from pyrovae.errors import ConfigError, DataError, ShapeError
 
 

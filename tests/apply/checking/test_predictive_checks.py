@@ -170,7 +170,7 @@ def test_seeds_blocks_and_groups(monkeypatch):
     assert torch.equal(first, predictive_check(EXACT, x, **options).checked["mean"].replicated)
     blocks = predictive_check(EXACT, x, rows=7, **options).checked["mean"]
     assert torch.equal(blocks.observed, x.mean()[None])
-    monkeypatch.setattr("pyrovae.apply.replicates._MEMORY", 1)
+    monkeypatch.setattr("pyrovae.apply.checking.replicates._MEMORY", 1)
     groups = predictive_check(EXACT, x, **options).checked["mean"].replicated
     assert len(groups.unique()) == len(first.unique()) == 20
 

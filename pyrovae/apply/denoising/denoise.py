@@ -7,22 +7,22 @@ import pyro
 import torch
 from torch import Tensor
 
-from ..errors import ConfigError
-from ..evaluate.inputs import Data, Inputs
-from ..evaluate.options import SweepOptions, seed_or_fresh
-from ..evaluate.sweep import Sweep, sweep_over, sweeps
-from ..nn.corruption import NoiseModel
-from ..particles.isolation import isolated
-from ..particles.pair import takes_pair
-from ..particles.tracing import Program
-from .denoising.blocks import range_of
-from .denoising.denoised import Denoised
-from .denoising.filters import filtered
-from .denoising.methods import Methods
-from .denoising.noises import NoiseName, noise_of
-from .denoising.posterior import PosteriorSampler
-from .denoising.scores import scores
-from .images import is_image
+from ...errors import ConfigError
+from ...evaluate.inputs import Data, Inputs
+from ...evaluate.options import SweepOptions, seed_or_fresh
+from ...evaluate.sweep import Sweep, sweep_over, sweeps
+from ...nn.corruption import NoiseModel
+from ...particles.isolation import isolated
+from ...particles.pair import takes_pair
+from ...particles.tracing import Program
+from ..images import is_image
+from .blocks import range_of
+from .denoised import Denoised
+from .filters import filtered
+from .methods import Methods
+from .noises import NoiseName, noise_of
+from .posterior import PosteriorSampler
+from .scores import scores
 
 
 @takes_pair

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ..errors import ConfigError, DataError, ShapeError
+from ...errors import ConfigError, DataError, ShapeError
 
 Word = Literal[
     "mean", "sd", "min", "max", "zeros", "lit", "lit_sd", "sum_sd", "roughness", "element_means",

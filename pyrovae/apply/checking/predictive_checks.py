@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..data.base import mix_seed
-from ..errors import ConfigError
-from ..evaluate import SweepOptions
-from ..evaluate.inputs import Data
-from ..evaluate.options import seed_or_fresh
-from ..evaluate.sweep import Sweep, sweep_over, sweeps
-from ..particles.pair import takes_pair
-from ..particles.tracing import Program
-from .base import Finding
+from ...data.base import mix_seed
+from ...errors import ConfigError
+from ...evaluate import SweepOptions
+from ...evaluate.inputs import Data
+from ...evaluate.options import seed_or_fresh
+from ...evaluate.sweep import Sweep, sweep_over, sweeps
+from ...particles.pair import takes_pair
+from ...particles.tracing import Program
+from ..base import Finding
 from .replicates import Predictive, check_predictive, replicate_data
 from .statistics import NamedStatistic, Statistics, Word, named
 from .tails import Tails, overall_deviations
@@ -135,7 +135,7 @@ class PredictiveCheck(Finding):
 
     def plot(self) -> "Figure":
         """A histogram of each statistic over the replicates, with that of the data."""
-        from ..plots.checks import replicated_statistics
+        from ...plots.checks import replicated_statistics
 
         return replicated_statistics(
             {

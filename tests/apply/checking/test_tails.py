@@ -3,7 +3,7 @@
 import torch
 from scipy.stats import kstest
 
-from pyrovae.apply.tails import Tails, overall_deviations
+from pyrovae.apply.checking.tails import Tails, overall_deviations
 
 
 def test_by_hand():

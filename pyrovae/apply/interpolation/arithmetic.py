@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, Unpack, get_args
 import torch
 from torch import Tensor
 
-from ..data import Split
-from ..errors import ConfigError, DataError
-from ..evaluate.options import SweepOptions
-from ..evaluate.sweep import sweeps
-from ..particles.pair import takes_pair
-from ..particles.tracing import Program
+from ...data import Split
+from ...errors import ConfigError, DataError
+from ...evaluate.options import SweepOptions
+from ...evaluate.sweep import sweeps
+from ...particles.pair import takes_pair
+from ...particles.tracing import Program
+from ..base import Finding
+from ..images import is_image
 from .attributes import By, attribute_vector, move
-from .base import Finding
-from .images import is_image
-from .interpolation.ends import Others
+from .ends import Others
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,7 +72,7 @@ class Arithmetic(Finding):
         """A row for each datum: itself, then the amounts. None where they are no images."""
         if not is_image(self.data):
             return None
-        from ..plots.image_rows import image_rows
+        from ...plots.image_rows import image_rows
 
         strips = [
             torch.cat([x[None].to(m), m]) for x, m in zip(self.data, self.moved, strict=True)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, Unpack
 import torch
 from torch import Tensor
 
-from ..errors import ConfigError, ShapeError
-from ..evaluate import SweepOptions
-from ..evaluate.block import Block
-from ..evaluate.inputs import Data
-from ..evaluate.simulated import ToData, simulated
-from ..evaluate.sweep import sweep_over, sweeps
-from ..evaluate.validity import check_weights
-from ..particles import Particles, score
-from ..particles.handlers import prior_of
-from ..particles.pair import takes_pair
-from ..particles.tracing import Program
-from .base import Finding
+from ...errors import ConfigError, ShapeError
+from ...evaluate import SweepOptions
+from ...evaluate.block import Block
+from ...evaluate.inputs import Data
+from ...evaluate.simulated import ToData, simulated
+from ...evaluate.sweep import sweep_over, sweeps
+from ...evaluate.validity import check_weights
+from ...particles import Particles, score
+from ...particles.handlers import prior_of
+from ...particles.pair import takes_pair
+from ...particles.tracing import Program
+from ..base import Finding
 from .ranks import UniformRanks, holm
 from .statistics import Latents
 
@@ -95,7 +95,7 @@ class Calibration(Finding):
 
     def plot(self) -> "Figure":
         """Rank histograms and ECDFs of the worst quantities, with their 95 % bands."""
-        from ..plots.checks import rank_histograms
+        from ...plots.checks import rank_histograms
 
         test = UniformRanks(len(self.ranks), self.num_draws)
         return rank_histograms(

@@ -1,0 +1,1 @@
+"""Checks of a model and a guide: predictive checks, simulation-based calibration."""
