@@ -1,7 +1,8 @@
 """Writes the tables of README.md from the docstrings.  Run: python docs/tables.py
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`. It has a row for each class that
-a package exports: its name, the first sentence of its docstring, and links to its sources.
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`. It has a row for each class, or
+each function, that a package exports: its name, the first sentence of its docstring, and links to
+its sources.
 """
 
 import inspect
@@ -11,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
 
-from pyrovae import models, objectives
+from pyrovae import apply, models, objectives
 from pyrovae.models import posteriors, priors
 from pyrovae.nn import flows, likelihoods
 
@@ -31,6 +32,7 @@ def tables() -> dict[str, str]:
         "flows": table(
             "layer of `nn.flows`", flows, flows.FlowLayer, {"scores any z": scores_any}
         ),
+        "uses": table_of_functions("use", apply),
     }
 
 
@@ -57,16 +59,33 @@ def table(
 ) -> str:
     """A row for each class of `package.__all__` below `base` that is not abstract."""
     columns = columns or {}
-    rows = [[head, "", *columns, "source"], ["---"] * (3 + len(columns))]
+    rows = [[head, "", *columns, "source"]]
     for name in sorted(package.__all__, key=str.lower):
         cls = getattr(package, name)
         if isinstance(cls, type) and issubclass(cls, base) and not inspect.isabstract(cls):
             cells = [column(cls) for column in columns.values()]
             rows.append([f"`{name}`", first_sentence(cls), *cells, sources(cls)])
+    return in_markdown(rows)
+
+
+def table_of_functions(head: str, package: ModuleType) -> str:
+    """A row for each function of `package.__all__`."""
+    found = {name: getattr(package, name) for name in sorted(package.__all__)}
+    rows = [
+        [f"`{name}`", first_sentence(function), sources(function)]
+        for name, function in found.items()
+        if inspect.isroutine(function)
+    ]
+    return in_markdown([[head, "", "source"], *rows])
+
+
+def in_markdown(rows: list[list[str]]) -> str:
+    """A table whose first row is its head."""
+    rows = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
     return "\n".join(f"| {' | '.join(row)} |".replace("|  |", "| |") for row in rows)
 
 
-def first_sentence(cls: type) -> str:
+def first_sentence(cls: type | Callable[..., object]) -> str:
     """The first paragraph of the docstring, for a cell: formulas between dollar signs."""
     summary = " ".join(inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].split())
     if not summary.endswith("..."):
@@ -77,7 +96,7 @@ def first_sentence(cls: type) -> str:
     return "".join(a + b for a, b in zip(texts, [*formulas, ""], strict=True))
 
 
-def sources(cls: type) -> str:
+def sources(cls: type | Callable[..., object]) -> str:
     """Links of the docstring's section Source, each by authors and year."""
     text = section(cls, "Source")
     cited = list(re.finditer(r"(?P<before>[^();]*)\((?P<inside>[^()]*?)(?P<year>\d{4})\)", text))
@@ -99,8 +118,8 @@ def scores_any(cls: type) -> str:
     return "yes" if cls.scores_any else "what it drew"
 
 
-def section(cls: type, name: str) -> str:
-    """The text of a section of the class's own docstring; empty where there is none."""
+def section(cls: type | Callable[..., object], name: str) -> str:
+    """The text of a section of the docstring itself; empty where there is none."""
     found = re.search(
         rf"^{name}:\n((?:    .*\n?)+)", inspect.cleandoc(cls.__doc__ or ""), re.MULTILINE
     )

@@ -6,6 +6,7 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,14 @@ def test_the_pair_of_one_s_own():
     before = decoder.weight.detach().clone()
     exec(block_with("def guide(x)"), names)
     assert not torch.equal(before, decoder.weight)
+
+
+def test_what_a_trained_model_is_for(capsys):
+    digits = data.digits(binarize="static")
+    vae = models.VAE(digits.shape, latent_dim=2)
+    few = SimpleNamespace(test=digits.test[:2])
+    exec(block_with("apply.complete"), dict(vae=vae, digits=few))
+    assert "R-hat" in capsys.readouterr().out
 
 
 def test_comparing_and_measuring(capsys):
