@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -157,6 +157,4 @@ def _factor(jacobian: Tensor) -> Tensor:
 
 
 def _known(fn: Any) -> tuple[Any, Map, Map]:  # noqa: ANN401
-    parts = _parts(fn)
-    assert parts is not None  # see `takes`
-    return parts
+    return cast(tuple[Any, Map, Map], _parts(fn))  # see `takes`

@@ -1,6 +1,6 @@
 """Independent variables of finitely many levels, by a table of their probabilities."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -38,9 +38,7 @@ class TableCoder(Coder):
 
     @property
     def _ends(self) -> tuple[int, int]:
-        ends = ends_of(elements_of(self.fn))
-        assert ends is not None  # see `takes`
-        return ends
+        return cast(tuple[int, int], ends_of(elements_of(self.fn)))  # see `takes`
 
     def _table(self) -> Array:
         """Probabilities of all levels [rows, m, S]."""
