@@ -207,6 +207,21 @@ def test_a_pair_that_does_not_repeat_itself_is_found_out(monkeypatch):
         compress(pair, bits(50), chunk=10)
 
 
+def test_dropout_that_is_never_off_is_found_out():
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(len(x), 2), 1.0).to_event(1))
+            pyro.sample("x", dist.Bernoulli(logits=z.repeat(1, 3)).to_event(1), obs=x)
+
+    def guide(x):
+        with pyro.plate("data", len(x)):
+            loc = nn.functional.dropout(1 + x[:, :2])  # in evaluation mode too
+            pyro.sample("z", dist.Normal(loc, 1.0).to_event(1))
+
+    with pytest.raises(CompressionError, match="other numbers each time"):
+        compress(model, guide, np.ones((9, 6), np.float32))
+
+
 def test_nothing_of_the_pair_or_the_random_streams_moves(pair):
     pair.train()
     before = {name: t.clone() for name, t in pair.state_dict().items()}
