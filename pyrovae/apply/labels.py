@@ -121,7 +121,7 @@ def as_labels(found: Tensor, y: Tensor) -> Tensor:
 
     Raises:
         ShapeError: They are not like the labels of the data [N, ...].
-        DataError: There are none.
+        DataError: There are none, or the type of those cannot hold them.
     """
     if found.dim() == 0 or len(found) == 0:
         raise DataError("labels is empty; give one label or more, [C, ...]")
@@ -130,7 +130,14 @@ def as_labels(found: Tensor, y: Tensor) -> Tensor:
             f"labels has shape {list(found.shape)}, and the labels of the data are "
             f"{list(y.shape)}; give [C, {', '.join(map(str, y.shape[1:]))}]"
         )
-    return found.to(y.dtype)
+    made = found.to(y.dtype)
+    if not y.is_floating_point() and not torch.equal(made.double(), found.double()):
+        kind = str(y.dtype).removeprefix("torch.")
+        raise DataError(
+            f"labels holds {found.flatten().tolist()[:8]}, and the labels of the data are {kind}, "
+            "which does not hold all of these; give labels of that kind"
+        )
+    return made
 
 
 def numbers_of(y: Tensor, labels: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import DataError
 
 _FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+_LARGE_UNSIGNED = torch.uint16, torch.uint32, torch.uint64
 
 
 def from_tensor(name: str, source: Tensor) -> Tensor:
@@ -25,7 +26,7 @@ def from_tensor(name: str, source: Tensor) -> Tensor:
     if source.is_floating_point() and source.dtype not in _FLOATS:
         raise DataError(f"{name} has dtype {source.dtype}, which is for storage; give float32")
     tensor = source.detach().cpu()
-    if tensor.dtype in (torch.uint16, torch.uint32, torch.uint64):
+    if tensor.dtype in _LARGE_UNSIGNED:
         return from_numpy(name, tensor.numpy())
     return tensor
 
@@ -166,6 +167,8 @@ def as_tensor(name: str, source: object) -> Tensor:
         check_dense(name, source)
         if source.is_complex():
             raise DataError(f"{name} holds complex numbers; give real and imaginary parts")
+        if source.dtype in _LARGE_UNSIGNED:
+            return from_numpy(name, source.detach().cpu().numpy()).to(source.device)
         return source.detach()
     if isinstance(source, np.ma.MaskedArray):
         return from_masked(name, source, False)

@@ -34,6 +34,9 @@ def test_labels_must_be_like_those_of_the_data():
         as_labels(torch.zeros(2, 3), Y)
     with pytest.raises(DataError, match="empty"):
         as_labels(torch.zeros(0), Y)
+    for wrong, y in (([0.5, 1.7], Y), ([258], Y.byte()), ([torch.nan], Y)):
+        with pytest.raises(DataError, match="does not hold all of these"):
+            as_labels(torch.tensor(wrong), y)
 
 
 def _guide(*names):

@@ -17,11 +17,13 @@ class BitSums:
     Attributes:
         places: Of the bits of each group, [M, n]; a group with fewer repeats its first one.
         weights: Of the bits, 0 where one is repeated [M, n].
+        real: Which of them are bits of the group, and no repetition, bool [M, n].
         noise: Standard deviation.
     """
 
     places: Tensor
     weights: Tensor
+    real: Tensor
     noise: float
 
     @classmethod
@@ -32,9 +34,9 @@ class BitSums:
         if size > MOST or bool((enters.sum(0) > 1).any()):
             return None
         places = enters.float().topk(max(size, 1), -1).indices
-        first = places[:, :1]
-        places = torch.where(enters.gather(-1, places), places, first)
-        return cls(places, matrix.gather(-1, places) * _is_first(places), noise)
+        real = enters.gather(-1, places)  # none of a sum of nothing
+        places = torch.where(real, places, places[:, :1])
+        return cls(places, matrix.gather(-1, places) * real, real, noise)
 
     def log_prob(self, logits: Tensor, y: Tensor) -> Tensor:
         """log p(y) [R], for bits with these logits [R, D] and y [R, M]."""
@@ -60,10 +62,9 @@ class BitSums:
     def _log_joint(self, logits: Tensor, y: Tensor) -> Tensor:
         """log p(bits, y) of each group and value of its bits [R, M, 2^n]."""
         own = logits[:, self.places]  # [R, M, n]
-        real = _is_first(self.places)
-        one, zero = logsigmoid(own) * real, logsigmoid(-own) * real
+        one, zero = logsigmoid(own) * self.real, logsigmoid(-own) * self.real
         # A repeated place counts once: as a bit that is 0.
-        repeated = (~real).to(own) @ self._states.T > 0
+        repeated = (~self.real).to(own) @ self._states.T > 0
         log_p = one @ self._states.T + zero @ (1 - self._states).T
         log_p = log_p.masked_fill(repeated, -torch.inf)
         sums = self.weights @ self._states.T  # [M, 2^n]
@@ -71,14 +72,6 @@ class BitSums:
 
     def _put(self, values: Tensor, x: Tensor) -> Tensor:
         """x [R, D] with the values [R, M, n] of the bits in their places."""
-        real = _is_first(self.places)
         made = x.clone()
-        made[:, self.places[real]] = values[:, real].to(x)
+        made[:, self.places[self.real]] = values[:, self.real].to(x)
         return made
-
-
-def _is_first(places: Tensor) -> Tensor:
-    """Where a group names a place for the first time, bool [M, n]."""
-    found = torch.ones_like(places, dtype=torch.bool)
-    found[:, 1:] = places[:, 1:] != places[:, :1]
-    return found

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ...data import Rows, rows
 from ...data.columns import Columns
-from ...errors import CompressionError, ConfigError, ShapeError
+from ...errors import CompressionError, ConfigError, DataError, ShapeError
 from ...evaluate.inputs import Data, Inputs
 from ...particles.modes import in_mode
 from ...particles.tracing import Program
@@ -120,7 +120,11 @@ class Encoder:
             seconds[0] += time.perf_counter() - began
             if self.verify:
                 began = time.perf_counter()
-                self._check(coder.decode(coded.words, len(levels), *args), levels, start, header)
+                try:
+                    found = coder.decode(coded.words, len(levels), *args)
+                except DataError as error:
+                    raise self._not_repeated(len(levels), start, header) from error
+                self._check(found, levels, start, header)
                 seconds[1] += time.perf_counter() - began
             stored = stored_bytes(coded.words)
             chunks.append(
@@ -185,8 +189,11 @@ class Encoder:
     def _check(self, found: Tensor, levels: Tensor, start: int, header: Header) -> None:
         if found.shape == levels.shape and torch.equal(found.double().cpu(), levels):
             return
-        raise CompressionError(
-            f"rows {start} to {start + len(levels) - 1} do not decode to the same data on this "
+        raise self._not_repeated(len(levels), start, header)
+
+    def _not_repeated(self, count: int, start: int, header: Header) -> CompressionError:
+        return CompressionError(
+            f"rows {start} to {start + count - 1} do not decode to the same data on this "
             f"machine ({in_words(header.made_with)}): the pair gives other numbers each time it "
             "is run; code with networks whose outputs repeat to the last bit"
         )

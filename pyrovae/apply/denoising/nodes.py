@@ -13,6 +13,9 @@ from ...nn.corruption import SpreadingNoise
 from ..values import support_of
 
 NUM_NODES = 64  # of Gauss-Legendre quadrature over a continuous element
+_AT_ENDS = 24  # further nodes at each end of a bounded element, where its density may be infinite
+_END = 1 / 64  # of the interval
+_POWER = 10  # by which they gather at the bound
 _REACH = 8.0  # standard deviations
 _MOST_LEVELS = 4096
 
@@ -51,15 +54,42 @@ def levels_of(fn: TorchDistribution, noise: SpreadingNoise, noisy: Tensor) -> Te
 
 @torch.no_grad()
 def nodes_of(fn: TorchDistribution, noise: SpreadingNoise, noisy: Tensor) -> tuple[Tensor, Tensor]:
-    """Nodes of an element and the logarithms of their weights [S, ...]."""
+    """Nodes of an element and the logarithms of their weights [S, ...].
+
+    A density such as that of a Beta may be infinite at a bound: there further nodes gather.
+    """
     first, last = _interval(fn, noise, noisy)
+    low, high = bounds_of(fn)
+    is_bounded = math.isfinite(low) or math.isfinite(high)
     shape = (-1, *[1] * first.dim())
-    places, weights = (
-        torch.as_tensor(values).to(first).reshape(shape)
-        for values in np.polynomial.legendre.leggauss(NUM_NODES)
+    to_first, to_last, weights = (
+        torch.as_tensor(values).to(first).reshape(shape) for values in _places(is_bounded)
     )
-    half = (last - first) / 2
-    return first + half * (places + 1), (half * weights).log()
+    width = last - first
+    nodes = torch.where(to_first < 0.5, first + width * to_first, last - width * to_last)
+    lowest, highest = (torch.full_like(first, bound) for bound in (low, high))
+    inside = torch.nextafter(lowest, highest), torch.nextafter(highest, lowest)
+    return torch.maximum(torch.minimum(nodes, inside[1]), inside[0]), width.log() + weights.log()
+
+
+def _places(is_bounded: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each node the distances from both ends, and the weight, for an interval of length 1."""
+    places, weights = _legendre(NUM_NODES)
+    if not is_bounded:
+        return places, 1 - places, weights
+    s, w = _legendre(_AT_ENDS)
+    near, own = _END * s**_POWER, _END * _POWER * s ** (_POWER - 1) * w
+    inner = _END + (1 - 2 * _END) * places
+    return (
+        np.concatenate([near, inner, 1 - near]),
+        np.concatenate([1 - near, 1 - inner, near]),
+        np.concatenate([own, (1 - 2 * _END) * weights, own]),
+    )
+
+
+def _legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
+    places, weights = np.polynomial.legendre.leggauss(count)
+    return (places + 1) / 2, weights / 2
 
 
 def _interval(

@@ -8,6 +8,7 @@ import pyro
 import torch
 from torch import Tensor
 
+from ...data.conversion import as_tensor
 from ...errors import DataError, ShapeError
 from ...evaluate.inputs import Data
 from ...evaluate.options import SweepOptions, seed_or_fresh
@@ -45,13 +46,14 @@ def attribute_vector(
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
         guide: Pyro guide q(z|x), called likewise.
         x: Data [N, ...] of any kind: see `SweepOptions`.
-        has: Which data have the attribute [N].
+        has: Which data have the attribute [N]: bool, or 1 and 0.
         by: "means", or "classifier" for the normal of scikit-learn's logistic regression.
         site: Name of the latent; may be left out where there is only one.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
-        DataError: All data have the attribute, or none.
+        DataError: All data have the attribute, or none; or `has` holds something other than yes
+            and no.
         ShapeError: `has` does not have a value for each datum.
         SiteError: There is no such latent, or there are several and none is named.
 
@@ -66,7 +68,7 @@ def attribute_vector(
         torch.Size([2])
     """
     sweep = sweep_over(model, guide, x, args, 1, options)
-    chosen = torch.as_tensor(np.asarray(has)).bool().cpu()
+    chosen = _yes_or_no(has)
     if chosen.shape != (sweep.num_data,):
         raise ShapeError(
             f"attribute_vector got has of shape {list(chosen.shape)} for {sweep.num_data} data; "
@@ -145,3 +147,13 @@ def move(
             t = torch.zeros(len(far))
             parts.append(decoder.mean(z[rows].to(encoded.like), t).cpu())
         return torch.cat(parts)
+
+
+def _yes_or_no(has: Any) -> Tensor:  # noqa: ANN401 (what numpy makes an array of)
+    found = as_tensor("has", has if isinstance(has, Tensor) else np.asarray(has)).cpu()
+    if not bool(((found == 0) | (found == 1)).all()):
+        raise DataError(
+            f"attribute_vector got has with the values {found.unique().tolist()[:8]}, and takes "
+            "yes and no, 1 and 0: has == 1, say"
+        )
+    return found.bool()

@@ -52,7 +52,7 @@ def known_rows(split: Split) -> Split:
 
 
 def choices(y: Tensor, count: int, num_repeats: int, seed: int) -> Tensor:
-    """Rows to label, classes in proportion [S, count].
+    """Rows to label, classes in proportion and one of each at least [S, count].
 
     Args:
         y: Labels of all rows [N]: whole numbers are classes.
@@ -78,10 +78,12 @@ def choices(y: Tensor, count: int, num_repeats: int, seed: int) -> Tensor:
         order = torch.randperm(len(y), generator=generator)
         if is_class:
             # Each row's rank in its class as a share of it: the smallest of these are a fair part.
+            # The first row of each class stands before all others.
             kinds = number[order]
             rank = torch.zeros(len(y), dtype=torch.float64)
             for place, size in enumerate(sizes.tolist()):
                 rank[kinds == place] = (torch.arange(size).double() + 0.5) / size
+                rank[(kinds == place).nonzero()[0]] = 0.0
             order = order[rank.argsort(stable=True)]
         found.append(order[:count])
     return torch.stack(found)

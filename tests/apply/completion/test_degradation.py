@@ -67,6 +67,19 @@ def test_pixels_that_fit_are_drawn(most, monkeypatch):
         torch.testing.assert_close(known.log_rest(elements)[0], weight.log_softmax(0)[-1])
 
 
+def test_a_sum_of_nothing_says_nothing():
+    matrix = torch.tensor([[0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
+    seen = Degraded(torch.tensor([[0.0, 1.0, 0.0]]).expand(500, 3), torch.zeros(500, 3),
+                    torch.zeros(500, 1).bool(), matrix, 0.01)  # fmt: skip
+    elements = dist.Bernoulli(torch.tensor([0.5, 0.5, 0.3]).expand(500, 3))
+    assert bool((seen.draw(elements)[:, :2] == 1).all())
+    torch.testing.assert_close(seen.moments(elements)[0][0], torch.tensor([1.0, 1.0, 0.3]))
+    sums = dist.Normal(torch.tensor([0.0, 0.5, 0.5, 1.0]), 0.01).log_prob(torch.tensor(1.0))
+    two = 2 * dist.Normal(0.0, 0.01).log_prob(torch.tensor(0.0))
+    exact = (sums - torch.tensor(4.0).log()).logsumexp(0) + two
+    torch.testing.assert_close(seen.log_prob(elements)[0], exact)
+
+
 def test_pooling_is_that_of_torch():
     matrix, small = average_pooling((3, 4, 6), 2)
     x = torch.randn(5, 3, 4, 6).double()

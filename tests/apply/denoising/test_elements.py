@@ -3,6 +3,7 @@
 import pyro.distributions as dist
 import pytest
 import torch
+from scipy.stats import beta
 
 from pyrovae.apply.denoising import elements as module
 from pyrovae.apply.denoising.elements import clean_elements
@@ -58,6 +59,21 @@ def test_a_continuum_is_integrated(fn, noise):
     torch.testing.assert_close(found.log_evidence, (joint.sum(0) * step).log(), rtol=0, atol=1e-3)
     mean = (joint * grid).sum(0) / joint.sum(0)
     torch.testing.assert_close(found.mean, mean, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("shapes", [(0.3, 0.3), (0.1, 2.0), (5.0, 0.5), (0.5, 30.0)])
+def test_densities_that_are_infinite_at_a_bound(shapes):
+    quantiles = (torch.arange(100_000, dtype=F64) + 0.5) / 100_000
+    x = torch.from_numpy(beta(*shapes).ppf(quantiles.numpy()))
+    fn = dist.Beta(*(torch.full((3,), shape, dtype=F64) for shape in shapes))
+    noise, noisy = GaussianNoise(0.3), torch.tensor([0.0, 0.5, 1.0], dtype=F64)
+    found = clean_elements(fn, noise, noisy)
+    weight = noise.log_prob(noisy, x[:, None]).exp()
+    torch.testing.assert_close(found.log_evidence, weight.mean(0).log(), rtol=0, atol=0.01)
+    torch.testing.assert_close(found.mean, (weight * x[:, None]).sum(0) / weight.sum(0),
+                               rtol=0, atol=0.003)  # fmt: skip
+    single = dist.Beta(*(torch.full((3,), shape) for shape in shapes))
+    assert bool(clean_elements(single, noise, noisy.float()).mean.isfinite().all())
 
 
 def test_conjugate_and_quadrature_agree(monkeypatch):

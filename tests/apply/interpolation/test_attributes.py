@@ -83,6 +83,9 @@ def test_refusals(known):
         attribute_vector(pair, x, has=has & ~has)
     with pytest.raises(ShapeError, match=r"\[3\] for 80"):
         attribute_vector(pair, x, has=has[:3])
+    for wrong in (2 * has.long() - 1, torch.arange(80) % 3, torch.full((80,), torch.nan)):
+        with pytest.raises(DataError, match="takes yes and no"):
+            attribute_vector(pair, x, has=wrong)
     with pytest.raises(ShapeError, match=r"shape \[2\].*'z' has \[3\]"):
         move(pair, x, vector=way[:2])
     split = Split(x, y=has.long())

@@ -17,6 +17,12 @@ def test_classes_are_in_proportion():
     assert unequal[choices(unequal, 100, 1, seed=0)[0]].bincount().tolist() == [90, 10]
 
 
+def test_a_rare_class_has_a_row():
+    rare = torch.cat([torch.zeros(900), torch.ones(1), torch.full((99,), 2.0)]).long()
+    for chosen in choices(rare, 20, 3, seed=0):
+        assert rare[chosen].bincount().tolist() == [17, 1, 2]
+
+
 def test_choices_differ_and_repeat_with_the_seed():
     one, other = choices(Y, 20, 2, seed=0)
     assert set(one.tolist()) != set(other.tolist())
