@@ -131,7 +131,7 @@ def converted(
 def data_in_type(
     model: Program, guide: Program, args: tuple[Any, ...], mode: Mode = "evaluation"
 ) -> Tensor:
-    """The first argument in the type in which the pair takes it; NaN may stand for what is missing.
+    """The first argument in the type in which the pair takes it; NaN may be in it.
 
     For what computes with all data before a sweep converts them: draws are of that type then,
     whatever type the data came in.

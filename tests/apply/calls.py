@@ -156,6 +156,7 @@ CALLS: dict[str, Call] = {
     "check_calibration": Call({"num_draws": 9}),
     "complete": Call(
         {"mask": "left half", **_DRAWS},
+        rows=4,
         again=_HMC,
         cannot={"nan": "NaN is what is missing"},
     ),
@@ -173,7 +174,8 @@ CALLS: dict[str, Call] = {
         cannot={**_TENSOR, "one datum": "it has four corners", "draws": _MEANS},
     ),
     "denoise": Call(
-        {"level": 1.0, "num_particles": 4, "num_steps": 4, "num_moves": 1, "num_leapfrog": 1}
+        {"level": 1.0, "num_particles": 4, "num_steps": 4, "num_moves": 1, "num_leapfrog": 1},
+        rows=4,
     ),
     "detect_anomalies": Call(
         {"scores": ["elbo"], "false_alarm_rate": 0.3},
@@ -207,6 +209,7 @@ CALLS: dict[str, Call] = {
     ),
     "invert": Call(
         {"degradation": lambda x: x.flatten(-3)[..., :3], **_DRAWS},
+        rows=4,
         again=_HMC,
     ),
     "latent_manifold": Call({"steps": 3}, cannot={**_TENSOR, "draws": _MEANS}),
@@ -214,7 +217,7 @@ CALLS: dict[str, Call] = {
     "move": Call({"vector": torch.ones(2)}, cannot={**_TENSOR, "draws": _MEANS}),
     "predictive_check": Call({"replicates": 20, "statistics": ["mean", "element_means"]}),
     "pulled_back_metric": Call(cannot={**_TENSOR, "draws": "it draws only other latents"}),
-    "super_resolve": Call(_DRAWS, again=_HMC),
+    "super_resolve": Call(_DRAWS, rows=4, again=_HMC),
     "transfer": Call(
         pair=conditional_vae,
         labels=labelled,

