@@ -33,9 +33,11 @@ def name_of_run(value):
     return value if isinstance(value, str) else value.get("method", "")
 
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pyrovae.errors.VarianceWarning", "ignore::pyrovae.errors.ParticleAxisWarning"
-)
+pytestmark = [
+    pytest.mark.usefixtures("quick_chains"),
+    pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning"),
+    pytest.mark.filterwarnings("ignore::pyrovae.errors.ParticleAxisWarning"),
+]
 
 
 def needs(part, name):

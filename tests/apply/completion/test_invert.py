@@ -55,6 +55,7 @@ def test_what_is_left_alone_is_enough():
     assert not found.scored.any() and found.numbers()["psnr"] is None
 
 
+@pytest.mark.usefixtures("quick_chains")
 @pytest.mark.parametrize("method", ["hmc", "metropolis-gibbs", "importance"])
 def test_small_images_are_made_large(method):
     pair = VAE((1, 4, 4), 2, likelihood=Binomial(16))
