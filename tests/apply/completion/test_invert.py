@@ -13,7 +13,7 @@ from tests.apply.completion.exact import given, normal_of, normal_of_chain, z_sc
 
 MATRIX = torch.tensor([[1.0, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0.5, 0, 0, 1, -1]]).double()
 CASES = {
-    "hmc": {"num_completions": 300, "num_steps": 30, "num_leapfrog": 6},
+    "hmc": {"num_completions": 300, "num_steps": 30, "num_leapfrog": 4},
     "metropolis-gibbs": {"num_completions": 400, "num_steps": 120},
     "importance": {"num_completions": 400, "num_particles": 10_000},
 }
