@@ -20,12 +20,14 @@ SHELL = [
     if not language and line.startswith("pyrovae ")
 ]
 
+_MCMC = "num_steps=8, num_leapfrog=1, num_particles=8, num_completions=2"
+
 # Smaller budgets, in the blocks as they stand: text, and what takes its place.
 SMALLER = [
     ("epochs=50", "epochs=1, progress=False"),
-    ("print(complete(vae, digits.test.x,", "print(complete(vae, digits.test.x[:4], num_steps=8,"),
-    ("super_resolve(vae, digits.test.x,", "super_resolve(vae, digits.test.x[:4], num_steps=8,"),
-    ("denoise(vae, digits.test.x,", "denoise(vae, digits.test.x[:6], num_steps=8, num_moves=2,"),
+    ("complete(vae, digits.test.x,", f"complete(vae, digits.test.x[:4], {_MCMC},"),
+    ("super_resolve(vae, digits.test.x,", f"super_resolve(vae, digits.test.x[:4], {_MCMC},"),
+    ("denoise(vae, digits.test.x,", "denoise(vae, digits.test.x[:4], num_steps=8, num_moves=2,"),
     ("print(interpolate(vae, digits.test.x", "print(interpolate(vae, digits.test.x[:4]"),
     ("foreign=1 - digits.test.x", "foreign=1 - digits.test.x, scores=['elbo']"),
     ("num_labelled=[50, 100, 500]", "num_labelled=[50], num_repeats=1"),

@@ -15,8 +15,11 @@ from ..errors import DataError, ShapeError
 from ..particles.argument_types import ArgumentTypes, argument_types
 from ..particles.arguments import check_count
 from ..particles.device import to_device_of
+from ..particles.modes import Mode, in_mode
 from ..particles.non_finite import WAY_OUT, find_non_finite, makes_non_finite
 from ..particles.tracing import Program
+
+_FEW = 64  # rows that show what a pair takes
 
 Data = Batchable
 """A tensor [N, ...], several with equal N, or any other data that `pyrovae.data.rows` takes."""
@@ -123,6 +126,25 @@ def converted(
     if bad is not None and makes_non_finite(model, guide, found):
         raise DataError(f"{bad}; {WAY_OUT}")
     return found
+
+
+def data_in_type(
+    model: Program, guide: Program, args: tuple[Any, ...], mode: Mode = "evaluation"
+) -> Tensor:
+    """The first argument in the type in which the pair takes it; NaN may be in it.
+
+    For what computes with all data before a sweep converts them: draws are of that type then,
+    whatever type the data came in.
+
+    Raises:
+        DataError: A number would be lost.
+    """
+    data: Tensor = args[0]
+    few = (a[:_FEW] if isinstance(a, Tensor) and len(a) == len(data) else a for a in args)
+    with in_mode(mode, model, guide):
+        types = argument_types(model, guide, to_device_of(model, guide, tuple(few)))
+    types.check(args, "the data")
+    return data if types.types[0] is None else data.to(types.types[0])
 
 
 def _in_rows(arg: Any) -> Any:  # noqa: ANN401

@@ -171,15 +171,21 @@ class Sweep:
             )
 
     @property
+    def draws_at_once(self) -> int:
+        """Most draws that are held at once: `chunk`, or what memory holds."""
+        if self.chunk is not None:
+            return self.chunk
+        one = self.inputs.source[:1]
+        widest = max(t.numel() * max(4, t.element_size()) for t in one)
+        return draws_in_memory(self.memory, self.device, max(widest, 4 * _WIDTH))
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows of a block, particles of a chunk."""
-        chunk = self.chunk
-        if chunk is None:
-            one = self.inputs.source[:1]
-            widest = max(t.numel() * max(4, t.element_size()) for t in one)
-            chunk = draws_in_memory(self.memory, self.device, max(widest, 4 * _WIDTH))
         rows = self.num_data if self.batch_plate is None else self.rows
-        return block_shape(self.num_data, self.num_particles, chunk, rows, self.together)
+        return block_shape(
+            self.num_data, self.num_particles, self.draws_at_once, rows, self.together
+        )
 
     def _moved(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(self.device), args)

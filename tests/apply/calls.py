@@ -89,15 +89,28 @@ class Call:
         keywords: Options that it needs, or that make it quick.
         of_data: Makes more options, from the data.
         pair: Makes the pair.
-        labels: Makes labels for rows, where the data are a split with them.
+        rows: How many data.
+        labels: Makes the data that it takes, where these need labels.
+        again: Options under which seeds, and that nothing is changed, are checked once more.
         cannot: By name of a part of the contract, why it does not hold of this use.
     """
 
     keywords: Mapping[str, Any] = field(default_factory=dict)
     of_data: Callable[[Tensor], Mapping[str, Any]] = lambda x: {}
     pair: Callable[[], Any] = vae
-    labels: bool = False
+    rows: int = 12
+    labels: Callable[[Tensor], Split] | None = None
+    again: Mapping[str, Any] = field(default_factory=dict)
     cannot: Mapping[str, str] = field(default_factory=dict)
+
+
+def with_labels(x: Tensor) -> Split:
+    return Split(x, _labels(x))
+
+
+def labelled(x: Tensor) -> Split:
+    """For a pair that is called as (x, y)."""
+    return with_labels(x).labelled()
 
 
 def _first_are(x: Tensor) -> Tensor:
@@ -108,22 +121,30 @@ def _labels(x: Tensor) -> Tensor:
     return torch.arange(len(x)) % 3
 
 
-_MCMC = {"num_steps": 8, "num_leapfrog": 2}
+_DRAWS = {"method": "importance", "num_completions": 2, "num_particles": 8}
+_HMC = {"method": "hmc", "num_steps": 8, "num_leapfrog": 1}
 _TENSOR = {"finding": "it gives a tensor, or a record of several"}
-_LABELLED = {"lists": "it needs labels, which a split holds"}
+_LABELLED = {
+    "lists": "it needs labels, which a split holds",
+    "arrays": "likewise",
+}
+_MEANS = "it decodes means, and draws nothing"
 
 CALLS: dict[str, Call] = {
     "attribute_vector": Call(
         of_data=lambda x: {"has": _first_are(x)},
-        cannot={**_TENSOR, "one datum": "a direction needs data with and without it"},
+        cannot={
+            **_TENSOR,
+            "one datum": "a direction needs data with and without it",
+            "draws": "it compares means",
+        },
     ),
     "arithmetic": Call(
         {"minus": 0, "plus": 1},
-        of_data=lambda x: {"train": Split(data(30), _labels(data(30)))},
-        labels=True,
+        of_data=lambda x: {"train": with_labels(data(30))},
+        labels=with_labels,
         cannot={
             **_LABELLED,
-            "arrays with labels": "a split holds them",
             "draws": "it moves means",
             "one datum": "of the class that is taken away",
         },
@@ -133,7 +154,12 @@ CALLS: dict[str, Call] = {
         of_data=lambda x: {"y": _labels(x)},
     ),
     "check_calibration": Call({"num_draws": 9}),
-    "complete": Call({"mask": "left half", "num_completions": 2, **_MCMC}),
+    "complete": Call(
+        {"mask": "left half", **_DRAWS},
+        rows=4,
+        again=_HMC,
+        cannot={"nan": "NaN is what is missing"},
+    ),
     "compress": Call(
         cannot={
             **_TENSOR,
@@ -142,16 +168,27 @@ CALLS: dict[str, Call] = {
             "kinds alike": "the bytes say of what type the array was",
         }
     ),
-    "corner_grid": Call({"steps": 3}, cannot={**_TENSOR, "one datum": "it has four corners"}),
-    "denoise": Call({"level": 1.0, "num_moves": 2, **_MCMC}),
+    "corner_grid": Call(
+        {"steps": 3},
+        rows=4,
+        cannot={**_TENSOR, "one datum": "it has four corners", "draws": _MEANS},
+    ),
+    "denoise": Call(
+        {"level": 1.0, "num_particles": 4, "num_steps": 4, "num_moves": 1, "num_leapfrog": 1},
+        rows=4,
+    ),
     "detect_anomalies": Call(
         {"scores": ["elbo"], "false_alarm_rate": 0.3},
         of_data=lambda x: {"foreign": 16 - x, "val_size": 4},
-        cannot={"one datum": "a threshold needs more"},
+        cannot={
+            "one datum": "a threshold needs more",
+            "conditional": "the foreign data need labels too",
+        },
     ),
     "features": Call(
         {"num_labelled": [6], "num_repeats": 2},
-        of_data=lambda x: {"y": _labels(x), "train": Split(data(30), _labels(data(30)))},
+        of_data=lambda x: {"y": _labels(x), "train": with_labels(data(30))},
+        cannot={"conditional": "latents given x and y hold what y does not say"},
     ),
     "fit_density": Call(
         {"prior": lambda dim: MixturePrior(dim, num_components=2)},
@@ -171,22 +208,21 @@ CALLS: dict[str, Call] = {
         cannot={"one datum": "a path has two ends", "draws": "it starts and ends at means"},
     ),
     "invert": Call(
-        {"degradation": lambda x: x.flatten(-3)[..., :3], "data_shape": SHAPE,
-         "num_completions": 2, **_MCMC},
-        of_data=lambda x: {},
-        cannot={"data": "it takes what is left of data"},
+        {"degradation": lambda x: x.flatten(-3)[..., :3], **_DRAWS},
+        rows=4,
+        again=_HMC,
     ),
-    "latent_manifold": Call({"steps": 3}, cannot=_TENSOR),
-    "lossy": Call({"steps": [0.5]}),
-    "move": Call({"vector": torch.ones(2)}, cannot=_TENSOR),
+    "latent_manifold": Call({"steps": 3}, cannot={**_TENSOR, "draws": _MEANS}),
+    "lossy": Call({"steps": [0.5]}, cannot={"draws": "it codes means"}),
+    "move": Call({"vector": torch.ones(2)}, cannot={**_TENSOR, "draws": _MEANS}),
     "predictive_check": Call({"replicates": 20, "statistics": ["mean", "element_means"]}),
     "pulled_back_metric": Call(cannot={**_TENSOR, "draws": "it draws only other latents"}),
-    "super_resolve": Call({"num_completions": 2, **_MCMC}),
-    "transfer": Call(pair=conditional_vae, labels=True, cannot={
-        **_LABELLED,
-        "own functions": "the pair here has no labels",
-        "arrays with labels": "a split holds them",
-    }),
+    "super_resolve": Call(_DRAWS, rows=4, again=_HMC),
+    "transfer": Call(
+        pair=conditional_vae,
+        labels=labelled,
+        cannot={**_LABELLED, "own functions": "the pair here has no labels"},
+    ),
 }  # fmt: skip
 
 NO_USES: dict[str, str] = {

@@ -4,6 +4,7 @@ How each is called is said in `calls.py`; a use without a line there fails here.
 """
 
 import dataclasses
+import functools
 import inspect
 import json
 import subprocess
@@ -20,15 +21,23 @@ from torch import nn
 from pyrovae import apply
 from pyrovae.apply import Finding
 from pyrovae.data import Split
-from tests.apply.calls import CALLS, NO_USES, conditional_vae, data, own_pair
+from tests.apply.calls import CALLS, NO_USES, conditional_vae, data, labelled, own_pair
 
 FUNCTIONS = [n for n in apply.__all__ if inspect.isroutine(getattr(apply, n)) and n not in NO_USES]
 USES = [name for name in FUNCTIONS if name in CALLS]
 SEED = {"seed": 5}
+RUNS = [(name, {}) for name in USES] + [(n, CALLS[n].again) for n in USES if CALLS[n].again]
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pyrovae.errors.VarianceWarning", "ignore::pyrovae.errors.ParticleAxisWarning"
-)
+
+def name_of_run(value):
+    return value if isinstance(value, str) else value.get("method", "")
+
+
+pytestmark = [
+    pytest.mark.usefixtures("quick_chains"),
+    pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning"),
+    pytest.mark.filterwarnings("ignore::pyrovae.errors.ParticleAxisWarning"),
+]
 
 
 def needs(part, name):
@@ -41,12 +50,22 @@ def call(name, pair=None, x=None, *, programs=False, **options):
     """What a use gives, called as its line says."""
     line = CALLS[name]
     pair = line.pair() if pair is None else pair
-    x = data() if x is None else x
-    if line.labels and isinstance(x, torch.Tensor):
-        x = Split(x, torch.arange(len(x)) % 3).labelled()
+    x = data_of(name) if x is None else x
+    if line.labels is not None and isinstance(x, torch.Tensor):
+        x = line.labels(x)
     of_data = line.of_data(x.x if isinstance(x, Split) else torch.as_tensor(x))
     first = (pair.model, pair.guide) if programs else (pair,)
     return getattr(apply, name)(*first, x, **{**line.keywords, **of_data, **SEED, **options})
+
+
+def data_of(name):
+    return data(CALLS[name].rows)
+
+
+@functools.cache
+def usual(name):
+    """What a use gives its usual call; made once, so that no test before may matter."""
+    return call(name)
 
 
 def content(found):
@@ -101,23 +120,23 @@ def test_every_command_is_a_use(command):
     assert other_names.get(command, command.replace("-", "_")) in FUNCTIONS
 
 
-@pytest.mark.parametrize("name", USES)
-def test_equal_seeds_give_equal_results(name):
-    one = call(name)
+@pytest.mark.parametrize(("name", "options"), RUNS, ids=name_of_run)
+def test_equal_seeds_give_equal_results(name, options):
+    one = call(name, **options) if options else usual(name)
     torch.rand(3)  # whatever the global stream does
-    check_same(one, call(name))
+    check_same(one, call(name, **options))
 
 
 @pytest.mark.parametrize("name", USES)
 def test_one_object_or_both_programs(name):
     needs("programs", name)
-    check_same(call(name), call(name, programs=True))
+    check_same(usual(name), call(name, programs=True))
 
 
 @pytest.mark.parametrize("name", USES)
 def test_another_seed_gives_another_result(name):
     needs("draws", name)
-    one, other = content(call(name)), content(call(name, seed=6))
+    one, other = content(usual(name)), content(call(name, seed=6))
     assert any(not np.array_equal(one[key], other.get(key)) for key in one)
 
 
@@ -125,26 +144,22 @@ def test_another_seed_gives_another_result(name):
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, np.int64])
 def test_numpy(name, dtype):
     needs("arrays", name)
-    x = data()
-    given = x.numpy().astype(dtype)
-    if CALLS[name].labels:
-        needs("arrays with labels", name)
-    one, other = call(name, x=given), call(name, x=x)
+    found = call(name, x=data_of(name).numpy().astype(dtype))
     needs("kinds alike", name)
-    check_same(one, other)
+    check_same(found, usual(name))
 
 
 @pytest.mark.parametrize("name", USES)
 def test_lists_and_splits(name):
-    x = data()
     if CALLS[name].labels:
-        pytest.skip(CALLS[name].cannot["lists"])
-    whole, of_split = call(name, x=x), call(name, x=Split(x))
+        needs("lists", name)
+    x = data_of(name)
+    of_split = call(name, x=Split(x))
     needs("lists", name)
     of_list = call(name, x=x.tolist())
     needs("kinds alike", name)
-    check_same(of_split, whole)
-    check_same(of_list, whole)
+    check_same(of_split, usual(name))
+    check_same(of_list, usual(name))
 
 
 @pytest.mark.parametrize("name", USES)
@@ -158,18 +173,18 @@ def test_functions_of_one_s_own(name):
 def test_float64_pairs(name, given):
     needs("float64", name)
     needs("own functions", name)
-    found = call(name, pair=own_pair(torch.float64), x=data().to(given), programs=True)
+    found = call(name, pair=own_pair(torch.float64), x=data_of(name).to(given), programs=True)
     assert content(found)
 
 
-@pytest.mark.parametrize("name", USES)
+@pytest.mark.parametrize(("name", "options"), RUNS, ids=name_of_run)
 @pytest.mark.parametrize("training", [True, False])
-def test_nothing_else_is_changed(name, training):
+def test_nothing_else_is_changed(name, options, training):
     """Random streams, Pyro's store, parameters, gradients, buffers, modes; data."""
     line = CALLS[name]
-    pair, x = line.pair(), data()
-    if line.labels:
-        x = Split(x, torch.arange(len(x)) % 3).labelled()
+    pair, x = line.pair(), data_of(name)
+    if line.labels is not None:
+        x = line.labels(x)
     modules = [pair] if isinstance(pair, nn.Module) else [pair.net]
     for module in modules:
         module.train(training)
@@ -181,7 +196,7 @@ def test_nothing_else_is_changed(name, training):
     pyro.param("theirs", torch.ones(3))
     rng, numpy_rng = torch.random.get_rng_state(), np.random.get_state()[1].copy()
     whole = x.x.clone() if isinstance(x, Split) else x.clone()
-    call(name, pair=pair, x=x)
+    call(name, pair=pair, x=x, **options)
     assert torch.equal(rng, torch.random.get_rng_state())
     assert np.array_equal(numpy_rng, np.random.get_state()[1])
     assert list(pyro.get_param_store().keys()) == ["theirs"]
@@ -217,7 +232,7 @@ def test_one_datum(name):
 @pytest.mark.parametrize("name", USES)
 def test_nan_in_the_data_is_told(name):
     needs("nan", name)
-    x = data()
+    x = data_of(name)
     x[3, 0, 1, 2] = float("nan")
     with pytest.raises(ValueError, match=r"(?i)nan|not a number|not finite") as caught:
         call(name, x=x)
@@ -234,7 +249,7 @@ def test_no_data_are_told(name):
 @pytest.mark.parametrize("name", USES)
 def test_the_finding(name):
     needs("finding", name)
-    found = call(name)
+    found = usual(name)
     assert isinstance(found, Finding)
     rows = found.rows()
     assert len({len(row) for row in rows}) == 1 and len(rows) > 1
@@ -280,13 +295,8 @@ def test_importing_the_uses_is_light():
         assert command in done.stdout and what in done.stdout
 
 
-def test_a_conditional_pair_keeps_its_labels():
-    for name in USES:
-        if (
-            CALLS[name].labels
-            or "labels" in CALLS[name].cannot
-            or "programs" in CALLS[name].cannot
-        ):
-            continue
-        x = data()
-        call(name, pair=conditional_vae(), x=Split(x, torch.arange(len(x)) % 3).labelled())
+@pytest.mark.parametrize("name", [n for n in USES if CALLS[n].labels is None])
+def test_a_conditional_pair_keeps_its_labels(name):
+    needs("programs", name)
+    needs("conditional", name)
+    call(name, pair=conditional_vae(), x=labelled(data_of(name)))

@@ -81,6 +81,10 @@ def detect_anomalies(
         DataError: `held_out_class` is asked for, and x has no labels or none of that class.
         ShapeError: Foreign data have another number of values.
 
+    Source:
+        AUROC and AUPR: Hendrycks & Gimpel (2017), sec. 2, https://arxiv.org/abs/1610.02136; FPR
+        at 95 %: Liang et al. (2018), https://arxiv.org/abs/1706.02690; each score: see its class
+
     Example:
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)

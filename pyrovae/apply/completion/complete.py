@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...data.rows.tensors import TensorRows
 from ...errors import ConfigError, DataError
-from ...evaluate.inputs import Data, Inputs
+from ...evaluate.inputs import Data, Inputs, data_in_type
 from ...evaluate.options import seed_or_fresh
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
@@ -102,6 +102,9 @@ def complete(
             "completion: nothing is missing of these data; say what is to be hidden by mask=: "
             f"{WORDS}"
         )
+    if data.is_floating_point():
+        mode = rest.get("mode", "evaluation")
+        data = data_in_type(model, guide, (data, *others, *inputs.rest), mode)
     stand_in = _stand_ins(data, seen, fill)
     hidden_too = torch.where(known, data, stand_in).flatten(1)
     visible = torch.where(seen, data, stand_in)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...data.rows.tensors import TensorRows
 from ...errors import ConfigError, DataError, ShapeError, SupportError
-from ...evaluate.inputs import Data, Inputs
+from ...evaluate.inputs import Data, Inputs, data_in_type
 from ...evaluate.options import SweepOptions, seed_or_fresh
 from ...particles.argument_types import argument_types
 from ...particles.conditionals import conditionals
@@ -126,8 +126,12 @@ def inverted(
     if infers_from_masks(model):  # y tells of all elements, and no mask says what was observed
         others = [torch.ones(rows, *shape, dtype=torch.bool, device=data.device)]
         inputs = replace(inputs, rest=())
+    beside = (*others, *inputs.rest)
+    if not is_small:
+        whole = (given.reshape(data.shape), *beside)
+        given = data_in_type(model, guide, whole, rest.get("mode", "evaluation")).flatten(1)
+        matrix = matrix.to(given)
     if is_small:
-        beside = (*others, *inputs.rest)
         y, x = given, _stand_in(model, guide, given, matrix, beside, shape, rest)
     else:
         y, x = given @ matrix.T, given

@@ -57,7 +57,6 @@ def run(
         place < len(inputs.data) or (isinstance(arg, Tensor) and arg.shape[:1] == (size,))
         for place, arg in enumerate(inputs.all)
     ]
-    rows, at_once = sweep.shape
     start = 0
 
     def of_block(block: Block) -> tuple[Found, dict[str, Estimate], str]:
@@ -72,7 +71,7 @@ def run(
         estimates["predictive"] = found.log_rest
         if settings.num_particles and part.can_be_scored:
             estimates["importance"] = _difference(
-                pair, part, found.x, settings.num_particles, rows * at_once
+                pair, part, found.x, settings.num_particles, sweep.draws_at_once
             )
         return found, estimates, method
 

@@ -46,6 +46,10 @@ def super_resolve(
         ConfigError: `factor` is below two, or see `invert`.
         ShapeError: The data are no images that such blocks cover.
 
+    Source:
+        Pixel Recursive Super Resolution (Dahl et al., 2017), sec. 1, on one small image having
+        several large ones, https://arxiv.org/abs/1702.00783; given z: see `invert`
+
     Example:
         >>> from pyrovae.models import VAE
         >>> import torch

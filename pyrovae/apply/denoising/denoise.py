@@ -4,11 +4,10 @@ import math
 from typing import Any, Unpack
 
 import pyro
-import torch
 from torch import Tensor
 
 from ...errors import ConfigError
-from ...evaluate.inputs import Data, Inputs
+from ...evaluate.inputs import Data, Inputs, data_in_type
 from ...evaluate.options import SweepOptions, seed_or_fresh
 from ...evaluate.sweep import Sweep, sweep_over, sweeps
 from ...nn.corruption import NoiseModel
@@ -98,14 +97,16 @@ def denoise(
         x, args, columns=options.pop("columns", None), transform=options.pop("transform", None)
     )
     clean, *others = inputs.data
-    clean = clean if clean.dtype == torch.float64 else clean.float()
+    clean = clean if clean.is_floating_point() else clean.float()
     rest = (*others, *inputs.rest)
+    beside = (clean, *rest) if conditional else rest
+    clean = data_in_type(model, guide, (clean, *beside), options.get("mode", "evaluation"))
     seed = options["seed"] = seed_or_fresh(options.get("seed"))
 
     def sweep(data: Tensor, *more: Any) -> Sweep:  # noqa: ANN401
         return sweep_over(model, guide, data, more, num_particles, options, together=True)
 
-    bounds = range_of(sweep(clean, *((clean, *rest) if conditional else rest)))
+    bounds = range_of(sweep(clean, *beside))
     low, high = _range(clean, bounds)
     chosen = noise if isinstance(noise, NoiseModel) else noise_of(noise, level, low, high)
     with isolated():

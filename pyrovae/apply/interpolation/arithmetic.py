@@ -133,6 +133,14 @@ def arithmetic(
 
     Source:
         Sampling Generative Networks (White, 2016), sec. 3, https://arxiv.org/abs/1609.04468
+
+    Example:
+        >>> from pyrovae.data.synthetic import LinearGaussian
+        >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> data = pair.sample(60, seed=1)
+        >>> split = Split(data, (data[:, 0] > 0).long())
+        >>> arithmetic(pair, split, train=split, minus=0, plus=1, seed=2).share.shape
+        torch.Size([4])
     """
     if minus == plus:
         raise ConfigError(f"arithmetic got minus={minus} and plus={plus}; give two classes")

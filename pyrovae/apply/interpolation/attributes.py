@@ -123,6 +123,9 @@ def move(
         ShapeError: The vector has another size than the latent.
         See `interpolate` for others.
 
+    Source:
+        Sampling Generative Networks (White, 2016), sec. 3, https://arxiv.org/abs/1609.04468
+
     Example:
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)

@@ -10,6 +10,7 @@ from ...errors import SiteError
 from ...evaluate.latents.posterior_means import mean_of_site
 from ...evaluate.sweep import Sweep
 from ...particles.conditionals import conditionals
+from ...particles.isolation import isolated
 from ..values import mean_or_none
 from .decoder import Decoder
 
@@ -43,9 +44,8 @@ class Encoded:
             SiteError: There is no such latent, or there are several and none is named, or it is
                 discrete.
         """
-        args = _some(sweep, slice(0, 1))
-        with torch.no_grad():
-            sites = conditionals(sweep.guide, *args)
+        with isolated(), sweep.networks_in_mode(), torch.no_grad():
+            sites = conditionals(sweep.guide, *sweep.arguments(slice(0, 1)))
         known = [n for n, s in sites.items()
                  if not s.is_observed and not _is_discrete(s.fn)]  # fmt: skip
         if site is None and len(known) == 1:
@@ -97,11 +97,6 @@ def prior_mean(decoder: Decoder, z: Tensor) -> Tensor:
     fn = decoder.sites(z.unsqueeze(1), torch.zeros(1))[decoder.site].fn
     mean = mean_or_none(fn)
     return torch.zeros_like(z) if mean is None else mean.reshape(z.shape)
-
-
-def _some(sweep: Sweep, rows: slice) -> tuple[Any, ...]:
-    with sweep.networks_in_mode():
-        return sweep.arguments(rows)
 
 
 def _is_discrete(fn: Any) -> bool:  # noqa: ANN401

@@ -52,6 +52,15 @@ def corner_grid(
         ConfigError: `steps` is below two.
         DataError: There are not four data.
         See `interpolate` for others.
+
+    Source:
+        Sampling Generative Networks (White, 2016), sec. 2, https://arxiv.org/abs/1609.04468
+
+    Example:
+        >>> from pyrovae.data.synthetic import LinearGaussian
+        >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> corner_grid(pair, pair.sample(4, seed=1), steps=3).shape
+        torch.Size([3, 3, 5])
     """
     if steps < 2:
         raise ConfigError(f"corner_grid got steps={steps}; it needs 2 at least")
@@ -106,6 +115,12 @@ def latent_manifold(
     Source:
         Auto-Encoding Variational Bayes (Kingma & Welling, 2014), appendix A,
         https://arxiv.org/abs/1312.6114
+
+    Example:
+        >>> from pyrovae.data.synthetic import LinearGaussian
+        >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> latent_manifold(pair, pair.sample(1, seed=1), steps=3).shape
+        torch.Size([3, 3, 5])
     """
     sweep = sweep_over(model, guide, x, args, 1, options)
     with isolated(), sweep.networks_in_mode(), torch.no_grad():

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from pyrovae.apply import complete
-from pyrovae.apply.completion import hmc, importance
 from pyrovae.data.synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
 from pyrovae.errors import (
     ConfigError,
@@ -83,6 +82,7 @@ def test_gibbs_is_biased_where_the_guide_is_wrong_and_exact_where_it_is_right(co
     assert max(scores) < 4.5, f"z-scores of mean and covariance: {scores}"
 
 
+@pytest.mark.usefixtures("quick_chains")
 @pytest.mark.parametrize("method", EXACT)
 def test_a_hierarchy_is_exact(method):
     pair = _chain()
@@ -165,19 +165,11 @@ def test_constrained_latents_move_in_unconstrained_coordinates():
     assert abs(float(z)) < 4.5
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Fewer moves where only shapes, kinds and messages are asked for."""
-    monkeypatch.setattr(hmc, "_TEMPERATURES", 3)
-    for module in (hmc, importance):
-        monkeypatch.setattr(module, "_MOVES", 2)
-
-
 QUICK = {"num_completions": 3, "num_steps": 8, "num_particles": 16, "num_leapfrog": 2, "seed": 0}
 STYLES = {n: s for n, s in pairs.STYLES.items() if n not in ("subsampled_plate", "nested_plate")}
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_chains")
 @pytest.mark.parametrize("method", ["hmc", "metropolis-gibbs"])
 @pytest.mark.parametrize("style", STYLES)
 def test_every_style_of_pair(style, method):
@@ -194,7 +186,7 @@ def test_every_style_of_pair(style, method):
     assert all(held.log_prob.isfinite().all() for held in found.log_hidden.values())
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_chains")
 def test_levels_in_an_array_and_a_single_row():
     pair = VAE((1, 4, 4), 2, likelihood=Binomial(16))
     x = np.random.default_rng(0).integers(0, 17, (1, 1, 4, 4)).astype(np.uint8)
@@ -206,7 +198,7 @@ def test_levels_in_an_array_and_a_single_row():
     assert found.method == "hmc" and "R-hat" in str(found)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_chains")
 def test_not_a_number_is_missing_and_is_not_scored():
     pair, x = _random(), _random().sample(3, seed=1)
     x[0, 2], x[1] = torch.nan, x[1]
@@ -218,7 +210,7 @@ def test_not_a_number_is_missing_and_is_not_scored():
     assert both.hidden.sum() == 3 * 3 + 1 and both.scored.sum() == 9
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_chains")
 def test_what_is_hidden_has_no_influence():
     pair, x = _random(), _random().sample(3, seed=1)
     other = torch.where(MASK, x, 7.0)
@@ -227,6 +219,7 @@ def test_what_is_hidden_has_no_influence():
         assert torch.equal(made[0].completions, made[1].completions), method
 
 
+@pytest.mark.usefixtures("quick_chains")
 def test_a_pair_that_takes_the_mask_infers_from_it():
     torch.manual_seed(0)
     pair = PartialVAE((6,), 2, likelihood=Normal(0.5)).double()
@@ -241,7 +234,7 @@ def test_a_pair_that_takes_the_mask_infers_from_it():
     assert complete(pair, x, mask=MASK, **QUICK).hidden.sum() == 12
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_chains")
 def test_a_conditional_pair_completes_given_its_labels():
     pair = ConditionalVAE((1, 4, 4), 2, num_classes=3, likelihood=Binomial(16))
     x, y = torch.randint(0, 17, (5, 1, 4, 4)).float(), torch.arange(5) % 3
@@ -249,7 +242,7 @@ def test_a_conditional_pair_completes_given_its_labels():
     assert found.completions.shape == (3, 5, 1, 4, 4) and found.hidden.sum() == 5 * 4
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_chains")
 def test_refusals():
     pair, x = _random(), _random().sample(3, seed=1)
     other = pairs.STYLES["nested_plate"](torch.float64)  # which observes the data transposed
@@ -276,7 +269,7 @@ def test_refusals():
         complete(pair, x, mask=MASK, num_completion=2)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_chains")
 def test_elements_that_depend_on_each_other_are_refused():
     dist = pyro.distributions
 
@@ -293,7 +286,7 @@ def test_elements_that_depend_on_each_other_are_refused():
         complete(model, guide, torch.randn(3, 6), mask=MASK)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_chains")
 def test_a_flow_without_an_inverse_is_told_what_works():
     pair = VAE((6,), 2, likelihood=Normal(), posterior=partial(FlowPosterior, layer=Planar))
     x = torch.randn(3, 6)

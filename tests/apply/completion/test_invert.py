@@ -13,7 +13,7 @@ from tests.apply.completion.exact import given, normal_of, normal_of_chain, z_sc
 
 MATRIX = torch.tensor([[1.0, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0.5, 0, 0, 1, -1]]).double()
 CASES = {
-    "hmc": {"num_completions": 300, "num_steps": 30, "num_leapfrog": 6},
+    "hmc": {"num_completions": 300, "num_steps": 30, "num_leapfrog": 4},
     "metropolis-gibbs": {"num_completions": 400, "num_steps": 120},
     "importance": {"num_completions": 400, "num_particles": 10_000},
 }
@@ -41,8 +41,9 @@ def test_mean_and_covariance_are_exact(method, kind):
     torch.testing.assert_close(found.std[0], covariance.diagonal().sqrt(), atol=slack, rtol=0)
     exact = MultivariateNormal(loc, covariance).log_prob(x)
     for name, held in found.log_hidden.items():
-        z = (held.log_prob - exact) / held.standard_error
-        assert z.abs() < 4.5, f"{name}: {z}"
+        # Weights of a guide that is wrong have heavy tails, and errors that are stated too small.
+        off, error = (held.log_prob - exact).abs(), held.standard_error
+        assert off < 4 * error + 0.1, f"{name}: {off} off, with an error of {error}"
 
 
 def test_what_is_left_alone_is_enough():
@@ -54,6 +55,7 @@ def test_what_is_left_alone_is_enough():
     assert not found.scored.any() and found.numbers()["psnr"] is None
 
 
+@pytest.mark.usefixtures("quick_chains")
 @pytest.mark.parametrize("method", ["hmc", "metropolis-gibbs", "importance"])
 def test_small_images_are_made_large(method):
     pair = VAE((1, 4, 4), 2, likelihood=Binomial(16))
