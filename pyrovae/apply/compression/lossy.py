@@ -74,11 +74,11 @@ class Lossy(Finding):
         shape = self.originals.shape
         if not (len(shape) == 3 or (len(shape) == 4 and shape[1] in (1, 3))):
             return None
-        from ...plots import image_grid
+        from ...plots.image_rows import image_rows
 
-        rows = torch.cat([self.originals[None], self.decoded]).flatten(0, 1)
-        told = ", ".join(f"{bits:.3f}" for bits in self.bits_per_dim)
-        return image_grid(rows, columns=len(self.originals), title=f"originals; bits/dim {told}")
+        rates = zip(self.steps, self.bits_per_dim, self.decoded, strict=True)
+        rows = {f"step {step:g}: {bits:.3f}": images for step, bits, images in rates}
+        return image_rows({"original": self.originals} | rows, title="bits/dim at each step")
 
 
 def psnr_of(mse: float, peak: float) -> float:
