@@ -76,9 +76,10 @@ class Lossy(Finding):
             return None
         from ...plots.image_rows import image_rows
 
-        rates = zip(self.steps, self.bits_per_dim, self.decoded, strict=True)
-        rows = {f"step {step:g}: {bits:.3f}": images for step, bits, images in rates}
-        return image_rows({"original": self.originals} | rows, title="bits/dim at each step")
+        steps = zip(self.steps, self.decoded, strict=True)
+        told = ", ".join(f"{bits:.3f}" for bits in self.bits_per_dim)
+        rows = {f"step {step:g}": images for step, images in steps}
+        return image_rows({"original": self.originals} | rows, title=f"bits/dim {told}")
 
 
 def psnr_of(mse: float, peak: float) -> float:
