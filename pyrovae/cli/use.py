@@ -21,6 +21,7 @@ from ..evaluate import SweepOptions
 from ..report import save_figure
 from ..runtime.files import save
 from .kinds import asked_by, members
+from .numbers import Count
 from .options import add_held_out, make_run_parser
 from .parser import Parser
 from .run_folder import parse_opening, restored
@@ -32,9 +33,12 @@ _FROM_THE_RUN = ("model", "guide", "x", "train", "val")
 def run_use(name: str, words: Sequence[str]) -> None:
     """Apply a trained run, and print and save what is found."""
     use = getattr(apply, name.replace("-", "_"))
-    told = parse(use.__doc__ or "")
+    told = parse((use.__doc__ or "").partition("\n    Raises:")[0])  # the rest may be prose
     parser = make_run_parser(name, f"{told.short_description}\n\n{told.long_description or ''}")
-    add_held_out(parser)
+    if _is_of_training(use):
+        parser.add_argument("--limit", type=Count, help="Only the first so many training data.")
+    else:
+        add_held_out(parser)
     _add_options(parser, use, {p.arg_name: p.description or "" for p in told.params})
     parser.add_argument("--out", type=str, metavar="NAME",
         help=f"Where NAME.json, NAME.npz and NAME.png go; default: RUN/{name}.")  # fmt: skip
@@ -42,10 +46,11 @@ def run_use(name: str, words: Sequence[str]) -> None:
     setup, run = restored(config, named)
     device = pick_device(config.device)
     splits = {role: _drawn(getattr(setup.data, role)).to(device) for role in ("train", "val")}
-    x = _drawn(getattr(setup.data, config.split).subset(config.limit or 2**62)).to(device)
     parameters = inspect.signature(use).parameters
+    role = "train" if _is_of_training(use) else config.split
+    x = _drawn(getattr(setup.data, role).subset(config.limit or 2**62)).to(device)
     given = {option: config[option] for option in _options(use)}
-    given |= {role: split for role, split in splits.items() if role in parameters}
+    given |= {name: split for name, split in splits.items() if name in list(parameters)[3:]}
     given |= {"seed": config.seed, "progress": sys.stderr.isatty()}
     found = use(
         setup.pair.model,
@@ -87,6 +92,11 @@ def write_finding(found: Finding, out: Path) -> None:
 
 def _drawn(split: Split) -> Split:
     return split.binarized(0) if split.dynamic else split
+
+
+def _is_of_training(use: Callable[..., Any]) -> bool:
+    """Whether the data that a use takes are those of the training: its argument says so."""
+    return list(inspect.signature(use).parameters)[2] == "train"
 
 
 def _options(use: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -74,11 +74,12 @@ class Lossy(Finding):
         shape = self.originals.shape
         if not (len(shape) == 3 or (len(shape) == 4 and shape[1] in (1, 3))):
             return None
-        from ...plots import image_grid
+        from ...plots.image_rows import image_rows
 
-        rows = torch.cat([self.originals[None], self.decoded]).flatten(0, 1)
+        steps = zip(self.steps, self.decoded, strict=True)
         told = ", ".join(f"{bits:.3f}" for bits in self.bits_per_dim)
-        return image_grid(rows, columns=len(self.originals), title=f"originals; bits/dim {told}")
+        rows = {f"step {step:g}": images for step, images in steps}
+        return image_rows({"original": self.originals} | rows, title=f"bits/dim {told}")
 
 
 def psnr_of(mse: float, peak: float) -> float:

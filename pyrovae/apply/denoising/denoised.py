@@ -49,6 +49,7 @@ class Denoised(Finding):
         for method, found in self.scores.items():
             table.append([method, *(
                 "-" if bool(value.isnan().any())
+                else "inf" if bool(value.isinf().any())
                 else f"{float(value.mean()):.{places}f} +- {mean_error(value):.{places}f}"
                 for value, places in zip(found.values(), (2, 3, 4), strict=True)
             )])  # fmt: skip
@@ -60,7 +61,7 @@ class Denoised(Finding):
             found[method] = {
                 name: {"mean": float(value.mean()), "standard_error": mean_error(value)}
                 for name, value in values.items()
-                if not bool(value.isnan().any())
+                if bool(value.isfinite().all())
             }
         if self.ess is not None:
             found["median_ess"] = float(self.ess.median())
@@ -90,6 +91,8 @@ class Denoised(Finding):
 
     def __str__(self) -> str:
         text = super().__str__()
+        if any(bool(found["PSNR"].isinf().any()) for found in self.scores.values()):
+            text += "\nPSNR inf: some data are as the clean ones, so that it has no mean; see RMSE"
         if self.ess is not None:
             median = float(self.ess.median())
             text += f"\nmedian effective size {median:.1f} of {self.num_particles} weights"

@@ -1,13 +1,15 @@
 """Denoising measured: noise by word, scores, filters, and pairs of every kind."""
 
 import importlib
+import json
+import math
 
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from pyrovae import data, fit
-from pyrovae.apply import denoise
+from pyrovae.apply import Denoised, denoise
 from pyrovae.data import Split
 from pyrovae.data.synthetic import LinearGaussian
 from pyrovae.errors import ConfigError, DataError
@@ -118,3 +120,13 @@ def test_refusals(digits, monkeypatch):
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(ConfigError, match=r"pip install pyrovae\[images\]"):
         denoise(one, x, filters=False, **QUICK)
+
+
+def test_data_that_come_back_exactly_leave_no_nan_in_table_or_numbers():
+    clean = torch.eye(3)[None].repeat(2, 1, 1)
+    scores = {"PSNR": [math.inf, 9.0], "SSIM": [1.0, 0.5], "RMSE": [0.0, 0.4]}
+    noisy = {name: torch.tensor(values) for name, values in scores.items()}
+    found = Denoised(clean, clean, {}, clean[:0], {"noisy": noisy}, "noise", None, "", 1)
+    assert "nan" not in str(found) and "see RMSE" in str(found)
+    assert set(found.numbers()["noisy"]) == {"SSIM", "RMSE"}
+    json.dumps(found.numbers(), allow_nan=False)
