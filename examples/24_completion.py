@@ -46,10 +46,10 @@ def likeness(made, x):
 
 def main(smoke):
     pyro.set_rng_seed(0)
-    digits, epochs = data.digits(), 2 if smoke else 100
-    x = digits.test.x[: 8 if smoke else 50]
-    options = {"num_completions": 3 if smoke else 10, "num_steps": 8 if smoke else 100,
-               "num_particles": 64 if smoke else 1000, "seed": 0}  # fmt: skip
+    digits, epochs = data.digits(), 1 if smoke else 100
+    x = digits.test.x[: 4 if smoke else 50]
+    options = {"num_completions": 2 if smoke else 10, "num_steps": 8 if smoke else 100,
+               "num_particles": 16 if smoke else 1000, "seed": 0}  # fmt: skip
     vae = VAE(digits.shape, 10, encoder=net, decoder=net, likelihood=Binomial(16))
     trained(vae, digits.train, epochs)
 

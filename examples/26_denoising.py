@@ -35,7 +35,7 @@ def trained(digits, epochs, corruption=None):
 def main(smoke):
     digits = data.digits()
     test = digits.test[: 4 if smoke else 100]
-    vae = trained(digits, 2 if smoke else 120)
+    vae = trained(digits, 1 if smoke else 120)
     settings = {"num_steps": 5, "num_moves": 2} if smoke else {}
     for noise, level in NOISES.items():
         found = denoise(vae, test, noise=noise, level=level, seed=0, **settings)
@@ -43,7 +43,7 @@ def main(smoke):
         if noise == "gaussian":
             found.plot().savefig("denoising.png")
     # The encoder sees levels scaled to [0, 1]: noise of 6 levels of 16 is .375 there.
-    used_to_noise = trained(digits, 2 if smoke else 120, GaussianNoise(6 / 16))
+    used_to_noise = trained(digits, 1 if smoke else 120, GaussianNoise(6 / 16))
     found = denoise(used_to_noise, test, noise="gaussian", level=6.0, seed=0, filters=False,
                     clip=False, **settings)  # fmt: skip
     print("trained with this noise:")
