@@ -208,7 +208,7 @@ PLAIN = [
 @pytest.mark.parametrize("make, plain", list(zip(PATHS, PLAIN, strict=True)))
 def test_paths_have_the_gradient_of_the_plain_bound(make, plain):
     """In the mean, of all that the guide declares, and of the value draw by draw."""
-    count, found = 120, []
+    count, found = 300, []
     for objective in (make(batch_plate="data"), plain(batch_plate="data")):
         pyro.set_rng_seed(1)
         rows = []
