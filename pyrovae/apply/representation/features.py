@@ -155,7 +155,8 @@ def _score(
     seed: int,
 ) -> float:
     fitted: Any = linear_probe(targets[0][rows], standardise=standardise, seed=seed)
-    fitted.fit(tables[0][rows], targets[0][rows])
+    with np.errstate(invalid="ignore"):  # of features that do not vary, as codes that are all one
+        fitted.fit(tables[0][rows], targets[0][rows])
     return float(fitted.score(tables[1], targets[1]))
 
 

@@ -10,6 +10,7 @@ from ...errors import SiteError
 from ...evaluate.inputs import Data
 from ...evaluate.options import SweepOptions
 from ...evaluate.sweep import sweep_over, sweeps
+from ...particles.arguments import takes_of
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ..labels import as_given, classes_of
@@ -87,6 +88,7 @@ def transfer(
         >>> transfer(pair, x, y).made.shape
         torch.Size([5, 3, 1, 4, 4])
     """
+    _check_takes_labels(model, args)
     sweep = sweep_over(model, guide, x, args, 1, options)
     choose = tempered(temperature, "transfer")
     given = sweep.inputs.all
@@ -105,6 +107,16 @@ def transfer(
         kept=style_kept(sweep, made),
         recognised=None if train is None else recognised(source, made, train, classifier),
     )
+
+
+def _check_takes_labels(model: Program, args: tuple[Any, ...]) -> None:
+    takes = takes_of(model)
+    if args and takes is not None and takes.limit == 1:
+        raise SiteError(
+            "transfer: labels are given, and the pair takes x alone, so that it has no label to "
+            "replace; train a pair that is called as (x, y), such as a conditional one, or, where "
+            "its class is a discrete latent, give x alone"
+        )
 
 
 def _check_use(made: Relabelled) -> None:

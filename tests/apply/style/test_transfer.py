@@ -165,6 +165,8 @@ def test_refusals():
     vae = VAE((6,), 2).double()
     with pytest.raises(SiteError, match="no label: .* called with the data alone.*Conditional"):
         transfer(vae, x.sigmoid().round())
+    with pytest.raises(SiteError, match="takes x alone, so that it has no label to replace"):
+        transfer(vae, x.sigmoid().round(), y)
     with pytest.raises(SiteError, match="no discrete latent 'b'.*'c'"):
         transfer(Latent(), x, site="b")
     with pytest.raises(SiteError, match="same for every label"):
