@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _SHOWN = 16, 5  # data, and completions of each
 
 
+_MOST_R_HAT = 1.1
+
+
 @dataclass(frozen=True, eq=False)
 class LogHidden:
     """Estimates of log p(hidden|observed) in nats, float64 on the CPU.
@@ -52,7 +55,8 @@ class Completion(Finding):
             log p(x) - log p(observed), each a lower bound in expectation by importance sampling:
             too high where the second is the looser one. "annealed" (of "hmc" alone) and
             "predictive", the log of the mean of p(hidden|z) over draws of z, are too low in
-            expectation; "predictive" far more so where many elements are hidden.
+            expectation; "predictive" far more so where many elements are hidden. Where the ESS is
+            below ten, the Monte Carlo error is too small as well.
         ess: Effective number of importance weights [N]; NaN for chains.
         acceptance: Share of moves that were accepted [N]; NaN without.
         r_hat: Split R-hat, the largest of all latents and of the log-density [N]: above 1.1 the
@@ -101,11 +105,17 @@ class Completion(Finding):
                 text += f" (Monte Carlo {_number_as_text(held['monte_carlo_error'])}, "
                 text += f"ESS {held['ess_median']:.1f})"
                 table.append([f"log p(hidden|observed), {name}", text])
-        for name, unit in (("psnr", " dB"), ("ess_median", ""), ("acceptance_median", ""),
-                           ("r_hat_median", ""), ("r_hat_max", "")):  # fmt: skip
+        for name, words, unit in (
+            ("psnr", "PSNR of the mean", " dB"),
+            ("ess_median", "ESS, median", ""),
+            ("acceptance_median", "acceptance, median", ""),
+            ("r_hat_median", "R-hat, median", ""),
+            ("r_hat_max", "R-hat, max", ""),
+        ):
             if found[name] is not None:
-                table.append([name.replace("_", ", ").replace("r, hat", "R-hat"),
-                              f"{found[name]:.2f}{unit}"])  # fmt: skip
+                table.append([words, f"{found[name]:.2f}{unit}"])
+        if (found["r_hat_median"] or 0.0) > _MOST_R_HAT:
+            table.append(["the chains disagree (R-hat above 1.1)", "raise num_steps"])
         return table
 
     def numbers(self) -> dict[str, Any]:
