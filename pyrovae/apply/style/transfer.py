@@ -120,7 +120,7 @@ def _check_takes_labels(model: Program, args: tuple[Any, ...]) -> None:
 
 
 def _check_use(made: Relabelled) -> None:
-    if len(made.labels) > 1 and bool((made.means == made.means[:, :1]).all()):
+    if len(made.labels.unique(dim=0)) > 1 and bool((made.means == made.means[:, :1]).all()):
         raise SiteError(
             f"transfer: given the style {', '.join(made.style)}, p(x|...) is the same for every "
             "label: the class stands above these latents, or the decoder does not see it; keep "

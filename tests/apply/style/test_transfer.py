@@ -160,6 +160,12 @@ def test_random_streams_and_results_stay():
     assert not torch.equal(one.made, transfer(Argument(), x, y, seed=4, mean=False).made)
 
 
+def test_one_label_may_be_given_twice():
+    x, y = data(4)
+    made = transfer(Argument(), x, y, labels=[0, 0], mean=True).made
+    torch.testing.assert_close(made[:, 0], made[:, 1])
+
+
 def test_refusals():
     x, y = data(6)
     vae = VAE((6,), 2).double()
