@@ -24,6 +24,7 @@ _PLACES = {
         "posterior_means", "traverse",
     ),
     "particles": ("Particles", "draw"),
+    "runtime.result": ("Result",),
     "particles.kl": ("kl_routes",),
     "particles.parameters": ("buffers", "declare", "frozen", "trainable"),
     "particles.penalty": ("penalty",),
@@ -72,12 +73,14 @@ if TYPE_CHECKING:
     from .particles.kl import kl_routes
     from .particles.parameters import buffers, declare, frozen, trainable
     from .particles.penalty import penalty
+    from .runtime.result import Result
     from .train import SVI, fit, save
 
 __all__ = [
     "SVI",
     "Particles",
     "PyrovaeError",
+    "Result",
     "active_units",
     "ais",
     "bdmc",

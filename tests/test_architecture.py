@@ -19,9 +19,9 @@ ROOMS = [
     {"particles", "data", "nn"},
     {"models", "objectives"},
     {"train"},
-    {"evaluate"},
     {"plots"},
-    {"apply"},
+    {"evaluate"},
+    {"apply", "check"},
     {"report"},
     {"cli"},
     {"__main__"},
@@ -41,8 +41,8 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 FOLDERS = {
     "runtime": [
         {"fields", "figures", "files", "grad_mode", "log", "memory", "rendezvous",
-         "signatures"},
-        {"distributed", "own_draws", "random_state"},
+         "progress", "signatures"},
+        {"distributed", "own_draws", "random_state", "result"},
         {"stored_random_state"},
     ],
     "capture": [
@@ -191,7 +191,7 @@ FOLDERS = {
         {"active_units", "probe", "traversal"},
     ],
     "apply": [
-        {"base", "images", "labels", "observed", "temperature", "values"},
+        {"images", "labels", "observed", "temperature", "values"},
         {"anomaly", "augmentation", "checking", "completion", "compression", "denoising",
          "density", "interpolation", "representation", "style"},
     ],

@@ -21,7 +21,6 @@ _PLACES = {
     "ELBOScore": "anomaly.scores",
     "EvidenceScore": "anomaly.scores",
     "Features": "representation.transformer",
-    "Finding": "base",
     "InputComplexity": "anomaly.scores",
     "Interpolation": "interpolation.strips",
     "KLScore": "anomaly.scores",
@@ -106,7 +105,6 @@ if TYPE_CHECKING:
     from .augmentation.augment import augment
     from .augmentation.augmented import Augmented
     from .augmentation.by_class import augment_by_class
-    from .base import Finding
     from .checking.calibration import check_calibration
     from .checking.predictive_checks import predictive_check
     from .completion.complete import complete
@@ -149,7 +147,6 @@ __all__ = [
     "ELBOScore",
     "EvidenceScore",
     "Features",
-    "Finding",
     "InputComplexity",
     "Interpolation",
     "KLScore",

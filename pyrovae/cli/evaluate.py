@@ -56,7 +56,7 @@ def run_evaluate(words: Sequence[str]) -> None:
     try:
         print(found)
     finally:  # also where the reader of the output has gone
-        found.save(run / f"report-{config.split}-{config.num_particles}.json")
+        found.to_json(run / f"report-{config.split}-{config.num_particles}.json")
     print(f"measured in {time.perf_counter() - started:.1f} s")
 
 

@@ -148,7 +148,7 @@ def _measure(
     try:
         print(found)
     finally:  # also where the reader of the output has gone
-        found.save(run_dir / "report.json")
+        found.to_json(run_dir / "report.json")
     saved = save_pictures(pictures(model, guide, test, history=history), run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
 

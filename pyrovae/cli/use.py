@@ -13,13 +13,13 @@ import numpy as np
 from docstring_parser import parse
 
 from .. import apply
-from ..apply import Finding
 from ..data import Split
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..evaluate import SweepOptions
 from ..report import save_figure
 from ..runtime.files import save
+from ..runtime.result import Result
 from .kinds import asked_by, members
 from .numbers import Count
 from .options import add_held_out, make_run_parser
@@ -61,10 +61,10 @@ def run_use(name: str, words: Sequence[str]) -> None:
     try:
         print(found)
     finally:  # also where the reader of the output has gone
-        write_finding(found, Path(config.out) if config.out else run / name)
+        write_result(found, Path(config.out) if config.out else run / name)
 
 
-def write_finding(found: Finding, out: Path) -> None:
+def write_result(found: Result, out: Path) -> None:
     """Write NAME.json, NAME.npz and NAME.png, as far as there is something in them.
 
     Raises:

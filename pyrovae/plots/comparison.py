@@ -3,11 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..evaluate import Comparison
 from ..runtime.figures import WIDTH, empty_figure
 
 if TYPE_CHECKING:
@@ -23,7 +22,20 @@ _KINDS = {
 """How a picture shows on which side of log p(x) a value is: marker, words, colour."""
 
 
-def comparison(found: Comparison, *, title: str = "") -> "Figure":
+class Compared(Protocol):
+    """What `pyrovae.compare` gives."""
+
+    @property
+    def rows(self) -> Sequence[Mapping[str, Any]]: ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+    @property
+    def groups(self) -> list[str]: ...
+
+
+def comparison(found: Compared, *, title: str = "") -> "Figure":
     """Objectives side by side: bound, signal-to-noise of the gradients, what a step costs.
 
     A marker points to where log p(x) is: to the right of lower bounds, to the left of upper ones;

@@ -1,19 +1,40 @@
 """Images: grids, reconstructions, traversals of latent units."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import ShapeError
-from ..evaluate import Traversal
 from ..runtime.figures import figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+class Traversed(Protocol):
+    """What `pyrovae.traverse` gives."""
+
+    @property
+    def images(self) -> Tensor: ...
+
+    @property
+    def units(self) -> Tensor: ...
+
+    @property
+    def information(self) -> Tensor: ...
+
+    @property
+    def ordered_by(self) -> str: ...
+
+    @property
+    def values(self) -> Tensor: ...
+
+    @property
+    def site(self) -> str: ...
 
 
 def image_grid(images: Tensor, *, columns: int | None = None, title: str = "") -> "Figure":
@@ -46,7 +67,7 @@ def reconstructions(x: Tensor, reconstructed: Tensor, *, title: str = "") -> "Fi
     return figure
 
 
-def traversals(found: Traversal, *, title: str = "") -> "Figure":
+def traversals(found: Traversed, *, title: str = "") -> "Figure":
     """What each latent unit does: a row for each, the most informative on top.
 
     Args:

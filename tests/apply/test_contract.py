@@ -18,8 +18,7 @@ import pytest
 import torch
 from torch import nn
 
-from pyrovae import apply
-from pyrovae.apply import Finding
+from pyrovae import Result, apply
 from pyrovae.data import Split
 from tests.apply.calls import CALLS, NO_USES, conditional_vae, data, labelled, own_pair
 
@@ -70,7 +69,7 @@ def usual(name):
 
 def content(found):
     """All that a result holds, as texts and arrays that can be compared."""
-    if isinstance(found, Finding):
+    if isinstance(found, Result):
         held = {k: v.numpy() for k, v in found.arrays().items()}
         return {"numbers": json.dumps(found.numbers(), sort_keys=True), **held}
     if isinstance(found, nn.Module):
@@ -250,8 +249,8 @@ def test_no_data_are_told(name):
 def test_the_finding(name):
     needs("finding", name)
     found = usual(name)
-    assert isinstance(found, Finding)
-    rows = found.rows()
+    assert isinstance(found, Result)
+    rows = found.cells()
     assert len({len(row) for row in rows}) == 1 and len(rows) > 1
     assert all(isinstance(cell, str) for row in rows for cell in row)
     lines = str(found).splitlines()

@@ -123,7 +123,7 @@ def test_places_that_no_file_can_have(tmp_path):
         for attempt in (
             lambda: table.to_csv(path),  # noqa: B023
             lambda: table.to_json(path),  # noqa: B023
-            lambda: report.save(path),  # noqa: B023
+            lambda: report.to_json(path),  # noqa: B023
             lambda: files.save(path, b""),  # noqa: B023
         ):
             with pytest.raises(SaveError, match="cannot be written"):

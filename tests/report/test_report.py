@@ -25,7 +25,7 @@ def test_numbers_against_the_oracle(tmp_path):
     assert facts["active_units"] == facts["latent_units"] == 2
     for row in ("ELBO", "reconstruction", "KL z", "NLL", "ESS", "Pareto k-hat"):
         assert row in str(found)
-    found.save(tmp_path / "r.json")
+    found.to_json(tmp_path / "r.json")
     assert json.loads((tmp_path / "r.json").read_text())["nll"] == facts["nll"]
 
 
@@ -34,7 +34,7 @@ def test_too_few_particles_for_k_hat_leave_null(tmp_path):
     found = report(
         oracle.model, oracle.guide, data.Split(oracle.sample(10, seed=1)), num_particles=3
     )
-    found.save(tmp_path / "r.json")
+    found.to_json(tmp_path / "r.json")
     assert json.loads((tmp_path / "r.json").read_text())["k_hat_median"] is None
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..base import Finding
+from ...runtime.result import Result
 from .discrimination import Discrimination
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Alarms:
 
 
 @dataclass(frozen=True, eq=False)
-class Anomalies(Finding):
+class Anomalies(Result):
     """How well scores tell foreign data from a pair's own.
 
     Attributes:
@@ -55,7 +55,7 @@ class Anomalies(Finding):
     left_out: Mapping[str, str]
     extremes: Sequence[tuple[str, Tensor]]
 
-    def rows(self) -> list[list[str]]:
+    def cells(self) -> list[list[str]]:
         head = ["score", "AUROC", "+-", "AUPR", "+-", "FPR95", "+-", "found", "false alarms"]
         return [head] + [
             [

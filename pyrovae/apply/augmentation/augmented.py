@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...data import Split
-from ..base import Finding
+from ...runtime.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ _SHOWN = 10  # of each class in the picture
 
 
 @dataclass(frozen=True, eq=False)
-class Augmented(Finding):
+class Augmented(Result):
     """Data that a pair made, and the labelled data that it was given.
 
     Attributes:
@@ -50,7 +50,7 @@ class Augmented(Finding):
         """The given data, and after them the made."""
         return Split(torch.cat([self.given.x, self.x]), torch.cat([self.given.y, self.y]))
 
-    def rows(self) -> Sequence[Sequence[str]]:
+    def cells(self) -> Sequence[Sequence[str]]:
         counts = self.numbers()
         return [
             ["class", "given", "made"],

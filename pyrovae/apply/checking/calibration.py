@@ -19,7 +19,7 @@ from ...particles import Particles, score
 from ...particles.handlers import prior_of
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
-from ..base import Finding
+from ...runtime.result import Result
 from .ranks import UniformRanks, holm
 from .statistics import Latents
 
@@ -34,7 +34,7 @@ _SHOWN, _DRAWN = 10, 4  # rows of the table, columns of the picture
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration(Finding):
+class Calibration(Result):
     """What `check_calibration` gives; Q quantities, the worst first.
 
     Attributes:
@@ -60,7 +60,7 @@ class Calibration(Finding):
         """Whether no quantity is found not to be, with 5 % of false alarms for all together."""
         return bool((self.p >= 0.05).all())
 
-    def rows(self) -> Sequence[Sequence[str]]:
+    def cells(self) -> Sequence[Sequence[str]]:
         found = [["quantity", "mean rank", "chi2 p", "ECDF p", "adjusted p", "draws are"]]
         scaled = (self.ranks.double().mean(0) + 0.5) / (self.num_draws + 1)
         for i, name in enumerate(self.names[:_SHOWN]):

@@ -16,7 +16,7 @@ from ...evaluate.options import seed_or_fresh
 from ...evaluate.sweep import Sweep, sweep_over, sweeps
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
-from ..base import Finding
+from ...runtime.result import Result
 from .replicates import Predictive, check_predictive, replicate_data
 from .statistics import NamedStatistic, Statistics, Word, named
 from .tails import Tails, overall_deviations
@@ -90,7 +90,7 @@ class CheckedStatistic:
 
 
 @dataclass(frozen=True, eq=False)
-class PredictiveCheck(Finding):
+class PredictiveCheck(Result):
     """What `predictive_check` gives.
 
     Attributes:
@@ -103,7 +103,7 @@ class PredictiveCheck(Finding):
     predictive: Predictive
     num_data: int
 
-    def rows(self) -> Sequence[Sequence[str]]:
+    def cells(self) -> Sequence[Sequence[str]]:
         is_calibrated = any(c.p_calibrated is not None for c in self.checked.values())
         head = ["statistic", "data", "replicated", "p", "+-", *(["calibrated p"] * is_calibrated)]
         found = [head]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...evaluate.standard_errors import mean_error, monte_carlo_error
-from ..base import Finding
+from ...runtime.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +37,7 @@ class LogHidden:
 
 
 @dataclass(frozen=True, eq=False)
-class Completion(Finding):
+class Completion(Result):
     """Draws of p(x|observed), on the CPU, and how they were made.
 
     Attributes:
@@ -94,7 +94,7 @@ class Completion(Finding):
         error = (self.mean - self.original)[at].double().square().mean()
         return 10 * math.log10(float((known.max() - known.min()).double().square() / error))
 
-    def rows(self) -> Sequence[Sequence[str]]:
+    def cells(self) -> Sequence[Sequence[str]]:
         found = self.numbers()
         table = [["completed by", self.method], ["data", str(found["num_data"])]]
         table += [["elements hidden, of each", f"{found['hidden_of_each']:.1f}"]]

@@ -15,7 +15,7 @@ from ...evaluate.options import SweepOptions
 from ...evaluate.sweep import sweep_over, sweeps
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
-from ..base import Finding
+from ...runtime.result import Result
 from .quantised import decode_data, encode_latents, posterior_mean_values
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _SHOWN = 12  # data in the picture
 
 
 @dataclass(frozen=True)
-class Lossy(Finding):
+class Lossy(Result):
     """Rates and distortions of lossy coding, by grid step.
 
     Attributes:
@@ -49,14 +49,14 @@ class Lossy(Finding):
         """Peak signal-to-noise ratios in decibels."""
         return tuple(psnr_of(error, self.peak) for error in self.mse)
 
-    def rows(self) -> Sequence[Sequence[str]]:
-        """See `Finding.rows`."""
+    def cells(self) -> Sequence[Sequence[str]]:
+        """See `Result.cells`."""
         parts = zip(self.steps, self.bits_per_dim, self.mse, self.psnr, strict=True)
         lines = [(f"{s:g}", f"{b:.4f}", f"{m:.5g}", f"{p:.2f}") for s, b, m, p in parts]
         return [("step", "bits/dim", "MSE", "PSNR (dB)"), *lines]
 
     def numbers(self) -> dict[str, Any]:
-        """See `Finding.numbers`."""
+        """See `Result.numbers`."""
         return {
             "steps": list(self.steps),
             "bits_per_dim": list(self.bits_per_dim),
@@ -66,7 +66,7 @@ class Lossy(Finding):
         }
 
     def arrays(self) -> dict[str, Tensor]:
-        """See `Finding.arrays`."""
+        """See `Result.arrays`."""
         return {"originals": self.originals, "decoded": self.decoded}
 
     def plot(self) -> "Figure | None":

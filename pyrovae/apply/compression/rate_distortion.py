@@ -16,7 +16,7 @@ from ...evaluate.options import SweepOptions
 from ...evaluate.sweep import sweep_over, sweeps
 from ...particles.conditionals import conditionals
 from ...particles.pair import HasPair, programs_of
-from ..base import Finding
+from ...runtime.result import Result
 from ..observed import elements_at, site_of_data
 from .lossy import Lossy, lossy, psnr_of
 
@@ -51,7 +51,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class RateDistortion(Finding):
+class RateDistortion(Result):
     """Pairs in the plane of rate and distortion.
 
     Attributes:
@@ -60,8 +60,8 @@ class RateDistortion(Finding):
 
     points: tuple[Point, ...]
 
-    def rows(self) -> Sequence[Sequence[str]]:
-        """See `Finding.rows`."""
+    def cells(self) -> Sequence[Sequence[str]]:
+        """See `Result.cells`."""
         head = ("beta", "rate", "distortion", "-ELBO (bits/dim)", "MSE", "PSNR (dB)")
         return [
             head,
@@ -73,7 +73,7 @@ class RateDistortion(Finding):
         ]  # fmt: skip
 
     def numbers(self) -> dict[str, Any]:
-        """See `Finding.numbers`."""
+        """See `Result.numbers`."""
         names = ("beta", "rate", "distortion", "minus_elbo", "mse", "psnr")
         found: dict[str, Any] = {n: [getattr(p, n) for p in self.points] for n in names}
         streams = [p.lossy.numbers() for p in self.points if p.lossy is not None]

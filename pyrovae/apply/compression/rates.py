@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..base import Finding
+from ...runtime.result import Result
 from .totals import Totals
 
 
 @dataclass(frozen=True)
-class Compression(Finding):
+class Compression(Result):
     """Sizes and rates of a compressed file.
 
     Rates are bits per dimension: per pixel for grey images.
@@ -51,8 +51,8 @@ class Compression(Finding):
         """The same beside the size of another file of the model."""
         return replace(self, model_bytes=model_bytes)
 
-    def rows(self) -> Sequence[Sequence[str]]:
-        """See `Finding.rows`."""
+    def cells(self) -> Sequence[Sequence[str]]:
+        """See `Result.cells`."""
         t = self.totals
         bound = self.minus_elbo_rate
         lines = [
@@ -73,7 +73,7 @@ class Compression(Finding):
         return lines
 
     def numbers(self) -> dict[str, Any]:
-        """See `Finding.numbers`."""
+        """See `Result.numbers`."""
         t = self.totals
         return {
             "num_data": t.count,
@@ -95,7 +95,7 @@ class Compression(Finding):
 
 
 @dataclass(frozen=True)
-class Decompression(Finding):
+class Decompression(Result):
     """What decompressing a file gave.
 
     Attributes:
@@ -108,8 +108,8 @@ class Decompression(Finding):
     total: int
     seconds: float
 
-    def rows(self) -> Sequence[Sequence[str]]:
-        """See `Finding.rows`."""
+    def cells(self) -> Sequence[Sequence[str]]:
+        """See `Result.cells`."""
         return [
             ("", "value", "unit"),
             ("data", f"{self.count:,}", f"of {self.total:,} in the file, each checked"),
@@ -117,7 +117,7 @@ class Decompression(Finding):
         ]
 
     def numbers(self) -> dict[str, Any]:
-        """See `Finding.numbers`."""
+        """See `Result.numbers`."""
         return {"num_data": self.count, "num_in_file": self.total, "seconds": self.seconds}
 
 

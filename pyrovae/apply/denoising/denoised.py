@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ...evaluate.standard_errors import mean_error
-from ..base import Finding
+from ...runtime.result import Result
 from ..images import is_image
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _SHOWN = 10  # images of the picture
 
 
 @dataclass(frozen=True, eq=False)
-class Denoised(Finding):
+class Denoised(Result):
     """Noisy data and what each method makes of them; tensors on the CPU.
 
     Attributes:
@@ -44,7 +44,7 @@ class Denoised(Finding):
     left_out: str
     num_particles: int
 
-    def rows(self) -> list[list[str]]:
+    def cells(self) -> list[list[str]]:
         table = [[f"{self.noise}, {len(self.clean)} data", "PSNR, dB", "SSIM", "RMSE"]]
         for method, found in self.scores.items():
             table.append([method, *(

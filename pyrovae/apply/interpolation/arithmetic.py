@@ -12,7 +12,7 @@ from ...evaluate.options import SweepOptions
 from ...evaluate.sweep import sweeps
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
-from ..base import Finding
+from ...runtime.result import Result
 from ..images import is_image
 from .attributes import By, attribute_vector, move
 from .ends import Others
@@ -24,7 +24,7 @@ _SHOWN = 8  # data of the picture
 
 
 @dataclass(frozen=True, eq=False)
-class Arithmetic(Finding):
+class Arithmetic(Result):
     """Data of one class, moved towards another; tensors on the CPU.
 
     Attributes:
@@ -49,7 +49,7 @@ class Arithmetic(Finding):
     accuracy: float
     cosine: float
 
-    def rows(self) -> list[list[str]]:
+    def cells(self) -> list[list[str]]:
         head = f"{len(self.data)} data of class {self.minus}, moved by"
         what = f"share taken for class {self.plus}"
         return [

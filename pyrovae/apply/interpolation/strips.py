@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...evaluate.standard_errors import mean_error
-from ..base import Finding
+from ...runtime.result import Result
 from ..images import is_image
 from .metric import MetricName
 
@@ -19,7 +19,7 @@ _SHOWN = 5  # pairs of the picture
 
 
 @dataclass(frozen=True, eq=False)
-class Interpolation(Finding):
+class Interpolation(Result):
     """Curves between P pairs of data; tensors on the CPU.
 
     Attributes:
@@ -41,7 +41,7 @@ class Interpolation(Finding):
     site: str
     metric: MetricName
 
-    def rows(self) -> list[list[str]]:
+    def cells(self) -> list[list[str]]:
         table = [[f"{self.site}, {len(self.ends)} pairs", f"length ({self.metric})", "of linear",
                   "energy"]]  # fmt: skip
         for path, found in self.lengths.items():

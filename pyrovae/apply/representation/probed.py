@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..base import Finding
+from ...runtime.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
-class Probed(Finding):
+class Probed(Result):
     """Test scores of linear models, for each choice of labelled data.
 
     Attributes:
@@ -40,7 +40,7 @@ class Probed(Finding):
         """Of the means [M], from the spread over the choices; NaN for one choice."""
         return _error(self.scores[kind])
 
-    def rows(self) -> Sequence[Sequence[str]]:
+    def cells(self) -> Sequence[Sequence[str]]:
         kinds, others = list(self.scores), [k for k in self.scores if k != "latents"]
         head = ["labels", *kinds, *(f"latents - {kind}" for kind in others)]
         table = [head]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..base import Finding
+from ...runtime.result import Result
 from .measures import Recognised, Share, StyleKept
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _SHOWN = 10  # rows of the picture
 
 
 @dataclass(frozen=True, eq=False)
-class Transferred(Finding):
+class Transferred(Result):
     """The styles of N data under C labels.
 
     Attributes:
@@ -38,7 +38,7 @@ class Transferred(Finding):
     kept: StyleKept
     recognised: Recognised | None
 
-    def rows(self) -> Sequence[Sequence[str]]:
+    def cells(self) -> Sequence[Sequence[str]]:
         known = self.recognised
         rows = [["", "new label", "own label", "real data"]]
         if known is not None:

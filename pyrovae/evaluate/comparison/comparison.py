@@ -1,11 +1,12 @@
 """The table of several objectives on one pair."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...runtime.result import aligned
 from ..gradients.statistics import NOISE_NOTE
-from .table import Table, aligned, figure
+from .table import Table, figure
 
 GROUPS = ("guide", "model", "shared")
 
@@ -56,7 +57,7 @@ class Comparison(Table):
             f"rows: {facts['rows_at']}; {facts['num_draws']} draws each, the same seeds for all",
             facts["device"],
             "",
-            self._bounds(),
+            aligned(self.cells()),
             *self._notes_on_bounds(),
             "",
             "gradients of the loss: variance summed over coordinates, median SNR, directional SNR",
@@ -65,12 +66,12 @@ class Comparison(Table):
         ]
         return "\n".join(lines)
 
-    def _bounds(self) -> str:
+    def cells(self) -> Sequence[Sequence[str]]:
         header = ["objective", "kind", "K", "evals", "bound", "+- data", "+- MC", "gap", "+-",
                   "ESS", "k-hat", "ms", "MB"]  # fmt: skip
-        return aligned(
+        return [
             header,
-            [
+            *(
                 [
                     _short(row["objective"]),
                     row["kind"] + ("?" if self._is_contradicted(row) else ""),
@@ -87,8 +88,8 @@ class Comparison(Table):
                     figure(row["peak_bytes"] / 1e6, ".1f"),
                 ]
                 for row in self.rows
-            ],
-        )
+            ),
+        ]
 
     def _notes_on_bounds(self) -> list[str]:
         rows = self.rows
@@ -135,7 +136,7 @@ class Comparison(Table):
                 [_short(row["objective"]), *(cell for g in groups for cell in _cells(row, g))]
                 for row in self.rows
             ]
-            blocks.append(aligned(["objective", *titles], lines))
+            blocks.append(aligned([["objective", *titles], *lines]))
         return "\n\n".join(blocks)
 
     def _notes_on_gradients(self) -> list[str]:

@@ -1,6 +1,9 @@
 """The table of several objectives that one architecture was trained under."""
 
-from .table import Table, aligned, figure
+from collections.abc import Sequence
+
+from ...runtime.result import aligned
+from .table import Table, figure
 
 
 class TrainingComparison(Table):
@@ -12,8 +15,7 @@ class TrainingComparison(Table):
     included; "steps".
     """
 
-    def __str__(self) -> str:
-        facts = self.facts
+    def cells(self) -> Sequence[Sequence[str]]:
         first = self.rows[0]["objective"] if self.rows else ""
         header = ["objective", "NLL", "sd", f"minus {first}", "sd", "ms/step"]
         lines = [
@@ -27,8 +29,12 @@ class TrainingComparison(Table):
             ]
             for row in self.rows
         ]
+        return [header, *lines]
+
+    def __str__(self) -> str:
+        facts = self.facts
         how = (
             f"{facts['epochs']} epochs each, seeds {facts['seeds']}; NLL of {facts['num_test']} "
             f"data by importance sampling, K = {facts['num_particles']}, for all alike"
         )
-        return f"{how}\n{aligned(header, lines)}"
+        return f"{how}\n{aligned(self.cells())}"

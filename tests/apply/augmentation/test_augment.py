@@ -135,7 +135,7 @@ def test_types_and_kinds_of_data():
     found = augment(pair, x, y, num_per_class=4, seed=0)
     assert found.x.dtype == torch.uint8 and found.y.tolist() == [3] * 4 + [5] * 4
     assert len(found.given) == 5 and found.both.x.dtype == torch.uint8 and len(found.both) == 13
-    assert [row[1:] for row in found.rows()[1:]] == [["3", "4"], ["2", "4"]]
+    assert [row[1:] for row in found.cells()[1:]] == [["3", "4"], ["2", "4"]]
     assert found.plot() is not None
     means = augment(pair.double(), Split(torch.tensor(x).double(), torch.tensor(y)), mean=True,
                     num_per_class=4, seed=0, with_given=True)  # fmt: skip

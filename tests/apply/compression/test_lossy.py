@@ -57,7 +57,7 @@ def test_hierarchies_are_coded_under_the_prior_given_what_is_above():
 def test_images_are_drawn_and_rows_are_not(oracle):
     found = lossy(VAE((1, 4, 4), 2), np.eye(16, dtype=np.uint8).reshape(16, 1, 4, 4))
     assert found.plot() is not None and found.decoded.shape == (4, 12, 1, 4, 4)
-    assert len(found.rows()) == 5 and found.numbers()["peak"] == 1.0
+    assert len(found.cells()) == 5 and found.numbers()["peak"] == 1.0
     assert lossy(oracle, oracle.sample(3, seed=1), steps=[1.0]).plot() is None
 
 

@@ -48,7 +48,7 @@ def test_the_error_is_that_of_a_draw(found):
 
 def test_table_numbers_and_picture(found):
     measured = found[2]
-    assert len(measured.rows()) == 3 and "-ELBO" in str(measured)
+    assert len(measured.cells()) == 3 and "-ELBO" in str(measured)
     assert len(measured.numbers()["lossy"]) == 2
     assert len(measured.plot().axes) == 2
 

@@ -35,7 +35,7 @@ def test_no_method_beats_the_exact_posterior_mean():
         assert z_scores(found.scores[method]["RMSE"].square() - best, 0.0) > 3, method
     noisy = found.scores["noisy"]["RMSE"].square()
     assert abs(z_scores(noisy, 0.8**2)) < 4
-    assert found.scores["noisy"]["SSIM"].isnan().all() and "-" in found.rows()[1]
+    assert found.scores["noisy"]["SSIM"].isnan().all() and "-" in found.cells()[1]
     assert found.plot() is None and "effective size" in str(found)
 
 

@@ -44,7 +44,7 @@ def test_a_linear_gaussian_pair(pair):
     exact = (weight.T @ weight).expand(6, 2, 2)
     torch.testing.assert_close(pulled_back_metric(pair, x), exact)
     torch.testing.assert_close(pulled_back_metric(pair, x, metric="fisher"), exact / variance)
-    assert found.rows()[3][2] == "1.000" and "geodesic" in str(found)
+    assert found.cells()[3][2] == "1.000" and "geodesic" in str(found)
     assert len(found.numbers()["linear"]["lengths"]) == 3 and found.plot() is None
 
 

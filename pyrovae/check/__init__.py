@@ -1,0 +1,1 @@
+"""Checks of a pair before it is trained."""
