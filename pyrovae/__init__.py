@@ -24,6 +24,7 @@ _PLACES = {
         "posterior_means", "traverse",
     ),
     "particles": ("Particles", "draw"),
+    "reporting": ("report",),
     "runtime.result": ("Result",),
     "particles.kl": ("kl_routes",),
     "particles.parameters": ("buffers", "declare", "frozen", "trainable"),
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from . import objectives as objectives
     from . import particles as particles
     from . import plots as plots
-    from . import report as report
+    from . import reporting as reporting
     from . import train as train
     from .cli.load import load
     from .errors import PyrovaeError
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from .particles.kl import kl_routes
     from .particles.parameters import buffers, declare, frozen, trainable
     from .particles.penalty import penalty
+    from .reporting import report
     from .runtime.result import Result
     from .train import SVI, fit, save
 
@@ -105,6 +107,7 @@ __all__ = [
     "objectives",
     "penalty",
     "posterior_means",
+    "report",
     "save",
     "trainable",
     "traverse",

@@ -14,7 +14,7 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         "torch", "pyro", "pyrovae.models", "pyrovae.objectives", "pyrovae.train",
-        "pyrovae.evaluate", "pyrovae.report", "pyrovae.cli.fit", "matplotlib.pyplot",
+        "pyrovae.evaluate", "pyrovae.reporting", "pyrovae.cli.fit", "matplotlib.pyplot",
         "sklearn.mixture", "sklearn.datasets",
     ]
 )  # fmt: skip

@@ -21,8 +21,8 @@ ROOMS = [
     {"train"},
     {"plots"},
     {"evaluate"},
-    {"apply", "check"},
-    {"report"},
+    {"apply", "linter"},
+    {"reporting"},
     {"cli"},
     {"__main__"},
 ]
@@ -31,7 +31,7 @@ ROOMS = [
 STRANGERS = {"train": {"models", "nn"}, "evaluate": {"models", "nn"}}
 
 # Rooms that ask a pair for its methods and name no family, and the files of the exceptions.
-NAME_NO_FAMILY = {"report": set(), "cli": {"cli/library"}}
+NAME_NO_FAMILY = {"reporting": set(), "cli": {"cli/library"}}
 
 # What stands loose at the top; everything else is a folder.
 LOOSE = {"", "__main__", "errors", "math", "plots"}
@@ -261,7 +261,7 @@ FOLDERS = {
         {"checks", "comparison", "images", "label_curves", "latent_space"},
         {"anomalies", "image_rows"},
     ],
-    "report": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
+    "reporting": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
         {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes",
          "user_code", "words", "working_folder"},
@@ -280,7 +280,7 @@ FOLDERS = {
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
            "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gaps",
-           "evaluate/gradients", "evaluate/latents", "plots", "report", "cli"]  # fmt: skip
+           "evaluate/gradients", "evaluate/latents", "plots", "reporting", "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}
@@ -482,9 +482,9 @@ def test_no_room_imports_a_stranger(room, stranger):
         ({"objectives/elbo.py": "from ..models import VAE"}, "objectives stands before models"),
         ({"train/fit.py": "from ..models import VAE"}, "train knows nothing of models"),
         ({"train/ranks/shard.py": "from ..step import svi"}, "in train/ ranks stands before step"),
-        ({"plots.py": "from .report import report"}, "plots stands before report"),
+        ({"plots.py": "from .reporting import report"}, "plots stands before reporting"),
         ({"cli/fit.py": "from ..models import VAE"}, "cli names no family"),
-        ({"report/table.py": "from .. import models"}, "report names no family"),
+        ({"reporting/table.py": "from .. import models"}, "reporting names no family"),
         (
             {"models/vae.py": "def late():\n    from ..train import fit"},
             "models/vae.py:2 imports train/fit: models stands before train",
@@ -534,7 +534,7 @@ def test_what_is_allowed_passes(tmp_path):
         "train/ranks/shard.py": "",
         "cli/fit.py": "from .. import __version__\nfrom ..train import fit",
         "cli/library.py": "from .. import models\nfrom ..models.vae import VAE",
-        "report/table.py": "from ..models.capabilities import Figure",
+        "reporting/table.py": "from ..models.capabilities import Figure",
         "models/capabilities.py": "",
     }
     _build(tmp_path, allowed)
@@ -544,7 +544,7 @@ def test_what_is_allowed_passes(tmp_path):
 def _build(root: Path, files: dict[str, str]) -> None:
     """A small package: every room is there and empty, but for the given files."""
     empty = [
-        "__init__.py", "errors.py", "math.py", "plots.py", "report/__init__.py",
+        "__init__.py", "errors.py", "math.py", "plots.py", "reporting/__init__.py",
         "particles/__init__.py", "particles/plates.py", "particles/site.py", "particles/draw.py",
         "data/__init__.py", "nn/__init__.py", "nn/base.py", "nn/mlp.py",
         "nn/likelihoods/__init__.py", "nn/likelihoods/base.py", "models/__init__.py",

@@ -12,7 +12,7 @@ import pyrovae
 from pyrovae.data import Batches
 from pyrovae.evaluate import kl_decomposition
 from pyrovae.objectives import ELBO
-from pyrovae.report import report
+from pyrovae.reporting import report
 from tests.kinds import ARRAYS, FILES, FRAMES, ITEMS, KINDS, SPARSE, SPLITS, STREAMS, bits
 
 X = bits()

@@ -45,7 +45,7 @@ from pyrovae import data, evaluate
 from pyrovae.models import VAE, ConditionalVAE
 from pyrovae.nn import MLP, Binomial
 from pyrovae.objectives import ELBO, IWAE, DReG
-from pyrovae.report import pictures, report
+from pyrovae.reporting import pictures, report
 from pyrovae.train import load_checkpoint
 
 def make():

@@ -104,7 +104,7 @@ STATEMENTS = [
         "import sys\nfrom pyrovae import fit, log_evidence, compare, gradients, ais, SVI, save",
         LATE,
     ),
-    ("import sys, pyrovae.plots, pyrovae.report, pyrovae.cli.fit, pyrovae.cli.compare", SLOW),
+    ("import sys, pyrovae.plots, pyrovae.reporting, pyrovae.cli.fit, pyrovae.cli.compare", SLOW),
     ("import sys\nfrom pyrovae import apply, data, evaluate, models, nn, objectives, train", LATE),
     ("from pyrovae import fit", "fit.__module__ == 'pyrovae.train.fit'"),
     ("import pyrovae", "pyrovae.data.arrays and pyrovae.plots.image_grid"),

@@ -8,7 +8,7 @@ from typing import Literal
 from .. import plots
 from ..data.base import pick_device
 from ..evaluate import Annealed, ais, compare
-from ..report import save_figure
+from ..reporting import save_figure
 from .numbers import Count
 from .objective_words import make_objectives
 from .options import add_evidence_particles, add_held_out, add_objectives, make_run_parser

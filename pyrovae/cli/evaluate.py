@@ -11,7 +11,7 @@ from ..data import Split, few_labels
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..evaluate import probe
-from ..report import Report, report, with_figures
+from ..reporting import Report, report, with_figures
 from ..runtime.distributed import join
 from .build import Setup
 from .numbers import Count

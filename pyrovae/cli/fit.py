@@ -15,7 +15,7 @@ from ..data.base import pick_device
 from ..errors import ConfigError
 from ..models.capabilities import HasStrata
 from ..objectives import ELBO, Beta
-from ..report import pictures, report, save_pictures, with_figures
+from ..reporting import pictures, report, save_pictures, with_figures
 from ..runtime.distributed import Team, join
 from ..train import Anneal, Callback, Run, TensorBoard, fit
 from .build import Setup, build, computing

@@ -10,7 +10,7 @@ from torch import nn
 from ..data import Split
 from ..errors import ConfigError
 from ..models.capabilities import StartsFromData
-from ..report.batches import first_batch
+from ..reporting.batches import first_batch
 from ..train import load_checkpoint
 from .build import Setup
 from .run_folder import checkpoint_of

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..report import save_figure
+from ..reporting import save_figure
 from ..runtime.files import save
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from jsonargparse import Namespace
 
 from ..data.base import pick_device
 from ..errors import CheckpointError
-from ..report.batches import first_batch
+from ..reporting.batches import first_batch
 from ..train import load_checkpoint
 from ..train.placement import place
 from .build import Setup, build, computing

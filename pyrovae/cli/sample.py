@@ -16,8 +16,8 @@ from ..evaluate.inputs import as_data
 from ..models.capabilities import GeneratesClasses
 from ..particles import simulate
 from ..particles.modes import in_mode
-from ..report import to_generate
-from ..report.batches import first_batch
+from ..reporting import to_generate
+from ..reporting.batches import first_batch
 from .library import offering
 from .numbers import Count, CountOrNone
 from .options import add_picture, make_run_parser

@@ -17,7 +17,7 @@ from ..data import Split
 from ..data.base import pick_device
 from ..errors import ConfigError
 from ..evaluate import SweepOptions
-from ..report import save_figure
+from ..reporting import save_figure
 from ..runtime.files import save
 from ..runtime.result import Result
 from .kinds import asked_by, members

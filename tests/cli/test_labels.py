@@ -13,7 +13,7 @@ from pyrovae.cli import main, sample
 from pyrovae.data import Split
 from pyrovae.models import SemiSupervisedVAE
 from pyrovae.particles import simulate
-from pyrovae.report import Report, with_figures
+from pyrovae.reporting import Report, with_figures
 
 LATENT = ["--model.latent_dim", "2"]
 HOLES = ["--data", "arrays", "--data.x", "holes.npy", "--data.missing", "true"]

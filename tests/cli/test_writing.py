@@ -11,8 +11,8 @@ import torch
 
 from pyrovae.cli import main
 from pyrovae.errors import CheckpointError, SaveError
-from pyrovae.evaluate.comparison.table import Table
-from pyrovae.report import Report, save_figure
+from pyrovae.evaluate.comparison.training_comparison import TrainingComparison
+from pyrovae.reporting import Report, save_figure
 from pyrovae.runtime import files
 from pyrovae.train.checkpoint_file import read_checkpoint, write_checkpoint
 
@@ -117,7 +117,7 @@ def test_a_real_limit_of_the_system(tmp_path):
 
 def test_places_that_no_file_can_have(tmp_path):
     (tmp_path / "file").write_text("")
-    table, report = Table([{"a": 1.0}], {}), Report((), {"a": 1.0})
+    table, report = TrainingComparison([{"a": 1.0}], {}), Report((), {"a": 1.0})
     for place in ("file/below.x", "x" * 300, "/proc/nothing/x", "."):
         path = tmp_path / place
         for attempt in (

@@ -28,7 +28,7 @@ from pyrovae.evaluate import why_no_evidence
 from pyrovae.models import VAE, PartialVAE
 from pyrovae.nn import MLP, Bernoulli, LearnedNormal, Normal
 from pyrovae.objectives import ELBO
-from pyrovae.report import report
+from pyrovae.reporting import report
 
 
 @pytest.fixture(scope="module")

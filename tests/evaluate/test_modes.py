@@ -16,7 +16,7 @@ from pyrovae.models import VAE, Autoencoder, MixturePrior
 from pyrovae.nn import Binomial, Corruption, Normal
 from pyrovae.objectives import ELBO, IWAE
 
-report = importlib.import_module("pyrovae.report")  # `pyrovae.report` may be the function
+report = importlib.import_module("pyrovae.reporting")
 N, D = 12, 6
 X = torch.randn(N, D, generator=torch.Generator().manual_seed(0))
 SPLIT = Split(X, torch.arange(N) % 2)

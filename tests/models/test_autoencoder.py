@@ -25,7 +25,7 @@ from pyrovae.models import (
 from pyrovae.nn import MLP, Binomial, GaussianNoise, Masking, Normal
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG
 from pyrovae.particles import draw
-from pyrovae.report import pictures, report
+from pyrovae.reporting import pictures, report
 
 SHAPE, LATENT = (1, 4, 4), 3
 NET = partial(MLP, hidden=(7,))

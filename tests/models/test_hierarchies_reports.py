@@ -9,7 +9,7 @@ from pyrovae.evaluate import active_units, elbo_parts
 from pyrovae.objectives import ELBO
 from pyrovae.particles import draw
 from pyrovae.particles.kl import kl_routes, site_kl
-from pyrovae.report import pictures, report
+from pyrovae.reporting import pictures, report
 from tests.models.hierarchies import FAMILIES, made, x_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::pyrovae.errors.VarianceWarning")

@@ -18,5 +18,5 @@ flow = pyrovae.nn.flows.AffineCoupling(2)
 error = pyrovae.errors.PlateError("no plate")
 mean = pyrovae.math.log_mean_exp
 picture = pyrovae.plots.image_grid
-figures = pyrovae.report.report
+figures = pyrovae.report
 density = pyrovae.apply.fit_density

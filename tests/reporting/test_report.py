@@ -10,7 +10,7 @@ from pyrovae import data
 from pyrovae.data import Split
 from pyrovae.models import VAE
 from pyrovae.nn import Binomial
-from pyrovae.report import pictures, report, save_pictures, to_generate
+from pyrovae.reporting import pictures, report, save_pictures, to_generate
 
 
 def test_numbers_against_the_oracle(tmp_path):
