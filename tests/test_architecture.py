@@ -161,6 +161,7 @@ FOLDERS = {
     ],
     "evaluate": [
         {"block", "block_size", "compared_objectives", "inputs", "options", "standard_errors"},
+        {"rise", "verdict"},
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
@@ -259,7 +260,7 @@ FOLDERS = {
         {"complexity", "ratio", "typicality"},
     ],
     "plots": [
-        {"checks", "comparison", "images", "label_curves", "latent_space"},
+        {"checks", "comparison", "evidence", "images", "label_curves", "latent_space"},
         {"anomalies", "image_rows"},
     ],
     "reporting": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
