@@ -179,7 +179,13 @@ FOLDERS = {
         {"comparable", "comparison", "training_comparison", "truth", "weights"},
         {"compare", "compare_training"},
     ],
-    "evaluate/diagnosis": [{"verdict"}, {"diagnosis"}, {"diagnose"}],
+    "evaluate/diagnosis": [
+        {"exchange", "information", "verdict"},
+        {"observation", "remedies"},
+        {"learning", "site_findings"},
+        {"diagnosis", "pair_verdicts", "site_verdicts"},
+        {"diagnose"},
+    ],
     "evaluate/disentanglement": [
         {"base"},
         {"beta_vae", "dci", "factor_vae", "mig", "sap"},
@@ -260,7 +266,7 @@ FOLDERS = {
         {"complexity", "ratio", "typicality"},
     ],
     "plots": [
-        {"checks", "comparison", "evidence", "images", "label_curves", "latent_space"},
+        {"checks", "comparison", "diagnosis", "evidence", "images", "label_curves", "latent_space"},
         {"anomalies", "image_rows"},
     ],
     "reporting": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
@@ -274,8 +280,8 @@ FOLDERS = {
         {"completion", "config", "fit_options"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load",
-         "sample", "use"},
+        {"compare", "compare_training", "compress", "diagnose", "disentangle", "evaluate", "fit",
+         "load", "sample", "use"},
     ],
 }  # fmt: skip
 

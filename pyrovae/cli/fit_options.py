@@ -91,6 +91,9 @@ def _add_training(parser: Parser) -> None:
         "0.999.")  # fmt: skip
     add("--kl-warmup", type=NotNegative, default=0.0, metavar="EPOCHS",
         help="Epochs over which the KL weight of --objective Beta rises from 0.")  # fmt: skip
+    add("--kl-cycles", type=Count, metavar="N",
+        help="Let the KL weight of --objective Beta rise from 0 in N cycles, each in half of "
+        "it.")  # fmt: skip
     add("--drop-last", action="store_true",
         help="Leave out the last batch where it is smaller than the others.")  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from ..train.curves import training_curves
 from .comparison import comparison
+from .diagnosis import diagnosis
 from .image_rows import image_rows
 from .images import image_grid, reconstructions, traversals
 from .label_curves import label_curves
@@ -9,6 +10,7 @@ from .latent_space import latent_space
 
 __all__ = [
     "comparison",
+    "diagnosis",
     "image_grid",
     "image_rows",
     "label_curves",
