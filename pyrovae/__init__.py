@@ -19,7 +19,8 @@ __version__ = "0.1.0"
 _PLACES = {
     "errors": ("PyrovaeError",),
     "evaluate": (
-        "active_units", "ais", "bdmc", "compare", "compare_training", "disentanglement",
+        "active_units", "ais", "bdmc", "compare", "compare_training", "diagnose",
+        "disentanglement",
         "elbo_parts", "elbo_surgery", "gradients", "inference_gaps", "log_evidence",
         "posterior_means", "traverse",
     ),
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         bdmc,
         compare,
         compare_training,
+        diagnose,
         disentanglement,
         elbo_parts,
         elbo_surgery,
@@ -91,6 +93,7 @@ __all__ = [
     "compare_training",
     "data",
     "declare",
+    "diagnose",
     "disentanglement",
     "draw",
     "elbo_parts",

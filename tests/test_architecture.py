@@ -165,7 +165,7 @@ FOLDERS = {
         {"collect"},
         {"log_evidence"},
         {"annealing", "disentanglement", "gaps", "gradients", "latents"},
-        {"comparison"},
+        {"comparison", "diagnosis"},
     ],
     "evaluate/annealing": [
         {"options", "tempered_path"},
@@ -178,6 +178,7 @@ FOLDERS = {
         {"comparable", "comparison", "training_comparison", "truth", "weights"},
         {"compare", "compare_training"},
     ],
+    "evaluate/diagnosis": [{"verdict"}, {"diagnosis"}, {"diagnose"}],
     "evaluate/disentanglement": [
         {"base"},
         {"beta_vae", "dci", "factor_vae", "mig", "sap"},
@@ -279,7 +280,8 @@ FOLDERS = {
 
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
-           "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gaps",
+           "evaluate", "evaluate/annealing", "evaluate/comparison",
+           "evaluate/diagnosis", "evaluate/gaps",
            "evaluate/gradients", "evaluate/latents", "plots", "reporting", "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
