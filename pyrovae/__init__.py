@@ -128,10 +128,19 @@ def _find(name: str) -> object:
     else:
         whole = next((p for p in map(_module, _WHOLE) if name in p.__all__), None)
         if whole is None:
-            raise AttributeError(_what_is_there(name), name=name)
+            raise _NoSuchName(name, name=name)
         found = getattr(whole, name)
     globals()[name] = found  # so that it is looked up once
     return found
+
+
+class _NoSuchName(AttributeError):
+    """Looks for what is nearly called so only when it is printed: `hasattr` never asks."""
+
+    __module__, __qualname__ = "builtins", "AttributeError"  # as which it is printed
+
+    def __str__(self) -> str:
+        return _what_is_there(str(self.args[0]))
 
 
 def _module(path: str) -> ModuleType:
