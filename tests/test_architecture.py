@@ -161,6 +161,7 @@ FOLDERS = {
     ],
     "evaluate": [
         {"block", "block_size", "compared_objectives", "inputs", "options", "standard_errors"},
+        {"rise", "verdict"},
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
@@ -259,8 +260,8 @@ FOLDERS = {
         {"complexity", "ratio", "typicality"},
     ],
     "plots": [
-        {"checks", "comparison", "images", "kl_bars", "label_curves", "latent_space",
-         "run_curves", "weights"},
+        {"checks", "comparison", "evidence", "images", "kl_bars", "label_curves",
+         "latent_space", "run_curves", "weights"},
         {"anomalies", "image_rows"},
     ],
     "reporting": [

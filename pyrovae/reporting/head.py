@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..evaluate import Evidence
 from .section import Finding
 from .subject import Subject
 
 _ORDER = ("fault", "warning", "fine")
+_NEAR = 0.1  # nats
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _verdict(subject: Subject) -> list[Finding]:
     """What the evidence says of itself, and the worst of the diagnosis."""
     found = []
     if subject.evidence is not None:
-        found.append(_trust(subject))
+        found.append(_trust(subject.evidence))
     if subject.diagnosis is not None and subject.diagnosis.verdicts:
         verdicts = sorted(subject.diagnosis.verdicts, key=lambda v: _ORDER.index(v.severity))
         worst = [v for v in verdicts if v.severity != "fine"] or verdicts[:1]
@@ -72,10 +74,10 @@ def _verdict(subject: Subject) -> list[Finding]:
     return found
 
 
-def _trust(subject: Subject) -> Finding:
-    share = subject.facts.get("trusted", 0.0)
-    text = f"k-hat is below its limit for {share:.0%} of the data"
-    return Finding("fine" if share > 0.9 else "warning", _as_sentence(text))
+def _trust(evidence: Evidence) -> Finding:
+    """Whether log p(x) is near, in the words of the evidence."""
+    is_near = evidence.within < _NEAR
+    return Finding("fine" if is_near else "warning", _as_sentence(evidence.verdict))
 
 
 def _numbers(subject: Subject) -> list[Number]:
@@ -115,4 +117,5 @@ def _finite(value: Any) -> bool:  # noqa: ANN401
 
 def _as_sentence(text: str) -> str:
     text = text.strip()
+    text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."

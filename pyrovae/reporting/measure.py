@@ -136,6 +136,7 @@ def _with_evidence(
         ("NLL", f"{nll:.2f}", f"+- {found['standard_error']:.2f}",
          f"importance sampling, K = {num_particles}, Monte-Carlo error "
          f"{found['monte_carlo_error']:.3f}"),
+        ("  too high by", *_off(evidence)),
         ("bits/dim", f"{bits:.4f}", "", f"of the NLL over {dims} dimensions"),
         ("active units", f"{units.count} of {latents}", "",
          f"variance of E_q[z] above {units.threshold:g}"),
@@ -153,6 +154,7 @@ def _with_evidence(
         "latent_units": latents,
         **{f"active_units[{name}]": count for name, count in units.counts.items()},
         **{k: v for k, v in found.items() if k not in ("log_px", "standard_error")},
+        "verdict": evidence.verdict,
     }
     return Report(tuple(rows), facts)
 
@@ -189,12 +191,19 @@ def _by_layer(units: ActiveUnits) -> list[Row]:
     ]
 
 
+def _off(evidence: Evidence) -> tuple[str, str, str]:
+    """Value, error and remark of the row of what particles are missing to the NLL."""
+    if math.isnan(evidence.shortfall):
+        return "n/a", "", evidence.verdict
+    error = evidence.shortfall_error
+    words = evidence.verdict.replace("too low", "too high").replace("K adds", "K takes off")
+    return f"{evidence.shortfall:.2f}", "" if math.isnan(error) else f"+- {error:.2f}", words
+
+
 def _k_hat(found: dict[str, float]) -> tuple[str, str, str]:
     """Value, error and remark of the k-hat row."""
     if math.isnan(found["k_hat_median"]):
         return "n/a", "", "not defined: fewer than 25 particles, or weights that repeat"
     share = found["k_hat_above_0.7"]
     remark = f"median; worst {found['k_hat_max']:.2f}; above 0.7: {share:.1%}"
-    if share > 0.05:
-        remark += "; there the NLL is probably lower than estimated"
     return f"{found['k_hat_median']:.2f}", "", remark

@@ -24,7 +24,18 @@ def _part(subject: Subject, subjects: Sequence[Subject]) -> Part | None:
     if len(parts.kl_by_site) > 1:
         charts.append(_by_site(parts, number))
     return Part(
-        subject.name if len(subjects) > 1 else "", charts=charts, grids=[_table(parts, number)]
+        subject.name if len(subjects) > 1 else "",
+        [_in_words(parts)],
+        charts=charts,
+        grids=[_table(parts, number)] if len(parts.kl_by_site) > 1 else [],
+    )
+
+
+def _in_words(parts: ELBOParts) -> str:
+    means = parts.means()
+    return (
+        f"ELBO {means['elbo']:.2f} = reconstruction {means['reconstruction']:.2f} - KL "
+        f"{means['kl']:.2f}, in nats per datum."
     )
 
 

@@ -14,20 +14,46 @@ def evidence(subjects: Sequence[Subject]) -> Section | None:
 
 
 def _part(subject: Subject, subjects: Sequence[Subject]) -> Part | None:
-    found = subject.evidence
+    found, number = subject.evidence, subjects.index(subject) + 1
     if found is None:
         return None
-    chart = Chart(
-        f"evidence-{subjects.index(subject) + 1}",
+    weights = Chart(
+        f"weights-{number}",
         plots.weights(found),
-        f"Effective sample size (of {found.num_particles} particles) and Pareto k-hat of the "
-        "importance weights of each datum. To the right of the dashed line, k-hat says that the "
-        "weights have a heavy tail.",
+        f"The importance weights of each datum: effective sample size, of {found.num_particles} "
+        f"particles, and Pareto k-hat. k-hat above {found.threshold:.2f}, the dashed line, means "
+        "a heavy tail. It tells of the weights, and not how far off log p(x) is.",
         _told(found),
-        _numbers(found),
-        is_wide=True,
+        found.records(),
     )
-    return Part(subject.name if len(subjects) > 1 else "", [f"{found}."], charts=[chart])
+    title = subject.name if len(subjects) > 1 else ""
+    return Part(title, [_as_sentences(found)], charts=[_against_k(found, number), weights])
+
+
+def _against_k(found: Evidence, number: int) -> Chart:
+    means = found.log_px_at.mean(1).tolist()
+    by_size = [
+        {"num_particles": k, "log_px": value} for k, value in zip(found.sizes, means, strict=True)
+    ]
+    told = ", ".join(f"{row['log_px']:.2f} at K = {row['num_particles']}" for row in by_size[-4:])
+    return Chart(
+        f"evidence-{number}",
+        found.plot(),
+        "Left: the mean estimate of log p(x) rises with the number of particles K to what it "
+        "estimates, and the band is where that probably is. Right: log p(x) of each datum.",
+        f"Line chart of the mean estimate in nats per datum: {told}; {found.verdict}. Beside it "
+        f"a histogram of log p(x) over {found.log_px.numel()} data, mean {found.mean():.2f}.",
+        by_size,
+    )
+
+
+def _as_sentences(found: Evidence) -> str:
+    verdict = f"{found.verdict[:1].upper()}{found.verdict[1:]}"
+    return (
+        f"Log p(x) is {found.mean():.3f} ± {found.mean_standard_error():.3f} nats, the mean of "
+        f"{found.log_px.numel()} data by importance sampling with {found.num_particles} particles "
+        f"each; {found.monte_carlo_error():.3f} of the error is from the draws. {verdict}."
+    )
 
 
 def _told(found: Evidence) -> str:
@@ -38,14 +64,3 @@ def _told(found: Evidence) -> str:
         f"median {s['k_hat_median']:.2f}, worst {s['k_hat_max']:.2f}; "
         f"{s['k_hat_above_0.7']:.1%} are above 0.7."
     )
-
-
-def _numbers(found: Evidence) -> list[dict[str, float]]:
-    columns = {
-        "log_px": found.log_px,
-        "standard_error": found.standard_error,
-        "ess": found.ess,
-        "k_hat": found.k_hat,
-    }
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return [dict(zip(columns, row, strict=True)) for row in rows]
