@@ -261,7 +261,7 @@ FOLDERS = {
     ],
     "plots": [
         {"checks", "comparison", "evidence", "images", "kl_bars", "label_curves",
-         "latent_space", "run_curves", "weights"},
+         "latent_space", "run_curves"},
         {"anomalies", "image_rows"},
     ],
     "reporting": [

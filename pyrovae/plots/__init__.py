@@ -8,7 +8,6 @@ from .kl_bars import kl_bars, kl_by_site
 from .label_curves import label_curves
 from .latent_space import latent_space
 from .run_curves import run_curves
-from .weights import weights
 
 __all__ = [
     "comparison",
@@ -22,5 +21,4 @@ __all__ = [
     "run_curves",
     "training_curves",
     "traversals",
-    "weights",
 ]

@@ -77,7 +77,7 @@ def _verdict(subject: Subject) -> list[Finding]:
 def _trust(evidence: Evidence) -> Finding:
     """Whether log p(x) is near, in the words of the evidence."""
     is_near = evidence.within < _NEAR
-    return Finding("fine" if is_near else "warning", _as_sentence(evidence.verdict))
+    return Finding("fine" if is_near else "warning", _as_sentence(f"log p(x): {evidence.verdict}"))
 
 
 def _numbers(subject: Subject) -> list[Number]:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from ... import plots
 from ...evaluate import Evidence
-from ..section import Chart, Part, Section, section
+from ..section import Cell, Chart, Grid, Part, Section, section
 from ..subject import Subject
 
 
@@ -17,34 +16,21 @@ def _part(subject: Subject, subjects: Sequence[Subject]) -> Part | None:
     found, number = subject.evidence, subjects.index(subject) + 1
     if found is None:
         return None
-    weights = Chart(
-        f"weights-{number}",
-        plots.weights(found),
-        f"The importance weights of each datum: effective sample size, of {found.num_particles} "
-        f"particles, and Pareto k-hat. k-hat above {found.threshold:.2f}, the dashed line, means "
-        "a heavy tail. It tells of the weights, and not how far off log p(x) is.",
+    picture = found.plot()
+    picture.suptitle("")  # the verdict, which stands above
+    chart = Chart(
+        f"evidence-{number}",
+        picture,
+        "The mean estimate rises with the number of particles K to where it probably goes. Below, "
+        "over the data: by how much each estimate is probably too low, the effective sample size "
+        f"of its {found.num_particles} weights, and their Pareto k-hat. ESS and k-hat tell of the "
+        "weights, and not how far off log p(x) is.",
         _told(found),
         found.records(),
+        is_wide=True,
     )
     title = subject.name if len(subjects) > 1 else ""
-    return Part(title, [_as_sentences(found)], charts=[_against_k(found, number), weights])
-
-
-def _against_k(found: Evidence, number: int) -> Chart:
-    means = found.log_px_at.mean(1).tolist()
-    by_size = [
-        {"num_particles": k, "log_px": value} for k, value in zip(found.sizes, means, strict=True)
-    ]
-    told = ", ".join(f"{row['log_px']:.2f} at K = {row['num_particles']}" for row in by_size[-4:])
-    return Chart(
-        f"evidence-{number}",
-        found.plot(),
-        "Left: the mean estimate of log p(x) rises with the number of particles K to what it "
-        "estimates, and the band is where that probably is. Right: log p(x) of each datum.",
-        f"Line chart of the mean estimate in nats per datum: {told}; {found.verdict}. Beside it "
-        f"a histogram of log p(x) over {found.log_px.numel()} data, mean {found.mean():.2f}.",
-        by_size,
-    )
+    return Part(title, [_as_sentences(found)], charts=[chart], grids=[_by_size(found, number)])
 
 
 def _as_sentences(found: Evidence) -> str:
@@ -57,10 +43,24 @@ def _as_sentences(found: Evidence) -> str:
 
 
 def _told(found: Evidence) -> str:
-    s = found.summary()
+    s, first = found.summary(), found.log_px_at[0].mean()
     return (
-        f"Two histograms over {s['num_data']} data. Effective sample size: median "
-        f"{s['ess_median']:.1f}, worst {s['ess_min']:.1f} of {found.num_particles}. Pareto k-hat: "
-        f"median {s['k_hat_median']:.2f}, worst {s['k_hat_max']:.2f}; "
-        f"{s['k_hat_above_0.7']:.1%} are above 0.7."
+        f"Line chart: the mean estimate rises from {first:.2f} at K = {found.sizes[0]} to "
+        f"{found.mean():.2f} at K = {found.num_particles}, and is probably "
+        f"{found.shortfall:.3f} nats too low. Histograms over {s['num_data']} data: effective "
+        f"sample size, median {s['ess_median']:.1f}, worst {s['ess_min']:.1f}; Pareto k-hat, "
+        f"median {s['k_hat_median']:.2f}, worst {s['k_hat_max']:.2f}."
+    )
+
+
+def _by_size(found: Evidence, number: int) -> Grid:
+    means = found.log_px_at.mean(1).tolist()
+    pairs = list(zip(found.sizes, means, strict=True))
+    return Grid(
+        f"evidence-by-particles-{number}",
+        "The estimate with fewer particles",
+        ("particles", "mean log p(x), nats"),
+        [[Cell(str(k), k), Cell(f"{value:.3f}", value)] for k, value in pairs],
+        [{"num_particles": k, "log_px": value} for k, value in pairs],
+        is_folded=True,
     )

@@ -16,7 +16,7 @@ def _part(subject: Subject, subjects: Sequence[Subject]) -> Part | None:
         return None
     number = subjects.index(subject)
     rows = [
-        [Cell(what.strip()), Cell(value), Cell(error), Cell(remark)]
+        [Cell(what.strip()), Cell(value), Cell(error.replace("+-", "±")), Cell(remark)]
         for what, value, error, remark in subject.rows
     ]
     grid = Grid(
