@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "compare_training.run_compare_training",
         "train the model of a run with several objectives",
     ),
+    "report": ("report.run_report", "write a page of a trained run, or of several side by side"),
     "sample": ("sample.run_sample", "generate data from a trained run"),
     "reconstruct": ("sample.run_reconstruct", "encode test data and decode them again"),
     "traverse": ("disentangle.run_traverse", "change one latent unit at a time, and decode"),

@@ -1,7 +1,10 @@
 """What a trained pair is worth on held-out data, in numbers."""
 
 import math
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
 
 import torch
 
@@ -18,11 +21,16 @@ from ..evaluate import (
 )
 from ..evaluate.inputs import Data
 from ..math import nats_to_bits_per_dim
+from ..particles.device import device_of
 from ..particles.modes import Mode, in_mode
 from ..particles.one_by_one import warned_once
 from ..particles.pair import takes_pair
 from ..particles.tracing import Program
-from .table import Report, Row
+from .completing import completed
+from .finite_history import finite_history
+from .software import device_in_words, versions
+from .subject import Row, Subject
+from .table import Report
 
 
 @takes_pair
@@ -40,8 +48,13 @@ def report(
     sharded: bool = False,
     columns: Columns | None = None,
     transform: Transform | None = None,
+    history: Sequence[Mapping[str, Any]] | None = None,
+    name: str = "trained pair",
 ) -> Report:
     """Measure a trained pair on held-out data.
+
+    Printed it is a table; `report(...).to_html("page.html")` writes a page with curves, pictures
+    and a diagnosis too.
 
     Where the guide cannot estimate log p(x) (`why_no_evidence`), as that of an autoencoder, the
     reconstruction alone is measured, and the table says why.
@@ -58,14 +71,33 @@ def report(
         progress: Show a bar.
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
         columns: See `SweepOptions`, as for `transform`.
+        history: Of the training (`Run.history`), for the curves of the page.
+        name: Of the pair, the title of the page.
     """
     held = rows(test, columns=columns, transform=transform)
+    shape, device = list(held[:1][0].shape[1:]), device_of(model, guide, held[:2])
+    subject = Subject(
+        name=name,
+        history=finite_history(history or ()),
+        about={
+            "test data": f"{len(held)} of shape {shape}",
+            "measured on": device_in_words(device or torch.device("cpu")),
+            "seed of the measurement": str(seed),
+            "versions": versions(),
+        },
+    )
+    complete = partial(
+        completed, model=model, guide=guide, test=test, held=held, seed=seed, mode=mode
+    )
     with in_mode(mode, model, guide), warned_once():
         # The measurements take the networks as this has put them.
         parts = elbo_parts(model, guide, held, compile=compile and "auto", seed=seed, mode="as is")
         why = why_no_evidence(model, guide, held[:2], mode="as is")
         if why is not None:
-            return _without_evidence(parts, held, why)
+            subject = replace(subject, parts=parts)
+            return replace(
+                _without_evidence(parts, held, why), subject=subject, _complete=complete
+            )
         evidence = log_evidence(
             model,
             guide,
@@ -79,7 +111,9 @@ def report(
             sharded=sharded,
         )
         units = active_units(model, guide, held, seed=seed, mode="as is")
-    return _with_evidence(parts, evidence, units, held, num_particles)
+    found = _with_evidence(parts, evidence, units, held, num_particles)
+    subject = replace(subject, parts=parts, evidence=evidence, units=units)
+    return replace(found, subject=subject, _complete=complete)
 
 
 def _with_evidence(
