@@ -23,6 +23,7 @@ _PLACES = {
         "elbo_parts", "elbo_surgery", "gradients", "inference_gaps", "log_evidence",
         "posterior_means", "traverse",
     ),
+    "linter": ("check",),
     "particles": ("Particles", "draw"),
     "reporting": ("report",),
     "runtime.result": ("Result",),
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         posterior_means,
         traverse,
     )
+    from .linter import check
     from .models import *  # noqa: F403
     from .objectives import *  # noqa: F403
     from .particles import Particles, draw
@@ -87,6 +89,7 @@ __all__ = [
     "ais",
     "bdmc",
     "buffers",
+    "check",
     "compare",
     "compare_training",
     "data",

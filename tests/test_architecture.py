@@ -257,6 +257,15 @@ FOLDERS = {
         {"elbo", "evidence", "kl", "latent_density", "reconstruction"},
         {"complexity", "ratio", "typicality"},
     ],
+    "linter": [
+        {"source"},
+        {"problem", "runs", "undisturbed"},
+        {"inspection"},
+        {"capturing", "objective_fit", "rules", "site_row"},
+        {"checked", "codes"},
+        {"check"},
+    ],
+    "linter/rules": [{"base"}, {"crash"}],
     "plots": [
         {"checks", "comparison", "images", "label_curves", "latent_space"},
         {"anomalies", "image_rows"},
@@ -272,7 +281,7 @@ FOLDERS = {
         {"completion", "config", "fit_options"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load",
+        {"check", "compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load",
          "sample", "use"},
     ],
 }  # fmt: skip
@@ -280,7 +289,7 @@ FOLDERS = {
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
            "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gaps",
-           "evaluate/gradients", "evaluate/latents", "plots", "reporting", "cli"]  # fmt: skip
+           "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting", "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}
