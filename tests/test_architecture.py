@@ -281,15 +281,16 @@ FOLDERS = {
         {"completion", "config", "fit_options"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"check", "compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load",
-         "sample", "use"},
+        {"check", "compare", "compare_training", "compress", "disentangle", "evaluate", "fit",
+         "load", "sample", "use"},
     ],
 }  # fmt: skip
 
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
            "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gaps",
-           "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting", "cli"]  # fmt: skip
+           "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting",
+           "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}
