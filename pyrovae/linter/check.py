@@ -133,7 +133,7 @@ def _found(seen: Inspection) -> list[Problem]:
 def _routes(seen: Inspection) -> dict[str, str]:
     try:
         with torch.no_grad():
-            return kl_routes(seen.model, seen.guide, *seen.args, **seen.kwargs)
+            return kl_routes(seen.model, seen.guide, *seen.args, mode="as is", **seen.kwargs)
     except Exception:  # the findings say why
         return {}
 

@@ -43,6 +43,12 @@ class Inspection:
         return self.another()
 
     @cached_property
+    def as_is(self) -> Run:
+        """The same in the mode that the networks are in, as training runs them."""
+        trains = any(m.training for n in self.networks for m in n.modules())
+        return self.another(mode="as is") if trains else self.run
+
+    @cached_property
     def again(self) -> Run:
         """The same once more: same data, same seed."""
         return self.another()
@@ -171,8 +177,11 @@ def log_prob_of(node: Node) -> Tensor | None:
 
 def same(one: Tensor | None, other: Tensor | None, tolerance: float = 0.0) -> bool:
     """Whether two tensors hold the same, NaN equal to NaN."""
-    if one is None or other is None or one.shape != other.shape:
-        return one is other
+    if one is None or other is None:  # what cannot be scored again cannot be compared
+        return True
+    if one.shape != other.shape:
+        return False
+    one, other = one.detach(), other.detach()
     if one.is_floating_point():
         return torch.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True)
     return bool(torch.equal(one, other))

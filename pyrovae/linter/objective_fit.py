@@ -13,6 +13,7 @@ from ..errors import GradientWarning, first_line
 from ..particles.isolation import isolated
 from ..particles.own_parameters import own_parameters
 from .inspection import Batch, Inspection
+from .runs import seed_all
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _tried(
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")
-        pyro.set_rng_seed(0)
+        seed_all(0)
         try:
             loss = loss_of(seen.model, seen.guide, *batch, **seen.kwargs)
         except Exception as error:  # whatever a user's program raises

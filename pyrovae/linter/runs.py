@@ -88,7 +88,7 @@ def run_pair(
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")
-        pyro.set_rng_seed(seed)
+        seed_all(seed)
         others = _other_streams()
         try:
             run.guide = pair.run(pair.guide, 1, 0, replay, own, into=run.guide)
@@ -100,6 +100,15 @@ def run_pair(
         run.streams = [name for name in others if others[name] != after[name]]
         run.warned = [str(each.message) for each in caught]
     return run
+
+
+def seed_all(seed: int) -> None:
+    """Seed torch's, numpy's and Python's streams; the caller restores them."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
+    np.random.seed(seed)
+    random.seed(seed)
 
 
 class _Lines(Messenger):

@@ -70,7 +70,8 @@ HEAD = ("site", "model", "guide", "[batch | event]", "plates", "scale", "treated
 
 def site_rows(seen: Inspection, routes: Mapping[str, str]) -> tuple[SiteRow, ...]:
     """The sites of a pair in the order of the model, then those of the guide alone."""
-    of_model, of_guide = seen.run.sites("model"), seen.run.sites("guide")
+    run = seen.run if seen.as_is.failed else seen.as_is
+    of_model, of_guide = run.sites("model"), run.sites("guide")
     names = dict.fromkeys([*of_model, *of_guide])
     return tuple(
         _row(seen, name, of_model.get(name), of_guide.get(name), routes.get(name, ""))

@@ -24,15 +24,19 @@ class Crash(Rule):
     needs_run = False
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
-        error = seen.run.error
-        if error is None or is_known(error):
+        for run, mode in ((seen.run, "evaluation"), (seen.as_is, "training")):
+            error = run.error
+            if error is None:
+                continue
+            if not is_known(error):
+                cause = first_cause(error)
+                when = f" in {mode} mode" if seen.as_is is not seen.run else ""
+                yield self.problem(
+                    f"the {run.failed} raises {type(cause).__name__}{when}: "
+                    f"{first_line(cause)[:300]}",
+                    line=line_of(error),
+                )
             return
-        cause = first_cause(error)
-        kind = type(cause).__name__
-        yield self.problem(
-            f"the {seen.run.failed} raises {kind}: {first_line(cause)[:300]}",
-            line=line_of(error),
-        )
 
 
 class WrongPlateSize(Rule):
