@@ -73,7 +73,7 @@ def check(
     with undisturbed(model, guide):
         batch = _batch(model, guide, inputs)
         held = {name: leaf for name, (leaf, _) in stored().items()}
-        seen = Inspection(model, guide, batch, kwargs, held)
+        seen = Inspection(model, guide, batch, kwargs, held, inputs.num_data)
         problems = _found(seen)
         routes = _routes(seen)
         plate = _batch_plate(seen)

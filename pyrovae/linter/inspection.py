@@ -28,7 +28,7 @@ class Inspection:
         args: The batch: data first, tensors [B, ...] on the pair's device.
         kwargs: What else the pair takes.
         stored: What Pyro's store held before the first run, by name.
-        training: Networks that were in training mode.
+        num_data: Rows of all data, of which the batch holds the first.
     """
 
     model: Program
@@ -36,6 +36,7 @@ class Inspection:
     args: Batch
     kwargs: dict[str, Any] = field(default_factory=dict)
     stored: Mapping[str, Tensor] = field(default_factory=dict)
+    num_data: int = 0
 
     @cached_property
     def run(self) -> Run:
@@ -93,6 +94,51 @@ class Inspection:
         """Messages of the model's observed sites but factors, by name."""
         sites = self.run.sites("model").items()
         return {n: s for n, s in sites if s["is_observed"] and not is_factor(s)}
+
+    @cached_property
+    def subsamples(self) -> bool:
+        """Whether a plate holds a part of its data only."""
+        return any(
+            frame.full_size not in (None, frame.size)
+            for _, _, node in self.nodes()
+            for frame in node["cond_indep_stack"]
+        )
+
+    def is_local(self, name: str) -> bool:
+        """Whether the first row of a latent counts for the first row of the data alone."""
+        size, plates = self.num_rows, self.plates_over_data[:1]
+        if size < 3 or name not in self.latents or not self.observed:
+            return False
+        node = self.latents[name][0]
+        value = node["value"]
+        dims = [d for d, n in enumerate(value.shape) if n == size]
+        if not dims or not value.is_floating_point():
+            return False
+        moved, trace = node.copy(), self.run.draws.copy()
+        moved["value"] = value.detach().clone()
+        moved["value"].select(dims[0], 0).mul_(1.1).add_(0.05)
+        trace.nodes[name] = moved
+        run = self.another(replay=trace, gradients=False)
+        if run.failed:
+            return False
+        for observed, before in self.observed.items():
+            scores = [log_prob_of(n) for n in (before, run.sites("model")[observed])]
+            frames = [f.dim for f in before["cond_indep_stack"] if f.name in plates]
+            if not frames or frames[0] is None or any(s is None for s in scores):
+                return False
+            rows = [
+                score.detach().movedim(frames[0], 0).reshape(size, -1)
+                for score in scores
+                if score is not None
+                and score.dim() >= -frames[0]
+                and score.shape[frames[0]] == size
+            ]
+            if len(rows) < 2:
+                return False
+            changed = (rows[0] != rows[1]).any(1)
+            if not bool(changed[0]) or bool(changed[1:].any()):
+                return False
+        return True
 
     def nodes(self) -> Iterator[tuple[str, str, Node]]:
         """Side, name and message of every site, guide before model."""

@@ -14,7 +14,7 @@ import torch
 from ..particles.handlers import Message, Messenger, Program, Trace
 from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
-from ..particles.traces import leaves_of, sample_sites
+from ..particles.traces import leaves_of, sample_sites, with_subsamples
 from ..particles.tracing import Pair
 from .source import SourceLine, users_line
 
@@ -47,6 +47,11 @@ class Run:
     def sites(self, side: str) -> dict[str, Node]:
         """Sample sites that carry a density, by name, in the order of the program."""
         return sample_sites(self.model if side == "model" else self.guide)
+
+    @property
+    def draws(self) -> Trace:
+        """The guide's trace with the subsamples of the model, to replay."""
+        return with_subsamples(self.guide, self.model)
 
     def leaves(self, side: str) -> dict[str, torch.Tensor]:
         """Unconstrained parameters that a side declared, by name."""
@@ -93,7 +98,8 @@ def run_pair(
         try:
             run.guide = pair.run(pair.guide, 1, 0, replay, own, into=run.guide)
             side = "model"
-            run.model = pair.run(pair.model, 1, 0, run.guide, own, into=run.model)
+            drawn = run.guide if replay is None else with_subsamples(run.guide, replay)
+            run.model = pair.run(pair.model, 1, 0, drawn, own, into=run.model)
         except Exception as error:  # what a user's program raises can be anything
             run.failed, run.error = side, error
         after = _other_streams()

@@ -22,6 +22,7 @@ _LIBRARIES = tuple(
         Path(sysconfig.get_paths()["stdlib"]),
     )
 )
+_HERE = str(Path(__file__).parent)
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -60,7 +61,7 @@ def is_users(file: str) -> bool:
 
 def users_line(frame: FrameType | None) -> SourceLine | None:
     """The innermost line of the user's own among a frame and those that called it."""
-    while frame is not None:
+    while frame is not None and not frame.f_code.co_filename.startswith(_HERE):
         if is_users(frame.f_code.co_filename):
             return line_at(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back

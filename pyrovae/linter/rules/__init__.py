@@ -27,12 +27,12 @@ from .parameters import (
     Unused,
 )
 from .plates import (
-    AutoGuideRows,
     NoPlate,
     OneSizeOnly,
     OutsideThePlate,
     PlatesDiffer,
     PlateWithoutSize,
+    RowParameters,
     ScalesDiffer,
     SequentialPlate,
     SeveralPlates,
@@ -68,7 +68,7 @@ RULES: tuple[Rule, ...] = (
     ObservedBroadcast(), SitesDiffer(),
     OutsideThePlate(), NoPlate(), SequentialPlate(), PlatesDiffer(), ScalesDiffer(),
     UnequalScales(), UndeclaredDims(), PlateWithoutSize(), SeveralPlates(), OneSizeOnly(),
-    AutoGuideRows(),
+    RowParameters(),
     BadArgument(), NonFinite(), OutOfSupport(), GreyBernoulli(), SupportsDiffer(), NarrowGuide(),
     Saturated(), SigmoidLogits(), MixedTypes(),
     LatentsIgnored(), DataIgnoredByGuide(), DataNotScored(), RowsMix(), BatchNorm(),

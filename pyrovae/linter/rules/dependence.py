@@ -25,6 +25,8 @@ class LatentsIgnored(Rule):
     def find(self, seen: Inspection) -> Iterator[Problem]:
         if not seen.latents or not seen.observed:
             return
+        if seen.subsamples:
+            return
         with perturbed(seen):
             drawn, moved = _watched_draws(seen), _moved(seen)
             first, then = seen.another(replay=drawn), seen.another(replay=moved)
@@ -53,7 +55,7 @@ class DataIgnoredByGuide(Rule):
     def find(self, seen: Inspection) -> Iterator[Problem]:
         plates = set(seen.plates_over_data)
         other = _changed_data(seen)
-        if not plates or other is None or _has_row_parameters(seen):
+        if not plates or other is None or seen.subsamples or _has_row_parameters(seen):
             return
         inside = [
             name
@@ -87,7 +89,7 @@ class DataNotScored(Rule):
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
         other = _changed_data(seen)
-        if other is None or not seen.observed:
+        if other is None or not seen.observed or seen.subsamples:
             return
         run = seen.another(other, gradients=False)
         if run.failed:
@@ -123,7 +125,7 @@ class RowsMix(Rule):
 
 
 class BatchNorm(Rule):
-    code = "PV405"
+    code, severity = "PV405", "information"
     title = "a network normalises over the batch"
     remedy = (
         "use LayerNorm or GroupNorm: with K particles BatchNorm mixes particles and data, and a "
@@ -154,9 +156,11 @@ class UnseenNoise(Rule):
     )
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
-        if seen.reseeded.failed:
-            return
-        replayed = seen.another(seed=2, replay=seen.run.guide)
+        drawn = seen.run.sites("guide")
+        of_model = seen.run.sites("model").items()
+        if any(name not in drawn and not node["is_observed"] for name, node in of_model):
+            return  # what the guide lacks, the model draws
+        replayed = seen.another(seed=2, replay=seen.run.draws)
         if replayed.failed:
             return
         for side in ("guide", "model"):
@@ -200,7 +204,7 @@ class UnseenNoiseInTraining(Rule):
 def _mixing(seen: Inspection, mode: str) -> tuple[str, str] | None:
     """Side and name of a site whose first rows change when the last ones do."""
     size = seen.num_rows
-    if size < 4 or seen.batch_dim is None:
+    if size < 4 or seen.batch_dim is None or seen.subsamples:
         return None
     half = size // 2
     rows = torch.arange(size)
@@ -208,7 +212,7 @@ def _mixing(seen: Inspection, mode: str) -> tuple[str, str] | None:
     replay = _with_rows(seen, rows)
     if replay is None:
         return None
-    one = seen.another(replay=seen.run.guide, mode=mode, gradients=False)  # type: ignore[arg-type]
+    one = seen.another(replay=seen.run.draws, mode=mode, gradients=False)  # type: ignore[arg-type]
     other = seen.another(seen.rows(rows), replay=replay, mode=mode, gradients=False)  # type: ignore[arg-type]
     if one.failed or other.failed:
         return None
@@ -229,7 +233,7 @@ def _mixing(seen: Inspection, mode: str) -> tuple[str, str] | None:
 
 def _with_rows(seen: Inspection, rows: Tensor) -> Trace | None:
     """The guide's trace with the draws of some rows in the place of others."""
-    trace = seen.run.guide.copy()
+    trace = seen.run.draws.copy()
     for name, node in seen.run.sites("guide").items():
         dim = _dim(seen, node)
         if dim is None:
@@ -252,7 +256,7 @@ def _dim(seen: Inspection, node: Node) -> int | None:
 def _moved(seen: Inspection) -> Trace | None:
     """The guide's trace with other values of its latents; None where one has no other."""
     run = seen.another()
-    trace = run.guide.copy()
+    trace = run.draws.copy()
     noise = torch.Generator().manual_seed(5)
     for name in seen.latents:
         node = run.sites("guide")[name].copy()
@@ -275,7 +279,7 @@ def _moved(seen: Inspection) -> Trace | None:
 def _watched_draws(seen: Inspection) -> Trace:
     """The guide's trace with its draws as leaves, to see where they go."""
     run = seen.another()
-    trace = run.guide.copy()
+    trace = run.draws.copy()
     for name in seen.latents:
         node = run.sites("guide")[name].copy()
         node["value"] = _watched(node["value"])
@@ -284,11 +288,11 @@ def _watched_draws(seen: Inspection) -> Trace:
 
 
 def _changed_data(seen: Inspection) -> Batch | None:
-    """The batch with the rows of its first argument in another order; None where all are equal."""
+    """The batch with its rows in another order; None where all are equal."""
     if seen.num_rows < 2:
         return None
-    first = seen.args[0].roll(1, 0)
-    return None if torch.equal(first, seen.args[0]) else (first, *seen.args[1:])
+    rows = torch.arange(seen.num_rows).roll(1)
+    return None if same(seen.args[0][rows], seen.args[0]) else seen.rows(rows)
 
 
 def _has_row_parameters(seen: Inspection) -> bool:

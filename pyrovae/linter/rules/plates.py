@@ -5,14 +5,16 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ...errors import PyrovaeError
+from ...errors import PyrovaeError, first_line
 from ...particles.scales import _equal
 from ..inspection import Inspection, is_factor, log_prob_of, show
-from ..problem import Problem
+from ..problem import Problem, Severity
 from ..runs import Node
 from ..source import line_of
 from .base import Rule, listed
 from .crash import with_event
+
+_BATCH_SIZE = 100  # of `fit`, where none is given
 
 
 class OutsideThePlate(Rule):
@@ -28,29 +30,27 @@ class OutsideThePlate(Rule):
         if not plates:
             return
         plate, size = plates[0], seen.num_rows
-        for side, name, node in seen.nodes():
-            if any(f.name == plate for f in node["cond_indep_stack"]):
-                continue
-            shape = node["fn"].batch_shape
-            rows = size > 1 and size in node["fn"].shape()
-            other = [f.name for f in node["cond_indep_stack"] if size in (f.size, f.full_size)]
-            if other and size > 1:
+        outside = [
+            (side, name, node)
+            for side, name, node in seen.nodes()
+            if not any(f.name == plate for f in node["cond_indep_stack"])
+        ]
+        factors_only = all(is_factor(node) for _, _, node in outside)
+        for side, name, node in outside:
+            other = [f.name for f in node["cond_indep_stack"]]
+            if is_factor(node) and factors_only and side == "model":
                 yield self.problem(
-                    f"it is in plate '{other[0]}' of the {side}, and the data are in plate "
-                    f"'{plate}'; both have {size} rows",
+                    f"this factor stands outside of plate '{plate}', so that no datum has a "
+                    "bound of its own",
                     name,
                     seen.line(side, name),
-                    severity="fault",
-                    remedy=f"give the plate one name, '{plate}', in model and guide",
                 )
-            elif rows or is_factor(node):
-                what = "it is a factor" if is_factor(node) else (
-                    f"it has {size} rows, one for each datum (shape {list(shape)} | "
-                    f"{list(node['fn'].event_shape)})"
-                )  # fmt: skip
+            elif name in seen.latents and seen.is_local(name):
+                where = f"in plate '{other[0]}'" if other else f"outside of plate '{plate}'"
                 yield self.problem(
-                    f"{what}, and stands outside of plate '{plate}' in the {side}: "
-                    "the bound is then one of all data together, not one for each datum",
+                    f"it has {size} rows, one for each datum, and stands {where} in the {side}, "
+                    f"while the data are in plate '{plate}': the bound is then one of all data "
+                    "together, not one for each datum",
                     name,
                     seen.line(side, name),
                 )
@@ -241,24 +241,29 @@ class SeveralPlates(Rule):
 class OneSizeOnly(Rule):
     code = "PV220"
     title = "the pair takes batches of one size only"
-    remedy = "take the number of rows from the data: `pyro.plate('data', len(x))`"
+    remedy = (
+        "take the number of rows from the data: `pyro.plate('data', len(x))`; a pair that is "
+        "always given all data needs nothing"
+    )
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
-        if seen.num_rows < 3 or _subsamples(seen) or not seen.plates_over_data:
+        if seen.num_rows < 3 or seen.subsamples or not seen.plates_over_data:
             return
-        if any(AutoGuideRows().find(seen)):
+        if any(RowParameters().find(seen)):
             return
         fewer = seen.another(seen.rows(torch.arange(seen.num_rows - 1)), gradients=False)
-        if not fewer.failed or isinstance(fewer.error, PyrovaeError):
+        if fewer.error is None or isinstance(fewer.error, PyrovaeError):
             return
+        line = line_of(fewer.error)
         yield self.problem(
             f"it runs on {seen.num_rows} rows and fails on {seen.num_rows - 1}, as the last batch "
-            f"of an epoch may be smaller: {str(fewer.error).splitlines()[0][:160]}",
-            line=line_of(fewer.error) if fewer.error else None,
+            f"of an epoch may be smaller: {first_line(fewer.error)[:160]}",
+            line=line,
+            severity=_of_batches(seen),
         )
 
 
-class AutoGuideRows(Rule):
+class RowParameters(Rule):
     code = "PV221"
     title = "the guide has parameters for each row of the batch, not a function of the data"
     remedy = (
@@ -267,55 +272,59 @@ class AutoGuideRows(Rule):
     )
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
-        if seen.num_rows < 2 or _subsamples(seen):
+        size, plates = seen.num_rows, seen.plates_over_data
+        if size < 3 or seen.subsamples:
             return
-        size = seen.num_rows
-        local = [
+        local = {
             name
             for name, (guide, _) in seen.latents.items()
-            if any(f.size in (size, -1) for f in guide["cond_indep_stack"])
-        ]
+            if any(f.name in plates for f in guide["cond_indep_stack"])
+        }
         for name, leaf in seen.run.leaves("guide").items():
-            if leaf.shape[:1] == (size,) and "$$$" not in name and local and size > 3:
-                if _follows_rows(seen, name):
-                    yield self.problem(
-                        f"its shape is {list(leaf.shape)}: one value for each of {size} places in "
-                        "a batch, which other data take in the next batch",
-                        name,
-                        seen.line("guide", name),
-                    )
-                    return
+            if leaf.shape[:1] != (size,) or "$$$" in name or not local:
+                continue
+            if _follows_rows(seen, leaf, local):
+                yield self.problem(
+                    f"its shape is {list(leaf.shape)}: one value for each of {size} places in "
+                    "a batch, which other data take in the next batch",
+                    name,
+                    seen.line("guide", name),
+                    severity=_of_batches(seen),
+                )
+                return
 
 
-def _follows_rows(seen: Inspection, name: str) -> bool:
-    """Whether a row of a parameter counts for the same row of the latents alone."""
-    leaf = seen.run.leaves("guide")[name]
-    with torch.no_grad():
-        before = leaf.clone()
-        leaf[0] += 0.5
+def _of_batches(seen: Inspection) -> Severity:
+    """Of what matters where all data do not fit into one batch."""
+    return "warning" if seen.num_data > _BATCH_SIZE else "information"
+
+
+def _follows_rows(seen: Inspection, leaf: Tensor, local: set[str]) -> bool:
+    """Whether a row of a parameter counts for the same row of some latents alone."""
+    before = leaf.detach().clone()
     try:
+        with torch.no_grad():
+            leaf[0] += 0.5
         moved = seen.another(gradients=False)
     finally:
         with torch.no_grad():
             leaf.copy_(before)
-    for site, (node, _) in seen.latents.items():
-        if moved.failed:
-            return False
-        here, there = node["value"], moved.sites("guide")[site]["value"]
-        if here.shape != there.shape or here.shape[:1] != (seen.num_rows,):
-            continue
-        rows = (here != there).flatten(1).any(1)
-        if bool(rows[0]) and not bool(rows[1:].any()):
-            return True
+    if moved.failed:
+        return False
+    for name in local:
+        here, there = seen.run.sites("guide")[name], moved.sites("guide")[name]
+        for one, other in (
+            (here["value"], there["value"]),
+            (log_prob_of(here), log_prob_of(there)),
+        ):
+            if one is None or other is None or one.shape != other.shape:
+                continue
+            if one.shape[:1] != (seen.num_rows,):
+                continue
+            rows = (one != other).reshape(seen.num_rows, -1).any(1)
+            if bool(rows[0]) and not bool(rows[1:].any()):
+                return True
     return False
-
-
-def _subsamples(seen: Inspection) -> bool:
-    return any(
-        frame.full_size not in (None, frame.size)
-        for _, _, node in seen.nodes()
-        for frame in node["cond_indep_stack"]
-    )
 
 
 def _own_scale(node: Node) -> float | Tensor:

@@ -136,16 +136,18 @@ class SupportsDiffer(Rule):
             if other is not None:
                 draws.append(other["value"])
             outside = any(not bool(_holds(limit, value).all()) for value in draws)
-            wider = inner is not None and _is_wider(inner, limit)
+            is_point = kind_of(guide["fn"]) == "Delta"
+            wider = inner is not None and not is_point and _is_wider(inner, limit)
             if not (outside or wider):
                 continue
             line = seen.line("guide", name)
             changed = None
             if line and kind_of(guide["fn"]) == "Normal" and _is_positive(limit):
                 changed = line.replaced("dist.Normal(", "dist.LogNormal(")
+            drawn = "is outside of what" if is_point else f"draws {_words(inner)}, and"
             yield self.problem(
-                f"the guide's {kind_of(guide['fn'])} draws {_words(inner)}, and the prior's "
-                f"{kind_of(model['fn'])} takes {_words(limit)}",
+                f"the guide's {kind_of(guide['fn'])} {drawn} the prior's "
+                f"{kind_of(model['fn'])} takes: {_words(limit)}",
                 name,
                 line,
                 changed_line=changed,
