@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+import pyro
 import torch
 from torch import Tensor
 
@@ -74,7 +75,8 @@ def check(
         batch = _batch(model, guide, inputs)
         held = {name: leaf for name, (leaf, _) in stored().items()}
         seen = Inspection(model, guide, batch, kwargs, held, inputs.num_data)
-        problems = _found(seen)
+        with pyro.validation_enabled(False):  # more can be seen of a faulty pair
+            problems = _found(seen)
         routes = _routes(seen)
         plate = _batch_plate(seen)
         few = _few(seen)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -215,6 +215,8 @@ def kind_of(fn: Any) -> str:  # noqa: ANN401
 
 def log_prob_of(node: Node) -> Tensor | None:
     """Log-density of what a site recorded; None where it cannot be scored."""
+    if "unscaled_log_prob" in node:  # of a flow that scores its latest draw only
+        return cast(Tensor, node["unscaled_log_prob"])
     with suppress(*FAILURES, NotImplementedError):
         found = node["fn"].log_prob(node["value"], *node["args"], **node["kwargs"])
         return found if isinstance(found, Tensor) else None

@@ -4,6 +4,7 @@ import random
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,8 @@ import torch
 from ..particles.handlers import Message, Messenger, Program, Trace
 from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
-from ..particles.traces import leaves_of, sample_sites, with_subsamples
-from ..particles.tracing import Pair
+from ..particles.traces import leaves_of, sample_sites, score_flow_draws, with_subsamples
+from ..particles.tracing import FAILURES, Pair
 from .source import SourceLine, users_line
 
 Node = dict[str, Any]
@@ -97,6 +98,8 @@ def run_pair(
         others = _other_streams()
         try:
             run.guide = pair.run(pair.guide, 1, 0, replay, own, into=run.guide)
+            with suppress(*FAILURES, NotImplementedError):
+                score_flow_draws(run.guide)  # a flow without an inverse forgets them
             side = "model"
             drawn = run.guide if replay is None else with_subsamples(run.guide, replay)
             run.model = pair.run(pair.model, 1, 0, drawn, own, into=run.model)

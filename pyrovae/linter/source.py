@@ -61,6 +61,8 @@ def is_users(file: str) -> bool:
 
 def users_line(frame: FrameType | None) -> SourceLine | None:
     """The innermost line of the user's own among a frame and those that called it."""
+    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back  # of the handler that asks
     while frame is not None and not frame.f_code.co_filename.startswith(_HERE):
         if is_users(frame.f_code.co_filename):
             return line_at(frame.f_code.co_filename, frame.f_lineno)

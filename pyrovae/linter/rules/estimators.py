@@ -29,6 +29,7 @@ class NotScoredAgain(Rule):
             if log_prob_of(node) is None:
                 continue
             fresh = {**node, "value": node["value"].detach().clone()}
+            fresh.pop("unscaled_log_prob", None)
             if log_prob_of(fresh) is None:
                 yield self.problem(
                     f"its flow in the {side} has no inverse: it scores its own draws only",

@@ -95,6 +95,7 @@ class NothingObserved(Rule):
 
 class ShapesDiffer(Rule):
     code, severity = "PV205", "fault"
+    needs_run = False
     title = "a latent has another shape in the guide than in the model"
     remedy = "give both the same size, the same `.to_event(n)` and the same plates"
 
@@ -151,7 +152,8 @@ class SitesDiffer(Rule):
     )
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
-        for run in (seen.again, seen.reseeded):
+        others = (seen.another(seed=seed, gradients=False) for seed in (2, 3))
+        for run in (seen.again, seen.reseeded, *others):
             for side in ("guide", "model"):
                 here, there = seen.run.sites(side), run.sites(side)
                 if run.failed or here.keys() == there.keys():

@@ -27,20 +27,18 @@ class BadArgument(Rule):
     def find(self, seen: Inspection) -> Iterator[Problem]:
         for side, name, node in seen.nodes():
             for argument, limit, value in arguments_of(node["fn"]):
-                bad = ~_holds(limit, value)
-                if not bool(bad.any()):
+                inside = _holds(limit, value)
+                if inside.shape == value.shape:
+                    inside = inside | value.isnan()  # of which another rule tells
+                elif bool(value.isnan().any()):
                     continue
-                nan = bool(value.isnan().any())
-                what = (
-                    "NaN"
-                    if nan
-                    else f"such as {float(value[bad.expand_as(value)][0]):.4g}"
-                    if bad.shape == value.shape
-                    else "out of range"
-                )
+                if bool(inside.all()):
+                    continue
+                some = f", such as {float(value[~inside][0]):.4g}" * (inside.shape == value.shape)
                 yield self.problem(
-                    f"the {argument} of its {kind_of(node['fn'])} in the {side} is {what}, and "
-                    f"must be {_words(limit)}; with Pyro's validation off nothing says so",
+                    f"the {argument} of its {kind_of(node['fn'])} in the {side} is out of its "
+                    f"range{some}: it takes {_words(limit)}, and with Pyro's validation off "
+                    "nothing says so",
                     name,
                     seen.line(side, name),
                 )
@@ -53,22 +51,24 @@ class NonFinite(Rule):
     remedy = "find what is not finite in the line: a log of 0, an overflowing exp, bad data"
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
-        bad_already = {p.site for p in BadArgument().find(seen)}
-        bad_already |= {p.site for p in OutOfSupport().find(seen)}
-        bad_already |= {p.site for p in SupportsDiffer().find(seen)}
+        rules = (BadArgument(), OutOfSupport(), SupportsDiffer())
+        told = {problem.site for rule in rules for problem in rule.find(seen)}
+        data = _non_finite_argument(seen)
         for side, name, node in seen.nodes():
             score = log_prob_of(node)
-            if score is None or bool(score.isfinite().all()) or name in bad_already:
+            if score is None or bool(score.isfinite().all()) or name in told:
                 continue
-            data = _non_finite_argument(seen)
             where = f"{int((~score.isfinite()).sum())} of {score.numel()} entries"
             worst = "NaN" if bool(score.isnan().any()) else "infinite"
+            nan = [a for a, _, v in arguments_of(node["fn"]) if bool(v.isnan().any())]
+            why = data or (f"; the {nan[0]} of its {kind_of(node['fn'])} is NaN" if nan else "")
             yield self.problem(
-                f"its log-density in the {side} is {worst} in {where}{data}",
+                f"its log-density in the {side} is {worst} in {where}{why}",
                 name,
                 seen.line(side, name),
                 remedy="remove or repair these data" if data else None,
             )
+            return  # what comes after follows from it
 
 
 class OutOfSupport(Rule):
@@ -135,7 +135,10 @@ class SupportsDiffer(Rule):
             other = seen.reseeded.sites("guide").get(name) if not seen.reseeded.failed else None
             if other is not None:
                 draws.append(other["value"])
-            outside = any(not bool(_holds(limit, value).all()) for value in draws)
+            outside = any(
+                not bool(_holds(limit, value).all()) and not bool(value.isnan().any())
+                for value in draws
+            )
             is_point = kind_of(guide["fn"]) == "Delta"
             wider = inner is not None and not is_point and _is_wider(inner, limit)
             if not (outside or wider):
