@@ -24,6 +24,7 @@ _PLACES = {
         "elbo_parts", "elbo_surgery", "gradients", "inference_gaps", "log_evidence",
         "posterior_means", "traverse",
     ),
+    "linter": ("check",),
     "particles": ("Particles", "draw"),
     "reporting": ("report",),
     "runtime.result": ("Result",),
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
         posterior_means,
         traverse,
     )
+    from .linter import check
     from .models import *  # noqa: F403
     from .objectives import *  # noqa: F403
     from .particles import Particles, draw
@@ -89,6 +91,7 @@ __all__ = [
     "ais",
     "bdmc",
     "buffers",
+    "check",
     "compare",
     "compare_training",
     "data",

@@ -265,9 +265,17 @@ FOLDERS = {
         {"elbo", "evidence", "kl", "latent_density", "reconstruction"},
         {"complexity", "ratio", "typicality"},
     ],
+    "linter": [
+        {"source"},
+        {"problem", "runs", "undisturbed"},
+        {"inspection"},
+        {"capturing", "objective_fit", "rules", "site_row"},
+        {"checked", "codes"},
+        {"check"},
+    ],
+    "linter/rules": [{"base"}, {"crash"}],
     "plots": [
-        {"checks", "comparison", "diagnosis", "evidence", "images", "label_curves", "latent_space"},
-        {"checks", "comparison", "evidence", "images", "kl_bars", "label_curves",
+        {"checks", "comparison", "diagnosis", "evidence", "images", "kl_bars", "label_curves",
          "latent_space", "run_curves"},
         {"anomalies", "image_rows"},
     ],
@@ -289,16 +297,17 @@ FOLDERS = {
         {"completion", "config", "fit_options", "origin"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"compare", "compare_training", "compress", "diagnose", "disentangle", "evaluate", "fit", "load",
-         "load", "sample", "use", "report"},
+        {"check", "compare", "compare_training", "compress", "diagnose", "disentangle",
+         "evaluate", "fit", "load", "report", "sample", "use"},
     ],
 }  # fmt: skip
 
 # Folders whose every file has its line.
-ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
-           "evaluate", "evaluate/annealing", "evaluate/comparison",
-           "evaluate/diagnosis", "evaluate/gaps",
-           "evaluate/gradients", "evaluate/latents", "plots", "reporting", "cli"]  # fmt: skip
+ORDERED = [
+    "runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
+    "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/diagnosis", "evaluate/gaps",
+    "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting", "cli",
+]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}
