@@ -164,7 +164,7 @@ FOLDERS = {
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
-        {"annealing", "disentanglement", "gaps", "gradients", "latents"},
+        {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents", "quality"},
         {"comparison"},
     ],
     "evaluate/annealing": [
@@ -183,6 +183,8 @@ FOLDERS = {
         {"beta_vae", "dci", "factor_vae", "mig", "sap"},
         {"disentanglement"},
     ],
+    "evaluate/entropies": [{"result", "terms"}, {"directions"}, {"conditions"}, {"entropies"},
+                           {"curve"}],
     "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
     "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
     "evaluate/latents": [
@@ -258,7 +260,7 @@ FOLDERS = {
         {"complexity", "ratio", "typicality"},
     ],
     "plots": [
-        {"checks", "comparison", "images", "label_curves", "latent_space"},
+        {"checks", "comparison", "entropies", "images", "label_curves", "latent_space"},
         {"anomalies", "image_rows"},
     ],
     "reporting": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
@@ -279,8 +281,9 @@ FOLDERS = {
 
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
-           "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gaps",
-           "evaluate/gradients", "evaluate/latents", "plots", "reporting", "cli"]  # fmt: skip
+           "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/entropies",
+           "evaluate/gaps", "evaluate/gradients", "evaluate/latents", "plots", "reporting",
+           "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}

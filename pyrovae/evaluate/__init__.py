@@ -14,6 +14,7 @@ from .disentanglement import (
     mig,
     sap,
 )
+from .entropies import Entropies, EntropyCurve, TrackEntropies, entropies
 from .evidence import Evidence
 from .gaps import InferenceGaps, inference_gaps
 from .gradients.gradients import gradients
@@ -39,11 +40,14 @@ __all__ = [
     "Disentanglement",
     "ELBOParts",
     "ELBOSurgery",
+    "Entropies",
+    "EntropyCurve",
     "Evidence",
     "GradientStatistics",
     "InferenceGaps",
     "KLDecomposition",
     "SweepOptions",
+    "TrackEntropies",
     "TrainingComparison",
     "Traversal",
     "active_units",
@@ -57,6 +61,7 @@ __all__ = [
     "disentanglement",
     "elbo_parts",
     "elbo_surgery",
+    "entropies",
     "factor_vae_metric",
     "gradients",
     "inference_gaps",

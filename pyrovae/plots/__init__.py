@@ -2,6 +2,7 @@
 
 from ..train.curves import training_curves
 from .comparison import comparison
+from .entropies import entropy_bars, entropy_curve
 from .image_rows import image_rows
 from .images import image_grid, reconstructions, traversals
 from .label_curves import label_curves
@@ -9,6 +10,8 @@ from .latent_space import latent_space
 
 __all__ = [
     "comparison",
+    "entropy_bars",
+    "entropy_curve",
     "image_grid",
     "image_rows",
     "label_curves",
