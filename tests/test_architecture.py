@@ -165,7 +165,8 @@ FOLDERS = {
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
-        {"annealing", "disentanglement", "gaps", "gradients", "latents"},
+        {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents",
+         "quality"},
         {"comparison", "diagnosis"},
     ],
     "evaluate/annealing": [
@@ -191,6 +192,8 @@ FOLDERS = {
         {"beta_vae", "dci", "factor_vae", "mig", "sap"},
         {"disentanglement"},
     ],
+    "evaluate/entropies": [{"result", "terms"}, {"directions"}, {"conditions"}, {"entropies"},
+                           {"curve"}],
     "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
     "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
     "evaluate/latents": [
@@ -275,8 +278,8 @@ FOLDERS = {
     ],
     "linter/rules": [{"base"}, {"crash"}],
     "plots": [
-        {"checks", "comparison", "diagnosis", "evidence", "images", "kl_bars", "label_curves",
-         "latent_space", "run_curves"},
+        {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
+         "label_curves", "latent_space", "run_curves"},
         {"anomalies", "image_rows"},
     ],
     "reporting": [
@@ -305,8 +308,9 @@ FOLDERS = {
 # Folders whose every file has its line.
 ORDERED = [
     "runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
-    "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/diagnosis", "evaluate/gaps",
-    "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting", "cli",
+    "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/diagnosis",
+    "evaluate/gaps", "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting",
+    "cli", "evaluate/entropies",
 ]  # fmt: skip
 
 # The only files that touch pyro.poutine.
