@@ -12,7 +12,7 @@ from ..math import pareto_k_limit
 from ..runtime.result import Result, aligned
 from .rise import powers, shortfalls_of, sizes_below
 from .standard_errors import mean_error, monte_carlo_error
-from .verdict import TOLERANCE, needed_particles, verdict_of
+from .verdict import TOLERANCE, judgement, needed_particles, verdict_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -168,15 +168,24 @@ class EvidenceEstimate(Result):
         """With which powers of K the shortfalls fall [N]."""
         return powers(torch.full_like(self.log_px, math.nan))
 
+    @property
+    def _way_out(self) -> str:
+        """What to do where the mean is not near, in words."""
+        needed = needed_particles(
+            self.shortfalls, self._powers, self.monte_carlo_error(), self.num_particles
+        )
+        if needed is None:
+            return "use `ais`, or improve the guide"
+        return f"raise K to about {needed:,}, or use `ais`"
+
     def _verdict_in_two(self) -> tuple[str, str]:
         """The verdict, and its reason with a way out."""
         rise, error = float(self.rise.mean()), self.monte_carlo_error()
-        needed = needed_particles(self.shortfalls, self._powers, error, self.num_particles)
         if self.num_particles > 1 and not math.isfinite(self.shortfall):
             bad = int((~self.shortfalls.isfinite()).sum())
             why = f"too few weights of {bad} of {self.log_px.numel()} data are finite and above 0"
-            return "how near it is is not known", why
-        return verdict_of(self.shortfall, error, rise, needed)
+            return judgement(math.nan, error), why
+        return verdict_of(self.shortfall, error, rise, self._way_out)
 
     def _columns(self) -> dict[str, Tensor]:
         """What there is of each datum, by name."""
