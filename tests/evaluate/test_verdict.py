@@ -113,12 +113,17 @@ def test_a_missed_mode_is_not_seen():
 
 
 def test_annealing_and_gaps_say_it_too(off):
-    oracle, x, _ = off
+    oracle, x, found = off
     call = oracle.model, oracle.guide, x
     rough = ais(*call, num_temperatures=1, num_particles=8, seed=0)
     good = ais(*call, num_temperatures=40, num_leapfrog=3, num_particles=8, seed=0)
     true = float(oracle.log_px(x).detach().mean())
     assert rough.mean() < true - 1 and rough.verdict.endswith("give more temperatures")
+    higher, error = found.below(good)
+    assert abs(higher - (good.mean() - found.mean())) < 1e-9 and 0 < error < higher
+    few = ais(oracle.model, oracle.guide, x[:4], num_temperatures=1, num_particles=4, seed=0)
+    by_hand = float((few.log_px - found.log_px[:4]).mean())
+    assert found.below(few)[0] == pytest.approx(by_hand)
     assert good.shortfall < 0.3 * rough.shortfall and "acceptance" in str(good)
     gaps = inference_gaps(*call, num_steps=5, num_particles=40, seed=0)
     assert "from the optimised guides: about" in str(gaps)
