@@ -169,13 +169,12 @@ def _gap(name: str, seen: Observation, num_data: int) -> float | None:
         return None
     mean = seen.sums["z", name] / seen.draws
     covariance = second / seen.draws - torch.outer(mean, mean)
-    try:
-        aggregate, of_prior = (
-            torch.distributions.MultivariateNormal(m, covariance_matrix=c)
-            for m, c in ((mean, covariance), prior)
-        )
-    except ValueError:  # q(z) fills no volume
-        return None
+    if not bool(covariance.isfinite().all()) or int(torch.linalg.cholesky_ex(covariance).info):
+        return None  # q(z) fills no volume
+    aggregate, of_prior = (
+        torch.distributions.MultivariateNormal(m, covariance_matrix=c)
+        for m, c in ((mean, covariance), prior)
+    )
     gap = float(torch.distributions.kl_divergence(aggregate, of_prior))
     freedom = len(mean) * (len(mean) + 3) / 2
     return max(0.0, gap - (freedom + 2 * math.sqrt(2 * freedom)) / (2 * num_data))
