@@ -133,6 +133,38 @@ def test_kl_by_unit_where_there_is_no_closed_form(order):
     assert found.severity == "fine", str(found)
 
 
+def test_what_the_layers_of_a_hierarchy_bring():
+    """From the top down, with the exact posterior: the layers below follow a layer's new value."""
+
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z2 = pyro.sample("z2", dist.Normal(0.0, 1.0))
+            z1 = pyro.sample("z1", dist.Normal(0.8 * z2, 0.6))
+            pyro.sample("x", dist.Normal(z1, 0.5), obs=x)
+
+    upper, lower = 1 - 0.64 / 1.25, 1 / (1 / 0.36 + 1 / 0.25)  # variances of the posterior
+
+    def guide(x):
+        with pyro.plate("data", len(x)):
+            z2 = pyro.sample("z2", dist.Normal(0.8 * x / 1.25, upper**0.5))
+            pyro.sample("z1", dist.Normal(lower * (0.8 * z2 / 0.36 + x / 0.25), lower**0.5))
+
+    torch.manual_seed(0)
+    x, k = 1.25**0.5 * torch.randn(400).double(), 20
+    log_px = dist.Normal(0.0, 1.25**0.5).log_prob(x)
+    # Without z2: E log p(x|z2) under its prior. Without z1: z1 ~ p(z1|z2), z2 ~ p(z2|x).
+    without_z2 = -0.5 * math.log(2 * math.pi * 0.61) - (x.square() + 0.64) / 1.22
+    mean, scale = 0.8 * x / 1.25, torch.tensor(upper**0.5).double()
+    kl = torch.distributions.kl_divergence(dist.Normal(mean, scale), dist.Normal(0.0, 1.0))
+    off = (x - 0.8 * mean).square() + 0.36 + 0.64 * upper
+    without_z1 = -0.5 * math.log(2 * math.pi * 0.25) - off / 0.5 - kl
+    found = diagnose(model, guide, x.float(), seed=1, num_particles=k)
+    for name, without in (("z2", without_z2), ("z1", without_z1)):
+        noise = 3 * found[name].redrawn_error / math.sqrt(k)
+        exact = (log_px - without).mean().item()
+        assert found[name].gain == pytest.approx(exact, abs=4.5 * noise), name
+
+
 def test_a_chain_of_full_normals_is_used_in_every_layer():
     for order in ("bottom-up", "top-down"):
         pair = LinearGaussianChain.random(6, (3, 2), seed=1, order=order)
