@@ -18,6 +18,7 @@ from ..objectives import ELBO, Beta
 from ..reporting import pictures, report, save_pictures, with_figures
 from ..runtime.distributed import Team, join
 from ..train import Anneal, Callback, Run, TensorBoard, fit
+from ..train.curves import bound_in_words
 from .build import Setup, build, computing
 from .config import parse
 from .fit_options import fit_parser, training_options
@@ -149,7 +150,8 @@ def _measure(
         print(found)
     finally:  # also where the reader of the output has gone
         found.to_json(run_dir / "report.json")
-    saved = save_pictures(pictures(model, guide, test, history=history), run_dir)
+    named = bound_in_words(setup.objective)
+    saved = save_pictures(pictures(model, guide, test, history=history, bound=named), run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
 
 

@@ -48,6 +48,20 @@ def training_curves(
     return figure
 
 
+def bound_in_words(objective: object) -> str:
+    """Name of the bound that an objective of this library or of Pyro is, for `training_curves`.
+
+    Example:
+        >>> from pyrovae.objectives import ELBO, IWAE
+        >>> bound_in_words(IWAE(num_particles=5)), bound_in_words(ELBO())
+        ('IWAE bound, K = 5', 'ELBO')
+    """
+    name = str(getattr(objective, "class_name", type(objective).__name__))
+    words = name if name.endswith("ELBO") else f"{name} bound"
+    particles = getattr(objective, "num_particles", 1)
+    return f"{words}, K = {particles}" if particles > 1 else words
+
+
 def _bounds(axes: "Axes", history: Sequence[Mapping[str, Any]], words: str) -> None:
     """Training and validation, with the best of the latter."""
     epochs, val = _points(history, "val")
