@@ -48,6 +48,7 @@ def make_pair():
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits()
     train, test = digits.train.x.flatten(1), digits.test.x.flatten(1)
     epochs = 2 if smoke else 60

@@ -51,6 +51,7 @@ def losses_of(svi_class, train, epochs):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits()
     train = digits.train.x.flatten(1)
     epochs = 2 if smoke else 20

@@ -48,6 +48,7 @@ class InkedDigits:
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     pyro.set_rng_seed(0)
     digits = data.digits()
     train, test = digits.train.x.flatten(1), digits.test.x.flatten(1)
