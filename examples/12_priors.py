@@ -72,9 +72,7 @@ def main(smoke):
     splits = digits.train, digits.val, digits.test
     train, val, test = (replace(split, x=split.x.flatten(1)) for split in splits)
     figure = Figure(figsize=(13, 2.9), dpi=150, layout="constrained")
-    print(
-        "in nats\nprior      test NLL  gain over standard  information  KL(q(z) || p(z))  seconds"
-    )
+    print("nats\nprior      test NLL  gain over standard  information  KL(q(z) || p(z))  seconds")
     drawn, first = train.binarized(0), None
     for axes, (name, prior) in zip(figure.subplots(1, 5), PRIORS.items(), strict=True):
         pyro.clear_param_store()
