@@ -20,10 +20,11 @@ _PLACES = {
     "errors": ("PyrovaeError",),
     "evaluate": (
         "active_units", "ais", "bdmc", "compare", "compare_training", "diagnose",
-        "disentanglement",
-        "elbo_parts", "elbo_surgery", "gradients", "inference_gaps", "log_evidence",
+        "disentanglement", "elbo_parts", "elbo_surgery", "entropies", "gradients",
+        "inference_gaps", "log_evidence",
         "posterior_means", "traverse",
     ),
+    "linter": ("check",),
     "particles": ("Particles", "draw"),
     "reporting": ("report",),
     "runtime.result": ("Result",),
@@ -64,12 +65,14 @@ if TYPE_CHECKING:
         disentanglement,
         elbo_parts,
         elbo_surgery,
+        entropies,
         gradients,
         inference_gaps,
         log_evidence,
         posterior_means,
         traverse,
     )
+    from .linter import check
     from .models import *  # noqa: F403
     from .objectives import *  # noqa: F403
     from .particles import Particles, draw
@@ -89,6 +92,7 @@ __all__ = [
     "ais",
     "bdmc",
     "buffers",
+    "check",
     "compare",
     "compare_training",
     "data",
@@ -98,6 +102,7 @@ __all__ = [
     "draw",
     "elbo_parts",
     "elbo_surgery",
+    "entropies",
     "fit",
     "frozen",
     "gradients",
@@ -128,10 +133,19 @@ def _find(name: str) -> object:
     else:
         whole = next((p for p in map(_module, _WHOLE) if name in p.__all__), None)
         if whole is None:
-            raise AttributeError(_what_is_there(name), name=name)
+            raise _NoSuchName(name, name=name)
         found = getattr(whole, name)
     globals()[name] = found  # so that it is looked up once
     return found
+
+
+class _NoSuchName(AttributeError):
+    """Looks for what is nearly called so only when it is printed: `hasattr` never asks."""
+
+    __module__, __qualname__ = "builtins", "AttributeError"  # as which it is printed
+
+    def __str__(self) -> str:
+        return _what_is_there(str(self.args[0]))
 
 
 def _module(path: str) -> ModuleType:
