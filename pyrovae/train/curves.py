@@ -44,7 +44,7 @@ def training_curves(
         axes.margins(x=0.02)
     panels[-1].set_xlabel("epoch")
     panels[-1].xaxis.get_major_locator().set_params(integer=True)
-    figure.suptitle(title, fontsize=10)
+    panels[0].set_title(title, fontsize=10)
     return figure
 
 
