@@ -165,7 +165,8 @@ FOLDERS = {
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
-        {"annealing", "disentanglement", "gaps", "gradients", "latents"},
+        {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents",
+         "quality"},
         {"comparison", "diagnosis"},
     ],
     "evaluate/annealing": [
@@ -179,12 +180,20 @@ FOLDERS = {
         {"comparable", "comparison", "training_comparison", "truth", "weights"},
         {"compare", "compare_training"},
     ],
-    "evaluate/diagnosis": [{"verdict"}, {"diagnosis"}, {"diagnose"}],
+    "evaluate/diagnosis": [
+        {"exchange", "information", "verdict"},
+        {"observation", "remedies"},
+        {"learning", "site_findings"},
+        {"diagnosis", "pair_verdicts", "site_verdicts"},
+        {"diagnose"},
+    ],
     "evaluate/disentanglement": [
         {"base"},
         {"beta_vae", "dci", "factor_vae", "mig", "sap"},
         {"disentanglement"},
     ],
+    "evaluate/entropies": [{"result", "terms"}, {"directions"}, {"conditions"}, {"entropies"},
+                           {"curve"}],
     "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
     "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
     "evaluate/latents": [
@@ -259,9 +268,18 @@ FOLDERS = {
         {"elbo", "evidence", "kl", "latent_density", "reconstruction"},
         {"complexity", "ratio", "typicality"},
     ],
+    "linter": [
+        {"source"},
+        {"problem", "runs", "undisturbed"},
+        {"inspection"},
+        {"capturing", "objective_fit", "rules", "site_row"},
+        {"checked", "codes"},
+        {"check"},
+    ],
+    "linter/rules": [{"base"}, {"crash"}],
     "plots": [
-        {"checks", "comparison", "evidence", "images", "kl_bars", "label_curves",
-         "latent_space", "run_curves"},
+        {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
+         "label_curves", "latent_space", "run_curves"},
         {"anomalies", "image_rows"},
     ],
     "reporting": [
@@ -282,16 +300,18 @@ FOLDERS = {
         {"completion", "config", "fit_options", "origin"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load",
-         "report", "sample", "use"},
+        {"check", "compare", "compare_training", "compress", "diagnose", "disentangle",
+         "evaluate", "fit", "load", "report", "sample", "use"},
     ],
 }  # fmt: skip
 
 # Folders whose every file has its line.
-ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
-           "evaluate", "evaluate/annealing", "evaluate/comparison",
-           "evaluate/diagnosis", "evaluate/gaps",
-           "evaluate/gradients", "evaluate/latents", "plots", "reporting", "cli"]  # fmt: skip
+ORDERED = [
+    "runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
+    "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/diagnosis",
+    "evaluate/gaps", "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting",
+    "cli", "evaluate/entropies",
+]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}

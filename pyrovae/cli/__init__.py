@@ -21,6 +21,8 @@ from .working_folder import unobeyed_working_folder
 COMMANDS: dict[str, tuple[str, str]] = {
     "fit": ("fit.run_fit", "train a model and guide, measure them, write a run folder"),
     "evaluate": ("evaluate.run_evaluate", "measure a trained run on held-out data"),
+    "diagnose": ("diagnose.run_diagnose", "say whether the latents of a run are used"),
+    "check": ("check.run_check", "look for mistakes in a pair before it is trained"),
     "compare": ("compare.run_compare", "compare objectives on a trained run"),
     "compare-training": (
         "compare_training.run_compare_training",

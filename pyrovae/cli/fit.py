@@ -27,7 +27,7 @@ from ..reporting import (
     with_figures,
 )
 from ..runtime.distributed import Team, join
-from ..train import Anneal, Callback, Run, TensorBoard, fit
+from ..train import Anneal, Callback, CyclicAnneal, Run, TensorBoard, fit
 from .build import Setup, build, computing
 from .config import parse
 from .fit_options import fit_parser, training_options
@@ -220,17 +220,22 @@ def _callbacks(
 ) -> tuple[list[Callback], Any]:
     """Callbacks of the options, and the objective of the validation, None for the same."""
     found: list[Callback] = [TensorBoard(run_dir / "tensorboard")] if config.tensorboard else []
-    if config.kl_warmup <= 0:
+    if config.kl_warmup <= 0 and config.kl_cycles is None:
         return found, None
+    option = "--kl-warmup" if config.kl_cycles is None else "--kl-cycles"
+    if config.kl_warmup > 0 and config.kl_cycles is not None:
+        raise ConfigError("--kl-warmup and --kl-cycles both raise the KL weight; give one of them")
     if not isinstance(objective, Beta) or not isinstance(objective.beta, float):
         raise ConfigError(
-            "--kl-warmup raises the one KL weight of --objective Beta; choose that, with "
+            f"{option} raises the one KL weight of --objective Beta; choose that, with "
             "--objective.beta 1.0 for a plain ELBO at the end"
         )
     final = objective.beta
     at_the_end = Beta(final, objective.num_particles, closed_form_kl=objective.closed_form_kl)
-    objective.beta = torch.zeros((), device=pick_device(config.device))
-    return [*found, Anneal(objective.beta, 0.0, final, epochs=config.kl_warmup)], at_the_end
+    weight = objective.beta = torch.zeros((), device=pick_device(config.device))
+    if config.kl_cycles is not None:
+        return [*found, CyclicAnneal(weight, 0.0, final, cycles=config.kl_cycles)], at_the_end
+    return [*found, Anneal(weight, 0.0, final, epochs=config.kl_warmup)], at_the_end
 
 
 def _default_folder(config: Namespace) -> str:
