@@ -21,7 +21,7 @@ _PLACES = {
     "evaluate": (
         "active_units", "ais", "bdmc", "compare", "compare_training", "disentanglement",
         "elbo_parts", "elbo_surgery", "entropies", "gradients", "inference_gaps", "log_evidence",
-        "posterior_means", "traverse",
+        "posterior_means", "sample_quality", "traverse",
     ),
     "particles": ("Particles", "draw"),
     "reporting": ("report",),
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         inference_gaps,
         log_evidence,
         posterior_means,
+        sample_quality,
         traverse,
     )
     from .models import *  # noqa: F403
@@ -110,6 +111,7 @@ __all__ = [
     "penalty",
     "posterior_means",
     "report",
+    "sample_quality",
     "save",
     "trainable",
     "traverse",

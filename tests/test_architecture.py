@@ -259,9 +259,14 @@ FOLDERS = {
         {"elbo", "evidence", "kl", "latent_density", "reconstruction"},
         {"complexity", "ratio", "typicality"},
     ],
+    "evaluate/quality": [
+        {"features", "frechet", "result"},
+        {"kernel_distance", "neighbours"},
+        {"sample_quality"},
+    ],
     "plots": [
         {"checks", "comparison", "entropies", "images", "label_curves", "latent_space"},
-        {"anomalies", "image_rows"},
+        {"anomalies", "image_rows", "sample_quality"},
     ],
     "reporting": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
@@ -276,14 +281,16 @@ FOLDERS = {
         {"initial", "new_run", "opened"},
         {"compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load",
          "sample", "use"},
+        {"entropies", "sample_quality"},
+        {"entropies", "sample_quality"},
     ],
 }  # fmt: skip
 
 # Folders whose every file has its line.
 ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
            "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/entropies",
-           "evaluate/gaps", "evaluate/gradients", "evaluate/latents", "plots", "reporting",
-           "cli"]  # fmt: skip
+           "evaluate/gaps", "evaluate/gradients", "evaluate/latents", "evaluate/quality", "plots",
+           "reporting", "cli"]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}

@@ -29,6 +29,13 @@ from .latents.probe import probe
 from .latents.traversal import Traversal, traverse
 from .log_evidence import log_evidence
 from .options import SweepOptions
+from .quality import (
+    SampleQuality,
+    frechet_distance,
+    kernel_distance,
+    overlap,
+    sample_quality,
+)
 from .validity import why_no_evidence
 
 __all__ = [
@@ -46,6 +53,7 @@ __all__ = [
     "GradientStatistics",
     "InferenceGaps",
     "KLDecomposition",
+    "SampleQuality",
     "SweepOptions",
     "TrackEntropies",
     "TrainingComparison",
@@ -63,13 +71,17 @@ __all__ = [
     "elbo_surgery",
     "entropies",
     "factor_vae_metric",
+    "frechet_distance",
     "gradients",
     "inference_gaps",
+    "kernel_distance",
     "kl_decomposition",
     "log_evidence",
     "mig",
+    "overlap",
     "posterior_means",
     "probe",
+    "sample_quality",
     "sap",
     "traverse",
     "why_no_evidence",

@@ -7,6 +7,7 @@ from .image_rows import image_rows
 from .images import image_grid, reconstructions, traversals
 from .label_curves import label_curves
 from .latent_space import latent_space
+from .sample_quality import sample_quality
 
 __all__ = [
     "comparison",
@@ -17,6 +18,7 @@ __all__ = [
     "label_curves",
     "latent_space",
     "reconstructions",
+    "sample_quality",
     "training_curves",
     "traversals",
 ]
