@@ -282,7 +282,6 @@ FOLDERS = {
         {"compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load",
          "sample", "use"},
         {"entropies", "sample_quality"},
-        {"entropies", "sample_quality"},
     ],
 }  # fmt: skip
 
