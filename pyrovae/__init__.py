@@ -19,10 +19,12 @@ __version__ = "0.1.0"
 _PLACES = {
     "errors": ("PyrovaeError",),
     "evaluate": (
-        "active_units", "ais", "bdmc", "compare", "compare_training", "disentanglement",
-        "elbo_parts", "elbo_surgery", "entropies", "gradients", "inference_gaps", "log_evidence",
+        "active_units", "ais", "bdmc", "compare", "compare_training", "diagnose",
+        "disentanglement", "elbo_parts", "elbo_surgery", "entropies", "gradients",
+        "inference_gaps", "log_evidence",
         "posterior_means", "sample_quality", "traverse",
     ),
+    "linter": ("check",),
     "particles": ("Particles", "draw"),
     "reporting": ("report",),
     "runtime.result": ("Result",),
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
         bdmc,
         compare,
         compare_training,
+        diagnose,
         disentanglement,
         elbo_parts,
         elbo_surgery,
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
         sample_quality,
         traverse,
     )
+    from .linter import check
     from .models import *  # noqa: F403
     from .objectives import *  # noqa: F403
     from .particles import Particles, draw
@@ -89,10 +93,12 @@ __all__ = [
     "ais",
     "bdmc",
     "buffers",
+    "check",
     "compare",
     "compare_training",
     "data",
     "declare",
+    "diagnose",
     "disentanglement",
     "draw",
     "elbo_parts",
@@ -129,10 +135,19 @@ def _find(name: str) -> object:
     else:
         whole = next((p for p in map(_module, _WHOLE) if name in p.__all__), None)
         if whole is None:
-            raise AttributeError(_what_is_there(name), name=name)
+            raise _NoSuchName(name, name=name)
         found = getattr(whole, name)
     globals()[name] = found  # so that it is looked up once
     return found
+
+
+class _NoSuchName(AttributeError):
+    """Looks for what is nearly called so only when it is printed: `hasattr` never asks."""
+
+    __module__, __qualname__ = "builtins", "AttributeError"  # as which it is printed
+
+    def __str__(self) -> str:
+        return _what_is_there(str(self.args[0]))
 
 
 def _module(path: str) -> ModuleType:

@@ -5,6 +5,7 @@ from .comparison.compare import compare
 from .comparison.compare_training import compare_training
 from .comparison.comparison import Comparison
 from .comparison.training_comparison import TrainingComparison
+from .diagnosis import Diagnosis, Remedy, Verdict, diagnose
 from .disentanglement import (
     Disentanglement,
     beta_vae_metric,
@@ -44,6 +45,7 @@ __all__ = [
     "AnnealingOptions",
     "Bracket",
     "Comparison",
+    "Diagnosis",
     "Disentanglement",
     "ELBOParts",
     "ELBOSurgery",
@@ -53,11 +55,13 @@ __all__ = [
     "GradientStatistics",
     "InferenceGaps",
     "KLDecomposition",
+    "Remedy",
     "SampleQuality",
     "SweepOptions",
     "TrackEntropies",
     "TrainingComparison",
     "Traversal",
+    "Verdict",
     "active_units",
     "ais",
     "bdmc",
@@ -66,6 +70,7 @@ __all__ = [
     "compare",
     "compare_training",
     "dci",
+    "diagnose",
     "disentanglement",
     "elbo_parts",
     "elbo_surgery",

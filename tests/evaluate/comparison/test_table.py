@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from pyrovae.evaluate.comparison.table import Table, aligned, figure
+from pyrovae.evaluate.comparison.table import Table, figure
+from pyrovae.runtime.result import aligned
 
 ROWS = [
     {"name": "a, b", "x": 0.1, "n": 3, "ok": True},
@@ -15,9 +16,9 @@ ROWS = [
 
 
 def test_columns_have_one_width_each():
-    text = aligned(["name", "x"], [["a", "1.25"], ["longer", "-"]])
+    text = aligned([["name", "x"], ["a", "1.25"], ["longer", "-"]])
     assert text == "name       x\na       1.25\nlonger     -"
-    assert aligned(["only"], []) == "only"
+    assert aligned([["only"]]) == "only"
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,9 @@ def test_json_has_null_for_what_is_no_number(tmp_path):
     assert content["list"] == [1.0, None] and content["deep"] == {"x": None}
     assert content["rows"][1] == {"name": "c", "x": None, "n": 4, "late": None}
     assert content["rows"][0]["ok"] is True
+
+
+def test_without_words_of_its_own_a_table_prints_its_figures():
+    head, first, second = map(str.split, str(Table(ROWS, {})).splitlines())
+    assert head == ["name", "x", "n", "ok", "late"]
+    assert first == ["a,", "b", "0.1", "3", "True", "-"] and second == ["c", "-", "4", "-", "inf"]
