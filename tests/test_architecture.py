@@ -199,7 +199,7 @@ FOLDERS = {
     "evaluate/latents": [
         {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "linear_probe",
          "posterior_means"},
-        {"active_units", "probe", "traversal"},
+        {"active_units", "khat_map", "probe", "traversal"},
     ],
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
@@ -285,7 +285,7 @@ FOLDERS = {
     "plots": [
         {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
          "label_curves", "latent_space", "run_curves"},
-        {"anomalies", "image_rows", "sample_quality"},
+        {"anomalies", "image_rows", "khat_map", "sample_quality"},
     ],
     "reporting": [
         {"batches", "drawing", "finite_history", "page", "saving", "section",

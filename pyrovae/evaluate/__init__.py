@@ -24,6 +24,7 @@ from .latents.active_units import ActiveUnits, active_units
 from .latents.clusters import cluster_accuracy
 from .latents.elbo_parts import ELBOParts, elbo_parts
 from .latents.elbo_surgery import ELBOSurgery, elbo_surgery
+from .latents.khat_map import KHatMap, khat_map
 from .latents.kl_decomposition import KLDecomposition, kl_decomposition
 from .latents.posterior_means import posterior_means
 from .latents.probe import probe
@@ -54,6 +55,7 @@ __all__ = [
     "Evidence",
     "GradientStatistics",
     "InferenceGaps",
+    "KHatMap",
     "KLDecomposition",
     "Remedy",
     "SampleQuality",
@@ -80,6 +82,7 @@ __all__ = [
     "gradients",
     "inference_gaps",
     "kernel_distance",
+    "khat_map",
     "kl_decomposition",
     "log_evidence",
     "mig",

@@ -6,6 +6,7 @@ from .diagnosis import diagnosis
 from .entropies import entropy_bars, entropy_curve
 from .image_rows import image_rows
 from .images import image_grid, reconstructions, traversals
+from .khat_map import khat_map
 from .kl_bars import kl_bars, kl_by_site
 from .label_curves import label_curves
 from .latent_space import latent_space
@@ -21,6 +22,7 @@ __all__ = [
     "image_rows",
     "kl_bars",
     "kl_by_site",
+    "khat_map",
     "label_curves",
     "latent_space",
     "reconstructions",
