@@ -178,7 +178,7 @@ FOLDERS = {
     "evaluate/comparison": [
         {"bounds", "cost", "table"},
         {"comparable", "comparison", "training_comparison", "truth", "weights"},
-        {"compare", "compare_training"},
+        {"compare", "compare_training", "train_by_beta"},
     ],
     "evaluate/diagnosis": [
         {"exchange", "information", "verdict"},
@@ -284,7 +284,7 @@ FOLDERS = {
     "linter/rules": [{"base"}, {"crash"}],
     "plots": [
         {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
-         "label_curves", "latent_space", "run_curves"},
+         "label_curves", "latent_space", "rate_distortion", "run_curves"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},
     ],
     "reporting": [

@@ -4,6 +4,7 @@ from .annealing import Annealed, AnnealingOptions, Bracket, ais, bdmc
 from .comparison.compare import compare
 from .comparison.compare_training import compare_training
 from .comparison.comparison import Comparison
+from .comparison.train_by_beta import train_by_beta
 from .comparison.training_comparison import TrainingComparison
 from .diagnosis import Diagnosis, Remedy, Verdict, diagnose
 from .disentanglement import (
@@ -91,6 +92,7 @@ __all__ = [
     "probe",
     "sample_quality",
     "sap",
+    "train_by_beta",
     "traverse",
     "why_no_evidence",
 ]

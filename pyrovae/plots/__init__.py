@@ -10,6 +10,7 @@ from .khat_map import khat_map
 from .kl_bars import kl_bars, kl_by_site
 from .label_curves import label_curves
 from .latent_space import latent_space
+from .rate_distortion import rate_distortion
 from .run_curves import run_curves
 from .sample_quality import sample_quality
 
@@ -25,6 +26,7 @@ __all__ = [
     "khat_map",
     "label_curves",
     "latent_space",
+    "rate_distortion",
     "reconstructions",
     "run_curves",
     "sample_quality",
