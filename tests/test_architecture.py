@@ -178,7 +178,7 @@ FOLDERS = {
     "evaluate/comparison": [
         {"bounds", "cost", "table"},
         {"comparable", "comparison", "training_comparison", "truth", "weights"},
-        {"compare", "compare_training"},
+        {"compare", "compare_training", "train_by_beta"},
     ],
     "evaluate/diagnosis": [
         {"exchange", "information", "verdict"},
@@ -199,7 +199,7 @@ FOLDERS = {
     "evaluate/latents": [
         {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "linear_probe",
          "posterior_means"},
-        {"active_units", "probe", "traversal"},
+        {"active_units", "khat_map", "probe", "traversal"},
     ],
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
@@ -268,6 +268,11 @@ FOLDERS = {
         {"elbo", "evidence", "kl", "latent_density", "reconstruction"},
         {"complexity", "ratio", "typicality"},
     ],
+    "evaluate/quality": [
+        {"features", "frechet", "result"},
+        {"kernel_distance", "neighbours"},
+        {"sample_quality"},
+    ],
     "linter": [
         {"source"},
         {"problem", "runs", "undisturbed"},
@@ -279,8 +284,8 @@ FOLDERS = {
     "linter/rules": [{"base"}, {"crash"}],
     "plots": [
         {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
-         "label_curves", "latent_space", "run_curves"},
-        {"anomalies", "image_rows"},
+         "label_curves", "latent_space", "rate_distortion", "run_curves"},
+        {"anomalies", "image_rows", "khat_map", "sample_quality"},
     ],
     "reporting": [
         {"batches", "drawing", "finite_history", "page", "saving", "section",
@@ -302,6 +307,7 @@ FOLDERS = {
         {"initial", "new_run", "opened"},
         {"check", "compare", "compare_training", "compress", "diagnose", "disentangle",
          "evaluate", "fit", "load", "report", "sample", "use"},
+        {"entropies", "sample_quality"},
     ],
 }  # fmt: skip
 
@@ -310,7 +316,7 @@ ORDERED = [
     "runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
     "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/diagnosis",
     "evaluate/gaps", "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting",
-    "cli", "evaluate/entropies",
+    "cli", "evaluate/entropies", "evaluate/quality",
 ]  # fmt: skip
 
 # The only files that touch pyro.poutine.
