@@ -40,10 +40,10 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 # line names it. What no line names comes last: it imports what is named, and nobody imports it.
 FOLDERS = {
     "runtime": [
-        {"fields", "figures", "files", "grad_mode", "log", "memory", "rendezvous",
-         "progress", "signatures"},
-        {"distributed", "own_draws", "random_state", "result"},
-        {"stored_random_state"},
+        {"fields", "figures", "files", "grad_mode", "log", "markup", "memory", "rendezvous",
+         "signatures", "values"},
+        {"distributed", "own_draws", "progress", "random_state", "result"},
+        {"interrupts", "stored_random_state"},
     ],
     "capture": [
         {"deviation", "diagnose", "layouts", "network_calls", "read_set", "static_key", "tables"},
@@ -160,7 +160,8 @@ FOLDERS = {
         {"guarded"},
     ],
     "evaluate": [
-        {"block", "block_size", "compared_objectives", "inputs", "options", "standard_errors"},
+        {"block", "block_size", "compared_objectives", "finished", "inputs", "options",
+         "standard_errors"},
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
@@ -258,12 +259,12 @@ FOLDERS = {
         {"complexity", "ratio", "typicality"},
     ],
     "plots": [
-        {"checks", "comparison", "images", "label_curves", "latent_space"},
+        {"checks", "comparison", "images", "label_curves", "latent_space", "matrices", "values"},
         {"anomalies", "image_rows"},
     ],
     "reporting": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
     "cli": [
-        {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes",
+        {"explain", "kinds", "numbers", "outputs", "partial", "run_files", "safe_yaml", "sizes",
          "user_code", "words", "working_folder"},
         {"arguments", "library", "own_files"},
         {"names", "wanted"},

@@ -1,7 +1,6 @@
 """`pyrovae fit`: train a pair, measure it, and leave a run folder."""
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..models.capabilities import HasStrata
 from ..objectives import ELBO, Beta
 from ..reporting import pictures, report, save_pictures, with_figures
 from ..runtime.distributed import Team, join
-from ..train import Anneal, Callback, Run, TensorBoard, fit
+from ..train import Anneal, Callback, CSVLogger, Run, TensorBoard, fit
 from .build import Setup, build, computing
 from .config import parse
 from .fit_options import fit_parser, training_options
@@ -139,7 +138,7 @@ def _measure(
         guide,
         test,
         num_particles=config.test_particles,
-        progress=team.first and sys.stderr.isatty(),
+        progress=None if team.first else False,
         sharded=not team.alone,
     )
     if not team.first:
@@ -183,6 +182,7 @@ def _callbacks(
 ) -> tuple[list[Callback], Any]:
     """Callbacks of the options, and the objective of the validation, None for the same."""
     found: list[Callback] = [TensorBoard(run_dir / "tensorboard")] if config.tensorboard else []
+    found += [CSVLogger()] if config.csv else []
     if config.kl_warmup <= 0:
         return found, None
     if not isinstance(objective, Beta) or not isinstance(objective.beta, float):

@@ -1,6 +1,14 @@
 """Training: `fit`, the loop; `SVI`, its step; callbacks and schedules."""
 
-from .callbacks import Anneal, Callback, EarlyStopping, EpochLog, ProgressBar, TensorBoard
+from .callbacks import (
+    Anneal,
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    EpochLog,
+    ProgressBar,
+    TensorBoard,
+)
 from .checkpoint import load_checkpoint
 from .fit import fit
 from .history import History
@@ -13,6 +21,7 @@ from .step.svi import SVI
 __all__ = [
     "SVI",
     "Anneal",
+    "CSVLogger",
     "Callback",
     "EarlyStopping",
     "EpochLog",

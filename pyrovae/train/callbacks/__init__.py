@@ -2,9 +2,18 @@
 
 from .anneal import Anneal
 from .base import Callback
+from .csv_logger import CSVLogger
 from .early_stopping import EarlyStopping
 from .epoch_log import EpochLog
 from .progress_bar import ProgressBar
 from .tensorboard import TensorBoard
 
-__all__ = ["Anneal", "Callback", "EarlyStopping", "EpochLog", "ProgressBar", "TensorBoard"]
+__all__ = [
+    "Anneal",
+    "CSVLogger",
+    "Callback",
+    "EarlyStopping",
+    "EpochLog",
+    "ProgressBar",
+    "TensorBoard",
+]
