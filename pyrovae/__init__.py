@@ -19,10 +19,12 @@ __version__ = "0.1.0"
 _PLACES = {
     "errors": ("PyrovaeError",),
     "evaluate": (
-        "active_units", "ais", "bdmc", "compare", "compare_training", "disentanglement",
+        "active_units", "ais", "bdmc", "compare", "compare_training", "diagnose",
+        "disentanglement",
         "elbo_parts", "elbo_surgery", "gradients", "inference_gaps", "log_evidence",
         "posterior_means", "traverse",
     ),
+    "linter": ("check",),
     "particles": ("Particles", "draw"),
     "reporting": ("report",),
     "runtime.interrupts": ("Interrupted",),
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
         bdmc,
         compare,
         compare_training,
+        diagnose,
         disentanglement,
         elbo_parts,
         elbo_surgery,
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
         posterior_means,
         traverse,
     )
+    from .linter import check
     from .models import *  # noqa: F403
     from .objectives import *  # noqa: F403
     from .particles import Particles, draw
@@ -90,10 +94,12 @@ __all__ = [
     "ais",
     "bdmc",
     "buffers",
+    "check",
     "compare",
     "compare_training",
     "data",
     "declare",
+    "diagnose",
     "disentanglement",
     "draw",
     "elbo_parts",
@@ -128,10 +134,19 @@ def _find(name: str) -> object:
     else:
         whole = next((p for p in map(_module, _WHOLE) if name in p.__all__), None)
         if whole is None:
-            raise AttributeError(_what_is_there(name), name=name)
+            raise _NoSuchName(name, name=name)
         found = getattr(whole, name)
     globals()[name] = found  # so that it is looked up once
     return found
+
+
+class _NoSuchName(AttributeError):
+    """Looks for what is nearly called so only when it is printed: `hasattr` never asks."""
+
+    __module__, __qualname__ = "builtins", "AttributeError"  # as which it is printed
+
+    def __str__(self) -> str:
+        return _what_is_there(str(self.args[0]))
 
 
 def _module(path: str) -> ModuleType:

@@ -162,11 +162,12 @@ FOLDERS = {
     "evaluate": [
         {"block", "block_size", "compared_objectives", "finished", "inputs", "options",
          "standard_errors"},
+        {"rise", "verdict"},
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
         {"annealing", "disentanglement", "gaps", "gradients", "latents"},
-        {"comparison"},
+        {"comparison", "diagnosis"},
     ],
     "evaluate/annealing": [
         {"options", "tempered_path"},
@@ -178,6 +179,13 @@ FOLDERS = {
         {"bounds", "cost", "table"},
         {"comparable", "comparison", "training_comparison", "truth", "weights"},
         {"compare", "compare_training"},
+    ],
+    "evaluate/diagnosis": [
+        {"exchange", "information", "verdict"},
+        {"observation", "remedies"},
+        {"learning", "site_findings"},
+        {"diagnosis", "pair_verdicts", "site_verdicts"},
+        {"diagnose"},
     ],
     "evaluate/disentanglement": [
         {"base"},
@@ -258,30 +266,49 @@ FOLDERS = {
         {"elbo", "evidence", "kl", "latent_density", "reconstruction"},
         {"complexity", "ratio", "typicality"},
     ],
+    "linter": [
+        {"source"},
+        {"problem", "runs", "undisturbed"},
+        {"inspection"},
+        {"capturing", "objective_fit", "rules", "site_row"},
+        {"checked", "codes"},
+        {"check"},
+    ],
+    "linter/rules": [{"base"}, {"crash"}],
     "plots": [
-        {"checks", "comparison", "images", "label_curves", "latent_space", "matrices", "values"},
+        {"checks", "comparison", "diagnosis", "evidence", "images", "kl_bars", "label_curves",
+          "latent_space", "matrices", "run_curves", "values"},
         {"anomalies", "image_rows"},
     ],
-    "reporting": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
+    "reporting": [
+        {"batches", "drawing", "finite_history", "page", "saving", "section",
+         "software", "subject"},
+        {"head", "pictures", "sections"},
+        {"completing", "render"},
+        {"table"},
+        {"figures", "measure"},
+    ],
     "cli": [
-        {"explain", "kinds", "numbers", "outputs", "partial", "run_files", "safe_yaml", "sizes",
-         "user_code", "words", "working_folder"},
-        {"arguments", "library", "own_files"},
+        {"explain", "kept_json", "kinds", "numbers", "outputs", "page_file", "partial",
+          "run_files", "safe_yaml", "sizes", "user_code", "words", "working_folder"},
+        {"arguments", "kept_results", "library", "own_files"},
         {"names", "wanted"},
         {"calls", "objective_words", "parser", "stored"},
         {"build", "misfit", "options", "section_options"},
-        {"completion", "config", "fit_options"},
+        {"completion", "config", "fit_options", "origin"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load",
-         "sample", "use"},
+        {"check", "compare", "compare_training", "compress", "diagnose", "disentangle",
+         "evaluate", "fit", "load", "report", "sample", "use"},
     ],
 }  # fmt: skip
 
 # Folders whose every file has its line.
-ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
-           "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/gaps",
-           "evaluate/gradients", "evaluate/latents", "plots", "reporting", "cli"]  # fmt: skip
+ORDERED = [
+    "runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
+    "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/diagnosis", "evaluate/gaps",
+    "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting", "cli",
+]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}

@@ -6,7 +6,7 @@ from .batches import Batches
 from .channels import channels_first
 from .digits import digits
 from .entry import Batchable, batches, held_out, rows
-from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, svhn
+from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, mnist_sample, svhn
 from .loader import LoaderBatches
 from .minibatches import BatchSource
 from .missing import missing
@@ -43,6 +43,7 @@ __all__ = [
     "kmnist",
     "missing",
     "mnist",
+    "mnist_sample",
     "quadrants",
     "rows",
     "shapes",

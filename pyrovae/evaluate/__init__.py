@@ -5,6 +5,7 @@ from .comparison.compare import compare
 from .comparison.compare_training import compare_training
 from .comparison.comparison import Comparison
 from .comparison.training_comparison import TrainingComparison
+from .diagnosis import Diagnosis, Remedy, Verdict, diagnose
 from .disentanglement import (
     Disentanglement,
     beta_vae_metric,
@@ -36,6 +37,7 @@ __all__ = [
     "AnnealingOptions",
     "Bracket",
     "Comparison",
+    "Diagnosis",
     "Disentanglement",
     "ELBOParts",
     "ELBOSurgery",
@@ -43,9 +45,11 @@ __all__ = [
     "GradientStatistics",
     "InferenceGaps",
     "KLDecomposition",
+    "Remedy",
     "SweepOptions",
     "TrainingComparison",
     "Traversal",
+    "Verdict",
     "active_units",
     "ais",
     "bdmc",
@@ -54,6 +58,7 @@ __all__ = [
     "compare",
     "compare_training",
     "dci",
+    "diagnose",
     "disentanglement",
     "elbo_parts",
     "elbo_surgery",

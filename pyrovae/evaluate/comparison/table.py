@@ -20,6 +20,10 @@ class Table(Result):
     rows: Sequence[Mapping[str, Any]]
     facts: Mapping[str, Any]
 
+    def cells(self) -> Sequence[Sequence[str]]:
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        return [names, *([_text(row.get(name)) for name in names] for row in self.rows)]
+
     def records(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self.rows]
 
@@ -30,3 +34,7 @@ class Table(Result):
 def figure(value: float | None, pattern: str = ".3g") -> str:
     """A number as text; "-" where there is none."""
     return "-" if value is None or math.isnan(value) else format(value, pattern)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    return figure(value) if value is None or isinstance(value, float) else str(value)

@@ -3,6 +3,7 @@
 from .anneal import Anneal
 from .base import Callback
 from .csv_logger import CSVLogger
+from .cyclic_anneal import CyclicAnneal
 from .early_stopping import EarlyStopping
 from .epoch_log import EpochLog
 from .progress_bar import ProgressBar
@@ -12,6 +13,7 @@ __all__ = [
     "Anneal",
     "CSVLogger",
     "Callback",
+    "CyclicAnneal",
     "EarlyStopping",
     "EpochLog",
     "ProgressBar",

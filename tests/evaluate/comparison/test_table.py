@@ -57,3 +57,9 @@ def test_json_has_null_for_what_is_no_number(tmp_path):
     assert content["list"] == [1.0, None] and content["deep"] == {"x": None}
     assert content["rows"][1] == {"name": "c", "x": None, "n": 4, "late": None}
     assert content["rows"][0]["ok"] is True
+
+
+def test_without_words_of_its_own_a_table_prints_its_figures():
+    head, first, second = map(str.split, str(Table(ROWS, {})).splitlines())
+    assert head == ["name", "x", "n", "ok", "late"]
+    assert first == ["a,", "b", "0.1", "3", "True", "-"] and second == ["c", "-", "4", "-", "inf"]
