@@ -99,7 +99,7 @@ class History(list[dict[str, Any]], Result):
         return training_curves(self)
 
     def __str__(self) -> str:
-        return repr(self)
+        return "\n".join([repr(self), *([self.interrupted] if self.interrupted else [])])
 
     def __repr__(self) -> str:
         if not self:

@@ -120,6 +120,21 @@ class PredictiveCheck(Result):
             found.append(row + ([f"{c.p_calibrated:.3f}"] if is_calibrated else []))
         return found
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each statistic."""
+        return [
+            {
+                "statistic": name,
+                "data": float(c.scalar_observed),
+                "replicated": float(c.scalar_replicated.mean()),
+                "replicated_sd": float(c.scalar_replicated.std(unbiased=False)),
+                "p": float(c.p),
+                "p_error": float(c.error),
+                "p_calibrated": c.p_calibrated,
+            }
+            for name, c in self.checked.items()
+        ]
+
     def numbers(self) -> dict[str, Any]:
         return {
             "predictive": self.predictive,

@@ -72,6 +72,11 @@ class RateDistortion(Result):
             ),
         ]  # fmt: skip
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each pair."""
+        names = ("beta", "rate", "distortion", "minus_elbo", "mse", "psnr")
+        return [{name: getattr(p, name) for name in names} for p in self.points]
+
     def numbers(self) -> dict[str, Any]:
         """See `Result.numbers`."""
         names = ("beta", "rate", "distortion", "minus_elbo", "mse", "psnr")
