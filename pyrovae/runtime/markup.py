@@ -17,7 +17,7 @@ _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
 }
 _MATHS = re.compile(r"\+-|(?<![\w.)])[-+](?=[\d.])|(?<=\d)e[-+]?\d+\b")
 _NUMBER = re.compile(r"[-+~<>]*\.?\d")
-_NO_NUMBER = ("", "-", "nan", "inf", "-inf", "n/a", "?")
+_NO_NUMBER = ("", "-", "nan", "inf", "-inf", "n/a", "?", "...")
 
 
 class Section(NamedTuple):
@@ -29,11 +29,12 @@ class Section(NamedTuple):
 
 
 def aligned(cells: Cells) -> str:
-    """Columns of one width each: the first to the left, the others to the right."""
+    """Columns of one width each: the first and a last one of texts to the left, others right."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    left = {0} | ({len(widths) - 1} if _sides(cells)[-1] == "left" else set())
     return "\n".join(
         "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
+            cell.ljust(width) if place in left else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in cells

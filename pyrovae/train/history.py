@@ -74,7 +74,9 @@ class History(list[dict[str, Any]], Result):
             )
         import pandas
 
-        return pandas.DataFrame(list(self), columns=self.columns)
+        frame = pandas.DataFrame(list(self), columns=self.columns)
+        frame.attrs |= {"interrupted": self.interrupted} if self.interrupted else {}
+        return frame
 
     def cells(self) -> list[list[str]]:
         """The first and last epochs, and the usual columns."""
