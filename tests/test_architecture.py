@@ -166,7 +166,8 @@ FOLDERS = {
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
-        {"annealing", "disentanglement", "gaps", "gradients", "latents"},
+        {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents",
+         "quality"},
         {"comparison", "diagnosis"},
     ],
     "evaluate/annealing": [
@@ -192,6 +193,8 @@ FOLDERS = {
         {"beta_vae", "dci", "factor_vae", "mig", "sap"},
         {"disentanglement"},
     ],
+    "evaluate/entropies": [{"result", "terms"}, {"directions"}, {"conditions"}, {"entropies"},
+                           {"curve"}],
     "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
     "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
     "evaluate/latents": [
@@ -276,8 +279,8 @@ FOLDERS = {
     ],
     "linter/rules": [{"base"}, {"crash"}],
     "plots": [
-        {"checks", "comparison", "diagnosis", "evidence", "images", "kl_bars", "label_curves",
-          "latent_space", "matrices", "run_curves", "values"},
+        {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
+         "label_curves", "latent_space", "matrices", "run_curves", "values"},
         {"anomalies", "image_rows"},
     ],
     "reporting": [
@@ -306,8 +309,9 @@ FOLDERS = {
 # Folders whose every file has its line.
 ORDERED = [
     "runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
-    "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/diagnosis", "evaluate/gaps",
-    "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting", "cli",
+    "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/diagnosis",
+    "evaluate/gaps", "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting",
+    "cli", "evaluate/entropies",
 ]  # fmt: skip
 
 # The only files that touch pyro.poutine.

@@ -8,7 +8,6 @@ from .. import plots
 from ..data.base import pick_device
 from ..evaluate import Annealed, ais, compare
 from ..reporting import save_figure
-from ..runtime.log import LOG
 from .numbers import Count
 from .objective_words import make_objectives
 from .options import add_evidence_particles, add_held_out, add_objectives, make_run_parser
@@ -51,7 +50,6 @@ def run_compare(words: Sequence[str]) -> None:
     call = setup.pair.model, setup.pair.guide, split.to(pick_device(config.device))
     truth: Annealed | Literal["evidence"] = "evidence"
     if config.truth == "ais":
-        LOG.info("log p(x) by annealed importance sampling")
         truth = ais(
             *call,
             num_particles=config.chains,

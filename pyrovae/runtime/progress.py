@@ -4,6 +4,7 @@ import logging
 import sys
 from html import escape
 from io import StringIO
+from time import perf_counter
 from typing import Any
 
 from tqdm import tqdm
@@ -100,7 +101,16 @@ class _NotebookBar(tqdm):
 
 
 class _LogLines(tqdm):
-    """A line of the log now and then."""
+    """A line of the log now and then, and when what is on turn changes."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        self._began = perf_counter()
+        super().__init__(*args, **options)
+
+    def set_description(self, desc: str | None = None, refresh: bool | None = True) -> None:
+        super().set_description(desc, refresh=False)
+        if desc and not self.disable and perf_counter() - self._began > _DELAY:
+            LOG.info("%s: %.0f of %s%s", desc, self.n + 1, self.total, self.unit)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         if msg is None:

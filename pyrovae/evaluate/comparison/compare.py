@@ -15,7 +15,6 @@ from ...particles.one_by_one import warned_once
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ...runtime.interrupts import Interrupted, whole_or_nothing
-from ...runtime.log import LOG
 from ...runtime.progress import progress_bar
 from ..compared_objectives import all_drawing
 from ..gradients.gradients import Reference, gradients
@@ -142,7 +141,6 @@ def compare(
         with progress_bar(len(fitted), "objectives", progress) as bar:
             try:
                 for name, one in fitted.items():
-                    LOG.info("compare: %s", name)
                     bar.set_description(name, refresh=False)
                     rows.append(
                         _row(name, one, subject, known, costs[name], measure, references.get(name))

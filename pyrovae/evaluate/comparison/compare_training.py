@@ -23,7 +23,6 @@ from ...particles.modes import Mode
 from ...particles.pair import HasPair, Programs, is_program, programs_of
 from ...particles.parameters import trainable
 from ...runtime.interrupts import Interrupted, whole_or_nothing
-from ...runtime.log import LOG
 from ...runtime.progress import progress_bar
 from ...train import fit
 from ...train.optim.rates import LearningRate
@@ -146,9 +145,6 @@ def compare_training(
     try:
         with progress_bar(total, "runs", progress) as bar, whole_or_nothing():
             for seed, (name, objective) in product(seeds, objectives.items()):
-                LOG.info(
-                    "compare_training: %s, seed %s, run %d of %d", name, seed, done + 1, total
-                )
                 bar.set_description(f"{name}, seed {seed}", refresh=False)
                 if run_dir is not None:
                     training |= {"run_dir": Path(run_dir) / f"{name}-{seed}", "resume": True}

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nan
 
 from ...errors import ConfigError, PlateError, ShapeError
-from ...runtime.log import LOG
 from ..annealing import Annealed, ais
 from ..evidence import Evidence, EvidenceEstimate
 from ..log_evidence import log_evidence
@@ -74,10 +73,6 @@ def mean_evidence(
 def _estimate(
     subject: Subject, name: str, particles: int, vectorize_particles: bool
 ) -> EvidenceEstimate:
-    LOG.info(
-        "log p(x) by %s",
-        "annealed importance sampling" if name == "ais" else "importance sampling",
-    )
     call: tuple[Any, ...] = (subject.model, subject.guide, subject.data, *subject.args)
     how: Any = {"seed": subject.seed, "vectorize_particles": vectorize_particles}
     how["progress"] = subject.progress
