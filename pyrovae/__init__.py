@@ -27,6 +27,7 @@ _PLACES = {
     "linter": ("check",),
     "particles": ("Particles", "draw"),
     "reporting": ("report",),
+    "runtime.interrupts": ("Interrupted",),
     "runtime.result": ("Result",),
     "particles.kl": ("kl_routes",),
     "particles.parameters": ("buffers", "declare", "frozen", "trainable"),
@@ -81,11 +82,13 @@ if TYPE_CHECKING:
     from .particles.parameters import buffers, declare, frozen, trainable
     from .particles.penalty import penalty
     from .reporting import report
+    from .runtime.interrupts import Interrupted
     from .runtime.result import Result
     from .train import SVI, fit, save
 
 __all__ = [
     "SVI",
+    "Interrupted",
     "Particles",
     "PyrovaeError",
     "Result",

@@ -40,10 +40,10 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 # line names it. What no line names comes last: it imports what is named, and nobody imports it.
 FOLDERS = {
     "runtime": [
-        {"fields", "figures", "files", "grad_mode", "log", "memory", "rendezvous",
-         "progress", "signatures"},
-        {"distributed", "own_draws", "random_state", "result"},
-        {"stored_random_state"},
+        {"fields", "figures", "files", "grad_mode", "log", "markup", "memory", "rendezvous",
+         "signatures", "values"},
+        {"distributed", "own_draws", "progress", "random_state", "result"},
+        {"interrupts", "stored_random_state"},
     ],
     "capture": [
         {"deviation", "diagnose", "layouts", "network_calls", "read_set", "static_key", "tables"},
@@ -160,7 +160,8 @@ FOLDERS = {
         {"guarded"},
     ],
     "evaluate": [
-        {"block", "block_size", "compared_objectives", "inputs", "options", "standard_errors"},
+        {"block", "block_size", "compared_objectives", "finished", "inputs", "options",
+         "standard_errors"},
         {"rise", "verdict"},
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
@@ -284,7 +285,7 @@ FOLDERS = {
     "linter/rules": [{"base"}, {"crash"}],
     "plots": [
         {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
-         "label_curves", "latent_space", "rate_distortion", "run_curves"},
+         "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "values"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},
     ],
     "reporting": [
@@ -296,8 +297,8 @@ FOLDERS = {
         {"figures", "measure"},
     ],
     "cli": [
-        {"explain", "kept_json", "kinds", "numbers", "outputs", "page_file", "run_files",
-         "safe_yaml", "sizes", "user_code", "words", "working_folder"},
+        {"explain", "kept_json", "kinds", "numbers", "outputs", "page_file", "partial",
+          "run_files", "safe_yaml", "sizes", "user_code", "words", "working_folder"},
         {"arguments", "kept_results", "library", "own_files"},
         {"names", "wanted"},
         {"calls", "objective_words", "parser", "stored"},

@@ -14,6 +14,7 @@ from importlib import import_module
 
 from .. import __version__, apply
 from ..errors import ConfigError
+from ..runtime.interrupts import Interrupted
 from ..runtime.log import log_on_stderr
 from .explain import WRONG_INPUT, explain, wants_traceback
 from .working_folder import unobeyed_working_folder
@@ -82,6 +83,8 @@ def _run(words: Sequence[str], shows_traceback: bool) -> int:
         if shows_traceback and not isinstance(error, SystemExit):
             traceback.print_exc()
         sentence, code = explain(error)
+        if isinstance(error, Interrupted):
+            print(error.partial)
         if sentence:
             command = "".join(f" {word}" for word in words[:1] if word in COMMANDS)
             print(f"pyrovae{command}: {sentence}", file=sys.stderr)

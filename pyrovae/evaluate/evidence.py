@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..math import pareto_k_limit
-from ..runtime.result import Result, aligned
+from ..runtime.markup import Section
+from ..runtime.result import Result
 from .rise import powers, shortfalls_of, sizes_below
 from .standard_errors import mean_error, monte_carlo_error
 from .verdict import TOLERANCE, judgement, needed_particles, verdict_of
@@ -174,8 +175,8 @@ class EvidenceEstimate(Result):
 
         return evidence(self)
 
-    def __str__(self) -> str:
-        return "\n".join([*self.notes(), aligned(self.cells())])
+    def sections(self) -> list[Section]:
+        return [Section(self.cells(), "\n".join(self.notes()))]  # the mean and the verdict first
 
     @property
     def _how(self) -> str:

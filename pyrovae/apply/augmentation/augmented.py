@@ -62,6 +62,12 @@ class Augmented(Result):
             ),
         ]
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each class."""
+        counts = self.numbers()
+        columns = zip(counts["classes"], counts["given"], counts["made"], strict=True)
+        return [{"class": label, "given": g, "made": m} for label, g, m in columns]
+
     def numbers(self) -> dict[str, Any]:
         return {
             "way": self.way,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...evaluate.standard_errors import mean_error, monte_carlo_error
 from ...runtime.result import Result
+from ...runtime.values import flat
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -117,6 +118,10 @@ class Completion(Result):
         if (found["r_hat_median"] or 0.0) > _MOST_R_HAT:
             table.append(["the chains disagree (R-hat above 1.1)", "raise num_steps"])
         return table
+
+    def records(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [flat(self.numbers())]
 
     def numbers(self) -> dict[str, Any]:
         is_scored = bool(self.scored.any())

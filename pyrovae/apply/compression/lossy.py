@@ -55,6 +55,12 @@ class Lossy(Result):
         lines = [(f"{s:g}", f"{b:.4f}", f"{m:.5g}", f"{p:.2f}") for s, b, m, p in parts]
         return [("step", "bits/dim", "MSE", "PSNR (dB)"), *lines]
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each step of the grid."""
+        columns = zip(self.steps, self.bits_per_dim, self.mse, self.psnr, strict=True)
+        names = ("step", "bits_per_dim", "mse", "psnr")
+        return [dict(zip(names, row, strict=True)) for row in columns]
+
     def numbers(self) -> dict[str, Any]:
         """See `Result.numbers`."""
         return {

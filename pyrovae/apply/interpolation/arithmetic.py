@@ -84,11 +84,16 @@ class Arithmetic(Result):
             caption="how much of the vector between the classes is added to the latents",
         )
 
-    def __str__(self) -> str:
-        return (
-            f"{super().__str__()}\nby a classifier of held-out accuracy {self.accuracy:.3f}; "
+    def notes(self) -> list[str]:
+        return [
+            f"by a classifier of held-out accuracy {self.accuracy:.3f}; "
             f"cosine of the two attribute vectors {self.cosine:.3f}"
-        )
+        ]
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each amount."""
+        pairs = zip(self.amounts.tolist(), self.share.tolist(), strict=True)
+        return [{"amount": amount, "share": share} for amount, share in pairs]
 
 
 @takes_pair

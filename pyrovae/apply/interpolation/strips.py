@@ -52,6 +52,16 @@ class Interpolation(Result):
                           f"{float(self.energies[path].mean()):.4g}"])  # fmt: skip
         return table
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each path of each pair."""
+        return [
+            {"pair": pair, "path": path, "length": length, "energy": energy}
+            for path in self.lengths
+            for pair, (length, energy) in enumerate(
+                zip(self.lengths[path].tolist(), self.energies[path].tolist(), strict=True)
+            )
+        ]
+
     def numbers(self) -> dict[str, Any]:
         found: dict[str, Any] = {"site": self.site, "metric": self.metric}
         for path in self.lengths:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...runtime.result import Result
+from ...runtime.values import flat
 from .measures import Recognised, Share, StyleKept
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Transferred(Result):
             ["style, correlation", *kept, ""],
             [f"style, nearest of {len(self.x)}", *found, ""],
         ]
+
+    def records(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [flat(self.numbers())]
 
     def numbers(self) -> dict[str, Any]:
         known = self.recognised

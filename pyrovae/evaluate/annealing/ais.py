@@ -138,9 +138,10 @@ def ais(
         statistics = log_mean_exp(log_w), log_mean_exp_error(log_w), effective_sample_size(log_w)
         return *statistics, found.acceptance, found.step_size, estimates_at(log_w).T
 
-    columns = zip(*annealer.sweep.each(run), strict=True)
+    blocks = annealer.sweep.each(run, keeps_done=True)
+    columns = zip(*blocks, strict=True)
     log_px, error, ess, acceptance, step_size, fewer = map(joined, columns)
-    return Annealed(
+    found = Annealed(
         log_px=log_px,
         standard_error=error,
         ess=ess,
@@ -151,3 +152,4 @@ def ais(
         num_temperatures=num_temperatures,
         start=start,
     )
+    return blocks.give(found)

@@ -75,6 +75,7 @@ def _estimate(
 ) -> EvidenceEstimate:
     call: tuple[Any, ...] = (subject.model, subject.guide, subject.data, *subject.args)
     how: Any = {"seed": subject.seed, "vectorize_particles": vectorize_particles}
+    how["progress"] = subject.progress
     how["mode"] = "as is"  # the caller has put the networks into their mode
     if name == "ais":
         return ais(*call, **how)
