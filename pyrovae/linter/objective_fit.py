@@ -35,7 +35,8 @@ def all_objectives() -> list[objectives.ParticleELBO]:
     """An instance of each objective of this library, and the ELBO with closed forms."""
     kinds = [getattr(objectives, name) for name in objectives.__all__]
     made = [kind.example() for kind in kinds if _is_concrete(kind)]
-    return [*made, objectives.ELBO(3, closed_form_kl=True)]
+    made.append(objectives.ELBO(3, closed_form_kl=True))
+    return sorted(made, key=lambda one: type(one).__name__ not in ("ELBO", "IWAE"))
 
 
 def fitting(

@@ -13,6 +13,7 @@ from .dependence import (
 )
 from .effects import ChangesAttributes, OtherStreams, RunsDiffer, SeedsItself, WritesArguments
 from .estimators import NoParticleAxis, NotScoredAgain, OrderOfHierarchy, ScoreFunction
+from .flows import LooseTensors, WrongJacobian
 from .parameters import (
     Frozen,
     MadeAnew,
@@ -64,13 +65,14 @@ RULES: tuple[Rule, ...] = (
     WrongCall(), WrongPlateSize(), Crash(),
     Undeclared(), OneNameTwice(), NotReached(), NoParameters(), Frozen(), StoreHasAnother(),
     NotContiguous(), NonFiniteParameter(), MadeAnew(), Unused(), Unconstrained(),
+    LooseTensors(),
     GuideLacks(), ModelLacks(), GuideObserves(), NothingObserved(), ShapesDiffer(),
     ObservedBroadcast(), SitesDiffer(),
     OutsideThePlate(), NoPlate(), SequentialPlate(), PlatesDiffer(), ScalesDiffer(),
     UnequalScales(), UndeclaredDims(), PlateWithoutSize(), SeveralPlates(), OneSizeOnly(),
     RowParameters(),
     BadArgument(), NonFinite(), OutOfSupport(), GreyBernoulli(), SupportsDiffer(), NarrowGuide(),
-    Saturated(), SigmoidLogits(), MixedTypes(),
+    Saturated(), SigmoidLogits(), MixedTypes(), WrongJacobian(),
     LatentsIgnored(), DataIgnoredByGuide(), DataNotScored(), RowsMix(), BatchNorm(),
     UnseenNoise(), UnseenNoiseInTraining(),
     RunsDiffer(), OtherStreams(), WritesArguments(), SeedsItself(), ChangesAttributes(),

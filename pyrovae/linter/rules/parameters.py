@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import torch
+from pyro.nn import PyroModule
 from torch import Tensor, nn
 
 from ...errors import ParameterError
@@ -46,6 +47,12 @@ class Undeclared(Rule):
                 "to Pyro",
                 name,
                 seen.line(side, name),
+                remedy=self.remedy
+                if not _is_bare(seen, side)
+                else (
+                    f"decorate the {side} with @pyro.nn.pyro_method, as its PyroModule declares "
+                    "parameters only within such methods and `forward`"
+                ),
             )
 
 
@@ -265,6 +272,12 @@ class Unconstrained(Rule):
                             changed_line=_with_constraint(line.text) if line else None,
                         )
                         break
+
+
+def _is_bare(seen: Inspection, side: str) -> bool:
+    """Whether a program is a method of a PyroModule that may not be a `pyro_method`."""
+    owner = getattr(seen.model if side == "model" else seen.guide, "__self__", None)
+    return isinstance(owner, PyroModule)
 
 
 def owner_of(seen: Inspection, leaves: list[Tensor]) -> str:
