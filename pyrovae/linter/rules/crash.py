@@ -70,7 +70,10 @@ class WrongPlateSize(Rule):
 class WrongCall(Rule):
     code, severity = "PV003", "fault"
     title = "model and guide do not take the arguments that the batch has"
-    remedy = "let model and guide take the same arguments, those of the batch"
+    remedy = (
+        "let model and guide take the same arguments, those of the batch; where the data hold "
+        "more than the pair takes, such as labels, choose by columns=0"
+    )
     needs_run = False
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
