@@ -22,7 +22,7 @@ from .checked import Checked
 from .inspection import Batch, Inspection
 from .objective_fit import ObjectiveFit, all_objectives, fitting
 from .problem import ORDER, Problem
-from .rules import RULES
+from .rules import RULES, SHAPES
 from .site_row import site_rows
 from .undisturbed import undisturbed
 
@@ -120,6 +120,8 @@ def _found(seen: Inspection) -> list[Problem]:
     found: list[Problem] = []
     for rule in RULES:
         if rule.needs_run and not seen.runs:
+            continue
+        if rule.needs_shapes and any(problem.code in SHAPES for problem in found):
             continue
         try:
             found += rule.find(seen)

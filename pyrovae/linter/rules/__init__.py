@@ -52,6 +52,7 @@ from .sites import (
 from .values import (
     BadArgument,
     GreyBernoulli,
+    HugeDensity,
     MixedTypes,
     NarrowGuide,
     NonFinite,
@@ -63,20 +64,21 @@ from .values import (
 
 RULES: tuple[Rule, ...] = (
     WrongCall(), WrongPlateSize(), Crash(),
-    Undeclared(), OneNameTwice(), NotReached(), NoParameters(), Frozen(), StoreHasAnother(),
-    NotContiguous(), NonFiniteParameter(), MadeAnew(), Unused(), Unconstrained(),
-    LooseTensors(),
     GuideLacks(), ModelLacks(), GuideObserves(), NothingObserved(), ShapesDiffer(),
-    ObservedBroadcast(), SitesDiffer(),
+    ObservedBroadcast(), UndeclaredDims(), SitesDiffer(),
+    Undeclared(), OneNameTwice(), NotReached(), NoParameters(), Frozen(), StoreHasAnother(),
+    NotContiguous(), NonFiniteParameter(), MadeAnew(), Unused(), Unconstrained(), LooseTensors(),
     OutsideThePlate(), NoPlate(), SequentialPlate(), PlatesDiffer(), ScalesDiffer(),
-    UnequalScales(), UndeclaredDims(), PlateWithoutSize(), SeveralPlates(), OneSizeOnly(),
-    RowParameters(),
+    UnequalScales(), PlateWithoutSize(), SeveralPlates(), OneSizeOnly(), RowParameters(),
     BadArgument(), NonFinite(), OutOfSupport(), GreyBernoulli(), SupportsDiffer(), NarrowGuide(),
-    Saturated(), SigmoidLogits(), MixedTypes(), WrongJacobian(),
+    Saturated(), SigmoidLogits(), MixedTypes(), WrongJacobian(), HugeDensity(),
     LatentsIgnored(), DataIgnoredByGuide(), DataNotScored(), RowsMix(), BatchNorm(),
     UnseenNoise(), UnseenNoiseInTraining(),
     RunsDiffer(), OtherStreams(), WritesArguments(), SeedsItself(), ChangesAttributes(),
     NotScoredAgain(), NoParticleAxis(), OrderOfHierarchy(), ScoreFunction(),
 )  # fmt: skip
 
-__all__ = ["RULES", "Rule"]
+SHAPES = frozenset(rule.code for rule in (ShapesDiffer, ObservedBroadcast, UndeclaredDims))
+"""Codes of findings about shapes, from which others follow."""
+
+__all__ = ["RULES", "SHAPES", "Rule"]

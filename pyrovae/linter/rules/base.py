@@ -29,6 +29,9 @@ class Rule(ABC):
     needs_run: ClassVar[bool] = True
     """Whether it looks only at pairs that run to their end."""
 
+    needs_shapes: ClassVar[bool] = False
+    """Whether it says nothing new of a pair whose shapes do not fit."""
+
     @abstractmethod
     def find(self, seen: Inspection) -> Iterator[Problem]:
         """The findings of this rule."""

@@ -19,6 +19,7 @@ _CLOSE = 1e-4
 
 class LatentsIgnored(Rule):
     code = "PV401"
+    needs_shapes = True
     title = "the likelihood does not depend on the latents"
     remedy = "let the decoder's output depend on z"
 
@@ -49,6 +50,7 @@ class LatentsIgnored(Rule):
 
 class DataIgnoredByGuide(Rule):
     code = "PV402"
+    needs_shapes = True
     title = "the guide does not depend on the data"
     remedy = "compute the guide's parameters from x, as an encoder does"
 
@@ -106,6 +108,7 @@ class DataNotScored(Rule):
 
 class RowsMix(Rule):
     code = "PV404"
+    needs_shapes = True
     title = "rows of a batch change the densities of other rows"
     remedy = (
         "let each row be computed by itself: no mean, no normalisation and no product over the "
@@ -149,6 +152,7 @@ class BatchNorm(Rule):
 
 class UnseenNoise(Rule):
     code = "PV406"
+    needs_shapes = True
     title = "random numbers are drawn outside of pyro.sample"
     remedy = (
         "draw with pyro.sample, so that the density of the draw counts; dropout in evaluation "

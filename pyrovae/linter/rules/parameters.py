@@ -78,6 +78,7 @@ class OneNameTwice(Rule):
 
 class NotReached(Rule):
     code, severity = "PV103", "fault"
+    needs_shapes = True
     title = "no gradient reaches parameters that the pair computes with"
     remedy = (
         "remove torch.no_grad(), .detach() and .data on their way, or freeze them with "
@@ -218,6 +219,7 @@ class MadeAnew(Rule):
 
 class Unused(Rule):
     code, severity = "PV110", "information"
+    needs_shapes = True
     title = "a declared network is not used"
     remedy = "remove it, or use it; unused parameters get no gradient"
 

@@ -198,7 +198,7 @@ class UndeclaredDims(Rule):
             if not loose or not dims:
                 continue
             line = seen.line(side, name)
-            changed = with_event(line.text) if line and ".to_event" not in line.text else None
+            changed = with_event(line.text) if line else None
             yield self.problem(
                 f"its log-density in the {side} has the shape {list(log_prob.shape)}, and no "
                 f"plate stands at dim {loose[0]}",
@@ -240,6 +240,7 @@ class SeveralPlates(Rule):
 
 class OneSizeOnly(Rule):
     code = "PV220"
+    needs_shapes = True
     title = "the pair takes batches of one size only"
     remedy = (
         "take the number of rows from the data: `pyro.plate('data', len(x))`; a pair that is "
@@ -265,6 +266,7 @@ class OneSizeOnly(Rule):
 
 class RowParameters(Rule):
     code = "PV221"
+    needs_shapes = True
     title = "the guide has parameters for each row of the batch, not a function of the data"
     remedy = (
         "train on all data at once (batch_size=len(x)), write a guide that is a function of the "

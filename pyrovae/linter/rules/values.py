@@ -12,6 +12,7 @@ from ..problem import Problem
 from ..runs import Node
 from .base import Rule
 
+_HUGE = 1e4  # nats a dim
 _EVERYWHERE = (constraints.real, constraints.real_vector)
 
 
@@ -69,6 +70,28 @@ class NonFinite(Rule):
                 remedy="remove or repair these data" if data else None,
             )
             return  # what comes after follows from it
+
+
+class HugeDensity(Rule):
+    code = "PV311"
+    title = "log-densities are so large that gradients explode"
+    remedy = "standardise the data, or start with a larger scale of the likelihood"
+
+    def find(self, seen: Inspection) -> Iterator[Problem]:
+        for name, node in seen.observed.items():
+            score = log_prob_of(node)
+            if score is None or not bool(score.isfinite().all()):
+                continue
+            dims = max(1, node["fn"].event_shape.numel())
+            mean = float(score.detach().abs().mean()) / dims
+            if mean > _HUGE:
+                most = float(node["value"].detach().abs().max())
+                yield self.problem(
+                    f"its log-density is {mean:.1g} nats in each of {dims} dims of a datum, and "
+                    f"the largest of the data is {most:.3g}",
+                    name,
+                    seen.line("model", name),
+                )
 
 
 class OutOfSupport(Rule):
