@@ -261,11 +261,16 @@ FOLDERS = {
         {"source"},
         {"problem", "runs", "undisturbed"},
         {"inspection"},
+        {"changes", "supports"},
         {"capturing", "objective_fit", "rules", "site_row"},
         {"checked", "codes"},
         {"check"},
     ],
-    "linter/rules": [{"base"}, {"crash"}],
+    "linter/rules": [
+        {"base"},
+        {"bernoulli", "crash", "parameters"},
+        {"plates", "supports"},
+    ],
     "plots": [
         {"checks", "comparison", "images", "label_curves", "latent_space"},
         {"anomalies", "image_rows"},

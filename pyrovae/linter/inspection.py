@@ -117,7 +117,7 @@ class Inspection:
         moved, trace = node.copy(), self.run.draws.copy()
         moved["value"] = value.detach().clone()
         moved["value"].select(dims[0], 0).mul_(1.1).add_(0.05)
-        trace.nodes[name] = moved
+        trace.nodes[name] = cast(Any, moved)
         run = self.another(replay=trace, gradients=False)
         if run.failed:
             return False

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyro
 import torch
@@ -60,7 +61,7 @@ def _tried(
     if batch_plate != "auto" and isinstance(objective, objectives.ParticleELBO):
         objective.batch_plate = batch_plate
         name = repr(objective)
-    loss_of = getattr(objective, "differentiable_loss", None) or objective.loss
+    loss_of: Any = getattr(objective, "differentiable_loss", None) or objective.loss  # type: ignore[attr-defined]
     with (
         isolated(),
         own_parameters(),
