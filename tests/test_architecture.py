@@ -264,7 +264,7 @@ FOLDERS = {
         {"changes", "supports"},
         {"capturing", "objective_fit", "rules", "site_row"},
         {"checked", "codes"},
-        {"check"},
+        {"checking"},
     ],
     "linter/rules": [
         {"base"},

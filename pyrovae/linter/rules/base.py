@@ -36,6 +36,12 @@ class Rule(ABC):
     def find(self, seen: Inspection) -> Iterator[Problem]:
         """The findings of this rule."""
 
+    def found(self, seen: Inspection) -> list[Problem]:
+        """The findings, which are looked for once."""
+        if self.code not in seen.found:
+            seen.found[self.code] = list(self.find(seen))
+        return seen.found[self.code]
+
     def problem(
         self,
         sentence: str,

@@ -26,7 +26,7 @@ class OneSizeOnly(Rule):
     def find(self, seen: Inspection) -> Iterator[Problem]:
         if seen.num_rows < 3 or seen.subsamples or not seen.plates_over_data:
             return
-        if any(RowParameters().find(seen)):
+        if RowParameters().found(seen):
             return
         fewer = seen.another(seen.rows(torch.arange(seen.num_rows - 1)), gradients=False)
         if fewer.error is None or isinstance(fewer.error, PyrovaeError):

@@ -55,7 +55,7 @@ class NonFinite(Rule):
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
         rules = (BadArgument(), OutOfSupport(), SupportsDiffer())
-        told = {problem.site for rule in rules for problem in rule.find(seen)}
+        told = {problem.site for rule in rules for problem in rule.found(seen)}
         data = _non_finite_argument(seen)
         for side, name, node in seen.nodes():
             score = log_prob_of(node)

@@ -44,7 +44,7 @@ class UnequalScales(Rule):
     )
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
-        if any(ScalesDiffer().find(seen)) or any(PlatesDiffer().find(seen)):
+        if ScalesDiffer().found(seen) or PlatesDiffer().found(seen):
             return
         for name, node in seen.observed.items():
             plate = seen.plates_over_data[:1]

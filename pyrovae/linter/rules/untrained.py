@@ -45,7 +45,7 @@ class NoParameters(Rule):
     remedy = "declare some: `pyro.param`, `pyro.module('name', network)`, or a PyroModule"
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
-        if seen.run.leaves("guide") or seen.run.leaves("model") or any(Undeclared().find(seen)):
+        if seen.run.leaves("guide") or seen.run.leaves("model") or Undeclared().found(seen):
             return
         frozen = [p for network in seen.networks for p in network.parameters()]
         what = "; all parameters of its networks are frozen" if frozen else ""
@@ -81,7 +81,7 @@ class Unused(Rule):
             for tensor in (log_prob_of(node), node["value"]):
                 if isinstance(tensor, Tensor):
                     reached |= {id(leaf) for leaf in graph_leaves(tensor)}
-        if any(NotReached().find(seen)):
+        if NotReached().found(seen):
             return
         for side in ("guide", "model"):
             groups: dict[str, list[str]] = {}

@@ -124,7 +124,7 @@ def _found(seen: Inspection) -> list[Problem]:
         if rule.needs_shapes and any(problem.code in SHAPES for problem in found):
             continue
         try:
-            found += rule.find(seen)
+            found += rule.found(seen)
         except Exception as error:  # the pair runs user's code, and a rule must not end the check
             found.append(
                 Problem(
