@@ -278,11 +278,16 @@ FOLDERS = {
         {"source"},
         {"problem", "runs", "undisturbed"},
         {"inspection"},
+        {"changes", "supports"},
         {"capturing", "objective_fit", "rules", "site_row"},
         {"checked", "codes"},
-        {"check"},
+        {"checking"},
     ],
-    "linter/rules": [{"base"}, {"crash"}],
+    "linter/rules": [
+        {"base"},
+        {"bernoulli", "crash", "parameters"},
+        {"plates", "supports"},
+    ],
     "plots": [
         {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
          "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "values"},
