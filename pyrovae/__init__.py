@@ -20,10 +20,11 @@ _PLACES = {
     "errors": ("PyrovaeError",),
     "evaluate": (
         "active_units", "ais", "bdmc", "compare", "compare_training", "diagnose",
-        "disentanglement",
-        "elbo_parts", "elbo_surgery", "gradients", "inference_gaps", "log_evidence",
+        "disentanglement", "elbo_parts", "elbo_surgery", "entropies", "gradients",
+        "inference_gaps", "log_evidence",
         "posterior_means", "traverse",
     ),
+    "linter": ("check",),
     "particles": ("Particles", "draw"),
     "reporting": ("report",),
     "runtime.result": ("Result",),
@@ -64,12 +65,14 @@ if TYPE_CHECKING:
         disentanglement,
         elbo_parts,
         elbo_surgery,
+        entropies,
         gradients,
         inference_gaps,
         log_evidence,
         posterior_means,
         traverse,
     )
+    from .linter import check
     from .models import *  # noqa: F403
     from .objectives import *  # noqa: F403
     from .particles import Particles, draw
@@ -89,6 +92,7 @@ __all__ = [
     "ais",
     "bdmc",
     "buffers",
+    "check",
     "compare",
     "compare_training",
     "data",
@@ -98,6 +102,7 @@ __all__ = [
     "draw",
     "elbo_parts",
     "elbo_surgery",
+    "entropies",
     "fit",
     "frozen",
     "gradients",

@@ -116,9 +116,11 @@ def log_mean_exp_error(log_w: Tensor) -> Tensor:
 def pareto_k(log_w: Tensor) -> Tensor:
     r"""Shape k-hat of a generalised Pareto distribution fitted to the largest weights.
 
-    Below 0.5 the weights have finite variance; above about 0.7 an importance-sampling estimate
-    should not be trusted; at 1 or more its mean does not exist. It is optimistic in high
-    dimensions, where the tail was never visited. Its own error is about 0.1 at K = 1000.
+    Below 0.5 the weights have finite variance. Above about 0.7 their mean converges so slowly
+    that estimates of most other means, and standard errors, are unreliable; at 1 or more the mean
+    of such a tail does not exist. It does not say by how many nats log p(x) is off:
+    `EvidenceEstimate.shortfall` does. It is optimistic in high dimensions, where the tail was
+    never visited. Its own error is about 0.1 at K = 1000.
 
     Args:
         log_w: Log importance weights [K, B], K >= 25.

@@ -161,10 +161,12 @@ FOLDERS = {
     ],
     "evaluate": [
         {"block", "block_size", "compared_objectives", "inputs", "options", "standard_errors"},
+        {"rise", "verdict"},
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
         {"log_evidence"},
-        {"annealing", "disentanglement", "gaps", "gradients", "latents"},
+        {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents",
+         "quality"},
         {"comparison", "diagnosis"},
     ],
     "evaluate/annealing": [
@@ -178,12 +180,20 @@ FOLDERS = {
         {"comparable", "comparison", "training_comparison", "truth", "weights"},
         {"compare", "compare_training"},
     ],
-    "evaluate/diagnosis": [{"verdict"}, {"diagnosis"}, {"diagnose"}],
+    "evaluate/diagnosis": [
+        {"exchange", "information", "verdict"},
+        {"observation", "remedies"},
+        {"learning", "site_findings"},
+        {"diagnosis", "pair_verdicts", "site_verdicts"},
+        {"diagnose"},
+    ],
     "evaluate/disentanglement": [
         {"base"},
         {"beta_vae", "dci", "factor_vae", "mig", "sap"},
         {"disentanglement"},
     ],
+    "evaluate/entropies": [{"result", "terms"}, {"directions"}, {"conditions"}, {"entropies"},
+                           {"curve"}],
     "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
     "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
     "evaluate/latents": [
@@ -258,31 +268,50 @@ FOLDERS = {
         {"elbo", "evidence", "kl", "latent_density", "reconstruction"},
         {"complexity", "ratio", "typicality"},
     ],
+    "linter": [
+        {"source"},
+        {"problem", "runs", "undisturbed"},
+        {"inspection"},
+        {"capturing", "objective_fit", "rules", "site_row"},
+        {"checked", "codes"},
+        {"check"},
+    ],
+    "linter/rules": [{"base"}, {"crash"}],
     "plots": [
-        {"checks", "comparison", "images", "label_curves", "latent_space"},
+        {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
+         "label_curves", "latent_space", "run_curves"},
         {"anomalies", "image_rows"},
     ],
-    "reporting": [{"batches", "saving", "table"}, {"figures", "measure", "pictures"}],
+    "reporting": [
+        {"batches", "drawing", "finite_history", "page", "saving", "section",
+         "software", "subject"},
+        {"head", "pictures", "sections"},
+        {"completing", "render"},
+        {"table"},
+        {"figures", "measure"},
+    ],
     "cli": [
-        {"explain", "kinds", "numbers", "outputs", "run_files", "safe_yaml", "sizes",
-         "user_code", "words", "working_folder"},
-        {"arguments", "library", "own_files"},
+        {"explain", "kept_json", "kinds", "numbers", "outputs", "page_file", "run_files",
+         "safe_yaml", "sizes", "user_code", "words", "working_folder"},
+        {"arguments", "kept_results", "library", "own_files"},
         {"names", "wanted"},
         {"calls", "objective_words", "parser", "stored"},
         {"build", "misfit", "options", "section_options"},
-        {"completion", "config", "fit_options"},
+        {"completion", "config", "fit_options", "origin"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
-        {"compare", "compare_training", "compress", "disentangle", "evaluate", "fit", "load",
-         "sample", "use"},
+        {"check", "compare", "compare_training", "compress", "diagnose", "disentangle",
+         "evaluate", "fit", "load", "report", "sample", "use"},
     ],
 }  # fmt: skip
 
 # Folders whose every file has its line.
-ORDERED = ["runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
-           "evaluate", "evaluate/annealing", "evaluate/comparison",
-           "evaluate/diagnosis", "evaluate/gaps",
-           "evaluate/gradients", "evaluate/latents", "plots", "reporting", "cli"]  # fmt: skip
+ORDERED = [
+    "runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
+    "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/diagnosis",
+    "evaluate/gaps", "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting",
+    "cli", "evaluate/entropies",
+]  # fmt: skip
 
 # The only files that touch pyro.poutine.
 POUTINE = {"particles/tracing", "particles/handlers"}

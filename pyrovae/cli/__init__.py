@@ -21,11 +21,14 @@ from .working_folder import unobeyed_working_folder
 COMMANDS: dict[str, tuple[str, str]] = {
     "fit": ("fit.run_fit", "train a model and guide, measure them, write a run folder"),
     "evaluate": ("evaluate.run_evaluate", "measure a trained run on held-out data"),
+    "diagnose": ("diagnose.run_diagnose", "say whether the latents of a run are used"),
+    "check": ("check.run_check", "look for mistakes in a pair before it is trained"),
     "compare": ("compare.run_compare", "compare objectives on a trained run"),
     "compare-training": (
         "compare_training.run_compare_training",
         "train the model of a run with several objectives",
     ),
+    "report": ("report.run_report", "write a page of a trained run, or of several side by side"),
     "sample": ("sample.run_sample", "generate data from a trained run"),
     "reconstruct": ("sample.run_reconstruct", "encode test data and decode them again"),
     "traverse": ("disentangle.run_traverse", "change one latent unit at a time, and decode"),

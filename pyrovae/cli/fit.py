@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,26 @@ from ..data.base import pick_device
 from ..errors import ConfigError
 from ..models.capabilities import HasStrata
 from ..objectives import ELBO, Beta
-from ..reporting import pictures, report, save_pictures, with_figures
+from ..reporting import (
+    Report,
+    Subject,
+    finite_history,
+    pictures,
+    report,
+    save_pictures,
+    to_html,
+    with_figures,
+)
 from ..runtime.distributed import Team, join
-from ..train import Anneal, Callback, Run, TensorBoard, fit
+from ..train import Anneal, Callback, CyclicAnneal, Run, TensorBoard, fit
 from .build import Setup, build, computing
 from .config import parse
 from .fit_options import fit_parser, training_options
 from .initial import set_initial
-from .new_run import WriteConfig, check_folder, settings_of
+from .new_run import WriteConfig, by_place, check_folder, settings_of
+from .origin import commands, origin_of, write_origin
 from .own_files import with_files
+from .page_file import PAGE, address
 from .run_files import CONFIG
 
 
@@ -60,6 +72,16 @@ def run_fit(words: Sequence[str]) -> None:
         run = _train(setup, config, callbacks, val_objective, run_dir)
 
     trained = time.perf_counter()
+    about = origin_of(setup, config, run)
+    if team.first:
+        write_origin(run_dir, words, about)
+    page = Report((), {}, Subject(
+        name=str(run_dir),
+        history=finite_history(run.history),
+        settings=by_place(settings),
+        about=about,
+        command=commands(run_dir, words),
+    ))  # fmt: skip
     peak = "" if run.peak_bytes is None else f", {run.peak_bytes / 1e6:.0f} MB at the peak"
     compiling = f", after compiling for {run.compile_seconds:.1f} s" if run.compile_seconds else ""
     say(f"trained {run.steps} steps in {run.seconds:.1f} s{compiling}{peak}")
@@ -67,10 +89,14 @@ def run_fit(words: Sequence[str]) -> None:
         if len(setup.data.val):
             run.load_best()
         with computing(config, setup.data):
-            _measure(setup, config, run_dir, run.history, team)
+            page = _measure(setup, config, run_dir, page, run.history, team)
         say(f"measured in {time.perf_counter() - trained:.1f} s; "
               f"all in {time.perf_counter() - started:.1f} s")  # fmt: skip
     say(f"run folder: {run_dir}")
+    if team.first:
+        drawn = time.perf_counter()
+        to_html([page], run_dir / PAGE)
+        say(f"report, in {time.perf_counter() - drawn:.1f} s: {address(run_dir / PAGE)}")
 
 
 def _headline(setup: Setup, config: Namespace, team: Team, run_dir: Path) -> str:
@@ -125,12 +151,16 @@ def _measure(
     setup: Setup,
     config: Namespace,
     run_dir: Path,
-    history: list[dict[str, Any]] | None,
+    page: Report,
+    history: list[dict[str, Any]],
     team: Team,
-) -> None:
+) -> Report:
     """Print the table of the test data, and leave it and the pictures in the run folder.
 
     Every rank takes part, and the first one writes.
+
+    Returns:
+        What the page shows, with the measurements.
     """
     test = setup.data.test.to(pick_device(config.device))
     model, guide = setup.pair.model, setup.pair.guide
@@ -143,14 +173,21 @@ def _measure(
         sharded=not team.alone,
     )
     if not team.first:
-        return
+        return page
     found = with_figures(found, setup.pair, test)
     try:
         print(found)
     finally:  # also where the reader of the output has gone
         found.to_json(run_dir / "report.json")
-    saved = save_pictures(pictures(model, guide, test, history=history), run_dir)
+    drawn = pictures(model, guide, test, history=history)
+    saved = save_pictures(drawn, run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
+    known = page.subject
+    subject = replace(
+        found.subject, name=known.name, history=known.history, settings=known.settings,
+        about={**known.about, **found.subject.about}, command=known.command, pictures=drawn,
+    )  # fmt: skip
+    return replace(found, subject=subject).completed()
 
 
 def _say_nothing(*_: Any) -> None:  # noqa: ANN401
@@ -183,17 +220,22 @@ def _callbacks(
 ) -> tuple[list[Callback], Any]:
     """Callbacks of the options, and the objective of the validation, None for the same."""
     found: list[Callback] = [TensorBoard(run_dir / "tensorboard")] if config.tensorboard else []
-    if config.kl_warmup <= 0:
+    if config.kl_warmup <= 0 and config.kl_cycles is None:
         return found, None
+    option = "--kl-warmup" if config.kl_cycles is None else "--kl-cycles"
+    if config.kl_warmup > 0 and config.kl_cycles is not None:
+        raise ConfigError("--kl-warmup and --kl-cycles both raise the KL weight; give one of them")
     if not isinstance(objective, Beta) or not isinstance(objective.beta, float):
         raise ConfigError(
-            "--kl-warmup raises the one KL weight of --objective Beta; choose that, with "
+            f"{option} raises the one KL weight of --objective Beta; choose that, with "
             "--objective.beta 1.0 for a plain ELBO at the end"
         )
     final = objective.beta
     at_the_end = Beta(final, objective.num_particles, closed_form_kl=objective.closed_form_kl)
-    objective.beta = torch.zeros((), device=pick_device(config.device))
-    return [*found, Anneal(objective.beta, 0.0, final, epochs=config.kl_warmup)], at_the_end
+    weight = objective.beta = torch.zeros((), device=pick_device(config.device))
+    if config.kl_cycles is not None:
+        return [*found, CyclicAnneal(weight, 0.0, final, cycles=config.kl_cycles)], at_the_end
+    return [*found, Anneal(weight, 0.0, final, epochs=config.kl_warmup)], at_the_end
 
 
 def _default_folder(config: Namespace) -> str:

@@ -38,7 +38,7 @@ def fit_parser() -> Parser:
     _add_usual(parser)
     _add_run_folder(parser)
     _add_training(parser)
-    _add_data(parser)
+    add_data(parser)
     _add_start(parser)
     _add_speed(parser)
     return parser
@@ -91,11 +91,15 @@ def _add_training(parser: Parser) -> None:
         "0.999.")  # fmt: skip
     add("--kl-warmup", type=NotNegative, default=0.0, metavar="EPOCHS",
         help="Epochs over which the KL weight of --objective Beta rises from 0.")  # fmt: skip
+    add("--kl-cycles", type=Count, metavar="N",
+        help="Let the KL weight of --objective Beta rise from 0 in N cycles, each in half of "
+        "it.")  # fmt: skip
     add("--drop-last", action="store_true",
         help="Leave out the last batch where it is smaller than the others.")  # fmt: skip
 
 
-def _add_data(parser: Parser) -> None:
+def add_data(parser: Parser) -> None:
+    """What is done to the data before they are given to the pair."""
     add = parser.add_argument_group("data").add_argument
     add("--data-root", type=str, metavar="FOLDER",
         help="Folder of downloaded data; else $PYROVAE_DATA.")  # fmt: skip

@@ -16,8 +16,8 @@ from .run_files import CONFIG, check_links
 from .safe_yaml import read_yaml
 
 _MADE = (
-    "report.json", "curves.png", "reconstructions.png", "samples.png", "latents.png",
-    "traversals.png",
+    "report.json", "report.html", "origin.json", "curves.png", "reconstructions.png",
+    "samples.png", "latents.png", "traversals.png",
 )  # fmt: skip
 _UNFINISHED = {LOCK, "history.jsonl"}  # files of a run that could not write its configuration
 _MAY_CHANGE = {
@@ -110,7 +110,7 @@ class WriteConfig(Callback):
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
-    kept, now = _by_place(read_yaml(path)), _by_place(settings)
+    kept, now = by_place(read_yaml(path)), by_place(settings)
     changed = [
         f"{place} (was {_shown(kept.get(place))}, now {_shown(now.get(place))})"
         for place in {**now, **kept}
@@ -125,13 +125,13 @@ def _check_settings(path: Path, settings: dict[str, Any]) -> None:
         )
 
 
-def _by_place(value: Any, place: str = "") -> dict[str, Any]:  # noqa: ANN401
+def by_place(value: Any, place: str = "") -> dict[str, Any]:  # noqa: ANN401
     """The plain values of settings by place, such as "model.encoder.hidden"."""
     if not isinstance(value, dict):
         return {place: value}
     found: dict[str, Any] = {}
     for name, part in value.items():
-        found |= _by_place(part, place if name in _INNER else f"{place}.{name}".strip("."))
+        found |= by_place(part, place if name in _INNER else f"{place}.{name}".strip("."))
     return found
 
 

@@ -15,6 +15,7 @@ from .disentanglement import (
     mig,
     sap,
 )
+from .entropies import Entropies, EntropyCurve, TrackEntropies, entropies
 from .evidence import Evidence
 from .gaps import InferenceGaps, inference_gaps
 from .gradients.gradients import gradients
@@ -41,12 +42,15 @@ __all__ = [
     "Disentanglement",
     "ELBOParts",
     "ELBOSurgery",
+    "Entropies",
+    "EntropyCurve",
     "Evidence",
     "GradientStatistics",
     "InferenceGaps",
     "KLDecomposition",
     "Remedy",
     "SweepOptions",
+    "TrackEntropies",
     "TrainingComparison",
     "Traversal",
     "Verdict",
@@ -62,6 +66,7 @@ __all__ = [
     "disentanglement",
     "elbo_parts",
     "elbo_surgery",
+    "entropies",
     "factor_vae_metric",
     "gradients",
     "inference_gaps",

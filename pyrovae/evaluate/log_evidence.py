@@ -21,6 +21,7 @@ from .collect import Compile, collect
 from .evidence import Evidence
 from .inputs import Data
 from .options import SweepOptions
+from .rise import estimates_at
 from .sweep import joined, sweep_over, sweeps
 from .validity import check_weights
 
@@ -81,12 +82,13 @@ def log_evidence(
         sweep = sweep.again(team=join(sweep.inputs.source.device))
     blocks = collect(sweep, _log_weights, _statistics, compile=compile)
     columns = zip(*(numbers for numbers, _ in blocks), strict=True)
-    log_px, error, ess, k_hat, smoothed, num_nan, num_infinite = map(joined, columns)
+    log_px, error, ess, k_hat, smoothed, num_nan, num_infinite, fewer = map(joined, columns)
     sites = {name: sum(int(found[name]) for _, found in blocks) for name in blocks[0][1]}
     return Evidence(
         log_px=log_px,
         standard_error=error,
         ess=ess,
+        log_px_at=fewer.T,
         k_hat=k_hat,
         log_px_psis=smoothed,
         num_particles=num_particles,
@@ -113,7 +115,7 @@ def _log_weights(p: Particles) -> _Drawn:
 
 
 def _statistics(drawn: list[_Drawn]) -> tuple[tuple[Tensor, ...], dict[str, int]]:
-    """7 x [b] on the CPU, and by site at how many data its log-density is not finite."""
+    """8 columns on the CPU, and by site at how many data its log-density is not finite."""
     bad = {
         name: int(torch.stack([found[name] for _, found in drawn]).any(0).sum())
         for name in drawn[0][1]
@@ -125,5 +127,13 @@ def _statistics(drawn: list[_Drawn]) -> tuple[tuple[Tensor, ...], dict[str, int]
         smooth, k_hat = pareto_smooth(log_w)
     error = log_mean_exp_error(log_w)
     not_finite = log_w.isnan().sum(0), (log_w == math.inf).sum(0)
-    found = log_mean_exp(log_w), error, ess, k_hat, log_mean_exp(smooth), *not_finite
+    found = (
+        log_mean_exp(log_w),
+        error,
+        ess,
+        k_hat,
+        log_mean_exp(smooth),
+        *not_finite,
+        estimates_at(log_w).T,
+    )
     return tuple(tensor.cpu() for tensor in found), bad

@@ -13,7 +13,8 @@ from ..evaluate import cluster_accuracy
 from ..math import nats_to_bits_per_dim
 from ..models.capabilities import Classifies, CountsObserved, FindsClusters, HasFigures
 from ..particles.modes import in_mode
-from .table import Report, Row
+from .subject import Row
+from .table import Report
 
 
 @torch.no_grad()

@@ -1,7 +1,10 @@
 """What a trained pair is worth on held-out data, in numbers."""
 
 import math
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
 
 import torch
 
@@ -18,11 +21,16 @@ from ..evaluate import (
 )
 from ..evaluate.inputs import Data
 from ..math import nats_to_bits_per_dim
+from ..particles.device import device_of
 from ..particles.modes import Mode, in_mode
 from ..particles.one_by_one import warned_once
 from ..particles.pair import takes_pair
 from ..particles.tracing import Program
-from .table import Report, Row
+from .completing import completed
+from .finite_history import finite_history
+from .software import device_in_words, versions
+from .subject import Row, Subject
+from .table import Report
 
 
 @takes_pair
@@ -40,8 +48,13 @@ def report(
     sharded: bool = False,
     columns: Columns | None = None,
     transform: Transform | None = None,
+    history: Sequence[Mapping[str, Any]] | None = None,
+    name: str = "trained pair",
 ) -> Report:
     """Measure a trained pair on held-out data.
+
+    Printed it is a table; `report(...).to_html("page.html")` writes a page with curves, pictures
+    and a diagnosis too.
 
     Where the guide cannot estimate log p(x) (`why_no_evidence`), as that of an autoencoder, the
     reconstruction alone is measured, and the table says why.
@@ -58,14 +71,33 @@ def report(
         progress: Show a bar.
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
         columns: See `SweepOptions`, as for `transform`.
+        history: Of the training (`Run.history`), for the curves of the page.
+        name: Of the pair, the title of the page.
     """
     held = rows(test, columns=columns, transform=transform)
+    shape, device = list(held[:1][0].shape[1:]), device_of(model, guide, held[:2])
+    subject = Subject(
+        name=name,
+        history=finite_history(history or ()),
+        about={
+            "test data": f"{len(held)} of shape {shape}",
+            "measured on": device_in_words(device or torch.device("cpu")),
+            "seed of the measurement": str(seed),
+            "versions": versions(),
+        },
+    )
+    complete = partial(
+        completed, model=model, guide=guide, test=test, held=held, seed=seed, mode=mode
+    )
     with in_mode(mode, model, guide), warned_once():
         # The measurements take the networks as this has put them.
         parts = elbo_parts(model, guide, held, compile=compile and "auto", seed=seed, mode="as is")
         why = why_no_evidence(model, guide, held[:2], mode="as is")
         if why is not None:
-            return _without_evidence(parts, held, why)
+            subject = replace(subject, parts=parts)
+            return replace(
+                _without_evidence(parts, held, why), subject=subject, _complete=complete
+            )
         evidence = log_evidence(
             model,
             guide,
@@ -79,7 +111,9 @@ def report(
             sharded=sharded,
         )
         units = active_units(model, guide, held, seed=seed, mode="as is")
-    return _with_evidence(parts, evidence, units, held, num_particles)
+    found = _with_evidence(parts, evidence, units, held, num_particles)
+    subject = replace(subject, parts=parts, evidence=evidence, units=units)
+    return replace(found, subject=subject, _complete=complete)
 
 
 def _with_evidence(
@@ -102,6 +136,7 @@ def _with_evidence(
         ("NLL", f"{nll:.2f}", f"+- {found['standard_error']:.2f}",
          f"importance sampling, K = {num_particles}, Monte-Carlo error "
          f"{found['monte_carlo_error']:.3f}"),
+        ("  too high by", *_off(evidence)),
         ("bits/dim", f"{bits:.4f}", "", f"of the NLL over {dims} dimensions"),
         ("active units", f"{units.count} of {latents}", "",
          f"variance of E_q[z] above {units.threshold:g}"),
@@ -119,6 +154,7 @@ def _with_evidence(
         "latent_units": latents,
         **{f"active_units[{name}]": count for name, count in units.counts.items()},
         **{k: v for k, v in found.items() if k not in ("log_px", "standard_error")},
+        "verdict": evidence.verdict,
     }
     return Report(tuple(rows), facts)
 
@@ -155,12 +191,19 @@ def _by_layer(units: ActiveUnits) -> list[Row]:
     ]
 
 
+def _off(evidence: Evidence) -> tuple[str, str, str]:
+    """Value, error and remark of the row of what particles are missing to the NLL."""
+    if math.isnan(evidence.shortfall):
+        return "n/a", "", evidence.verdict
+    error = evidence.shortfall_error
+    words = evidence.verdict.replace("too low", "too high").replace("K adds", "K takes off")
+    return f"{evidence.shortfall:.2f}", "" if math.isnan(error) else f"+- {error:.2f}", words
+
+
 def _k_hat(found: dict[str, float]) -> tuple[str, str, str]:
     """Value, error and remark of the k-hat row."""
     if math.isnan(found["k_hat_median"]):
         return "n/a", "", "not defined: fewer than 25 particles, or weights that repeat"
     share = found["k_hat_above_0.7"]
     remark = f"median; worst {found['k_hat_max']:.2f}; above 0.7: {share:.1%}"
-    if share > 0.05:
-        remark += "; there the NLL is probably lower than estimated"
     return f"{found['k_hat_median']:.2f}", "", remark

@@ -1,6 +1,14 @@
 """Training: `fit`, the loop; `SVI`, its step; callbacks and schedules."""
 
-from .callbacks import Anneal, Callback, EarlyStopping, EpochLog, ProgressBar, TensorBoard
+from .callbacks import (
+    Anneal,
+    Callback,
+    CyclicAnneal,
+    EarlyStopping,
+    EpochLog,
+    ProgressBar,
+    TensorBoard,
+)
 from .checkpoint import load_checkpoint
 from .fit import fit
 from .history import History
@@ -14,6 +22,7 @@ __all__ = [
     "SVI",
     "Anneal",
     "Callback",
+    "CyclicAnneal",
     "EarlyStopping",
     "EpochLog",
     "History",

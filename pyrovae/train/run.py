@@ -25,9 +25,10 @@ class Run:
             (bounds in nats per datum; "val" is None without validation data, or where it was not
             finite), "lr", "grad_norm" (mean over the epoch, before clipping), "seconds", on CUDA
             also "peak_bytes" (the most that tensors took on the device at once, all included). A
-            guide of several latent sites adds "kl[site]" of each, in nats per datum, over the
-            first 1,000 validation data, or the first batch where there are none. It is a list,
-            and more: `history["train"]` is a column, `history.to_frame()` a pandas frame.
+            pair with latents adds "reconstruction" and the "kl[site]" of each latent site, in
+            nats per datum, over the first 1,000 validation data, or the first batch where there
+            are none. It is a list, and more: `history["train"]` is a column,
+            `history.to_frame()` a pandas frame.
         best: "epoch" and "val" of the best validation; of the last epoch without validation data.
         steps: Optimiser steps, those before a resumption included.
         run_dir: The run's folder, if it has one: last.safetensors, best.safetensors,

@@ -1,4 +1,4 @@
-"""The KL of each latent site in the course of a run."""
+"""Reconstruction and KL of each latent site in the course of a run."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,7 @@ from ..particles.isolation import isolated
 from ..particles.kl import site_kl
 from ..particles.modes import evaluating
 from ..particles.own_parameters import own_parameters
+from ..particles.site import Site
 from ..particles.tracing import Program
 from ..runtime.random_state import kept_random_state
 
@@ -23,11 +24,11 @@ _ROWS = 1000
 
 
 class SiteKLMonitor:
-    """KL by latent site, in nats per datum, of a guide that has several; else nothing.
+    """Reconstruction and KL by latent site, in nats per datum; nothing of a pair without latents.
 
-    A mean over some batches (of about 1,000 data) with one particle and the same noise in every
-    call. Networks are in evaluation mode meanwhile; the random state stays as it is. Of several
-    ranks each computes all of it.
+    A point mass over a continuum has no KL, and is left out. Means over some batches (of about
+    1,000 data) with one particle and the same noise in every call. Networks are in evaluation
+    mode meanwhile; the random state stays as it is. Of several ranks each computes all of it.
 
     Args:
         model: Pyro model.
@@ -54,30 +55,32 @@ class SiteKLMonitor:
         self._batch_plate, self._seed, self._device = batch_plate, seed, device
 
     def __call__(self) -> dict[str, float | None]:
-        """By "kl[site]"; None where it is not finite."""
-        if not self._names:
+        """By "reconstruction" and "kl[site]"; None where it is not finite."""
+        if self._names is None:
             return {}
-        totals = {name: torch.zeros((), dtype=torch.float64) for name in self._names}
+        keys = ["reconstruction", *(f"kl[{name}]" for name in self._names)]
+        totals = {key: torch.zeros((), dtype=torch.float64) for key in keys}
         rows = 0
         with self._conditions():
             for batch in self._moved():
                 p = self._draw(batch)
+                totals["reconstruction"] += p.log_lik.sum().cpu()
                 for name in self._names:
-                    totals[name] += site_kl(p, name).value.sum().cpu()
+                    totals[f"kl[{name}]"] += site_kl(p, name).value.sum().cpu()
                 rows += len(batch[0]) if self._batch_plate is None else p.batch_size
-        means = {f"kl[{name}]": float(total) / rows for name, total in totals.items()}
-        return {name: kl if math.isfinite(kl) else None for name, kl in means.items()}
+        means = {key: float(total) / rows for key, total in totals.items()}
+        return {key: mean if math.isfinite(mean) else None for key, mean in means.items()}
 
     @cached_property
-    def _names(self) -> list[str]:
-        """Latent sites, where there are several, found by one draw."""
+    def _names(self) -> list[str] | None:
+        """Latent sites that have a KL, found by one draw; None where there is no latent."""
         try:
             with self._conditions():
                 p = self._draw(next(self._moved()))
         except PyrovaeError:  # an estimator without particles trains pairs that cannot be drawn
-            return []
-        names = [n for n, s in p.guide_sites.items() if s.is_latent]
-        return names if len(names) > 1 else []
+            return None
+        latents = {n: s for n, s in p.guide_sites.items() if s.is_latent}
+        return [n for n, s in latents.items() if not _is_point(s)] if latents else None
 
     @contextmanager
     def _conditions(self) -> Iterator[None]:
@@ -98,6 +101,10 @@ class SiteKLMonitor:
     def _draw(self, batch: Sequence[Tensor]) -> Particles:
         plate = self._batch_plate
         return draw(self._model, self._guide, *batch, batch_plate=plate, scales="ignored")
+
+
+def _is_point(site: Site) -> bool:
+    return site.kind == "Delta" and site.value.is_floating_point()
 
 
 def first_rows(source: BatchSource) -> list[tuple[Tensor, ...]]:

@@ -32,16 +32,14 @@ def test_it_says_what_should_not_be_trusted(gaussian):
     oracle, x = gaussian
     good = log_evidence(oracle.model, oracle.guide, x, num_particles=2000, seed=0)
     assert good.trusted.all()
-    assert "every datum is below k-hat 0.70, the limit at K = 2000" in str(good)
+    assert "within 0.1 nats: doubling K adds" in str(good)
     assert good.summary()["trusted"] == 1
     assert good.summary()["k_hat_threshold"] == good.threshold
     narrow, one = underdispersed(0.05)
     bad = log_evidence(narrow.model, narrow.guide, one.expand(8, -1), num_particles=1000, seed=0)
-    left = 8 - int(bad.trusted.sum())
-    assert left >= 5 and bad.summary()["trusted"] == 1 - left / 8, "no proof, a warning"
-    assert f"do not trust {left} of 8 data, which are not below k-hat 0.67" in str(bad)
-    few = log_evidence(oracle.model, oracle.guide, x, num_particles=20)
-    assert not few.trusted.any() and "not known: k-hat needs K >= 25" in str(few)
+    assert "nats too low: doubling K adds" in str(bad) and bad.shortfall > 0.1
+    one_draw = log_evidence(oracle.model, oracle.guide, x, num_particles=1)
+    assert not one_draw.trusted.any() and "not known" in str(one_draw)
 
 
 def test_summary_and_text(gaussian):
@@ -91,9 +89,7 @@ def test_weights_of_few_states_are_bounded_and_trusted(num_states):
     assert z[known].abs().max() < 4.5
     summary = found.summary()
     assert summary["k_hat_max"] == -math.inf and summary["nan"] == summary["infinite"] == 0
-    unknown = int((~known).sum())
-    words = f"do not trust {unknown} of 24 data: 0 are not below" if unknown else "every datum"
-    assert words in str(found)
+    assert found.verdict.startswith("within 0.1 nats"), "whatever k-hat says"
 
 
 def test_the_verdict_names_what_is_not_known_apart_from_what_is_too_large():
@@ -106,9 +102,7 @@ def test_the_verdict_names_what_is_not_known_apart_from_what_is_too_large():
     found = log_evidence(model, guide, x, num_particles=1000, seed=1)
     unknown = int(found.k_hat.isnan().sum())
     assert 0 < unknown < 24
-    left = 24 - int(found.trusted.sum())
-    assert f"do not trust {left} of 24 data: {left - unknown} are not below k-hat" in str(found)
-    assert f"of {unknown} k-hat is not known" in str(found)
+    assert found.shortfalls.isfinite().all()
 
 
 def test_an_exact_guide_is_trusted():
@@ -153,7 +147,7 @@ def test_weights_that_are_not_finite_are_counted_and_named(compile):
     assert found.summary()["nan"] == count and found.summary()["infinite"] == 0
     said = str(found)
     assert f"{count} weights are NaN and 0 infinite, at 2 of 6 data (density of 'x' of 2" in said
-    assert "of 2 k-hat is not known" in said
+    assert "not known" in said
 
 
 def test_infinite_weights_are_counted():

@@ -80,7 +80,17 @@ def test_history_has_the_entries_that_are_promised(tmp_path):
         *pair(*networks()), x_of(), objective=ELBO(), epochs=3, batch_size=16, val=x_of(8),
         lr=0.5, schedule=schedules.exponential(0.1), run_dir=tmp_path, **QUIET,
     )  # fmt: skip
-    keys = ["epoch", "step", "train", "val", "lr", "grad_norm", "seconds"]
+    keys = [
+        "epoch",
+        "step",
+        "train",
+        "val",
+        "lr",
+        "grad_norm",
+        "seconds",
+        "reconstruction",
+        "kl[z]",
+    ]
     assert [list(entry) for entry in run.history] == [keys] * 3
     assert [entry["step"] for entry in run.history] == [3, 6, 9]
     assert run.steps == 9 and run.seconds == sum(entry["seconds"] for entry in run.history)

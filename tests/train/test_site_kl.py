@@ -1,12 +1,14 @@
-"""The KL of each layer in the history: of several latents only, disturbing nothing."""
+"""Reconstruction and KL of each layer in the history, disturbing nothing."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pyro
 import pyro.distributions as dist
 import pytest
 import torch
 
+from pyrovae import Autoencoder
 from pyrovae.data import LinearGaussian, LinearGaussianChain, batches
 from pyrovae.objectives import ELBO
 from pyrovae.train import fit
@@ -33,8 +35,10 @@ def test_against_the_exact_terms(order):
     ).double()
     exact = pair.kl_by_site(x)
     names = ["z1", "z2"] if order == "bottom-up" else ["z2", "z1"]
-    assert list(layer_kl(pair, rows)()) == [f"kl[{name}]" for name in names]
-    for i, name in enumerate(names):
+    keys = ["reconstruction", *(f"kl[{name}]" for name in names)]
+    assert list(layer_kl(pair, rows)()) == keys
+    exact = {"reconstruction": pair.reconstruction(x), **exact}
+    for i, name in enumerate(["reconstruction", *names]):
         values, truth = found[:, i], exact[name].mean().detach()
         if values.std() < 1e-9:  # the closed form of what is drawn first
             torch.testing.assert_close(values[0], truth)
@@ -42,11 +46,26 @@ def test_against_the_exact_terms(order):
             assert z_scores(values[:, None], truth[None]).abs() < 4.5
 
 
-def test_one_latent_adds_nothing():
+def test_one_latent_has_them_too():
     pair = LinearGaussian.random(5, 2, seed=0)
-    assert layer_kl(pair, [(pair.sample(3, seed=1),)])() == {}
-    run = fit(pair.model, pair.guide, pair.sample(20, 1), objective=ELBO(), epochs=1, device="cpu")
-    assert not any(name.startswith("kl") for name in run.history[0])
+    x = pair.sample(20, 1)
+    run = fit(pair.model, pair.guide, x, val=x, objective=ELBO(), epochs=1, lr=1e-9, device="cpu")
+    assert run.history[0]["kl[z]"] == pytest.approx(pair.kl(x).mean().item(), rel=1e-5)
+    parts = run.history[0]["reconstruction"] - run.history[0]["kl[z]"]
+    assert abs(parts - run.history[0]["val"]) < 2.0, "one draw a datum of the same terms"
+
+
+def test_a_point_has_no_kl_and_what_has_no_latent_adds_nothing():
+    x = torch.randint(0, 2, (6, 4)).float()
+    code = Autoencoder(4, 2)
+    assert list(layer_kl(code, [(x,)])()) == ["reconstruction"]
+
+    def bare(x):
+        with pyro.plate("data", len(x)):
+            pyro.sample("x", dist.Normal(0.0, 1.0).expand([4]).to_event(1), obs=x)
+
+    nothing = layer_kl(SimpleNamespace(model=bare, guide=lambda x: None), [(x,)])
+    assert nothing() == {}
 
 
 def test_a_pair_that_cannot_be_drawn_adds_nothing():
@@ -60,7 +79,7 @@ def test_a_pair_that_cannot_be_drawn_adds_nothing():
 
     assert layer_kl(Apart, [(torch.zeros(3),)])() == {}
     joint = layer_kl(Apart, [(torch.zeros(3),)], batch_plate=None)()
-    assert joint == {"kl[a]": 0.0, "kl[b]": 0.0}
+    assert joint == {"reconstruction": 0.0, "kl[a]": 0.0, "kl[b]": 0.0}
 
 
 def test_nothing_is_disturbed():

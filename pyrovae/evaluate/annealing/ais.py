@@ -11,6 +11,7 @@ from ...particles.tracing import Program
 from ..block import Block
 from ..evidence import EvidenceEstimate
 from ..inputs import Data
+from ..rise import estimates_at
 from ..sweep import joined
 from .base import annealer_over, anneals
 from .options import AnnealingOptions, Start
@@ -27,13 +28,13 @@ class Annealed(EvidenceEstimate):
         acceptance: Mean acceptance probability of the moves [N]; NaN where HMC made none.
         step_size: Of the last move, in units of the start's standard deviations [N].
         num_particles: Chains K.
+        log_px_at: The estimate with fewer of the K chains: see `EvidenceEstimate`.
         num_temperatures: Intervals T of the path.
         start: Where the path begins, "guide" or "prior".
     """
 
     acceptance: Tensor
     step_size: Tensor
-    num_particles: int
     num_temperatures: int
     start: Start
 
@@ -58,14 +59,15 @@ class Annealed(EvidenceEstimate):
             "num_temperatures": self.num_temperatures,
         }
 
-    def __str__(self) -> str:
-        s = self.summary()
+    @property
+    def _how(self) -> str:
         return (
-            f"{self._mean_in_words()}, annealed from the {self.start} over "
-            f"{self.num_temperatures} temperatures, {self.num_particles} chains; ESS median "
-            f"{s['ess_median']:.1f}, worst {s['ess_min']:.1f}; acceptance median "
-            f"{s['acceptance_median']:.2f}, worst {s['acceptance_min']:.2f}"
+            f"annealed from the {self.start} over {self.num_temperatures} temperatures, "
+            f"{self.num_particles} chains"
         )
+
+    def _columns(self) -> dict[str, Tensor]:
+        return {**super()._columns(), "acceptance": self.acceptance}
 
 
 @takes_pair
@@ -129,14 +131,15 @@ def ais(
         (found,) = annealer.run(block)
         log_w = found.log_w
         statistics = log_mean_exp(log_w), log_mean_exp_error(log_w), effective_sample_size(log_w)
-        return *statistics, found.acceptance, found.step_size
+        return *statistics, found.acceptance, found.step_size, estimates_at(log_w).T
 
     columns = zip(*annealer.sweep.each(run), strict=True)
-    log_px, error, ess, acceptance, step_size = map(joined, columns)
+    log_px, error, ess, acceptance, step_size, fewer = map(joined, columns)
     return Annealed(
         log_px=log_px,
         standard_error=error,
         ess=ess,
+        log_px_at=fewer.T,
         acceptance=acceptance,
         step_size=step_size,
         num_particles=num_particles,

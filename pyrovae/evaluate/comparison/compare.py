@@ -73,7 +73,7 @@ def compare(
             be made equal comes as close as it can, is marked, and says why.
         truth: log p(x), for the gap: [B], its mean, or what `log_evidence` or `ais` found for
             this batch. "evidence" and "ais" run these with their defaults. Estimates are low in
-            expectation, so that a gap may be too small.
+            expectation, and gaps too small by as much: the table says by how many nats.
         truth_source: How the table says that it was found ("AIS, 1000 temperatures").
         evidence_particles: Particles of "evidence".
         num_draws: Draws of bounds and gradients.
@@ -145,6 +145,7 @@ def compare(
         "log_px": known.value,
         "log_px_error": known.error,
         "log_px_source": known.source,
+        "log_px_shortfall": known.shortfall,
         "device": _machine(subject.device),
         "seed": seed,
     }

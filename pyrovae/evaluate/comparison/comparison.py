@@ -6,6 +6,7 @@ from typing import Any
 
 from ...runtime.result import aligned
 from ..gradients.statistics import NOISE_NOTE
+from ..verdict import TOLERANCE
 from .table import Table, figure
 
 GROUPS = ("guide", "model", "shared")
@@ -83,7 +84,7 @@ class Comparison(Table):
                     figure(row["gap"], ".3f"),
                     figure(row["gap_error"], ".3f"),
                     figure(row["ess"], ".1f"),
-                    figure(row["k_hat"], ".2f") + ("*" if _is_heavy(row) else ""),
+                    figure(row["k_hat"], ".2f") + ("*" if _misses_a_tail(row) else ""),
                     figure(row["milliseconds"], ".2f"),
                     figure(row["peak_bytes"] / 1e6, ".1f"),
                 ]
@@ -115,11 +116,16 @@ class Comparison(Table):
         pools = [row["k_hat_weights"] for row in rows if not math.isnan(row["k_hat_weights"])]
         if pools:
             lines.append(f"k-hat: of {_span(pools, 'g')} weights per datum, of all draws together")
-        limits = [row["k_hat_limit"] for row in rows if _is_heavy(row)]
-        if limits:
+        if any(map(_misses_a_tail, rows)):
             lines.append(
-                f"*: not below {_span(limits, '.2f')}, the limit for so many weights: values and "
-                "their errors may miss a tail"
+                "*: an upper bound lives on the largest weights, and this tail is too heavy for "
+                "so many: it is too low"
+            )
+        low = self.facts.get("log_px_shortfall", 0.0)
+        if low > TOLERANCE:
+            lines.append(
+                f"log p(x), and so every gap, is probably about {low:.2g} nats too low; give more "
+                "particles, or truth='ais'"
             )
         return lines
 
@@ -160,8 +166,8 @@ def _span(values: list[float], pattern: str) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _is_heavy(row: Mapping[str, Any]) -> bool:
-    return bool(row["k_hat"] >= row["k_hat_limit"])
+def _misses_a_tail(row: Mapping[str, Any]) -> bool:
+    return row["kind"] == "upper" and bool(row["k_hat"] >= row["k_hat_limit"])
 
 
 def _ratio(value: float) -> str:

@@ -18,11 +18,15 @@ Known = Tensor | float | Evidence | Annealed | Literal["evidence", "ais"]
 
 @dataclass(frozen=True)
 class MeanEvidence:
-    """Mean of log p(x) over the data, with its Monte Carlo error and how it was found."""
+    """Mean of log p(x) over the data, with its Monte Carlo error and how it was found.
+
+    An estimate is probably too low by `shortfall`; NaN where that is not known.
+    """
 
     value: float
     error: float
     source: str
+    shortfall: float = 0.0
 
 
 def mean_evidence(
@@ -55,10 +59,11 @@ def mean_evidence(
         try:
             found = _estimate(subject, known, particles, vectorize_particles)
         except PlateError as error:
-            return MeanEvidence(nan, nan, f"unknown: {error}")
+            return MeanEvidence(nan, nan, f"unknown: {error}", nan)
     if isinstance(found, EvidenceEstimate):
         _check(found.log_px.shape, subject)
-        return MeanEvidence(found.mean(), found.monte_carlo_error(), source or found.source)
+        error, words = found.monte_carlo_error(), source or found.source
+        return MeanEvidence(found.mean(), error, words, found.shortfall)
     per_datum = torch.as_tensor(found).detach().double()
     if per_datum.dim():
         _check(per_datum.shape, subject)

@@ -2,9 +2,18 @@
 
 from .anneal import Anneal
 from .base import Callback
+from .cyclic_anneal import CyclicAnneal
 from .early_stopping import EarlyStopping
 from .epoch_log import EpochLog
 from .progress_bar import ProgressBar
 from .tensorboard import TensorBoard
 
-__all__ = ["Anneal", "Callback", "EarlyStopping", "EpochLog", "ProgressBar", "TensorBoard"]
+__all__ = [
+    "Anneal",
+    "Callback",
+    "CyclicAnneal",
+    "EarlyStopping",
+    "EpochLog",
+    "ProgressBar",
+    "TensorBoard",
+]

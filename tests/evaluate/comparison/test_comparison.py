@@ -58,7 +58,7 @@ def test_a_plain_row():
         ({"gap": -0.25}, "lower?", "other side of log p(x) by over 4.5 Monte Carlo errors"),
         ({"kind": "upper"}, "upper?", "K is too small for an upper bound"),
         ({"comparable": False, "note": "3 of 4"}, "4!", "! one: 3 of 4"),
-        ({"k_hat": 0.5}, "0.50*", "*: not below 0.38, the limit for so many weights"),
+        ({"k_hat": 0.5, "kind": "upper", "gap": -9.0}, "0.50*", "tail is too heavy for so many"),
         ({"bound": math.nan, "not_finite": 2}, "nan", "one: 2 of 10 draws of its value are not"),
         ({"bound": math.inf, "not_finite": 2}, "inf", "one: 2 of 10"),
         ({"guide_is_biased": True}, "0.5b", "b: the mean of these gradients differs"),

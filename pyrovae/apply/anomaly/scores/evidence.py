@@ -16,7 +16,8 @@ class EvidenceScore(Score):
     """Importance-sampling estimate of log p(x), in nats.
 
     The guide has not seen anomalies, and its proposals miss their posteriors by more: their
-    estimates are lower than log p(x), which helps to detect them, and is no property of the model.
+    estimates are lower than log p(x), which helps to detect them, and is no property of the
+    model. By how many nats they are lower, `log_evidence(...).shortfalls` estimates.
 
     Args:
         num_particles: K.

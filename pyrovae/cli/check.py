@@ -1,0 +1,193 @@
+"""`pyrovae check FILE`: look for mistakes in a pair before it is trained."""
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data.base import pick_device
+from ..errors import ConfigError
+from ..linter import check, codes_table
+from ..particles.pair import programs_of
+from ..reporting.batches import batch_of
+from .arguments import supplied
+from .build import build_data
+from .config import parse, parse_plain
+from .fit_options import add_data
+from .numbers import Count, Seed
+from .options import add_device
+from .parser import USUAL, Parser, make_parser
+from .run_files import CONFIG
+from .run_folder import restore
+from .user_code import load_file
+
+_PAIRS, _DATA = ("pair", "vae"), ("x", "data", "batch")
+_ROWS = 64
+
+
+def run_check(words: Sequence[str]) -> None:
+    """Print what is found, and exit with 1 where there is a fault."""
+    if "--codes" in words:
+        print(codes_table())
+        return
+    parser = _parser()
+    with_data = any(word.partition("=")[0].partition(".")[0] == "--data" for word in words)
+    config = parse(parser, words, only=["data"]) if with_data else parse_plain(parser, words)
+    torch.manual_seed(config.seed)
+    pair, batch = _pair_and_batch(parser, config, with_data)
+    device = pick_device(config.device)
+    found = check(
+        *programs_of(pair, f"check {config.file}"),
+        *(part.to(device) if isinstance(part, Tensor) else part for part in batch),
+        ignore=tuple(config.ignore or ()),
+        objectives=not config.quick,
+        capture=not config.quick,
+    )
+    print(found)
+    if config.json:
+        found.to_json(config.json)
+    if found.faults or (config.strict and found.warnings):
+        raise SystemExit(1)
+
+
+def _parser() -> Parser:
+    parser = make_parser(
+        "check",
+        "examples:\n"
+        "  pyrovae check mine.py\n"
+        "  pyrovae check mine.py:MyVAE --data images.npz\n"
+        "  pyrovae check mine.py --shape 1,28,28 --strict\n"
+        "  pyrovae check runs/mnist\n\n"
+        "Runs a model and a guide a few times on a few data, and says what is wrong, site by "
+        "site: each finding has a code, a sentence, a remedy and the line of the program. Nothing "
+        "is trained or written. The file is run, as Python would run it: check only what you "
+        "would run.\n\n"
+        "The pair is what is named after a colon (an object, or a class or function that makes "
+        "it), else the functions `model` and `guide` of the file, else its object `pair` or "
+        "`vae`, else the one object or class in it that has a model and a guide. The data are "
+        "those of --data, else what is called `x`, `data` or `batch` in the file (a tensor, a "
+        "tuple of arguments, or a function that gives one), else zeros and ones of the --shape."
+        "\n\n"
+        "The exit status is 1 where there is a fault, 2 where nothing could be checked, else 0.",
+        arguments="FILE[:NAME] | RUN ",
+    )
+    parser.add_argument(
+        "file", metavar="FILE", type=str, help="A Python file, or a folder that `fit` wrote."
+    )
+    group = parser.add_argument_group("the check", name=USUAL)
+    add = group.add_argument
+    add("--shape", type=str, metavar="1,28,28",
+        help="Shape of one datum: check on zeros and ones, where there are no data.")  # fmt: skip
+    add("--limit", type=Count, default=_ROWS, metavar="N", help="Look at so many data.")
+    add("--ignore", nargs="+", type=str, metavar="CODE",
+        help="Codes that are not reported; PV2 ignores all that begin so.")  # fmt: skip
+    add("--strict", action="store_true", help="Exit with 1 for warnings, too.")
+    add("--quick", action="store_true",
+        help="Do not try the objectives, nor to capture the step.")  # fmt: skip
+    add("--codes", action="store_true", help="List all codes, and check nothing.")
+    add("--json", type=str, metavar="FILE", help="Write what was found there, too.")
+    add("--seed", type=Seed, default=0, metavar="N", help="Seed of data that are made up.")
+    add_device(group)
+    add_data(parser)
+    return parser
+
+
+def _pair_and_batch(parser: Parser, config: Any, with_data: bool) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401
+    if (Path(config.file) / CONFIG).is_file():
+        setup = restore(Path(config.file), "auto", config.device)
+        return setup.pair, batch_of(setup.data.train, config.limit)
+    name, _, attribute = config.file.partition(".py")
+    module = load_file("check", Path(f"{name}.py" if _ else config.file))
+    shape = _shape(config.shape)
+    data = None
+    if with_data:
+        data = build_data(parser, config, module)
+        shape = tuple(data.shape)
+    batch = () if data is not None else _batch_in(module, shape, config.limit)
+    if shape is None and batch and isinstance(batch[0], Tensor):
+        shape = tuple(batch[0].shape[1:])
+    pair = _pair_in(module, attribute.removeprefix(":"), shape, config.file)
+    if data is not None:
+        split = data.train.binarized(0) if data.train.dynamic else data.train
+        batch = batch_of(split, config.limit)
+    if not batch:
+        raise ConfigError(
+            f"check {config.file}: there are no data; name them with --data, write a tensor `x` "
+            "into the file, or give the shape of one datum, as in --shape 1,28,28"
+        )
+    return pair, batch
+
+
+def _pair_in(module: ModuleType, name: str, shape: Any, file: str) -> Any:  # noqa: ANN401
+    """The pair in a file: the one named, or by the conventions that the help describes."""
+    content = vars(module)
+    if name:
+        if name not in content:
+            raise ConfigError(f"check {file}: the file defines no '{name}'; correct the name")
+        return _made(content[name], shape, file, name)
+    if callable(content.get("model")) and callable(content.get("guide")):
+        return module
+    for usual in _PAIRS:
+        if usual in content:
+            return _made(content[usual], shape, file, usual)
+    own = {n: c for n, c in content.items() if getattr(c, "__module__", None) == module.__name__}
+    objects = {n: c for n, c in content.items() if not inspect.isclass(c) and _has_both(c)}
+    classes = {n: c for n, c in own.items() if inspect.isclass(c) and _has_both(c)}
+    for found in (objects, classes):
+        if len(found) == 1:
+            (usual, thing) = next(iter(found.items()))
+            return _made(thing, shape, file, usual)
+    several = [*objects, *classes]
+    which = f"it has {', '.join(several)}" if several else "it has no such thing"
+    raise ConfigError(
+        f"check {file}: the pair is not clear; define functions `model` and `guide`, or an object "
+        f"`pair` that has both, or name one as in {Path(file).name}:NAME ({which})"
+    )
+
+
+def _made(found: Any, shape: Any, file: str, name: str) -> Any:  # noqa: ANN401
+    """An object with model and guide: itself, or what a class or function gives."""
+    if not inspect.isclass(found) and _has_both(found):
+        return found
+    if not callable(found):
+        raise ConfigError(f"check {file}: '{name}' has no model and guide; name what has both")
+    given = {each: shape for each in supplied(found)} if shape is not None else {}
+    try:
+        inspect.signature(found).bind(**given)
+    except TypeError as error:
+        raise ConfigError(
+            f"check {file}: {name} cannot be made without arguments ({error}); make an object in "
+            "the file, as in `pair = " + name + "(...)`"
+        ) from error
+    return found(**given)
+
+
+def _has_both(thing: Any) -> bool:  # noqa: ANN401
+    return all(callable(getattr(thing, program, None)) for program in ("model", "guide"))
+
+
+def _batch_in(module: ModuleType, shape: Any, limit: int) -> tuple[Any, ...]:  # noqa: ANN401
+    """The batch in a file, or one of a shape; () where there is none."""
+    if shape is not None:
+        return (torch.randint(0, 2, (limit, *shape)).to(torch.get_default_dtype()),)
+    for name in _DATA:
+        found = vars(module).get(name)
+        if inspect.isfunction(found):
+            found = found()
+        if found is None or inspect.ismodule(found):
+            continue
+        return tuple(found) if isinstance(found, tuple | list) else (found,)
+    return ()
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = text.replace("x", ",").strip("()[] ").split(",")
+    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise ConfigError(f"--shape {text}: give whole numbers above 0, as in 1,28,28")
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,122 @@
+"""The pair does not run."""
+
+import re
+from collections.abc import Iterator
+
+from ...errors import first_line
+from ...particles.handlers import Program
+from ..inspection import Inspection
+from ..problem import Problem
+from ..source import defined_at, first_cause, line_of
+from .base import Rule
+
+_PLATE = re.compile(
+    r"Shape mismatch inside plate\('(?P<plate>[^']*)'\) at site (?P<site>\S+) dim (?P<dim>-?\d+), "
+    r"(?P<size>\d+) vs (?P<found>\d+)"
+)
+_CALL = re.compile(r"(missing \d+ required|takes .* positional arguments? but|unexpected keyword)")
+
+
+class Crash(Rule):
+    code, severity = "PV001", "fault"
+    title = "the model or the guide raises an error"
+    remedy = "correct the line"
+    needs_run = False
+
+    def find(self, seen: Inspection) -> Iterator[Problem]:
+        for run, mode in ((seen.run, "evaluation"), (seen.as_is, "training")):
+            error = run.error
+            if error is None:
+                continue
+            if not is_known(error):
+                cause = first_cause(error)
+                when = f" in {mode} mode" if seen.as_is is not seen.run else ""
+                yield self.problem(
+                    f"the {run.failed} raises {type(cause).__name__}{when}: "
+                    f"{first_line(cause)[:300]}",
+                    line=line_of(error),
+                )
+            return
+
+
+class WrongPlateSize(Rule):
+    code, severity = "PV002", "fault"
+    title = "a site does not have the size of its plate, as where `.to_event` is missing"
+    remedy = (
+        "declare the dims of one datum with `.to_event(n)`, so that only the dims of plates are "
+        "left in the batch shape"
+    )
+    needs_run = False
+
+    def find(self, seen: Inspection) -> Iterator[Problem]:
+        error = seen.run.error
+        found = _PLATE.search(str(error)) if error is not None else None
+        if error is None or found is None:
+            return
+        line = line_of(error)
+        changed = None
+        if line is not None and ".to_event" not in line.text:
+            changed = with_event(line.text)
+        yield self.problem(
+            f"the {seen.run.failed} draws it in plate '{found['plate']}', which holds "
+            f"{found['size']} data, and its batch shape has {found['found']} entries at dim "
+            f"{found['dim']}",
+            found["site"],
+            line,
+            changed_line=changed,
+        )
+
+
+class WrongCall(Rule):
+    code, severity = "PV003", "fault"
+    title = "model and guide do not take the arguments that the batch has"
+    remedy = "let model and guide take the same arguments, those of the batch"
+    needs_run = False
+
+    def find(self, seen: Inspection) -> Iterator[Problem]:
+        error = seen.run.error
+        if error is None or not is_call(error, seen.model, seen.guide):
+            return
+        yield self.problem(
+            f"the {seen.run.failed} is called with {len(seen.args)} arguments, and "
+            f"{first_line(error)}",
+            line=defined_at(seen.model if seen.run.failed == "model" else seen.guide),
+        )
+
+
+def with_event(text: str) -> str | None:
+    """A line of a sample statement, with `.to_event(1)` after its distribution."""
+    start = text.find("dist.")
+    if start < 0:
+        return None
+    depth = 0
+    for place in range(start, len(text)):
+        if text[place] == "(":
+            depth += 1
+        elif text[place] == ")":
+            depth -= 1
+            if depth == 0:
+                return f"{text[: place + 1]}.to_event(1){text[place + 1 :]}"
+    return None
+
+
+def is_call(error: BaseException, *programs: Program) -> bool:
+    """Whether a program refused the number of its arguments."""
+    names = [getattr(getattr(p, "forward", p), "__name__", "?") for p in programs]
+    text = str(error)
+    return (
+        isinstance(error, TypeError)
+        and _CALL.search(text) is not None
+        and any(f"{name}()" in text for name in names)
+    )
+
+
+def is_known(error: BaseException) -> bool:
+    """Whether another rule tells of an error."""
+    text = str(error)
+    words = ("declares two tensors as parameter", "the model samples '", "of one would never")
+    return (
+        _PLATE.search(text) is not None
+        or (isinstance(error, TypeError) and _CALL.search(text) is not None)
+        or any(word in text for word in words)
+    )

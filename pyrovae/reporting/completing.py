@@ -1,0 +1,70 @@
+"""Pictures and diagnosis of a pair, added to what a page shows of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..data import Dataset, Rows, Split
+from ..errors import PyrovaeError
+from ..evaluate import diagnose
+from ..particles.modes import Mode
+from ..particles.tracing import Program
+from .pictures import pictures
+from .subject import Subject
+
+_DIAGNOSED = 1000  # data
+
+
+def completed(
+    subject: Subject,
+    *,
+    model: Program,
+    guide: Program,
+    test: Any,  # noqa: ANN401 (data of any kind)
+    held: Rows,
+    seed: int,
+    mode: Mode,
+) -> Subject:
+    """The same with pictures and a diagnosis; a remark says why where there are none.
+
+    Args:
+        subject: Its history draws the curves.
+        model: Pyro model.
+        guide: Pyro guide.
+        test: The data as they were given.
+        held: The same data as rows.
+        seed: Of all draws.
+        mode: Of the pair's networks.
+    """
+    remarks = list(subject.remarks)
+    found = subject
+    if not subject.pictures:
+        split = _split(test, held)
+        try:
+            made = {} if split is None else pictures(model, guide, split, seed=seed, mode=mode)
+            found = replace(found, pictures=made)
+        except PyrovaeError as error:
+            remarks.append(f"No pictures: {error}")
+    if subject.diagnosis is None:
+        try:
+            said = diagnose(
+                model, guide, held[:_DIAGNOSED], history=_history(subject), seed=seed, mode=mode
+            )
+            found = replace(found, diagnosis=said)
+        except PyrovaeError as error:
+            remarks.append(f"No diagnosis: {error}")
+    return replace(found, remarks=remarks)
+
+
+def _history(subject: Subject) -> Sequence[Any] | None:
+    return subject.history or None
+
+
+def _split(test: Any, held: Rows) -> Split | None:  # noqa: ANN401
+    """The data for pictures; None where the pair takes several tensors."""
+    if isinstance(test, Dataset):
+        return test.test
+    if isinstance(test, Split):
+        return test
+    few = held[:2000]
+    return Split(few[0]) if len(few) == 1 else None

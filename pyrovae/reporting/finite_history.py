@@ -1,0 +1,31 @@
+"""A history as the curves take it, whatever a file holds."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def finite_history(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The entries with an epoch and a training bound, and of those the finite numbers.
+
+    What is missing elsewhere is None.
+
+    Args:
+        entries: One an epoch.
+    """
+    names = list(dict.fromkeys(name for entry in entries for name in entry))
+    rows = [{name: _number(entry.get(name)) for name in names} for entry in entries]
+    rows = [r for r in rows if r.get("epoch") is not None and r.get("train") is not None]
+    held = [name for name in names if any(row[name] is not None for row in rows)]
+    return [{name: row[name] for name in held} for row in rows]
+
+
+def _number(value: Any) -> int | float | None:  # noqa: ANN401
+    return value if type(value) in (int, float) and _is_finite(value) else None
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False

@@ -1,0 +1,74 @@
+"""What the pair makes: reconstructions, samples, latents, traversals."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..drawing import pixels_of
+from ..section import Chart, Part, Section, section
+from ..subject import Subject
+
+_WORDS = {
+    "reconstructions": (
+        "Data that were not trained on, each over its reconstruction: the mean of p(x|z) at a "
+        "draw of z from the guide.",
+        "Rows of images: originals, each with its reconstruction below",
+    ),
+    "samples": (
+        "Means of p(x|z) at latents that were drawn from the prior.",
+        "A grid of images that the model made of draws from its prior",
+    ),
+    "latents": (
+        "Posterior means of the latents of data that were not trained on, coloured by class "
+        "where classes are known.",
+        "Scatter plot of the posterior means of the latents in the plane",
+    ),
+    "traversals": (
+        "One latent unit at a time is moved over its range and decoded; the others stay.",
+        "A row of images for each latent unit, which changes from left to right",
+    ),
+}
+"""Of each picture its caption, and what it tells."""
+
+
+def images(subjects: Sequence[Subject]) -> Section | None:
+    """The pictures of each run."""
+    return section("pictures", "What it makes", [_part(each, subjects) for each in subjects])
+
+
+def _part(subject: Subject, subjects: Sequence[Subject]) -> Part | None:
+    number = subjects.index(subject) + 1
+    charts = [
+        _chart(subject, name, f"{name}-{number}") for name in _WORDS if name in subject.pictures
+    ]
+    if not charts:
+        return None
+    return Part(subject.name if len(subjects) > 1 else "", charts=charts)
+
+
+def _chart(subject: Subject, name: str, unique: str) -> Chart:
+    picture = subject.pictures[name]
+    caption, told = _WORDS[name]
+    if isinstance(picture, bytes):
+        return Chart(unique, picture, caption, f"{told}. {_quality(subject, name)}")
+    axes = picture.axes[0]
+    if axes.images:
+        numbers = pixels_of(picture)
+        size = f" {len(numbers)} by {len(numbers[0])} pixels." if numbers else ""
+        return Chart(unique, picture, caption, f"{told}.{size} {_quality(subject, name)}", numbers)
+    points = [
+        {"class": each.get_label(), axes.get_xlabel(): x, axes.get_ylabel(): y}
+        for each in axes.collections
+        for x, y in np.asarray(each.get_offsets()).tolist()
+    ]
+    axis = f"Axes: {axes.get_xlabel()} and {axes.get_ylabel()}; {len(points)} points."
+    return Chart(unique, picture, caption, f"{told}. {axis}", points)
+
+
+def _quality(subject: Subject, name: str) -> str:
+    """The number that says how good a picture is."""
+    if name == "reconstructions" and "reconstruction" in subject.facts:
+        return f"E log p(x|z) is {subject.facts['reconstruction']:.2f} nats per datum."
+    if name == "samples" and subject.facts.get("nll") is not None:
+        return f"The negative log-likelihood is {subject.facts['nll']:.2f} nats per datum."
+    return ""

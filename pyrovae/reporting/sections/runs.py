@@ -1,0 +1,82 @@
+"""Several runs side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..section import Cell, Grid, Part, Section, section
+from ..subject import Subject
+
+_COLUMNS = {
+    "ELBO": ("elbo", ".2f"),
+    "NLL": ("nll", ".2f"),
+    "± NLL": ("nll_standard_error", ".2f"),
+    "bits/dim": ("bits_per_dim", ".4f"),
+    "active units": ("active_units", "g"),
+}
+"""Names of columns, and the facts that they show."""
+_SAME_WITHOUT = {"device", "test_particles", "data_root", "root"}
+"""Settings in which runs may differ without being different: where, not what."""
+_MOST = 8  # settings that are columns
+
+
+def runs(subjects: Sequence[Subject]) -> Section | None:
+    """A row a run: what was measured, and in what their configurations differ."""
+    if len(subjects) < 2:
+        return None
+    places = differences([each.settings for each in subjects])
+    shown = [name for name, (fact, _) in _COLUMNS.items()
+             if any(_number(each, fact) is not None for each in subjects)]  # fmt: skip
+    head = ("run", *map(_short, places[:_MOST]), *shown, "epochs", "minutes")
+    rows = [_row(each, places[:_MOST], shown) for each in subjects]
+    named = ("run", *places[:_MOST], *shown, "epochs", "minutes")
+    records = [
+        {name: cell.text if cell.value is None else cell.value
+         for name, cell in zip(named, row, strict=True)}
+        for row in rows
+    ]  # fmt: skip
+    text = [f"They also differ in {', '.join(places[_MOST:])}."] if places[_MOST:] else []
+    caption = (
+        "A row for each run: what differs in the configurations, and what was measured. NLL and "
+        "ELBO are in nats per datum. A click on a name sorts."
+    )
+    grid = Grid("runs", caption, head, rows, records, is_sortable=True)
+    return section("runs", "Runs side by side", [Part(text=text, grids=[grid])])
+
+
+def differences(settings: Sequence[Mapping[str, object]]) -> list[str]:
+    """The places where these configurations differ."""
+    places = dict.fromkeys(place for each in settings for place in each)
+    return [
+        place
+        for place in places
+        if place not in _SAME_WITHOUT and len({repr(each.get(place)) for each in settings}) > 1
+    ]
+
+
+def _row(subject: Subject, places: Sequence[str], shown: Sequence[str]) -> list[Cell]:
+    row = [Cell(subject.name)]
+    for place in places:
+        value = subject.settings.get(place)
+        number = _plain_number(value)
+        row.append(Cell("-" if value is None else _short(str(value)), number))
+    for name in shown:
+        fact, pattern = _COLUMNS[name]
+        number = _number(subject, fact)
+        row.append(Cell("-" if number is None else format(number, pattern), number))
+    epochs, seconds = len(subject.history), sum(e.get("seconds", 0.0) for e in subject.history)
+    row.append(Cell(str(epochs) if epochs else "-", float(epochs) if epochs else None))
+    row.append(Cell(f"{seconds / 60:.2f}" if epochs else "-", seconds / 60 if epochs else None))
+    return row
+
+
+def _number(subject: Subject, fact: str) -> float | None:
+    return _plain_number(subject.facts.get(fact))
+
+
+def _plain_number(value: Any) -> float | None:  # noqa: ANN401 (of a configuration)
+    return float(value) if type(value) in (int, float) else None
+
+
+def _short(place: str) -> str:
+    """The last two steps of a place, or of the import path of a class."""
+    return ".".join(place.split(".")[-2:]) if len(place) > 24 else place
