@@ -17,6 +17,7 @@ language = "en"
 
 extensions = [
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "myst_parser",
@@ -40,6 +41,7 @@ myst_dmath_double_inline = True
 
 # Docstrings
 default_role = "py:obj"
+autosummary_generate = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

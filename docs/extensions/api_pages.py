@@ -8,8 +8,11 @@ from importlib import import_module
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.util.typing import stringify_annotation
 
 import pyrovae
+from pyrovae.data import Batchable
+from pyrovae.particles.tracing import Program
 
 # Page: title, rooms whose names it documents, and what it says first.
 PAGES = {
@@ -29,6 +32,13 @@ PAGES = {
     "errors": ("Errors and warnings", ["errors"]),
     "command_line": ("Opening a run of the command", ["cli"]),
     "runtime": ("What measurements give", ["runtime"]),
+}
+
+# Unions as Sphinx prints them, and their names.
+ALIASES = {
+    stringify_annotation(Batchable, "smart", short_literals=True): "Batchable",
+    stringify_annotation(Batchable, "smart"): "Batchable",
+    stringify_annotation(Program, "smart"): "Program",
 }
 
 
@@ -96,13 +106,15 @@ def text(page: str, names: dict[str, list[str]]) -> str:
     title, rooms = PAGES[page]
     about = inspect.getdoc(import_module(f"pyrovae.{rooms[0]}")) or ""
     lines = [title, "=" * len(title), "", about, ""]
+    listed = sorted(names[page], key=lambda full: full.rpartition(".")[2].lower())
+    lines += [".. autosummary::", "   :nosignatures:", "", *(f"   ~{full}" for full in listed), ""]
     kinds = {"Functions": [], "Classes": [], "Values": []}
-    for full in sorted(names[page], key=lambda full: full.rpartition(".")[2].lower()):
+    for full in listed:
         kinds[kind(the(full))].append(full)
-    for head, listed in kinds.items():
-        if listed:
+    for head, those in kinds.items():
+        if those:
             lines += [head, "-" * len(head), ""]
-        for full in listed:
+        for full in those:
             lines += [*directive(head, full), ""]
     return "\n".join(lines)
 
@@ -139,6 +151,18 @@ def index(pages: list[str]) -> str:
     )
 
 
+def shortened(
+    app: Sphinx, what: str, name: str, thing: object, options: object, signature: str, gives: str
+) -> tuple[str, str] | None:
+    """A signature in which long unions have their names."""
+    if signature is None:
+        return None
+    for union, alias in ALIASES.items():
+        signature = signature.replace(union, alias)
+    return signature, gives
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("autodoc-process-signature", shortened)
     app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "api"))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
