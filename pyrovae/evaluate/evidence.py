@@ -34,7 +34,8 @@ class EvidenceEstimate(Result):
 
     No such estimate can see what no draw has visited. A guide that misses a mode gives light
     tails, small rises and a wrong number: of 19 such means called "within 0.1 nats" 14 were low
-    by log 2. `ais`, started from the prior, may find the mode; see `below`.
+    by log 2. A guide that is five times too narrow or more is called too low by far too little.
+    `ais`, started from the prior, may find what is missing; see `below`.
 
     Attributes:
         log_px: Log of the mean weight [N].
