@@ -179,9 +179,9 @@ FOLDERS = {
         {"compare", "compare_training"},
     ],
     "evaluate/diagnosis": [
-        {"exchange", "information", "verdict"},
-        {"observation", "remedies"},
-        {"learning", "site_findings"},
+        {"exchange", "information", "observation", "verdict"},
+        {"moments", "remedies"},
+        {"learning", "observe", "site_findings"},
         {"diagnosis", "pair_verdicts", "site_verdicts"},
         {"diagnose"},
     ],
