@@ -182,9 +182,9 @@ FOLDERS = {
         {"compare", "compare_training", "train_by_beta"},
     ],
     "evaluate/diagnosis": [
-        {"exchange", "information", "verdict"},
-        {"observation", "remedies"},
-        {"learning", "site_findings"},
+        {"exchange", "information", "observation", "verdict"},
+        {"moments", "remedies"},
+        {"learning", "observe", "site_findings"},
         {"diagnosis", "pair_verdicts", "site_verdicts"},
         {"diagnose"},
     ],

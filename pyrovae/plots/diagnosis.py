@@ -66,7 +66,7 @@ def diagnosis(found: Finding, *, title: str = "") -> "Figure":
     curves = _curves(found.history)
     rows = 2 if curves else 1
     figure = empty_figure(1.3 * WIDTH, 2.9 * rows + 0.3)
-    upper, *lower = figure.subfigures(rows, 1) if rows > 1 else [figure.subfigures(1, 1)]
+    upper, *lower = figure.subfigures(rows, 1, squeeze=False)[:, 0]
     widths = [max(4, min(_BARS, len(_heights(s)[0] or ()))) for s in sites]
     total = sum(widths) or 1
     shares = [max(0.15, 0.62 * w / total) * (1 if sites else 0) for w in widths]
@@ -125,7 +125,7 @@ def _share_heights(panels: Sequence["Axes"], what: Sequence[str]) -> None:
 
 def _worth(axes: "Axes", sites: Sequence[Diagnosed]) -> None:
     """What each latent costs, and what is lost without it."""
-    kinds = [
+    kinds: list[tuple[str, list[float | None], Sequence[float | None], str]] = [
         ("costs (KL)", [None if s.is_point else s.kl for s in sites], [s.kl_error for s in sites],
          "0.45"),
         ("lost: drawn from its prior", [s.redrawn for s in sites],

@@ -77,6 +77,7 @@ class SiteKLMonitor:
         try:
             with self._conditions():
                 p = self._draw(next(self._moved()))
+                p.log_lik, [site_kl(p, name).value for name in p.guide_sites]  # noqa: B018
         except PyrovaeError:  # an estimator without particles trains pairs that cannot be drawn
             return None
         latents = {n: s for n, s in p.guide_sites.items() if s.is_latent}

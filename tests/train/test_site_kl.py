@@ -82,6 +82,22 @@ def test_a_pair_that_cannot_be_drawn_adds_nothing():
     assert joint == {"reconstruction": 0.0, "kl[a]": 0.0, "kl[b]": 0.0}
 
 
+def test_a_pair_that_cannot_be_scored_by_datum_adds_nothing():
+    """As of data whose dims are not declared: Pyro's own losses train it without validation."""
+
+    def model(x):
+        with pyro.plate("data", x.shape[1], dim=-1):
+            z = pyro.sample("z", dist.Normal(torch.zeros(x.shape[1]), 1.0))
+            pyro.sample("x", dist.Normal(z.expand(3, -1), 1.0), obs=x)
+
+    def guide(x):
+        with pyro.plate("data", x.shape[1], dim=-1):
+            pyro.sample("z", dist.Normal(torch.zeros(x.shape[1]), 1.0))
+
+    pair = SimpleNamespace(model=model, guide=guide)
+    assert layer_kl(pair, [(torch.zeros(3, 5),)])() == {}
+
+
 def test_nothing_is_disturbed():
     """No draw is used up, and the same noise comes every time."""
     pair = STYLES["hierarchy"](torch.float64)

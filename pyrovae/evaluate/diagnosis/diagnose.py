@@ -14,7 +14,8 @@ from ..sweep import sweep_over, sweeps
 from .diagnosis import Diagnosis
 from .information import information_of
 from .learning import verdicts_of_training
-from .observation import Observation, observe
+from .observation import Observation
+from .observe import observe
 from .pair_verdicts import causes_of_collapse, verdicts_of_aggregate, verdicts_of_noise
 from .site_findings import data_variance, findings_of
 from .site_verdicts import verdict_of_site
@@ -80,7 +81,7 @@ def diagnose(
     active = _active(call, max(2, num_particles), same)
     seen = observe(sweep, num_particles)
     sites = tuple(
-        findings_of(name, parts, active, seen) for name in seen_sites(parts.kl_by_site, seen)
+        findings_of(name, parts, active, seen) for name in _latents_of(parts.kl_by_site, seen)
     )
     noise = verdicts_of_noise(seen)
     causes = causes_of_collapse(noise)
@@ -98,7 +99,7 @@ def diagnose(
     )
 
 
-def seen_sites(names: Mapping[str, Any], seen: Observation) -> list[str]:
+def _latents_of(names: Mapping[str, Any], seen: Observation) -> list[str]:
     """The sites of the guide that are latents of the model."""
     return [name for name in names if ("kind", name) in seen.facts]
 

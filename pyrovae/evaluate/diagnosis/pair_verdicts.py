@@ -17,7 +17,8 @@ _VANISHING = 0.01  # of the data's standard deviation
 
 def verdicts_of_noise(seen: Observation) -> list[Verdict]:
     """Whether the standard deviation of a normal p(x|z) fits its errors."""
-    found = []
+    found: list[Verdict] = []
+    cures: tuple[Remedy, ...]
     for (what, name), total in seen.sums.items():
         if what != "standardised":
             continue

@@ -68,6 +68,7 @@ def _used(site: SiteFindings) -> Verdict:
     count = f"{used} of {units} units are used" if units > 1 else "its one unit is used"
     if used == units:
         return Verdict("used", "fine", site.name, f"{holds}; {count}.")
+    cures: tuple[Remedy, ...]
     if 0 < used <= _FEW * units:
         cures = (remedies.WARM_UP, remedies.LESS_WEIGHT, remedies.fewer_units(used))
         return Verdict("few-units", "warning", site.name, f"{holds}, but only {count}.", cures)
