@@ -11,7 +11,10 @@ BIN := $(ENV)/bin
 .PHONY: demo test lint clean
 
 demo: $(ENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/pyrovae fit --config examples/digits.yaml --run $(RUN) --overwrite
+	OMP_NUM_THREADS=1 $(BIN)/pyrovae fit --config examples/mnist_sample.yaml --run $(RUN) --overwrite
+	OMP_NUM_THREADS=1 $(BIN)/pyrovae compare $(RUN) --objectives ELBO STL IWAE DReG \
+		--limit 20 --draws 50 --out $(RUN)/compare.csv
+	@echo "report: $(RUN)/report.html"
 
 test: $(ENV)/.installed
 	$(BIN)/ruff check .
