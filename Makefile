@@ -1,4 +1,4 @@
-# `make demo` runs the main job on embedded data, `make test` the tests.
+# `make demo` trains, measures and compares on embedded data, `make test` the tests.
 # ENV is the folder of the environment; an existing one is brought up to date and used.
 # One thread each: networks this small gain nothing from more, and lose much on a busy machine.
 # Each process tests one part of the suite, so that what a file shares is made once, and takes from
