@@ -1,4 +1,4 @@
-# `make demo` runs the main job on embedded data, `make test` the tests.
+# `make demo` trains, measures and compares on embedded data, `make test` the tests.
 # ENV is the folder of the environment; an existing one is brought up to date and used.
 # One thread each: networks this small gain nothing from more, and lose much on a busy machine.
 # Each process tests one part of the suite, so that what a file shares is made once, and takes from
@@ -11,7 +11,10 @@ BIN := $(ENV)/bin
 .PHONY: demo test docs linkcheck lint clean
 
 demo: $(ENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/pyrovae fit --config examples/digits.yaml --run $(RUN) --overwrite
+	OMP_NUM_THREADS=1 $(BIN)/pyrovae fit --config examples/mnist_sample.yaml --run $(RUN) --overwrite
+	OMP_NUM_THREADS=1 $(BIN)/pyrovae compare $(RUN) --objectives ELBO STL IWAE DReG \
+		--limit 20 --draws 50 --out $(RUN)/compare.csv
+	@echo "report: $(RUN)/report.html"
 
 test: $(ENV)/.installed
 	$(BIN)/ruff check .

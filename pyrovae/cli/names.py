@@ -6,6 +6,7 @@ Only the command line names one's own. Names in a file are looked up in `stored`
 import inspect
 import typing
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -128,7 +129,9 @@ def _find(kind: str, name: str, option: str) -> Any:  # noqa: ANN401
         path, _, attribute = name.rpartition(".")
         module = import_module(option, name, path, way_out)
     else:
-        raise ConfigError(f"{option} {name}: there is no such {kind}; {way_out}")
+        near = get_close_matches(name, known, 1)
+        meant = f", did you mean {near[0]}?" if near else ";"
+        raise ConfigError(f"{option} {name}: there is no such {kind}{meant} {way_out}")
     if attribute not in vars(module):
         raise ConfigError(f"{option} {name}: {path} defines no '{attribute}'; {way_out}")
     return vars(module)[attribute]

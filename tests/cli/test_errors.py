@@ -18,8 +18,8 @@ def test_nothing_and_unknown_commands(capsys):
 
 
 def test_unknown_names(capsys, here):
-    assert "digits" in refused(capsys, "fit", "--data", "mnits")
-    assert "VAE" in refused(capsys, "fit", "--model", "VEA")
+    assert "did you mean mnist?" in refused(capsys, "fit", "--data", "mnits")
+    assert "did you mean VAE?" in refused(capsys, "fit", "--model", "VEA")
     assert "cannot import" in refused(capsys, "fit", "--model", "nowhere.Model")
     assert "no such file" in refused(capsys, "fit", "--model", "nowhere.py")
     Path("empty.py").write_text("x = 1\n")
