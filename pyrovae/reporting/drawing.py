@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from html import escape
 from io import BytesIO, StringIO
@@ -45,7 +46,10 @@ def svg_of(figure: "Figure", name: str, alternative: str) -> str:
     for each in crowded:
         each.set_rasterized(True)
     try:
-        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "pyrovae"}):
+        looks = {"svg.fonttype": "none", "svg.hashsalt": "pyrovae"}
+        with rc_context(looks), warnings.catch_warnings():
+            # Where names leave no room for the axes they overlap, and the numbers are below.
+            warnings.filterwarnings("ignore", "constrained_layout not applied")
             figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
     finally:
         figure.set_size_inches(*size)
