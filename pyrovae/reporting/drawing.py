@@ -50,7 +50,10 @@ def svg_of(figure: "Figure", name: str, alternative: str) -> str:
         with rc_context(looks), warnings.catch_warnings():
             # Where names leave no room for the axes they overlap, and the numbers are below.
             warnings.filterwarnings("ignore", "constrained_layout not applied")
-            figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
+            figure.savefig(
+                content, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05,
+                metadata={"Date": None},
+            )  # fmt: skip
     finally:
         figure.set_size_inches(*size)
         for each in crowded:
