@@ -46,8 +46,10 @@ def svg_of(figure: "Figure", name: str, alternative: str) -> str:
     for each in crowded:
         each.set_rasterized(True)
     try:
-        looks = {"svg.fonttype": "none", "svg.hashsalt": "pyrovae"}
-        with rc_context(looks), warnings.catch_warnings():
+        with (
+            rc_context({"svg.fonttype": "none", "svg.hashsalt": "pyrovae"}),
+            warnings.catch_warnings(),
+        ):
             # Where names leave no room for the axes they overlap, and the numbers are below.
             warnings.filterwarnings("ignore", "constrained_layout not applied")
             figure.savefig(
