@@ -1,6 +1,5 @@
 """`pyrovae report RUN [RUN ...]`: one page of a run, or of several side by side."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -100,7 +99,6 @@ def of_folder(run: Path, config: Namespace, named: Sequence[str]) -> Report:
         split,
         num_particles=config.num_particles,
         seed=config.seed,
-        progress=sys.stderr.isatty(),
         history=trained.history,
     )
     found = with_figures(found, setup.pair, split)
