@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from html import escape
 from io import BytesIO, StringIO
@@ -45,8 +46,16 @@ def svg_of(figure: "Figure", name: str, alternative: str) -> str:
     for each in crowded:
         each.set_rasterized(True)
     try:
-        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "pyrovae"}):
-            figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
+        with (
+            rc_context({"svg.fonttype": "none", "svg.hashsalt": "pyrovae"}),
+            warnings.catch_warnings(),
+        ):
+            # Where names leave no room for the axes they overlap, and the numbers are below.
+            warnings.filterwarnings("ignore", "constrained_layout not applied")
+            figure.savefig(
+                content, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05,
+                metadata={"Date": None},
+            )  # fmt: skip
     finally:
         figure.set_size_inches(*size)
         for each in crowded:

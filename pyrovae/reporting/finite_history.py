@@ -4,11 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_LONGEST = 40  # letters of a name
+
 
 def finite_history(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The entries with an epoch and a training bound, and of those the finite numbers.
 
-    What is missing elsewhere is None.
+    What is missing elsewhere is None. Names too long for a legend are cut.
 
     Args:
         entries: One an epoch.
@@ -17,7 +19,11 @@ def finite_history(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     rows = [{name: _number(entry.get(name)) for name in names} for entry in entries]
     rows = [r for r in rows if r.get("epoch") is not None and r.get("train") is not None]
     held = [name for name in names if any(row[name] is not None for row in rows)]
-    return [{name: row[name] for name in held} for row in rows]
+    return [{_shortened(name): row[name] for name in held} for row in rows]
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
 
 
 def _number(value: Any) -> int | float | None:  # noqa: ANN401

@@ -44,6 +44,12 @@ CUT_OFF = """() => {
     if (!scrollable && (a.left < b.left - 1 || a.right > b.right + 1))
       found.push(`${element.outerHTML.slice(0, 80)}: ${a.left}-${a.right}, ${b.left}-${b.right}`);
   }
+  for (const text of document.querySelectorAll("svg text")) {
+    const [a, b] = [text, text.closest("svg")].map((e) => e.getBoundingClientRect());
+    const wide = a.left < b.left - 4 || a.right > b.right + 4;
+    if (wide || a.top < b.top - 4 || a.bottom > b.bottom + 4)
+      found.push(`text ${text.textContent}`);
+  }
   return found;
 }"""
 """Elements whose box is not within their parent's, except where one scrolls on purpose."""

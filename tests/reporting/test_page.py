@@ -79,6 +79,8 @@ def test_numbers_to_download_are_those_of_the_figures():
     ]
     facts = {row["name"]: row["value"] for row in files["measurements-1.csv"]}
     assert float(facts["nll"]) == pytest.approx(found.facts["nll"], rel=1e-5)
+    points = files["latents-1.csv"]
+    assert len(points) == 60 and {row["class"] for row in points} <= set("0123456789")
     pixels = [[int(v) for v in row.values()] for row in files["samples-1.csv"]]
     levels = torch.tensor(pixels)
     assert 0 <= int(levels.min()) and int(levels.max()) == 255

@@ -1,12 +1,16 @@
 """What the pair makes: reconstructions, samples, latents, traversals."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..drawing import pixels_of
 from ..section import Chart, Part, Section, section
 from ..subject import Subject
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _WORDS = {
     "reconstructions": (
@@ -56,13 +60,21 @@ def _chart(subject: Subject, name: str, unique: str) -> Chart:
         numbers = pixels_of(picture)
         size = f" {len(numbers)} by {len(numbers[0])} pixels." if numbers else ""
         return Chart(unique, picture, caption, f"{told}.{size} {_quality(subject, name)}", numbers)
-    points = [
-        {"class": each.get_label(), axes.get_xlabel(): x, axes.get_ylabel(): y}
-        for each in axes.collections
-        for x, y in np.asarray(each.get_offsets()).tolist()
-    ]
-    axis = f"Axes: {axes.get_xlabel()} and {axes.get_ylabel()}; {len(points)} points."
+    points = _points(axes)
+    words = " ".join(axes.get_xlabel().split("\n")) or "unit 0"
+    axis = f"{words}; {len(points)} points."
     return Chart(unique, picture, caption, f"{told}. {axis}", points)
+
+
+def _points(axes: "Axes") -> list[dict[str, Any]]:
+    """What a scatter plot shows, with the name of the class where there is one for each colour."""
+    names: list[str] = [text.get_text() for text in axes.texts]
+    named = len(names) == len(axes.collections)
+    return [
+        {**({"class": names[place]} if named else {}), "x": x, "y": y}
+        for place, dots in enumerate(axes.collections)
+        for x, y in np.asarray(dots.get_offsets()).tolist()
+    ]
 
 
 def _quality(subject: Subject, name: str) -> str:

@@ -14,8 +14,8 @@ _COLUMNS = {
     "active units": ("active_units", "g"),
 }
 """Names of columns, and the facts that they show."""
-_SAME_WITHOUT = {"device", "test_particles", "data_root", "root"}
-"""Settings in which runs may differ without being different: where, not what."""
+_SAME_WITHOUT = {"epochs", "device", "test_particles", "data_root", "root"}
+"""Settings that are no columns: where a run was; its epochs have a column of their own."""
 _MOST = 8  # settings that are columns
 
 
@@ -34,7 +34,7 @@ def runs(subjects: Sequence[Subject]) -> Section | None:
          for name, cell in zip(named, row, strict=True)}
         for row in rows
     ]  # fmt: skip
-    text = [f"They also differ in {', '.join(places[_MOST:])}."] if places[_MOST:] else []
+    text = [f"They also differ in {_listed(places[_MOST:])}."] if places[_MOST:] else []
     caption = (
         "A row for each run: what was measured, and in what the configurations differ. NLL and "
         "ELBO are in nats per datum. A click on a name sorts."
@@ -51,6 +51,11 @@ def differences(settings: Sequence[Mapping[str, object]]) -> list[str]:
         for place in places
         if place not in _SAME_WITHOUT and len({repr(each.get(place)) for each in settings}) > 1
     ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return f"{', '.join(names[:_MOST])}{more}"
 
 
 def _row(subject: Subject, places: Sequence[str], shown: Sequence[str]) -> list[Cell]:
