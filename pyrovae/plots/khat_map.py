@@ -30,7 +30,7 @@ def khat_map(
     points = z.detach().cpu().double().numpy()[:most]
     plane, words = plane_of(points)
     figure = empty_figure(1.6 * WIDTH, 4.4)
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    panels = figure.subplots(1, 2)
     missing = shortfalls.cpu().numpy()[:most]
     known = missing[np.isfinite(missing)]
     top = max(float(np.quantile(known, 0.98)), 0.01) if len(known) else 1.0

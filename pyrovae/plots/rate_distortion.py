@@ -70,21 +70,26 @@ def rate_distortion(found: Curve, *, title: str = "") -> "Figure":
         title: Above.
     """
     figure = empty_figure(13.0, 4.4)
-    plane, over_beta, quality = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    panels = figure.subplot_mosaic(
+        [["plane", "sums", "quality"], ["plane", "rates", "quality"]], width_ratios=(1.25, 1, 1)
+    )
+    plane, quality = panels["plane"], panels["quality"]
     names = list(dict.fromkeys(point.name for point in found.points))
     _diagonals(plane, found)
     for place, name in enumerate(names):
         points = [point for point in found.points if point.name == name]
         _curve(plane, points, f"C{place}", name or "pairs, by beta")
-        _over_beta(over_beta, points, place, name)
+        _over_beta(panels["sums"], points, place, name, ("distortion", "minus_elbo"))
+        _over_beta(panels["rates"], points, place, name, ("rate",))
         _quality(quality, points, place, name)
     plane.set(xlabel="rate KL(q || p), bits/dim", ylabel="distortion -log p(x|z), bits/dim")
-    over_beta.set(xlabel="beta", ylabel="bits/dim")
-    if all(point.beta > 0 for point in found.points):
-        over_beta.set_xscale("log")
+    panels["rates"].set(xlabel="beta")
+    for which in ("sums", "rates"):
+        panels[which].set(ylabel="bits/dim")
+        _ticks_at(panels[which], sorted({point.beta for point in found.points}))
     quality.set(xlabel="rate, bits/dim", ylabel="PSNR, dB")
-    for axes in (plane, over_beta, quality):
-        axes.grid(alpha=0.3)
+    for name, axes in panels.items():
+        axes.grid(alpha=0.3 if name != "plane" else 0.0)
         axes.legend(fontsize=8, frameon=False)
     figure.suptitle(title or "Rate and distortion of pairs trained with beta", fontsize=10)
     return figure
@@ -136,14 +141,25 @@ def _curve(axes: "Axes", points: Sequence[Point], color: str, label: str) -> Non
                       xytext=(6, 5), fontsize=8, color=color)  # fmt: skip
 
 
-def _over_beta(axes: "Axes", points: Sequence[Point], place: int, name: str) -> None:
+def _ticks_at(axes: "Axes", betas: Sequence[float]) -> None:
+    """Ticks at the betas themselves, on a logarithmic axis where there is one."""
+    from matplotlib.ticker import NullLocator
+
+    if betas[0] > 0:
+        axes.set_xscale("log")
+    axes.set_xticks(betas, [f"{beta:g}" for beta in betas])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _over_beta(
+    axes: "Axes", points: Sequence[Point], place: int, name: str, columns: Sequence[str]
+) -> None:
     betas = [p.beta for p in points]
-    end = f", {name}" if name else ""
-    looks = (("rate", "o-"), ("distortion", "s--"), ("minus_elbo", "^:"))
-    for which, (column, look) in enumerate(looks):
-        color = f"C{which}" if not name else f"C{place}"
-        axes.plot(betas, [getattr(p, column) for p in points], look, color=color, ms=4,
-                  label=column.replace("minus_elbo", "-ELBO") + end)  # fmt: skip
+    looks = {"rate": "o-", "distortion": "s--", "minus_elbo": "^-"}
+    for column in columns:
+        words = column.replace("minus_elbo", "-ELBO") + (f", {name}" if name else "")
+        values = [getattr(p, column) for p in points]
+        axes.plot(betas, values, looks[column], color=f"C{place}", ms=4, label=words)
 
 
 def _quality(axes: "Axes", points: Sequence[Point], place: int, name: str) -> None:

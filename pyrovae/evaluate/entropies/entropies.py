@@ -109,7 +109,10 @@ def measured(sweep: Sweep, conditions: Mapping[str, str]) -> Entropies:
     )
     sampled = "sampled" if blocks[0].is_sampled else "closed form"
     return Entropies(
-        **{name: means[name] for name in ("encoder", "prior", "decoder", "elbo")},
+        encoder=means["encoder"],
+        prior=means["prior"],
+        decoder=means["decoder"],
+        elbo=means["elbo"],
         excess={name: means[f"excess[{name}]"] for name in conditions},
         conditions=conditions,
         **errors_of_means(means, errors),

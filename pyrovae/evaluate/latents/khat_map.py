@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
-import torch
 from torch import Tensor
 
 from ...particles.pair import takes_pair
@@ -124,11 +123,13 @@ def khat_map(
         >>> found.means.shape, found.evidence.k_hat.shape
         (torch.Size([50, 2]), torch.Size([50]))
     """
-    options = {**options, "seed": seed_or_fresh(options.get("seed"))}
-    sweep = sweep_over(model, guide, x, args, 100, options)
+    own = options.copy()
+    own["seed"] = seed_or_fresh(options.get("seed"))
+    sweep = sweep_over(model, guide, x, args, 100, own)
     means = joined_means(sweep)
-    again = {k: v for k, v in options.items() if k not in ("columns", "transform")}
+    for chosen in ("columns", "transform"):  # which the sweep has applied
+        own.pop(chosen, None)
     evidence = log_evidence(
-        model, guide, sweep.inputs.source, *args, num_particles=num_particles, **again
+        model, guide, sweep.inputs.source, *args, num_particles=num_particles, **own
     )
-    return KHatMap(torch.as_tensor(means), evidence)
+    return KHatMap(means, evidence)

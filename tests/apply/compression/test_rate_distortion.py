@@ -51,7 +51,7 @@ def test_table_numbers_and_picture(found):
     measured = found[2]
     assert len(measured.cells()) == 3 and "-ELBO" in str(measured)
     assert len(measured.numbers()["lossy"]) == 2
-    assert len(measured.plot().axes) == 3
+    assert len(measured.plot().axes) == 4
 
 
 def test_refusals():
@@ -93,6 +93,8 @@ def test_several_curves():
         ("one", 0.5), ("one", 2.0), ("two", 0.5), ("two", 2.0)
     ]  # fmt: skip
     assert found.numbers()["name"][-1] == "two" and found.records()[2]["name"] == "two"
-    plane = found.plot().axes[0]
+    figure = found.plot()
+    figure.draw_without_rendering()
+    plane = figure.axes[0]
     assert plane.get_legend_handles_labels()[1][1:] == ["one", "two"]
     assert [t.get_text() for t in plane.texts].count("0.5") == 2

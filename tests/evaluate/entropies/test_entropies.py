@@ -312,5 +312,7 @@ def test_what_it_shows():
     assert found.numbers()["sum"] == found.sum
     assert set(found.arrays()) == {"encoder", "prior", "decoder", "elbo", "excess_z", "excess_x"}
     assert len(found.records()) == 8
-    (axes,) = found.plot().axes
+    figure = found.plot()
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
     assert "ELBO minus sum" in axes.get_title()

@@ -40,6 +40,7 @@ def test_one_picture_with_both():
     x = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
     found = khat_map(model, guide, x, num_particles=100, seed=1)
     figure = found.plot()
+    figure.draw_without_rendering()  # raises where its parts do not go together
     assert len(figure.axes) == 4  # two panels, two bars
     assert set(found.arrays()) == {"means", "k_hat", "shortfalls"}
     points = figure.axes[0].collections[0].get_offsets()

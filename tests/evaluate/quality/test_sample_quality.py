@@ -110,7 +110,9 @@ def test_images_show_samples_over_their_nearest():
     assert torch.equal(torch.get_rng_state(), state)
     assert "convolutional" in found.features
     assert found.arrays()["samples"].shape == (10, 1, 8, 8)
-    assert len(found.plot().axes) == 5
+    figure = found.plot()
+    figure.draw_without_rendering()
+    assert len(figure.axes) == 5
     assert len(found.records()) == 3 and found.numbers()["num_data"] == 40
     assert found["samples"].density >= 0  # with means of p(x|z), which have no noise
     assert float(found.shown["samples"][0].std()) < 1e-6
