@@ -46,7 +46,8 @@ def check(
 
     Nothing is changed: Pyro's store, networks, gradients and random streams are as before. It
     looks at what these runs show. A fault that needs training to appear is not found: see
-    `diagnose` for a trained pair.
+    `diagnose` for a trained pair. `pyrovae.linter.codes_table()`, or `pyrovae check --codes`,
+    lists what is looked for.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args, **kwargs)`.
