@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.base import pick_device
 from ..errors import ConfigError
 from ..linter import check, codes_table
 from ..particles.pair import programs_of
@@ -26,17 +25,6 @@ from .run_files import CONFIG
 from .run_folder import restore
 from .user_code import forget_file, load_file
 
-
-class _AnyPair:
-    """Stands for a pair that is made after its data."""
-
-    @staticmethod
-    def model(*args: Any) -> None:  # noqa: ANN401
-        """Takes whatever the batches hold."""
-
-    guide = model
-
-
 _PAIRS, _DATA = ("pair", "vae"), ("x", "data", "batch")
 _ROWS = 64
 
@@ -51,10 +39,9 @@ def run_check(words: Sequence[str]) -> None:
     config = parse(parser, words, only=["data"]) if with_data else parse_plain(parser, words)
     torch.manual_seed(config.seed)
     pair, batch = _pair_and_batch(parser, config, with_data)
-    device = pick_device(config.device)
     found = check(
         *programs_of(pair, f"check {config.file}"),
-        *(part.to(device) if isinstance(part, Tensor) else part for part in batch),
+        *batch,
         ignore=tuple(config.ignore or ()),
         objectives=not config.quick,
         capture=not config.quick,
@@ -205,3 +192,13 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
         raise ConfigError(f"--shape {text}: give whole numbers above 0, as in 1,28,28")
     return tuple(int(part) for part in parts)
+
+
+class _AnyPair:
+    """Stands for a pair that is made after its data."""
+
+    @staticmethod
+    def model(*args: Any) -> None:  # noqa: ANN401
+        """Takes whatever the batches hold."""
+
+    guide = model

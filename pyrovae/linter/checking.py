@@ -46,7 +46,8 @@ def check(
 
     Nothing is changed: Pyro's store, networks, gradients and random streams are as before. It
     looks at what these runs show. A fault that needs training to appear is not found: see
-    `diagnose` for a trained pair.
+    `diagnose` for a trained pair. `pyrovae.linter.codes_table()`, or `pyrovae check --codes`,
+    lists what is looked for.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args, **kwargs)`.
@@ -72,19 +73,22 @@ def check(
         nothing found
     """
     inputs = Inputs.of(x, args, columns=columns, transform=transform)
-    with undisturbed(model, guide), warnings.catch_warnings():
+    with (
+        undisturbed(model, guide),
+        warnings.catch_warnings(),
+        pyro.validation_enabled(False),  # more can be seen of a faulty pair
+    ):
         warnings.simplefilter("ignore")  # what they say is among the findings
         batch = _batch(model, guide, inputs)
         held = {name: leaf for name, (leaf, _) in stored().items()}
         seen = Inspection(model, guide, batch, kwargs, held, inputs.num_data)
-        with pyro.validation_enabled(False):  # more can be seen of a faulty pair
-            problems = _found(seen)
+        problems = _found(seen)
         routes = _routes(seen)
         plate = _batch_plate(seen)
         few = _few(seen)
         tried: tuple[ObjectiveFit, ...] = ()
         if objectives and seen.runs:
-            tried = fitting(seen, all_objectives(), few, batch_plate=plate)
+            tried = fitting(seen, all_objectives(seen), few, batch_plate=plate)
         captured = "not tried"
         if capture:
             captured = _captured(seen, few, plate)

@@ -32,11 +32,22 @@ class ObjectiveFit:
     reason: str = ""
 
 
-def all_objectives() -> list[objectives.ParticleELBO]:
+def all_objectives(seen: Inspection) -> list[objectives.ParticleELBO]:
     """An instance of each objective of this library, and the ELBO with closed forms."""
     kinds = [getattr(objectives, name) for name in objectives.__all__]
     made = [kind.example() for kind in kinds if _is_concrete(kind)]
     made.append(objectives.ELBO(3, closed_form_kl=True))
+    sizes = [
+        guide["fn"].event_shape.numel()
+        for guide, _ in seen.latents.values()
+        if guide["value"].is_floating_point()
+    ]
+    made = [
+        objectives.FactorVAE(3.0, (sizes or [1])[0], 2, hidden=())
+        if isinstance(each, objectives.FactorVAE)
+        else each
+        for each in made
+    ]
     return sorted(made, key=lambda one: type(one).__name__ not in ("ELBO", "IWAE"))
 
 
