@@ -8,7 +8,7 @@ ENV ?= .venv
 RUN ?= runs/demo
 BIN := $(ENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test docs linkcheck lint clean
 
 demo: $(ENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/pyrovae fit --config examples/digits.yaml --run $(RUN) --overwrite
@@ -18,6 +18,17 @@ test: $(ENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
+	$(MAKE) docs
+
+# `make docs` runs the examples as tests do, in seconds each; `make docs FULL=1` in full, which takes
+# hours on two cores. Runs are kept in build/examples, and made again where an example has changed.
+SPHINX = OMP_NUM_THREADS=1 FULL=$(FULL) $(BIN)/python -m sphinx -W --keep-going
+
+docs: $(ENV)/.installed-docs
+	$(SPHINX) -b html docs build/docs
+
+linkcheck: $(ENV)/.installed-docs
+	$(SPHINX) -b linkcheck docs build/linkcheck
 
 lint: $(ENV)/.installed
 	$(BIN)/ruff check --fix .
@@ -28,6 +39,10 @@ $(ENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(ENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+$(ENV)/.installed-docs: $(ENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@
 
 clean:

@@ -1,4 +1,4 @@
-"""Writes the tables of README.md from the docstrings.  Run: python docs/tables.py
+"""Writes the tables of the README and of these pages.  Run: python docs/tables.py
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`. It has a row for each class, or
 each function, that a package exports: its name, the first sentence of its docstring, and links to
@@ -12,11 +12,17 @@ from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
 
-from pyrovae import apply, models, objectives
+from pyrovae import apply, data, evaluate, models, objectives
+from pyrovae.data.synthetic.exact_pair import ExactPair
 from pyrovae.models import posteriors, priors
 from pyrovae.nn import flows, likelihoods
 
-README = Path(__file__).parent.parent / "README.md"
+HERE = Path(__file__).parent
+PAGES = [
+    HERE.parent / "README.md",
+    *sorted(HERE.glob("[a-z]*.md")),
+    *sorted(HERE.glob("how_to/*.md")),
+]
 
 
 def tables() -> dict[str, str]:
@@ -33,7 +39,37 @@ def tables() -> dict[str, str]:
             "layer of `nn.flows`", flows, flows.FlowLayer, {"scores any z": scores_any}
         ),
         "uses": table_of_functions("use", apply),
+        "overview": overview(),
     }
+
+
+def overview() -> str:
+    """All names on one screen, by what they are."""
+    rows = {
+        "families": classes(models, models.Family),
+        "objectives": classes(objectives, objectives.ParticleELBO),
+        "likelihoods": classes(likelihoods, likelihoods.Likelihood),
+        "posteriors": classes(posteriors, posteriors.Posterior),
+        "priors": classes(priors, priors.Prior),
+        "layers of flows": classes(flows, flows.FlowLayer),
+        "measurements": [name for name in evaluate.__all__ if is_function(evaluate, name)],
+        "uses": [name for name in sorted(apply.COMMANDS)],
+        "data sets": [name for name in data.__all__ if gives_data(getattr(data, name))],
+    }
+    return in_markdown(
+        [["", ""], *([what, ", ".join(f"`{n}`" for n in names)] for what, names in rows.items())]
+    )
+
+
+def is_function(package: ModuleType, name: str) -> bool:
+    return inspect.isroutine(getattr(package, name))
+
+
+def gives_data(thing: object) -> bool:
+    """Whether it is a function that makes a data set, or an exact pair that draws data."""
+    if inspect.isclass(thing):
+        return issubclass(thing, ExactPair)
+    return inspect.isroutine(thing) and inspect.signature(thing).return_annotation is data.Dataset
 
 
 def filled(text: str) -> str:
@@ -60,12 +96,21 @@ def table(
     """A row for each class of `package.__all__` below `base` that is not abstract."""
     columns = columns or {}
     rows = [[head, "", *columns, "source"]]
-    for name in sorted(package.__all__, key=str.lower):
+    for name in classes(package, base):
         cls = getattr(package, name)
-        if isinstance(cls, type) and issubclass(cls, base) and not inspect.isabstract(cls):
-            cells = [column(cls) for column in columns.values()]
-            rows.append([f"`{name}`", first_sentence(cls), *cells, sources(cls)])
+        cells = [column(cls) for column in columns.values()]
+        rows.append([f"`{name}`", first_sentence(cls), *cells, sources(cls)])
     return in_markdown(rows)
+
+
+def classes(package: ModuleType, base: type) -> list[str]:
+    """The names of `package.__all__` that are classes below `base` and not abstract."""
+    found = {name: getattr(package, name) for name in sorted(package.__all__, key=str.lower)}
+    return [
+        name
+        for name, cls in found.items()
+        if isinstance(cls, type) and issubclass(cls, base) and not inspect.isabstract(cls)
+    ]
 
 
 def table_of_functions(head: str, package: ModuleType) -> str:
@@ -127,4 +172,5 @@ def section(cls: type | Callable[..., object], name: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text()))
+    for path in PAGES:
+        path.write_text(filled(path.read_text()))

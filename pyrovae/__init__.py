@@ -22,7 +22,7 @@ _PLACES = {
         "active_units", "ais", "bdmc", "compare", "compare_training", "diagnose",
         "disentanglement", "elbo_parts", "elbo_surgery", "entropies", "gradients",
         "inference_gaps", "log_evidence",
-        "posterior_means", "traverse",
+        "posterior_means", "sample_quality", "traverse",
     ),
     "linter": ("check",),
     "particles": ("Particles", "draw"),
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         inference_gaps,
         log_evidence,
         posterior_means,
+        sample_quality,
         traverse,
     )
     from .linter import check
@@ -119,6 +120,7 @@ __all__ = [
     "penalty",
     "posterior_means",
     "report",
+    "sample_quality",
     "save",
     "trainable",
     "traverse",

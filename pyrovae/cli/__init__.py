@@ -30,6 +30,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "train the model of a run with several objectives",
     ),
     "report": ("report.run_report", "write a page of a trained run, or of several side by side"),
+    "entropies": ("entropies.run_entropies", "compare the ELBO with a sum of entropies"),
+    "sample-quality": (
+        "sample_quality.run_sample_quality",
+        "measure how good the samples of a trained run are",
+    ),
     "sample": ("sample.run_sample", "generate data from a trained run"),
     "reconstruct": ("sample.run_reconstruct", "encode test data and decode them again"),
     "traverse": ("disentangle.run_traverse", "change one latent unit at a time, and decode"),

@@ -27,6 +27,7 @@ from ..reporting import (
 )
 from ..runtime.distributed import Team, join
 from ..train import Anneal, Callback, CSVLogger, CyclicAnneal, Run, TensorBoard, fit
+from ..train.curves import bound_in_words
 from .build import Setup, build, computing
 from .config import parse
 from .fit_options import fit_parser, training_options
@@ -178,7 +179,8 @@ def _measure(
         print(found)
     finally:  # also where the reader of the output has gone
         found.to_json(run_dir / "report.json")
-    drawn = pictures(model, guide, test, history=history)
+    named = bound_in_words(setup.objective)
+    drawn = pictures(model, guide, test, history=history, bound=named)
     saved = save_pictures(drawn, run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
     known = page.subject

@@ -102,12 +102,15 @@ def of_folder(run: Path, config: Namespace, named: Sequence[str]) -> Report:
         history=trained.history,
     )
     found = with_figures(found, setup.pair, split)
-    about = {**known.about, **found.subject.about}
+    found = found.completed()
+    made = found.subject
+    compared = {name: picture for name, picture in kept.pictures.items() if name in kept.tables}
     measured = replace(
-        found.subject, name=known.name, settings=known.settings, about=about,
-        command=known.command, tables=known.tables, uses=known.uses, remarks=known.remarks,
+        known, parts=made.parts, evidence=made.evidence, units=made.units,
+        diagnosis=made.diagnosis, pictures={**made.pictures, **compared},
+        about={**known.about, **made.about}, remarks=[*known.remarks, *made.remarks],
     )  # fmt: skip
-    return replace(found, subject=measured).completed()
+    return replace(found, subject=measured)
 
 
 def _as_kept(known: Subject, kept: KeptResults, has_config: bool) -> Report:

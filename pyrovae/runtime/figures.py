@@ -32,6 +32,13 @@ def _as_png(figure: "Figure") -> tuple[bytes, dict[str, int]]:
     return content.getvalue(), {"width": round(96 * figure.get_figwidth())}
 
 
+def bare_figure(width: float, height: float) -> "Figure":
+    """A figure of this size in inches, without axes, which are placed by hand."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=DPI)
+
+
 def figure_of(aspect: float) -> tuple["Figure", "Axes"]:
     """A figure of the common width with one pair of axes; `aspect` is height over width."""
     figure = empty_figure(WIDTH, max(0.8, WIDTH * aspect))

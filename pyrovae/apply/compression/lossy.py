@@ -83,9 +83,14 @@ class Lossy(Result):
         from ...plots.image_rows import image_rows
 
         steps = zip(self.steps, self.decoded, strict=True)
-        told = ", ".join(f"{bits:.3f}" for bits in self.bits_per_dim)
-        rows = {f"step {step:g}": images for step, images in steps}
-        return image_rows({"original": self.originals} | rows, title=f"bits/dim {told}")
+        rows = {
+            f"step {step:g}: {bits:.3f} bits/dim": images
+            for (step, images), bits in zip(steps, self.bits_per_dim, strict=True)
+        }
+        return image_rows(
+            {"original": self.originals} | rows,
+            title="What comes back from posterior means rounded to a grid of this step",
+        )
 
 
 def psnr_of(mse: float, peak: float) -> float:

@@ -86,7 +86,7 @@ class Denoised(Result):
         shown = {"clean": self.clean, "noisy": self.noisy, **made, **drawn}
         return image_rows(
             {name: images[:_SHOWN].clamp(low, high) for name, images in shown.items()},
-            title=self.noise,
+            title=f"Clean data, the noisy ones ({self.noise}), and what methods make of them",
         )
 
     def notes(self) -> list[str]:

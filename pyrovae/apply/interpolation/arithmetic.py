@@ -80,7 +80,8 @@ class Arithmetic(Result):
         return image_rows(
             {f"{number + 1}": strip for number, strip in enumerate(strips[:_SHOWN])},
             columns=["datum", *(f"{a:g}" for a in self.amounts.tolist())],
-            title=f"minus class {self.minus}, plus class {self.plus}",
+            title=f"Data of class {self.minus} on their way to class {self.plus}",
+            caption="how much of the vector between the classes is added to the latents",
         )
 
     def notes(self) -> list[str]:

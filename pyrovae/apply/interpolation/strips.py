@@ -88,4 +88,10 @@ class Interpolation(Result):
                 first, last = self.ends[pair, :1], self.ends[pair, 1:]
                 strip = torch.cat([first.to(made), made[pair], last.to(made)])
                 strips[f"{pair + 1} {path}"] = strip
-        return image_rows(strips)
+        steps = next(iter(self.images.values())).shape[1]
+        return image_rows(
+            strips,
+            columns=["datum", *(f"{t / max(1, steps - 1):.2g}" for t in range(steps)), "datum"],
+            title=f"From one datum to another, {', '.join(self.images)} in {self.site}",
+            caption="way from the first datum to the last",
+        )

@@ -15,8 +15,10 @@ from ...runtime.result import Result
 from ..block import Block
 from ..inputs import Data
 from ..options import SweepOptions
+from ..rise import shortfalls_in
 from ..standard_errors import mean_error, monte_carlo_error, over_particles
 from ..sweep import joined, sweep_over, sweeps
+from ..verdict import judgement
 from .optimised_guide import optimised_guide
 
 if TYPE_CHECKING:
@@ -213,8 +215,10 @@ def inference_gaps(
     elbo_optimised, noise = over_particles(after)
     if log_px is None:
         evidence, route = log_mean_exp(after), f"importance sampling with K = {num_particles}"
-        noise = (noise.square() + log_mean_exp_error(after).square()).sqrt()
-        route += " from the optimised guides"
+        missed = log_mean_exp_error(after)
+        noise = (noise.square() + missed.square()).sqrt()
+        found = judgement(float(shortfalls_in(after).mean()), monte_carlo_error(missed))
+        route += f" from the optimised guides: {found}"
     else:
         evidence, route = joined([log_px.detach()[: len(elbo)]]), "given"
     found = InferenceGaps(
