@@ -302,7 +302,7 @@ FOLDERS = {
         {"figures", "measure"},
     ],
     "cli": [
-        {"explain", "kept_json", "kinds", "numbers", "outputs", "page_file", "partial",
+        {"explain", "interrupted", "kept_json", "kinds", "numbers", "outputs", "page_file",
           "run_files", "safe_yaml", "sizes", "user_code", "words", "working_folder"},
         {"arguments", "kept_results", "library", "own_files"},
         {"names", "wanted"},

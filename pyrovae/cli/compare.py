@@ -8,11 +8,11 @@ from .. import plots
 from ..data.base import pick_device
 from ..evaluate import Annealed, ais, compare
 from ..reporting import save_figure
+from .interrupted import kept_if_interrupted
 from .numbers import Count
 from .objective_words import make_objectives
 from .options import add_evidence_particles, add_held_out, add_objectives, make_run_parser
 from .outputs import csv_path, write_table
-from .partial import kept_if_interrupted
 from .run_folder import parse_opening, restore
 
 _EQUAL: dict[str, Literal["K", "decoder evaluations"]] = {

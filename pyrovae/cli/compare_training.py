@@ -7,12 +7,12 @@ from ..data import Split
 from ..evaluate import compare_training
 from .build import build, build_pair
 from .fit_options import fit_parser, training_options
+from .interrupted import kept_if_interrupted
 from .numbers import Count, Seed
 from .objective_words import make_objective
 from .options import add_device, add_evidence_particles, add_held_out, add_objectives, add_run
 from .outputs import csv_path, write_table
 from .parser import make_parser
-from .partial import kept_if_interrupted
 from .run_folder import configuration, parse_opening
 
 

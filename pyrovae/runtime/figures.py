@@ -19,8 +19,11 @@ def empty_figure(width: float, height: float) -> "Figure":
     """A figure of this size in inches, without axes."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    # A notebook shows a figure by itself only once pyplot has been imported.
+    return _shown_in_notebooks(Figure(figsize=(width, height), dpi=DPI, layout="constrained"))
+
+
+def _shown_in_notebooks(figure: "Figure") -> "Figure":
+    """The figure, which a notebook would else show only once pyplot has been imported."""
     figure._repr_png_ = partial(_as_png, figure)  # type: ignore[attr-defined]
     return figure
 
@@ -36,7 +39,7 @@ def bare_figure(width: float, height: float) -> "Figure":
     """A figure of this size in inches, without axes, which are placed by hand."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=DPI)
+    return _shown_in_notebooks(Figure(figsize=(width, height), dpi=DPI))
 
 
 def figure_of(aspect: float) -> tuple["Figure", "Axes"]:

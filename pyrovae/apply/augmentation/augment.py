@@ -99,7 +99,7 @@ def augment(
         )
     around = FromPosterior(tempered(temperature, "augment"), extrapolate, mean)
     seed = seed_or_fresh(options.get("seed"))
-    made = []
+    made: list[Any] = []
     for number, label in enumerate(given.classes):
         sources = _sources(given, number, num_per_class, seed, bool(extrapolate))
         data = (given.x[sources], given.y[sources]) if has_label else given.x[sources]

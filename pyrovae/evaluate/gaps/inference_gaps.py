@@ -221,7 +221,7 @@ def inference_gaps(
         route += f" from the optimised guides: {found}"
     else:
         evidence, route = joined([log_px.detach()[: len(elbo)]]), "given"
-    found = InferenceGaps(
+    gaps = InferenceGaps(
         log_px=evidence,
         elbo=elbo,
         elbo_optimised=elbo_optimised,
@@ -230,7 +230,7 @@ def inference_gaps(
         log_px_route=route,
         num_particles=num_particles,
     )
-    return blocks.give(found)
+    return blocks.give(gaps)
 
 
 def _measured(block: Block, best: Program) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ import pytest
 
 from pyrovae import Interrupted, cli
 from pyrovae.cli.explain import INTERRUPTED
-from pyrovae.cli.partial import kept_if_interrupted
+from pyrovae.cli.interrupted import kept_if_interrupted
 from pyrovae.train import History
 
 DONE = History([{"epoch": 1, "train": -2.5, "val": None, "lr": 0.1, "seconds": 1.0}])
