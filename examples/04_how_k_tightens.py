@@ -73,11 +73,13 @@ def trained_curve(axes, smoke):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     pyro.set_rng_seed(0)
     figure = Figure(figsize=(9, 3.6), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2)
     exact_curve(left, smoke)
     trained_curve(right, smoke)
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
     figure.savefig("how_k_tightens.png")
     print("how_k_tightens.png")
 

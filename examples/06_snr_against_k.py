@@ -30,6 +30,7 @@ def slope(ks, values):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     oracle = data.LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
     x = oracle.sample(1, seed=1)
     ks = [16, 64, 256] if smoke else [4, 8, 16, 32, 64, 128, 256, 512, 1024]
@@ -62,6 +63,7 @@ def main(smoke):
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, title="slope from K = 16")
     panels["guide"].set_ylabel("median SNR of the gradient")
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
     figure.savefig("snr_against_k.png")
     print(f"{draws} draws each; snr_against_k.png")
 

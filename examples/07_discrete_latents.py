@@ -59,6 +59,7 @@ def exact_gradient(smoke):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     pyro.set_rng_seed(0)
     exact_gradient(smoke)
     digits = data.digits()

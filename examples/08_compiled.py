@@ -55,6 +55,7 @@ def train(batches, compile):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits().train.x.flatten(1)
     source = data.batches(digits, 64, seed=0, device="cpu")
     epochs = 3 if smoke else 60

@@ -56,6 +56,7 @@ def trained(digits, epochs, decoder, **parts):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits()
     epochs, count = (2, 4) if smoke else (150, 50)
     decoder = trained(digits, epochs, None, posterior=DiagonalNormal).decoder.requires_grad_(False)
@@ -85,6 +86,7 @@ def main(smoke):
     axes.barh(names, second, left=first, label="amortisation")
     axes.set_xlabel("log p(x) - ELBO in nats, 8x8 digits, one decoder")
     axes.legend(frameon=False)
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
     figure.savefig("inference_gaps.png", dpi=120)
     least = min(rows, key=lambda name: sum(rows[name]))
     print(f"smallest gap: {least}, {sum(rows[least]):.2f} nats")

@@ -47,6 +47,7 @@ def make_pair(with_flow):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits()
     train, val, test = (split.x.flatten(1) for split in (digits.train, digits.val, digits.test))
     for name, with_flow in (("diagonal", False), ("flow", True)):

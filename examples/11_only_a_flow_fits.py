@@ -49,10 +49,8 @@ class Guide(nn.Module):
         self.flow = stacked(layer, 4, mixing)(2, 0) if name == "flow" else None
 
     def q(self):
-        base = self.base(self.params)
-        if self.flow is None:
-            return base
-        return dist.TransformedDistribution(base, [self.flow.condition()])
+        base, flow = self.base(self.params), self.flow
+        return base if flow is None else dist.TransformedDistribution(base, [flow.condition()])
 
     def forward(self, x):
         pyro.module("guide", self)
@@ -74,6 +72,7 @@ def train(name, x, steps):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     grid = torch.cartesian_prod(AXIS, AXIS)
     figure = Figure(figsize=(10, 5.3), dpi=150, layout="constrained")
     for (case, x), axes in zip(SEEN.items(), figure.subplots(2, 4), strict=True):
@@ -89,8 +88,8 @@ def main(smoke):
             picture = log_density.exp().reshape(len(AXIS), -1).T
             ax.imshow(picture, origin="lower", cmap="magma", vmin=0, vmax=brightest)
             ax.set(title=title, xticks=[], yticks=[])
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
     figure.savefig("only_a_flow_fits.png")
-    print("only_a_flow_fits.png")
 
 
 if __name__ == "__main__":

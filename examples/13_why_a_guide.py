@@ -56,13 +56,12 @@ def curves(axes, title, ks, guides, estimate):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     pyro.set_rng_seed(0)
     figure = Figure(figsize=(14, 3.5), dpi=150, layout="constrained")
     left, right, known, real = figure.subplots(1, 4, width_ratios=[1, 1, 1.4, 1.4])
     z = torch.randn(2000, 2)
-    g = z / 10 + z / z.norm(
-        dim=1, keepdim=True
-    )  # Doersch (2016), arxiv.org/abs/1606.05908, fig. 2
+    g = z / 10 + z / z.norm(dim=1, keepdim=True)  # Doersch (2016), fig. 2
     for axes, points, title in ((left, z, "z ~ N(0, I)"), (right, g, "g(z) = z/10 + z/|z|")):
         axes.scatter(*points.T, c=torch.atan2(*z.T), cmap="hsv", s=3, linewidths=0)
         axes.set(title=title, aspect="equal", xticks=[], yticks=[])
@@ -89,6 +88,7 @@ def main(smoke):
         return found.mean(), found.mean_standard_error()
 
     short = curves(real, "digits, mean of the test data", ks, (prior, guide), of_all)
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
     figure.savefig("why_a_guide.png")
     print(f"{ks[-1]} draws from the prior are {short:.1f} nats short; why_a_guide.png")
 

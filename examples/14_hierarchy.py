@@ -50,6 +50,7 @@ def train(digits, *, warm_up, free_bits, epochs):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits, epochs = data.digits(), 3 if smoke else 60
     ways = {
         "as it is": {"warm_up": 0, "free_bits": 0.0},

@@ -48,6 +48,7 @@ def sources(pair, train, smoke):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits()
     train, test = digits.train, digits.test
     net = partial(MLP, hidden=(256,))
@@ -78,6 +79,7 @@ def main(smoke):
             axes.set(xticks=[], yticks=[])
             axes.set_ylabel(kind, rotation=0, ha="right", va="center", fontsize=8)
     print(f"real digits of the test set: {distance(test.x, train.x):.2f}; autoencoder.png")
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
     figure.savefig("autoencoder.png")
 
 

@@ -44,6 +44,7 @@ def show(name, pair, x, reference):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     pyro.set_rng_seed(0)
     x = data.digits().train.x.flatten(1).double() / 4
     x = x[:, x.std(0) > 0.12]  # a constant pixel has no noise to learn
@@ -86,6 +87,7 @@ def main(smoke):
     axes.plot(betas, found, "o", label="found by training")
     axes.set(xlabel="beta", ylabel="active units", title="direction j collapses at lambda_j / s^2")
     axes.legend()
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
     figure.savefig("linear_vae.png")
     print(f"as predicted at {agree} of {len(betas)} weights, {agree / len(betas):.2f}; "
           "linear_vae.png")  # fmt: skip

@@ -26,6 +26,7 @@ NET = partial(MLP, hidden=(256, 256))
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     grid = ShapeGrid(num_positions=3 if smoke else 12)
     factors = grid.factors()  # every combination once
     x = grid.draw(factors)
@@ -48,7 +49,9 @@ def main(smoke):
               f"{s['beta_vae']:10.3f}{found[name].num_live:12d}{run.seconds:9.1f}")  # fmt: skip
         moved = traverse(vae.model, vae.guide, x, datum=len(x) // 2, num_units=6)
         picture = f"traversal_{name.replace(', ', '_')}.png"
-        plots.traversals(moved, title=f"{name}: MIG {s['mig']:.3f}").savefig(picture)
+        figure = plots.traversals(moved, title=f"{name}: MIG {s['mig']:.3f}")
+        figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+        figure.savefig(picture)
     best = max(found, key=lambda name: found[name].mig.score)
     print(f"\n{best}\n{found[best]}")
     print(f"MIG {found[best].mig.score:.3f}, most of all by {best}; traversal_*.png")

@@ -60,6 +60,7 @@ def panel(axes, images, title):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     grey = data.digits(unit=True)
     digits = grey.binarized("dynamic")
     cut = data.quadrants(grey, given=1).binarized("dynamic")  # y is grey, x binary
@@ -88,6 +89,7 @@ def main(smoke):
     made = by_class.generate(torch.arange(10).repeat(8)).reshape(8, 10, 8, 8)
     panel(left, made, "one class a column")
     panel(right, torch.stack(rows), "given, truth, network, five completions")
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
     figure.savefig("conditional.png")
 
 

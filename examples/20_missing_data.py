@@ -31,6 +31,7 @@ def rmse(filled, truth, mask):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     x = torch.tensor(load_breast_cancer().data, dtype=torch.float32)
     whole = data.arrays((x - x.mean(0)) / x.std(0), val=0, test=0)
     train, truth = data.missing(whole, 0.5, seed=0).train, whole.train.x
@@ -69,9 +70,10 @@ def draw(smoke):
         epochs=2 if smoke else 150, compile=not smoke, progress=False)  # fmt: skip
     mask = holes.test.y[:12]
     filled = pair.impute(truth * mask, mask, num_particles=100 if smoke else 1000)
-    rows = torch.cat([truth, torch.where(mask, truth, 8.0), filled])
-    title = "digits, what was left of them (grey: missing), filled in"
-    plots.image_grid(rows, columns=12, title=title).savefig("missing_data.png")
+    rows = {"digits": truth, "observed": torch.where(mask, truth, 8.0), "filled in": filled}
+    figure = plots.image_rows(rows, title="Digits of which half of the pixels are missing (grey)")
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+    figure.savefig("missing_data.png")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ def m2(few, epochs):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits(binarize="dynamic")
     epochs = 2 if smoke else 150
     print("labels  choice  classifier alone      M1      M2")
@@ -75,7 +76,9 @@ def main(smoke):
         means = torch.tensor(rows).mean(0).tolist()
         print(f"{num_labelled:6d}    mean {means[0]:17.3f} {means[1]:7.3f} {means[2]:7.3f}")
     made = vae.generate(torch.arange(10).repeat_interleave(8))
-    plots.image_grid(made, title="M2: digits by class").savefig("semi_supervised.png")
+    figure = plots.image_grid(made, columns=8, row_names="0123456789", title="M2: draws by class")
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+    figure.savefig("semi_supervised.png")
     print(f"accuracy on {len(digits.test)} test digits; semi_supervised.png")
 
 

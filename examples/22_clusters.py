@@ -29,6 +29,7 @@ def clusters_of(method, codes, asked, y):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits()
     train, test = digits.train, digits.test
     rows = []
@@ -58,7 +59,9 @@ def main(smoke):
     for name, each in zip(names, zip(*rows, strict=True), strict=True):
         print(f"{name:<20} {' '.join(f'{a:.3f}' for a in each)}  mean {sum(each) / len(each):.3f}")
     made = mixture.generate(torch.arange(10).repeat_interleave(8)) / 16
-    plots.image_grid(made, title="one row of digits a cluster").savefig("clusters.png")
+    figure = plots.image_grid(made, columns=8, title="Draws of each cluster, a row for each")
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+    figure.savefig("clusters.png")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def trained(digits, beta, epochs):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits()
     epochs = 3 if smoke else 150
     pairs = {beta: trained(digits, beta, epochs) for beta in (0.1, 0.3, 1.0, 3.0, 10.0)}
@@ -61,7 +62,9 @@ def main(smoke):
 
     found = rate_distortion(pairs, digits.test.x, steps=[0.25, 0.5, 1.0, 2.0], seed=0)
     print(f"\n{found}")
-    found.plot().savefig("compression.png")
+    figure = found.plot()
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+    figure.savefig("compression.png")
 
 
 if __name__ == "__main__":

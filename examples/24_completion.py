@@ -45,6 +45,7 @@ def likeness(made, x):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     pyro.set_rng_seed(0)
     digits, epochs = data.digits(), 1 if smoke else 100
     x = digits.test.x[: 4 if smoke else 50]
@@ -56,7 +57,9 @@ def main(smoke):
     for method in ("importance", "metropolis-gibbs", "hmc"):
         found = complete(vae, x, mask="bottom half", method=method, **options)
         print(f"{found}\n")
-    found.plot().savefig("completion.png")
+    figure = found.plot()
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+    figure.savefig("completion.png")
 
     conditional = ConditionalVAE(digits.shape, 10, condition_shape=(1, 4, 4), encoder=net,
                                  decoder=net, prior_network=net,

@@ -33,6 +33,7 @@ def trained(digits, epochs, corruption=None):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits()
     test = digits.test[: 4 if smoke else 100]
     vae = trained(digits, 1 if smoke else 120)
@@ -41,7 +42,9 @@ def main(smoke):
         found = denoise(vae, test, noise=noise, level=level, seed=0, **settings)
         print(found, "\n")
         if noise == "gaussian":
-            found.plot().savefig("denoising.png")
+            figure = found.plot()
+            figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+            figure.savefig("denoising.png")
     # The encoder sees levels scaled to [0, 1]: noise of 6 levels of 16 is .375 there.
     used_to_noise = trained(digits, 1 if smoke else 120, GaussianNoise(6 / 16))
     found = denoise(used_to_noise, test, noise="gaussian", level=6.0, seed=0, filters=False,

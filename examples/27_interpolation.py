@@ -21,6 +21,7 @@ NET = partial(MLP, hidden=(256, 128))
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits()
     for latent_dim in (2, 8):
         pyro.clear_param_store()
@@ -33,14 +34,20 @@ def main(smoke):
                             num_iterations=5 if smoke else 100, seed=0)  # fmt: skip
         print(found, "\n")
         if latent_dim == 2:
-            found.plot().savefig("interpolation.png")
+            figure = found.plot()
+            figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+            figure.savefig("interpolation.png")
             grid = latent_manifold(vae, digits.test, steps=12).flatten(0, 1)
-            plots.image_grid(grid, columns=12).savefig("manifold.png")
+            figure = plots.image_grid(grid, columns=12, title="What quantiles of z decode to")
+            figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+            figure.savefig("manifold.png")
     for by in ("means", "classifier"):
         moved = arithmetic(vae, digits.test, train=digits.train, minus=3, plus=8, by=by, seed=0)
         print(f"attribute vector by {by}")
         print(moved)
-    moved.plot().savefig("arithmetic.png")
+    figure = moved.plot()
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+    figure.savefig("arithmetic.png")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pyrovae.objectives import ELBO
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits().labelled()
     print("latents  label recognised  style found again  its correlation")
     for latent_dim in (2,) if smoke else (2, 4, 16):
@@ -29,7 +30,9 @@ def main(smoke):
         found = apply.transfer(vae, digits.test, train=digits.train, seed=0)
         print(f"{latent_dim:7d}  {found.recognised.share['new']}    "
               f"{found.kept.retrieved['new']}    {found.kept.correlation['new']:.3f}")  # fmt: skip
-        found.plot().savefig("style_transfer.png")
+        figure = found.plot()
+        figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+        figure.savefig("style_transfer.png")
     print(f"real digits are recognised {found.recognised.of_data}; by chance a style is found "
           f"again {1 / len(digits.test):.4f}; style_transfer.png")  # fmt: skip
 

@@ -48,6 +48,7 @@ def accuracy(test, *splits):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits, steps, made = data.digits(), 5 if smoke else 1000, 5 if smoke else 100
     sizes, seeds = ((50,), range(2)) if smoke else ((50, 100, 500), range(5))
     pyro.set_rng_seed(0)
@@ -76,7 +77,9 @@ def main(smoke):
             print(f"{num_labelled:4d} labels  {name:<17} {np.mean(values):.3f}  "
                   f"{change.mean():+.3f} +- {error:.3f}")  # fmt: skip
     curves = {name: torch.tensor(values) for name, values in scores.items()}
-    plots.label_curves(curves, sizes).savefig("augmentation.png")
+    figure = plots.label_curves(curves, sizes)
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+    figure.savefig("augmentation.png")
     test = f"{len(digits.test)} test digits"
     print(f"accuracy on {test} over {len(seeds)} choices of labels; augmentation.png")
 

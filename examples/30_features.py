@@ -20,6 +20,7 @@ from pyrovae.objectives import ELBO
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits()
     pyro.set_rng_seed(0)
     vae = VAE(digits.shape, 16, likelihood=Binomial(16))
@@ -34,7 +35,9 @@ def main(smoke):
         seed=0,
     )
     print(found)
-    found.plot().savefig("features.png")
+    figure = found.plot()
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+    figure.savefig("features.png")
     few = digits.train[:100]
     table, pixels = few.x.flatten(1).numpy(), digits.test.x.flatten(1).numpy()
     pipeline = make_pipeline(

@@ -33,6 +33,7 @@ def net(in_shape, out_shape):
 
 
 def main(smoke):
+    print("smoke: not trained\n" * smoke, end="")
     digits = data.digits(binarize="static")
     pyro.set_rng_seed(0)
     vae = VAE(digits.shape, 10, encoder=net, decoder=net)
@@ -43,12 +44,16 @@ def main(smoke):
     for predictive in ("posterior", "prior"):
         found = predictive_check(vae, digits.test.x, predictive=predictive, **options)
         print(f"\n{predictive} predictive, {len(digits.test)} held-out digits\n{found}")
-    found.plot().savefig("predictive_check.png")
+    figure = found.plot()
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+    figure.savefig("predictive_check.png")
 
     shapes = torch.zeros(100 if smoke else 2000, *digits.shape)
     found = check_calibration(vae, shapes, num_draws=19 if smoke else 99, seed=0)
     print(f"\nis the guide the posterior of the model?\n{found}")
-    found.plot().savefig("calibration.png")
+    figure = found.plot()
+    figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
+    figure.savefig("calibration.png")
     print("predictive_check.png, calibration.png")
 
 

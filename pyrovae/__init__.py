@@ -22,11 +22,12 @@ _PLACES = {
         "active_units", "ais", "bdmc", "compare", "compare_training", "diagnose",
         "disentanglement", "elbo_parts", "elbo_surgery", "entropies", "gradients",
         "inference_gaps", "log_evidence",
-        "posterior_means", "traverse",
+        "posterior_means", "sample_quality", "traverse",
     ),
     "linter": ("check",),
     "particles": ("Particles", "draw"),
     "reporting": ("report",),
+    "runtime.interrupts": ("Interrupted",),
     "runtime.result": ("Result",),
     "particles.kl": ("kl_routes",),
     "particles.parameters": ("buffers", "declare", "frozen", "trainable"),
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
         inference_gaps,
         log_evidence,
         posterior_means,
+        sample_quality,
         traverse,
     )
     from .linter import check
@@ -80,11 +82,13 @@ if TYPE_CHECKING:
     from .particles.parameters import buffers, declare, frozen, trainable
     from .particles.penalty import penalty
     from .reporting import report
+    from .runtime.interrupts import Interrupted
     from .runtime.result import Result
     from .train import SVI, fit, save
 
 __all__ = [
     "SVI",
+    "Interrupted",
     "Particles",
     "PyrovaeError",
     "Result",
@@ -116,6 +120,7 @@ __all__ = [
     "penalty",
     "posterior_means",
     "report",
+    "sample_quality",
     "save",
     "trainable",
     "traverse",

@@ -40,10 +40,10 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 # line names it. What no line names comes last: it imports what is named, and nobody imports it.
 FOLDERS = {
     "runtime": [
-        {"fields", "figures", "files", "grad_mode", "log", "memory", "rendezvous",
-         "progress", "signatures"},
-        {"distributed", "own_draws", "random_state", "result"},
-        {"stored_random_state"},
+        {"fields", "figures", "files", "grad_mode", "log", "markup", "memory", "rendezvous",
+         "signatures", "values"},
+        {"distributed", "own_draws", "progress", "random_state", "result"},
+        {"interrupts", "stored_random_state"},
     ],
     "capture": [
         {"deviation", "diagnose", "layouts", "network_calls", "read_set", "static_key", "tables"},
@@ -160,7 +160,8 @@ FOLDERS = {
         {"guarded"},
     ],
     "evaluate": [
-        {"block", "block_size", "compared_objectives", "inputs", "options", "standard_errors"},
+        {"block", "block_size", "compared_objectives", "finished", "inputs", "options",
+         "standard_errors"},
         {"rise", "verdict"},
         {"evidence", "simulated", "sweep", "validity"},
         {"collect"},
@@ -178,7 +179,7 @@ FOLDERS = {
     "evaluate/comparison": [
         {"bounds", "cost", "table"},
         {"comparable", "comparison", "training_comparison", "truth", "weights"},
-        {"compare", "compare_training"},
+        {"compare", "compare_training", "train_by_beta"},
     ],
     "evaluate/diagnosis": [
         {"exchange", "information", "verdict"},
@@ -199,7 +200,7 @@ FOLDERS = {
     "evaluate/latents": [
         {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "linear_probe",
          "posterior_means"},
-        {"active_units", "probe", "traversal"},
+        {"active_units", "khat_map", "probe", "traversal"},
     ],
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
@@ -268,19 +269,29 @@ FOLDERS = {
         {"elbo", "evidence", "kl", "latent_density", "reconstruction"},
         {"complexity", "ratio", "typicality"},
     ],
+    "evaluate/quality": [
+        {"features", "frechet", "result"},
+        {"kernel_distance", "neighbours"},
+        {"sample_quality"},
+    ],
     "linter": [
         {"source"},
         {"problem", "runs", "undisturbed"},
         {"inspection"},
+        {"changes", "supports"},
         {"capturing", "objective_fit", "rules", "site_row"},
         {"checked", "codes"},
-        {"check"},
+        {"checking"},
     ],
-    "linter/rules": [{"base"}, {"crash"}],
+    "linter/rules": [
+        {"base"},
+        {"bernoulli", "crash", "parameters"},
+        {"plates", "supports"},
+    ],
     "plots": [
         {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
-         "label_curves", "latent_space", "run_curves"},
-        {"anomalies", "image_rows"},
+         "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "values"},
+        {"anomalies", "image_rows", "khat_map", "sample_quality"},
     ],
     "reporting": [
         {"batches", "drawing", "finite_history", "page", "saving", "section",
@@ -291,8 +302,8 @@ FOLDERS = {
         {"figures", "measure"},
     ],
     "cli": [
-        {"explain", "kept_json", "kinds", "numbers", "outputs", "page_file", "run_files",
-         "safe_yaml", "sizes", "user_code", "words", "working_folder"},
+        {"explain", "kept_json", "kinds", "numbers", "outputs", "page_file", "partial",
+          "run_files", "safe_yaml", "sizes", "user_code", "words", "working_folder"},
         {"arguments", "kept_results", "library", "own_files"},
         {"names", "wanted"},
         {"calls", "objective_words", "parser", "stored"},
@@ -302,6 +313,7 @@ FOLDERS = {
         {"initial", "new_run", "opened"},
         {"check", "compare", "compare_training", "compress", "diagnose", "disentangle",
          "evaluate", "fit", "load", "report", "sample", "use"},
+        {"entropies", "sample_quality"},
     ],
 }  # fmt: skip
 
@@ -310,7 +322,7 @@ ORDERED = [
     "runtime", "capture", "particles", "train", "train/optim", "train/ranks", "train/step",
     "evaluate", "evaluate/annealing", "evaluate/comparison", "evaluate/diagnosis",
     "evaluate/gaps", "evaluate/gradients", "evaluate/latents", "linter", "plots", "reporting",
-    "cli", "evaluate/entropies",
+    "cli", "evaluate/entropies", "evaluate/quality",
 ]  # fmt: skip
 
 # The only files that touch pyro.poutine.

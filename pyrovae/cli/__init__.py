@@ -14,6 +14,7 @@ from importlib import import_module
 
 from .. import __version__, apply
 from ..errors import ConfigError
+from ..runtime.interrupts import Interrupted
 from ..runtime.log import log_on_stderr
 from .explain import WRONG_INPUT, explain, wants_traceback
 from .working_folder import unobeyed_working_folder
@@ -29,6 +30,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "train the model of a run with several objectives",
     ),
     "report": ("report.run_report", "write a page of a trained run, or of several side by side"),
+    "entropies": ("entropies.run_entropies", "compare the ELBO with a sum of entropies"),
+    "sample-quality": (
+        "sample_quality.run_sample_quality",
+        "measure how good the samples of a trained run are",
+    ),
     "sample": ("sample.run_sample", "generate data from a trained run"),
     "reconstruct": ("sample.run_reconstruct", "encode test data and decode them again"),
     "traverse": ("disentangle.run_traverse", "change one latent unit at a time, and decode"),
@@ -77,6 +83,8 @@ def _run(words: Sequence[str], shows_traceback: bool) -> int:
         if shows_traceback and not isinstance(error, SystemExit):
             traceback.print_exc()
         sentence, code = explain(error)
+        if isinstance(error, Interrupted):
+            print(error.partial)
         if sentence:
             command = "".join(f" {word}" for word in words[:1] if word in COMMANDS)
             print(f"pyrovae{command}: {sentence}", file=sys.stderr)

@@ -16,6 +16,7 @@ from ..particles.pair import programs_of
 from ..reporting.batches import batch_of
 from .arguments import supplied
 from .build import build_data
+from .calls import takes_y
 from .config import parse, parse_plain
 from .fit_options import add_data
 from .numbers import Count, Seed
@@ -23,7 +24,18 @@ from .options import add_device
 from .parser import USUAL, Parser, make_parser
 from .run_files import CONFIG
 from .run_folder import restore
-from .user_code import load_file
+from .user_code import forget_file, load_file
+
+
+class _AnyPair:
+    """Stands for a pair that is made after its data."""
+
+    @staticmethod
+    def model(*args: Any) -> None:  # noqa: ANN401
+        """Takes whatever the batches hold."""
+
+    guide = model
+
 
 _PAIRS, _DATA = ("pair", "vae"), ("x", "data", "batch")
 _ROWS = 64
@@ -100,18 +112,20 @@ def _pair_and_batch(parser: Parser, config: Any, with_data: bool) -> tuple[Any, 
     if (Path(config.file) / CONFIG).is_file():
         setup = restore(Path(config.file), "auto", config.device)
         return setup.pair, batch_of(setup.data.train, config.limit)
-    name, _, attribute = config.file.partition(".py")
-    module = load_file("check", Path(f"{name}.py" if _ else config.file))
+    file, suffix, attribute = config.file.partition(".py")
+    forget_file(config.file)
+    module = load_file("check", Path(file + suffix))
     shape = _shape(config.shape)
     data = None
     if with_data:
-        data = build_data(parser, config, module)
+        data = build_data(parser, config, _AnyPair)
         shape = tuple(data.shape)
     batch = () if data is not None else _batch_in(module, shape, config.limit)
     if shape is None and batch and isinstance(batch[0], Tensor):
         shape = tuple(batch[0].shape[1:])
     pair = _pair_in(module, attribute.removeprefix(":"), shape, config.file)
     if data is not None:
+        data = data.labelled() if takes_y(pair, config.file, config) else data
         split = data.train.binarized(0) if data.train.dynamic else data.train
         batch = batch_of(split, config.limit)
     if not batch:
@@ -153,7 +167,7 @@ def _made(found: Any, shape: Any, file: str, name: str) -> Any:  # noqa: ANN401
     """An object with model and guide: itself, or what a class or function gives."""
     if not inspect.isclass(found) and _has_both(found):
         return found
-    if not callable(found):
+    if not (inspect.isclass(found) or inspect.isfunction(found)):
         raise ConfigError(f"check {file}: '{name}' has no model and guide; name what has both")
     given = {each: shape for each in supplied(found)} if shape is not None else {}
     try:

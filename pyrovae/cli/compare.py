@@ -1,6 +1,5 @@
 """`pyrovae compare RUN`: several objectives on what a run trained."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ from .numbers import Count
 from .objective_words import make_objectives
 from .options import add_evidence_particles, add_held_out, add_objectives, make_run_parser
 from .outputs import csv_path, write_table
+from .partial import kept_if_interrupted
 from .run_folder import parse_opening, restore
 
 _EQUAL: dict[str, Literal["K", "decoder evaluations"]] = {
@@ -55,19 +55,18 @@ def run_compare(words: Sequence[str]) -> None:
             num_particles=config.chains,
             num_temperatures=config.temperatures,
             seed=config.seed,
-            progress=sys.stderr.isatty(),
         )
-    found = compare(
-        *call,
-        objectives,
-        truth=truth,
-        num_particles=config.num_particles,
-        equal=_EQUAL[config.equal],
-        evidence_particles=config.evidence_particles,
-        num_draws=config.draws,
-        seed=config.seed,
-        progress=sys.stderr.isatty(),
-    )
+    with kept_if_interrupted(out):
+        found = compare(
+            *call,
+            objectives,
+            truth=truth,
+            num_particles=config.num_particles,
+            equal=_EQUAL[config.equal],
+            evidence_particles=config.evidence_particles,
+            num_draws=config.draws,
+            seed=config.seed,
+        )
     write_table(found, out)
     save_figure(out.with_suffix(".png"), plots.comparison(found))
     print(*(out.with_suffix(suffix) for suffix in (".csv", ".json", ".png")))

@@ -1,6 +1,5 @@
 """`pyrovae compare-training RUN`: the architecture of a run, trained under several objectives."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from .objective_words import make_objective
 from .options import add_device, add_evidence_particles, add_held_out, add_objectives, add_run
 from .outputs import csv_path, write_table
 from .parser import make_parser
+from .partial import kept_if_interrupted
 from .run_folder import configuration, parse_opening
 
 
@@ -47,18 +47,20 @@ def run_compare_training(words: Sequence[str]) -> None:
     config = configuration(run, of_fit, named)
     data = build(of_fit, config, config.seed).data
     held_out: Split = getattr(data, given.split).subset(given.limit or 2**62)
-    found = compare_training(
-        lambda: build_pair(of_fit, config, data.shape),
-        data.train,
-        objectives,
-        epochs=given.epochs or config.epochs,
-        seeds=given.seeds,
-        test=held_out,
-        **training_options(config),
-        num_particles=given.evidence_particles,
-        device=given.device,
-        on_run=lambda name, seed, nll: print(f"{name}, seed {seed}: NLL {nll:.3f}", flush=True),
-        progress=sys.stderr.isatty(),
-    )
+    with kept_if_interrupted(out):
+        found = compare_training(
+            lambda: build_pair(of_fit, config, data.shape),
+            data.train,
+            objectives,
+            epochs=given.epochs or config.epochs,
+            seeds=given.seeds,
+            test=held_out,
+            **training_options(config),
+            num_particles=given.evidence_particles,
+            device=given.device,
+            on_run=lambda name, seed, nll: print(
+                f"{name}, seed {seed}: NLL {nll:.3f}", flush=True
+            ),
+        )
     write_table(found, out)
     print(out, out.with_suffix(".json"))

@@ -1,7 +1,6 @@
 """`pyrovae compress RUN DATA FILE` and `pyrovae decompress RUN FILE OUT`: lossless coding."""
 
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,6 @@ def run_compress(words: Sequence[str]) -> None:
         chunk=config.chunk,
         verify=config.verify,
         seed=config.seed,
-        progress=sys.stderr.isatty(),
     )
     names = ["best", "last"] if config.checkpoint == "auto" else [config.checkpoint]
     print(found.with_model_bytes(checkpoint_of(run, names).stat().st_size))
@@ -89,7 +87,6 @@ def run_decompress(words: Sequence[str]) -> None:
         *_given(setup.data, config),
         part=part,
         overwrite=config.overwrite,
-        progress=sys.stderr.isatty(),
     )
     print(found)
     print(config.out)

@@ -1,6 +1,5 @@
 """`pyrovae diagnose RUN`: whether the latents of a run are used, and what helps if not."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +33,6 @@ def run_diagnose(words: Sequence[str]) -> None:
         history=_history(run),
         num_particles=config.num_particles,
         seed=config.seed,
-        progress=sys.stderr.isatty(),
     )
     try:
         print(found)

@@ -79,7 +79,7 @@ def run_traverse(words: Sequence[str]) -> None:
     write_picture(
         out,
         found.images.flatten(0, 1),
-        lambda: plots.traversals(found, title="one latent unit at a time"),
+        lambda: plots.traversals(found, title="One latent unit is changed at a time"),
         images=found.images,
         units=found.units,
         information=found.information,

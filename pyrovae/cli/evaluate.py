@@ -1,6 +1,5 @@
 """`pyrovae evaluate RUN`: the table of a trained run, with as many particles as asked for."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,7 +44,7 @@ def run_evaluate(words: Sequence[str]) -> None:
         num_particles=config.num_particles,
         chunk=config.chunk,
         seed=config.seed,
-        progress=team.first and sys.stderr.isatty(),
+        progress=None if team.first else False,
         sharded=not team.alone,
     )
     if not team.first:

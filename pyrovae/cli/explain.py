@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from ..errors import ConfigError, PyrovaeError, first_line
+from ..runtime.interrupts import Interrupted
 
 WRONG_INPUT, OWN_ERROR, INTERRUPTED, NO_READER = 2, 1, 130, 141
 """Exit codes: what the user can correct; an error of this library; as other tools of the shell."""
@@ -44,6 +45,9 @@ def explain(error: BaseException) -> tuple[str, int]:
         if where is None:  # after --help
             return "", error.code if isinstance(error.code, int) else int(error.code is not None)
         return f"{where}: it ends the process; let it raise an error instead", WRONG_INPUT
+    if isinstance(error, Interrupted):
+        way_on = error.way_on.replace("`resume=True`", "`fit --resume`")
+        return f"interrupted after {error.done}" + (f"; {way_on}" if way_on else ""), INTERRUPTED
     if isinstance(error, KeyboardInterrupt) and (where is None or not _is_raised(error)):
         return "interrupted; `fit --resume` continues a run from its last checkpoint", INTERRUPTED
     if isinstance(error, BrokenPipeError):  # the reader of the output has gone

@@ -1,7 +1,6 @@
 """`pyrovae fit`: train a pair, measure it, and leave a run folder."""
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +26,8 @@ from ..reporting import (
     with_figures,
 )
 from ..runtime.distributed import Team, join
-from ..train import Anneal, Callback, CyclicAnneal, Run, TensorBoard, fit
+from ..train import Anneal, Callback, CSVLogger, CyclicAnneal, Run, TensorBoard, fit
+from ..train.curves import bound_in_words
 from .build import Setup, build, computing
 from .config import parse
 from .fit_options import fit_parser, training_options
@@ -169,7 +169,7 @@ def _measure(
         guide,
         test,
         num_particles=config.test_particles,
-        progress=team.first and sys.stderr.isatty(),
+        progress=None if team.first else False,
         sharded=not team.alone,
     )
     if not team.first:
@@ -179,7 +179,8 @@ def _measure(
         print(found)
     finally:  # also where the reader of the output has gone
         found.to_json(run_dir / "report.json")
-    drawn = pictures(model, guide, test, history=history)
+    named = bound_in_words(setup.objective)
+    drawn = pictures(model, guide, test, history=history, bound=named)
     saved = save_pictures(drawn, run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
     known = page.subject
@@ -220,6 +221,7 @@ def _callbacks(
 ) -> tuple[list[Callback], Any]:
     """Callbacks of the options, and the objective of the validation, None for the same."""
     found: list[Callback] = [TensorBoard(run_dir / "tensorboard")] if config.tensorboard else []
+    found += [CSVLogger()] if config.csv else []
     if config.kl_warmup <= 0 and config.kl_cycles is None:
         return found, None
     option = "--kl-warmup" if config.kl_cycles is None else "--kl-cycles"

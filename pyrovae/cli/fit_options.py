@@ -66,6 +66,7 @@ def _add_run_folder(parser: Parser) -> None:
     add("--test-particles", type=CountOrNone, default=EVIDENCE_PARTICLES, metavar="K",
         help="Particles per datum of the NLL on test data; 0: do not measure.")  # fmt: skip
     add("--tensorboard", action="store_true", help="Also log to TensorBoard, in the run folder.")
+    add("--csv", action="store_true", help="Also write history.csv, in the run folder.")
 
 
 def _add_training(parser: Parser) -> None:

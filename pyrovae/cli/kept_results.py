@@ -58,12 +58,12 @@ def kept_results(run: Path) -> KeptResults:
             remarks.append(f"Left out: {path.name} is no PNG picture of up to {_LARGEST} bytes.")
         else:
             pictures[path.stem] = content
-    names = [n for n in sorted({*numbers, *pictures}) if n not in _OF_FIT]
+    names = [n for n in sorted({*numbers, *pictures}) if n not in (*_OF_FIT, *tables)]
     if len(names) > _MOST:
         remarks.append(f"Left out: {', '.join(names[_MOST:])[:400]}; a page shows {_MOST}.")
     return KeptResults(
         facts,
-        {name: pictures[name] for name in _OF_FIT if name in pictures},
+        {name: pictures[name] for name in (*_OF_FIT, *tables) if name in pictures},
         tables,
         tuple(Use(name, pictures.get(name, b""), numbers.get(name)) for name in names[:_MOST]),
         tuple(remarks),

@@ -98,7 +98,7 @@ def _in_words(message: str, options: Options) -> str:
     if found := re.match(r"unrecognized arguments: (\S*)", message):
         return _unknown(found[1], options)
     if found := re.match(r"the following arguments are required: ([\w.]+)", message):
-        if found[1] == "run_folder":
+        if found[1] in ("run_folder", "run_folders"):
             return "name the RUN, a folder that `pyrovae fit` wrote"
         return f"{_option(found[1])} must be given{_needs(found[1], options)}"
     if found := re.match(r"argument (?:-\w, )?--([\w.-]+): expected (?:at least )?one", message):

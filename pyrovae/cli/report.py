@@ -1,6 +1,5 @@
 """`pyrovae report RUN [RUN ...]`: one page of a run, or of several side by side."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -100,16 +99,18 @@ def of_folder(run: Path, config: Namespace, named: Sequence[str]) -> Report:
         split,
         num_particles=config.num_particles,
         seed=config.seed,
-        progress=sys.stderr.isatty(),
         history=trained.history,
     )
     found = with_figures(found, setup.pair, split)
-    about = {**known.about, **found.subject.about}
+    found = found.completed()
+    made = found.subject
+    compared = {name: picture for name, picture in kept.pictures.items() if name in kept.tables}
     measured = replace(
-        found.subject, name=known.name, settings=known.settings, about=about,
-        command=known.command, tables=known.tables, uses=known.uses, remarks=known.remarks,
+        known, parts=made.parts, evidence=made.evidence, units=made.units,
+        diagnosis=made.diagnosis, pictures={**made.pictures, **compared},
+        about={**known.about, **made.about}, remarks=[*known.remarks, *made.remarks],
     )  # fmt: skip
-    return replace(found, subject=measured).completed()
+    return replace(found, subject=measured)
 
 
 def _as_kept(known: Subject, kept: KeptResults, has_config: bool) -> Report:

@@ -45,7 +45,11 @@ def run_sample(words: Sequence[str]) -> None:
             made = simulate(model, *(t.to(device) for t in wanted), mean=not config.draw)
         x = as_data(made, wanted[0]).cpu()
     out = Path(config.out or run / "sample")
-    write_picture(out, x, lambda: plots.image_grid(x, title="samples from the prior"), x=x)
+    of = (
+        f"of classes {', '.join(map(str, config.classes))}" if config.classes else "from the prior"
+    )
+    title = f"{'Draws' if config.draw else 'Means of p(x|z)'} {of}"
+    write_picture(out, x, lambda: plots.image_grid(x, title=title), x=x)
 
 
 def run_reconstruct(words: Sequence[str]) -> None:
@@ -61,7 +65,7 @@ def run_reconstruct(words: Sequence[str]) -> None:
         made = simulate(model, *moved, guide=guide, mean=not config.draw)
     rebuilt = as_data(made, batch[0]).cpu()
     out = Path(config.out or run / "reconstruct")
-    title = "originals over reconstructions"
+    title = "Test data, and what comes back of them through the latents"
     write_picture(
         out, rebuilt, lambda: plots.reconstructions(batch[0], rebuilt, title=title), x=batch[0],
         reconstruction=rebuilt,

@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import sys
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -51,7 +50,7 @@ def run_use(name: str, words: Sequence[str]) -> None:
     x = _drawn(getattr(setup.data, role).subset(config.limit or 2**62)).to(device)
     given = {option: config[option] for option in _options(use)}
     given |= {name: split for name, split in splits.items() if name in list(parameters)[3:]}
-    given |= {"seed": config.seed, "progress": sys.stderr.isatty()}
+    given |= {"seed": config.seed, "progress": None}
     found = use(
         setup.pair.model,
         setup.pair.guide,

@@ -17,10 +17,10 @@ from torch.utils.data import (
     WeightedRandomSampler,
     default_collate,
 )
-from tqdm import tqdm
 
 from ..errors import ConfigError, DataError
 from ..runtime.own_draws import own_draws
+from ..runtime.progress import progress_bar
 from ..runtime.random_state import kept_random_state
 from .base import mix_seed, pick_device
 from .batch_items import as_batch, names_of
@@ -152,8 +152,10 @@ class LoaderBatches(Minibatches):
         with kept_random_state():
             # Shown after two seconds; an endless stream would be counted for ever.
             title = f"counting {self._what}, or pass num_data="
-            for item in tqdm(self._begun(0), title, unit=" batches", delay=2, leave=False):
-                sizes.append(len(as_batch(self._what, item, self._columns)[0]))
+            with progress_bar(None, "batches", label=title) as bar:
+                for item in self._begun(0):
+                    sizes.append(len(as_batch(self._what, item, self._columns)[0]))
+                    bar.update()
         self._smallest = min(sizes, default=None)
         return sum(sizes), len(sizes)
 

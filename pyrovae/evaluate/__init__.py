@@ -4,6 +4,7 @@ from .annealing import Annealed, AnnealingOptions, Bracket, ais, bdmc
 from .comparison.compare import compare
 from .comparison.compare_training import compare_training
 from .comparison.comparison import Comparison
+from .comparison.train_by_beta import train_by_beta
 from .comparison.training_comparison import TrainingComparison
 from .diagnosis import Diagnosis, Remedy, Verdict, diagnose
 from .disentanglement import (
@@ -24,12 +25,20 @@ from .latents.active_units import ActiveUnits, active_units
 from .latents.clusters import cluster_accuracy
 from .latents.elbo_parts import ELBOParts, elbo_parts
 from .latents.elbo_surgery import ELBOSurgery, elbo_surgery
+from .latents.khat_map import KHatMap, khat_map
 from .latents.kl_decomposition import KLDecomposition, kl_decomposition
 from .latents.posterior_means import posterior_means
 from .latents.probe import probe
 from .latents.traversal import Traversal, traverse
 from .log_evidence import log_evidence
 from .options import SweepOptions
+from .quality import (
+    SampleQuality,
+    frechet_distance,
+    kernel_distance,
+    overlap,
+    sample_quality,
+)
 from .validity import why_no_evidence
 
 __all__ = [
@@ -47,8 +56,10 @@ __all__ = [
     "Evidence",
     "GradientStatistics",
     "InferenceGaps",
+    "KHatMap",
     "KLDecomposition",
     "Remedy",
+    "SampleQuality",
     "SweepOptions",
     "TrackEntropies",
     "TrainingComparison",
@@ -68,14 +79,20 @@ __all__ = [
     "elbo_surgery",
     "entropies",
     "factor_vae_metric",
+    "frechet_distance",
     "gradients",
     "inference_gaps",
+    "kernel_distance",
+    "khat_map",
     "kl_decomposition",
     "log_evidence",
     "mig",
+    "overlap",
     "posterior_means",
     "probe",
+    "sample_quality",
     "sap",
+    "train_by_beta",
     "traverse",
     "why_no_evidence",
 ]

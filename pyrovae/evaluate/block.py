@@ -1,6 +1,6 @@
 """A block of rows, whose particles are drawn in chunks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,10 @@ import pyro
 from ..errors import PlateError
 from ..particles import Particles, draw
 from ..particles.tracing import Program
+
+
+def _unseen(share: float) -> None:
+    """Where nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Block:
         depth: Batch dims that the pair's plates occupy.
         batch_plate: See `SweepOptions`.
         vectorize_particles: Draw the particles of a chunk in one pass.
+        advance: Told what share of the block is done, for the progress bar.
     """
 
     model: Program
@@ -35,6 +40,7 @@ class Block:
     depth: int
     batch_plate: str | None
     vectorize_particles: bool
+    advance: Callable[[float], object] = _unseen
 
     @property
     def sizes(self) -> Iterator[int]:
@@ -47,6 +53,7 @@ class Block:
         for index, size in enumerate(self.sizes):
             with pyro.validation_enabled(False) if index else nullcontext():
                 yield self.draw(size, guide)
+            self.advance(size / self.num_particles)
 
     def draw(self, num_particles: int, guide: Program | None = None) -> Particles:
         """Particles of these rows, from the guide or another.

@@ -11,6 +11,7 @@ from ..errors import CaptureWarning, ConfigError, warn
 from ..particles import Particles
 from ..particles.isolation import isolated
 from .block import Block
+from .finished import Finished
 from .sweep import Sweep
 
 Compile = bool | Literal["auto"]
@@ -28,7 +29,8 @@ def collect(
     combine: Callable[[list[T]], R],
     *,
     compile: Compile = False,
-) -> list[R]:
+    keeps_done: bool = False,
+) -> Finished[R]:
     """`measure` every draw of a sweep, and `combine` those of one block of rows.
 
     Args:
@@ -39,14 +41,17 @@ def collect(
         compile: Capture the draw with its measurement. The first draw runs eagerly with Pyro's
             validation; each further block draws one more particle for validation. Smaller draws
             at the end run eagerly, and so does what cannot be captured, with a warning.
+        keeps_done: See `Sweep.each`.
 
     Returns:
         One result per block, in the order of the data.
     """
     if not _is_worth_it(sweep, compile):
-        return sweep.each(lambda block: combine([measure(p) for p in block.draws()]))
+        return sweep.each(
+            lambda block: combine([measure(p) for p in block.draws()]), keeps_done=keeps_done
+        )
     compiled = _Compiled(sweep, measure, asked=compile is True)
-    return sweep.each(lambda block: combine(compiled(block)))
+    return sweep.each(lambda block: combine(compiled(block)), keeps_done=keeps_done)
 
 
 class _Compiled(Generic[T]):
@@ -55,6 +60,7 @@ class _Compiled(Generic[T]):
     def __init__(self, sweep: Sweep, measure: Callable[[Particles], T], *, asked: bool) -> None:
         self._measure, self._asked = measure, asked
         self._rows, self._particles = sweep.shape
+        self._total = sweep.num_particles
         self._call = CapturedCall(self._run, "the measurement of a draw")
         self._blocks: list[Block] = []  # the latest
 
@@ -75,6 +81,7 @@ class _Compiled(Generic[T]):
         for size in sizes:
             result = self._call(size, *block.args) if size == self._particles else None
             found.append(self._run(size, *block.args) if result is None else result)
+            block.advance(size / self._total)
         return found
 
     def _run(self, size: int, *args: Any) -> T:  # noqa: ANN401

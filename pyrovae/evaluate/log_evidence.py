@@ -80,11 +80,11 @@ def log_evidence(
     sweep = sweep_over(model, guide, x, args, num_particles, options)
     if sharded:
         sweep = sweep.again(team=join(sweep.inputs.source.device))
-    blocks = collect(sweep, _log_weights, _statistics, compile=compile)
+    blocks = collect(sweep, _log_weights, _statistics, compile=compile, keeps_done=True)
     columns = zip(*(numbers for numbers, _ in blocks), strict=True)
     log_px, error, ess, k_hat, smoothed, num_nan, num_infinite, fewer = map(joined, columns)
     sites = {name: sum(int(found[name]) for _, found in blocks) for name in blocks[0][1]}
-    return Evidence(
+    found = Evidence(
         log_px=log_px,
         standard_error=error,
         ess=ess,
@@ -96,6 +96,7 @@ def log_evidence(
         num_infinite=num_infinite.long(),
         not_finite_sites={name: count for name, count in sites.items() if count},
     )
+    return blocks.give(found)
 
 
 _Drawn = tuple[Tensor, dict[str, Tensor]]

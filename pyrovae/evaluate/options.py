@@ -44,7 +44,8 @@ class SweepOptions(TypedDict, total=False):
         mode: "evaluation" puts the pair's networks into evaluation mode and back, so that the
             value of a datum does not depend on the other data. "as is" leaves each network in
             its mode.
-        progress: Show a bar.
+        progress: None shows a bar after two seconds, on a terminal and in a notebook; elsewhere a
+            line a minute is logged. True always shows it, False never.
         columns: Which tensors of the data the pair gets, in which order: a place, a name, or
             several; None is all. `columns=0` leaves out labels.
         transform: Called as `transform(*tensors)` on the rows of a block, after `columns`; returns
@@ -68,7 +69,7 @@ class SweepOptions(TypedDict, total=False):
     batch_plate: str | None
     vectorize_particles: bool
     mode: Mode
-    progress: bool
+    progress: bool | None
     columns: Columns | None
     transform: Transform | None
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..math import log_mean_exp
+from ..math import MIN_PARTICLES_PARETO, log_mean_exp, pareto_k
 
 _LEVELS = 10  # halvings of K that are looked at, at most
 _DOUBLINGS = 3  # of K, the latest, that are extrapolated: one alone is noisy where tails are heavy
@@ -62,3 +62,17 @@ def shortfalls_of(log_px_at: Tensor, sizes: tuple[int, ...], powers: Tensor) -> 
     """
     place = max(0, len(sizes) - 1 - _DOUBLINGS)
     return (log_px_at[-1] - log_px_at[place]) / ((sizes[-1] / sizes[place]) ** powers - 1)
+
+
+def shortfalls_in(log_w: Tensor) -> Tensor:
+    """By how many nats the log-mean-exp of weights is probably below that of all weights.
+
+    Args:
+        log_w: Independent log weights [K, B].
+
+    Returns:
+        [B]; NaN at K = 1.
+    """
+    known = len(log_w) >= MIN_PARTICLES_PARETO
+    k_hat = pareto_k(log_w) if known else torch.full_like(log_w[0], torch.nan)
+    return shortfalls_of(estimates_at(log_w), sizes_below(len(log_w)), powers(k_hat))

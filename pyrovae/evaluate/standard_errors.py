@@ -49,24 +49,47 @@ def averaged(terms: Mapping[str, Tensor]) -> dict[str, Any]:
     return means | errors_of_means(means, {name: error for name, (_, error) in found.items()})
 
 
-def lines_of_means(
+def cells_of_means(
     means: Mapping[str, float],
     standard_errors: Mapping[str, float],
     monte_carlo_errors: Mapping[str, float],
-    *,
-    widths: tuple[int, int],
-) -> list[str]:
-    """A line for each mean, with its two errors.
-
-    Args:
-        means: By name.
-        standard_errors: By name.
-        monte_carlo_errors: By name.
-        widths: Of the column of names, and of the column of means.
-    """
-    name_width, mean_width = widths
-    return [
-        f"{name:<{name_width}}{mean:{mean_width}.3f} +- {standard_errors[name]:.3f} nats "
-        f"(Monte Carlo {monte_carlo_errors[name]:.3f})"
+) -> list[list[str]]:
+    """A table with a row for each mean in nats, and its two errors, all by name."""
+    rows = [
+        [
+            name,
+            *(f"{value:.3f}" for value in (mean, standard_errors[name], monte_carlo_errors[name])),
+        ]
         for name, mean in means.items()
     ]
+    return [["mean per datum", "nats", "+-", "Monte Carlo"], *rows]
+
+
+def records_of_means(
+    means: Mapping[str, float],
+    standard_errors: Mapping[str, float],
+    monte_carlo_errors: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    """The same as values."""
+    return [
+        {
+            "term": name,
+            "nats": mean,
+            "standard_error": standard_errors[name],
+            "monte_carlo_error": monte_carlo_errors[name],
+        }
+        for name, mean in means.items()
+    ]
+
+
+def numbers_of_means(
+    means: Mapping[str, float],
+    standard_errors: Mapping[str, float],
+    monte_carlo_errors: Mapping[str, float],
+) -> dict[str, Any]:
+    """The same for a JSON file, by name."""
+    return {
+        "means": dict(means),
+        "standard_errors": dict(standard_errors),
+        "monte_carlo_errors": dict(monte_carlo_errors),
+    }

@@ -10,7 +10,6 @@ import pyro
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
-from tqdm import tqdm
 
 from ..data.base import mix_seed
 from ..data.columns import Columns, Transform
@@ -25,9 +24,11 @@ from ..particles.non_finite import WAY_OUT, find_non_finite
 from ..particles.one_by_one import warn_one_by_one
 from ..particles.tracing import Program
 from ..runtime.distributed import Team
+from ..runtime.progress import progress_bar
 from ..train.step.diagnosis import cause_of, is_of_a_distribution
 from .block import Block
 from .block_size import block_shape, draws_in_memory
+from .finished import Finished
 from .inputs import Data, Inputs, converted
 from .options import SweepOptions, seed_or_fresh, spelled_out
 
@@ -72,7 +73,7 @@ class Sweep:
     batch_plate: str | None = "auto"
     vectorize_particles: bool = True
     mode: Mode = "evaluation"
-    progress: bool = False
+    progress: bool | None = None
     columns: Columns | None = None
     transform: Transform | None = None
     together: bool = False
@@ -108,43 +109,59 @@ class Sweep:
         """N."""
         return self.inputs.num_data
 
-    def each(self, run: Callable[[Block], R]) -> list[R]:
+    def each(self, run: Callable[[Block], R], *, keeps_done: bool = False) -> Finished[R]:
         """`run` every block of rows, in the order of the data, without gradient.
 
         What a block draws depends on the seed and its place, not on the blocks before it.
+
+        Args:
+            run: Called with each block.
+            keeps_done: After an interrupt, return the results of the blocks before it, marked;
+                the caller makes its result of them by `Finished.give`.
         """
         drawn = seed_or_fresh(self.seed)
         seed = self.team.from_first(lambda: drawn)
         rows, size = self.shape
         results: dict[int, R] = {}
         _keep_freed_memory()
-        with isolated(), self.networks_in_mode(), torch.no_grad(), self._bar() as bar:
-            pyro.set_rng_seed(seed)
-            depth, refusal = 0, ""
-            for index, start in enumerate(range(0, self.num_data, rows)):
-                args = self.arguments(slice(start, start + rows))
-                if index == 0:
-                    depth, refusal = self._plan(args)
-                block = Block(
-                    self.model,
-                    self.guide,
-                    args,
-                    self.num_particles,
-                    size,
-                    depth,
-                    self.batch_plate,
-                    vectorize_particles=self.vectorize_particles and not refusal,
-                )
-                if index % self.team.size == self.team.rank:
-                    if index > 0:
-                        pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
-                    with self._explained(args, start):
-                        results[index] = run(block)
-                if refusal and index == 0:
-                    warn_one_by_one(refusal)
-                bar.update(len(block.args[0]))
+        done, interrupted = self.num_data, None
+        try:
+            with isolated(), self.networks_in_mode(), torch.no_grad(), self._bar() as bar:
+                pyro.set_rng_seed(seed)
+                depth, refusal = 0, ""
+                for index, start in enumerate(range(0, self.num_data, rows)):
+                    args = self.arguments(slice(start, start + rows))
+                    if index == 0:
+                        depth, refusal = self._plan(args)
+                    stop = start + len(args[0])
+                    block = Block(
+                        self.model,
+                        self.guide,
+                        args,
+                        self.num_particles,
+                        size,
+                        depth,
+                        self.batch_plate,
+                        vectorize_particles=self.vectorize_particles and not refusal,
+                        advance=_advance(bar, start, stop),
+                    )
+                    if index % self.team.size == self.team.rank:
+                        if index > 0:
+                            pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
+                        with self._explained(args, start):
+                            results[index] = run(block)
+                    if refusal and index == 0:
+                        warn_one_by_one(refusal)
+                    bar.update(stop - bar.n)
+        except KeyboardInterrupt:
+            if not (keeps_done and results and self.team.alone):
+                raise
+            done = min(len(results) * rows, self.num_data)
+            interrupted = f"{done:,} of {self.num_data:,} data"
         every = {index: r for part in self.team.gather(results) for index, r in part.items()}
-        return [every[index] for index in sorted(every)]
+        finished = Finished(every[index] for index in sorted(every))
+        finished.num_data, finished.interrupted = done, interrupted
+        return finished
 
     def arguments(self, rows: slice) -> tuple[Any, ...]:
         """What the pair is called with for some rows, in its types and on its device.
@@ -226,8 +243,9 @@ class Sweep:
                 raise
             raise DataError(f"{bad} ({cause_of(error)}); {WAY_OUT}") from error
 
-    def _bar(self) -> tqdm:
-        return tqdm(total=self.num_data, unit=" data", disable=not self.progress, leave=False)
+    def _bar(self) -> Any:  # noqa: ANN401
+        progress = False if self.team.rank > 0 else self.progress
+        return progress_bar(self.num_data, "data", progress)
 
 
 sweeps = spelled_out(SweepOptions, Sweep)
@@ -254,6 +272,11 @@ def sweep_over(
         together=together,
         **options,
     )
+
+
+def _advance(bar: Any, start: int, stop: int) -> Callable[[float], object]:  # noqa: ANN401
+    """Moves a bar within the rows of a block, by a share of them."""
+    return lambda share: bar.update(min(share * (stop - start), stop - bar.n))
 
 
 def joined(blocks: Iterable[Tensor]) -> Tensor:

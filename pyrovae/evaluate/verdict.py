@@ -7,28 +7,39 @@ from torch import Tensor
 TOLERANCE = 0.1
 """Nats within which a mean is called near."""
 
-_MOST = 10  # doublings of K that are worth a thought
+_MOST = 6  # doublings of K that are worth a thought
 
 
-def verdict_of(shortfall: float, error: float, rise: float, needed: int | None) -> tuple[str, str]:
+def verdict_of(shortfall: float, error: float, rise: float, way_out: str) -> tuple[str, str]:
     """The verdict on a mean, and its reason with a way out.
 
     Args:
         shortfall: By how many nats it is probably too low.
         error: Its Monte-Carlo error.
         rise: What doubling K would add.
-        needed: See `needed_particles`.
+        way_out: What to do where it is not near, in words.
     """
+    found = judgement(shortfall, error)
     if math.isnan(shortfall):
-        return "how near it is is not known", "one particle shows nothing; raise K"
-    within, added = shortfall + 2 * error, f"doubling K adds {_short(rise)}"
-    if within < TOLERANCE:
-        return f"within {TOLERANCE:g} nats", added
-    more = f"raise K to about {needed:,}" if needed else "improve the guide"
+        return found, "one particle shows nothing; raise K"
+    added = f"doubling K adds {_short(rise)}"
+    if shortfall + 2 * error < TOLERANCE:
+        return found, added
     if shortfall < TOLERANCE:
-        why = f"{added}, and the Monte-Carlo error is {_short(error)}; {more} or use `ais`"
-        return f"within {_up(within)} nats", why
-    return f"about {_short(shortfall)} nats too low", f"{added}; {more} or use `ais`"
+        added += f", and the Monte-Carlo error is {_short(error)}"
+    return found, f"{added}; {way_out}"
+
+
+def judgement(shortfall: float, error: float) -> str:
+    """The verdict without its reason: see `verdict_of`."""
+    within = shortfall + 2 * error
+    if not math.isfinite(within):
+        return "how near it is is not known"
+    if within < TOLERANCE:
+        return f"within {TOLERANCE:g} nats"
+    if shortfall < TOLERANCE:
+        return f"within {_up(within)} nats"
+    return f"about {_short(shortfall)} nats too low"
 
 
 def needed_particles(
@@ -50,7 +61,9 @@ def needed_particles(
 
 
 def _short(nats: float) -> str:
-    return "less than 0.001" if abs(nats) < 0.001 else f"{nats:.2g}"
+    if abs(nats) < 0.001:
+        return "less than 0.001"
+    return f"{nats:.2g}" if abs(nats) < 10 else f"{nats:,.0f}"
 
 
 def _up(nats: float) -> str:

@@ -1,7 +1,7 @@
 """Checks of a pair before it is trained."""
 
-from .check import check
 from .checked import Checked
+from .checking import check
 from .codes import all_codes, codes_table
 from .objective_fit import ObjectiveFit
 from .problem import Problem

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape
+from textwrap import fill
 from typing import Any
 
 from ..runtime.result import Result
@@ -70,8 +72,26 @@ class Checked(Result):
 
     def notes(self) -> Sequence[str]:
         """Findings, which objectives fit, whether the step can be captured."""
-        lines = ["", *map(str, self.problems)] if self.problems else [""]
-        return [*lines, *self._objectives(), f"can be captured: {self.capture}", self.verdict]
+        found = [line for problem in self.problems for line in (str(problem), "")]
+        return ["", *found, *self._objectives(), *self._capture(), self.verdict]
+
+    def __str__(self) -> str:
+        cells = self.cells()
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        rows = (
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        )
+        return "\n".join([*rows, *self.notes()])
+
+    def _repr_html_(self) -> str:
+        head, *rows = self.cells()
+        table = "".join(
+            f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in row)}</tr>"
+            for tag, row in [("th", head), *(("td", row) for row in rows)]
+        )
+        notes = escape("\n".join(self.notes()).strip())
+        return f"<table>{table}</table><pre>{notes}</pre>"
 
     def numbers(self) -> dict[str, Any]:
         """Sites, findings and objectives as plain values."""
@@ -88,15 +108,33 @@ class Checked(Result):
         return tuple(p for p in self.problems if p.severity == severity)
 
     def _objectives(self) -> list[str]:
-        fits = [_short(each.name) for each in self.objectives if each.fits]
-        lines = [f"objectives that fit: {', '.join(dict.fromkeys(fits))}"] if fits else []
+        names = {each: _short(each.name) for each in self.objectives}
+        fits = [names[each] for each in self.objectives if each.fits]
         reasons: dict[str, list[str]] = {}
         for each in self.objectives:
             if not each.fits:
-                reasons.setdefault(each.reason, []).append(_short(each.name))
-        return [*lines, *(f"not {', '.join(names)}: {why}" for why, names in reasons.items())]
+                reasons.setdefault(_in_short(each), []).append(names[each])
+        if not self.objectives:
+            return []
+        if not reasons:
+            return [f"objectives: all {len(fits)} fit"]
+        lines = [f"objectives that fit: {', '.join(fits) or 'none'}"]
+        lines += [f"that do not: {', '.join(names)}: {why}" for why, names in reasons.items()]
+        return [fill(line, 99, subsequent_indent="    ") for line in lines]
+
+    def _capture(self) -> list[str]:
+        text = f"the training step as one graph (compile=True): {self.capture}"
+        return [fill(text, 99, subsequent_indent="    ", break_on_hyphens=False)]
 
 
 def _short(name: str) -> str:
     closed = name.startswith("ELBO") and "closed_form_kl=True" in name
     return "ELBO(closed_form_kl=True)" if closed else name.partition("(")[0]
+
+
+def _in_short(fit: ObjectiveFit) -> str:
+    """Why an objective does not fit, without its name and the ways out."""
+    if "got site=None" in fit.reason:
+        return "it takes one continuous latent; name it by site=, if there are several"
+    text = fit.reason.replace(fit.name, "it").partition("; ")[0]
+    return text.removesuffix(", which it needs")

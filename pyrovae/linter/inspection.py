@@ -14,6 +14,7 @@ from ..particles.handlers import Program, Trace
 from ..particles.held_networks import held_networks
 from ..particles.modes import Mode
 from ..particles.tracing import FAILURES
+from .problem import Problem
 from .runs import Node, Run, run_pair
 from .source import SourceLine
 
@@ -28,6 +29,7 @@ class Inspection:
         args: The batch: data first, tensors [B, ...] on the pair's device.
         kwargs: What else the pair takes.
         stored: What Pyro's store held before the first run, by name.
+        found: What rules have found, by code.
         num_data: Rows of all data, of which the batch holds the first.
     """
 
@@ -37,6 +39,7 @@ class Inspection:
     kwargs: dict[str, Any] = field(default_factory=dict)
     stored: Mapping[str, Tensor] = field(default_factory=dict)
     num_data: int = 0
+    found: dict[str, list[Problem]] = field(default_factory=dict)
 
     @cached_property
     def run(self) -> Run:
@@ -117,7 +120,7 @@ class Inspection:
         moved, trace = node.copy(), self.run.draws.copy()
         moved["value"] = value.detach().clone()
         moved["value"].select(dims[0], 0).mul_(1.1).add_(0.05)
-        trace.nodes[name] = moved
+        trace.nodes[name] = cast(Any, moved)
         run = self.another(replay=trace, gradients=False)
         if run.failed:
             return False

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyro
 import torch
@@ -35,7 +36,8 @@ def all_objectives() -> list[objectives.ParticleELBO]:
     """An instance of each objective of this library, and the ELBO with closed forms."""
     kinds = [getattr(objectives, name) for name in objectives.__all__]
     made = [kind.example() for kind in kinds if _is_concrete(kind)]
-    return [*made, objectives.ELBO(3, closed_form_kl=True)]
+    made.append(objectives.ELBO(3, closed_form_kl=True))
+    return sorted(made, key=lambda one: type(one).__name__ not in ("ELBO", "IWAE"))
 
 
 def fitting(
@@ -59,7 +61,7 @@ def _tried(
     if batch_plate != "auto" and isinstance(objective, objectives.ParticleELBO):
         objective.batch_plate = batch_plate
         name = repr(objective)
-    loss_of = getattr(objective, "differentiable_loss", None) or objective.loss
+    loss_of: Any = getattr(objective, "differentiable_loss", None) or objective.loss  # type: ignore[attr-defined]
     with (
         isolated(),
         own_parameters(),

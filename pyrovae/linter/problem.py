@@ -1,6 +1,7 @@
 """What is wrong with a pair, or worth knowing: one finding."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from textwrap import fill
 from typing import Literal
 
 from .source import SourceLine
@@ -35,17 +36,22 @@ class Problem:
     line: SourceLine | None = None
 
     def __str__(self) -> str:
-        where = f"{self.line.place}: " if self.line else ""
-        site = f" '{self.site}'" if self.site else ""
-        lines = [f"{self.code} {self.severity}{site}: {where}{self.sentence}"]
-        lines.append(f"    remedy: {self.remedy}")
+        places = f"'{self.site}'" if self.site else "", self.line.place if self.line else ""
+        where = ", ".join(filter(None, places))
+        lines = [
+            f"{self.code} {self.severity}{f' at {where}' if where else ''}",
+            _indented(self.sentence),
+            _indented(f"remedy: {self.remedy}"),
+        ]
         if self.line is not None and self.line.text:
-            lines.append(f"    - {self.line.text}" if self.changed_line else
-                         f"    > {self.line.text}")  # fmt: skip
+            lines.append(f"    {'-' if self.changed_line else '>'} {self.line.text}")
         if self.changed_line:
             lines.append(f"    + {self.changed_line}")
         return "\n".join(lines)
 
-    def at(self, line: SourceLine | None) -> "Problem":
-        """The same with a line, unless it has one."""
-        return self if self.line is not None else replace(self, line=line)
+
+def _indented(text: str) -> str:
+    return fill(
+        text, 95, initial_indent="    ", subsequent_indent="    ", break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip

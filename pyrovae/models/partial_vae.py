@@ -218,7 +218,7 @@ class PartialVAE(Family):
         """x with the mean of p(missing|observed) where values are missing [B, *data_shape].
 
         By self-normalised importance sampling with the guide as proposal. Its bias falls with K;
-        `log_evidence` tells of the same weights whether they are to be trusted.
+        `log_evidence` gives ESS and k-hat of the same weights, which tell how it converges.
 
         Args:
             x: Data [B, *data_shape].

@@ -78,7 +78,9 @@ def rank_histograms(
         _small(bottom)
     tops[0].set_ylabel("count", fontsize=8)
     bottoms[0].set_ylabel("ECDF - uniform", fontsize=8)
-    figure.supxlabel("rank of the true value among draws of the guide, / (L + 1)", fontsize=9)
+    figure.supxlabel(
+        f"rank of the true value among {num_draws} draws of the guide, as a share", fontsize=9
+    )
     figure.suptitle(title, fontsize=9)
     return figure
 

@@ -73,6 +73,7 @@ def diagnosis(found: Finding, *, title: str = "") -> "Figure":
     panels = upper.subplots(1, len(sites) + 1, width_ratios=[*shares, 0.38], squeeze=False)[0]
     for i, (axes, site) in enumerate(zip(panels, sites, strict=False)):
         _units(axes, site, f"C{i}")
+    _share_heights(panels[: len(sites)], [_heights(site)[1] for site in sites])
     _worth(panels[-1], found.sites)
     if lower:
         _learning(lower[0].subplots(), curves, [s.name for s in sites])
@@ -99,15 +100,27 @@ def _units(axes: "Axes", site: Diagnosed, color: str) -> None:
     colors = [color if bool(used[i]) else "0.75" for i in shown]
     width = 0.8 if len(shown) < 60 else 1.0
     axes.bar(range(len(shown)), [heights[i] for i in shown], color=colors, width=width)
-    count = f"{int(used.sum())} of {len(heights)} units used"
+    count = f"{int(used.sum())} of {len(heights)} used"
     axes.set_title(f"{site.name}: {count}", fontsize=9)
     axes.set(ylabel=what)
     left_out = "" if len(order) <= _BARS else f", the first {_BARS}"
     axes.set_xlabel(f"units, sorted{left_out}")
-    axes.set_xticks([] if len(shown) > _MOST_LABELS else range(len(shown)),
-                    [] if len(shown) > _MOST_LABELS else [str(i) for i in shown])  # fmt: skip
+    named = shown if len(shown) <= _MOST_LABELS else []
+    axes.set_xticks(range(len(named)), [str(i) for i in named], fontsize=7)
     axes.set_ylim(bottom=0, top=max(1.08 * max(heights), 0.02))
     axes.grid(alpha=0.3, axis="y")
+
+
+def _share_heights(panels: Sequence["Axes"], what: Sequence[str]) -> None:
+    """One scale for the units of all latents, where they show the same: a label at the left."""
+    if len(panels) < 2 or len(set(what)) > 1:
+        return
+    top = max(axes.get_ylim()[1] for axes in panels)
+    for i, axes in enumerate(panels):
+        axes.set_ylim(top=top)
+        if i:
+            axes.set_ylabel("")
+            axes.tick_params(labelleft=False)
 
 
 def _worth(axes: "Axes", sites: Sequence[Diagnosed]) -> None:
@@ -162,11 +175,15 @@ def _learning(
     axes: "Axes", curves: Mapping[str, Sequence[tuple[float, float]]], order: Sequence[str]
 ) -> None:
     colors = {name: f"C{i}" for i, name in enumerate(order)}
-    for name, points in curves.items():
-        axes.plot(*zip(*points, strict=True), color=colors.get(name, "0.4"), label=name)
-        axes.annotate(name, points[-1], xytext=(4, 0), textcoords="offset points", va="center",
-                      fontsize=8, color=colors.get(name, "0.4"))  # fmt: skip
     top = max(v for points in curves.values() for _, v in points)
+    lowest = -math.inf
+    for name, points in sorted(curves.items(), key=lambda curve: curve[1][-1][1]):
+        color = colors.get(name, "0.4")
+        axes.plot(*zip(*points, strict=True), color=color, label=name)
+        epoch, end = points[-1]
+        lowest = max(end, lowest + 0.09 * top)  # names do not cover each other
+        axes.annotate(name, (epoch, lowest), xytext=(5, 0), textcoords="offset points",
+                      va="center", fontsize=8, color=color)  # fmt: skip
     axes.set_ylim(bottom=0 if top > 0 else None, top=1.08 * top if top > 0 else None)
     axes.margins(x=0.03)
     axes.set_title("how each latent was learned", fontsize=9)

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 class RisingEstimate(Protocol):
     """What is drawn: see `pyrovae.evaluate.evidence.EvidenceEstimate`."""
 
-    log_px: Tensor
-    log_px_at: Tensor
-    ess: Tensor
-    num_particles: int
-
+    @property
+    def log_px_at(self) -> Tensor: ...
+    @property
+    def ess(self) -> Tensor: ...
+    @property
+    def num_particles(self) -> int: ...
     @property
     def sizes(self) -> tuple[int, ...]: ...
     @property

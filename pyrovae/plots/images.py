@@ -1,6 +1,8 @@
 """Images: grids, reconstructions, traversals of latent units."""
 
 import math
+from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -8,11 +10,15 @@ import torch
 from torch import Tensor
 
 from ..errors import ShapeError
-from ..runtime.figures import figure_of
+from ..runtime.figures import WIDTH, bare_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+_LETTER = 0.062  # mean width in inches at 8 points
+_LARGEST, _HIGHEST = 0.9, 9.0  # inches: side of one image, height of all
 
 
 class Traversed(Protocol):
@@ -37,19 +43,35 @@ class Traversed(Protocol):
     def site(self) -> str: ...
 
 
-def image_grid(images: Tensor, *, columns: int | None = None, title: str = "") -> "Figure":
+def image_grid(
+    images: Tensor,
+    *,
+    columns: int | None = None,
+    title: str = "",
+    row_names: Sequence[str] = (),
+    column_names: Sequence[str] = (),
+) -> "Figure":
     """Images [N, C, H, W] (C = 1 or 3) or [N, H, W], row by row, on one grey scale.
+
+    Args:
+        images: At least one.
+        columns: Images in a row; by default as many as there are rows.
+        title: Above.
+        row_names: Text left of each row, or nothing.
+        column_names: Text above each column, or nothing.
 
     Raises:
         ShapeError: `images` has another shape.
     """
     pixels = as_images(images)
     columns = columns or math.ceil(math.sqrt(len(pixels)))
-    rows = math.ceil(len(pixels) / columns)
-    figure, axes = figure_of(rows / columns + (0.06 if title else 0.0))
-    show(axes, tile(pixels, rows, columns))
-    axes.set_title(title)
-    return figure
+    return picture(
+        tile(pixels, math.ceil(len(pixels) / columns), columns),
+        pixels.shape[1:3],
+        title=title,
+        row_names=row_names,
+        column_names=column_names,
+    )
 
 
 def reconstructions(x: Tensor, reconstructed: Tensor, *, title: str = "") -> "Figure":
@@ -60,11 +82,13 @@ def reconstructions(x: Tensor, reconstructed: Tensor, *, title: str = "") -> "Fi
     for start in range(0, len(x) - len(x) % columns, columns):
         pairs += [tops[start : start + columns], bottoms[start : start + columns]]
     tiles = np.concatenate(pairs)
-    rows = len(tiles) // columns
-    figure, axes = figure_of(rows / columns + (0.09 if title else 0.0))
-    show(axes, tile(tiles, rows, columns, gap_after=2))
-    axes.set_title(title)
-    return figure
+    return picture(
+        tile(tiles, len(pairs), columns, gap_after=2),
+        tiles.shape[1:3],
+        title=title,
+        row_names=["data", "rebuilt"] * (len(pairs) // 2),
+        gap_after=2,
+    )
 
 
 def traversals(found: Traversed, *, title: str = "") -> "Figure":
@@ -79,25 +103,76 @@ def traversals(found: Traversed, *, title: str = "") -> "Figure":
     """
     rows, columns = found.images.shape[:2]
     pixels = as_images(found.images.flatten(0, 1))
-    _, height, width, _ = pixels.shape
-    share = 0.87  # of the width; the rest is text
-    figure, axes = figure_of(share * rows * height / (columns * width) + (0.12 if title else 0.08))
-    show(axes, tile(pixels, rows, columns))
+    words = "KL" if found.ordered_by == "KL" else "var"
+    unit = "KL in nats" if words == "KL" else found.ordered_by
+    return picture(
+        tile(pixels, rows, columns),
+        pixels.shape[1:3],
+        title=title,
+        row_names=[
+            f"unit {int(u)}: {words} {i:.2f}"
+            for u, i in zip(found.units, found.information.tolist(), strict=True)
+        ],
+        column_names=[f"{value:.3g}" for value in found.values.tolist()],
+        caption=f"value of the unit of {found.site} (rows by {unit})",
+    )
+
+
+def picture(
+    canvas: np.ndarray,
+    size: tuple[int, ...],
+    *,
+    title: str = "",
+    row_names: Sequence[str] = (),
+    column_names: Sequence[str] = (),
+    caption: str = "",
+    gap_after: int = 0,
+) -> "Figure":
+    """A figure as large as its images and words are.
+
+    Args:
+        canvas: What `tile` gives.
+        size: Height and width of one image in pixels.
+        title: Above.
+        row_names: Left of the rows.
+        column_names: Of the columns: below them where there is a caption, which explains them,
+            else above.
+        caption: Below.
+        gap_after: As `tile` was called.
+    """
+    height, width, _ = canvas.shape
+    columns = round((width + 1) / (size[1] + 1))
+    left = 0.08 + (0.08 + _LETTER * max(map(len, row_names)) if row_names else 0.0)
+    wide = min(_LARGEST * columns, WIDTH - left - 0.08)
+    wide = min(wide, _HIGHEST * width / height)
+    words = fill(title, int(WIDTH / (1.25 * _LETTER)))
+    lines = 1 + words.count("\n") if title else 0
+    named = 0.22 if column_names else 0.0
+    above, below = 0.08 + 0.21 * lines, 0.08 + (0.22 if caption else 0.0)
+    above, below = (above, below + named) if caption else (above + named, below)
+    tall = wide * height / width
+    longest = max(map(len, words.split("\n")))
+    full = max(left + wide + 0.08, 1.25 * _LETTER * longest, _LETTER * len(caption))
+    figure = bare_figure(full, above + tall + below)
+    start = left + (full - left - 0.08 - wide) / 2
+    axes = figure.add_axes(
+        (start / full, below / (above + tall + below),
+         wide / full, tall / (above + tall + below))
+    )  # fmt: skip
+    show(axes, canvas)
     axes.set_axis_on()
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelsize=8)
-    words = "KL" if found.ordered_by == "KL" else "var"
-    axes.set_yticks(
-        np.arange(rows) * (height + 1) + (height - 1) / 2,
-        [f"unit {int(u)}: {words} {i:.2f}"
-         for u, i in zip(found.units, found.information.tolist(), strict=True)],
-    )  # fmt: skip
-    axes.set_xticks(
-        np.arange(columns) * (width + 1) + (width - 1) / 2,
-        [f"{value:.3g}" for value in found.values.tolist()],
-    )
-    unit = "KL in nats" if words == "KL" else found.ordered_by
-    axes.set(xlabel=f"value of the unit of {found.site} (rows by {unit})", title=title)
+    axes.tick_params(length=0, labelsize=8, labeltop=not caption, labelbottom=bool(caption))
+    gap = max(1, size[0] // 4) if gap_after else 0
+    places = [
+        row * (size[0] + 1) + (row // gap_after * gap if gap_after else 0) + (size[0] - 1) / 2
+        for row in range(len(row_names))
+    ]
+    axes.set_yticks(places, row_names)
+    middles = np.arange(len(column_names)) * (size[1] + 1) + (size[1] - 1) / 2
+    axes.set_xticks(middles, column_names)
+    axes.set_xlabel(caption, fontsize=8)
+    axes.set_title(words, fontsize=10)
     return figure
 
 

@@ -102,7 +102,7 @@ def _numbers(subject: Subject) -> list[Number]:
         best = [e["val"] for e in subject.history if e.get("val") is not None]
         where = "best bound, validation data" if best else "last bound, training data"
         value = max(best) if best else last["train"]
-        seconds = sum(entry.get("seconds", 0.0) for entry in subject.history)
+        seconds = sum(entry.get("seconds") or 0.0 for entry in subject.history)
         found = [
             Number(where, f"{value:.2f}", "", "nats per datum"),
             Number("epochs", str(len(subject.history))),

@@ -44,7 +44,7 @@ def report(
     compile: bool | Literal["auto"] = False,
     seed: int = 0,
     mode: Mode = "evaluation",
-    progress: bool = False,
+    progress: bool | None = None,
     sharded: bool = False,
     columns: Columns | None = None,
     transform: Transform | None = None,
@@ -68,7 +68,7 @@ def report(
         chunk: Particles times data at once; see `log_evidence`, as for `compile`.
         seed: Of all draws.
         mode: Of the pair's networks; see `log_evidence`.
-        progress: Show a bar.
+        progress: See `SweepOptions`.
         sharded: The ranks that torchrun started share the work; see `log_evidence`.
         columns: See `SweepOptions`, as for `transform`.
         history: Of the training (`Run.history`), for the curves of the page.

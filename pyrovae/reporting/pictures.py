@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _UNITS = 10  # latent units that are traversed
+_DOTS = 1000  # data in the map of the latents
 
 
 def pictures(
@@ -32,6 +33,7 @@ def pictures(
     history: list[dict[str, Any]] | None = None,
     seed: int = 0,
     mode: Mode = "evaluation",
+    bound: str = "bound",
 ) -> "dict[str, Figure]":
     """The pictures of a run by name: curves, reconstructions, samples, latent space, traversals.
 
@@ -45,10 +47,14 @@ def pictures(
         history: Of the training, as `fit` gives it; draws the curves.
         seed: Of all draws.
         mode: Of the pair's networks; see `log_evidence`.
+        bound: Name of what the history holds of training and validation data; see
+            `train.curves.bound_in_words`.
     """
     found: dict[str, Figure] = {}
     if history:
-        found["curves"] = plots.training_curves(history)
+        found["curves"] = plots.training_curves(
+            history, title="Training, by epoch, and its parts on validation data", bound=bound
+        )
     with isolated(), in_mode(mode, model, guide):
         device = device_of(model, guide, batch_of(test, 2))
         test = test if device is None else test.to(device)
@@ -57,25 +63,30 @@ def pictures(
             batch = batch_of(test, 32)
             rebuilt = as_data(simulate(model, *batch, guide=guide, mean=True), test.x[:32])
             found["reconstructions"] = plots.reconstructions(
-                test.x[:32], rebuilt, title="originals over reconstructions"
+                test.x[:32], rebuilt, title="Test data, and E p(x|z) for z drawn from the guide"
             )
             if _has_a_prior(model, guide, test):
                 wanted = to_generate(test, 64)
                 made = as_data(simulate(model, *wanted, mean=True), wanted[0])
-                found["samples"] = plots.image_grid(made, title="samples from the prior")
-        first = test[:2000]
+                found["samples"] = plots.image_grid(
+                    made, title="E p(x|z) for z drawn from the prior"
+                )
+        first = test[:_DOTS]
         site = _vector_site(model, guide, first)
         if site is not None:
             classes = first.y if first.y is not None and first.y.dim() == 1 else None
+            by_class = "" if classes is None else ", by class"
             found["latents"] = plots.latent_space(
                 posterior_means(model, guide, first, site=site, mode="as is"),
                 classes,
-                title=f"E_q[{site}]",
+                title=f"Posterior means of {site} of {len(first):,} test data{by_class}",
             )
         if "samples" in found:
             with suppress(SiteError):  # where there is not one latent vector
                 moved = traverse(model, guide, first, num_units=_UNITS, seed=seed, mode="as is")
-                found["traversals"] = plots.traversals(moved, title="one latent unit at a time")
+                found["traversals"] = plots.traversals(
+                    moved, title="One latent unit is changed at a time"
+                )
     return found
 
 

@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -39,8 +41,6 @@ def render(subjects: Sequence[Subject]) -> str:
 
 
 def _told_apart(subjects: Sequence[Subject]) -> list[Subject]:
-    from dataclasses import replace
-
     names = [each.name for each in subjects]
     return [
         replace(each, name=f"{each.name} ({place})") if names.count(each.name) > 1 else each
@@ -55,6 +55,7 @@ def _template() -> Any:  # noqa: ANN401 (jinja2 is slow to import)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["prose"] = _prose
     environment.globals |= {"picture": _picture, "csv_uri": csv_uri}
     return environment.from_string(_file("page.html"))
 
@@ -69,6 +70,16 @@ def _picture(chart: Chart) -> Any:  # noqa: ANN401 (of markupsafe)
         )
     # matplotlib escapes the text that it draws, and svg_of the words that it adds
     return Markup(svg_of(chart.picture, chart.name, chart.alternative))
+
+
+def _prose(text: str) -> Any:  # noqa: ANN401 (of markupsafe)
+    """Escaped text, in which `names between backquotes` are code."""
+    from markupsafe import Markup, escape
+
+    pieces = re.split(r"`([^`\n]+)`", text)
+    marked = [Markup("<code>{}</code>").format(p) if i % 2 else escape(p)
+              for i, p in enumerate(pieces)]  # fmt: skip
+    return Markup("").join(marked)
 
 
 def _file(name: str) -> str:

@@ -1,6 +1,8 @@
 """What all pictures share: their width, a figure with axes, names beside lines."""
 
 from collections.abc import Sequence
+from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +19,24 @@ def empty_figure(width: float, height: float) -> "Figure":
     """A figure of this size in inches, without axes."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    # A notebook shows a figure by itself only once pyplot has been imported.
+    figure._repr_png_ = partial(_as_png, figure)  # type: ignore[attr-defined]
+    return figure
+
+
+def _as_png(figure: "Figure") -> tuple[bytes, dict[str, int]]:
+    """For a notebook: the picture, and its width in the pixels of a page."""
+    content = BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue(), {"width": round(96 * figure.get_figwidth())}
+
+
+def bare_figure(width: float, height: float) -> "Figure":
+    """A figure of this size in inches, without axes, which are placed by hand."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=DPI)
 
 
 def figure_of(aspect: float) -> tuple["Figure", "Axes"]:

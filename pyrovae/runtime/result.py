@@ -2,40 +2,57 @@
 
 import csv
 import json
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Sequence
+from copy import copy
 from importlib.util import find_spec
 from io import StringIO
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from torch import Tensor
 
 from ..errors import ConfigError
 from .files import save
+from .markup import Section, as_html, as_latex, as_text
+from .values import named_values, without_nan
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-}
+R = TypeVar("R", bound="Result")
 
 
 class Result(ABC):
     """Base of what measurements and uses give.
 
-    Printed it is a table; a notebook shows the same as HTML. A subclass is a frozen dataclass that
-    implements `cells` and `numbers`.
+    Printed, or named at a prompt, it is a table; a notebook shows the same as HTML. A subclass is
+    a frozen dataclass that implements `cells` and `numbers`, and where it has more to show
+    `title`, `notes`, `records`, `arrays` and `plot`.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Size(Result):
+        ...     num_data: int
+        ...     def cells(self):
+        ...         return [["what", "number"], ["data", f"{self.num_data:,}"]]
+        ...     def numbers(self):
+        ...         return {"num_data": self.num_data}
+        >>> Size(2000)
+        what  number
+        data   2,000
+        >>> Size(2000).records()
+        [{'what': 'data', 'number': 2000}]
     """
+
+    interrupted: ClassVar[str] = ""
+    """Of the result of a measurement that was interrupted: how much of the work it holds."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:  # noqa: ANN401
+        super().__init_subclass__(**keywords)
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign] # so that @dataclass keeps it
 
     @abstractmethod
     def cells(self) -> Sequence[Sequence[str]]:
@@ -45,14 +62,26 @@ class Result(ABC):
     def numbers(self) -> dict[str, Any]:
         """What was measured, by name, as numbers, texts, lists and dicts: for a JSON file."""
 
-    def records(self) -> list[dict[str, Any]]:
-        """The rows of the table as values by column: numbers where there are numbers."""
-        head, *rows = self.cells()
-        return [dict(zip(head, row, strict=True)) for row in rows]
+    def title(self) -> str:
+        """What stands above the table: a line or several, or nothing."""
+        return ""
 
     def notes(self) -> Sequence[str]:
         """Sentences that belong below the table."""
         return ()
+
+    def sections(self) -> Sequence[Section]:
+        """The tables in order, each with its title and notes; most results have one."""
+        return [Section(self.cells(), self.title(), self.notes())]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows of the table as values by column: numbers where there are numbers.
+
+        A cell "1.5 +- 0.2" becomes two values, by the names of the column and of its error. Where
+        a result keeps more digits than it prints, it gives them.
+        """
+        head, *rows = self.cells()
+        return [named_values(head, row) for row in rows]
 
     def arrays(self) -> dict[str, Tensor]:
         """What was made, by name, on the CPU."""
@@ -65,17 +94,20 @@ class Result(ABC):
         """
         return None
 
+    def marked(self: R, interrupted: str) -> R:
+        """A copy that says of how much of the work it is, "interrupted: 300 of 1,000 data"."""
+        found = copy(self)
+        object.__setattr__(found, "interrupted", interrupted)  # a subclass is frozen
+        return found
+
     def __str__(self) -> str:
-        return "\n".join([aligned(self.cells()), *self.notes()])
+        return as_text(self._all_sections())
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
-        head, *rows = self.cells()
-        body = "".join(f"<tr>{_html_row('td', row)}</tr>" for row in rows)
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes())
-        return (
-            f"<table><thead><tr>{_html_row('th', head)}</tr></thead>"
-            f"<tbody>{body}</tbody></table>{notes}"
-        )
+        return as_html(self._all_sections())
 
     def to_frame(self) -> Any:  # noqa: ANN401 (pandas is optional)
         """The `records` as a `pandas.DataFrame`.
@@ -90,10 +122,13 @@ class Result(ABC):
             )
         import pandas
 
-        return pandas.DataFrame(self.records())
+        frame = pandas.DataFrame(self.records())
+        if self.interrupted:
+            frame.attrs["interrupted"] = self.interrupted
+        return frame
 
-    def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write the `records`; a column that a row lacks stays empty.
+    def to_csv(self, path: str | PathLike[str] | None = None) -> str:
+        """The `records` as CSV, also written where a path is given; what is missing stays empty.
 
         Raises:
             SaveError: The file cannot be written; one that was there is as it was.
@@ -104,63 +139,49 @@ class Result(ABC):
         writer = csv.DictWriter(content, names, restval="")
         writer.writeheader()
         writer.writerows(records)
-        save(Path(path), content.getvalue())
+        return _written(content.getvalue(), path)
 
-    def to_json(self, path: str | PathLike[str]) -> None:
-        """Write the `numbers`; those that do not exist are null.
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """The `numbers` as JSON, also written where a path is given.
 
-        Raises:
-            SaveError: See `to_csv`.
-        """
-        save(Path(path), json.dumps(without_nan(self.numbers()), indent=2) + "\n")
-
-    def to_latex(self, path: str | PathLike[str] | None = None) -> str:
-        """The table for a paper, of the package booktabs; also written where a path is given.
+        Numbers that do not exist are null.
 
         Raises:
             SaveError: See `to_csv`.
         """
-        head, *rows = self.cells()
-        lines = [
-            rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
-            r"\toprule",
-            _latex_row(head),
-            r"\midrule",
-            *map(_latex_row, rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-        text = "\n".join(lines) + "\n"
-        if path is not None:
-            save(Path(path), text)
-        return text
+        found = self.numbers()
+        if self.interrupted:
+            found = {**found, "interrupted": self.interrupted}
+        return _written(json.dumps(without_nan(found), indent=2) + "\n", path)
+
+    def to_latex(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        caption: str | None = None,
+        label: str | None = None,
+    ) -> str:
+        r"""The table for a paper, of the package booktabs; also written where a path is given.
+
+        Args:
+            path: File to write.
+            caption: Puts the table into a floating `table` with this caption, in LaTeX.
+            label: Of that table, for `\ref`.
+
+        Raises:
+            SaveError: See `to_csv`.
+        """
+        return _written(as_latex(self._all_sections(), caption, label), path)
+
+    def _all_sections(self) -> Sequence[Section]:
+        sections = list(self.sections())
+        if self.interrupted:
+            last = sections[-1]
+            sections[-1] = last._replace(notes=[*last.notes, self.interrupted])
+        return sections
 
 
-def aligned(cells: Sequence[Sequence[str]]) -> str:
-    """Columns of one width each: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    )
-
-
-def without_nan(value: Any) -> Any:  # noqa: ANN401
-    """The same with None in the place of numbers that are not finite, as JSON has none."""
-    if isinstance(value, Mapping):
-        return {k: without_nan(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _html_row(tag: str, row: Sequence[str]) -> str:
-    return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
-
-
-def _latex_row(row: Sequence[str]) -> str:
-    cells = ("".join(_SPECIAL.get(c, c) for c in cell) for cell in row)
-    return " & ".join(cells) + r" \\"
+def _written(text: str, path: str | PathLike[str] | None) -> str:
+    if path is not None:
+        save(Path(path), text)
+    return text

@@ -3,6 +3,7 @@
 from .callbacks import (
     Anneal,
     Callback,
+    CSVLogger,
     CyclicAnneal,
     EarlyStopping,
     EpochLog,
@@ -21,6 +22,7 @@ from .step.svi import SVI
 __all__ = [
     "SVI",
     "Anneal",
+    "CSVLogger",
     "Callback",
     "CyclicAnneal",
     "EarlyStopping",

@@ -44,8 +44,22 @@ def training_curves(
         axes.margins(x=0.02)
     panels[-1].set_xlabel("epoch")
     panels[-1].xaxis.get_major_locator().set_params(integer=True)
-    figure.suptitle(title, fontsize=10)
+    panels[0].set_title(title, fontsize=10)
     return figure
+
+
+def bound_in_words(objective: object) -> str:
+    """Name of the bound that an objective of this library or of Pyro is, for `training_curves`.
+
+    Example:
+        >>> from pyrovae.objectives import ELBO, IWAE
+        >>> bound_in_words(IWAE(num_particles=5)), bound_in_words(ELBO())
+        ('IWAE bound, K = 5', 'ELBO')
+    """
+    name = str(getattr(objective, "class_name", type(objective).__name__))
+    words = name if name.endswith("ELBO") else f"{name} bound"
+    particles = getattr(objective, "num_particles", 1)
+    return f"{words}, K = {particles}" if particles > 1 else words
 
 
 def _bounds(axes: "Axes", history: Sequence[Mapping[str, Any]], words: str) -> None:

@@ -17,6 +17,7 @@ from ..particles.pair import takes_pair
 from ..particles.param_store import without_networks
 from ..particles.tracing import Program
 from ..runtime.grad_mode import computes_gradients
+from ..runtime.interrupts import Interrupted
 from ..runtime.random_state import restore_random_state
 from .callbacks import Callback, EarlyStopping, EpochLog, ProgressBar
 from .callbacks.base import CallbackList
@@ -27,7 +28,7 @@ from .optim.schedules import ScheduleLike
 from .optim.source import OptimizerLike
 from .run import Run
 from .run_dir import check_run_dir
-from .setup import set_up
+from .setup import Setup, set_up
 from .step.precision import PrecisionName
 
 
@@ -66,7 +67,7 @@ def fit(
     overwrite: bool = False,
     checkpoint_seconds: float = 60.0,
     callbacks: Sequence[Callback] = (),
-    progress: bool = True,
+    progress: bool | None = None,
     # Device and speed
     device: torch.device | str | None = None,
     precision: PrecisionName = "full",
@@ -158,8 +159,8 @@ def fit(
         checkpoint_seconds: Time between checkpoints within an epoch. One is also written after
             every epoch.
         callbacks: See `Callback`.
-        progress: Show a progress bar, where stderr is a terminal; elsewhere log a line now and
-            then (see `EpochLog`).
+        progress: None shows a bar on a terminal and in a notebook, and logs a line now and then
+            elsewhere (see `EpochLog`). True always shows the bar, False neither.
         device: Where pair and batches go; None is CUDA when present, else the CPU.
         precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
             bfloat16, all else in float32); see `Precision`. Validation is in full.
@@ -185,6 +186,9 @@ def fit(
             parameters are those before it.
         CheckpointError: The checkpoint to resume from is damaged or of another run.
         RanksError: The ranks lost each other, or were called with different arguments.
+        Interrupted: An interrupt came after the first epoch: its `partial` is the `Run` so far.
+            The pair has the parameters of the step at which it came. Within the first epoch it
+            stays a plain `KeyboardInterrupt`.
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -211,7 +215,11 @@ def fit(
     loop, store, stepper = run.loop, run.store, run.stepper
     stopping = [] if patience is None else [EarlyStopping(patience)]
     hooks = CallbackList(
-        [*callbacks, *stopping, *([ProgressBar(), EpochLog()] if progress else [])]
+        [
+            *callbacks,
+            *stopping,
+            *([ProgressBar(always=bool(progress)), EpochLog()] if progress is not False else []),
+        ]
     )
 
     with store.locked():
@@ -259,10 +267,22 @@ def fit(
                     loop.next_epoch()
                 store.save_last()
             run.finish()
+        except KeyboardInterrupt:
+            if not loop.history:
+                raise
+            way_on = "" if run_dir is None else "`resume=True` continues from the last checkpoint"
+            done = f"{len(loop.history):,} of {epochs:,} epochs"
+            raise Interrupted(done, _run_of(run), way_on) from None
         finally:
             hooks.on_end(loop)
-    history, seconds = History(loop.history), run.compile_seconds
-    return Run(history, loop.best, loop.step, loop.run_dir, seconds, store.load_best)
+    return _run_of(run)
+
+
+def _run_of(run: Setup) -> Run:
+    """What has been done so far."""
+    loop, seconds = run.loop, run.compile_seconds
+    history = History(loop.history)
+    return Run(history, loop.best, loop.step, loop.run_dir, seconds, run.store.load_best)
 
 
 def _validation_data(

@@ -2,18 +2,24 @@
 
 from collections.abc import Iterable
 from importlib.util import find_spec
-from typing import Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from ..errors import ConfigError
+from ..runtime.markup import aligned
+from ..runtime.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SHOWN = 6  # epochs in a table
 _ALWAYS = ("epoch", "train", "val", "lr", "seconds")
 
 
-class History(list[dict[str, Any]]):
+class History(list[dict[str, Any]], Result):
     """One entry per epoch, a mapping by name.
 
-    It is a list, and equal to one of the same entries. A name gives a column.
+    It is a list, and equal to one of the same entries. A name gives a column. It prints the first
+    and last epochs; a frame, CSV and JSON have all.
 
     Raises:
         KeyError: From `history[name]`: no entry has the name; the message lists those there are.
@@ -68,23 +74,43 @@ class History(list[dict[str, Any]]):
             )
         import pandas
 
-        return pandas.DataFrame(list(self), columns=self.columns)
+        frame = pandas.DataFrame(list(self), columns=self.columns)
+        frame.attrs |= {"interrupted": self.interrupted} if self.interrupted else {}
+        return frame
 
-    def __repr__(self) -> str:
-        """A table of the first and last epochs, and of the usual columns."""
-        if not self:
-            return "History([])"
+    def cells(self) -> list[list[str]]:
+        """The first and last epochs, and the usual columns."""
         names = [name for name in _ALWAYS if any(e.get(name) is not None for e in self)]
-        if not names:
-            return super().__repr__()
         half = _SHOWN // 2
         shown = list(self) if len(self) <= _SHOWN else [*self[:half], *self[-half:]]
-        table = [names, *([_text(entry.get(name)) for name in names] for entry in shown)]
+        table = [names or ["epoch"], *([_text(entry.get(n)) for n in names] for entry in shown)]
         if len(self) > _SHOWN:
             table.insert(1 + half, ["..."] * len(names))
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = (zip(row, widths, strict=True) for row in table)
-        return "\n".join("  ".join(text.rjust(n) for text, n in line) for line in lines)
+        return table
+
+    def records(self) -> list[dict[str, Any]]:
+        return [dict(entry) for entry in self]
+
+    def numbers(self) -> dict[str, Any]:
+        return {"epochs": self.records()}
+
+    def plot(self) -> "Figure":
+        """The bounds by epoch; see `plots.training_curves`."""
+        from .curves import training_curves  # matplotlib is slow to import
+
+        return training_curves(self)
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *([self.interrupted] if self.interrupted else [])])
+
+    def __repr__(self) -> str:
+        if not self:
+            return "History([])"
+        head, *rows = self.cells()
+        if not any(name in _ALWAYS for name in head) or not rows[0]:
+            return list.__repr__(self)
+        width = len(head[0])
+        return aligned([head, *([row[0].rjust(width), *row[1:]] for row in rows)])
 
 
 def _text(value: Any) -> str:  # noqa: ANN401

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError
+from ..runtime.result import Result
 from .history import History
 from .run_record import read_record
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Run:
+class Run(Result):
     """What `fit` returns.
 
     It can be pickled and copied; such a copy can no longer change the pair by `load_best`.
@@ -80,6 +81,31 @@ class Run:
             )
         self._load_best()
 
+    def cells(self) -> list[list[str]]:
+        return self.history.cells()
+
+    def title(self) -> str:
+        word = "epoch" if len(self.history) == 1 else "epochs"
+        found = [f"{len(self.history)} {word}, {self.steps:,} steps, {self.seconds:.1f} s"]
+        if self.best.get("val") is not None:
+            found.append(f"best validation {self.best['val']:.2f} in epoch {self.best['epoch']}")
+        return ", ".join([*found, *([str(self.run_dir)] if self.run_dir else [])])
+
+    def records(self) -> list[dict[str, Any]]:
+        return self.history.records()
+
+    def numbers(self) -> dict[str, Any]:
+        return {
+            "epochs": len(self.history),
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "compile_seconds": self.compile_seconds,
+            "peak_bytes": self.peak_bytes,
+            "best": dict(self.best),
+            "run_dir": None if self.run_dir is None else str(self.run_dir),
+            "history": self.records(),
+        }
+
     def plot(self, *, title: str = "") -> "Figure":
         """Curves of the training as a matplotlib figure; nothing is shown or written.
 
@@ -94,7 +120,5 @@ class Run:
         return {**vars(self), "_load_best": None}
 
     def __copy__(self) -> "Run":
-        return replace(self)
-
-    def __repr__(self) -> str:
-        return f"Run({len(self.history)} epochs, {self.steps} steps, best {self.best})"
+        found = replace(self)
+        return found.marked(self.interrupted) if self.interrupted else found

@@ -21,6 +21,7 @@ from torch import nn
 from pyrovae import Result, apply
 from pyrovae.data import Split
 from tests.apply.calls import CALLS, NO_USES, conditional_vae, data, labelled, own_pair
+from tests.result_contract import check_result
 
 FUNCTIONS = [n for n in apply.__all__ if inspect.isroutine(getattr(apply, n)) and n not in NO_USES]
 USES = [name for name in FUNCTIONS if name in CALLS]
@@ -299,3 +300,12 @@ def test_a_conditional_pair_keeps_its_labels(name):
     needs("programs", name)
     needs("conditional", name)
     call(name, pair=conditional_vae(), x=labelled(data_of(name)))
+
+
+@pytest.mark.parametrize("name", USES)
+def test_results_keep_their_contract(name):
+    """They print, show in a notebook, become frames and files, and can be copied."""
+    found = usual(name)
+    if not isinstance(found, Result):
+        pytest.skip(f"gives a {type(found).__name__}")
+    check_result(found)

@@ -18,7 +18,7 @@ from pyrovae.evaluate.sweep import Sweep
 from pyrovae.models import VAE
 from tests.pairs import STYLES
 
-FIELDS = ("log_px", "standard_error", "ess", "k_hat", "log_px_psis")
+FIELDS = ("log_px", "standard_error", "ess", "k_hat", "log_px_psis", "log_px_at")
 MODULE = sys.modules["pyrovae.evaluate.collect"]
 
 

@@ -7,10 +7,11 @@ import torch
 
 from pyrovae.evaluate.standard_errors import (
     averaged,
-    lines_of_means,
+    cells_of_means,
     mean_error,
     monte_carlo_error,
     over_particles,
+    records_of_means,
 )
 
 
@@ -36,6 +37,9 @@ def test_terms_by_name():
     assert found["monte_carlo_errors"]["b"] == pytest.approx(2 * found["monte_carlo_errors"]["a"])
 
 
-def test_lines():
-    lines = lines_of_means({"kl": 1.5}, {"kl": 0.25}, {"kl": 0.125}, widths=(4, 8))
-    assert lines == ["kl     1.500 +- 0.250 nats (Monte Carlo 0.125)"]
+def test_rows():
+    found = {"kl": 1.5}, {"kl": 0.25}, {"kl": 0.12345}
+    assert cells_of_means(*found)[1] == ["kl", "1.500", "0.250", "0.123"]
+    assert records_of_means(*found) == [
+        {"term": "kl", "nats": 1.5, "standard_error": 0.25, "monte_carlo_error": 0.12345}
+    ]

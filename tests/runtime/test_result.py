@@ -33,7 +33,8 @@ def test_prints_aligned_columns_and_notes_below():
 
 def test_html_escapes_what_a_browser_would_read_as_markup():
     html = Weighed()._repr_html_()
-    assert "<th>nats &amp; &lt;bits&gt;</th>" in html and "<td>a_1</td>" in html
+    assert '<th scope="col" style="text-align:right">nats &amp; &lt;bits&gt;</th>' in html
+    assert '<th scope="row" style="text-align:left">a_1</th>' in html
     assert "<p>one &lt; two</p>" in html
 
 

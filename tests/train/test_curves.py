@@ -17,7 +17,7 @@ def test_curves_show_the_history_and_the_best_epoch():
     assert axes.lines[2].get_xdata()[0] == 3
     assert axes.get_ylabel() == "IWAE bound, K = 5\nnats per datum"
     assert texts(axes) == ["validation,\nbest -5.00", "training"]
-    assert figure.get_suptitle() == "t" and axes.get_xlabel() == "epoch"
+    assert axes.get_title() == "t" and axes.get_xlabel() == "epoch"
     ticks = axes.get_xticks()
     assert (ticks == ticks.round()).all()
 

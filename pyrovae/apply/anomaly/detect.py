@@ -108,7 +108,7 @@ def detect_anomalies(
             raise ConfigError("background_epochs needs train=, what the pair was trained on")
         background = background_of(
             (model, guide), train, epochs=background_epochs, rate=background_rate, seed=seed,
-            progress=bool(options.get("progress")),
+            progress=options.get("progress"),
         )  # fmt: skip
     if background is not None:
         wanted.append(LikelihoodRatio(background))

@@ -97,10 +97,9 @@ class Anomalies(Result):
             self.normal, self.foreign, titles=titles, strips=self.extremes if images else ()
         )
 
-    def __str__(self) -> str:
+    def notes(self) -> list[str]:
         first = next(iter(self.discrimination.values()))
         lines = [
-            super().__str__(),
             f"{self.numbers()['num_normal']} normal and {self.numbers()['num_foreign']} foreign "
             f"data; AUPR of a score of no use: {first.prevalence:.3f}; thresholds for "
             f"{100 * self.false_alarm_rate:g} % false alarms",
@@ -112,4 +111,16 @@ class Anomalies(Result):
             for name, d in self.discrimination.items()
             if d.auroc + _SURE * d.auroc_error < 0.5
         ]
-        return "\n".join(lines)
+        return lines
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each score."""
+        return [
+            {
+                "score": name,
+                **asdict(d),
+                "found": self.alarms[name].found,
+                "false_alarms": self.alarms[name].false,
+            }
+            for name, d in self.discrimination.items()
+        ]

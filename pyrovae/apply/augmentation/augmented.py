@@ -62,6 +62,12 @@ class Augmented(Result):
             ),
         ]
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each class."""
+        counts = self.numbers()
+        columns = zip(counts["classes"], counts["given"], counts["made"], strict=True)
+        return [{"class": label, "given": g, "made": m} for label, g, m in columns]
+
     def numbers(self) -> dict[str, Any]:
         return {
             "way": self.way,
@@ -83,7 +89,14 @@ class Augmented(Result):
         each = [self.x[self._of(self.split, label)] for label in self.classes]
         columns = min(_SHOWN, *map(len, each), len(self.x))
         tiles = torch.cat([made[:columns] for made in each])
-        return image_grid(tiles, columns=columns, title=f"made from the {self.way}, by class")
+        return image_grid(
+            tiles,
+            columns=columns,
+            row_names=[
+                f"class {int(label.argmax() if label.dim() else label)}" for label in self.classes
+            ],
+            title=f"Data made from the {self.way}, a row for each class",
+        )
 
     @staticmethod
     def _of(split: Split, label: Tensor) -> Tensor:

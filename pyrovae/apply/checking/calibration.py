@@ -72,6 +72,21 @@ class Calibration(Result):
         total = f"of {len(self.names)}, {len(self.ranks)} data each"
         return [*found, [total, "", "", "", "", f"{wrong} not calibrated"]]
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each quantity, the worst first."""
+        scaled = (self.ranks.double().mean(0) + 0.5) / (self.num_draws + 1)
+        return [
+            {
+                "quantity": name,
+                "mean_rank": float(scaled[i]),
+                "p_chi_squared": float(self.p_chi_squared[i]),
+                "p_ecdf": float(self.p_ecdf[i]),
+                "p": float(self.p[i]),
+                "shape": self.shapes[i],
+            }
+            for i, name in enumerate(self.names)
+        ]
+
     def numbers(self) -> dict[str, Any]:
         return {
             "is_calibrated": self.is_calibrated,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ...data.base import mix_seed
 from ...errors import ConfigError
@@ -16,6 +15,7 @@ from ...evaluate.options import seed_or_fresh
 from ...evaluate.sweep import Sweep, sweep_over, sweeps
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
+from ...runtime.progress import progress_bar
 from ...runtime.result import Result
 from .replicates import Predictive, check_predictive, replicate_data
 from .statistics import NamedStatistic, Statistics, Word, named
@@ -120,6 +120,21 @@ class PredictiveCheck(Result):
             found.append(row + ([f"{c.p_calibrated:.3f}"] if is_calibrated else []))
         return found
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each statistic."""
+        return [
+            {
+                "statistic": name,
+                "data": float(c.scalar_observed),
+                "replicated": float(c.scalar_replicated.mean()),
+                "replicated_sd": float(c.scalar_replicated.std(unbiased=False)),
+                "p": float(c.p),
+                "p_error": float(c.error),
+                "p_calibrated": c.p_calibrated,
+            }
+            for name, c in self.checked.items()
+        ]
+
     def numbers(self) -> dict[str, Any]:
         return {
             "predictive": self.predictive,
@@ -223,8 +238,7 @@ def predictive_check(
     seed = seed_or_fresh(sweep.seed)
     sweep = sweep.again(seed=seed)
     check_predictive(predictive)
-    with tqdm(total=replicates * (calibrate + 1), unit=" replicates", leave=False,
-              disable=not sweep.progress) as bar:  # fmt: skip
+    with progress_bar(replicates * (calibrate + 1), "replicates", sweep.progress) as bar:
         checked = _checked(sweep, wanted, replicates, predictive, seed, bar)
         if calibrate:
             others = [
@@ -242,7 +256,7 @@ def _checked(
     replicates: int,
     predictive: Predictive,
     seed: int,
-    bar: tqdm,
+    bar: Any,  # noqa: ANN401
 ) -> dict[str, CheckedStatistic]:
     keeps = any(statistic.takes_latents for statistic in wanted)
     found: dict[str, list[Tensor]] = {statistic.name: [] for statistic in wanted}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...evaluate.standard_errors import mean_error, monte_carlo_error
 from ...runtime.result import Result
+from ...runtime.values import flat
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,6 +119,10 @@ class Completion(Result):
             table.append(["the chains disagree (R-hat above 1.1)", "raise num_steps"])
         return table
 
+    def records(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [flat(self.numbers())]
+
     def numbers(self) -> dict[str, Any]:
         is_scored = bool(self.scored.any())
         rows = self.scored.flatten(1).any(1)
@@ -166,21 +171,16 @@ class Completion(Result):
         grey = 0.5 * float(values.min() + values.max())
         parts = [("original", self.original)] if known.numel() else []
         parts.append(("observed", self._enlarged()))
-        parts += [("" if s else "completions", self.completions[s]) for s in range(several)]
+        parts += [(f"draw {s + 1}", self.completions[s]) for s in range(several)]
         parts.append(("mean", self.mean))
         images = torch.cat([part[:count].to(self.mean).nan_to_num(grey) for _, part in parts])
         low, high = float(values.min()), float(values.max())
-        figure = image_grid(images.clamp(low, high), columns=count)
-        axes = figure.axes[0]
-        axes.set_axis_on()
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0, labelsize=8)
-        axes.set_xticks([])
-        axes.set_yticks(
-            [row * (shape[-2] + 1) + (shape[-2] - 1) / 2 for row in range(len(parts))],
-            [name for name, _ in parts],
+        return image_grid(
+            images.clamp(low, high),
+            columns=count,
+            row_names=[name for name, _ in parts],
+            title="What was observed of data, draws of the rest, and their mean",
         )
-        return figure
 
     def _enlarged(self) -> Tensor:
         """What was observed at the size of the data; NaN where it is no image."""

@@ -60,6 +60,7 @@ class Gibbs:
             if move >= self.num_moves // 2:
                 running.add(pair, seen, run)
                 chances.append(chance.reshape(self.num_chains, -1).mean(0))
+            pair.advance(1 / self.num_moves)
         acceptance = torch.stack(chances).mean(0)
         return running.found(pair, x, run, acceptance if self.is_corrected else None)
 

@@ -62,6 +62,7 @@ class Hamiltonian:
             chances.append(chance.mean(0))
             run, _ = at(x, state.u.flatten(0, 1))
             running.add(pair, seen, run)
+            pair.advance(1 / self.num_moves)
         found = running.found(pair, seen.draw(run.elements), run, torch.stack(chances).mean(0))
         return found, _annealed(state, hmc, step)
 

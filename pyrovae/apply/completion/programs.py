@@ -65,6 +65,7 @@ class Programs:
 
     def __init__(self, block: Block, per_row: list[bool], mask_at: int | None, what: str) -> None:
         self._model, self._guide, self._args = block.model, block.guide, block.args
+        self.advance = block.advance
         self._per_row, self._mask_at, self._what = per_row, mask_at, what
         p = block.draw(1)
         check_weights(p, what)

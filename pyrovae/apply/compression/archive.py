@@ -5,12 +5,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm
 
 from ...data.conversion import as_tensor
 from ...errors import CompressionError, DataError, PyrovaeError, first_line
 from ...particles.modes import in_mode
 from ...particles.tracing import FAILURES, Program
+from ...runtime.progress import progress_bar
 from .bits_back import BitsBack
 from .container import Container
 from .fingerprint import Fingerprint, fingerprint, rows_of_zeros
@@ -78,14 +78,14 @@ class Archive:
             )
         return found
 
-    def blocks(self, rows: range, *, progress: bool = False) -> Iterator[Any]:
+    def blocks(self, rows: range, *, progress: bool | None = None) -> Iterator[Any]:
         """The data of rows as they were given, chunk by chunk, each checked.
 
         Raises:
             CompressionError: A chunk is damaged, or does not decode to its data here.
         """
         each = self.header.chunk
-        bar = tqdm(total=len(rows), unit=" data", disable=not progress, leave=False)
+        bar = progress_bar(len(rows), "data", progress)
         with bar, in_mode("evaluation", self._model, self._guide):
             for place in range(rows.start // each, (rows.stop - 1) // each + 1):
                 levels = self._decoded(place)

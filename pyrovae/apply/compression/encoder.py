@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ...data import Rows, rows
 from ...data.columns import Columns
@@ -17,6 +16,7 @@ from ...errors import CompressionError, ConfigError, DataError, ShapeError
 from ...evaluate.inputs import Data, Inputs
 from ...particles.modes import in_mode
 from ...particles.tracing import Program
+from ...runtime.progress import progress_bar
 from .array_files import open_rows
 from .bits_back import BitsBack
 from .container import Chunk, ContainerWriter, stored_bytes
@@ -56,7 +56,7 @@ class Encoder:
     seed: int = 0
     verify: bool = True
     columns: Columns | None = None
-    progress: bool = False
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         if self.chunk < 1:
@@ -151,7 +151,7 @@ class Encoder:
     def _blocks(self) -> Iterator[tuple[int, Tensor, tuple[Any, ...]]]:
         """Of each chunk the number of its first row, its levels and what comes after them."""
         count = self.inputs.num_data
-        with tqdm(total=count, unit=" data", disable=not self.progress, leave=False) as bar:
+        with progress_bar(count, "data", self.progress) as bar:
             for start in range(0, count, self.chunk):
                 x, *args = self.inputs.rows(slice(start, min(start + self.chunk, count)))
                 levels = whole_levels(x, start).reshape(len(x), *self.pair_shape)

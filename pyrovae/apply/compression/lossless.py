@@ -83,7 +83,7 @@ def decompress(
     data: bytes,
     *args: Any,  # noqa: ANN401
     part: Part = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> Tensor | np.ndarray:
     """Give back what `compress` was given, from its bytes.
 
@@ -95,7 +95,7 @@ def decompress(
         data: The bytes.
         args: What the pair takes after the data, for all N rows.
         part: Which rows, as (first, one past the last) or a slice; only their chunks are decoded.
-        progress: Show a bar.
+        progress: See `SweepOptions`.
 
     Returns:
         A tensor [N, ...] where a tensor was compressed, else a numpy array; of the same type.
@@ -179,7 +179,7 @@ def decompress_file(
     *args: Any,  # noqa: ANN401
     part: Part = None,
     overwrite: bool = False,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> Decompression:
     """`decompress` from a file into a .npy or .npz file, chunk by chunk.
 
@@ -191,7 +191,7 @@ def decompress_file(
         args: See `decompress`.
         part: See `decompress`.
         overwrite: Replace a file that is there.
-        progress: Show a bar.
+        progress: See `SweepOptions`.
 
     Raises:
         CompressionError: There is no such file; others: see `decompress`.

@@ -55,6 +55,12 @@ class Lossy(Result):
         lines = [(f"{s:g}", f"{b:.4f}", f"{m:.5g}", f"{p:.2f}") for s, b, m, p in parts]
         return [("step", "bits/dim", "MSE", "PSNR (dB)"), *lines]
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each step of the grid."""
+        columns = zip(self.steps, self.bits_per_dim, self.mse, self.psnr, strict=True)
+        names = ("step", "bits_per_dim", "mse", "psnr")
+        return [dict(zip(names, row, strict=True)) for row in columns]
+
     def numbers(self) -> dict[str, Any]:
         """See `Result.numbers`."""
         return {
@@ -77,9 +83,14 @@ class Lossy(Result):
         from ...plots.image_rows import image_rows
 
         steps = zip(self.steps, self.decoded, strict=True)
-        told = ", ".join(f"{bits:.3f}" for bits in self.bits_per_dim)
-        rows = {f"step {step:g}": images for step, images in steps}
-        return image_rows({"original": self.originals} | rows, title=f"bits/dim {told}")
+        rows = {
+            f"step {step:g}: {bits:.3f} bits/dim": images
+            for (step, images), bits in zip(steps, self.bits_per_dim, strict=True)
+        }
+        return image_rows(
+            {"original": self.originals} | rows,
+            title="What comes back from posterior means rounded to a grid of this step",
+        )
 
 
 def psnr_of(mse: float, peak: float) -> float:

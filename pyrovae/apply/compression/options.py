@@ -22,7 +22,7 @@ class CompressOptions(TypedDict, total=False):
         verify: Decode each chunk after it was coded, and compare.
         columns: Which arrays of a file or a dict are data and what the pair takes besides; a
             name, a place, or several.
-        progress: Show a bar.
+        progress: See `SweepOptions`.
     """
 
     shape: tuple[int, ...] | None
@@ -32,4 +32,4 @@ class CompressOptions(TypedDict, total=False):
     seed: int
     verify: bool
     columns: Columns | None
-    progress: bool
+    progress: bool | None

@@ -1,7 +1,7 @@
 """The rate-distortion curve of pairs that were trained with different beta."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -35,6 +35,7 @@ class Point:
         mse: Mean squared error of the mean of p(x|z), z drawn from q(z|x).
         psnr: The same in decibels.
         lossy: What sending its latents costs.
+        name: Of the curve that it is a point of; empty where there is one.
     """
 
     beta: float
@@ -43,6 +44,7 @@ class Point:
     mse: float
     psnr: float
     lossy: Lossy | None
+    name: str = ""
 
     @property
     def minus_elbo(self) -> float:
@@ -55,10 +57,13 @@ class RateDistortion(Result):
     """Pairs in the plane of rate and distortion.
 
     Attributes:
-        points: By ascending beta.
+        points: Curve by curve, by ascending beta.
+        entropy: Of the data in bits per dimension, where it is known: no pair's rate plus
+            distortion on many data is less.
     """
 
     points: tuple[Point, ...]
+    entropy: float | None = None
 
     def cells(self) -> Sequence[Sequence[str]]:
         """See `Result.cells`."""
@@ -66,8 +71,8 @@ class RateDistortion(Result):
         return [
             head,
             *(
-                (f"{p.beta:g}", f"{p.rate:.4f}", f"{p.distortion:.4f}", f"{p.minus_elbo:.4f}",
-                 f"{p.mse:.5g}", f"{p.psnr:.2f}")
+                (f"{p.name} {p.beta:g}".strip(), f"{p.rate:.4f}", f"{p.distortion:.4f}",
+                 f"{p.minus_elbo:.4f}", f"{p.mse:.5g}", f"{p.psnr:.2f}")
                 for p in self.points
             ),
         ]  # fmt: skip
@@ -77,47 +82,32 @@ class RateDistortion(Result):
         names = ("beta", "rate", "distortion", "minus_elbo", "mse", "psnr")
         found: dict[str, Any] = {n: [getattr(p, n) for p in self.points] for n in names}
         streams = [p.lossy.numbers() for p in self.points if p.lossy is not None]
-        return {**found, "lossy": streams}
+        if any(p.name for p in self.points):
+            found["name"] = [p.name for p in self.points]
+        return {**found, "lossy": streams, "entropy": self.entropy}
 
-    def plot(self) -> "Figure | None":
-        """Left the plane of rate and distortion; right PSNR against rate.
+    def records(self) -> list[dict[str, Any]]:
+        """See `Result.records`."""
+        names = ("name", "beta", "rate", "distortion", "minus_elbo", "mse", "psnr")
+        return [{n: getattr(p, n) for n in names} for p in self.points]
 
-        The line of slope -1 passes through the least rate plus distortion: what lies below it,
-        a better pair of this kind could reach. Right, circles are KLs, and lines are streams.
+    def plot(self) -> "Figure":
+        """Distortion against rate with lines of equal ELBO; both over beta; PSNR against rate.
+
+        See `plots.rate_distortion`.
         """
-        from ...runtime.figures import WIDTH, empty_figure
+        from ...plots.rate_distortion import rate_distortion as drawn
 
-        figure = empty_figure(1.6 * WIDTH, 4.0)
-        plane, quality = figure.subplots(1, 2)
-        rates = [p.rate for p in self.points]
-        distortions = [p.distortion for p in self.points]
-        best = min(p.minus_elbo for p in self.points)
-        plane.plot(rates, distortions, "o-", color="C0", label="pairs, by beta")
-        ends = [0.0, min(best, 1.05 * max(rates))]
-        plane.plot(ends, [best - r for r in ends], "--", color="C7", label=f"sum {best:.4f}")
-        for p in self.points:
-            plane.annotate(f"{p.beta:g}", (p.rate, p.distortion), textcoords="offset points",
-                           xytext=(5, 4), fontsize=8)  # fmt: skip
-        plane.set(xlabel="rate, bits/dim", ylabel="distortion -log p(x|z), bits/dim")
-        quality.plot(rates, [p.psnr for p in self.points], "o", color="black",
-                     markerfacecolor="none", label="KL of q(z|x), one draw")  # fmt: skip
-        for place, p in enumerate(self.points):
-            if p.lossy is not None:
-                quality.plot(p.lossy.bits_per_dim, p.lossy.psnr, ".-", color=f"C{place}",
-                             label=f"stream, beta {p.beta:g}")  # fmt: skip
-        quality.set(xlabel="rate, bits/dim", ylabel="PSNR, dB")
-        for axes in (plane, quality):
-            axes.grid(alpha=0.3)
-            axes.legend(fontsize=8, frameon=False)
-        return figure
+        return drawn(self)
 
 
 @sweeps
 def rate_distortion(
-    pairs: Mapping[float, HasPair],
+    pairs: Mapping[float, HasPair] | Mapping[str, Mapping[float, HasPair]],
     x: Data,
     *args: Any,  # noqa: ANN401 (whatever the pairs take)
     steps: list[float] | None = None,
+    entropy: float | None = None,
     **options: Unpack[SweepOptions],
 ) -> RateDistortion:
     """Rate and distortion of pairs that were trained with `objectives.Beta`, by beta.
@@ -132,10 +122,12 @@ def rate_distortion(
     without: see `lossy`.
 
     Args:
-        pairs: By beta. Compare pairs of one architecture, likelihood and set of data only.
+        pairs: By beta, as `evaluate.train_by_beta` trains them; or several such curves by name.
+            Compare pairs of one likelihood and set of data only.
         x: Data [N, ...] of any kind: see `SweepOptions`; held out, or the curve flatters.
         args: What the pairs take after the data.
         steps: Grids on which latents are also coded for sending; None: they are not.
+        entropy: Of the data, in bits per dimension, where it is known, for the figure.
         options: `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
@@ -153,8 +145,9 @@ def rate_distortion(
     if not pairs:
         raise ConfigError("rate_distortion: pairs is empty; give one by its beta, or more")
     points = []
-    for beta in sorted(pairs):
-        model, guide = programs_of(pairs[beta], f"rate_distortion: pairs[{beta!r}]")
+    for name, beta, pair in _in_order(pairs):
+        where = f"pairs[{name!r}][{beta!r}]" if name else f"pairs[{beta!r}]"
+        model, guide = programs_of(pair, f"rate_distortion: {where}")
         parts = elbo_parts(model, guide, x, *args, num_particles=1, **options).means()
         sweep = sweep_over(model, guide, x, args, 1, options)
         blocks = torch.stack(sweep.each(_errors))  # squared error, low, high
@@ -170,9 +163,20 @@ def rate_distortion(
                 mse=mse,
                 psnr=psnr_of(mse, peak),
                 lossy=lossy(model, guide, x, *args, steps=steps, **options) if steps else None,
+                name=name,
             )
         )
-    return RateDistortion(tuple(points))
+    return RateDistortion(tuple(points), entropy)
+
+
+def _in_order(
+    pairs: Mapping[float, HasPair] | Mapping[str, Mapping[float, HasPair]],
+) -> Iterator[tuple[str, float, HasPair]]:
+    """Name of the curve, beta and pair, curve by curve, by ascending beta."""
+    curves: Any = pairs if all(isinstance(key, str) for key in pairs) else {"": pairs}
+    for name, curve in curves.items():
+        for beta in sorted(curve):
+            yield name, beta, curve[beta]
 
 
 def _errors(block: Block) -> Tensor:

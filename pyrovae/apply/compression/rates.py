@@ -3,10 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...runtime.result import Result
 from .totals import Totals
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,23 @@ class Compression(Result):
             lines.append(("decoding again", f"{t.verify_seconds:.2f}", f"s, {speed} data/s"))
         return lines
 
+    def records(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [self.numbers()]
+
+    def plot(self) -> "Figure":
+        """The rates, beside minus the ELBO."""
+        from ...plots.values import bars  # matplotlib is slow to import
+
+        rates = {
+            "net": self.net_rate,
+            "whole file": self.gross_rate,
+            "with the model": self.rate_with_model,
+        }
+        bound = self.minus_elbo_rate
+        words = "" if bound is None else f"minus the ELBO, {bound:.4f}"
+        return bars(rates, label="bits per dimension", limit=bound, limit_label=words)
+
     def numbers(self) -> dict[str, Any]:
         """See `Result.numbers`."""
         t = self.totals
@@ -115,6 +135,10 @@ class Decompression(Result):
             ("data", f"{self.count:,}", f"of {self.total:,} in the file, each checked"),
             ("decoding", f"{self.seconds:.2f}", f"s, {_speed(self.count, self.seconds)} data/s"),
         ]
+
+    def records(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [self.numbers()]
 
     def numbers(self) -> dict[str, Any]:
         """See `Result.numbers`."""

@@ -86,14 +86,26 @@ class Denoised(Result):
         shown = {"clean": self.clean, "noisy": self.noisy, **made, **drawn}
         return image_rows(
             {name: images[:_SHOWN].clamp(low, high) for name, images in shown.items()},
-            title=self.noise,
+            title=f"Clean data, the noisy ones ({self.noise}), and what methods make of them",
         )
 
-    def __str__(self) -> str:
-        text = super().__str__()
-        if any(bool(found["PSNR"].isinf().any()) for found in self.scores.values()):
-            text += "\nPSNR inf: some data are as the clean ones, so that it has no mean; see RMSE"
+    def notes(self) -> list[str]:
+        found = []
+        if any(bool(one["PSNR"].isinf().any()) for one in self.scores.values()):
+            found.append(
+                "PSNR inf: some data are as the clean ones, so that it has no mean; see RMSE"
+            )
         if self.ess is not None:
             median = float(self.ess.median())
-            text += f"\nmedian effective size {median:.1f} of {self.num_particles} weights"
-        return text + (f"\nno posterior: {self.left_out}" if self.left_out else "")
+            found.append(f"median effective size {median:.1f} of {self.num_particles} weights")
+        return [*found, *([f"no posterior: {self.left_out}"] if self.left_out else [])]
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each method."""
+        rows = []
+        for method, values in self.scores.items():
+            row: dict[str, Any] = {"method": method}
+            for name, value in values.items():
+                row |= {name: float(value.mean()), f"{name} +-": mean_error(value)}
+            rows.append(row)
+        return rows

@@ -80,14 +80,20 @@ class Arithmetic(Result):
         return image_rows(
             {f"{number + 1}": strip for number, strip in enumerate(strips[:_SHOWN])},
             columns=["datum", *(f"{a:g}" for a in self.amounts.tolist())],
-            title=f"minus class {self.minus}, plus class {self.plus}",
+            title=f"Data of class {self.minus} on their way to class {self.plus}",
+            caption="how much of the vector between the classes is added to the latents",
         )
 
-    def __str__(self) -> str:
-        return (
-            f"{super().__str__()}\nby a classifier of held-out accuracy {self.accuracy:.3f}; "
+    def notes(self) -> list[str]:
+        return [
+            f"by a classifier of held-out accuracy {self.accuracy:.3f}; "
             f"cosine of the two attribute vectors {self.cosine:.3f}"
-        )
+        ]
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each amount."""
+        pairs = zip(self.amounts.tolist(), self.share.tolist(), strict=True)
+        return [{"amount": amount, "share": share} for amount, share in pairs]
 
 
 @takes_pair

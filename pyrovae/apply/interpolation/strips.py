@@ -52,6 +52,16 @@ class Interpolation(Result):
                           f"{float(self.energies[path].mean()):.4g}"])  # fmt: skip
         return table
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each path of each pair."""
+        return [
+            {"pair": pair, "path": path, "length": length, "energy": energy}
+            for path in self.lengths
+            for pair, (length, energy) in enumerate(
+                zip(self.lengths[path].tolist(), self.energies[path].tolist(), strict=True)
+            )
+        ]
+
     def numbers(self) -> dict[str, Any]:
         found: dict[str, Any] = {"site": self.site, "metric": self.metric}
         for path in self.lengths:
@@ -78,4 +88,10 @@ class Interpolation(Result):
                 first, last = self.ends[pair, :1], self.ends[pair, 1:]
                 strip = torch.cat([first.to(made), made[pair], last.to(made)])
                 strips[f"{pair + 1} {path}"] = strip
-        return image_rows(strips)
+        steps = next(iter(self.images.values())).shape[1]
+        return image_rows(
+            strips,
+            columns=["datum", *(f"{t / max(1, steps - 1):.2g}" for t in range(steps)), "datum"],
+            title=f"From one datum to another, {', '.join(self.images)} in {self.site}",
+            caption="way from the first datum to the last",
+        )

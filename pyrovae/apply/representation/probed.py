@@ -51,6 +51,17 @@ class Probed(Result):
             table.append([str(count), *cells])
         return table
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each number of labels and kind of features."""
+        return [
+            {"labels": count, "features": kind, self.score: mean, "standard_error": error}
+            for place, count in enumerate(self.num_labelled)
+            for kind in self.scores
+            for mean, error in [
+                (float(self.means(kind)[place]), float(self.standard_errors(kind)[place]))
+            ]
+        ]
+
     def numbers(self) -> dict[str, Any]:
         return {
             "score": self.score,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...runtime.result import Result
+from ...runtime.values import flat
 from .measures import Recognised, Share, StyleKept
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class Transferred(Result):
             [f"style, nearest of {len(self.x)}", *found, ""],
         ]
 
+    def records(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [flat(self.numbers())]
+
     def numbers(self) -> dict[str, Any]:
         known = self.recognised
         return {
@@ -87,12 +92,12 @@ class Transferred(Result):
         x, made = self.x[rows, None].to(self.made), self.made[rows]
         white = torch.full_like(x, float(max(x.max(), made.max())))
         tiles = torch.cat([x, white, made], 1)
-        figure = image_grid(tiles.flatten(0, 1), columns=tiles.shape[1])
-        axes, width = figure.axes[0], self.x.shape[-1]
-        for place, word in enumerate(["data", "", *map(_word, self.labels)]):
-            axes.text((width + 1) * place + (width - 1) / 2, -1.5, word, ha="center", fontsize=8)
-        axes.set_title("the style of each row under each label", fontsize=10, pad=16)
-        return figure
+        return image_grid(
+            tiles.flatten(0, 1),
+            columns=tiles.shape[1],
+            column_names=["data", "", *map(_word, self.labels)],
+            title="The style of each datum (left) under each label (columns)",
+        )
 
     def _shown(self) -> Tensor:
         """A datum of each label, then others."""

@@ -17,6 +17,7 @@ def mnist_sample(
     binarize: Binarize | None = None,
     unit: bool = False,
     val_size: int = 500,
+    test_size: int = 1_000,
     seed: int = 0,
 ) -> Dataset:
     """A sample of MNIST, [N, 1, 28, 28]: 5,000 + 1,000 images that need no download, class as `y`.
@@ -33,10 +34,12 @@ def mnist_sample(
             "static" draws every split once.
         unit: Scale grey levels to [0, 1]; these are not Bernoulli observations.
         val_size: Number of training rows for `val`; with 0 it is empty.
+        test_size: Number of test rows, the first of their fixed order; 1,000 are all.
         seed: Seed of the choice of these rows and of the fixed binary draws.
 
     Raises:
-        DataError: The file is missing or damaged, or `val_size` leaves nothing to train on.
+        DataError: The file is missing or damaged, `val_size` leaves nothing to train on, or there
+            are not as many test rows as `test_size`.
         ConfigError: `binarize` is unknown.
 
     Source:
@@ -60,8 +63,10 @@ def mnist_sample(
             f"mnist_sample: {_FILE}, which comes with pyrovae, is missing or damaged "
             f"({type(error).__name__}: {first_line(error)}); install pyrovae again"
         ) from error
+    train, (x, y) = halves
+    if not 0 <= test_size <= len(x):
+        raise DataError(f"mnist_sample: test_size={test_size}; give a number from 0 to {len(x)}")
+    test = x[:test_size], y[:test_size]
     unit = unit or binarize is not None
-    data = from_levels(
-        "mnist_sample", halves[0], halves[1], unit=unit, val_size=val_size, seed=seed
-    )
+    data = from_levels("mnist_sample", train, test, unit=unit, val_size=val_size, seed=seed)
     return data if binarize is None else data.binarized(binarize, seed)

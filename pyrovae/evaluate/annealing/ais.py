@@ -66,6 +66,10 @@ class Annealed(EvidenceEstimate):
             f"{self.num_particles} chains"
         )
 
+    @property
+    def _way_out(self) -> str:
+        return "give more temperatures"
+
     def _columns(self) -> dict[str, Tensor]:
         return {**super()._columns(), "acceptance": self.acceptance}
 
@@ -87,7 +91,8 @@ def ais(
     Chains start as draws of the guide (or the prior) and follow the path to the posterior by
     Hamiltonian Monte Carlo. The mean weight is p(x) in expectation for any moves, so `log_px` is
     a lower bound in expectation. Few temperatures and poor moves loosen it, and the standard
-    error does not show by how much; `bdmc` does, on simulated data. Step sizes are adapted on
+    error does not show by how much. `Annealed.verdict` says how far more chains would lift it;
+    `bdmc` brackets log p(x) from both sides, on simulated data. Step sizes are adapted on
     chains that run first and are thrown away.
 
     Costs about `2 * num_temperatures * num_leapfrog` gradients of the model per chain. Half of
@@ -133,9 +138,10 @@ def ais(
         statistics = log_mean_exp(log_w), log_mean_exp_error(log_w), effective_sample_size(log_w)
         return *statistics, found.acceptance, found.step_size, estimates_at(log_w).T
 
-    columns = zip(*annealer.sweep.each(run), strict=True)
+    blocks = annealer.sweep.each(run, keeps_done=True)
+    columns = zip(*blocks, strict=True)
     log_px, error, ess, acceptance, step_size, fewer = map(joined, columns)
-    return Annealed(
+    found = Annealed(
         log_px=log_px,
         standard_error=error,
         ess=ess,
@@ -146,3 +152,4 @@ def ais(
         num_temperatures=num_temperatures,
         start=start,
     )
+    return blocks.give(found)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -25,6 +26,10 @@ _PILOT_DRAWS = 32  # from which the scale of each coordinate is estimated
 _ADAPTATIONS = 100  # temperatures at which the step size is adapted, at most
 _WARM_UP = 20  # moves at the first of them
 _RATE = 0.3  # change of the logarithm of the step size, per unit of acceptance
+
+
+Advance = Callable[[], object]
+"""Called after each move."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +85,20 @@ class Annealer:
     def run(self, block: Block, latents: dict[str, Tensor] | None = None) -> list[PathWeights]:
         """Anneal from the start; where exact posterior draws [1, b, ...] are given, also back."""
         num_particles = self.sweep.num_particles
+        advance = self._advance(block, ways=1 if latents is None else 2)
         pilots = self._pilots(block)
         like = pilots[0]
         with frozen({**like.guide_parameters, **like.model_parameters}):
             path = TemperedPath(block, self._start_guide, like)
             spread = torch.cat([path.at(p.latents).u for p in pilots]).std(0)
-            move, steps = self._moves(block, path, spread)
+            move, steps = self._moves(block, path, spread, advance)
             start = path.at(block.draw(num_particles, self._start_guide).latents)
-            found = [_anneal(start, self.betas(), move, steps)]
+            found = [_anneal(start, self.betas(), move, steps, advance)]
             if latents is not None:
                 copies = {n: v.expand(num_particles, *v.shape[1:]) for n, v in latents.items()}
-                found.append(_anneal(path.at(copies), self.betas(), move, steps, back=True))
+                found.append(
+                    _anneal(path.at(copies), self.betas(), move, steps, advance, back=True)
+                )
         return found
 
     def betas(self, size: int | None = None) -> list[float]:
@@ -107,13 +115,26 @@ class Annealer:
         """Draws the start of the path."""
         return prior_of(self.sweep.model) if self.start == "prior" else self.sweep.guide
 
+    @property
+    def _adaptations(self) -> int:
+        """Temperatures at which the step size is adapted."""
+        return min(_ADAPTATIONS, max(_WARM_UP, self.num_temperatures))
+
+    def _advance(self, block: Block, ways: int) -> Advance:
+        """What tells the progress bar of one more move, adaptation and all ways together."""
+        adapts = self.transition is None and self.num_temperatures > 1
+        moves = ways * self.num_temperatures + adapts * (_WARM_UP + self._adaptations)
+        return partial(block.advance, 1 / moves)
+
     def _pilots(self, block: Block) -> list[Particles]:
         """Draws of the start, two particles or more each, that show its scales."""
         size = max(2, self.sweep.num_particles)
         count = math.ceil(_PILOT_DRAWS / size)
         return [block.draw(size, self._start_guide) for _ in range(count)]
 
-    def _moves(self, block: Block, path: TemperedPath, spread: Tensor) -> tuple["_Move", Tensor]:
+    def _moves(
+        self, block: Block, path: TemperedPath, spread: Tensor, advance: Advance
+    ) -> tuple["_Move", Tensor]:
         """A move, and its step size at each temperature and datum [T + 1, b]."""
         transition = self.transition
         if transition is not None:
@@ -125,11 +146,11 @@ class Annealer:
             return move, spread.new_full((self.num_temperatures + 1, len(spread)), math.nan)
         scale = torch.where((spread > 0) & spread.isfinite(), spread, torch.ones_like(spread))
         hmc = HMC(path, scale, self.num_leapfrog)
-        return hmc, self._adapted(block, path, hmc)
+        return hmc, self._adapted(block, path, hmc, advance)
 
-    def _adapted(self, block: Block, path: TemperedPath, hmc: HMC) -> Tensor:
+    def _adapted(self, block: Block, path: TemperedPath, hmc: HMC, advance: Advance) -> Tensor:
         """Step sizes [T + 1, b], adapted on chains that are then thrown away."""
-        size = min(_ADAPTATIONS, max(_WARM_UP, self.num_temperatures))
+        size = self._adaptations
         state = path.at(block.draw(self.sweep.num_particles, self._start_guide).latents)
         log_step = torch.full_like(state.u[0, :, 0], math.log(0.3))
         trail = []
@@ -139,6 +160,7 @@ class Annealer:
                 state, chance = hmc(state, beta, log_step.exp())
                 log_step = log_step + _RATE * (chance.mean(0) - self.target_acceptance)
                 trail.append(log_step.exp())
+                advance()
         steps = torch.stack(trail[_WARM_UP:] or [log_step.exp()])
         ends = torch.linspace(0, len(steps) - 1, self.num_temperatures + 1)
         return steps[ends.round().long()]
@@ -174,7 +196,13 @@ _Move = Callable[[State, float, Tensor], tuple[State, Tensor]]
 
 
 def _anneal(
-    state: State, betas: list[float], move: _Move, steps: Tensor, *, back: bool = False
+    state: State,
+    betas: list[float],
+    move: _Move,
+    steps: Tensor,
+    advance: Advance,
+    *,
+    back: bool = False,
 ) -> PathWeights:
     """Weights of chains along the path.
 
@@ -189,6 +217,7 @@ def _anneal(
         if 0 < end < len(betas) - 1:
             state, chance = move(state, betas[end], steps[end])
             chances.append(chance.mean(0))
+        advance()
     if not chances:
         return PathWeights(log_w, math.nan * steps[-1], math.nan * steps[-1])
     return PathWeights(log_w, torch.stack(chances).mean(0), steps[-1])

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from ...math import log_mean_exp, log_mean_exp_error
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
+from ...runtime.result import Result
 from ..block import Block
 from ..inputs import Data
 from ..simulated import ToData, simulated
@@ -18,9 +19,12 @@ from ..sweep import joined
 from .base import annealer_over, anneals
 from .options import AnnealingOptions, Start
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @dataclass(frozen=True, eq=False)
-class Bracket:
+class Bracket(Result):
     """Bounds of log p(x) for data that the model made itself, in nats, float64 on the CPU.
 
     In expectation `lower` is no larger and `upper` no smaller than log p(x).
@@ -69,24 +73,59 @@ class Bracket:
             "num_temperatures": self.num_temperatures,
         }
 
-    def __str__(self) -> str:
+    def cells(self) -> list[list[str]]:
+        rows = [
+            [row["log p(x)"], *(f"{row[name]:.3f}" for name in ("nats", "+-", "Monte Carlo"))]
+            for row in self.records()
+        ]
+        return [["log p(x)", "nats", "+-", "Monte Carlo"], *rows]
+
+    def records(self) -> list[dict[str, Any]]:
+        parts = {
+            "lower bound": (self.lower, monte_carlo_error(self.lower_error)),
+            "upper bound": (self.upper, monte_carlo_error(self.upper_error)),
+            "gap": (self.gap, self._gap_error),
+        }
+        return [
+            {"log p(x)": name, "nats": float(v.mean()), "+-": mean_error(v), "Monte Carlo": noise}
+            for name, (v, noise) in parts.items()
+        ]
+
+    def notes(self) -> list[str]:
         s = self.summary()
-        errors = s["lower_monte_carlo_error"], s["upper_monte_carlo_error"]
-        lower = f"{s['lower']:.3f} +- {errors[0]:.3f}"
-        upper = f"{s['upper']:.3f} +- {errors[1]:.3f}"
-        if s["gap"] >= 0:
-            found = f"log p(x) between {lower} and {upper} nats"
-        else:
-            found = (
-                f"log p(x): lower bound {lower}, upper bound {upper} nats, which cross by "
-                f"{-s['gap']:.3f} +- {math.hypot(*errors):.3f}"
+        found = [
+            f"{s['num_data']:,} simulated data; {self.num_temperatures} temperatures from the "
+            f"{self.start}, {self.num_particles} chains, acceptance median "
+            f"{s['acceptance_median']:.2f}; largest gap {s['gap_max']:.3f}"
+        ]
+        if s["gap"] < 0:
+            found.append(
+                f"the bounds cross by {-s['gap']:.3f} +- {self._gap_error:.3f} (Monte Carlo)"
             )
-        return (
-            f"{found} (Monte Carlo), gap {s['gap']:.3f} +- "
-            f"{s['gap_standard_error']:.3f}, worst {s['gap_max']:.3f}, over {s['num_data']} "
-            f"simulated data; {self.num_temperatures} temperatures from the {self.start}, "
-            f"{self.num_particles} chains, acceptance median {s['acceptance_median']:.2f}"
-        )
+        return found
+
+    def numbers(self) -> dict[str, Any]:
+        return {**self.summary(), "start": self.start}
+
+    def arrays(self) -> dict[str, Tensor]:
+        """By datum [N], and the data."""
+        made = {f"data_{place}": part for place, part in enumerate(self.data)}
+        names = ("lower", "upper", "lower_error", "upper_error", "acceptance")
+        return {name: getattr(self, name) for name in names} | made
+
+    def plot(self) -> "Figure":
+        """Both bounds of each datum."""
+        from ...plots.values import intervals  # matplotlib is slow to import
+
+        return intervals(
+            self.lower, self.upper, label="log p(x), nats",
+            title=f"gap: mean {float(self.gap.mean()):.3f} nats",
+        )  # fmt: skip
+
+    @property
+    def _gap_error(self) -> float:
+        errors = monte_carlo_error(self.lower_error), monte_carlo_error(self.upper_error)
+        return math.hypot(*errors)
 
 
 @takes_pair
@@ -146,11 +185,11 @@ def bdmc(
         errors = log_mean_exp_error(up.log_w), log_mean_exp_error(-down.log_w)
         return (lower, upper, *errors, acceptance), made
 
-    blocks = annealer.sweep.each(run)
+    blocks = annealer.sweep.each(run, keeps_done=True)
     columns = map(joined, zip(*(numbers for numbers, _ in blocks), strict=True))
     lower, upper, lower_error, upper_error, acceptance = columns
     data = tuple(torch.cat(parts) for parts in zip(*(made for _, made in blocks), strict=True))
-    return Bracket(
+    found = Bracket(
         lower=lower,
         upper=upper,
         lower_error=lower_error,
@@ -161,3 +200,4 @@ def bdmc(
         num_temperatures=num_temperatures,
         start=start,
     )
+    return blocks.give(found)

@@ -13,6 +13,7 @@ from ...objectives.objective import Objective
 from ...particles.isolation import isolated
 from ...particles.own_parameters import own_parameters
 from ...particles.tracing import Program
+from ...runtime.progress import progress_bar
 from ...train.loss_scale import LossScale
 
 _BOUNDS = 0  # which stream of the seed
@@ -28,6 +29,7 @@ class Subject:
     args: tuple[Any, ...]
     num_draws: int
     seed: int
+    progress: bool | None = False
 
     @property
     def batch(self) -> tuple[Any, ...]:
@@ -44,10 +46,12 @@ class Subject:
     def repeat(self, stream: int, count: int, measure: Callable[[], Any]) -> list[Any]:
         """`measure` under seeds that are the same for every objective, without side effects."""
         found = []
-        with isolated(), own_parameters(), torch.no_grad():
+        bar = progress_bar(count, "draws", self.progress)
+        with bar, isolated(), own_parameters(), torch.no_grad():
             for index in range(count):
                 pyro.set_rng_seed(mix_seed(self.seed, stream, index) % 2**32)
                 found.append(measure())
+                bar.update()
         return found
 
 

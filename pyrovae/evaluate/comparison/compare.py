@@ -14,6 +14,8 @@ from ...particles.modes import Mode, in_mode
 from ...particles.one_by_one import warned_once
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
+from ...runtime.interrupts import Interrupted, whole_or_nothing
+from ...runtime.progress import progress_bar
 from ..compared_objectives import all_drawing
 from ..gradients.gradients import Reference, gradients
 from ..gradients.statistics import GradientStatistics
@@ -49,7 +51,7 @@ def compare(
     seed: int | None = 0,
     vectorize_particles: bool = True,
     mode: Mode = "evaluation",
-    progress: bool = False,
+    progress: bool | None = None,
     columns: Columns | None = None,
     transform: Transform | None = None,
 ) -> Comparison:
@@ -85,13 +87,14 @@ def compare(
         vectorize_particles: False draws all particles one by one, those of the evidence included;
             True draws those of an objective as it says.
         mode: Of the pair's networks, for bounds, gradients and the truth alike: see `gradients`.
-        progress: Show bars.
+        progress: See `SweepOptions`.
         columns: See `SweepOptions`, as for `transform`.
 
     Raises:
         ConfigError: There are no objectives, too few draws, or a reference for none of them;
             `truth` names no estimate.
         ShapeError: `truth` is not [B].
+        Interrupted: An interrupt came between objectives; its `partial` is of those before.
 
     Source:
         Mohamed et al. (2020), Monte Carlo Gradient Estimation in Machine Learning, sec. 3,
@@ -115,10 +118,10 @@ def compare(
     _check_options(equal, num_draws, repeats)
     seed = seed_or_fresh(seed)
     # What is called here runs with mode="as is".
-    with in_mode(mode, model, guide), warned_once():
+    with in_mode(mode, model, guide), warned_once(), whole_or_nothing():
         given = Inputs.of(x, args, columns=columns, transform=transform)
         inputs = given.for_pair(model, guide)
-        subject = Subject(model, guide, inputs.data, inputs.rest, num_draws, seed)
+        subject = Subject(model, guide, inputs.data, inputs.rest, num_draws, seed, progress)
         objectives = all_drawing(objectives, vectorize_particles)
         fitted = fit_particles(objectives, subject.call, num_particles, equal)
         references = references or {}
@@ -127,16 +130,26 @@ def compare(
             subject, truth, truth_source, evidence_particles, vectorize_particles
         )
         own = {name: one.objective for name, one in fitted.items()}
-        costs = step_costs(own, *subject.call, device=subject.device, repeats=repeats)
+        costs = step_costs(own, *subject.call, device=subject.device, repeats=repeats,
+                           progress=progress)  # fmt: skip
         measure = partial(
             gradients, model, guide, inputs.data, args=inputs.rest, num_draws=num_draws,
             reference_draws=reference_draws, seed=mix_seed(seed, _GRADIENTS), mode="as is",
             vectorize_particles=vectorize_particles, progress=progress,
         )  # fmt: skip
-        rows = [
-            _row(name, one, subject, known, costs[name], measure, references.get(name))
-            for name, one in fitted.items()
-        ]
+        rows, done = [], None
+        with progress_bar(len(fitted), "objectives", progress) as bar:
+            try:
+                for name, one in fitted.items():
+                    bar.set_description(name, refresh=False)
+                    rows.append(
+                        _row(name, one, subject, known, costs[name], measure, references.get(name))
+                    )
+                    bar.update()
+            except KeyboardInterrupt:
+                if not rows:
+                    raise
+                done = f"{len(rows)} of {len(fitted)} objectives"
     facts = {
         "num_data": len(subject.data[0]),
         "equal": equal,
@@ -149,7 +162,10 @@ def compare(
         "device": _machine(subject.device),
         "seed": seed,
     }
-    return Comparison(rows, facts)
+    found = Comparison(rows, facts)
+    if done is not None:
+        raise Interrupted(done, found)
+    return found
 
 
 def _check_options(equal: str, num_draws: int, repeats: int) -> None:

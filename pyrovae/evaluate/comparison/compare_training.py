@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from itertools import product
 from os import PathLike
 from pathlib import Path
 from statistics import mean, stdev
@@ -21,6 +22,8 @@ from ...particles.device import to_device_of
 from ...particles.modes import Mode
 from ...particles.pair import HasPair, Programs, is_program, programs_of
 from ...particles.parameters import trainable
+from ...runtime.interrupts import Interrupted, whole_or_nothing
+from ...runtime.progress import progress_bar
 from ...train import fit
 from ...train.optim.rates import LearningRate
 from ...train.optim.schedules import ScheduleLike
@@ -57,7 +60,7 @@ def compare_training(
     compile: bool | Literal["auto"] = False,
     on_run: Callable[[str, int, float], None] | None = None,
     vectorize_particles: bool = True,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> TrainingComparison:
     """Train one architecture under several objectives and seeds; compare the NLL on test data.
 
@@ -84,11 +87,13 @@ def compare_training(
         vectorize_particles: False draws all particles one by one, in training and measuring;
             True draws those of an objective as it says.
         on_run: Called with name, seed and NLL as each run ends.
-        progress: Show a bar for each run.
+        progress: See `SweepOptions`; one bar for all runs, and one for each.
 
     Raises:
         ConfigError: There are no objectives, seeds or test data, or `make_pair` makes other
             parameters when it is called again after the same seed.
+        Interrupted: An interrupt came after the first run; its `partial` is of the runs before.
+            With `run_dir` the same call continues.
 
     Example:
         >>> from pyrovae.data import LinearGaussian
@@ -125,24 +130,8 @@ def compare_training(
     }  # fmt: skip
     measuring: dict[str, Any] = {
         "num_particles": num_particles, "compile": compile and "auto", "seed": evaluation_seed,
-        "vectorize_particles": vectorize_particles, "mode": mode,
+        "vectorize_particles": vectorize_particles, "mode": mode, "progress": progress,
     }  # fmt: skip
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in objectives}
-    for seed in seeds:
-        start: dict[str, Tensor] | None = None
-        for name, objective in objectives.items():
-            if run_dir is not None:
-                training |= {"run_dir": Path(run_dir) / f"{name}-{seed}", "resume": True}
-            with pyro.get_param_store().scope():
-                pyro.set_rng_seed(seed)
-                pair = programs_of(make_pair(), "compare_training: what make_pair makes")
-                start = _same_start(start, pair, measured, seed)
-                own = copy(drawing(objective, vectorize_particles))
-                run = fit(*pair, data, objective=own, seed=seed, **training)
-                nll = -log_evidence(*pair, measured, **measuring).mean()
-            found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})
-            if on_run is not None:
-                on_run(name, seed, nll)
     facts = {
         "epochs": epochs,
         "seeds": list(seeds),
@@ -150,19 +139,50 @@ def compare_training(
         "num_test": len(measured),
         "device": str(device),
     }
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in objectives}
+    total, done = len(seeds) * len(objectives), 0
+    starts: dict[int, dict[str, Tensor]] = {}
+    try:
+        with progress_bar(total, "runs", progress) as bar, whole_or_nothing():
+            for seed, (name, objective) in product(seeds, objectives.items()):
+                bar.set_description(f"{name}, seed {seed}", refresh=False)
+                if run_dir is not None:
+                    training |= {"run_dir": Path(run_dir) / f"{name}-{seed}", "resume": True}
+                with pyro.get_param_store().scope():
+                    pyro.set_rng_seed(seed)
+                    pair = programs_of(make_pair(), "compare_training: what make_pair makes")
+                    starts = {seed: _same_start(starts.get(seed), pair, measured, seed)}
+                    own = copy(drawing(objective, vectorize_particles))
+                    run = fit(*pair, data, objective=own, seed=seed, **training)
+                    nll = -log_evidence(*pair, measured, **measuring).mean()
+                found[name].append({"nll": nll, "seconds": run.seconds, "steps": run.steps})
+                done += 1
+                bar.update()
+                if on_run is not None:
+                    on_run(name, seed, nll)
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        table = _table(found, facts)
+        raise Interrupted(f"{done} of {total} runs", table) from None
+    return _table(found, facts)
+
+
+def _table(found: dict[str, list[dict[str, float]]], facts: dict[str, Any]) -> TrainingComparison:
     first = [run["nll"] for run in next(iter(found.values()))]
-    return TrainingComparison([_row(name, runs, first) for name, runs in found.items()], facts)
+    rows = [_row(name, runs, first) for name, runs in found.items() if runs]
+    return TrainingComparison(rows, facts)
 
 
 def _row(name: str, runs: list[dict[str, float]], first: list[float]) -> dict[str, Any]:
     nll = [run["nll"] for run in runs]
-    differences = [a - b for a, b in zip(nll, first, strict=True)]
+    differences = [a - b for a, b in zip(nll, first, strict=False)]  # the same seeds
     return {
         "objective": name,
         "nll": mean(nll),
         "nll_sd": stdev(nll) if len(nll) > 1 else nan,
         "difference": mean(differences),
-        "difference_sd": stdev(differences) if len(nll) > 1 else nan,
+        "difference_sd": stdev(differences) if len(differences) > 1 else nan,
         "nll_by_seed": nll,
         "milliseconds": 1e3 * sum(r["seconds"] for r in runs) / sum(r["steps"] for r in runs),
         "steps": int(runs[0]["steps"]),

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...runtime.result import aligned
+from ...runtime.markup import Section
 from ..gradients.statistics import NOISE_NOTE
 from ..verdict import TOLERANCE
 from .table import Table, figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 GROUPS = ("guide", "model", "shared")
 
@@ -50,22 +53,34 @@ class Comparison(Table):
         """Those groups of parameters that the pair has."""
         return [g for g in GROUPS if any(f"{g}_variance" in row for row in self.rows)]
 
-    def __str__(self) -> str:
+    def title(self) -> str:
         facts = self.facts
         lines = [
             f"{facts['num_data']} data, log p(x) {facts['log_px']:.3f} "
             f"+- {facts['log_px_error']:.3f} ({facts['log_px_source']})",
             f"rows: {facts['rows_at']}; {facts['num_draws']} draws each, the same seeds for all",
             facts["device"],
-            "",
-            aligned(self.cells()),
-            *self._notes_on_bounds(),
-            "",
-            "gradients of the loss: variance summed over coordinates, median SNR, directional SNR",
-            self._gradients(),
-            *self._notes_on_gradients(),
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, ""])
+
+    def notes(self) -> list[str]:
+        return self._notes_on_bounds()
+
+    def sections(self) -> list[Section]:
+        """Bounds and cost, then the gradients of at most two groups of parameters each."""
+        found = [Section(self.cells(), self.title(), self.notes()), *self._gradients()]
+        title = (
+            "gradients of the loss: variance summed over coordinates, median SNR, directional SNR"
+        )
+        found[1] = found[1]._replace(title=title)
+        found[-1] = found[-1]._replace(notes=self._notes_on_gradients())
+        return found
+
+    def plot(self) -> "Figure":
+        """Bounds, signal-to-noise ratios and cost; see `plots.comparison`."""
+        from ...plots import comparison  # matplotlib is slow to import
+
+        return comparison(self)
 
     def cells(self) -> Sequence[Sequence[str]]:
         header = ["objective", "kind", "K", "evals", "bound", "+- data", "+- MC", "gap", "+-",
@@ -133,7 +148,7 @@ class Comparison(Table):
         beyond = {"lower": row["gap"] < 0, "upper": row["gap"] > 0}
         return bool(beyond.get(row["kind"], False) and abs(row["gap"]) > _DOUBT * row["gap_error"])
 
-    def _gradients(self) -> str:
+    def _gradients(self) -> list[Section]:
         blocks = []
         for start in range(0, len(self.groups), 2):  # two groups are as wide as a screen
             groups = self.groups[start : start + 2]
@@ -142,8 +157,8 @@ class Comparison(Table):
                 [_short(row["objective"]), *(cell for g in groups for cell in _cells(row, g))]
                 for row in self.rows
             ]
-            blocks.append(aligned([["objective", *titles], *lines]))
-        return "\n\n".join(blocks)
+            blocks.append(Section([["objective", *titles], *lines]))
+        return blocks
 
     def _notes_on_gradients(self) -> list[str]:
         cells = [(row, group) for row in self.rows for group in self.groups]

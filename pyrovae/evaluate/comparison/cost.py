@@ -12,6 +12,7 @@ from ...particles.own_parameters import own_parameters
 from ...particles.parameters import trainable
 from ...particles.tracing import Pair, Program, counted
 from ...runtime.memory import peak_bytes
+from ...runtime.progress import progress_bar
 from ..gradients.draws import Leaves
 
 
@@ -43,6 +44,7 @@ def step_costs(
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     device: torch.device,
     repeats: int,
+    progress: bool | None = False,
 ) -> dict[str, dict[str, float]]:
     """Milliseconds of a step, median and quartiles, and its peak of memory, by objective."""
     leaves = Leaves(list(trainable(model, guide, *args).values()))
@@ -57,7 +59,7 @@ def step_costs(
 
     steps = {name: step_of(objective) for name, objective in objectives.items()}
     with isolated(), own_parameters(), leaves.kept_grads():
-        times = interleaved_ms(steps, device=device, repeats=repeats)
+        times = interleaved_ms(steps, device=device, repeats=repeats, progress=progress)
         memory = {name: peak_bytes(step, device) for name, step in steps.items()}
     costs = {}
     for name, values in times.items():
@@ -77,17 +79,20 @@ def interleaved_ms(
     device: torch.device | str,
     warmup: int = 3,
     repeats: int = 20,
+    progress: bool | None = False,
 ) -> dict[str, list[float]]:
     """Milliseconds of each call; the steps take turns, so that a busy machine slows all alike."""
     times: dict[str, list[float]] = {name: [] for name in steps}
-    for round_ in range(warmup + repeats):
-        for name, step in steps.items():
-            _wait(device)
-            started = perf_counter()
-            step()
-            _wait(device)
-            if round_ >= warmup:
-                times[name].append(1e3 * (perf_counter() - started))
+    with progress_bar(warmup + repeats, "timed rounds", progress) as bar:
+        for round_ in range(warmup + repeats):
+            for name, step in steps.items():
+                _wait(device)
+                started = perf_counter()
+                step()
+                _wait(device)
+                if round_ >= warmup:
+                    times[name].append(1e3 * (perf_counter() - started))
+            bar.update()
     return times
 
 

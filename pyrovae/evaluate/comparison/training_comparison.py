@@ -1,9 +1,12 @@
 """The table of several objectives that one architecture was trained under."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ...runtime.result import aligned
 from .table import Table, figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class TrainingComparison(Table):
@@ -31,10 +34,20 @@ class TrainingComparison(Table):
         ]
         return [header, *lines]
 
-    def __str__(self) -> str:
+    def title(self) -> str:
         facts = self.facts
-        how = (
+        return (
             f"{facts['epochs']} epochs each, seeds {facts['seeds']}; NLL of {facts['num_test']} "
             f"data by importance sampling, K = {facts['num_particles']}, for all alike"
         )
-        return f"{how}\n{aligned(self.cells())}"
+
+    def plot(self) -> "Figure":
+        """NLL of each objective, a point for each seed."""
+        from ...plots.values import points  # matplotlib is slow to import
+
+        rows = {row["objective"]: row["nll_by_seed"] for row in self.rows}
+        return points(
+            rows,
+            label=f"NLL of {self.facts['num_test']} data, nats per datum",
+            title="lower is better",
+        )

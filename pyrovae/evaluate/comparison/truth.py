@@ -62,8 +62,8 @@ def mean_evidence(
             return MeanEvidence(nan, nan, f"unknown: {error}", nan)
     if isinstance(found, EvidenceEstimate):
         _check(found.log_px.shape, subject)
-        error, words = found.monte_carlo_error(), source or found.source
-        return MeanEvidence(found.mean(), error, words, found.shortfall)
+        words = source or found.source
+        return MeanEvidence(found.mean(), found.monte_carlo_error(), words, found.shortfall)
     per_datum = torch.as_tensor(found).detach().double()
     if per_datum.dim():
         _check(per_datum.shape, subject)
@@ -75,6 +75,7 @@ def _estimate(
 ) -> EvidenceEstimate:
     call: tuple[Any, ...] = (subject.model, subject.guide, subject.data, *subject.args)
     how: Any = {"seed": subject.seed, "vectorize_particles": vectorize_particles}
+    how["progress"] = subject.progress
     how["mode"] = "as is"  # the caller has put the networks into their mode
     if name == "ais":
         return ais(*call, **how)

@@ -24,10 +24,9 @@ class Diagnosis(Result):
     """What was found of a pair, in words (`verdicts`) and in numbers.
 
     Printed, the table has a row for each latent: its KL (what it costs, nats per datum) with the
-    standard error over the data; how many of its units are used; by how many nats log p of the
-    data and the other latents falls when it is drawn from its prior instead (what it brings), and
-    when it is that of another datum; and by what share of the data's variance the mean of p(x|z)
-    then moves.
+    standard error over the data; how many of its units are used; how many nats the bound loses,
+    but for that KL, when it is drawn from its prior instead (what it brings), and when it is that
+    of another datum; and by what share of the data's variance the mean of p(x|z) then moves.
 
     Attributes:
         verdicts: The worst first.
@@ -116,9 +115,14 @@ class Diagnosis(Result):
             )
         if self.refusal:
             lines.append(f"what latents bring is not known: {self.refusal}")
+        told: set[Remedy] = set()
         for verdict in self.verdicts:
             lines += ["", f"{verdict.severity}: {verdict.sentence}"]
-            lines += [_told(remedy) for remedy in verdict.remedies[:_NAMED]]
+            named = verdict.remedies[:_NAMED]
+            lines += [_told(remedy) for remedy in named if remedy not in told]
+            if told & set(named):
+                lines.append("  - see also above")
+            told |= set(named)
         return lines
 
     def plot(self) -> "Figure":

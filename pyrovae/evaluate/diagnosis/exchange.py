@@ -1,6 +1,6 @@
 """What a latent is worth: what changes when it is drawn anew, or taken from another datum."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -14,30 +14,47 @@ Means = Mapping[str, Tensor]
 
 
 def latent_sites(p: Particles) -> list[str]:
-    """Latents that the model draws; a point mass in it is computed from others."""
+    """Latents that the model draws, in the order of the guide; a point mass is not drawn."""
     return [
         n for n, s in p.guide_sites.items() if s.is_latent and p.model_sites[n].kind != "Delta"
     ]
 
 
 def with_another(block: Block, p: Particles, name: str, shift: int) -> Particles:
-    """The same particles, but `name` has the value that the datum `shift` rows before drew."""
+    """The same particles, but `name` has the value that the datum `shift` rows before drew.
+
+    Latents that the guide draws after it are drawn anew, given that value.
+    """
     values = {n: p.guide_sites[n].value for n in latent_sites(p)}
     values[name] = values[name].roll(shift, 1)
-    return _at(block, p, values)
+    return _followed(block, p, name, _at(block, p, values))
 
 
 def redrawn(block: Block, p: Particles, name: str) -> Particles:
-    """The same particles, but `name` is drawn from its prior, given the latents before it."""
-    return _at(block, p, {n: p.guide_sites[n].value for n in latent_sites(p) if n != name})
+    """The same particles, but `name` is drawn from its prior, given the latents before it.
+
+    Latents that the guide draws after it are drawn anew, given that value.
+    """
+    others = {n: p.guide_sites[n].value for n in latent_sites(p) if n != name}
+    return _followed(block, p, name, _at(block, p, others))
 
 
-def log_rest(p: Particles, name: str) -> Tensor:
-    """log p(data, other latents | z) [B] of one particle, z being the latent `name`."""
+def log_rest(p: Particles, name: str, order: Sequence[str]) -> Tensor:
+    """Log weights [B] of one particle, without the densities of the latent `name` itself.
+
+    Those of the guide of what comes before it are left out too: they stay as they are.
+
+    Args:
+        p: Of a guide or of a prior.
+        name: Of the latent.
+        order: In which the guide draws the latents.
+    """
     total = torch.zeros(p.batch_size, dtype=torch.float64, device=p.log_lik.device)
     for other, site in p.model_sites.items():
         if other != name and (site.is_observed or site.kind != "Delta"):
             total = total + site.log_prob[0].double()
+    for later in order[order.index(name) + 1 :]:
+        total = total - p.guide_sites[later].log_prob[0].double()
     return total
 
 
@@ -66,6 +83,17 @@ def values_of(site: Site) -> Tensor:
 def squared_distance(one: Means, other: Means) -> Tensor:
     """Sum over all elements of the squared difference [B]."""
     return torch.stack([(one[n] - other[n]).square().sum(1) for n in one]).sum(0)
+
+
+def _followed(block: Block, p: Particles, name: str, changed: Particles) -> Particles:
+    """The guide again where it draws latents after the one that was changed."""
+    order = latent_sites(p)
+    before = order[: order.index(name)]
+    if len(before) + 1 == len(order):
+        return changed
+    values = {n: p.guide_sites[n].value for n in before}
+    values[name] = changed.guide_sites[name].value
+    return block.draw(1, guide=condition_on(block.guide, values, p.guide_sites[name].layout))
 
 
 def _at(block: Block, p: Particles, values: Mapping[str, Tensor]) -> Particles:

@@ -12,7 +12,8 @@ from .verdict import Verdict
 History = Sequence[Mapping[str, Any]]
 
 _FEW = 8  # epochs below which no trend is told
-_NOISE = 3.0  # standard deviations that a change is above
+_NOISE = 5.0  # standard errors that a slope is above
+_SELECTED = 6.0  # standard deviations that a fall from the best of many epochs is above
 _ENDED = 0.05  # of the highest learning rate
 _RISE = 0.1  # nats: what would be gained by training as long again is less than that
 
@@ -84,7 +85,7 @@ def _overfitted(history: History) -> list[Verdict]:
     best, noise = int(smooth.argmax()), _noise(val)
     fall = smooth[best] - smooth[-1]
     rise = _smooth(train)[-1] - _smooth(train)[best]
-    if fall <= max(_RISE, _NOISE * noise) or rise <= 0:
+    if fall <= max(_RISE, _SELECTED * noise) or rise <= 0:
         return []
     epoch = curve(history, "epoch")[best]
     sentence = (

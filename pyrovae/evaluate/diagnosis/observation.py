@@ -34,8 +34,8 @@ class Observation:
     """What one pass gives, of a block of rows or of all; float64 on the CPU.
 
     Attributes:
-        per_datum: Means over the draws [N], by (what, site): "exchanged" and "redrawn", nats by
-            which log p(data, other latents | z) falls; "kl by dimension" [N, L].
+        per_datum: Means over the draws [N], by (what, site): "exchanged" and "redrawn", nats that
+            are lost (see `SiteFindings`); "kl by dimension" [N, L].
         sums: Over draws and data, by (what, site): "z" [L], "zz" [L] or [L, L], "x" and "xx" [D],
             "moved" [], "error" [], "standardised" [], "elements" [], "classes" [C].
         facts: By (what, site): "prior" (mean [L] and covariance [L, L] of one normal that all
@@ -117,18 +117,23 @@ def _add_exchanges(
 ) -> None:
     means = means_of_data(p)
     shift = int(torch.randint(1, p.batch_size, ())) if p.batch_size > 1 else 0
-    for name in latent_sites(p):
-        before = log_rest(p, name)
+    order = latent_sites(p)
+    for name in order:
+        before = log_rest(p, name, order)
         try:
             if shift:
                 other = with_another(block, p, name, shift)
-                kept.setdefault(("exchanged", name), []).append(before - log_rest(other, name))
+                kept.setdefault(("exchanged", name), []).append(
+                    before - log_rest(other, name, order)
+                )
                 after = means_of_data(other)
                 if means and after.keys() == means.keys():
                     found.add("moved", name, squared_distance(means, after).sum() / 2)
             if p.model_sites[name].kind != "ImproperUniform":
                 fresh = redrawn(block, p, name)
-                kept.setdefault(("redrawn", name), []).append(before - log_rest(fresh, name))
+                kept.setdefault(("redrawn", name), []).append(
+                    before - log_rest(fresh, name, order)
+                )
         except (PyrovaeError, NotImplementedError, KeyError) as error:
             found.refusal = f"'{name}' cannot be set to another value: {error}"
             return

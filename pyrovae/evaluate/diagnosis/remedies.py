@@ -69,8 +69,8 @@ TIGHTER_BOUND = Remedy(
 )
 LADDER = Remedy(
     "Take a ladder, whose guide and model share the way down, so that upper layers see the data.",
-    "from pyrovae import LadderVAE",
-    "--model LadderVAE",
+    "from pyrovae import LadderVAE  # LadderVAE(data_shape, latent_dims=(16, 8))",
+    "--model LadderVAE --model.latent_dims [16,8]",
 )
 FLEXIBLE_PRIOR = Remedy(
     "Take a prior that can follow the aggregate posterior.",
@@ -128,7 +128,7 @@ CLIP = Remedy(
 START_CODES = Remedy(
     "Put the codebook on encodings of the data before training.",
     "vae.start(x)",
-    "--start 1000",
+    "--model VQVAE --start 1000",
 )
 FEWER_CODES = Remedy(
     "Take fewer codes.",

@@ -32,12 +32,15 @@ class SiteFindings:
         kl_by_unit_errors: Monte Carlo error of each [L]; zero where it is the closed form.
         between: Share of each unit's variance that is between the data and not within q(z|x)
             [L]; None of a discrete latent.
-        redrawn: Nats by which log p(data, other latents | z) falls when z is drawn from its
-            prior, given the latents before it: what it brings. None where that is not possible.
+        redrawn: Nats that the bound loses, but for its own KL, when z is drawn from its prior,
+            given the latents before it: what it brings. Latents that the guide draws after it
+            follow. None where that is not possible.
         redrawn_error: Standard error over the data.
-        gain: `redrawn` minus `kl`. Below zero the bound would rise without the latent.
+        gain: `redrawn` minus `kl`: by how much the bound would fall if this were the guide. Below
+            zero it would rise without the latent. (Where the guide draws a latent before one that
+            the model draws before it, as from the bottom up, this is not exactly such a bound.)
         gain_error: Standard error over the data, of the differences by datum.
-        exchanged: Nats by which it falls when z is that of another datum.
+        exchanged: Nats that are lost likewise when z is that of another datum.
         exchanged_error: Standard error over the data.
         moved: Half the mean squared change of the mean of p(x|z) under that exchange, as a share
             of the variance of the data.
@@ -169,13 +172,12 @@ def _gap(name: str, seen: Observation, num_data: int) -> float | None:
         return None
     mean = seen.sums["z", name] / seen.draws
     covariance = second / seen.draws - torch.outer(mean, mean)
-    try:
-        aggregate, of_prior = (
-            torch.distributions.MultivariateNormal(m, covariance_matrix=c)
-            for m, c in ((mean, covariance), prior)
-        )
-    except ValueError:  # q(z) fills no volume
-        return None
+    if not bool(covariance.isfinite().all()) or int(torch.linalg.cholesky_ex(covariance).info):
+        return None  # q(z) fills no volume
+    aggregate, of_prior = (
+        torch.distributions.MultivariateNormal(m, covariance_matrix=c)
+        for m, c in ((mean, covariance), prior)
+    )
     gap = float(torch.distributions.kl_divergence(aggregate, of_prior))
     freedom = len(mean) * (len(mean) + 3) / 2
     return max(0.0, gap - (freedom + 2 * math.sqrt(2 * freedom)) / (2 * num_data))

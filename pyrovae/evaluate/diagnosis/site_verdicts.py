@@ -43,8 +43,7 @@ def verdict_of_site(
         return Verdict(
             "ignored", "fault", site.name,
             f"'{site.name}' costs {site.kl:.2f} nats, and the model makes no use of them: with a "
-            f"draw of the prior in its place, log p of the data and the other latents falls by "
-            f"{site.redrawn:.2f} nats.",
+            f"draw of the prior in its place, {site.redrawn:.2f} nats are lost.",
             (*causes, remedies.WARM_UP, remedies.WEAKER_DECODER, remedies.LONGER),
         )  # fmt: skip
     if site.gain is not None and site.gain_error is not None:

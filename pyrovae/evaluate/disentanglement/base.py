@@ -1,6 +1,7 @@
 """What the metrics of disentanglement share: checked tables, gaps, rows to train and test on."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -8,10 +9,14 @@ from torch import Tensor, nn
 
 from ...data.conversion import as_tensor
 from ...errors import ConfigError, DataError
+from ...runtime.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
-class Gaps:
+class Gaps(Result):
     """How much more information the best code has of each factor than the next best.
 
     Attributes:
@@ -29,6 +34,34 @@ class Gaps:
     def score(self) -> float:
         """Mean over the factors."""
         return float(self.per_factor.mean())
+
+    def cells(self) -> list[list[str]]:
+        return [["factor", "best code", "its score", "gap"]] + [
+            [str(r["factor"]), str(r["best_code"]), f"{r['score']:.3f}", f"{r['gap']:.3f}"]
+            for r in self.records()
+        ]
+
+    def notes(self) -> list[str]:
+        return [f"mean gap {self.score:.3f}"]
+
+    def records(self) -> list[dict[str, Any]]:
+        best, gaps = self.best.tolist(), self.per_factor.tolist()
+        return [
+            {"factor": i, "best_code": code, "score": float(self.matrix[code, i]), "gap": gaps[i]}
+            for i, code in enumerate(best)
+        ]
+
+    def numbers(self) -> dict[str, Any]:
+        return {"score": self.score, "factors": self.records(), "matrix": self.matrix.tolist()}
+
+    def arrays(self) -> dict[str, Tensor]:
+        return {"matrix": self.matrix}
+
+    def plot(self) -> "Figure":
+        """The score of each code for each factor."""
+        from ...plots.matrices import matrices  # matplotlib is slow to import
+
+        return matrices({f"mean gap {self.score:.3f}": self.matrix})
 
 
 def gaps_of(matrix: np.ndarray) -> Gaps:

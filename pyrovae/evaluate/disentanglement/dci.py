@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...runtime.result import Result
 from .base import checked, train_and_test, varies
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from sklearn.base import ClassifierMixin
 
 
 @dataclass(frozen=True, eq=False)
-class DCI:
+class DCI(Result):
     """Scores from how much each code matters for predicting each factor.
 
     Attributes:
@@ -32,6 +34,38 @@ class DCI:
     informativeness: float
     importance: Tensor
     accuracy: Tensor
+
+    def cells(self) -> list[list[str]]:
+        names = ("disentanglement", "completeness", "informativeness")
+        return [["score", "value"]] + [[name, f"{getattr(self, name):.3f}"] for name in names]
+
+    def notes(self) -> list[str]:
+        return ["informativeness: accuracy on rows that were not fitted, mean over the factors"]
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each factor."""
+        return [
+            {"factor": i, "best_code": int(self.importance[:, i].argmax()), "accuracy": accuracy}
+            for i, accuracy in enumerate(self.accuracy.tolist())
+        ]
+
+    def numbers(self) -> dict[str, Any]:
+        return {
+            "disentanglement": self.disentanglement,
+            "completeness": self.completeness,
+            "informativeness": self.informativeness,
+            "accuracy": self.accuracy.tolist(),
+            "importance": self.importance.tolist(),
+        }
+
+    def arrays(self) -> dict[str, Tensor]:
+        return {"importance": self.importance}
+
+    def plot(self) -> Figure:
+        """How much each code matters for each factor."""
+        from ...plots.matrices import matrices  # matplotlib is slow to import
+
+        return matrices({"importance": self.importance})
 
 
 def dci(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ...errors import DataError
+from ...runtime.markup import Section
+from ...runtime.progress import progress_bar
+from ...runtime.result import Result
 from .base import Gaps, checked
 from .beta_vae import beta_vae_metric
 from .dci import DCI, dci
@@ -18,11 +21,12 @@ from .mig import mig
 from .sap import sap
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from sklearn.base import ClassifierMixin
 
 
 @dataclass(frozen=True, eq=False)
-class Disentanglement:
+class Disentanglement(Result):
     """How far each factor of variation has a code of its own. Higher is better, one the most.
 
     Attributes:
@@ -57,7 +61,7 @@ class Disentanglement:
             "beta_vae": self.beta_vae,
         }
 
-    def __str__(self) -> str:
+    def cells(self) -> list[list[str]]:
         chance = f"accuracy, {1 / len(self.names):.3f} by chance"
         remarks = {
             "dci_informativeness": "accuracy",
@@ -65,20 +69,57 @@ class Disentanglement:
             "factor_vae": chance,
             "beta_vae": chance,
         }
-        lines = [
-            f"{name:<20} {score:6.3f}  {remarks.get(name, '')}".rstrip()
-            for name, score in self.summary().items()
+        return [["metric", "score", ""]] + [
+            [name, f"{score:.3f}", remarks.get(name, "")] for name, score in self.summary().items()
         ]
-        width = max(11, *map(len, self.names))
-        lines += ["", f"{'factor':<{width}}  best code  information     gap  predicted"]
-        for i, name in enumerate(self.names):
-            best = int(self.mig.best[i])
-            lines.append(
-                f"{name:<{width}}  {best:9d}  {float(self.mig.matrix[best, i]):11.3f}  "
-                f"{float(self.mig.per_factor[i]):6.3f}  {float(self.dci.accuracy[i]):9.3f}"
-            )
+
+    def sections(self) -> list[Section]:
+        """The scores, then the factors."""
+        factors = [["factor", "best code", "information", "gap", "predicted"]] + [
+            [
+                row["factor"],
+                str(row["best_code"]),
+                *(f"{row[name]:.3f}" for name in ("information", "gap", "predicted")),
+            ]
+            for row in self.records()
+        ]
         codes = len(self.mig.matrix)
-        return "\n".join([*lines, f"{self.num_data} data, {self.num_live} of {codes} codes vary"])
+        note = f"{self.num_data:,} data, {self.num_live} of {codes} codes vary"
+        return [Section(self.cells()), Section(factors, notes=[note])]
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each factor."""
+        return [
+            {
+                "factor": name,
+                "best_code": best,
+                "information": float(self.mig.matrix[best, i]),
+                "gap": float(self.mig.per_factor[i]),
+                "predicted": float(self.dci.accuracy[i]),
+            }
+            for i, (name, best) in enumerate(zip(self.names, self.mig.best.tolist(), strict=True))
+        ]
+
+    def numbers(self) -> dict[str, Any]:
+        return {
+            **self.summary(),
+            "factors": self.records(),
+            "num_data": self.num_data,
+            "num_live": self.num_live,
+        }
+
+    def arrays(self) -> dict[str, Tensor]:
+        return {"information": self.mig.matrix, "importance": self.dci.importance}
+
+    def plot(self) -> Figure:
+        """Information and importance of each code for each factor."""
+        from ...plots.matrices import matrices  # matplotlib is slow to import
+
+        found = {
+            f"information: MIG {self.mig.score:.3f}": self.mig.matrix,
+            f"importance: DCI {self.dci.disentanglement:.3f}": self.dci.importance,
+        }
+        return matrices(found, columns=self.names)
 
 
 def disentanglement(
@@ -95,6 +136,7 @@ def disentanglement(
     num_test_votes: int = 5_000,
     batch_size: int = 64,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> Disentanglement:
     """Measure how far codes are disentangled, by all metrics of the field.
 
@@ -117,6 +159,7 @@ def disentanglement(
         test_share: Of the rows, kept to judge the classifiers of `dci` and `sap`.
         num_votes: See `factor_vae_metric` and `beta_vae_metric`, as for the next two.
         seed: Of rows, classifiers and votes.
+        progress: See `SweepOptions`.
 
     Raises:
         ConfigError: A choice is out of range.
@@ -148,12 +191,22 @@ def disentanglement(
         "num_votes": num_votes, "num_test_votes": num_test_votes, "batch_size": batch_size,
         "seed": seed,
     }  # fmt: skip
+    split: dict[str, Any] = {"test_share": test_share, "seed": seed}
+    metrics: dict[str, Callable[[], Any]] = {
+        "mig": lambda: mig(held, known, bins=bins),
+        "dci": lambda: dci(held, known, classifier=classifier, **split),
+        "sap": lambda: sap(held, known, regularisation=regularisation, **split),
+        "factor_vae": lambda: factor_vae_metric(held, known, **voting),
+        "beta_vae": lambda: beta_vae_metric(held, known, **voting),
+    }
+    found = {}
+    with progress_bar(len(metrics), "metrics", progress) as bar:
+        for name, metric in metrics.items():
+            bar.set_description(name, refresh=False)
+            found[name] = metric()
+            bar.update()
     return Disentanglement(
-        mig=mig(held, known, bins=bins),
-        dci=dci(held, known, classifier=classifier, test_share=test_share, seed=seed),
-        sap=sap(held, known, regularisation=regularisation, test_share=test_share, seed=seed),
-        factor_vae=factor_vae_metric(held, known, **voting),
-        beta_vae=beta_vae_metric(held, known, **voting),
+        **found,
         names=tuple(names or map(str, range(columns.shape[1]))),
         num_data=len(held),
         num_live=int(live.sum()),

@@ -1,7 +1,7 @@
 """The inference gap log p(x) - ELBO, split into approximation and amortisation gap."""
 
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pyro
 import torch
@@ -11,16 +11,22 @@ from ...errors import ConfigError, DataError
 from ...math import log_mean_exp, log_mean_exp_error
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
+from ...runtime.result import Result
 from ..block import Block
 from ..inputs import Data
 from ..options import SweepOptions
+from ..rise import shortfalls_in
 from ..standard_errors import mean_error, monte_carlo_error, over_particles
 from ..sweep import joined, sweep_over, sweeps
+from ..verdict import judgement
 from .optimised_guide import optimised_guide
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
-class InferenceGaps:
+class InferenceGaps(Result):
     """log p(x) - ELBO in two parts, in nats per datum, float64 on the CPU.
 
     Attributes:
@@ -72,14 +78,59 @@ class InferenceGaps:
             "num_particles": self.num_particles,
         }
 
-    def __str__(self) -> str:
-        s = self.summary()
-        return (
-            f"inference gap {s['inference']:.3f} nats = approximation {s['approximation']:.3f} "
-            f"(Monte Carlo {s['approximation_monte_carlo_error']:.3f}) + amortisation "
-            f"{s['amortisation']:.3f} ({s['amortisation_monte_carlo_error']:.3f}), means over "
-            f"{s['num_data']} data; log p(x) {s['log_px']:.3f}, {self.log_px_route}"
+    def cells(self) -> list[list[str]]:
+        return [["mean per datum", "nats", "+-", "Monte Carlo"]] + [
+            [
+                name,
+                f"{float(values.mean()):.3f}",
+                f"{mean_error(values):.3f}",
+                "" if noise is None else f"{monte_carlo_error(noise):.3f}",
+            ]
+            for name, values, noise in self._rows()
+        ]
+
+    def notes(self) -> list[str]:
+        return [f"{self.elbo.numel():,} data; log p(x): {self.log_px_route}"]
+
+    def records(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "term": name,
+                "nats": float(values.mean()),
+                "standard_error": mean_error(values),
+                "monte_carlo_error": None if noise is None else monte_carlo_error(noise),
+            }
+            for name, values, noise in self._rows()
+        ]
+
+    def numbers(self) -> dict[str, Any]:
+        return {**self.summary(), "log_px_route": self.log_px_route}
+
+    def arrays(self) -> dict[str, Tensor]:
+        """By datum [N]."""
+        names = ("log_px", "elbo", "elbo_optimised", "approximation", "amortisation")
+        return {name: getattr(self, name) for name in names}
+
+    def plot(self) -> "Figure":
+        """Both gaps as histograms over the data."""
+        from ...plots.values import distributions  # matplotlib is slow to import
+
+        parts = {"approximation": self.approximation, "amortisation": self.amortisation}
+        mean = float(self.inference.mean())
+        return distributions(
+            parts, label="gap, nats", title=f"inference gap: mean {mean:.3f} nats"
         )
+
+    def _rows(self) -> list[tuple[str, Tensor, Tensor | None]]:
+        """Names, values by datum, and their Monte-Carlo errors where they are known."""
+        return [
+            ("log p(x)", self.log_px, None),
+            ("ELBO", self.elbo, None),
+            ("ELBO, optimised guide", self.elbo_optimised, None),
+            ("inference gap", self.inference, None),
+            ("  approximation", self.approximation, self.approximation_error),
+            ("  amortisation", self.amortisation, self.amortisation_error),
+        ]
 
 
 @takes_pair
@@ -156,19 +207,21 @@ def inference_gaps(
         best = optimised_guide(block, num_steps, learning_rate, step_particles)
         return _measured(block, best)
 
+    blocks = sweep.each(run, keeps_done=True)
     before, after = (
-        torch.cat([t.cpu().double() for t in group], 1)
-        for group in zip(*sweep.each(run), strict=True)
+        torch.cat([t.cpu().double() for t in group], 1) for group in zip(*blocks, strict=True)
     )  # [K, N]
     elbo, _ = over_particles(before)
     elbo_optimised, noise = over_particles(after)
     if log_px is None:
         evidence, route = log_mean_exp(after), f"importance sampling with K = {num_particles}"
-        noise = (noise.square() + log_mean_exp_error(after).square()).sqrt()
-        route += " from the optimised guides"
+        missed = log_mean_exp_error(after)
+        noise = (noise.square() + missed.square()).sqrt()
+        found = judgement(float(shortfalls_in(after).mean()), monte_carlo_error(missed))
+        route += f" from the optimised guides: {found}"
     else:
-        evidence, route = joined([log_px.detach()]), "given"
-    return InferenceGaps(
+        evidence, route = joined([log_px.detach()[: len(elbo)]]), "given"
+    found = InferenceGaps(
         log_px=evidence,
         elbo=elbo,
         elbo_optimised=elbo_optimised,
@@ -177,6 +230,7 @@ def inference_gaps(
         log_px_route=route,
         num_particles=num_particles,
     )
+    return blocks.give(found)
 
 
 def _measured(block: Block, best: Program) -> tuple[Tensor, Tensor]:

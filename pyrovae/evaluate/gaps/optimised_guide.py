@@ -45,6 +45,7 @@ def optimised_guide(block: Block, num_steps: int, learning_rate: float, size: in
             (-log_w.mean(0).sum()).backward()
             optimiser.step()
             schedule.step()
+            block.advance(1 / num_steps)
     return guide
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pyro
 import torch
 from torch import Tensor, nan
-from tqdm import tqdm
 
 from ...data.base import mix_seed
+from ...runtime.progress import progress_bar
 
 Steps = Iterable[tuple[Tensor, float]]
 """Gradients [P], and the milliseconds that each took."""
@@ -27,10 +27,11 @@ class Welford:
         self._squares = torch.zeros_like(self.mean)
 
     def add(self, value: Tensor) -> None:
-        self.count += 1
         off = value - self.mean
-        self.mean += off / self.count
-        self._squares += off * (value - self.mean)
+        mean = self.mean + off / (self.count + 1)
+        squares = self._squares + off * (value - mean)
+        # At once: an interrupt may come between two calls, and these are of whole draws.
+        self.count, self.mean, self._squares = self.count + 1, mean, squares
 
     @property
     def variance(self) -> Tensor:
@@ -47,12 +48,16 @@ class Leaves:
         self.device = leaves[0].device
 
     def draws(
-        self, sampler: Callable[[], object], count: int, seed: int, progress: bool
+        self,
+        sampler: Callable[[], object],
+        count: int,
+        seed: int,
+        progress: bool | None,
+        label: str = "",
     ) -> Iterator[tuple[Tensor, float]]:
         """Gradients in float64, one by one, and the milliseconds that each took."""
-        with self.kept_grads():
-            hidden = None if progress else True  # None: where stderr is no terminal
-            for index in tqdm(range(count), disable=hidden, leave=False, unit=" gradients"):
+        with self.kept_grads(), progress_bar(count, "gradients", progress, label=label) as bar:
+            for index in range(count):
                 pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
                 for leaf in self.leaves:
                     leaf.grad = None
@@ -62,6 +67,7 @@ class Leaves:
                 self._wait()
                 milliseconds = 1e3 * (perf_counter() - started)
                 yield self._gradient(), milliseconds
+                bar.update()
 
     def split(self, values: Tensor) -> list[Tensor]:
         """[..., P] -> one tensor per leaf [..., *leaf]."""
@@ -98,12 +104,14 @@ class Drawn(NamedTuple):
         times: Milliseconds of each.
         ratios: By group, the sum of the ratios of lengths along and across the target.
         kept: Every draw on the CPU, where that was asked for.
+        is_interrupted: Whether an interrupt came before all were drawn.
     """
 
     moments: Welford
     times: list[float]
     ratios: Tensor
     kept: list[Tensor]
+    is_interrupted: bool = False
 
     def directional_snr(self, parts: list[slice]) -> list[float]:
         """By group; NaN of a single coordinate, and of a gradient that is always zero."""
@@ -128,16 +136,34 @@ def moments_of(
         target: The gradient whose direction counts [P].
         keep_draws: Keep every draw.
     """
-    moments, times, kept = Welford(flat.size, flat.device), [], []
+    moments = Welford(flat.size, flat.device)
     units = [(target[part] / target[part].norm()).to(flat.device) for part in parts]
-    ratios = torch.zeros(len(parts), dtype=torch.float64, device=flat.device)
-    for gradient, milliseconds in steps:
-        moments.add(gradient)
-        times.append(milliseconds)
-        for i, (part, unit) in enumerate(zip(parts, units, strict=True)):
-            along, square = gradient[part] @ unit, gradient[part].square().sum()
-            across = (square - along.square()).clamp_min(_ROUNDING**2 * square)
-            ratios[i] += torch.where(square == 0, 0.0, along.abs() / across.sqrt())
-        if keep_draws:
-            kept.append(gradient.cpu())
-    return Drawn(moments, times, ratios, kept)
+    times: list[float] = []
+    ratios: list[Tensor] = []  # [P] of each draw
+    kept: list[Tensor] = []
+    is_interrupted = False
+    try:
+        for gradient, milliseconds in steps:
+            ratio = _ratios(gradient, parts, units)
+            own = gradient.cpu() if keep_draws else None
+            moments.add(gradient)
+            times.append(milliseconds)
+            ratios.append(ratio)
+            if own is not None:
+                kept.append(own)
+    except KeyboardInterrupt:
+        if len(ratios) < 2:
+            raise
+        is_interrupted = True
+    count = len(ratios)
+    return Drawn(moments, times[:count], torch.stack(ratios).sum(0), kept, is_interrupted)
+
+
+def _ratios(gradient: Tensor, parts: list[slice], units: list[Tensor]) -> Tensor:
+    """Length of a gradient along the target over its length across, by group [groups]."""
+    found = []
+    for part, unit in zip(parts, units, strict=True):
+        along, square = gradient[part] @ unit, gradient[part].square().sum()
+        across = (square - along.square()).clamp_min(_ROUNDING**2 * square)
+        found.append(torch.where(square == 0, 0.0, along.abs() / across.sqrt()))
+    return torch.stack(found)

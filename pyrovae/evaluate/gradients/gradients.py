@@ -19,6 +19,7 @@ from ...particles.modes import Mode, in_mode
 from ...particles.own_parameters import own_parameters
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
+from ...runtime.interrupts import Interrupted
 from ..compared_objectives import drawing
 from ..inputs import Data, Inputs
 from ..options import seed_or_fresh
@@ -47,7 +48,7 @@ def gradients(
     mode: Mode = "evaluation",
     keep_draws: bool = False,
     vectorize_particles: bool = True,
-    progress: bool = False,
+    progress: bool | None = None,
     columns: Columns | None = None,
     transform: Transform | None = None,
 ) -> GradientStatistics:
@@ -84,13 +85,14 @@ def gradients(
         keep_draws: Also return every draw: memory grows with `num_draws`.
         vectorize_particles: False draws the particles of all objectives one by one; True draws
             them as the objectives say.
-        progress: Show a bar, where stderr is a terminal.
+        progress: See `SweepOptions`.
         columns: See `SweepOptions`, as for `transform`.
 
     Raises:
         ConfigError: There are fewer than two draws, or there is no such mode.
         ParameterError: The reference names a leaf that the pair does not have.
         ShapeError: The reference has another shape than its leaf.
+        Interrupted: An interrupt came between the draws; its `partial` is of those before.
 
     Source:
         Tighter Variational Bounds are Not Necessarily Better (Rainforth et al., 2018), eqs. 8 and
@@ -134,7 +136,9 @@ def gradients(
         else:
             count = reference_draws or 4 * num_draws
             sampler, what = _reference(reference, objective, call)
-            steps = flat.draws(sampler, count, mix_seed(seed, _REFERENCE), progress)
+            steps = flat.draws(
+                sampler, count, mix_seed(seed, _REFERENCE), progress, label="reference"
+            )
             target = _mean_of(steps, count, flat, what)
         steps = flat.draws(
             lambda: objective.loss_and_grads(*call), num_draws, mix_seed(seed, _DRAWS), progress
@@ -145,7 +149,7 @@ def gradients(
     def by_name(values: Tensor) -> dict[str, Tensor]:
         return dict(zip(names, flat.split(values.cpu()), strict=True))
 
-    return GradientStatistics(
+    found = GradientStatistics(
         mean=by_name(drawn.moments.mean),
         variance=by_name(drawn.moments.variance),
         reference=by_name(target.gradient),
@@ -153,10 +157,13 @@ def gradients(
         reference_name=target.name,
         directional_snr=dict(zip(groups, drawn.directional_snr(parts), strict=True)),
         groups={group: tuple(leaves) for group, leaves in groups.items()},
-        num_draws=num_draws,
+        num_draws=drawn.moments.count,
         milliseconds=median(drawn.times),
         draws=by_name(torch.stack(drawn.kept)) if keep_draws else None,
     )
+    if drawn.is_interrupted:
+        raise Interrupted(f"{found.num_draws:,} of {num_draws:,} draws", found)
+    return found
 
 
 class _Target(NamedTuple):

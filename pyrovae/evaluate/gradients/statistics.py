@@ -3,11 +3,16 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from ...runtime.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _FALSE_ALARM = 1e-3  # how often an unbiased gradient is called biased, at most
 
@@ -18,7 +23,7 @@ NOISE_NOTE = (
 
 
 @dataclass(frozen=True, eq=False)
-class GradientStatistics:
+class GradientStatistics(Result):
     """Moments of an objective's gradient at fixed parameters, float64 on the CPU.
 
     Attributes:
@@ -96,21 +101,61 @@ class GradientStatistics:
             }
         return found
 
-    def __str__(self) -> str:
-        summary = self.summary()
-        lines = [f"{'group':<7}{'parameters':>11}{'variance':>12}{'SNR':>11}{'floor':>11}"
-                 f"{'directional':>13}{'max |z|':>9}"]  # fmt: skip
-        for group, row in summary.items():
-            lines.append(
-                f"{group:<7}{row['parameters']:>11}{row['variance']:>12.4g}{_marked(row):>11}"
-                f"{row['snr_floor']:>11.3g}{row['directional_snr']:>13.4g}{row['max_z']:>9.1f}"
-                f"{'  biased' if row['is_biased'] else ''}"
-            )
-        if any(row["snr_is_noise"] for row in summary.values()):
-            lines.append(NOISE_NOTE)
-        return "\n".join(
-            [*lines, f"{self.num_draws} draws, {self.milliseconds:.2f} ms each; reference: "
-             f"{self.reference_name}"]
+    def cells(self) -> list[list[str]]:
+        head = ["group", "parameters", "variance", "SNR", "floor", "directional", "max |z|", ""]
+        return [head] + [
+            [
+                group,
+                f"{row['parameters']:,}",
+                f"{row['variance']:.4g}",
+                _marked(row),
+                f"{row['snr_floor']:.3g}",
+                f"{row['directional_snr']:.4g}",
+                f"{row['max_z']:.1f}",
+                "biased" if row["is_biased"] else "",
+            ]
+            for group, row in self.summary().items()
+        ]
+
+    def notes(self) -> list[str]:
+        is_noise = any(row["snr_is_noise"] for row in self.summary().values())
+        return [
+            *([NOISE_NOTE] if is_noise else []),
+            f"{self.num_draws:,} draws, {self.milliseconds:.2f} ms each; reference: "
+            f"{self.reference_name}",
+        ]
+
+    def records(self) -> list[dict[str, Any]]:
+        return [{"group": group, **row} for group, row in self.summary().items()]
+
+    def numbers(self) -> dict[str, Any]:
+        return {
+            "groups": self.summary(),
+            "num_draws": self.num_draws,
+            "milliseconds": self.milliseconds,
+            "reference": self.reference_name,
+        }
+
+    def arrays(self) -> dict[str, Tensor]:
+        """By leaf: `mean_NAME`, `variance_NAME` and `reference_NAME`."""
+        return {
+            f"{kind}_{name}": value
+            for kind in ("mean", "variance", "reference")
+            for name, value in getattr(self, kind).items()
+        }
+
+    def plot(self) -> "Figure":
+        """Signal-to-noise ratios of all coordinates, a histogram for each group."""
+        from ...plots.values import distributions  # matplotlib is slow to import
+
+        snr = self.snr
+        ratios = {
+            group: torch.cat([snr[name].flatten() for name in names])
+            for group, names in self.groups.items()
+        }
+        return distributions(
+            ratios, label="signal-to-noise ratio of a coordinate", counted="coordinates",
+            logarithmic=True, title=f"{self.num_draws:,} draws; signal: {self.reference_name}",
         )  # fmt: skip
 
     def _snr(self, name: str, reference: Tensor) -> Tensor:

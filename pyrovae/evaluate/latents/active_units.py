@@ -2,21 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from torch import Tensor
 
 from ...errors import DataError
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
+from ...runtime.result import Result
 from ..inputs import Data
 from ..options import SweepOptions
 from ..sweep import sweep_over, sweeps
 from .posterior_means import means_of
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @dataclass(frozen=True, eq=False)
-class ActiveUnits:
+class ActiveUnits(Result):
     """Which latent dimensions carry information about the data.
 
     Attributes:
@@ -49,15 +53,49 @@ class ActiveUnits:
         """Number of active units of all sites."""
         return sum(self.counts.values())
 
-    def __str__(self) -> str:
-        sites = [
-            f"{name}: {count} of {len(self.variance[name])} ({self.routes[name]})"
-            for name, count in self.counts.items()
+    def cells(self) -> list[list[str]]:
+        rows = [
+            [name, str(self.counts[name]), str(len(found)), f"{float(found.max()):.3g}",
+             f"{float(found.min()):.3g}", self.routes[name]]
+            for name, found in self.variance.items()
+        ]  # fmt: skip
+        return [["latent", "active", "units", "largest", "least", "E_q[z]"], *rows]
+
+    def notes(self) -> list[str]:
+        return [f"active: variance of E_q[z] above {self.threshold:g} over {self.num_data:,} data"]
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each unit."""
+        return [
+            {"latent": name, "unit": unit, "variance": value, "active": value > self.threshold}
+            for name, found in self.variance.items()
+            for unit, value in enumerate(found.tolist())
         ]
-        return (
-            f"active units {', '.join(sites)}; variance above {self.threshold:g} over "
-            f"{self.num_data} data"
-        )
+
+    def numbers(self) -> dict[str, Any]:
+        return {
+            "active": self.count,
+            "active_by_site": self.counts,
+            "units_by_site": {name: len(found) for name, found in self.variance.items()},
+            "variance": {name: found.tolist() for name, found in self.variance.items()},
+            "routes": dict(self.routes),
+            "threshold": self.threshold,
+            "num_data": self.num_data,
+        }
+
+    def arrays(self) -> dict[str, Tensor]:
+        return dict(self.variance)
+
+    def plot(self) -> "Figure":
+        """The variance of each unit by latent, the largest first, over the threshold."""
+        from ...plots.values import sorted_units  # matplotlib is slow to import
+
+        total = sum(map(len, self.variance.values()))
+        return sorted_units(
+            self.variance, label="variance of E_q[z]", limit=self.threshold,
+            limit_label=f"threshold {self.threshold:g}",
+            title=f"{self.count} of {total} units are active",
+        )  # fmt: skip
 
 
 @takes_pair
@@ -96,7 +134,9 @@ def active_units(
         >>> from pyrovae.data.synthetic import LinearGaussian
         >>> oracle = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
         >>> print(active_units(oracle.model, oracle.guide, oracle.sample(100, seed=1)))
-        active units z: 2 of 2 (exact); variance above 0.01 over 100 data
+        latent  active  units  largest  least  E_q[z]
+        z            2      2    ...      ...   exact
+        active: variance of E_q[z] above 0.01 over 100 data
     """
     sweep = sweep_over(model, guide, x, args, num_particles, options)
     if sweep.num_data < 2:

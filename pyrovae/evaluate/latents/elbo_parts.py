@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
@@ -12,15 +12,25 @@ from ...particles import Particles
 from ...particles.kl import divergence, site_kl
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
+from ...runtime.result import Result
 from ..collect import Compile, collect
 from ..inputs import Data
 from ..options import SweepOptions
-from ..standard_errors import errors_of_means, lines_of_means, over_particles
+from ..standard_errors import (
+    cells_of_means,
+    errors_of_means,
+    numbers_of_means,
+    over_particles,
+    records_of_means,
+)
 from ..sweep import joined, sweep_over, sweeps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
-class ELBOParts:
+class ELBOParts(Result):
     """ELBO = reconstruction - KL, in nats per datum, float64 on the CPU.
 
     Attributes:
@@ -55,11 +65,50 @@ class ELBOParts:
         terms |= {f"kl[{name}]": kl for name, kl in self.kl_by_site.items()}
         return {name: float(term.mean()) for name, term in terms.items()}
 
-    def __str__(self) -> str:
-        lines = lines_of_means(
-            self.means(), self.standard_errors, self.monte_carlo_errors, widths=(16, 11)
+    def cells(self) -> list[list[str]]:
+        return cells_of_means(self.means(), self.standard_errors, self.monte_carlo_errors)
+
+    def notes(self) -> list[str]:
+        return [f"kl[{name}]: {how}" for name, how in self.routes.items()]
+
+    def records(self) -> list[dict[str, Any]]:
+        return records_of_means(self.means(), self.standard_errors, self.monte_carlo_errors)
+
+    def numbers(self) -> dict[str, Any]:
+        return {
+            **numbers_of_means(self.means(), self.standard_errors, self.monte_carlo_errors),
+            "kl_per_dim": {
+                name: None if found is None else found.tolist()
+                for name, found in self.kl_per_dim.items()
+            },
+            "routes": dict(self.routes),
+            "num_data": len(self.elbo),
+            "num_particles": self.num_particles,
+        }
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Each part by datum [N]."""
+        by_site = {f"kl_{name}": kl for name, kl in self.kl_by_site.items()}
+        return {"elbo": self.elbo, "reconstruction": self.reconstruction, "kl": self.kl} | by_site
+
+    def plot(self) -> "Figure":
+        """KL of each latent by unit, the largest first; one bar where it is no sum over units."""
+        from ...plots.values import bars, sorted_units  # matplotlib is slow to import
+
+        means = self.means()
+        title = (
+            f"ELBO {means['elbo']:.2f} = reconstruction {means['reconstruction']:.2f} "
+            f"- KL {means['kl']:.2f} nats"
         )
-        return "\n".join(lines + [f"kl[{name}]: {how}" for name, how in self.routes.items()])
+        units = {
+            f"{name}: KL {means[f'kl[{name}]']:.2f} nats": found
+            for name, found in self.kl_per_dim.items()
+            if found is not None
+        }
+        if units and len(units) == len(self.kl_per_dim):
+            return sorted_units(units, label="KL, nats", title=title)
+        kls = {name: value for name, value in means.items() if name.startswith("kl")}
+        return bars(kls, self.standard_errors, label="KL, nats per datum", title=title)
 
 
 @takes_pair
@@ -99,14 +148,14 @@ def elbo_parts(
         ({'z': 'closed form'}, True)
     """
     sweep = sweep_over(model, guide, x, args, num_particles, options)
-    blocks = collect(sweep, _measure, _merge, compile=compile)
+    blocks = collect(sweep, _measure, _merge, compile=compile, keeps_done=True)
     sites, names = blocks[0].routes, blocks[0].terms
     mean, error = (
         {name: joined(block.terms[name][row] for block in blocks) for name in names}
         for row in (0, 1)
     )
-    count = sweep.num_data * num_particles
-    return ELBOParts(
+    count = blocks.num_data * num_particles
+    found = ELBOParts(
         elbo=mean["elbo"],
         reconstruction=mean["reconstruction"],
         kl=mean["kl"],
@@ -117,6 +166,7 @@ def elbo_parts(
         **errors_of_means(mean, error),
         num_particles=num_particles,
     )
+    return blocks.give(found)
 
 
 class _Tally(NamedTuple):

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
@@ -12,21 +12,25 @@ from ...errors import SiteError
 from ...particles import Particles, score
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
+from ...runtime.result import Result
 from ..block import Block
 from ..block_size import draws_in_memory
 from ..collect import collect
 from ..inputs import Data
 from ..options import SweepOptions
-from ..standard_errors import averaged, lines_of_means
+from ..standard_errors import averaged, cells_of_means, numbers_of_means, records_of_means
 from ..sweep import Sweep, sweep_over, sweeps
 from ..validity import check_weights
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _WIDTH = 64  # units that a flow has for each latent and datum
 _ROWS = 256  # data whose posteriors are made at once
 
 
 @dataclass(frozen=True, eq=False)
-class ELBOSurgery:
+class ELBOSurgery(Result):
     """KL(q(z|x) || p(z)) = mutual information + KL(q(z) || p(z)), in nats, float64 on the CPU.
 
     The aggregate q(z) is the mean of q(z|x) over these N data. For these data the estimates are
@@ -60,12 +64,36 @@ class ELBOSurgery:
         """Means over the data: "kl", "mutual_information" and "marginal_kl"."""
         return {name: float(term.mean()) for name, term in self._terms().items()}
 
-    def __str__(self) -> str:
-        lines = lines_of_means(
-            self.means(), self.standard_errors, self.monte_carlo_errors, widths=(20, 9)
-        )
-        lines[1] += f", of log N = {self.limit:.3f} at most"
-        return "\n".join(lines)
+    def cells(self) -> list[list[str]]:
+        return cells_of_means(self.means(), self.standard_errors, self.monte_carlo_errors)
+
+    def notes(self) -> list[str]:
+        return [f"mutual_information: of log N = {self.limit:.3f} at most"]
+
+    def records(self) -> list[dict[str, Any]]:
+        return records_of_means(self.means(), self.standard_errors, self.monte_carlo_errors)
+
+    def numbers(self) -> dict[str, Any]:
+        return {
+            **numbers_of_means(self.means(), self.standard_errors, self.monte_carlo_errors),
+            "limit": self.limit,
+            "num_data": len(self.kl),
+            "num_particles": self.num_particles,
+        }
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Each term by datum [N]."""
+        return self._terms()
+
+    def plot(self) -> "Figure":
+        """The KL and its two parts, beside log N."""
+        from ...plots.values import bars  # matplotlib is slow to import
+
+        means = {name.replace("_", " "): value for name, value in self.means().items()}
+        errors = {name.replace("_", " "): e for name, e in self.standard_errors.items()}
+        return bars(means, errors, label="nats per datum", limit=self.limit,
+                    limit_label=f"log N = {self.limit:.2f}, limit of the mutual information",
+                    title="KL = mutual information + marginal KL")  # fmt: skip
 
     def _terms(self) -> dict[str, Tensor]:
         return {name: getattr(self, name) for name in _NAMES}
@@ -180,6 +208,7 @@ def _log_aggregate(sweep: Sweep, latents: Mapping[str, Tensor]) -> Tensor:
             log_q = _score(block, {name: z[part] for name, z in latents.items()}, like)
             total[part] = torch.logaddexp(total[part], log_q.logsumexp(1))
             first += size
+            block.advance(size / len(some))
 
     again.each(add)
     return total - math.log(sweep.num_data)

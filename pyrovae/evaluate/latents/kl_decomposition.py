@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from torch import Tensor
@@ -13,18 +13,23 @@ from ...particles.aggregate import cross_densities
 from ...particles.pair import takes_pair
 from ...particles.site import Site
 from ...particles.tracing import Program
+from ...runtime.progress import progress_bar
+from ...runtime.result import Result
 from ..block import Block
 from ..inputs import Data
 from ..options import SweepOptions
-from ..standard_errors import averaged, lines_of_means
+from ..standard_errors import averaged, cells_of_means, numbers_of_means, records_of_means
 from ..sweep import sweep_over, sweeps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MEMORY = 64_000_000  # bytes of the densities that exist at once
 _NAMES = ("mutual_information", "total_correlation", "dimension_wise_kl")
 
 
 @dataclass(frozen=True, eq=False)
-class KLDecomposition:
+class KLDecomposition(Result):
     """KL of one latent = mutual information + total correlation + KL by dimension; nats, float64.
 
     The aggregate q(z) is the mean of q(z|x) over these N data; see `ELBOSurgery` for the bias
@@ -48,11 +53,28 @@ class KLDecomposition:
         """Means over the data, by the names of the terms."""
         return {name: float(getattr(self, name).mean()) for name in _NAMES}
 
-    def __str__(self) -> str:
-        lines = lines_of_means(
-            self.means(), self.standard_errors, self.monte_carlo_errors, widths=(20, 9)
-        )
-        return "\n".join(lines)
+    def cells(self) -> list[list[str]]:
+        return cells_of_means(self.means(), self.standard_errors, self.monte_carlo_errors)
+
+    def records(self) -> list[dict[str, Any]]:
+        return records_of_means(self.means(), self.standard_errors, self.monte_carlo_errors)
+
+    def numbers(self) -> dict[str, Any]:
+        found = numbers_of_means(self.means(), self.standard_errors, self.monte_carlo_errors)
+        return {**found, "num_data": len(self.mutual_information)}
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Each term by datum [N]."""
+        return {name: getattr(self, name) for name in _NAMES}
+
+    def plot(self) -> "Figure":
+        """The three terms, of which the KL is the sum."""
+        from ...plots.values import bars  # matplotlib is slow to import
+
+        means = {name.replace("_", " "): value for name, value in self.means().items()}
+        errors = {name.replace("_", " "): e for name, e in self.standard_errors.items()}
+        return bars(means, errors, label="nats per datum",
+                    title=f"KL {sum(means.values()):.2f} nats = sum of")  # fmt: skip
 
 
 @takes_pair
@@ -97,7 +119,9 @@ def kl_decomposition(
     z, log_q, log_p = (torch.cat([part[i] for _, part in blocks], 1) for i in range(3))
     sites = [site for site, _ in blocks]
     with sweep.networks_in_mode():  # scoring may run networks of the guide
-        log_aggregate, log_product = _aggregate(sites, z.flatten(0, 1), sweep.num_data)
+        log_aggregate, log_product = _aggregate(
+            sites, z.flatten(0, 1), sweep.num_data, sweep.progress
+        )
     log_aggregate, log_product = (t.reshape(log_q.shape) for t in (log_aggregate, log_product))
     each = (log_q - log_aggregate, log_aggregate - log_product, log_product - log_p)
     terms = {name: term.cpu() for name, term in zip(_NAMES, each, strict=True)}
@@ -121,18 +145,22 @@ def _draws_of(block: Block) -> tuple[Site, tuple[Tensor, Tensor, Tensor]]:
     return next(iter(block.draw(1).guide_sites.values())), (joined[0], joined[1], joined[2])
 
 
-def _aggregate(sites: list[Site], z: Tensor, num_data: int) -> tuple[Tensor, Tensor]:
+def _aggregate(
+    sites: list[Site], z: Tensor, num_data: int, progress: bool | None
+) -> tuple[Tensor, Tensor]:
     """log q(z), and the sum of log q(z_d) over the dimensions, of each z [M, ...]. -> [M], [M]."""
     widest = max(site.layout.batch_size for site in sites)
     size = max(1, _MEMORY // (8 * 4 * widest * z[0].numel()))
     found = []
-    for some in z.split(size):
-        joint, alone = [], []
-        for site in sites:
-            both = cross_densities(site, some.unsqueeze(0))
-            joint.append(both[0][0].double().logsumexp(1))
-            alone.append(both[1][0].double().logsumexp(1))
-        log_joint = torch.stack(joint).logsumexp(0) - math.log(num_data)
-        log_alone = torch.stack(alone).logsumexp(0) - math.log(num_data)
-        found.append((log_joint, log_alone.sum(-1)))
+    with progress_bar(len(z), "draws", progress) as bar:
+        for some in z.split(size):
+            joint, alone = [], []
+            for site in sites:
+                both = cross_densities(site, some.unsqueeze(0))
+                joint.append(both[0][0].double().logsumexp(1))
+                alone.append(both[1][0].double().logsumexp(1))
+            log_joint = torch.stack(joint).logsumexp(0) - math.log(num_data)
+            log_alone = torch.stack(alone).logsumexp(0) - math.log(num_data)
+            found.append((log_joint, log_alone.sum(-1)))
+            bar.update(len(some))
     return torch.cat([one for one, _ in found]), torch.cat([other for _, other in found])

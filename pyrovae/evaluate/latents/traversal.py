@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pyro
 import pyro.distributions as dist
@@ -18,18 +18,22 @@ from ...particles.isolation import isolated
 from ...particles.pair import takes_pair
 from ...particles.site import Site
 from ...particles.tracing import Program
+from ...runtime.result import Result
 from ..collect import collect
 from ..inputs import Data, as_data
 from ..options import SweepOptions
 from ..sweep import Sweep, joined, sweep_over, sweeps
 from .posterior_means import mean_of_site
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 VALUES = tuple(i * 0.625 - 2.5 for i in range(9))  # 99 % of a standard normal
 _PARTICLES = 100  # over which a posterior mean is averaged, where the guide does not state it
 
 
 @dataclass(frozen=True, eq=False)
-class Traversal:
+class Traversal(Result):
     """The mean of p(x|z) along the units of one latent, the most informative first.
 
     Attributes:
@@ -49,6 +53,56 @@ class Traversal:
     ordered_by: str
     values: Tensor
     site: str
+
+    def cells(self) -> list[list[str]]:
+        head = [f"unit of {self.site}", self._measure, "change of the mean"]
+        return [head] + [
+            [str(row["unit"]), f"{row['information']:.3f}", f"{row['change']:.3g}"]
+            for row in self.records()
+        ]
+
+    def notes(self) -> list[str]:
+        low, high = float(self.values[0]), float(self.values[-1])
+        return [
+            f"change: root mean square over the elements, from {low:.3g} to {high:.3g}; `images` "
+            "holds what is decoded"
+        ]
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each unit, the most informative first."""
+        moved = (self.images[:, -1] - self.images[:, 0]).double().flatten(1)
+        changes = moved.square().mean(1).sqrt().tolist()
+        return [
+            {"unit": unit, "information": information, "change": change}
+            for unit, information, change in zip(
+                self.units.tolist(), self.information.tolist(), changes, strict=True
+            )
+        ]
+
+    def numbers(self) -> dict[str, Any]:
+        return {
+            "site": self.site,
+            "units": self.records(),
+            "ordered_by": self.ordered_by,
+            "values": self.values.tolist(),
+        }
+
+    def arrays(self) -> dict[str, Tensor]:
+        return {"images": self.images, "units": self.units, "values": self.values}
+
+    def plot(self) -> "Figure":
+        """A row of images for each unit; of other data, how informative each unit is."""
+        from ...plots import traversals  # matplotlib is slow to import
+        from ...plots.values import bars
+
+        if self.images.dim() == 5 and self.images.shape[2] in (1, 3):
+            return traversals(self)
+        rows = {f"unit {row['unit']}": row["information"] for row in self.records()}
+        return bars(rows, label=self._measure, title=f"units of {self.site}")
+
+    @property
+    def _measure(self) -> str:
+        return "KL, nats" if self.ordered_by == "KL" else self.ordered_by
 
 
 @takes_pair

@@ -1,44 +1,28 @@
 """The rules, one class each. A new one is a class in a file here, and a line below."""
 
 from .base import Rule
+from .batches import OneSizeOnly, RowParameters
+from .bernoulli import GreyBernoulli, Saturated, SigmoidLogits
+from .constrained import NonFiniteParameter, Unconstrained
 from .crash import Crash, WrongCall, WrongPlateSize
-from .dependence import (
-    BatchNorm,
-    DataIgnoredByGuide,
-    DataNotScored,
-    LatentsIgnored,
-    RowsMix,
-    UnseenNoise,
-    UnseenNoiseInTraining,
-)
+from .dependence import DataIgnoredByGuide, DataNotScored, LatentsIgnored
 from .effects import ChangesAttributes, OtherStreams, RunsDiffer, SeedsItself, WritesArguments
 from .estimators import NoParticleAxis, NotScoredAgain, OrderOfHierarchy, ScoreFunction
-from .parameters import (
-    Frozen,
-    MadeAnew,
-    NonFiniteParameter,
-    NoParameters,
-    NotContiguous,
-    NotReached,
-    OneNameTwice,
-    StoreHasAnother,
-    Unconstrained,
-    Undeclared,
-    Unused,
-)
+from .flows import LooseTensors, WrongJacobian
+from .noise import UnseenNoise, UnseenNoiseInTraining
+from .numbers import BadArgument, HugeDensity, MixedTypes, NonFinite
+from .parameters import OneNameTwice, Undeclared
 from .plates import (
     NoPlate,
-    OneSizeOnly,
     OutsideThePlate,
     PlatesDiffer,
     PlateWithoutSize,
-    RowParameters,
-    ScalesDiffer,
     SequentialPlate,
     SeveralPlates,
     UndeclaredDims,
-    UnequalScales,
 )
+from .rows import BatchNorm, RowsMix
+from .scales import ScalesDiffer, UnequalScales
 from .sites import (
     GuideLacks,
     GuideObserves,
@@ -48,33 +32,27 @@ from .sites import (
     ShapesDiffer,
     SitesDiffer,
 )
-from .values import (
-    BadArgument,
-    GreyBernoulli,
-    MixedTypes,
-    NarrowGuide,
-    NonFinite,
-    OutOfSupport,
-    Saturated,
-    SigmoidLogits,
-    SupportsDiffer,
-)
+from .store import NotContiguous, StoreHasAnother
+from .supports import NarrowGuide, OutOfSupport, SupportsDiffer
+from .untrained import Frozen, MadeAnew, NoParameters, NotReached, Unused
 
 RULES: tuple[Rule, ...] = (
     WrongCall(), WrongPlateSize(), Crash(),
-    Undeclared(), OneNameTwice(), NotReached(), NoParameters(), Frozen(), StoreHasAnother(),
-    NotContiguous(), NonFiniteParameter(), MadeAnew(), Unused(), Unconstrained(),
     GuideLacks(), ModelLacks(), GuideObserves(), NothingObserved(), ShapesDiffer(),
-    ObservedBroadcast(), SitesDiffer(),
+    ObservedBroadcast(), UndeclaredDims(), SitesDiffer(),
+    Undeclared(), OneNameTwice(), NotReached(), NoParameters(), Frozen(), StoreHasAnother(),
+    NotContiguous(), NonFiniteParameter(), MadeAnew(), Unused(), Unconstrained(), LooseTensors(),
     OutsideThePlate(), NoPlate(), SequentialPlate(), PlatesDiffer(), ScalesDiffer(),
-    UnequalScales(), UndeclaredDims(), PlateWithoutSize(), SeveralPlates(), OneSizeOnly(),
-    RowParameters(),
+    UnequalScales(), PlateWithoutSize(), SeveralPlates(), OneSizeOnly(), RowParameters(),
     BadArgument(), NonFinite(), OutOfSupport(), GreyBernoulli(), SupportsDiffer(), NarrowGuide(),
-    Saturated(), SigmoidLogits(), MixedTypes(),
+    Saturated(), SigmoidLogits(), MixedTypes(), WrongJacobian(), HugeDensity(),
     LatentsIgnored(), DataIgnoredByGuide(), DataNotScored(), RowsMix(), BatchNorm(),
     UnseenNoise(), UnseenNoiseInTraining(),
     RunsDiffer(), OtherStreams(), WritesArguments(), SeedsItself(), ChangesAttributes(),
     NotScoredAgain(), NoParticleAxis(), OrderOfHierarchy(), ScoreFunction(),
 )  # fmt: skip
 
-__all__ = ["RULES", "Rule"]
+SHAPES = frozenset(rule.code for rule in (ShapesDiffer, ObservedBroadcast, UndeclaredDims))
+"""Codes of findings about shapes, from which others follow."""
+
+__all__ = ["RULES", "SHAPES", "Rule"]

@@ -29,9 +29,18 @@ class Rule(ABC):
     needs_run: ClassVar[bool] = True
     """Whether it looks only at pairs that run to their end."""
 
+    needs_shapes: ClassVar[bool] = False
+    """Whether it says nothing new of a pair whose shapes do not fit."""
+
     @abstractmethod
     def find(self, seen: Inspection) -> Iterator[Problem]:
         """The findings of this rule."""
+
+    def found(self, seen: Inspection) -> list[Problem]:
+        """The findings, which are looked for once."""
+        if self.code not in seen.found:
+            seen.found[self.code] = list(self.find(seen))
+        return seen.found[self.code]
 
     def problem(
         self,

@@ -54,9 +54,7 @@ class WrongPlateSize(Rule):
         if error is None or found is None:
             return
         line = line_of(error)
-        changed = None
-        if line is not None and ".to_event" not in line.text:
-            changed = with_event(line.text)
+        changed = with_event(line.text) if line is not None else None
         yield self.problem(
             f"the {seen.run.failed} draws it in plate '{found['plate']}', which holds "
             f"{found['size']} data, and its batch shape has {found['found']} entries at dim "
@@ -70,7 +68,10 @@ class WrongPlateSize(Rule):
 class WrongCall(Rule):
     code, severity = "PV003", "fault"
     title = "model and guide do not take the arguments that the batch has"
-    remedy = "let model and guide take the same arguments, those of the batch"
+    remedy = (
+        "let model and guide take the same arguments, those of the batch; where the data hold "
+        "more than the pair takes, such as labels, choose by columns=0"
+    )
     needs_run = False
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
@@ -85,7 +86,11 @@ class WrongCall(Rule):
 
 
 def with_event(text: str) -> str | None:
-    """A line of a sample statement, with `.to_event(1)` after its distribution."""
+    """A line of a sample statement, with one event dim more."""
+    declared = re.findall(r"\.to_event\((\d+)\)", text)
+    if declared:
+        more = f".to_event({int(declared[0]) + 1})"
+        return text.replace(f".to_event({declared[0]})", more) if len(declared) == 1 else None
     start = text.find("dist.")
     if start < 0:
         return None

@@ -40,6 +40,7 @@ class NotScoredAgain(Rule):
 
 class NoParticleAxis(Rule):
     code, severity = "PV602", "information"
+    needs_shapes = True
     title = "the pair cannot take an axis of particles, so they are drawn one by one"
     remedy = (
         "wrap networks that take one batch axis in pyrovae.nn.OneBatchAxis, and index dims from "

@@ -51,7 +51,13 @@ class ModelLacks(Rule):
                 continue
             partner = of_model.get(name)
             if partner is not None and partner["is_observed"]:
-                what = "the guide samples it, and the model observes it"
+                yield self.problem(
+                    "the guide samples it, and the model observes it",
+                    name,
+                    seen.line("guide", name),
+                    remedy="leave out obs= in the model, or the site in the guide",
+                )
+                continue
             elif partner is None and not seen.run.failed:
                 what = "the guide samples it, and the model does not"
             else:
@@ -80,7 +86,10 @@ class NothingObserved(Rule):
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
         sites = seen.run.sites("model")
-        if not sites or any(node["is_observed"] for node in sites.values()):
+        if any(node["is_observed"] for node in sites.values()):
+            return
+        if not sites:
+            yield self.problem("the model has no sample site at all")
             return
         last = list(sites)[-1]
         line = seen.line("model", last)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..section import Cell, Grid, Part, Section, section
+from ..section import Cell, Chart, Grid, Part, Section, section
 from ..subject import Subject
 
 _MOST = 12  # columns
@@ -43,7 +43,16 @@ def _part(
         rows,
         is_sortable=True,
     )
-    return Part(f"{subject.name}: {name}" if is_named else name, grids=[grid])
+    picture = subject.pictures.get(name)
+    charts = [] if picture is None else [
+        Chart(
+            f"{unique}-picture", picture, f"The picture of `pyrovae {name}`.",
+            f"The picture that `pyrovae {name}` drew of {len(rows)} objectives; the table below "
+            "has the numbers.",
+            is_wide=True,
+        )
+    ]  # fmt: skip
+    return Part(f"{subject.name}: {name}" if is_named else name, charts=charts, grids=[grid])
 
 
 def _cell(value: Any) -> Cell:  # noqa: ANN401

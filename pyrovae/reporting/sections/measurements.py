@@ -14,16 +14,19 @@ def measurements(subjects: Sequence[Subject]) -> Section | None:
 def _part(subject: Subject, subjects: Sequence[Subject]) -> Part | None:
     if not subject.rows:
         return None
-    number = subjects.index(subject)
+    number, is_folded = subjects.index(subject), len(subjects) > 1
     rows = [
         [Cell(what.strip()), Cell(value), Cell(error.replace("+-", "±")), Cell(remark)]
         for what, value, error, remark in subject.rows
     ]
     grid = Grid(
         f"measurements-{number + 1}",
-        "On data that were not trained on. Errors are standard errors of the mean over data.",
+        "The measurements of this run"
+        if is_folded
+        else "On data that were not trained on. Errors are standard errors of the mean over data.",
         ("", "value", "error", "remark"),
         rows,
         [{"name": name, "value": value} for name, value in subject.facts.items()],
+        is_folded=is_folded,
     )
-    return Part(subject.name if len(subjects) > 1 else "", grids=[grid])
+    return Part(subject.name if is_folded else "", grids=[grid])

@@ -26,9 +26,9 @@ def runs(subjects: Sequence[Subject]) -> Section | None:
     places = differences([each.settings for each in subjects])
     shown = [name for name, (fact, _) in _COLUMNS.items()
              if any(_number(each, fact) is not None for each in subjects)]  # fmt: skip
-    head = ("run", *map(_short, places[:_MOST]), *shown, "epochs", "minutes")
+    head = ("run", *shown, "epochs", "minutes", *map(_short, places[:_MOST]))
     rows = [_row(each, places[:_MOST], shown) for each in subjects]
-    named = ("run", *places[:_MOST], *shown, "epochs", "minutes")
+    named = ("run", *shown, "epochs", "minutes", *places[:_MOST])
     records = [
         {name: cell.text if cell.value is None else cell.value
          for name, cell in zip(named, row, strict=True)}
@@ -36,7 +36,7 @@ def runs(subjects: Sequence[Subject]) -> Section | None:
     ]  # fmt: skip
     text = [f"They also differ in {', '.join(places[_MOST:])}."] if places[_MOST:] else []
     caption = (
-        "A row for each run: what differs in the configurations, and what was measured. NLL and "
+        "A row for each run: what was measured, and in what the configurations differ. NLL and "
         "ELBO are in nats per datum. A click on a name sorts."
     )
     grid = Grid("runs", caption, head, rows, records, is_sortable=True)
@@ -55,18 +55,20 @@ def differences(settings: Sequence[Mapping[str, object]]) -> list[str]:
 
 def _row(subject: Subject, places: Sequence[str], shown: Sequence[str]) -> list[Cell]:
     row = [Cell(subject.name)]
-    for place in places:
-        value = subject.settings.get(place)
-        number = _plain_number(value)
-        row.append(Cell("-" if value is None else _short(str(value)), number))
     for name in shown:
         fact, pattern = _COLUMNS[name]
-        number = _number(subject, fact)
-        row.append(Cell("-" if number is None else format(number, pattern), number))
-    epochs, seconds = len(subject.history), sum(e.get("seconds", 0.0) for e in subject.history)
-    row.append(Cell(str(epochs) if epochs else "-", float(epochs) if epochs else None))
-    row.append(Cell(f"{seconds / 60:.2f}" if epochs else "-", seconds / 60 if epochs else None))
+        row.append(_cell(_number(subject, fact), pattern))
+    seconds = sum(entry.get("seconds") or 0.0 for entry in subject.history)
+    row.append(_cell(len(subject.history) or None, "g"))
+    row.append(_cell(seconds / 60 if subject.history else None, ".2f"))
+    for place in places:
+        value = subject.settings.get(place)
+        row.append(Cell("-" if value is None else _short(str(value)), _plain_number(value)))
     return row
+
+
+def _cell(number: float | None, pattern: str) -> Cell:
+    return Cell("-") if number is None else Cell(format(number, pattern), float(number))
 
 
 def _number(subject: Subject, fact: str) -> float | None:

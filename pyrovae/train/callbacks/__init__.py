@@ -2,6 +2,7 @@
 
 from .anneal import Anneal
 from .base import Callback
+from .csv_logger import CSVLogger
 from .cyclic_anneal import CyclicAnneal
 from .early_stopping import EarlyStopping
 from .epoch_log import EpochLog
@@ -10,6 +11,7 @@ from .tensorboard import TensorBoard
 
 __all__ = [
     "Anneal",
+    "CSVLogger",
     "Callback",
     "CyclicAnneal",
     "EarlyStopping",

@@ -8,12 +8,49 @@ from ..loop import Loop
 class Callback:
     """Does something at set moments of a run; override what is needed.
 
-    A resumed run begins with new callbacks, so keep only what can be found again from `loop`: its
-    `step`, `epoch`, `progress`, `history`. What a callback draws from the global random state is
-    part of the run, except in `on_start`.
+    Each method gets the `Loop`: where the run stands. What most callbacks need of it:
 
-    Of several ranks each has its own, called at the same moments; `loop.rank` tells which it is.
-    Those other than 0 should write no files, and all must draw the same.
+    - `loop.epoch`, `loop.batch`, `loop.step`: the epoch in progress from 1, its batches done, and
+      the steps done over all epochs; `loop.epochs`, `loop.steps_per_epoch`, `loop.total_steps`:
+      how many there will be; `loop.progress`: the share that is done;
+    - `loop.history`: a dict for each epoch done, with "train", "val", "lr", ... (see `Run`);
+      `loop.best`: its "epoch" and "val";
+    - `loop.model`, `loop.guide`, `loop.optimizer.torch`: what is trained, and by what;
+    - `loop.run_dir`: the run's folder, or None; `loop.rank`: 0 in the process that writes files;
+    - `loop.request_stop()`: end the run after the step in progress.
+
+    They are called in this order, the callbacks of a list one after the other:
+
+    ============  =========================================================================
+    `on_start`    once, before the first step; of a resumed run with the state it resumes
+    `on_step`     after each step, with the new parameters
+    `on_epoch`    after the last step of an epoch, its validation and its checkpoint of the best
+    `on_end`      once, at the end, after an error and an interrupt too
+    ============  =========================================================================
+
+    A resumed run begins with new callbacks, so keep only what can be found again from `loop`. What
+    a callback draws from the global random state is part of the run, except in `on_start`. A
+    tensor's value waits for the device: in `on_step` of a fast run read it once in many steps.
+
+    Of several ranks each has its own, called at the same moments. Those other than 0 should write
+    no files, and all must draw the same.
+
+    Example:
+        >>> import torch
+        >>> from pyrovae.data import LinearGaussian
+        >>> from pyrovae.train import fit
+        >>> class WeightNorm(Callback):
+        ...     def __init__(self, weight):
+        ...         self.weight, self.norms = weight, []
+        ...     def on_epoch(self, loop):
+        ...         self.norms.append(float(self.weight.norm()))
+        ...         if self.norms[-1] > 100.0:
+        ...             loop.request_stop()
+        >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
+        >>> watch = WeightNorm(next(pair.parameters()))
+        >>> run = fit(pair, pair.sample(200, seed=1), epochs=3, callbacks=[watch], device="cpu")
+        >>> len(watch.norms)
+        3
     """
 
     def on_start(self, loop: Loop) -> None:

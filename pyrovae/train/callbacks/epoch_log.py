@@ -4,6 +4,7 @@ import sys
 from time import perf_counter
 
 from ...runtime.log import LOG
+from ...runtime.progress import in_notebook
 from ..loop import Loop
 from .base import Callback
 
@@ -23,7 +24,7 @@ class EpochLog(Callback):
         self._is_on = False
 
     def on_start(self, loop: Loop) -> None:
-        self._is_on = loop.rank == 0 and not sys.stderr.isatty()
+        self._is_on = loop.rank == 0 and not (sys.stderr.isatty() or in_notebook())
         self._started, self._first_step = perf_counter(), loop.step
         self._last_line, self._logged = self._started, len(loop.history)
         self._due = self._started  # the first epoch is always logged

@@ -1,21 +1,31 @@
-"""Show a run's progress on the terminal."""
+"""Show a run's progress on a terminal or in a notebook."""
 
-from tqdm import tqdm
+import sys
+from typing import Any
 
+from ...runtime.progress import in_notebook, progress_bar
 from ..loop import Loop
 from .base import Callback
 
 
 class ProgressBar(Callback):
-    """A bar over all steps on stderr; none where stderr is no terminal."""
+    """A bar over all steps, with the bounds of the last epoch; it stays when the run ends.
 
-    def __init__(self) -> None:
-        self._bar: tqdm | None = None
+    Args:
+        always: Also where stderr is neither a terminal nor a notebook's.
+    """
+
+    def __init__(self, *, always: bool = False) -> None:
+        self._always = always
+        self._bar: Any = None
 
     def on_start(self, loop: Loop) -> None:
-        if loop.rank > 0:
+        is_seen = self._always or sys.stderr.isatty() or in_notebook()
+        if loop.rank > 0 or not is_seen:
             return
-        self._bar = tqdm(total=loop.total_steps, initial=loop.step, unit="step", disable=None)
+        self._bar = progress_bar(
+            loop.total_steps, "steps", True, initial=loop.step, leave=None, delay=0.0
+        )
         self._describe(loop)
 
     def on_step(self, loop: Loop) -> None:
@@ -27,6 +37,7 @@ class ProgressBar(Callback):
 
     def on_end(self, loop: Loop) -> None:
         if self._bar is not None:
+            self._bar.refresh()
             self._bar.close()
 
     def _describe(self, loop: Loop) -> None:
@@ -34,4 +45,4 @@ class ProgressBar(Callback):
             last = loop.history[-1]
             figures = {k: f"{last[k]:.2f}" for k in ("train", "val") if last[k] is not None}
             self._bar.set_description(f"epoch {last['epoch']}/{loop.epochs}", refresh=False)
-            self._bar.set_postfix(figures)
+            self._bar.set_postfix(figures, refresh=False)

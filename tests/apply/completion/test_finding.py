@@ -58,4 +58,4 @@ def test_images_have_a_picture(shape, is_image):
     assert (figure is not None) is is_image
     if figure is not None:
         labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-        assert labels == ["original", "observed", "completions", "", "mean"]
+        assert labels == ["original", "observed", "draw 1", "draw 2", "mean"]

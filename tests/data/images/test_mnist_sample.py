@@ -56,6 +56,10 @@ def test_the_seed_decides_the_split_and_bad_arguments_are_refused():
     assert len(mnist_sample(val_size=0, binarize="dynamic").val) == 0
     with pytest.raises(DataError, match="mnist_sample: 5000 rows for val and 0 for test"):
         mnist_sample(val_size=5000)
+    few = mnist_sample(test_size=10)
+    assert torch.equal(few.test.x, mnist_sample().test.x[:10]) and len(few.test.y) == 10
+    with pytest.raises(DataError, match="test_size=1001; give a number from 0 to 1000"):
+        mnist_sample(test_size=1001)
     with pytest.raises(ConfigError, match="mnist_sample: binarize='soft'"):
         mnist_sample(binarize="soft")
 

@@ -7,12 +7,17 @@ import math
 import pytest
 
 from pyrovae.evaluate.comparison.table import Table, figure
-from pyrovae.runtime.result import aligned
+from pyrovae.runtime.markup import aligned
 
 ROWS = [
     {"name": "a, b", "x": 0.1, "n": 3, "ok": True},
     {"name": "c", "x": math.nan, "n": 4, "late": math.inf},
 ]
+
+
+class Rows(Table):
+    def cells(self):
+        return [["name"], *([row["name"]] for row in self.rows)]
 
 
 def test_columns_have_one_width_each():
@@ -37,7 +42,7 @@ def test_figures(value, pattern, text):
 
 
 def test_csv_keeps_every_digit_and_every_column(tmp_path):
-    Table(ROWS, {}).to_csv(tmp_path / "t.csv")
+    Rows(ROWS, {}).to_csv(tmp_path / "t.csv")
     with (tmp_path / "t.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["name", "x", "n", "ok", "late"]
@@ -47,7 +52,7 @@ def test_csv_keeps_every_digit_and_every_column(tmp_path):
 
 def test_json_has_null_for_what_is_no_number(tmp_path):
     facts = {"seed": 0, "list": (1.0, math.nan), "deep": {"x": -math.inf}}
-    Table(ROWS, facts).to_json(tmp_path / "t.json")
+    Rows(ROWS, facts).to_json(tmp_path / "t.json")
     content = json.loads((tmp_path / "t.json").read_text())
     assert content["list"] == [1.0, None] and content["deep"] == {"x": None}
     assert content["rows"][1] == {"name": "c", "x": None, "n": 4, "late": None}

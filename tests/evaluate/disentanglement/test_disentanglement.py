@@ -23,12 +23,12 @@ def test_the_factors_themselves():
     assert 0.35 < scores.pop("sap") < 0.6
     assert list(scores.values()) == pytest.approx([1] * 6)
     lines = str(found).splitlines()
-    assert lines[0].split()[:2] == ["mig", "1.000"]
-    assert "0.200 by chance" in lines[5]
-    assert lines[8].split()[:2] == ["factor", "best"]
-    assert [line.split()[0] for line in lines[9:14]] == list(NAMES)
-    assert lines[9].split()[1:] == ["2", "1.000", "1.000", "1.000"]
-    assert lines[14] == "10368 data, 5 of 5 codes vary"
+    assert lines[1].split()[:2] == ["mig", "1.000"]
+    assert "0.200 by chance" in lines[6]
+    assert lines[9].split()[:2] == ["factor", "best"]
+    assert [line.split()[0] for line in lines[10:15]] == list(NAMES)
+    assert lines[10].split()[1:] == ["2", "1.000", "1.000", "1.000"]
+    assert lines[15] == "10,368 data, 5 of 5 codes vary"
 
 
 def test_inactive_units_are_left_out():

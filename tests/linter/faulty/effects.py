@@ -30,7 +30,7 @@ def numpy_noise(mended):
 
     def guide(x):
         noise = torch.randn(1) if mended else torch.as_tensor(np.random.randn(1)).float()
-        inner(x + 0 * noise)
+        inner(x + 0.01 * noise)
 
     return sound_model(), guide, X
 

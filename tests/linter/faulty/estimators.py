@@ -85,3 +85,38 @@ def latent_without_rsample(mended):
             pyro.sample("k", dist.Categorical(logits=encoder(x)), infer=infer)
 
     return model, guide, X
+
+
+def _guide_of(flow, base):
+    def guide(x):
+        loc = pyro.param("loc", torch.zeros(x.shape[1], base))
+        if isinstance(flow, nn.Module):
+            pyro.module("flow", flow)
+        with pyro.plate("data", len(x)):
+            drawn = dist.Normal(x @ loc, 1.0).to_event(1)
+            pyro.sample("z", dist.TransformedDistribution(drawn, [flow]))
+
+    return guide
+
+
+class _Doubling(transforms.AffineTransform):
+    """Forgets half of its dims in the log-determinant."""
+
+    bijective = True
+
+    def log_abs_det_jacobian(self, x, y):
+        return super().log_abs_det_jacobian(x, y) / 2
+
+
+@case("PV310", "fault", "z", line='pyro.sample("z"')
+def wrong_log_determinant(mended):
+    kind = transforms.AffineTransform if mended else _Doubling
+    flow = kind(torch.zeros(LATENT), torch.full((LATENT,), 3.0), event_dim=1)
+    return sound_model(), _guide_of(flow, LATENT), X
+
+
+@case("PV112", "information", "z", line='pyro.sample("z"')
+def permutation_that_is_no_module(mended):
+    permute = transforms.Permute(torch.tensor([1, 0]))
+    flow = transforms.affine_coupling(LATENT) if mended else permute
+    return sound_model(), _guide_of(flow, LATENT), X

@@ -3,6 +3,7 @@
 import pyro
 import pyro.distributions as dist
 import torch
+from pyro.nn import PyroModule, pyro_method
 
 from .case import DATA, LATENT, X, case, net, sound_guide, sound_model
 
@@ -19,6 +20,32 @@ def module_never_declared(mended):
             pyro.sample("x", dist.Normal(decoder(z), 1.0).to_event(1), obs=x)
 
     return model, sound_guide(), X
+
+
+class _Both(PyroModule):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = net(DATA, 2 * LATENT), net(LATENT, DATA)
+
+    def bare_model(self, x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(LATENT), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(self.decoder(z), 1.0).to_event(1), obs=x)
+
+    def bare_guide(self, x):
+        with pyro.plate("data", len(x)):
+            loc, log_scale = self.encoder(x).chunk(2, -1)
+            pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
+
+    model, guide = pyro_method(bare_model), pyro_method(bare_guide)
+
+
+@case("PV101", "fault", "z", line='pyro.sample("z"')
+def method_that_is_no_pyro_method(mended):
+    both = _Both()
+    if mended:
+        return both.model, both.guide, X
+    return both.bare_model, both.bare_guide, X
 
 
 @case("PV102", "fault", "net$$$0.weight", line='pyro.module("net", decoder)')

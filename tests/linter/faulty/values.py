@@ -150,3 +150,8 @@ def float64_among_float32(mended):
             pyro.sample("x", dist.Normal(decoder(z), scale).to_event(1), obs=x)
 
     return model, sound_guide(), X
+
+
+@case("PV311", "warning", "x", line='pyro.sample("x"')
+def data_in_the_ten_thousands(mended):
+    return sound_model(), sound_guide(), X if mended else 3e4 * X

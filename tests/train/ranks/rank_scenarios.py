@@ -270,7 +270,8 @@ def evidence():
         oracle.model, oracle.guide, x, num_particles=50, chunk=200, seed=6, sharded=True
     )
     loose = log_evidence(oracle.model, oracle.guide, x, num_particles=50, sharded=True)
-    return {"log_px": found.log_px, "k_hat": found.k_hat, "ess": found.ess, "loose": loose.log_px}
+    names = ("log_px", "k_hat", "ess", "log_px_at")
+    return {name: getattr(found, name) for name in names} | {"loose": loose.log_px}
 
 
 class Witness(Callback):

@@ -109,7 +109,7 @@ def test_sharded_evidence_is_the_whole_one(folder):
     torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
     pyro.set_rng_seed(0)
     expected = rank_scenarios.evidence()
-    for name in ("log_px", "k_hat", "ess"):
+    for name in ("log_px", "k_hat", "ess", "log_px_at"):
         torch.testing.assert_close(one[name], expected[name], rtol=1e-12, atol=1e-12)
 
 

@@ -71,7 +71,7 @@ def fit_background(
 
 
 def background_of(
-    pair: Programs, train: Batchable, *, epochs: int, rate: float, seed: int, progress: bool
+    pair: Programs, train: Batchable, *, epochs: int, rate: float, seed: int, progress: bool | None
 ) -> Programs:
     """A copy of a trained pair, trained further on data with random elements.
 

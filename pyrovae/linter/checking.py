@@ -1,5 +1,6 @@
 """Check a pair before it is trained: run it a few times, and say what is wrong, site by site."""
 
+import warnings
 from collections.abc import Collection
 from typing import Any
 
@@ -21,7 +22,7 @@ from .checked import Checked
 from .inspection import Batch, Inspection
 from .objective_fit import ObjectiveFit, all_objectives, fitting
 from .problem import ORDER, Problem
-from .rules import RULES
+from .rules import RULES, SHAPES
 from .site_row import site_rows
 from .undisturbed import undisturbed
 
@@ -71,7 +72,8 @@ def check(
         nothing found
     """
     inputs = Inputs.of(x, args, columns=columns, transform=transform)
-    with undisturbed(model, guide):
+    with undisturbed(model, guide), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they say is among the findings
         batch = _batch(model, guide, inputs)
         held = {name: leaf for name, (leaf, _) in stored().items()}
         seen = Inspection(model, guide, batch, kwargs, held, inputs.num_data)
@@ -83,7 +85,7 @@ def check(
         tried: tuple[ObjectiveFit, ...] = ()
         if objectives and seen.runs:
             tried = fitting(seen, all_objectives(), few, batch_plate=plate)
-        captured = "not tried (capture=False)"
+        captured = "not tried"
         if capture:
             captured = _captured(seen, few, plate)
         kept = (
@@ -119,8 +121,10 @@ def _found(seen: Inspection) -> list[Problem]:
     for rule in RULES:
         if rule.needs_run and not seen.runs:
             continue
+        if rule.needs_shapes and any(problem.code in SHAPES for problem in found):
+            continue
         try:
-            found += rule.find(seen)
+            found += rule.found(seen)
         except Exception as error:  # the pair runs user's code, and a rule must not end the check
             found.append(
                 Problem(
