@@ -1,7 +1,7 @@
 """How good samples are: the measures by row, and samples over the data nearest to them."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -57,8 +57,9 @@ def sample_quality(found: Measured, *, title: str = "") -> "Figure":
     has_images = found.shown["samples"].dim() in (3, 4)
     figure = empty_figure(1.6 * WIDTH, 2.6 + (2.6 if has_images else 0.0))
     if has_images:
-        above, below = figure.subfigures(2, 1, height_ratios=(1, 1))
-        _images(below.subplots(), found.shown)
+        parts: Any = figure.subfigures(2, 1)
+        above = parts[0]
+        _images(parts[1].subplots(), found.shown)
     else:
         above = figure.subfigures(1, 1)
     panels = above.subplots(1, len(_PANELS), sharey=True)

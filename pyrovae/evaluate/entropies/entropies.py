@@ -40,6 +40,10 @@ def entropies(
     the ELBO of *these* data has converged, and which part has not. It must be small at a
     stationary point, and can be small elsewhere.
 
+    The difference is of first order in the distance from the stationary point, and what the ELBO
+    could still gain is of second order: 3.6 nats of difference on MNIST, where the logits were 5 %
+    too small, stood for .07 nats of ELBO.
+
     It misleads on other data than those of the training, on which the ELBO is not stationary, and
     after training with another objective (`Beta`, `IWAE`, weight decay, a penalty), whose
     stationary points are others. A share of the ELBO means little where the ELBO is near zero.

@@ -127,8 +127,8 @@ def khat_map(
     own["seed"] = seed_or_fresh(options.get("seed"))
     sweep = sweep_over(model, guide, x, args, 100, own)
     means = joined_means(sweep)
-    for chosen in ("columns", "transform"):  # which the sweep has applied
-        own.pop(chosen, None)
+    own.pop("columns", None)  # which the sweep has applied
+    own.pop("transform", None)
     evidence = log_evidence(
         model, guide, sweep.inputs.source, *args, num_particles=num_particles, **own
     )

@@ -97,8 +97,8 @@ class SampleQuality(Result):
         found = [
             f"features: {self.features}{accuracy}",
             f"each row is {self.num_data} data against as many of the training; the Frechet "
-            f"distance is biased upwards, at this number by about the {held_out.frechet:.3g} of "
-            "held-out data, and is to be compared at equal numbers only",
+            "distance is biased upwards where they are few, so compare it at equal numbers only, "
+            f"and with the {held_out.frechet:.3g} of held-out data",
         ]
         if samples.closer > _COPIES:
             found.append(
