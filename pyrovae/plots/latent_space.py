@@ -46,7 +46,9 @@ def latent_space(
     if values is None:
         axes.scatter(*plane.T, **_dots(len(plane)))
     elif len(np.unique(values)) > _MOST_CLASSES:
-        figure.colorbar(axes.scatter(*plane.T, c=values, **_dots(len(plane))), label="y")
+        figure.colorbar(
+            axes.scatter(plane[:, 0], plane[:, 1], c=values, **_dots(len(plane))), label="y"
+        )
     else:
         _classes(axes, plane, values)
         if len(points) > _NEIGHBOURS:
