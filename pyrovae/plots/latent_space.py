@@ -41,13 +41,13 @@ def latent_space(
     points = z.detach().cpu().double().numpy()[:most]
     values = None if y is None else y.detach().cpu().numpy()[:most]
     figure, axes = figure_of(0.85)
-    plane, words = _plane(points)
+    plane, words = plane_of(points)
     axes.set(xlabel=words[0], ylabel=words[1])
     if values is None:
-        axes.scatter(*plane.T, **_dots(len(plane)))
+        axes.scatter(*plane.T, **dots(len(plane)))
     elif len(np.unique(values)) > _MOST_CLASSES:
         figure.colorbar(
-            axes.scatter(plane[:, 0], plane[:, 1], c=values, **_dots(len(plane))), label="y"
+            axes.scatter(plane[:, 0], plane[:, 1], c=values, **dots(len(plane))), label="y"
         )
     else:
         _classes(axes, plane, values)
@@ -66,8 +66,8 @@ def latent_space(
     return figure
 
 
-def _plane(points: np.ndarray) -> tuple[np.ndarray, tuple[str, str]]:
-    """Points [N, 2], and what the axes show."""
+def plane_of(points: np.ndarray) -> tuple[np.ndarray, tuple[str, str]]:
+    """Points [N, L] in the plane [N, 2], and what the axes show: see `latent_space`."""
     size = points.shape[1]
     if size == 1:
         return np.concatenate([points, np.zeros_like(points)], axis=1), ("unit 0", "")
@@ -93,15 +93,15 @@ def _classes(axes: "Axes", plane: np.ndarray, values: np.ndarray) -> None:
     for i, value in enumerate(found):
         color = f"C{i}" if len(found) <= 10 else colormaps["tab20"](i)
         own = plane[values == value]
-        axes.scatter(*own.T, color=color, **_dots(len(plane)))
+        axes.scatter(*own.T, color=color, **dots(len(plane)))
         axes.annotate(
             str(value), np.median(own, axis=0), ha="center", va="center", fontsize=12,
             weight="bold", color=color, path_effects=[withStroke(linewidth=3, foreground="w")],
         )  # fmt: skip
 
 
-def _dots(count: int) -> dict[str, Any]:
-    """Smaller dots where there are many."""
+def dots(count: int) -> dict[str, Any]:
+    """How points are drawn: smaller where there are many."""
     return {"s": min(20.0, max(3.0, 8000 / count)), "alpha": 0.75, "linewidths": 0}
 
 
