@@ -61,3 +61,13 @@ def test_the_tables_are_made_of_docstrings():
     assert tables.section(Mine, "Example") == ""
     with pytest.raises(KeyError):
         tables.filled("<!-- table: of_nothing -->\n<!-- end -->")
+
+
+def test_the_home_page_counts_right():
+    home = " ".join((DOCS / "index.md").read_text().split())
+    for head, what in {
+        "families": "families", "objectives": "objectives", "likelihoods": "likelihoods",
+        "posteriors": "posteriors", "priors": "priors", "flows": "layers of flows",
+    }.items():  # fmt: skip
+        num = len(tables.tables()[head].splitlines()) - 2
+        assert f"{num} {what}" in home, f"{num} {what}"

@@ -33,9 +33,10 @@ def training_curves(
     parts = [["reconstruction"]] if "reconstruction" in names else []
     parts += [sites] if sites else []
     figure = empty_figure(WIDTH, 3.6 + 1.7 * len(parts))
-    panels = figure.subplots(
+    drawn = figure.subplots(
         1 + len(parts), 1, sharex=True, squeeze=False, height_ratios=(2, *[1] * len(parts))
-    )[:, 0]
+    )
+    panels: list[Axes] = list(drawn[:, 0])
     _bounds(panels[0], history, f"{bound}\nnats per datum")
     for axes, keys in zip(panels[1:], parts, strict=True):
         _parts(axes, history, keys)
@@ -43,7 +44,7 @@ def training_curves(
         axes.grid(alpha=0.3)
         axes.margins(x=0.02)
     panels[-1].set_xlabel("epoch")
-    panels[-1].xaxis.get_major_locator().set_params(integer=True)
+    panels[-1].locator_params(axis="x", integer=True)
     panels[0].set_title(title, fontsize=10)
     return figure
 
