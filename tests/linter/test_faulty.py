@@ -7,6 +7,7 @@ import torch
 from pyrovae.linter import RULES, check
 from pyrovae.linter.supports import outside_of
 from tests.linter.faulty import CASES
+from tests.linter.faulty.case import X, sound_guide, sound_model
 
 
 def _found(parts):
@@ -70,3 +71,9 @@ def test_data_outside_of_a_support_are_shown():
     ):
         node = {"fn": made, "value": torch.tensor(values), "mask": None}
         assert said in outside_of(node)
+
+
+def test_model_and_guide_in_the_wrong_order():
+    found = check(sound_guide(), sound_model(), X, objectives=False, capture=False)
+    (problem,) = (p for p in found.problems if p.code == "PV204")
+    assert problem.remedy == "exchange model and guide: the guide has obs=, at 'x'"
