@@ -143,7 +143,12 @@ def _pair_in(module: ModuleType, name: str, shape: Any, file: str) -> Any:  # no
             (usual, thing) = next(iter(found.items()))
             return _made(thing, shape, file, usual)
     several = [*objects, *classes]
-    which = f"it has {', '.join(several)}" if several else "it has no such thing"
+    half = [role for role in ("model", "guide") if callable(content.get(role))]
+    which = "it has no such thing"
+    if several:
+        which = f"it has {', '.join(several)}"
+    elif half:
+        which = f"it has a `{half[0]}` and no `{'guide' if half == ['model'] else 'model'}`"
     raise ConfigError(
         f"check {file}: the pair is not clear; define functions `model` and `guide`, or an object "
         f"`pair` that has both, or name one as in {Path(file).name}:NAME ({which})"

@@ -117,7 +117,7 @@ class Checked(Result):
         if not self.objectives:
             return []
         if not reasons:
-            return [f"objectives: all {len(fits)} fit"]
+            return ["objectives: all fit"]
         lines = [f"objectives that fit: {', '.join(fits) or 'none'}"]
         lines += [f"that do not: {', '.join(names)}: {why}" for why, names in reasons.items()]
         return [fill(line, 99, subsequent_indent="    ") for line in lines]

@@ -38,9 +38,14 @@ def outside_of(node: Node) -> str | None:
         return None
     if node["mask"] is not None or type(node["fn"]).__name__ == "MaskedDistribution":
         return None
-    if inside.shape == value.shape:
-        return f"{float(value[~inside][0]):.4g}"
-    return "rows that are not"
+    each = holds(base_constraint(limit), value)
+    if each.shape == value.shape and not bool(each.all()):
+        return f"{float(value[~each][0]):.4g}"
+    if inside.ndim < value.ndim and inside.shape == value.shape[: inside.ndim]:
+        row = ", ".join(f"{entry:.4g}" for entry in value[~inside][0].flatten()[:4].tolist())
+        more = ", ..." if value[~inside][0].numel() > 4 else ""
+        return f"rows such as [{row}{more}]"
+    return "other values"
 
 
 def support_of(fn: Any) -> Any:  # noqa: ANN401

@@ -190,8 +190,29 @@ def build_decoder(
 
 
 def mean_or_draw(made: dist.TorchDistribution, mean: bool) -> Tensor:
-    """The mean of a distribution, or a draw from it."""
-    return made.mean if mean else made.sample()
+    """The mean of a distribution, or a draw from it.
+
+    Raises:
+        ConfigError: It has no mean, as a Cauchy distribution, or none that is known.
+    """
+    if not mean:
+        return made.sample()
+    try:
+        found = made.mean
+    except NotImplementedError:
+        found = None
+    if found is None or _is_nowhere(found):
+        while isinstance(made, dist.Independent):
+            made = made.base_dist
+        raise ConfigError(
+            f"p(x|z), a {type(made).__name__}, has no mean, or none in closed form; draw from it "
+            "by mean=False, or take a likelihood that has one"
+        )
+    return found
+
+
+def _is_nowhere(mean: Tensor) -> bool:
+    return not is_compiling() and mean.numel() > 0 and bool(mean.isnan().all())
 
 
 def as_tensor_or_count(given: Any, where: str) -> Tensor | int:  # noqa: ANN401

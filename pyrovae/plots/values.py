@@ -115,7 +115,8 @@ def sorted_units(
             axes.set_yscale("log")
             axes.axhline(limit, color="C3", linestyle="--", linewidth=1, label=limit_label)
     if limit is not None and limit_label:
-        panels[0].legend(frameon=False, fontsize=8, loc="upper right")
+        handles = panels[0].get_legend_handles_labels()
+        figure.legend(*handles, frameon=False, fontsize=8, loc="outside lower right")
     panels[-1].set_xlabel("unit, by rank")
     if title:
         figure.suptitle(title, fontsize=10)

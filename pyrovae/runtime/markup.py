@@ -72,7 +72,7 @@ def _html_of(section: Section) -> str:
     return (
         f'<table style="font-variant-numeric:tabular-nums">{caption}'
         f"<thead><tr>{line(head, column, column)}</tr></thead><tbody>{body}</tbody></table>"
-        + (f"<p>{notes}</p>" if notes else "")
+        + (f'<p style="white-space:pre-wrap">{notes}</p>' if notes else "")
     )
 
 

@@ -82,6 +82,11 @@ def save(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save(f"{folder}/pair.safetensors", pair)
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(
+            f"save: the first argument is of type {type(path).__name__}, and no path; the path "
+            "comes first, save(path, model, guide) or save(path, pair)"
+        )
     programs, _ = programs_in("save", model, guide)
     path = Path(path)
     if path.is_dir():

@@ -117,6 +117,7 @@ def test_a_file_that_cannot_be_read(check):
     [
         ((NETS, PAIR), "mine.py", (), "there are no data"),
         ((NETS, DATA), "mine.py", (), "the pair is not clear"),
+        ((NETS, PAIR.partition("def guide")[0], DATA), "mine.py", (), "a `model` and no `guide`"),
         ((NETS, PAIR, DATA), "mine.py:other", (), "defines no 'other'"),
         ((NETS, PAIR, DATA), "theirs.py", (), "there is no such file"),
         ((NETS, PAIR), "mine.py", ("--shape", "a"), "give whole numbers"),

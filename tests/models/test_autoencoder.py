@@ -118,7 +118,7 @@ def test_a_pair_without_evidence_says_so(tmp_path):
     recon = elbo_parts(pair.model, pair.guide, X).means()["reconstruction"]
     assert found.facts["reconstruction"] == pytest.approx(recon)
     assert found.facts["nll"] is None and "improper" in str(found) and "ELBO" not in str(found)
-    found.save(tmp_path / "r.json")
+    found.to_json(tmp_path / "r.json")
     assert set(pictures(pair.model, pair.guide, split)) == {"reconstructions", "latents"}
 
 

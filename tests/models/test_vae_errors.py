@@ -3,6 +3,7 @@
 import math
 from functools import partial
 
+import pyro.distributions as dist
 import pytest
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from pyrovae.nn import (
     Bernoulli,
     Binomial,
     Categorical,
+    Likelihood,
     Normal,
     PredictedNormal,
 )
@@ -79,3 +81,24 @@ class TestErrors:
     def test_a_factory_that_gives_no_module(self):
         with pytest.raises(ConfigError, match="must return a torch.nn.Module"):
             _small(encoder=lambda in_shape, out_shape: torch.zeros)
+
+
+class Cauchy(Likelihood):
+    needs = "finite numbers"
+
+    def accepts(self, values):
+        return True
+
+    def distribution(self, params):
+        return dist.Cauchy(params[0], 0.2, validate_args=False)
+
+
+X5 = torch.zeros(3, 5)
+
+
+def test_a_likelihood_without_a_mean_says_so():
+    vae = VAE(5, latent_dim=2, likelihood=Cauchy())
+    for make in (lambda **how: vae.generate(3, **how), lambda **how: vae.reconstruct(X5, **how)):
+        with pytest.raises(ConfigError, match="a Cauchy, has no mean.* mean=False"):
+            make()
+        assert make(mean=False).isfinite().all()

@@ -32,3 +32,8 @@ def test_sections_stand_apart():
 
 def test_a_table_without_rows():
     assert aligned([["a", "b"]]) == "a  b" and "<tbody></tbody>" in as_html([Section([["a"]])])
+
+
+def test_lines_of_a_note_stay_lines_in_html():
+    html = as_html([Section([["a"], ["1"]], notes=["do this:\n    first\n    second"])])
+    assert '<p style="white-space:pre-wrap">do this:\n    first\n    second</p>' in html

@@ -371,3 +371,8 @@ def test_a_compiled_network_fills_one_that_is_not(tmp_path):
     pyrovae.save(tmp_path / "pair", *pair(*(torch.compile(net, backend="eager") for net in made)))
     pyrovae.load(tmp_path / "pair", *pair(*other))
     assert same(state(made), state(other))
+
+
+def test_the_path_comes_first(tmp_path):
+    with pytest.raises(ConfigError, match=r"the path comes first, save\(path, model, guide\)"):
+        pyrovae.save(pair(*networks())[0], tmp_path / "pair.safetensors")

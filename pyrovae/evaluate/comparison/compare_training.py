@@ -193,7 +193,10 @@ def _held_out(data: Batchable, test: Data | None, seed: int) -> Data:
     if test is None and isinstance(data, Dataset):
         test = data.test
     if test is None:
-        raise ConfigError("compare_training has no test data; give test, or a dataset as data")
+        raise ConfigError(
+            "compare_training has no test data; give test=, or a dataset as data, such as "
+            "data.arrays(x, val=0.1, test=0.2)"
+        )
     return test.binarized(seed) if isinstance(test, Split) and test.dynamic else test
 
 

@@ -46,7 +46,7 @@ def verdicts_of_noise(seen: Observation) -> list[Verdict]:
                 f"The standard deviation of '{name}', {about}, is too narrow: the mean squared "
                 f"error is {ratio:.1f} times its square."
             )
-            cures = (remedies.LEARNED_NOISE,)
+            cures = (remedies.WIDER_NOISE,)
             found.append(Verdict("noise-too-narrow", "warning", name, sentence, cures))
     return found
 

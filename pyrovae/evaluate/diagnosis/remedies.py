@@ -12,6 +12,11 @@ LEARNED_NOISE = Remedy(
     "from pyrovae.nn import LearnedNormal\nlikelihood = LearnedNormal()  # VAE(..., likelihood=)",
     "--model.likelihood LearnedNormal",
 )
+WIDER_NOISE = Remedy(
+    "Learn the standard deviation of p(x|z). Where it is learned already, train for more epochs.",
+    LEARNED_NOISE.python,
+    LEARNED_NOISE.command,
+)
 WARM_UP = Remedy(
     "Let the weight of the KL rise from zero in the first epochs, so that the decoder learns to "
     "use the latent before it costs anything.",

@@ -45,7 +45,7 @@ def conditions_of(sweep: Sweep) -> dict[str, str]:
 def _why(found: Found) -> str:
     if not found.moves:
         return "its condition is met, by several parameters together"
-    names = ", ".join(name.replace("$$$", ".") for name in found.moves)
+    names = ", ".join(f"'{name.replace('$$$', '.')}'" for name in found.moves)
     return f"its condition is met, by {names}"
 
 

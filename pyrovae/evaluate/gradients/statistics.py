@@ -123,6 +123,7 @@ class GradientStatistics(Result):
             *([NOISE_NOTE] if is_noise else []),
             f"{self.num_draws:,} draws, {self.milliseconds:.2f} ms each; reference: "
             f"{self.reference_name}",
+            "max |z|: largest difference from the reference, in standard errors",
         ]
 
     def records(self) -> list[dict[str, Any]]:

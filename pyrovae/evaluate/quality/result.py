@@ -79,7 +79,7 @@ class SampleQuality(Result):
         return [
             head,
             *(
-                (r.name, f"{r.frechet:.4g}", f"{r.kernel:.3g} +- {r.kernel_error:.1g}",
+                (r.name, f"{r.frechet:.4g}", _with_error(r.kernel, r.kernel_error),
                  *(f"{share:.3f}" for share in
                    (r.precision, r.recall, r.density, r.coverage, r.closer)))
                 for r in self.rows
@@ -100,6 +100,8 @@ class SampleQuality(Result):
             "distance is biased upwards where they are few, so compare it at equal numbers only, "
             f"and with the {held_out.frechet:.3g} of held-out data",
         ]
+        if math.isnan(samples.kernel_error):
+            found.append("kernel distance: too few data for an error")
         if samples.closer > _COPIES:
             found.append(
                 f"samples are closer to training data than held-out data are in "
@@ -135,3 +137,7 @@ def closer_than(distances: Tensor, held_out: Tensor) -> float:
     below = torch.searchsorted(ordered, distances.contiguous(), right=True)
     at_most = torch.searchsorted(ordered, distances.contiguous(), right=False)
     return 1.0 - float((below + at_most).double().mean() / 2 / len(ordered))
+
+
+def _with_error(value: float, error: float) -> str:
+    return f"{value:.3g}" if math.isnan(error) else f"{value:.3g} +- {error:.1g}"

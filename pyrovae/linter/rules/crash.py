@@ -14,6 +14,7 @@ _PLATE = re.compile(
     r"Shape mismatch inside plate\('(?P<plate>[^']*)'\) at site (?P<site>\S+) dim (?P<dim>-?\d+), "
     r"(?P<size>\d+) vs (?P<found>\d+)"
 )
+_MISSED = re.compile(r"site (?P<site>\S+) must be sampled in trace")
 _CALL = re.compile(r"(missing \d+ required|takes .* positional arguments? but|unexpected keyword)")
 
 
@@ -28,7 +29,10 @@ class Crash(Rule):
             error = run.error
             if error is None:
                 continue
-            if not is_known(error):
+            missed = _MISSED.search(str(error))
+            if missed is not None and run.failed == "model":
+                yield self._no_draw(seen, missed["site"])
+            elif not is_known(error):
                 cause = first_cause(error)
                 when = f" in {mode} mode" if seen.as_is is not seen.run else ""
                 yield self.problem(
@@ -37,6 +41,19 @@ class Crash(Rule):
                     line=line_of(error),
                 )
             return
+
+    def _no_draw(self, seen: Inspection, name: str) -> Problem:
+        observed = seen.run.guide.nodes.get(name, {}).get("is_observed", False)
+        return self.problem(
+            f"the guide {'observes it with obs=' if observed else 'has no draw under its name'}, "
+            "and the model samples it",
+            name,
+            seen.line("guide", name),
+            remedy="leave out obs= in the guide: it draws the latents, and the model observes "
+            "the data"
+            if observed
+            else "let the guide draw it by `pyro.sample`, under the same name",
+        )
 
 
 class WrongPlateSize(Rule):
@@ -54,6 +71,17 @@ class WrongPlateSize(Rule):
         if error is None or found is None:
             return
         line = line_of(error)
+        if int(found["found"]) == seen.num_rows:
+            yield self.problem(
+                f"the {seen.run.failed} draws it for each of the {seen.num_rows} rows of the "
+                f"batch in plate '{found['plate']}', whose size is {found['size']}",
+                found["site"],
+                line,
+                remedy=f"give the plate the rows of the batch: `pyro.plate('{found['plate']}', "
+                f"len(x))`, or `pyro.plate('{found['plate']}', {found['size']}, "
+                "subsample_size=len(x))`, which scales the bound to all data, in model and guide",
+            )
+            return
         changed = with_event(line.text) if line is not None else None
         yield self.problem(
             f"the {seen.run.failed} draws it in plate '{found['plate']}', which holds "

@@ -43,13 +43,21 @@ class Undeclared(Rule):
                 "to Pyro",
                 name,
                 seen.line(side, name),
-                remedy=self.remedy
-                if not _is_bare(seen, side)
-                else (
-                    f"decorate the {side} with @pyro.nn.pyro_method, as its PyroModule declares "
-                    "parameters only within such methods and `forward`"
-                ),
+                remedy=self._remedy(seen, side, owner),
             )
+
+    def _remedy(self, seen: Inspection, side: str, owner: str) -> str:
+        if _is_bare(seen, side):
+            return (
+                f"decorate the {side} with @pyro.nn.pyro_method, as its PyroModule declares "
+                "parameters only within such methods and `forward`"
+            )
+        if not owner:
+            return (
+                "declare it in the pair, `scale = pyro.param('scale', torch.tensor(0.3))`, where "
+                "`constraint=` keeps it in a range, or freeze it with `requires_grad_(False)`"
+            )
+        return self.remedy
 
 
 class OneNameTwice(Rule):

@@ -94,10 +94,14 @@ class NothingObserved(Rule):
         last = list(sites)[-1]
         line = seen.line("model", last)
         changed = line.replaced("obs=None", "obs=x") if line else None
+        theirs = [n for n, node in seen.run.sites("guide").items() if node["is_observed"]]
         yield self.problem(
             f"no site of the model has obs=; its last one is '{last}'",
             last,
             line,
+            remedy=f"exchange model and guide: the guide has obs=, at '{theirs[0]}'"
+            if theirs
+            else self.remedy,
             changed_line=changed,
         )
 

@@ -11,7 +11,7 @@ from ...capture.network_calls import watched_networks
 from ...errors import ParameterError
 from ...particles.own_parameters import captured_parameters
 from ...particles.tracing import Program
-from .unreached import check_reached
+from .unreached import check_loss, check_reached
 
 
 def first_backward(
@@ -48,6 +48,8 @@ def first_backward(
     _check_declared(without_grad, leaves)
     if any(leaf.grad is None for leaf in leaves.values()):
         check_reached(model, guide, args, kwargs, leaves)
+    if leaves and all(leaf.grad is None for leaf in leaves.values()):
+        check_loss(loss_and_grads, model, guide, args, kwargs, leaves)
     return loss, leaves, list(networks)
 
 

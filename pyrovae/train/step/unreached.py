@@ -57,6 +57,32 @@ def check_reached(
     )
 
 
+def check_loss(
+    loss_and_grads: Callable[..., Any],
+    model: Program,
+    guide: Program,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    leaves: Mapping[str, Tensor],
+) -> None:
+    """Refuse a loss that has left no gradient at all, where the pair's densities have one.
+
+    Raises:
+        ParameterError: It has; the objective is named.
+    """
+    reached: set[int] = set()
+    with suppress(RuntimeError, ValueError, IndexError):
+        reached = _reached(lambda: _outputs(Pair(model, guide, args, kwargs), of_guide=True))
+        reached |= _reached(lambda: _outputs(Pair(model, guide, args, kwargs), of_guide=False))
+    if reached & {id(leaf) for leaf in leaves.values()}:
+        objective = getattr(loss_and_grads, "__self__", loss_and_grads)
+        raise ParameterError(
+            f"no gradient reaches a parameter: the loss of {objective} does not depend on the "
+            "pair's densities in a way that torch can follow. Compute it without .detach(), "
+            ".item(), numpy and torch.no_grad()"
+        )
+
+
 def _cut_off(
     model: Program,
     guide: Program,

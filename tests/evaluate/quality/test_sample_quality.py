@@ -137,3 +137,9 @@ def refuse(**changes):
 def test_what_is_refused(changes, error, words):
     with pytest.raises(error, match=words):
         refuse(**changes)
+
+
+def test_few_data_have_no_error_of_the_kernel_distance():
+    found = sample_quality(*mixture([0.25] * 4), clusters(40, 0), train=clusters(40, 1))
+    assert "nan" not in f"{found}{found.to_latex()}{found._repr_html_()}"
+    assert "too few data for an error" in str(found)

@@ -35,3 +35,31 @@ def guide_takes_less(mended):
         inner(x)
 
     return sound_model(), inner if mended else guide, X, X
+
+
+@case("PV001", "fault", "z", line="obs=loc")
+def guide_observes_the_latent(mended):
+    encoder = net(DATA, LATENT)
+
+    def guide(x):
+        pyro.module("encoder", encoder)
+        with pyro.plate("data", len(x)):
+            loc = encoder(x)
+            if mended:
+                pyro.sample("z", dist.Normal(loc, 1.0).to_event(1))
+            else:
+                pyro.sample("z", dist.Normal(loc, 1.0).to_event(1), obs=loc)
+
+    return sound_model(), guide, X
+
+
+@case("PV002", "fault", "z", line='pyro.sample("z"')
+def plate_of_all_data(mended):
+    encoder = net(DATA, LATENT)
+
+    def guide(x):
+        pyro.module("encoder", encoder)
+        with pyro.plate("data", len(x) if mended else 600):
+            pyro.sample("z", dist.Normal(encoder(x), 1.0).to_event(1))
+
+    return sound_model(), guide, X

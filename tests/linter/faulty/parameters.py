@@ -154,3 +154,16 @@ def scale_without_constraint(mended):
             pyro.sample("x", dist.Normal(decoder(z), sigma).to_event(1), obs=x)
 
     return model, sound_guide(), X
+
+
+@case("PV101", "fault", "x", line='pyro.sample("x"')
+def tensor_never_declared(mended):
+    scale = torch.nn.Parameter(torch.tensor(0.3))
+
+    def model(x):
+        width = pyro.param("scale", torch.tensor(0.3)) if mended else scale
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(LATENT), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(z @ x.new_ones(LATENT, DATA), width).to_event(1), obs=x)
+
+    return model, sound_guide(), X

@@ -9,7 +9,7 @@ from pyro.nn import PyroModule, PyroParam
 from torch import nn
 
 from pyrovae.errors import ParameterError
-from pyrovae.objectives import ELBO
+from pyrovae.objectives import ELBO, ParticleELBO
 from pyrovae.train import SVI
 from tests.train.step.test_svi import batch, networks, pair
 
@@ -52,3 +52,29 @@ def test_a_parameter_of_the_object_whose_methods_the_programs_are():
     svi = SVI(net.model, net.guide, pyro.optim.Adam({"lr": 0.1}), Trace_ELBO())
     with pytest.raises(ParameterError, match="shift_unconstrained of a Net"):
         svi.step(torch.randn(5, 3))
+
+
+class Detached(ParticleELBO):
+    def bound(self, p):
+        return p.log_w.detach().mean(0)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_a_loss_without_any_gradient_is_an_error(compile):
+    svi = SVI(*pair(*networks()), pyro.optim.Adam({"lr": 0.1}), Detached(2), compile=compile)
+    with pytest.raises(ParameterError, match="the loss of Detached.* does not depend"):
+        svi.step(batch())
+
+
+def test_a_pair_that_uses_none_of_its_parameters_is_not_refused():
+    def model(x):
+        pyro.param("unused", torch.zeros(3))
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(1), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(z, 1.0).to_event(1), obs=x)
+
+    def guide(x):
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(torch.zeros(1), 1.0).to_event(1))
+
+    SVI(model, guide, pyro.optim.Adam({"lr": 0.1}), ELBO()).step(torch.zeros(4, 1))
