@@ -286,7 +286,7 @@ FOLDERS = {
     "linter/rules": [
         {"base"},
         {"bernoulli", "crash", "parameters"},
-        {"plates", "supports"},
+        {"plates", "supports", "untrained"},
     ],
     "plots": [
         {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..data.base import pick_device
 from ..errors import ConfigError
 from ..linter import check, codes_table
 from ..particles.pair import programs_of
@@ -81,7 +82,9 @@ def _parser() -> Parser:
     add = group.add_argument
     add("--shape", type=str, metavar="1,28,28",
         help="Shape of one datum: check on zeros and ones, where there are no data.")  # fmt: skip
-    add("--limit", type=Count, default=_ROWS, metavar="N", help="Look at so many data.")
+    add("--limit", type=Count, metavar="N",
+        help=f"Look at the first so many data; without it at {_ROWS}, or all where the pair takes "
+        "that number only.")  # fmt: skip
     add("--ignore", nargs="+", type=str, metavar="CODE",
         help="Codes that are not reported; PV2 ignores all that begin so.")  # fmt: skip
     add("--strict", action="store_true", help="Exit with 1 for warnings, too.")
@@ -98,10 +101,17 @@ def _parser() -> Parser:
 def _pair_and_batch(parser: Parser, config: Any, with_data: bool) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401
     if (Path(config.file) / CONFIG).is_file():
         setup = restore(Path(config.file), "auto", config.device)
-        return setup.pair, batch_of(setup.data.train, config.limit)
-    file, suffix, attribute = config.file.partition(".py")
+        return setup.pair, batch_of(setup.data.train, config.limit or _ROWS)
+    if config.device is not None and pick_device(config.device).type != "cpu":
+        raise ConfigError(
+            f"check {config.file} --device {config.device}: a file puts its pair and data on a "
+            "device itself; leave the option out"
+        )
+    file, _, attribute = config.file.rpartition(":")
+    if not file.endswith(".py"):
+        file, attribute = config.file, ""
     forget_file(config.file)
-    module = load_file("check", Path(file + suffix))
+    module = load_file("check", Path(file))
     shape = _shape(config.shape)
     data = None
     if with_data:
@@ -110,11 +120,11 @@ def _pair_and_batch(parser: Parser, config: Any, with_data: bool) -> tuple[Any, 
     batch = () if data is not None else _batch_in(module, shape, config.limit)
     if shape is None and batch and isinstance(batch[0], Tensor):
         shape = tuple(batch[0].shape[1:])
-    pair = _pair_in(module, attribute.removeprefix(":"), shape, config.file)
+    pair = _pair_in(module, attribute, shape, config.file)
     if data is not None:
         data = data.labelled() if takes_y(pair, config.file, config) else data
         split = data.train.binarized(0) if data.train.dynamic else data.train
-        batch = batch_of(split, config.limit)
+        batch = batch_of(split, config.limit or _ROWS)
     if not batch:
         raise ConfigError(
             f"check {config.file}: there are no data; name them with --data, write a tensor `x` "
@@ -176,18 +186,36 @@ def _has_both(thing: Any) -> bool:  # noqa: ANN401
     return all(callable(getattr(thing, program, None)) for program in ("model", "guide"))
 
 
-def _batch_in(module: ModuleType, shape: Any, limit: int) -> tuple[Any, ...]:  # noqa: ANN401
+def _batch_in(module: ModuleType, shape: Any, limit: int | None) -> tuple[Any, ...]:  # noqa: ANN401
     """The batch in a file, or one of a shape; () where there is none."""
     if shape is not None:
-        return (torch.randint(0, 2, (limit, *shape)).to(torch.get_default_dtype()),)
+        return (torch.randint(0, 2, (limit or _ROWS, *shape)).to(torch.get_default_dtype()),)
     for name in _DATA:
         found = vars(module).get(name)
         if inspect.isfunction(found):
-            found = found()
+            found = found() if _needs_nothing(found) else None
         if found is None or inspect.ismodule(found):
             continue
-        return tuple(found) if isinstance(found, tuple | list) else (found,)
+        batch = tuple(found) if isinstance(found, tuple | list) else (found,)
+        return batch if limit is None else _first(batch, limit)
     return ()
+
+
+def _needs_nothing(function: Any) -> bool:  # noqa: ANN401
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return False
+    return True
+
+
+def _first(batch: tuple[Any, ...], limit: int) -> tuple[Any, ...]:
+    """The first rows of the tensors in a batch that have a row for each datum."""
+    sizes = {len(arg) for arg in batch[:1] if isinstance(arg, Tensor) and arg.dim()}
+    return tuple(
+        arg[:limit] if isinstance(arg, Tensor) and arg.dim() and len(arg) in sizes else arg
+        for arg in batch
+    )
 
 
 def _shape(text: str | None) -> tuple[int, ...] | None:

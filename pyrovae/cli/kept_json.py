@@ -15,6 +15,8 @@ def read_json(path: Path) -> Any:  # noqa: ANN401
     Raises:
         ConfigError: It cannot be read, is too large or too deep, or is no JSON.
     """
+    if not path.is_file():  # a pipe would be waited for
+        raise ConfigError(f"{path} is no file; remove it")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)

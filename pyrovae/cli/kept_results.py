@@ -71,6 +71,8 @@ def kept_results(run: Path) -> KeptResults:
 
 
 def _picture(path: Path) -> bytes | None:
+    if not path.is_file():  # a pipe would be waited for
+        return None
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)

@@ -46,6 +46,26 @@ def _working_folder_first() -> Iterator[None]:
             sys.path.append("")
 
 
+@contextmanager
+def _as_a_script(path: Path) -> Iterator[None]:
+    """What Python gives a file that it runs: the files beside it first, and no words but its own.
+
+    Afterwards the files beside it are found last, as by imports inside of its functions.
+    """
+    folder, words = str(path.resolve().parent), sys.argv
+    added = folder not in sys.path
+    sys.argv = [str(path)]
+    if added:
+        sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.argv = words
+        if added and folder in sys.path:
+            sys.path.remove(folder)
+            sys.path.append(folder)
+
+
 def load_file(option: str, path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError(
@@ -60,7 +80,8 @@ def load_file(option: str, path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _as_a_script(path):
+            spec.loader.exec_module(module)
     except BaseException as error:  # as an import does: what has not run whole is not kept
         del sys.modules[name]
         if isinstance(error, SyntaxError | ImportError):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..data.columns import Columns, Transform
-from ..errors import PyrovaeError, first_line
+from ..errors import ConfigError, PyrovaeError, first_line
 from ..evaluate.inputs import Data, Inputs
 from ..particles.argument_types import argument_types
 from ..particles.device import to_device_of
@@ -66,12 +66,14 @@ def check(
 
     Raises:
         DataError: The data are none that this library takes.
+        ConfigError: No code begins as one to ignore.
 
     Example:
         >>> from pyrovae import VAE, check
         >>> print(check(VAE((4,), 2), torch.zeros(8, 4), objectives=False, capture=False).verdict)
         nothing found
     """
+    ignore = _known_codes(ignore)
     inputs = Inputs.of(x, args, columns=columns, transform=transform)
     with (
         undisturbed(model, guide),
@@ -92,9 +94,7 @@ def check(
         captured = "not tried"
         if capture:
             captured = _captured(seen, few, plate)
-        kept = (
-            [p for p in problems if not p.code.startswith(tuple(ignore))] if ignore else problems
-        )
+        kept = [p for p in problems if not p.code.startswith(ignore)] if ignore else problems
         return Checked(
             sites=site_rows(seen, routes),
             problems=tuple(sorted(kept, key=lambda p: ORDER.index(p.severity))),
@@ -103,6 +103,18 @@ def check(
             num_data=seen.num_rows,
             ignored=len(problems) - len(kept),
         )
+
+
+def _known_codes(ignore: Collection[str]) -> tuple[str, ...]:
+    """The beginnings of codes that are ignored, each of which ignores some."""
+    wanted = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    codes = (*(rule.code for rule in RULES), "PV900")
+    for each in wanted:
+        if not (each.startswith("PV") and any(code.startswith(each) for code in codes)):
+            raise ConfigError(
+                f"ignore='{each}': no code begins so; see `pyrovae check --codes` for all of them"
+            )
+    return wanted
 
 
 def _batch(model: Program, guide: Program, inputs: Inputs) -> Batch:

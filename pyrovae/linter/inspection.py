@@ -183,8 +183,10 @@ class Inspection:
 
     @cached_property
     def plates_over_data(self) -> list[str]:
-        """Names of the plates around observed sites, the most frequent first."""
-        stacks = [node["cond_indep_stack"] for node in self.observed.values()]
+        """Names of the plates around observed sites, or factors, the most frequent first."""
+        sites = self.run.sites("model").values()
+        scored = list(self.observed.values()) or [node for node in sites if is_factor(node)]
+        stacks = [node["cond_indep_stack"] for node in scored]
         names = [f.name for stack in stacks for f in stack]
         size = self.num_rows
         fitting = {

@@ -84,8 +84,20 @@ def range_of(limit: Any) -> tuple[float, float] | None:  # noqa: ANN401
     return ends[0], ends[1]
 
 
+def integers_of(limit: Any) -> tuple[int, int] | None:  # noqa: ANN401
+    """First and last of whole numbers in a range that all rows share."""
+    base = base_constraint(limit)
+    if type(base).__name__ != "_IntegerInterval":
+        return None
+    ends = [torch.as_tensor(end).unique() for end in (base.lower_bound, base.upper_bound)]
+    return (int(ends[0]), int(ends[1])) if all(end.numel() == 1 for end in ends) else None
+
+
 def is_wider(one: Any, other: Any) -> bool:  # noqa: ANN401
     """Whether a support reaches beyond another one; False where that is not known."""
+    whole = integers_of(one), integers_of(other)
+    if whole[0] is not None and whole[1] is not None:
+        return whole[0][0] < whole[1][0] or whole[0][1] > whole[1][1]
     here, there = range_of(one), range_of(other)
     if here is None or there is None:
         return False
@@ -109,6 +121,9 @@ def in_words(limit: Any) -> str:  # noqa: ANN401
         return "positive numbers" if "greaterthan" == name else "numbers from 0 on"
     if known is not None:
         return f"numbers from {known[0]:g} to {known[1]:g}"
+    whole = integers_of(base)
+    if whole is not None:
+        return f"whole numbers from {whole[0]} to {whole[1]}"
     words = {
         "boolean": "0 and 1", "integerinterval": "whole numbers in a range",
         "nonnegativeinteger": "whole numbers from 0 on", "simplex": "points of a simplex",

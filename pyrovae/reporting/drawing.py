@@ -80,7 +80,7 @@ def csv_uri(records: Sequence[Mapping[str, Any]]) -> str:
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow([_plain(name) for name in names])
     writer.writerows([[_plain(row.get(name, "")) for name in names] for row in records])
-    return "data:text/csv;charset=utf-8," + quote(content.getvalue(), safe=",")
+    return "data:text/csv;charset=utf-8," + quote(content.getvalue(), safe=",", errors="replace")
 
 
 def json_uri(value: Any) -> str:  # noqa: ANN401

@@ -27,11 +27,12 @@ def _shortened(name: str) -> str:
 
 
 def _number(value: Any) -> int | float | None:  # noqa: ANN401
-    return value if type(value) in (int, float) and _is_finite(value) else None
+    return value if is_finite(value) else None
 
 
-def _is_finite(value: float) -> bool:
+def is_finite(value: Any) -> bool:  # noqa: ANN401
+    """Whether a value, whoever wrote it, is a finite number."""
     try:
-        return math.isfinite(value)
+        return type(value) in (int, float) and math.isfinite(value)
     except OverflowError:  # a whole number beyond what a float holds
         return False

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..evaluate import Evidence
+from .finite_history import is_finite
 from .section import Finding
 from .subject import Subject
 
@@ -38,7 +38,7 @@ def head_of(subjects: Sequence[Subject]) -> Head:
     if len(subjects) == 1:
         only = subjects[0]
         return Head(only.name, _verdict(only), _numbers(only))
-    measured = [each for each in subjects if _finite(each.facts.get("nll"))]
+    measured = [each for each in subjects if is_finite(each.facts.get("nll"))]
     if not measured:
         return Head(f"{len(subjects)} runs", [], [])
     best, *others = sorted(measured, key=lambda each: each.facts["nll"])
@@ -83,18 +83,18 @@ def _trust(evidence: Evidence) -> Finding:
 def _numbers(subject: Subject) -> list[Number]:
     """Up to three numbers: of the measurements, else of the training."""
     facts, found = subject.facts, []
-    if _finite(facts.get("nll")):
+    if is_finite(facts.get("nll")):
         error = facts.get("nll_standard_error")
         found.append(
             Number("negative log-likelihood", f"{facts['nll']:.2f}",
-                   f"± {error:.2f}" if _finite(error) else "", "nats per datum")
+                   f"± {error:.2f}" if is_finite(error) else "", "nats per datum")
         )  # fmt: skip
-    elif _finite(facts.get("reconstruction")):
+    elif is_finite(facts.get("reconstruction")):
         value = f"{facts['reconstruction']:.2f}"
         found.append(Number("reconstruction E log p(x|z)", value, "", "nats per datum"))
-    if _finite(facts.get("bits_per_dim")):
+    if is_finite(facts.get("bits_per_dim")):
         found.append(Number("bits per dimension", f"{facts['bits_per_dim']:.4f}"))
-    if _finite(facts.get("active_units")) and _finite(facts.get("latent_units")):
+    if is_finite(facts.get("active_units")) and is_finite(facts.get("latent_units")):
         of = f"of {facts['latent_units']:g}"
         found.append(Number("active latent units", f"{facts['active_units']:g}", of))
     if not found and subject.history:
@@ -109,10 +109,6 @@ def _numbers(subject: Subject) -> list[Number]:
             Number("training time", f"{seconds / 60:.1f}", "", "minutes"),
         ]
     return found
-
-
-def _finite(value: Any) -> bool:  # noqa: ANN401
-    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _as_sentence(text: str) -> str:

@@ -16,6 +16,9 @@ from .section import Chart
 from .sections import SECTIONS
 from .subject import Subject
 
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""Characters that a page may not hold, nor UTF-8 encode."""
+
 
 def render(subjects: Sequence[Subject]) -> str:
     """The page of one or several runs.
@@ -30,7 +33,7 @@ def render(subjects: Sequence[Subject]) -> str:
     found = [made for make in SECTIONS if (made := make(subjects)) is not None]
     script = _file("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _template().render(
+    page = _template().render(
         head=head_of(subjects),
         sections=found,
         style=_file("style.css"),
@@ -38,6 +41,7 @@ def render(subjects: Sequence[Subject]) -> str:
         script_hash=digest,
         when=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+    return _NO_TEXT.sub("\ufffd", page)
 
 
 def _told_apart(subjects: Sequence[Subject]) -> list[Subject]:

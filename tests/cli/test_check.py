@@ -145,3 +145,33 @@ def test_a_run_folder(tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert main(["check", "run", "--quick"]) == 0
     assert "nothing found" in capsys.readouterr().out
+
+
+def test_a_file_finds_those_beside_it_and_no_words_of_the_command(check, tmp_path):
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "attacked_sibling.py").write_text("WIDTH = 6\n")
+    program = (
+        NETS
+        + "    import sys\n    from attacked_sibling import WIDTH\n    assert len(sys.argv) == 1\n"
+    )
+    path = tmp_path / "beside" / "a.py.b-1.py"
+    path.write_text("".join(map(dedent, (program, PAIR, DATA))))
+    code, out, err = check(name=str(path))
+    assert (code, err) == (0, "") and "nothing found" in out
+
+
+def test_so_many_data_of_a_file(check):
+    code, out, _ = check(NETS, PAIR, DATA, words=("--quick", "--limit", "3"))
+    assert code == 0 and "[3 | 6]" in out
+
+
+def test_a_function_of_the_file_that_needs_arguments_is_no_data(check):
+    code, _, err = check(NETS, PAIR, "    def x(n):\n        return torch.zeros(n, 6)\n")
+    assert code == 2 and "there are no data" in err
+
+
+def test_wrong_codes_and_devices(check):
+    code, _, err = check(NETS, PAIR, DATA, words=("--quick", "--ignore", "PV999"))
+    assert code == 2 and "no code begins so" in err
+    code, _, err = check(NETS, PAIR, DATA, words=("--quick", "--device", "mars"))
+    assert code == 2 and "mars" in err

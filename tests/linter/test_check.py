@@ -2,10 +2,13 @@
 
 import pyro
 import pyro.distributions as dist
+import pytest
 import torch
 from torch import nn
 
 from pyrovae import VAE, check
+from pyrovae.errors import ConfigError
+from tests.linter.faulty import CASES
 
 
 def test_a_sound_pair():
@@ -35,3 +38,12 @@ def test_a_missing_to_event_names_the_line():
     assert problem.changed_line == (
         'pyro.sample("x", dist.Normal(decoder(z), 1.0).to_event(1), obs=x)'
     )
+
+
+def test_codes_to_ignore_are_known():
+    pair = CASES["negative_scale"].make(False)
+    assert check(*pair, ignore="PV301", objectives=False, capture=False).ignored >= 1
+    assert "PV301" in check(*pair, ignore="PV2", objectives=False, capture=False).codes
+    for wrong in ("PV999", "P", "301", ""):
+        with pytest.raises(ConfigError, match="no code begins so"):
+            check(*pair, ignore=[wrong])

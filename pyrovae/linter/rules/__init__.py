@@ -6,6 +6,7 @@ from .bernoulli import GreyBernoulli, Saturated, SigmoidLogits
 from .constrained import NonFiniteParameter, Unconstrained
 from .crash import Crash, WrongCall, WrongPlateSize
 from .dependence import DataIgnoredByGuide, DataNotScored, LatentsIgnored
+from .detached import ArgumentCutOff, LatentsCutOff
 from .effects import ChangesAttributes, OtherStreams, RunsDiffer, SeedsItself, WritesArguments
 from .estimators import NoParticleAxis, NotScoredAgain, OrderOfHierarchy, ScoreFunction
 from .flows import LooseTensors, WrongJacobian
@@ -22,7 +23,7 @@ from .plates import (
     UndeclaredDims,
 )
 from .rows import BatchNorm, RowsMix
-from .scales import ScalesDiffer, UnequalScales
+from .scales import MasksDiffer, ScalesDiffer, UnequalScales
 from .sites import (
     GuideLacks,
     GuideObserves,
@@ -33,6 +34,7 @@ from .sites import (
     SitesDiffer,
 )
 from .store import NotContiguous, StoreHasAnother
+from .subsamples import IndicesIgnored
 from .supports import NarrowGuide, OutOfSupport, SupportsDiffer
 from .untrained import Frozen, MadeAnew, NoParameters, NotReached, Unused
 
@@ -40,14 +42,16 @@ RULES: tuple[Rule, ...] = (
     WrongCall(), WrongPlateSize(), Crash(),
     GuideLacks(), ModelLacks(), GuideObserves(), NothingObserved(), ShapesDiffer(),
     ObservedBroadcast(), UndeclaredDims(), SitesDiffer(),
-    Undeclared(), OneNameTwice(), NotReached(), NoParameters(), Frozen(), StoreHasAnother(),
-    NotContiguous(), NonFiniteParameter(), MadeAnew(), Unused(), Unconstrained(), LooseTensors(),
+    Undeclared(), OneNameTwice(), NotReached(), ArgumentCutOff(), NoParameters(), Frozen(),
+    StoreHasAnother(), NotContiguous(), NonFiniteParameter(), MadeAnew(), Unused(),
+    Unconstrained(), LooseTensors(),
     OutsideThePlate(), NoPlate(), SequentialPlate(), PlatesDiffer(), ScalesDiffer(),
-    UnequalScales(), PlateWithoutSize(), SeveralPlates(), OneSizeOnly(), RowParameters(),
+    UnequalScales(), MasksDiffer(), IndicesIgnored(), PlateWithoutSize(), SeveralPlates(),
+    OneSizeOnly(), RowParameters(),
     BadArgument(), NonFinite(), OutOfSupport(), GreyBernoulli(), SupportsDiffer(), NarrowGuide(),
     Saturated(), SigmoidLogits(), MixedTypes(), WrongJacobian(), HugeDensity(),
-    LatentsIgnored(), DataIgnoredByGuide(), DataNotScored(), RowsMix(), BatchNorm(),
-    UnseenNoise(), UnseenNoiseInTraining(),
+    LatentsIgnored(), DataIgnoredByGuide(), DataNotScored(), LatentsCutOff(), RowsMix(),
+    BatchNorm(), UnseenNoise(), UnseenNoiseInTraining(),
     RunsDiffer(), OtherStreams(), WritesArguments(), SeedsItself(), ChangesAttributes(),
     NotScoredAgain(), NoParticleAxis(), OrderOfHierarchy(), ScoreFunction(),
 )  # fmt: skip

@@ -83,13 +83,21 @@ class SigmoidLogits(Rule):
             logits = vars(base).get("logits")
             if logits is None or getattr(base, "_param", logits) is not logits:
                 continue
-            if logits.requires_grad and comes_out_of(logits, ("Sigmoid", "Softmax")):
-                if comes_out_of(logits, ("LogSoftmax",)):
+            many = "Categorical" in kind_of(node["fn"])
+            if logits.requires_grad and comes_out_of(
+                logits, ("Sigmoid", "Softmax"), normalised=many
+            ):
+                if comes_out_of(logits, ("LogSoftmax",), normalised=many):
                     continue
                 line = seen.line(side, name)
                 yield self.problem(
                     f"its logits in the {side} come out of a sigmoid or softmax and are between "
-                    f"0 and 1, so that probabilities are between .5 and .73",
+                    "0 and 1, so that "
+                    + (
+                        "no class is 2.8 times as probable as another"
+                        if many
+                        else "probabilities are between .5 and .73"
+                    ),
                     name,
                     line,
                     changed_line=line.replaced("logits=", "probs=") if line else None,
@@ -105,7 +113,7 @@ def is_grey(node: Node) -> bool:
     return bool(((value != 0) & (value != 1) & inside).any()) and bool(inside.all())
 
 
-def comes_out_of(tensor: Tensor, names: tuple[str, ...]) -> bool:
+def comes_out_of(tensor: Tensor, names: tuple[str, ...], *, normalised: bool = False) -> bool:
     """Whether a tensor is the output of one of these operations, reshaped or not."""
     node = tensor.grad_fn
     shaped = ("View", "Reshape", "Expand", "Squeeze", "Unsqueeze", "Transpose", "Permute", "Alias",
@@ -115,6 +123,9 @@ def comes_out_of(tensor: Tensor, names: tuple[str, ...]) -> bool:
             return False
         if any(node.name().startswith(name) for name in names):
             return True
+        if normalised and node.name().startswith("Sub"):  # torch subtracts the log of the sum
+            node, normalised = node.next_functions[0][0], False
+            continue
         if not any(part in node.name() for part in shaped) or not node.next_functions:
             return False
         node = node.next_functions[0][0]

@@ -84,6 +84,7 @@ class DataNotScored(Rule):
 
     def find(self, seen: Inspection) -> Iterator[Problem]:
         other = changed_data(seen)
+        yield from self._drawn(seen)
         if other is None or not seen.observed or seen.subsamples:
             return
         run = seen.another(other, gradients=False)
@@ -97,6 +98,22 @@ class DataNotScored(Rule):
         yield self.problem(
             "other data leave what it observes as it is", name, seen.line("model", name)
         )
+
+    def _drawn(self, seen: Inspection) -> Iterator[Problem]:
+        """Sites that observe what is computed of the latents, as where both are swapped."""
+        moved = None if seen.subsamples else moved_draws(seen)
+        run = seen.another(replay=moved, gradients=False) if moved is not None else seen.run
+        if moved is None or run.failed:
+            return
+        for name, node in seen.observed.items():
+            there = run.sites("model").get(name)
+            if there is not None and not same(node["value"], there["value"]):
+                yield self.problem(
+                    f"what it observes changes with the draws of {listed(seen.latents)}",
+                    name,
+                    seen.line("model", name),
+                    severity="warning",
+                )
 
 
 def _has_row_parameters(seen: Inspection) -> bool:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ...particles.handlers import Trace
-from ..inspection import Inspection, is_factor, log_prob_of, same
+from ..inspection import Inspection, log_prob_of, same
 from ..problem import Problem
 from ..runs import Node
 from .base import Rule, listed
@@ -54,7 +54,7 @@ def _mixing(seen: Inspection, mode: str) -> tuple[str, str] | None:
     for side in ("guide", "model"):
         there = other.sites(side)
         for name, node in one.sites(side).items():
-            if name not in there or is_factor(node):
+            if name not in there:
                 continue
             dim = _dim(seen, node)
             halves = [_rows_of(n, dim, half, size) for n in (node, there[name])]
@@ -113,6 +113,8 @@ class BatchNorm(Rule):
 def _rows_of(node: Node, dim: int | None, half: int, size: int) -> Tensor | None:
     """The log-densities of the first rows; None where the site has none of its own."""
     score = log_prob_of(node)
-    if score is None or dim is None or score.dim() < -dim:
+    if score is None or dim is None:
         return None
+    if score.dim() < -dim:  # one number for all rows
+        return score.detach()
     return (score.narrow(dim, 0, half) if score.shape[dim] == size else score).detach()

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
+from torch.distributions import TransformedDistribution
 
 from ...particles.scales import _equal
-from ..inspection import Inspection, show
+from ..inspection import Inspection, kind_of, show
 from ..problem import Problem
 from ..runs import Node
 from .base import Rule
@@ -35,6 +37,28 @@ class ScalesDiffer(Rule):
             )
 
 
+class MasksDiffer(Rule):
+    code, severity = "PV223", "fault"
+    title = "a latent is masked otherwise in the guide than in the model"
+    remedy = "put the same `poutine.mask` around the site in model and guide"
+
+    def find(self, seen: Inspection) -> Iterator[Problem]:
+        for name, (guide, model) in seen.latents.items():
+            if kind_of(guide["fn"]) == "Delta":
+                continue  # a point has no density that a mask would leave out
+            masks = [_own_mask(node) for node in (guide, model)]
+            if masks[0] is None or masks[1] is None:
+                continue
+            if _equal(*(mask.float() for mask in masks if mask is not None)):
+                continue
+            side = "model" if bool(masks[0].all()) else "guide"
+            yield self.problem(
+                "model and guide leave out other entries of it, so that the sum of both is no KL",
+                name,
+                seen.line(side, name),
+            )
+
+
 class UnequalScales(Rule):
     code, severity = "PV216", "information"
     title = "sites of one datum are scaled unequally"
@@ -58,6 +82,20 @@ class UnequalScales(Rule):
                         seen.line("model", name),
                     )
                     return
+
+
+def _own_mask(node: Node) -> Tensor | None:
+    """Which entries of a site count; None where that cannot be told."""
+    fn, mask = node["fn"], node["mask"]
+    found = torch.tensor(True) if mask is None else torch.as_tensor(mask)
+    while hasattr(fn, "base_dist") and not isinstance(fn, TransformedDistribution):
+        inner = getattr(fn, "_mask", None) if type(fn).__name__ == "MaskedDistribution" else None
+        if inner is not None:
+            if torch.as_tensor(inner).dim() and fn is not node["fn"]:
+                return None  # of single dims of an event
+            found = found & torch.as_tensor(inner)
+        fn = fn.base_dist
+    return found
 
 
 def _own_scale(node: Node) -> float | Tensor:

@@ -9,6 +9,7 @@ from ..supports import (
     base_constraint,
     holds,
     in_words,
+    integers_of,
     is_positive,
     is_wider,
     outside_of,
@@ -88,7 +89,8 @@ class NarrowGuide(Rule):
             limit, inner = support_of(model["fn"]), support_of(guide["fn"])
             if limit is None or inner is None or kind_of(guide["fn"]) == "Delta":
                 continue
-            if base_constraint(limit) in _EVERYWHERE and is_wider(limit, inner):
+            whole = integers_of(limit) is not None and bool(guide["fn"].support.is_discrete)
+            if (whole or base_constraint(limit) in _EVERYWHERE) and is_wider(limit, inner):
                 yield self.problem(
                     f"the guide's {kind_of(guide['fn'])} draws {in_words(inner)}, and the prior's "
                     f"{kind_of(model['fn'])} has mass elsewhere; bounds stay bounds, and do not "

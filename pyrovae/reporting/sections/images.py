@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..drawing import pixels_of
+from ..finite_history import is_finite
 from ..section import Chart, Part, Section, section
 from ..subject import Subject
 
@@ -79,8 +80,8 @@ def _points(axes: "Axes") -> list[dict[str, Any]]:
 
 def _quality(subject: Subject, name: str) -> str:
     """The number that says how good a picture is."""
-    if name == "reconstructions" and "reconstruction" in subject.facts:
+    if name == "reconstructions" and is_finite(subject.facts.get("reconstruction")):
         return f"E log p(x|z) is {subject.facts['reconstruction']:.2f} nats per datum."
-    if name == "samples" and subject.facts.get("nll") is not None:
+    if name == "samples" and is_finite(subject.facts.get("nll")):
         return f"The negative log-likelihood is {subject.facts['nll']:.2f} nats per datum."
     return ""

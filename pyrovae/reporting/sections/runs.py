@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..finite_history import is_finite
 from ..section import Cell, Grid, Part, Section, section
 from ..subject import Subject
 
@@ -81,7 +82,7 @@ def _number(subject: Subject, fact: str) -> float | None:
 
 
 def _plain_number(value: Any) -> float | None:  # noqa: ANN401 (of a configuration)
-    return float(value) if type(value) in (int, float) else None
+    return float(value) if is_finite(value) else None
 
 
 def _short(place: str) -> str:
