@@ -13,7 +13,9 @@ from pyrovae.reporting import Report, Subject, Use, to_html
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.mark.parametrize("nll", ["<b>", 10**400, float("nan"), True, None, [1]])
+@pytest.mark.parametrize(
+    "nll", ["<b>", 10**400, float("nan"), True, None, [1]], ids=lambda value: type(value).__name__
+)
 def test_facts_that_are_no_numbers(nll):
     facts = {"nll": nll, "reconstruction": nll, "bits_per_dim": nll}
     pictures = {"samples": PNG, "reconstructions": PNG}
