@@ -14,7 +14,7 @@ demo: $(ENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/pyrovae fit --config examples/mnist_sample.yaml --run $(RUN) --overwrite
 	OMP_NUM_THREADS=1 $(BIN)/pyrovae compare $(RUN) --objectives ELBO STL IWAE DReG \
 		--limit 20 --draws 50
-	@echo "report: $(RUN)/report.html"
+	@echo "report: file://$(abspath $(RUN))/report.html"
 
 test: $(ENV)/.installed
 	$(BIN)/ruff check .
