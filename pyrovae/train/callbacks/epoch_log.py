@@ -10,6 +10,7 @@ from .base import Callback
 
 _EVERY = 30.0  # seconds between two lines, at least
 _SILENCE = 300.0  # seconds without a line after which one comes within an epoch
+_FIRST, _ONCE = 200, 3  # of the first steps those few are the longest in which things are compiled
 
 
 class EpochLog(Callback):
@@ -28,8 +29,13 @@ class EpochLog(Callback):
         self._started, self._first_step = perf_counter(), loop.step
         self._last_line, self._logged = self._started, len(loop.history)
         self._due = self._started  # the first epoch is always logged
+        self._last_step, self._step_seconds = self._started, list[float]()
 
     def on_step(self, loop: Loop) -> None:
+        if self._is_on and len(self._step_seconds) < _FIRST:
+            now = perf_counter()
+            self._step_seconds.append(now - self._last_step)
+            self._last_step = now
         is_within = loop.batch < loop.steps_per_epoch
         if self._is_on and is_within and perf_counter() - self._last_line > _SILENCE:
             step = f"step {loop.batch}/{loop.steps_per_epoch}"
@@ -56,8 +62,12 @@ class EpochLog(Callback):
         self._last_line = perf_counter()
 
     def _left(self, loop: Loop) -> str:
+        """By the pace so far, but for what the first steps took once."""
         done = loop.step - self._first_step
-        seconds = (perf_counter() - self._started) / done * (loop.total_steps - loop.step)
+        ordered = sorted(self._step_seconds)
+        longest, usual = ordered[-_ONCE:], ordered[len(ordered) // 4]
+        paced = perf_counter() - self._started - sum(longest) + usual * len(longest)
+        seconds = paced / done * (loop.total_steps - loop.step)
         return f"{_as_text(seconds)} left"
 
 

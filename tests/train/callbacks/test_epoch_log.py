@@ -61,6 +61,17 @@ def test_the_first_the_last_and_one_in_thirty_seconds(train):
     assert re.fullmatch(rf"epoch 8/8: {FIGURES}, after 1 min 52 s", lines[-1]), lines[-1]
 
 
+def test_what_is_compiled_once_is_not_expected_again(train, monkeypatch):
+    wait = iter([100.0, 0.0, 60.0])
+
+    def compiling(tick, loop):
+        tick.clock.now += tick.clock.seconds + next(wait, 0.0)
+
+    monkeypatch.setattr(Tick, "on_step", compiling)
+    lines = train(seconds_per_step=7.0, epochs=8)
+    assert lines[1].startswith("epoch 2/8") and lines[1].endswith("1 min 24 s left")
+
+
 def test_a_fast_run_has_two_lines(train):
     assert epochs_of(train(seconds_per_step=0.001)) == [1, 6]
     assert epochs_of(train(seconds_per_step=0.001, epochs=1)) == [1]
