@@ -49,7 +49,7 @@ class Loaded:
     _configured: "Configured | None" = field(default=None, repr=False)
 
     def __repr__(self) -> str:
-        run = "" if self.run is None else f", run={self.run!r}"
+        run = "" if self.run is None else f", run=Run({len(self.run.history)} epochs)"
         return f"Loaded({type(self.pair).__name__}{run})"
 
     def data(self) -> Dataset:

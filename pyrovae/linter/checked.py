@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from textwrap import fill
 from typing import Any
 
@@ -82,16 +81,7 @@ class Checked(Result):
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in cells
         )
-        return "\n".join([*rows, *self.notes()])
-
-    def _repr_html_(self) -> str:
-        head, *rows = self.cells()
-        table = "".join(
-            f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in row)}</tr>"
-            for tag, row in [("th", head), *(("td", row) for row in rows)]
-        )
-        notes = escape("\n".join(self.notes()).strip())
-        return f"<table>{table}</table><pre>{notes}</pre>"
+        return "\n".join([*rows, *self._all_sections()[-1].notes])
 
     def numbers(self) -> dict[str, Any]:
         """Sites, findings and objectives as plain values."""

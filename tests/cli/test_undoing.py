@@ -12,7 +12,7 @@ GIVEN = {
     "patience": 3, "clip_norm": 1.0, "memory": 10**9, "num_labelled": 10, "quadrants": 1,
     "start": 5, "from": "other", "only": ["prior"], "device": "cpu", "data_root": "there",
     "run": "there", "lr": 0.1, "weight_decay": 0.1, "ema": 0.9, "optimizer": "sgd",
-    "lr_of": ["encoder=0.1"],
+    "lr_of": ["encoder=0.1"], "kl_cycles": 2,
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ N, D = 12, 6
 X = torch.randn(N, D, generator=torch.Generator().manual_seed(0))
 SPLIT = Split(X, torch.arange(N) % 2)
 NO_MEASUREMENT = {  # run networks as they are, or not
-    "SVI", "buffers", "draw", "fit", "load", "save", "trainable",
+    "SVI", "buffers", "check", "draw", "fit", "load", "save", "trainable",
 }  # fmt: skip
 
 
@@ -52,6 +52,7 @@ CALLS: dict[str, Callable] = {
     "compare": lambda f, m, g, **o: _of_comparison(
         f(m, g, X, [ELBO(), IWAE(2)], num_draws=3, repeats=1, evidence_particles=30, **o)
     ),
+    "diagnose": lambda f, m, g, **o: f(m, g, X, seed=0, **o).parts.elbo,
     "elbo_parts": lambda f, m, g, **o: f(m, g, X, num_particles=4, seed=0, **o).elbo,
     "elbo_surgery": lambda f, m, g, **o: f(m, g, X, num_particles=2, seed=0, **o).marginal_kl,
     "gradients": lambda f, m, g, **o: torch.cat(
@@ -60,18 +61,23 @@ CALLS: dict[str, Callable] = {
     "inference_gaps": lambda f, m, g, **o: f(
         m, g, X, num_steps=2, num_particles=8, seed=0, **o
     ).elbo_optimised,
+    "khat_map": lambda f, m, g, **o: f(m, g, X, num_particles=30, seed=0, **o).means,
     "kl_decomposition": lambda f, m, g, **o: f(
         m, g, X, num_particles=2, seed=0, **o
     ).mutual_information,
     "log_evidence": lambda f, m, g, **o: f(m, g, X, num_particles=30, seed=0, **o).log_px,
     "posterior_means": lambda f, m, g, **o: f(m, g, X, seed=0, **o),
+    "sample_quality": lambda f, m, g, **o: torch.tensor(
+        [row.frechet for row in f(m, g, X, train=X.flip(0), features="raw", seed=0, **o).rows]
+    ),
     "traverse": lambda f, m, g, **o: f(m, g, X, seed=0, **o).images,
     "report": lambda f, m, g, **o: torch.tensor(
-        [v for v in f(m, g, SPLIT, num_particles=30, **o).facts.values() if v is not None]
+        [v for v in f(m, g, SPLIT, num_particles=30, **o).facts.values()
+         if isinstance(v, int | float)]
     ),
 }  # fmt: skip
-# What they give is no number of the networks; see the tests below.
-WORDS = {"kl_routes", "why_no_evidence", "probe", "pictures"}
+# What they give is no number of the networks, or not of these; see the tests below.
+WORDS = {"entropies", "kl_routes", "why_no_evidence", "probe", "pictures"}
 
 
 def _of_comparison(table):

@@ -47,7 +47,7 @@ def test_written(tmp_path):
     read = json.loads((tmp_path / "found.json").read_text())
     assert [p["code"] for p in read["problems"]] == ["PV304"]
     assert [s["name"] for s in read["sites"]] == ["z", "x"]
-    assert "<pre>" in found._repr_html_() and "&#x27;x&#x27;" in found._repr_html_()
+    assert "pre-wrap" in found._repr_html_() and "&#x27;x&#x27;" in found._repr_html_()
 
 
 def test_every_code_is_in_the_table():

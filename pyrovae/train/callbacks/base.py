@@ -43,7 +43,7 @@ class Callback:
         ...     def __init__(self, weight):
         ...         self.weight, self.norms = weight, []
         ...     def on_epoch(self, loop):
-        ...         self.norms.append(float(self.weight.norm()))
+        ...         self.norms.append(float(self.weight.detach().norm()))
         ...         if self.norms[-1] > 100.0:
         ...             loop.request_stop()
         >>> pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
