@@ -45,6 +45,7 @@ ALIASES = {
 def write(folder: Path) -> None:
     """The pages, and `index.md` over them; a file that would not change is left as it is."""
     names = documented()
+    folder.mkdir(parents=True, exist_ok=True)
     pages = {page: text(page, names) for page in PAGES if names[page]}
     pages["index"] = index([page for page in PAGES if names[page]])
     for page, content in pages.items():
