@@ -1,6 +1,7 @@
 # `make demo` trains, measures and compares on embedded data, `make test` the tests.
 # ENV is the folder of the environment; an existing one is brought up to date and used.
-# One thread each: networks this small gain nothing from more, and lose much on a busy machine.
+# One thread each in tests: networks that small gain nothing from more, and lose much on a busy
+# machine.
 # Each process tests one part of the suite, so that what a file shares is made once, and takes from
 # the other when it is done. Processes that tests start need not compile the package anew.
 PYTHON ?= python3
@@ -11,9 +12,9 @@ BIN := $(ENV)/bin
 .PHONY: demo test docs linkcheck lint clean
 
 demo: $(ENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/pyrovae fit --config examples/mnist_sample.yaml --run $(RUN) --overwrite
-	OMP_NUM_THREADS=1 $(BIN)/pyrovae compare $(RUN) --objectives ELBO STL IWAE DReG \
-		--limit 20 --draws 50
+	OMP_NUM_THREADS=2 $(BIN)/pyrovae fit --config examples/mnist_sample.yaml --run $(RUN) --overwrite
+	OMP_NUM_THREADS=2 $(BIN)/pyrovae compare $(RUN) --objectives ELBO STL IWAE DReG \
+		--limit 50 --draws 20
 	@echo "report: file://$(abspath $(RUN))/report.html"
 
 test: $(ENV)/.installed
