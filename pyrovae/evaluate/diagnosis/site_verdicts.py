@@ -8,6 +8,7 @@ from .verdict import Remedy, Verdict
 _SURE = 3.0  # standard errors
 _NOTHING = 0.05  # nats per datum
 _FEW = 0.1  # share of units
+_SAME = 0.5  # of what a latent costs, that an exchange loses
 _IGNORED = 0.1  # of what a latent costs, that it brings
 
 
@@ -55,7 +56,25 @@ def verdict_of_site(
                 f"data the bound would rise by {loss:.2f} nats if it were drawn from its prior.",
                 (remedies.STOP_EARLY, remedies.SMALLER_ENCODER, remedies.TIGHTER_BOUND),
             )  # fmt: skip
+    if _is_the_same_for_all(site):
+        return Verdict(
+            "same-for-all", "warning", site.name,
+            f"'{site.name}' costs {site.kl:.2f} nats, and only {site.exchanged:.2f} are lost with "
+            "that of another datum: most of its KL says nothing about the datum, but moves all "
+            "data away from the prior.",
+            (*causes, remedies.LONGER, remedies.WARM_UP, remedies.LESS_WEIGHT),
+        )  # fmt: skip
     return _used(site)
+
+
+def _is_the_same_for_all(site: SiteFindings) -> bool:
+    """Exchanging it certainly loses less than half of its KL; exact posteriors lose all or more.
+
+    For these the loss is I(x; z) plus the divergence in the other direction, and I(x; z) the KL.
+    """
+    if site.exchanged is None or site.kl < 10 * _NOTHING:
+        return False
+    return site.exchanged + _SURE * _known(site.exchanged_error) < _SAME * site.kl
 
 
 def _used(site: SiteFindings) -> Verdict:

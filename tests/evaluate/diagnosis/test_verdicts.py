@@ -192,3 +192,25 @@ def test_it_is_a_result():
     assert all(isinstance(r, Remedy) for v in found.verdicts for r in v.remedies)
     with pytest.raises(KeyError, match="no latent 'y'"):
         found["y"]
+
+
+def test_a_latent_that_moves_all_data_alike_is_not_called_used():
+    """Data at one place far from the prior's mean: z is needed, and tells little of the datum."""
+    noise = 0.7
+
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(x.new_zeros(1), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(z, noise).to_event(1), obs=x)
+
+    def guide(x):  # the exact posterior
+        precision = 1 + noise**-2
+        with pyro.plate("data", len(x)):
+            loc = x / noise**2 / precision
+            pyro.sample("z", dist.Normal(loc, precision**-0.5).to_event(1))
+
+    near = torch.randn(400, 1, generator=torch.Generator().manual_seed(0)).double()
+    found = diagnose(model, guide, 3 + 0.3 * near, seed=0)
+    assert [v.code for v in found.verdicts if v.site == "z"].count("same-for-all") == 1
+    spread = diagnose(model, guide, (1 + noise**2) ** 0.5 * near, seed=0)
+    assert "same-for-all" not in spread.codes and "used" in spread.codes
