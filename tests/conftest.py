@@ -1,27 +1,16 @@
-"""Every test starts with a clean parameter store and a seed of its own."""
+"""What tests share: graphs without the compiler, and what a machine may lack."""
 
 import functools
 import gc
 
 import matplotlib
-import pyro
 import pytest
-import torch
 
 from pyrovae.capture import Captured, CapturedCall
 from pyrovae.train import validation
 from pyrovae.train.step import compiled
 
 matplotlib.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def clean_slate():
-    threads = torch.get_num_threads()
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -212,7 +212,9 @@ def mean_or_draw(made: dist.TorchDistribution, mean: bool) -> Tensor:
 
 
 def _is_nowhere(mean: Tensor) -> bool:
-    return not is_compiling() and mean.numel() > 0 and bool(mean.isnan().all())
+    if is_compiling() or mean.is_meta or not mean.numel():
+        return False
+    return bool(mean.isnan().all())
 
 
 def as_tensor_or_count(given: Any, where: str) -> Tensor | int:  # noqa: ANN401
