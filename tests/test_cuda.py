@@ -14,7 +14,7 @@ from pyrovae.models import VAE
 from pyrovae.nn import MLP, Binomial, ConvDecoder, ConvEncoder
 from pyrovae.objectives import ELBO, IWAE, STL, Beta, DReG, Renyi
 from pyrovae.train import load_checkpoint
-from tests.models.matrix import PAIRS, X, batch_for, objective_for
+from tests.models.matrix import PAIRS, batch_for, objective_for
 
 pytestmark = [
     pytest.mark.cuda,
@@ -259,7 +259,8 @@ def test_every_guide_prior_and_family_is_captured(name):
         objective = objective_for(pair)
         svi = SVI(pair.model, pair.guide, optim, objective, compile=compile)
         pyro.set_rng_seed(1)
-        batch = [X.float().cuda(), *(y.cuda() for y in batch_for(name, pair)[1:])]
+        batch = [t.float() if t.is_floating_point() else t for t in batch_for(name, pair)]
+        batch = [t.cuda() for t in batch]
         losses.append([float(svi.step(*batch)) for _ in range(3)])
         assert all(t.is_cuda for t in (*pair.parameters(), *pair.buffers()))
         assert pair.reconstruct(*batch).is_cuda

@@ -110,6 +110,9 @@ class Dataset:
         test: Data for reporting.
         info: Further facts. The sources here write `binarize` ("none", "static" or "dynamic"),
             `levels` (grey levels of the source) and `unit` (whether `x` lies in [0, 1]).
+        supplies: What a family needs to know of the data besides their shape, by the name of the
+            argument of its constructor: `vocabulary`, say. Plain values that JSON can hold. A run
+            of `pyrovae fit` keeps them, and gives them to the family when it is opened again.
 
     Raises:
         DataError: The splits hold data of unequal shapes.
@@ -120,6 +123,7 @@ class Dataset:
     val: Split
     test: Split
     info: Mapping[str, Any] = field(default_factory=dict)
+    supplies: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shapes = [list(split.shape) for split in (self.train, self.val, self.test)]

@@ -45,7 +45,7 @@ class Family(nn.Module, ABC):
     is said by its methods: see `capabilities`.
 
     For tests and documentation a built-in family has a classmethod `example()`, which gives a
-    small instance for data [N, 1, 4, 4] of levels 0..16, and where `takes_labels` a method
+    small instance, `example_x()`, which gives data for it, and where `takes_labels` a method
     `example_y(x)`, which gives the y of such data.
 
     `generate`, `reconstruct`, `encode` and the like run networks in evaluation mode, and then put
@@ -58,6 +58,12 @@ class Family(nn.Module, ABC):
     """
 
     takes_labels: bool = False
+
+    @classmethod
+    def example_x(cls, n: int = 24) -> Tensor:
+        """Data of `example()`, for tests and documentation: 4x4 images of levels 0..16."""
+        drawn = torch.Generator().manual_seed(0)
+        return torch.randint(0, 17, (n, 1, 4, 4), generator=drawn).float()
 
     @abstractmethod
     def model(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401

@@ -6,7 +6,7 @@ of them is needed. All but `start` are called in evaluation mode and without gra
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import pyro.distributions as dist
 from torch import Tensor
@@ -81,6 +81,36 @@ class HasFigures(Protocol):
 
     def figures(self, x: Tensor, y: Tensor | None) -> Sequence[Figure]:
         """The rows for held-out data x [N, *data_shape], and their y [N, ...] or None."""
+
+
+@runtime_checkable
+class ReadsAsText(Protocol):
+    """Its data are text: `pyrovae sample` and the report write lines in the place of pictures."""
+
+    def to_text(self, x: Tensor) -> list[str]:
+        """The text of each datum of x [N, *data_shape]."""
+
+
+@runtime_checkable
+class ReadsAsSound(Protocol):
+    """Its data are sounds: `pyrovae sample` writes WAV files.
+
+    Attributes:
+        sample_rate: In Hz.
+    """
+
+    sample_rate: int
+
+    def to_sound(self, x: Tensor) -> Tensor:
+        """The samples of each datum [N, S], in -1..1, of x [N, *data_shape]."""
+
+
+@runtime_checkable
+class ReadsAsTable(Protocol):
+    """Its data are rows of named columns: `pyrovae sample` writes a CSV file."""
+
+    def to_columns(self, x: Tensor) -> Mapping[str, Sequence[Any]]:
+        """The values of each column [N], in its own units, of x [N, *data_shape]."""
 
 
 @runtime_checkable

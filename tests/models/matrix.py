@@ -29,7 +29,7 @@ from tests.exported import exported
 
 SHAPE = (1, 4, 4)
 NET = partial(nn.MLP, hidden=(8,))
-X = torch.randint(0, 17, (24, *SHAPE), generator=torch.Generator().manual_seed(0)).double()
+X = models.Family.example_x().double()
 MASK = torch.rand(X.shape, generator=torch.Generator().manual_seed(2)) < 0.7
 
 LAYERS = exported(flows, flows.FlowLayer)
@@ -106,9 +106,11 @@ LABELS = {"ConditionalVAE, images": X.flip(-1) / 16, "PartialVAE, VampPrior": MA
 
 def batch_for(name, pair):
     """Data of a pair of this name: x, and y where it is called with one."""
+    x = pair.example_x()
+    x = x.double() if x.is_floating_point() else x
     if not pair.takes_labels:
-        return (X,)
-    return X, LABELS[name] if name in LABELS else pair.example_y(X)
+        return (x,)
+    return x, LABELS[name] if name in LABELS else pair.example_y(x)
 
 
 def objective_for(pair):

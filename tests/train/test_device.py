@@ -13,7 +13,7 @@ from pyrovae.capture.graph import trace
 from pyrovae.capture.replay import device_conflict
 from pyrovae.errors import CaptureError
 from pyrovae.objectives import ELBO, IWAE
-from tests.models.matrix import PAIRS, X, batch_for, objective_for
+from tests.models.matrix import PAIRS, batch_for, objective_for
 from tests.objectives.test_contract import OBJECTIVES
 
 pytestmark = [
@@ -31,7 +31,7 @@ CAPTURED = ["VAE", "guide AffineCoupling", "prior VampPrior"]
 def pair_and_batch(name):
     pyro.clear_param_store()
     pair = PAIRS[name]()
-    batch = [X.float(), *batch_for(name, pair)[1:]]
+    batch = [t.float() if t.is_floating_point() else t for t in batch_for(name, pair)]
     return pair.to("meta"), [tensor.to("meta") for tensor in batch]
 
 
