@@ -53,7 +53,8 @@ FOLDERS = {
         {"call"},
     ],
     "distributions": [
-        {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined", "strata"},
+        {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined", "ordinal",
+         "strata"},
         {"beta_binomial"},
     ],
     "particles": [
@@ -90,6 +91,7 @@ FOLDERS = {
         {"joined"},
         {"kinds"},
     ],
+    "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/likelihoods": [
@@ -97,6 +99,12 @@ FOLDERS = {
         {"base"},
         {"counts", "gamma", "normal"},
         {"negative_binomial", "poisson"},
+    ],
+    "nn/mixed_columns": [
+        {"base"},
+        {"number_columns"},
+        {"binary", "categorical", "count", "ordinal", "positive", "real"},
+        {"mixed_columns"},
     ],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
@@ -110,7 +118,7 @@ FOLDERS = {
          "second_output", "shape_advice"},
         {"base"},
         {"codes", "label_conditional", "latent_vector", "layered"},
-        {"linear", "vae"},
+        {"linear", "partial_vae", "vae"},
     ],
     "models/posteriors": [{"base"}, {"diagonal_normal", "distribution"}],
     "models/priors": [{"base"}, {"distribution", "standard_normal"}],

@@ -20,6 +20,7 @@ from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
+from .mixed_columns import MixedColumns
 from .mlp import MLP
 from .two_heads import TwoHeads
 
@@ -37,6 +38,7 @@ __all__ = [
     "Join",
     "JoinFactory",
     "Masking",
+    "MixedColumns",
     "Network",
     "NoiseModel",
     "OneBatchAxis",
