@@ -27,6 +27,7 @@ REFUSED = {
             "ConditionalVAE",
             "PartialVAE",
             "PartialVAE, VampPrior",
+            "TableVAE",
         ],
         set(),
     ),
