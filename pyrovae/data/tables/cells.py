@@ -53,7 +53,9 @@ class Cells:
         if self.form == "text":
             return list(self.values)
         made = bool if self.form == "truth values" else _number
-        return [None if gone else made(v) for v, gone in zip(self.values, self.absent, strict=True)]
+        return [
+            None if gone else made(v) for v, gone in zip(self.values, self.absent, strict=True)
+        ]
 
 
 def read_cells(frame: Any, columns: Sequence[str] | None = None) -> list[Cells]:  # noqa: ANN401
