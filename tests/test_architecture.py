@@ -213,7 +213,7 @@ FOLDERS = {
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
         {"anomaly", "augmentation", "checking", "completion", "compression", "denoising",
-         "density", "interpolation", "representation", "style"},
+         "density", "interpolation", "representation", "style", "tables"},
     ],
     "apply/checking": [
         {"ranks", "statistics", "tails"},
@@ -265,6 +265,12 @@ FOLDERS = {
     ],
     "apply/augmentation": [{"augmented", "given", "making"}, {"augment"}, {"by_class"}],
     "apply/representation": [{"chosen", "probed", "transformer"}, {"features"}],
+    "apply/tables": [
+        {"framed", "rows", "seeded"},
+        {"associations", "classifier", "copies", "filling", "making", "marginals"},
+        {"resemblance"},
+        {"resembling"},
+    ],
     "apply/style": [{"relabelled"}, {"measures"}, {"finding"}, {"transfer"}],
     "apply/anomaly": [
         {"conformal", "discrimination", "foreign", "scores"},
@@ -298,7 +304,8 @@ FOLDERS = {
     ],
     "plots": [
         {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
-         "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "values"},
+         "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "tables",
+         "values"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},
     ],
     "reporting": [

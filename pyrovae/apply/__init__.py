@@ -30,6 +30,7 @@ _PLACES = {
     "Probed": "representation.probed",
     "RateDistortion": "compression.rate_distortion",
     "ReconstructionScore": "anomaly.scores",
+    "Resemblance": "tables.resemblance",
     "Restoration": "denoising.restore",
     "Score": "anomaly.scores",
     "Transferred": "style.finding",
@@ -52,6 +53,7 @@ _PLACES = {
     "fit_background": "anomaly.scores",
     "fit_density": "density",
     "foreign_data": "anomaly.foreign",
+    "imputed": "tables.filling",
     "interpolate": "interpolation.interpolate",
     "invert": "completion.invert",
     "latent_manifold": "interpolation.grids",
@@ -60,8 +62,10 @@ _PLACES = {
     "predictive_check": "checking.predictive_checks",
     "pulled_back_metric": "interpolation.pulled_back",
     "rate_distortion": "compression.rate_distortion",
+    "resemblance": "tables.resembling",
     "restore": "denoising.restore",
     "super_resolve": "completion.super_resolve",
+    "synthesise": "tables.making",
     "transfer": "style.transfer",
     "typicality_test": "anomaly.scores",
 }
@@ -131,6 +135,10 @@ if TYPE_CHECKING:
     from .representation.transformer import Features
     from .style.finding import Transferred
     from .style.transfer import transfer
+    from .tables.filling import imputed
+    from .tables.making import synthesise
+    from .tables.resemblance import Resemblance
+    from .tables.resembling import resemblance
 
 __all__ = [
     "Anomalies",
@@ -156,6 +164,7 @@ __all__ = [
     "Probed",
     "RateDistortion",
     "ReconstructionScore",
+    "Resemblance",
     "Restoration",
     "Score",
     "Transferred",
@@ -178,6 +187,7 @@ __all__ = [
     "fit_background",
     "fit_density",
     "foreign_data",
+    "imputed",
     "interpolate",
     "invert",
     "latent_manifold",
@@ -186,8 +196,10 @@ __all__ = [
     "predictive_check",
     "pulled_back_metric",
     "rate_distortion",
+    "resemblance",
     "restore",
     "super_resolve",
+    "synthesise",
     "transfer",
     "typicality_test",
 ]
