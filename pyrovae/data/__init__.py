@@ -15,6 +15,7 @@ from .rows import Rows
 from .semi_supervised import SemiSupervisedBatches, few_labels
 from .shapes import ShapeGrid, shapes
 from .synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
+from .text import Vocabulary
 
 __all__ = [
     "BatchSource",
@@ -30,6 +31,7 @@ __all__ = [
     "Rows",
     "ShapeGrid",
     "Split",
+    "Vocabulary",
     "arrays",
     "batches",
     "channels_first",
