@@ -106,7 +106,7 @@ FOLDERS = {
          "rational_spline", "sigmoidal"},
     ],
     "models": [
-        {"any_data", "capabilities", "code_priors", "networks", "posteriors", "priors",
+        {"any_data", "capabilities", "code_priors", "decoding", "networks", "posteriors", "priors",
          "second_output", "shape_advice"},
         {"base"},
         {"codes", "label_conditional", "latent_vector", "layered"},
