@@ -35,7 +35,7 @@ class Decoded:
     """Strings that were decoded, and how probable they are.
 
     Attributes:
-        codes: [N, T], each with one end code and padding after it.
+        codes: [N, T], each with its end code and padding after it, or cut short.
         log_prob: log p(string|z), in nats [N]: of the network itself, whatever the way of
             decoding does with its probabilities.
     """
@@ -47,10 +47,9 @@ class Decoded:
 class Decoding(ABC):
     """A way to make strings of a network that gives the probabilities of the next code.
 
-    A string of at most T codes has one end code, and padding after it. Where the first T - 1
-    codes are no end, the last one is: it is then the string that was cut short. Neither padding
-    nor the code that begins a string is ever chosen. Networks run in evaluation mode, and without
-    gradients.
+    A row of T codes has one end code and padding after it, or no end where it was cut short: its
+    probability is then that of all strings that begin so. Neither padding nor the code that
+    begins a string is ever chosen. Networks run in evaluation mode, and without gradients.
     """
 
     def decode(self, network: Stepwise, z: Tensor, *, max_length: int) -> Tensor:
@@ -91,12 +90,9 @@ class ChoosesCodes(Decoding):
         total = torch.zeros(len(z), device=z.device)
         is_done = torch.zeros_like(codes, dtype=torch.bool)
         found: list[Tensor] = []
-        for place in range(length):
+        for _ in range(length):
             log_probs, state = next_codes(network, state, codes)
-            if place == length - 1:
-                chosen = torch.full_like(codes, END)
-            else:
-                chosen = self.choose(log_probs)
+            chosen = self.choose(log_probs)
             gained = log_probs.gather(1, chosen[:, None])[:, 0]
             total = total + torch.where(is_done, 0.0, gained)
             found.append(torch.where(is_done, PADDING, chosen))

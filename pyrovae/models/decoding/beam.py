@@ -26,7 +26,7 @@ from .base import (
 class Beam(Decoding):
     r"""The most probable string that a search finds which keeps `width` beginnings at a time.
 
-    With a width of all beginnings it is the most probable string. At width one it is `Greedy`.
+    With a width of all beginnings it is the most probable row of codes. At width one it is `Greedy`.
     More probable is not better: the most probable strings of a model of text are often short and
     dull. It has no draw in it, so that variety can come from z alone, or from `alternatives`.
 
@@ -87,10 +87,8 @@ class Beam(Decoding):
 
     def _search(self, network: Stepwise, z: Tensor, length: int, count: int) -> Decoded:
         state, last, beams = network.begin(z), begins(z), _Beams.empty(z)
-        for place in range(length):
+        for _ in range(length):
             log_probs, state = next_codes(network, state, last)
-            if place == length - 1:
-                log_probs = _only(END, log_probs, log_probs[:, END])
             beams, rows = self._step(beams, log_probs.unflatten(0, beams.log_prob.shape))
             if all_of(self._settled(beams, count)):
                 break
@@ -102,7 +100,8 @@ class Beam(Decoding):
 
     def _step(self, beams: "_Beams", log_probs: Tensor) -> tuple["_Beams", Tensor]:
         """The best continuations, and of which rows [N * w] of the state they are."""
-        after = _only(PADDING, log_probs, torch.zeros_like(beams.log_prob))
+        after = torch.full_like(log_probs, -torch.inf)
+        after[..., PADDING] = 0.0  # a string that has ended stays as it is
         total = beams.log_prob.unsqueeze(-1) + torch.where(
             beams.is_done.unsqueeze(-1), after, log_probs
         )
@@ -154,10 +153,3 @@ class _Beams:
         codes = torch.zeros(len(z), 1, 0, dtype=torch.int64, device=z.device)
         none = codes.new_zeros(len(z), 1)
         return cls(codes, none.float(), none, none.bool())
-
-
-def _only(code: int, log_probs: Tensor, value: Tensor) -> Tensor:
-    """Minus infinity [..., V] but for one code, which has a value [...]."""
-    found = torch.full_like(log_probs, -torch.inf)
-    found[..., code] = value.to(found)
-    return found

@@ -14,7 +14,7 @@ from .base import ChoosesCodes
 class Sampling(ChoosesCodes):
     r"""Draws each code from what the network gives, or from the likely part of it.
 
-    By default strings are exact draws from p(string|z), but for their length. At temperature
+    By default strings are exact draws from p(string|z). At temperature
     :math:`\tau` the probability of a code is in proportion to :math:`p^{1/\tau}`. Then `top_k`
     keeps the most probable codes, and `top_p` the smallest set of the most probable codes that
     has this probability at least; what is kept is scaled to one.

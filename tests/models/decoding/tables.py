@@ -56,12 +56,12 @@ class Dropped(nn.Module):
 
 
 def strings(length):
-    """All strings of at most `length` codes [S, length], each with one end code."""
+    """All rows of `length` codes: strings with their end and padding, and those that are cut."""
     rows = [
         [*start, END, *[PADDING] * (length - len(start) - 1)]
         for size in range(length)
         for start in product(LETTERS[1:], repeat=size)
-    ]
+    ] + [list(start) for start in product(LETTERS[1:], repeat=length)]
     return torch.tensor(rows)
 
 
