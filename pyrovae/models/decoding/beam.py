@@ -26,9 +26,9 @@ from .base import (
 class Beam(Decoding):
     r"""The most probable string that a search finds which keeps `width` beginnings at a time.
 
-    With a width of all beginnings it is the most probable row of codes. At width one it is `Greedy`.
-    More probable is not better: the most probable strings of a model of text are often short and
-    dull. It has no draw in it, so that variety can come from z alone, or from `alternatives`.
+    With a width of all beginnings it is the most probable row of codes. At width one it is
+    `Greedy`. More probable is not better: the most probable strings of a model of text are often
+    short and dull. Nothing is drawn, so that variety comes from z alone, or from `alternatives`.
 
     With a length penalty :math:`\alpha` strings are ranked by
     :math:`\log p / ((5 + l) / 6)^\alpha`, l their number of codes with the end.

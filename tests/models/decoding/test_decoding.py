@@ -53,7 +53,7 @@ def test_a_beam_of_all_beginnings_finds_the_most_probable_string(order):
     torch.testing.assert_close(found.log_prob, exact.double()[Z[:, 0].long(), best])
 
 
-@pytest.mark.parametrize("order", [1, 2, 4])  # at 0 there are ties
+@pytest.mark.parametrize("order", [2, 4])  # below there are ties
 def test_the_alternatives_are_the_most_probable_strings_in_order(order):
     table = Table(order, seed=order)
     exact = every(table).double()
