@@ -91,6 +91,7 @@ FOLDERS = {
         {"joined"},
         {"kinds"},
     ],
+    "data/text": [{"lines", "vocabulary"}, {"text"}],
     "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/likelihoods": [

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..data import Vocabulary
 from ..distributions.code_sequence import until_end
-from ..distributions.sequence_codes import BEGIN, END, PADDING, UNKNOWN
+from ..distributions.sequence_codes import BEGIN, END, PADDING
 from ..errors import DataError
 from ..nn.described import Described
 
@@ -68,9 +68,8 @@ class HeldVocabulary(Described):
                 )
 
     def share_unknown(self, x: Tensor) -> float:
-        """The share of the codes of texts [N, T] that stand for something not known."""
-        within = until_end(x) & (x != END)
-        return float(((x == UNKNOWN) & within).sum() / within.sum().clamp_min(1))
+        """See `pyrovae.data.Vocabulary.share_unknown`."""
+        return self.plain.share_unknown(x)
 
     def to_json(self) -> dict[str, Any]:
         """See `pyrovae.data.Vocabulary.to_json`."""
