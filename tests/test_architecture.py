@@ -53,7 +53,8 @@ FOLDERS = {
         {"call"},
     ],
     "distributions": [
-        {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined", "strata"},
+        {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
+         "sequence_codes", "strata"},
         {"beta_binomial"},
     ],
     "particles": [
@@ -90,6 +91,7 @@ FOLDERS = {
         {"joined"},
         {"kinds"},
     ],
+    "data/text": [{"lines", "vocabulary"}, {"text"}],
     "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/likelihoods": [
@@ -98,6 +100,7 @@ FOLDERS = {
         {"counts", "gamma", "normal"},
         {"negative_binomial", "poisson"},
     ],
+    "nn/sequences": [{"attention", "base"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
@@ -106,8 +109,8 @@ FOLDERS = {
          "rational_spline", "sigmoidal"},
     ],
     "models": [
-        {"any_data", "capabilities", "code_priors", "networks", "posteriors", "priors",
-         "second_output", "shape_advice"},
+        {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary", "networks",
+         "posteriors", "priors", "second_output", "shape_advice"},
         {"base"},
         {"codes", "label_conditional", "latent_vector", "layered"},
         {"linear", "vae"},

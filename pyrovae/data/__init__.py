@@ -15,6 +15,7 @@ from .rows import Rows
 from .semi_supervised import SemiSupervisedBatches, few_labels
 from .shapes import ShapeGrid, shapes
 from .synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
+from .text import Vocabulary, like_lengths, names, python_sentences, python_words, text
 
 __all__ = [
     "BatchSource",
@@ -30,6 +31,7 @@ __all__ = [
     "Rows",
     "ShapeGrid",
     "Split",
+    "Vocabulary",
     "arrays",
     "batches",
     "channels_first",
@@ -41,11 +43,16 @@ __all__ = [
     "held_out",
     "join_quadrants",
     "kmnist",
+    "like_lengths",
     "missing",
     "mnist",
     "mnist_sample",
+    "names",
+    "python_sentences",
+    "python_words",
     "quadrants",
     "rows",
     "shapes",
     "svhn",
+    "text",
 ]
