@@ -171,7 +171,7 @@ FOLDERS = {
         {"log_evidence"},
         {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents",
          "quality"},
-        {"comparison", "diagnosis"},
+        {"comparison", "diagnosis", "perplexity"},
     ],
     "evaluate/annealing": [
         {"options", "tempered_path"},
