@@ -53,7 +53,8 @@ FOLDERS = {
         {"call"},
     ],
     "distributions": [
-        {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined", "strata"},
+        {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
+         "sequence_codes", "strata"},
         {"beta_binomial"},
     ],
     "particles": [
@@ -98,6 +99,7 @@ FOLDERS = {
         {"counts", "gamma", "normal"},
         {"negative_binomial", "poisson"},
     ],
+    "nn/sequences": [{"attention", "base"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
@@ -106,8 +108,8 @@ FOLDERS = {
          "rational_spline", "sigmoidal"},
     ],
     "models": [
-        {"any_data", "capabilities", "code_priors", "decoding", "networks", "posteriors", "priors",
-         "second_output", "shape_advice"},
+        {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary", "networks",
+         "posteriors", "priors", "second_output", "shape_advice"},
         {"base"},
         {"codes", "label_conditional", "latent_vector", "layered"},
         {"linear", "vae"},

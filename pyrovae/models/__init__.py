@@ -15,6 +15,7 @@ from .partial_vae import PartialVAE
 from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
+from .text_vae import TextVAE
 from .top_down import TopDownVAE
 from .vae import VAE
 from .vq_vae import VQVAE
@@ -34,6 +35,7 @@ __all__ = [
     "PartialVAE",
     "ProbabilisticPCA",
     "SemiSupervisedVAE",
+    "TextVAE",
     "TopDownVAE",
     "e_step",
     "m_step",

@@ -3,6 +3,7 @@
 from . import flows as flows
 from . import likelihoods as likelihoods
 from . import quantizers as quantizers
+from . import sequences as sequences
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import (
@@ -22,6 +23,7 @@ from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mlp import MLP
+from .sequences import *  # noqa: F403
 from .two_heads import TwoHeads
 
 __all__ = [
@@ -53,3 +55,4 @@ __all__ = [
     "squared_jacobian",
 ]
 __all__ += likelihoods.__all__
+__all__ += sequences.__all__

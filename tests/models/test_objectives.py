@@ -25,6 +25,7 @@ REFUSED = {
             "FactorAnalysis",
             "FactorAnalysis, diagonal guide",
             "ConditionalVAE",
+            "TextVAE",
             "PartialVAE",
             "PartialVAE, VampPrior",
         ],
