@@ -42,7 +42,8 @@ def text_pairs(
         ConfigError: See `Vocabulary`.
 
     Example:
-        >>> data = text_pairs([("2 + 2", "four"), ("1 + 1", "two")] * 5, unit="word", val=1, test=1)
+        >>> sums = [("2 + 2", "four"), ("1 + 1", "two")] * 5
+        >>> data = text_pairs(sums, unit="word", val=1, test=1)
         >>> data.train
         Split(8 x [2] int64, labels int64)
         >>> Vocabulary.from_json(data.supplies["vocabulary"]).decode(data.train.y[:1])

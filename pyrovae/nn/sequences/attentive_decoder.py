@@ -80,9 +80,7 @@ class AttentiveDecoder(nn.Module):
         """The state before the first step, for z [N, L]."""
         return (self.body.begin(memory, z), z, *memory)
 
-    def step(
-        self, state: tuple[Tensor, ...], codes: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def step(self, state: tuple[Tensor, ...], codes: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Logits of the next code [N, V] after one more input [N], and the new state."""
         hidden, z, *read = state
         features, hidden = self.body(codes.unsqueeze(1), hidden, Memory(*read), z)
@@ -112,9 +110,7 @@ class GivenSource:
     def begin(self, z: Tensor) -> tuple[Tensor, ...]:
         return self.decoder.begin(z, self.memory.for_rows(len(z)))
 
-    def step(
-        self, state: tuple[Tensor, ...], codes: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def step(self, state: tuple[Tensor, ...], codes: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         return self.decoder.step(state, codes)
 
 
