@@ -76,8 +76,8 @@ FOLDERS = {
         {"base", "batch_items"},
         {"rows"},
         {"minibatches"},
-        {"batches", "images", "loader", "own_source", "synthetic", "transformed"},
-        {"entry"},
+        {"batches", "images", "loader", "own_source", "synthetic", "text", "transformed"},
+        {"entry", "text_pairs"},
         {"in_memory", "named_order"},
     ],
     "data/files": [
@@ -92,7 +92,7 @@ FOLDERS = {
         {"kinds"},
     ],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
-    "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
+    "data/synthetic": [{"base"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/likelihoods": [
         {"positive"},
@@ -100,7 +100,7 @@ FOLDERS = {
         {"counts", "gamma", "normal"},
         {"negative_binomial", "poisson"},
     ],
-    "nn/sequences": [{"attention", "base"}],
+    "nn/sequences": [{"attention", "base", "source_attention"}, {"attentive_decoder"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},

@@ -4,6 +4,7 @@ from .arrays import arrays
 from .base import Binarize, Dataset, Split
 from .batches import Batches
 from .channels import channels_first
+from .dates import dates
 from .digits import digits
 from .entry import Batchable, batches, held_out, rows
 from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, mnist_sample, svhn
@@ -14,8 +15,9 @@ from .quadrants import join_quadrants, quadrants
 from .rows import Rows
 from .semi_supervised import SemiSupervisedBatches, few_labels
 from .shapes import ShapeGrid, shapes
-from .synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
+from .synthetic import DateFormats, DiscreteLatent, LinearGaussian, LinearGaussianChain
 from .text import Vocabulary, like_lengths, names, python_sentences, python_words, text
+from .text_pairs import text_pairs
 
 __all__ = [
     "BatchSource",
@@ -23,12 +25,13 @@ __all__ = [
     "Batches",
     "Binarize",
     "Dataset",
+    "DateFormats",
     "DiscreteLatent",
     "LinearGaussian",
     "LinearGaussianChain",
     "LoaderBatches",
-    "SemiSupervisedBatches",
     "Rows",
+    "SemiSupervisedBatches",
     "ShapeGrid",
     "Split",
     "Vocabulary",
@@ -36,6 +39,7 @@ __all__ = [
     "batches",
     "channels_first",
     "cifar10",
+    "dates",
     "digits",
     "emnist",
     "fashion_mnist",
@@ -55,4 +59,5 @@ __all__ = [
     "shapes",
     "svhn",
     "text",
+    "text_pairs",
 ]

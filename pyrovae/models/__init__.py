@@ -1,6 +1,7 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
 from . import code_priors, posteriors, priors
+from . import decoding as decoding
 from .autoencoder import Autoencoder
 from .base import Family
 from .code_priors import *  # noqa: F403
@@ -15,6 +16,7 @@ from .partial_vae import PartialVAE
 from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
+from .sequence_to_sequence import SequenceToSequence
 from .text_vae import TextVAE
 from .top_down import TopDownVAE
 from .vae import VAE
@@ -35,6 +37,7 @@ __all__ = [
     "PartialVAE",
     "ProbabilisticPCA",
     "SemiSupervisedVAE",
+    "SequenceToSequence",
     "TextVAE",
     "TopDownVAE",
     "e_step",

@@ -25,6 +25,7 @@ REFUSED = {
             "FactorAnalysis",
             "FactorAnalysis, diagonal guide",
             "ConditionalVAE",
+            "SequenceToSequence",
             "TextVAE",
             "PartialVAE",
             "PartialVAE, VampPrior",
