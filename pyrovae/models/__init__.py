@@ -1,10 +1,11 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
-from . import code_priors, posteriors, priors
+from . import code_priors, posteriors, priors, step_posteriors
 from .autoencoder import Autoencoder
 from .base import Family
 from .code_priors import *  # noqa: F403
 from .conditional_vae import ConditionalVAE
+from .deep_markov import DeepMarkovModel
 from .given_sizes import GivenSizes
 from .gumbel_softmax_vae import GumbelSoftmaxVAE
 from .hierarchical import HierarchicalVAE
@@ -15,6 +16,7 @@ from .partial_vae import PartialVAE
 from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
+from .step_posteriors import *  # noqa: F403
 from .top_down import TopDownVAE
 from .vae import VAE
 from .vq_vae import VQVAE
@@ -24,6 +26,7 @@ __all__ = [
     "VQVAE",
     "Autoencoder",
     "ConditionalVAE",
+    "DeepMarkovModel",
     "FactorAnalysis",
     "Family",
     "GivenSizes",
@@ -39,3 +42,4 @@ __all__ = [
     "m_step",
 ]
 __all__ += code_priors.__all__ + posteriors.__all__ + priors.__all__
+__all__ += step_posteriors.__all__

@@ -3,6 +3,7 @@
 from . import flows as flows
 from . import likelihoods as likelihoods
 from . import quantizers as quantizers
+from . import steps as steps
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import (
@@ -21,6 +22,7 @@ from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mlp import MLP
+from .steps import *  # noqa: F403
 from .two_heads import TwoHeads
 
 __all__ = [
@@ -50,4 +52,4 @@ __all__ = [
     "one_batch_axis",
     "squared_jacobian",
 ]
-__all__ += likelihoods.__all__
+__all__ += likelihoods.__all__ + steps.__all__
