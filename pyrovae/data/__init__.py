@@ -14,7 +14,12 @@ from .quadrants import join_quadrants, quadrants
 from .rows import Rows
 from .semi_supervised import SemiSupervisedBatches, few_labels
 from .shapes import ShapeGrid, shapes
-from .synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
+from .synthetic import (
+    DiscreteLatent,
+    LinearGaussian,
+    LinearGaussianChain,
+    LinearGaussianStateSpace,
+)
 
 __all__ = [
     "BatchSource",
@@ -25,6 +30,7 @@ __all__ = [
     "DiscreteLatent",
     "LinearGaussian",
     "LinearGaussianChain",
+    "LinearGaussianStateSpace",
     "LoaderBatches",
     "SemiSupervisedBatches",
     "Rows",

@@ -31,7 +31,11 @@ class Filtered:
 
 
 def guided_filter(advance: Advance, num_steps: int, inside: Tensor | None = None) -> Filtered:
-    """Filter sequences: propose a step by the guide, weigh, resample where the ESS is below K / 2.
+    """Filter sequences: propose a step by the guide, weigh, resample where few particles count.
+
+    A guide that has seen all of a sequence proposes for the steps to come as well, so that its
+    weights even out towards the end: a good one needs no resampling at all. So particles are
+    resampled only where the effective sample size is below K / 5, and at the end.
 
     Args:
         advance: See `Advance`. The log-weight is log p(z_t | z_(t-1)) + log p(x_t | z_t) -
@@ -64,7 +68,7 @@ def guided_filter(advance: Advance, num_steps: int, inside: Tensor | None = None
         log_evidence, log_w = log_evidence + total, log_w - total
         ess = 1 / log_w.exp().square().sum(0)
         worst = torch.minimum(worst, ess)
-        degenerate = (ess < count / 2) | (t == num_steps - 1)
+        degenerate = (ess < count / 5) | (t == num_steps - 1)
         rows = _systematic(log_w.exp())
         rows = torch.where(degenerate, rows, torch.arange(count, device=rows.device)[:, None])
         state = tuple(_taken(part, rows) for part in state)

@@ -3,5 +3,11 @@
 from .discrete_latent import DiscreteLatent
 from .linear_gaussian import LinearGaussian
 from .linear_gaussian_chain import LinearGaussianChain
+from .linear_gaussian_state_space import LinearGaussianStateSpace
 
-__all__ = ["DiscreteLatent", "LinearGaussian", "LinearGaussianChain"]
+__all__ = [
+    "DiscreteLatent",
+    "LinearGaussian",
+    "LinearGaussianChain",
+    "LinearGaussianStateSpace",
+]
