@@ -15,7 +15,13 @@ from .quadrants import join_quadrants, quadrants
 from .rows import Rows
 from .semi_supervised import SemiSupervisedBatches, few_labels
 from .shapes import ShapeGrid, shapes
-from .synthetic import DateFormats, DiscreteLatent, LinearGaussian, LinearGaussianChain
+from .synthetic import (
+    DateFormats,
+    DiscreteLatent,
+    LinearGaussian,
+    LinearGaussianChain,
+    LinearGaussianStateSpace,
+)
 from .text import Vocabulary, like_lengths, names, python_sentences, python_words, text
 from .text_pairs import text_pairs
 
@@ -29,6 +35,7 @@ __all__ = [
     "DiscreteLatent",
     "LinearGaussian",
     "LinearGaussianChain",
+    "LinearGaussianStateSpace",
     "LoaderBatches",
     "Rows",
     "SemiSupervisedBatches",

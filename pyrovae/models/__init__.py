@@ -1,11 +1,12 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
-from . import code_priors, posteriors, priors
+from . import code_priors, posteriors, priors, step_posteriors
 from . import decoding as decoding
 from .autoencoder import Autoencoder
 from .base import Family
 from .code_priors import *  # noqa: F403
 from .conditional_vae import ConditionalVAE
+from .deep_markov import DeepMarkovModel
 from .given_sizes import GivenSizes
 from .gumbel_softmax_vae import GumbelSoftmaxVAE
 from .hierarchical import HierarchicalVAE
@@ -17,6 +18,7 @@ from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
 from .sequence_to_sequence import SequenceToSequence
+from .step_posteriors import *
 from .text_vae import TextVAE
 from .top_down import TopDownVAE
 from .vae import VAE
@@ -27,6 +29,7 @@ __all__ = [
     "VQVAE",
     "Autoencoder",
     "ConditionalVAE",
+    "DeepMarkovModel",
     "FactorAnalysis",
     "Family",
     "GivenSizes",

@@ -4,6 +4,7 @@ from . import flows as flows
 from . import likelihoods as likelihoods
 from . import quantizers as quantizers
 from . import sequences as sequences
+from . import steps as steps
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import (
@@ -24,6 +25,7 @@ from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mlp import MLP
 from .sequences import *  # noqa: F403
+from .steps import *
 from .two_heads import TwoHeads
 
 __all__ = [
