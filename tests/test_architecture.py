@@ -54,7 +54,7 @@ FOLDERS = {
     ],
     "distributions": [
         {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
-         "sequence_codes", "strata"},
+         "ordinal", "sequence_codes", "strata"},
         {"beta_binomial"},
     ],
     "particles": [
@@ -91,6 +91,7 @@ FOLDERS = {
         {"joined"},
         {"kinds"},
     ],
+    "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
     "data/synthetic": [{"base"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
@@ -99,6 +100,12 @@ FOLDERS = {
         {"base"},
         {"counts", "gamma", "normal"},
         {"negative_binomial", "poisson"},
+    ],
+    "nn/mixed_columns": [
+        {"base"},
+        {"number_columns"},
+        {"binary", "categorical", "count", "ordinal", "positive", "real"},
+        {"mixed_columns"},
     ],
     "nn/sequences": [{"attention", "base", "source_attention"}, {"attentive_decoder"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
@@ -113,7 +120,7 @@ FOLDERS = {
          "posteriors", "priors", "second_output", "shape_advice"},
         {"base"},
         {"codes", "label_conditional", "latent_vector", "layered"},
-        {"linear", "vae"},
+        {"linear", "partial_vae", "vae"},
     ],
     "models/posteriors": [{"base"}, {"diagonal_normal", "distribution"}],
     "models/priors": [{"base"}, {"distribution", "standard_normal"}],

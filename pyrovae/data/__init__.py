@@ -22,6 +22,7 @@ from .synthetic import (
     LinearGaussianChain,
     LinearGaussianStateSpace,
 )
+from .tables import TableColumns, table
 from .text import Vocabulary, like_lengths, names, python_sentences, python_words, text
 from .text_pairs import text_pairs
 
@@ -41,6 +42,7 @@ __all__ = [
     "SemiSupervisedBatches",
     "ShapeGrid",
     "Split",
+    "TableColumns",
     "Vocabulary",
     "arrays",
     "batches",
@@ -65,6 +67,7 @@ __all__ = [
     "rows",
     "shapes",
     "svhn",
+    "table",
     "text",
     "text_pairs",
 ]

@@ -19,6 +19,7 @@ from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
 from .sequence_to_sequence import SequenceToSequence
 from .step_posteriors import *
+from .table_vae import TableVAE
 from .text_vae import TextVAE
 from .top_down import TopDownVAE
 from .vae import VAE
@@ -41,6 +42,7 @@ __all__ = [
     "ProbabilisticPCA",
     "SemiSupervisedVAE",
     "SequenceToSequence",
+    "TableVAE",
     "TextVAE",
     "TopDownVAE",
     "e_step",

@@ -23,6 +23,7 @@ from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
+from .mixed_columns import MixedColumns
 from .mlp import MLP
 from .sequences import *  # noqa: F403
 from .steps import *
@@ -43,6 +44,7 @@ __all__ = [
     "Join",
     "JoinFactory",
     "Masking",
+    "MixedColumns",
     "Network",
     "NoiseModel",
     "OneBatchAxis",
