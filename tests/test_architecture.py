@@ -88,8 +88,10 @@ FOLDERS = {
         {"base"},
         {"file_parts", "frames", "hdf5", "items", "memory_mapped", "sparse", "tensors"},
         {"joined"},
+        {"sparse_split"},
         {"kinds"},
     ],
+    "data/counts": [{"checks"}, {"documents"}],
     "data/synthetic": [{"base"}, {"exact_pair"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/likelihoods": [

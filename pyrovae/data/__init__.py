@@ -4,6 +4,7 @@ from .arrays import arrays
 from .base import Binarize, Dataset, Split
 from .batches import Batches
 from .channels import channels_first
+from .counts import counts, documents, python_documents
 from .digits import digits
 from .entry import Batchable, batches, held_out, rows
 from .images import cifar10, emnist, fashion_mnist, kmnist, mnist, mnist_sample, svhn
@@ -11,7 +12,7 @@ from .loader import LoaderBatches
 from .minibatches import BatchSource
 from .missing import missing
 from .quadrants import join_quadrants, quadrants
-from .rows import Rows
+from .rows import Rows, SparseSplit
 from .semi_supervised import SemiSupervisedBatches, few_labels
 from .shapes import ShapeGrid, shapes
 from .synthetic import DiscreteLatent, LinearGaussian, LinearGaussianChain
@@ -29,12 +30,15 @@ __all__ = [
     "SemiSupervisedBatches",
     "Rows",
     "ShapeGrid",
+    "SparseSplit",
     "Split",
     "arrays",
     "batches",
     "channels_first",
     "cifar10",
+    "counts",
     "digits",
+    "documents",
     "emnist",
     "fashion_mnist",
     "few_labels",
@@ -44,6 +48,7 @@ __all__ = [
     "missing",
     "mnist",
     "mnist_sample",
+    "python_documents",
     "quadrants",
     "rows",
     "shapes",

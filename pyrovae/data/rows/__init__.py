@@ -6,6 +6,7 @@ from .frames import frame_tensor, is_frame
 from .items import ItemRows, MapStyle, stacked
 from .kinds import Arrayable, find_rows, is_in_memory, is_nested_tuple
 from .sparse import SparseRows, is_scipy, is_sparse
+from .sparse_split import SparseSplit
 from .tensors import TensorRows
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Arrayable",
     "Rows",
     "SparseRows",
+    "SparseSplit",
     "TensorRows",
     "file_parts",
     "find_rows",
