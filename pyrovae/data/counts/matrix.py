@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...errors import DataError
 from ..base import Dataset, partition
-from ..rows import Rows, SparseRows, SparseSplit, find_rows
+from ..rows import JoinedRows, Rows, SparseRows, SparseSplit, find_rows
 from .checks import check_counts, empty_rows, size_of
 
 
@@ -86,9 +86,11 @@ def counts(
 
 def _sparse(rows: Rows) -> SparseRows:
     """The rows in sparse form, as floats; of dense ones a thousand at a time."""
+    if isinstance(rows, JoinedRows):
+        return _sparse(rows.parts[0])
     if isinstance(rows, SparseRows):
         return rows.to("cpu").in_type(torch.get_default_dtype())
-    if not isinstance(rows, SparseRows) and rows[:1][0].dim() != 2:
+    if rows[:1][0].dim() != 2:
         raise DataError(
             f"counts: a datum has shape {list(rows[:1][0].shape[1:])}; give a matrix [N, D], such "
             "as x.flatten(1)"

@@ -75,7 +75,7 @@ def _large(path):
     scipy.sparse.save_npz(path, matrix, compressed=False)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     whole = data.counts(path, val=200, test=100)
-    some = data.Dataset("some", whole.train[:400], whole.val, whole.test)
+    some = data.Dataset("some", whole.train[:200], whole.val[:100], whole.test)
     pair = VAE((d,), 2, likelihood=nn.Multinomial(), encoder=_narrow, decoder=_narrow)
     fit(pair, some, val=some.val, epochs=1, batch_size=100, device="cpu", progress=False)
     next(data.batches(whole.train, 100, device="cpu").epoch(0))
