@@ -40,8 +40,8 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 # line names it. What no line names comes last: it imports what is named, and nobody imports it.
 FOLDERS = {
     "runtime": [
-        {"fields", "figures", "files", "grad_mode", "log", "markup", "memory", "rendezvous",
-         "signatures", "values"},
+        {"fields", "figures", "files", "grad_mode", "log", "markup", "memory", "plain_json",
+         "rendezvous", "signatures", "values"},
         {"distributed", "own_draws", "progress", "random_state", "result"},
         {"interrupts", "stored_random_state"},
     ],
@@ -306,8 +306,10 @@ FOLDERS = {
     "cli": [
         {"explain", "interrupted", "kept_json", "kinds", "numbers", "outputs", "page_file",
           "run_files", "safe_yaml", "sizes", "user_code", "words", "working_folder"},
-        {"arguments", "kept_results", "library", "own_files"},
+        {"kept_results", "library", "own_files"},
         {"names", "wanted"},
+        {"arguments"},
+        {"supplies"},
         {"calls", "objective_words", "parser", "stored"},
         {"build", "misfit", "options", "section_options"},
         {"completion", "config", "fit_options", "origin"},

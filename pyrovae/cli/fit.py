@@ -37,6 +37,7 @@ from .origin import commands, origin_of, write_origin
 from .own_files import with_files
 from .page_file import PAGE, address
 from .run_files import CONFIG
+from .supplies import read_supplies, supplied_to_pair
 
 
 def run_fit(words: Sequence[str]) -> None:
@@ -55,10 +56,12 @@ def run_fit(words: Sequence[str]) -> None:
     team = join(config.device)
     check_folder(run_dir, settings, resume=config.resume, overwrite=config.overwrite)
     with team.first_before_others():  # it may have to fetch the data
-        setup = build(parser, config, config.seed)
+        kept = read_supplies(run_dir) if config.resume and (run_dir / CONFIG).is_file() else None
+        setup = build(parser, config, config.seed, kept)
+    supplies = supplied_to_pair(config, setup.data)
     callbacks, val_objective = _callbacks(config, setup.objective, run_dir)
     if team.first:
-        callbacks.append(WriteConfig(run_dir, settings, fresh=not config.resume))
+        callbacks.append(WriteConfig(run_dir, settings, supplies, fresh=not config.resume))
     say = print if team.first else _say_nothing
     say(_headline(setup, config, team, run_dir))
     with computing(config, setup.data):

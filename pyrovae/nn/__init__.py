@@ -16,6 +16,7 @@ from .corruption import (
     SaltAndPepper,
     SpreadingNoise,
 )
+from .described import Described
 from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
@@ -31,6 +32,7 @@ __all__ = [
     "ConvEncoder",
     "Corrupted",
     "Corruption",
+    "Described",
     "GaussianNoise",
     "GridDecoder",
     "GridEncoder",
