@@ -4,6 +4,7 @@ from .arrays import arrays
 from .base import Binarize, Dataset, Split
 from .batches import Batches
 from .channels import channels_first
+from .counts import counts, documents, python_documents
 from .dates import dates
 from .digits import digits
 from .entry import Batchable, batches, held_out, rows
@@ -12,7 +13,7 @@ from .loader import LoaderBatches
 from .minibatches import BatchSource
 from .missing import missing
 from .quadrants import join_quadrants, quadrants
-from .rows import Rows
+from .rows import Rows, SparseSplit
 from .semi_supervised import SemiSupervisedBatches, few_labels
 from .shapes import ShapeGrid, shapes
 from .synthetic import (
@@ -41,6 +42,7 @@ __all__ = [
     "Rows",
     "SemiSupervisedBatches",
     "ShapeGrid",
+    "SparseSplit",
     "Split",
     "TableColumns",
     "Vocabulary",
@@ -48,8 +50,10 @@ __all__ = [
     "batches",
     "channels_first",
     "cifar10",
+    "counts",
     "dates",
     "digits",
+    "documents",
     "emnist",
     "fashion_mnist",
     "few_labels",
@@ -61,6 +65,7 @@ __all__ = [
     "mnist",
     "mnist_sample",
     "names",
+    "python_documents",
     "python_sentences",
     "python_words",
     "quadrants",
