@@ -53,7 +53,7 @@ FOLDERS = {
         {"call"},
     ],
     "distributions": [
-        {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
+        {"affine_scan", "as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
          "ordinal", "sequence_codes", "strata"},
         {"beta_binomial"},
     ],
@@ -72,7 +72,7 @@ FOLDERS = {
         {"kl", "pathwise", "score"},
     ],
     "data": [
-        {"channels", "columns", "conversion", "files", "loaded", "prefetch"},
+        {"channels", "columns", "conversion", "files", "loaded", "prefetch", "root"},
         {"base", "batch_items"},
         {"rows"},
         {"minibatches"},
@@ -95,7 +95,7 @@ FOLDERS = {
     "data/counts": [{"checks"}, {"documents"}],
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
-    "data/synthetic": [{"base"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
+    "data/synthetic": [{"base"}, {"exact_pair", "kalman", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/likelihoods": [
         {"positive"},
@@ -103,6 +103,7 @@ FOLDERS = {
         {"counts", "gamma", "normal"},
         {"negative_binomial", "poisson"},
     ],
+    "nn/steps": [{"gru"}],
     "nn/mixed_columns": [
         {"base"},
         {"number_columns"},
@@ -119,12 +120,14 @@ FOLDERS = {
     ],
     "models": [
         {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary", "networks",
-         "posteriors", "priors", "second_output", "shape_advice"},
-        {"base"},
-        {"codes", "label_conditional", "latent_vector", "layered"},
+         "posteriors", "priors", "second_output", "sequence_data", "shape_advice"},
+        {"base", "step_posteriors"},
+        {"codes", "guided_filter", "label_conditional", "latent_vector", "layered"},
+        {"forecasting"},
         {"linear", "partial_vae", "vae"},
     ],
     "models/posteriors": [{"base"}, {"diagonal_normal", "distribution"}],
+    "models/step_posteriors": [{"base"}, {"affine_steps"}],
     "models/priors": [{"base"}, {"distribution", "standard_normal"}],
     "objectives": [
         {"constructor", "known_pair", "objective", "options"},
