@@ -4,6 +4,7 @@ from . import flows as flows
 from . import likelihoods as likelihoods
 from . import quantizers as quantizers
 from . import sequences as sequences
+from . import steps as steps
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import (
@@ -22,8 +23,10 @@ from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
+from .mixed_columns import MixedColumns
 from .mlp import MLP
 from .sequences import *  # noqa: F403
+from .steps import *
 from .two_heads import TwoHeads
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "Join",
     "JoinFactory",
     "Masking",
+    "MixedColumns",
     "Network",
     "NoiseModel",
     "OneBatchAxis",

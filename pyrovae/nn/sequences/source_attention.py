@@ -24,8 +24,11 @@ class Memory(NamedTuple):
         """The mean vector of each source [N, H]."""
         return mean_of(self.features, self.is_read)
 
-    def repeated(self, times: int) -> "Memory":
-        """[N, ...] -> [times * N, ...], all sources after each other, as often."""
+    def for_rows(self, count: int) -> "Memory":
+        """[N, ...] -> [count, ...]: all sources after each other, as often as it takes."""
+        times = count // max(1, len(self.features))
+        if times == 1:
+            return self
         return Memory(self.features.repeat(times, 1, 1), self.is_read.repeat(times, 1))
 
 
@@ -34,7 +37,7 @@ class SourceReader(nn.Module):
 
     Args:
         num_codes: V.
-        embedding_dim: Size of the vector of a code.
+        embedding: Size of the vector of a code.
         width: H, size of what is read at each code; even.
 
     Source:
@@ -42,16 +45,16 @@ class SourceReader(nn.Module):
         Bengio, 2015), sec. 3.2, https://arxiv.org/abs/1409.0473
 
     Example:
-        >>> reader = SourceReader(9, embedding_dim=4, width=6)
+        >>> reader = SourceReader(9, embedding=4, width=6)
         >>> reader(torch.tensor([[5, 6, 1, 0]])).features.shape
         torch.Size([1, 4, 6])
     """
 
-    def __init__(self, num_codes: int, embedding_dim: int, width: int) -> None:
+    def __init__(self, num_codes: int, embedding: int, width: int) -> None:
         super().__init__()
-        self.codes = nn.Embedding(num_codes, embedding_dim)
-        self.ahead = nn.GRU(embedding_dim, width // 2, batch_first=True)
-        self.back = nn.GRU(embedding_dim, width // 2, batch_first=True)
+        self.codes = nn.Embedding(num_codes, embedding)
+        self.ahead = nn.GRU(embedding, width // 2, batch_first=True)
+        self.back = nn.GRU(embedding, width // 2, batch_first=True)
 
     def forward(self, codes: Tensor) -> Memory:  # [N, S]
         is_read = codes != PADDING
@@ -70,7 +73,7 @@ class AttentiveGRU(nn.Module):
 
     Args:
         num_codes: V.
-        embedding_dim: Size of the vector of a code.
+        embedding: Size of the vector of a code.
         width: H.
         given_dim: L, size of the vector that is given; 0 for none.
 
@@ -79,11 +82,11 @@ class AttentiveGRU(nn.Module):
         2015), sec. 3.1, without input feeding, https://arxiv.org/abs/1508.04025
     """
 
-    def __init__(self, num_codes: int, embedding_dim: int, width: int, given_dim: int = 0) -> None:
+    def __init__(self, num_codes: int, embedding: int, width: int, given_dim: int = 0) -> None:
         super().__init__()
-        self.codes = nn.Embedding(num_codes, embedding_dim)
+        self.codes = nn.Embedding(num_codes, embedding)
         self.start = nn.Linear(given_dim + width, width)
-        self.cell = nn.GRU(embedding_dim + given_dim, width, batch_first=True)
+        self.cell = nn.GRU(embedding + given_dim, width, batch_first=True)
         self.query = nn.Linear(width, width)
         self.join = nn.Linear(2 * width, width)
 

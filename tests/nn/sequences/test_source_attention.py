@@ -67,6 +67,6 @@ def test_sources_are_looked_at_where_they_are_read(nets):
 
 def test_repeated_sources_follow_each_other(nets):
     memory = nets[0](SOURCE)
-    twice = memory.repeated(2)
+    twice = memory.for_rows(6)
     assert torch.equal(twice.features, torch.cat([memory.features] * 2))
     assert torch.equal(twice.is_read, torch.cat([memory.is_read] * 2))
