@@ -266,7 +266,7 @@ FOLDERS = {
     "apply/interpolation": [
         {"curves", "decoder"},
         {"ends", "metric"},
-        {"geodesic", "grids", "pulled_back", "strips"},
+        {"geodesic", "grids", "lines", "pulled_back", "strips"},
         {"attributes", "interpolate"},
         {"arithmetic"},
     ],
