@@ -19,6 +19,7 @@ from .semi_supervised_vae import SemiSupervisedVAE
 from .step_posteriors import *  # noqa: F403
 from .top_down import TopDownVAE
 from .vae import VAE
+from .variational_rnn import VariationalRNN
 from .vq_vae import VQVAE
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "ProbabilisticPCA",
     "SemiSupervisedVAE",
     "TopDownVAE",
+    "VariationalRNN",
     "e_step",
     "m_step",
 ]

@@ -193,7 +193,11 @@ def test_the_shape_of_what_it_makes(exact):
     dmm = deep(exact)
     assert dmm.generate(3).shape == (3, 6, D)
     assert dmm.generate(3, num_steps=9, mean=False).shape == (3, 9, D)
-    assert dmm.reconstruct(exact.sample(2, num_steps=11, seed=0), latent="mean").shape == (2, 11, D)
+    assert dmm.reconstruct(exact.sample(2, num_steps=11, seed=0), latent="mean").shape == (
+        2,
+        11,
+        D,
+    )
 
 
 def test_what_is_refused(exact):
