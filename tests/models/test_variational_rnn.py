@@ -26,8 +26,8 @@ def seeded():
 
 
 def small(**parts):
-    return VariationalRNN((5, D), L, hidden=H, features=F, feature_network=LINEAR,
-                          prior_network=LINEAR, encoder=LINEAR, decoder=LINEAR, **parts).double()  # fmt: skip
+    networks = dict.fromkeys(["feature_network", "prior_network", "encoder", "decoder"], LINEAR)
+    return VariationalRNN((5, D), L, hidden=H, features=F, **networks, **parts).double()
 
 
 @torch.no_grad()
