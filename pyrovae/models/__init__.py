@@ -1,6 +1,7 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
 from . import code_priors, posteriors, priors, step_posteriors
+from . import decoding as decoding
 from .autoencoder import Autoencoder
 from .base import Family
 from .code_priors import *  # noqa: F403
@@ -16,7 +17,10 @@ from .partial_vae import PartialVAE
 from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
-from .step_posteriors import *  # noqa: F403
+from .sequence_to_sequence import SequenceToSequence
+from .step_posteriors import *
+from .table_vae import TableVAE
+from .text_vae import TextVAE
 from .top_down import TopDownVAE
 from .vae import VAE
 from .variational_rnn import VariationalRNN
@@ -38,10 +42,12 @@ __all__ = [
     "PartialVAE",
     "ProbabilisticPCA",
     "SemiSupervisedVAE",
+    "SequenceToSequence",
+    "TableVAE",
+    "TextVAE",
     "TopDownVAE",
     "VariationalRNN",
     "e_step",
     "m_step",
 ]
 __all__ += code_priors.__all__ + posteriors.__all__ + priors.__all__
-__all__ += step_posteriors.__all__
