@@ -53,9 +53,9 @@ FOLDERS = {
         {"call"},
     ],
     "distributions": [
-        {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
+        {"affine_scan", "as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
          "ordinal", "sequence_codes", "strata"},
-        {"beta_binomial"},
+        {"affine_chain", "beta_binomial"},
     ],
     "particles": [
         {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement",
@@ -95,7 +95,7 @@ FOLDERS = {
     "data/counts": [{"checks"}, {"documents"}],
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
-    "data/synthetic": [{"base"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
+    "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/likelihoods": [
         {"positive"},
@@ -110,6 +110,7 @@ FOLDERS = {
         {"mixed_columns"},
     ],
     "nn/sequences": [{"attention", "base", "source_attention"}, {"attentive_decoder"}],
+    "nn/steps": [{"gru"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
@@ -118,12 +119,14 @@ FOLDERS = {
          "rational_spline", "sigmoidal"},
     ],
     "models": [
-        {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary", "networks",
-         "posteriors", "priors", "second_output", "shape_advice"},
-        {"base"},
-        {"codes", "label_conditional", "latent_vector", "layered"},
+        {"any_data", "capabilities", "code_priors", "decoding", "guided_filter", "held_vocabulary",
+         "networks", "posteriors", "priors", "second_output", "sequence_data", "shape_advice",
+         "teacher_forced"},
+        {"base", "step_posteriors"},
+        {"codes", "forecasting", "label_conditional", "latent_vector", "layered"},
         {"linear", "partial_vae", "vae"},
     ],
+    "models/step_posteriors": [{"base"}, {"affine_steps"}],
     "models/posteriors": [{"base"}, {"diagonal_normal", "distribution"}],
     "models/priors": [{"base"}, {"distribution", "standard_normal"}],
     "objectives": [

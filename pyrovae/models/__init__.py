@@ -18,7 +18,7 @@ from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
 from .sequence_to_sequence import SequenceToSequence
-from .step_posteriors import *
+from .step_posteriors import *  # noqa: F403
 from .table_vae import TableVAE
 from .text_vae import TextVAE
 from .top_down import TopDownVAE
@@ -51,3 +51,4 @@ __all__ = [
     "m_step",
 ]
 __all__ += code_priors.__all__ + posteriors.__all__ + priors.__all__
+__all__ += step_posteriors.__all__

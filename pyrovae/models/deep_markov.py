@@ -204,7 +204,7 @@ class DeepMarkovModel(Forecaster):
     def reconstruct(
         self,
         x: Tensor,
-        y: Any = None,
+        y: Any = None,  # noqa: ANN401
         *,
         mean: bool = True,
         latent: Latent = "sample",  # noqa: ANN401

@@ -26,7 +26,7 @@ from .likelihoods import *  # noqa: F403
 from .mixed_columns import MixedColumns
 from .mlp import MLP
 from .sequences import *  # noqa: F403
-from .steps import *
+from .steps import *  # noqa: F403
 from .two_heads import TwoHeads
 
 __all__ = [
@@ -60,3 +60,4 @@ __all__ = [
 ]
 __all__ += likelihoods.__all__
 __all__ += sequences.__all__
+__all__ += steps.__all__
