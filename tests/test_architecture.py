@@ -55,7 +55,7 @@ FOLDERS = {
     "distributions": [
         {"affine_scan", "as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
          "ordinal", "sequence_codes", "strata"},
-        {"beta_binomial"},
+        {"affine_chain", "beta_binomial"},
     ],
     "particles": [
         {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement",
@@ -95,7 +95,7 @@ FOLDERS = {
     "data/counts": [{"checks"}, {"documents"}],
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
-    "data/synthetic": [{"base"}, {"exact_pair", "kalman", "pair_task"}, {"gaussian_pair"}],
+    "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/likelihoods": [
         {"positive"},
@@ -111,6 +111,7 @@ FOLDERS = {
         {"mixed_columns"},
     ],
     "nn/sequences": [{"attention", "base", "source_attention"}, {"attentive_decoder"}],
+    "nn/steps": [{"gru"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
@@ -119,13 +120,16 @@ FOLDERS = {
          "rational_spline", "sigmoidal"},
     ],
     "models": [
-        {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary", "networks",
-         "posteriors", "priors", "second_output", "sequence_data", "shape_advice"},
+        {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary",
+         "networks", "posteriors", "priors", "second_output", "sequence_data",
+         "shape_advice"},
         {"base", "step_posteriors"},
-        {"codes", "guided_filter", "label_conditional", "latent_vector", "layered"},
+        {"codes", "guided_filter", "label_conditional", "latent_vector", "layered",
+         "teacher_forced"},
         {"forecasting"},
         {"linear", "partial_vae", "vae"},
     ],
+    "models/step_posteriors": [{"base"}, {"affine_steps"}],
     "models/posteriors": [{"base"}, {"diagonal_normal", "distribution"}],
     "models/step_posteriors": [{"base"}, {"affine_steps"}],
     "models/priors": [{"base"}, {"distribution", "standard_normal"}],

@@ -15,6 +15,7 @@ from .missing import missing
 from .quadrants import join_quadrants, quadrants
 from .rows import Rows, SparseSplit
 from .semi_supervised import SemiSupervisedBatches, few_labels
+from .series import series, windows
 from .shapes import ShapeGrid, shapes
 from .synthetic import (
     DateFormats,
@@ -70,8 +71,10 @@ __all__ = [
     "python_words",
     "quadrants",
     "rows",
+    "series",
     "shapes",
     "svhn",
+    "windows",
     "table",
     "text",
     "text_pairs",

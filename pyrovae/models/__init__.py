@@ -23,6 +23,7 @@ from .table_vae import TableVAE
 from .text_vae import TextVAE
 from .top_down import TopDownVAE
 from .vae import VAE
+from .variational_rnn import VariationalRNN
 from .vq_vae import VQVAE
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "TableVAE",
     "TextVAE",
     "TopDownVAE",
+    "VariationalRNN",
     "e_step",
     "m_step",
 ]
