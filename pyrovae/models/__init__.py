@@ -16,6 +16,7 @@ from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
 from .top_down import TopDownVAE
+from .topic_model import TopicModel
 from .vae import VAE
 from .vq_vae import VQVAE
 
@@ -35,6 +36,7 @@ __all__ = [
     "ProbabilisticPCA",
     "SemiSupervisedVAE",
     "TopDownVAE",
+    "TopicModel",
     "e_step",
     "m_step",
 ]

@@ -22,6 +22,12 @@ from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mlp import MLP
+from .topic_decoders import (
+    MixtureOfTopics,
+    NormalizedProductOfTopics,
+    ProductOfTopics,
+    TopicDecoder,
+)
 from .two_heads import TwoHeads
 
 __all__ = [
@@ -39,14 +45,18 @@ __all__ = [
     "Join",
     "JoinFactory",
     "Masking",
+    "MixtureOfTopics",
     "Network",
     "NoiseModel",
+    "NormalizedProductOfTopics",
     "OneBatchAxis",
     "PoissonNoise",
+    "ProductOfTopics",
     "ReplacingNoise",
     "SaltAndPepper",
     "Shape",
     "SpreadingNoise",
+    "TopicDecoder",
     "TwoHeads",
     "build",
     "one_batch_axis",
