@@ -32,6 +32,7 @@ from .latents.probe import probe
 from .latents.traversal import Traversal, traverse
 from .log_evidence import log_evidence
 from .options import SweepOptions
+from .perplexity import Perplexity, perplexity
 from .quality import (
     SampleQuality,
     frechet_distance,
@@ -59,6 +60,7 @@ __all__ = [
     "InferenceGaps",
     "KHatMap",
     "KLDecomposition",
+    "Perplexity",
     "Remedy",
     "SampleQuality",
     "SweepOptions",
@@ -91,6 +93,7 @@ __all__ = [
     "log_evidence",
     "mig",
     "overlap",
+    "perplexity",
     "posterior_means",
     "probe",
     "sample_quality",

@@ -3,6 +3,8 @@
 from . import flows as flows
 from . import likelihoods as likelihoods
 from . import quantizers as quantizers
+from . import sequences as sequences
+from . import steps as steps
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import (
@@ -21,7 +23,10 @@ from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
+from .mixed_columns import MixedColumns
 from .mlp import MLP
+from .sequences import *  # noqa: F403
+from .steps import *
 from .topic_decoders import (
     MixtureOfTopics,
     NormalizedProductOfTopics,
@@ -46,6 +51,7 @@ __all__ = [
     "JoinFactory",
     "Masking",
     "MixtureOfTopics",
+    "MixedColumns",
     "Network",
     "NoiseModel",
     "NormalizedProductOfTopics",
@@ -63,3 +69,4 @@ __all__ = [
     "squared_jacobian",
 ]
 __all__ += likelihoods.__all__
+__all__ += sequences.__all__
