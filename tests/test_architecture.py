@@ -186,7 +186,7 @@ FOLDERS = {
         {"collect"},
         {"log_evidence"},
         {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents",
-         "quality"},
+         "quality", "topics"},
         {"comparison", "diagnosis", "perplexity"},
     ],
     "evaluate/annealing": [
@@ -216,6 +216,7 @@ FOLDERS = {
                            {"curve"}],
     "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
     "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
+    "evaluate/topics": [{"coherence"}],
     "evaluate/latents": [
         {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "linear_probe",
          "posterior_means"},

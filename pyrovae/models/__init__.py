@@ -22,6 +22,7 @@ from .step_posteriors import *  # noqa: F403
 from .table_vae import TableVAE
 from .text_vae import TextVAE
 from .top_down import TopDownVAE
+from .topic_model import TopicModel
 from .vae import VAE
 from .variational_rnn import VariationalRNN
 from .vq_vae import VQVAE
@@ -46,6 +47,7 @@ __all__ = [
     "TableVAE",
     "TextVAE",
     "TopDownVAE",
+    "TopicModel",
     "VariationalRNN",
     "e_step",
     "m_step",

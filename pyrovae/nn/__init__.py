@@ -27,6 +27,12 @@ from .mixed_columns import MixedColumns
 from .mlp import MLP
 from .sequences import *  # noqa: F403
 from .steps import *  # noqa: F403
+from .topic_decoders import (
+    MixtureOfTopics,
+    NormalizedProductOfTopics,
+    ProductOfTopics,
+    TopicDecoder,
+)
 from .two_heads import TwoHeads
 
 __all__ = [
@@ -45,14 +51,18 @@ __all__ = [
     "JoinFactory",
     "Masking",
     "MixedColumns",
+    "MixtureOfTopics",
     "Network",
     "NoiseModel",
+    "NormalizedProductOfTopics",
     "OneBatchAxis",
     "PoissonNoise",
+    "ProductOfTopics",
     "ReplacingNoise",
     "SaltAndPepper",
     "Shape",
     "SpreadingNoise",
+    "TopicDecoder",
     "TwoHeads",
     "build",
     "one_batch_axis",
