@@ -1,6 +1,7 @@
 """Data sets with splits train, val and test, and minibatches of them."""
 
 from .arrays import arrays
+from .audio import Spectrogram, audio, spoken_digits, tones
 from .base import Binarize, Dataset, Split
 from .batches import Batches
 from .channels import channels_first
@@ -29,8 +30,10 @@ __all__ = [
     "SemiSupervisedBatches",
     "Rows",
     "ShapeGrid",
+    "Spectrogram",
     "Split",
     "arrays",
+    "audio",
     "batches",
     "channels_first",
     "cifar10",
@@ -47,5 +50,7 @@ __all__ = [
     "quadrants",
     "rows",
     "shapes",
+    "spoken_digits",
     "svhn",
+    "tones",
 ]

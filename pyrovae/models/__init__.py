@@ -15,6 +15,8 @@ from .partial_vae import PartialVAE
 from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
+from .spectrogram_vae import SpectrogramVAE
+from .speech_vae import SpeechVAE
 from .top_down import TopDownVAE
 from .vae import VAE
 from .vq_vae import VQVAE
@@ -34,6 +36,8 @@ __all__ = [
     "PartialVAE",
     "ProbabilisticPCA",
     "SemiSupervisedVAE",
+    "SpectrogramVAE",
+    "SpeechVAE",
     "TopDownVAE",
     "e_step",
     "m_step",

@@ -19,13 +19,15 @@ from .corruption import (
 from .described import Described
 from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
-from .join import AsChannels, AsVector, Join, JoinFactory
+from .join import AsBands, AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mlp import MLP
+from .time_conv import TimeConvDecoder, TimeConvEncoder
 from .two_heads import TwoHeads
 
 __all__ = [
     "MLP",
+    "AsBands",
     "AsChannels",
     "AsVector",
     "ConvDecoder",
@@ -47,6 +49,8 @@ __all__ = [
     "SaltAndPepper",
     "Shape",
     "SpreadingNoise",
+    "TimeConvDecoder",
+    "TimeConvEncoder",
     "TwoHeads",
     "build",
     "one_batch_axis",
