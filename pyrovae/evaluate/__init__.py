@@ -32,6 +32,7 @@ from .latents.probe import probe
 from .latents.traversal import Traversal, traverse
 from .log_evidence import log_evidence
 from .options import SweepOptions
+from .perplexity import Perplexity, perplexity
 from .quality import (
     SampleQuality,
     frechet_distance,
@@ -58,6 +59,7 @@ __all__ = [
     "InferenceGaps",
     "KHatMap",
     "KLDecomposition",
+    "Perplexity",
     "Remedy",
     "SampleQuality",
     "SweepOptions",
@@ -88,6 +90,7 @@ __all__ = [
     "log_evidence",
     "mig",
     "overlap",
+    "perplexity",
     "posterior_means",
     "probe",
     "sample_quality",

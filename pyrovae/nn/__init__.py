@@ -3,6 +3,8 @@
 from . import flows as flows
 from . import likelihoods as likelihoods
 from . import quantizers as quantizers
+from . import sequences as sequences
+from . import steps as steps
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import (
@@ -21,7 +23,10 @@ from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
 from .join import AsBands, AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
+from .mixed_columns import MixedColumns
 from .mlp import MLP
+from .sequences import *  # noqa: F403
+from .steps import *
 from .time_conv import TimeConvDecoder, TimeConvEncoder
 from .two_heads import TwoHeads
 
@@ -41,6 +46,7 @@ __all__ = [
     "Join",
     "JoinFactory",
     "Masking",
+    "MixedColumns",
     "Network",
     "NoiseModel",
     "OneBatchAxis",
@@ -57,3 +63,4 @@ __all__ = [
     "squared_jacobian",
 ]
 __all__ += likelihoods.__all__
+__all__ += sequences.__all__
