@@ -1,6 +1,7 @@
 """Data sets with splits train, val and test, and minibatches of them."""
 
 from .arrays import arrays
+from .audio import Spectrogram, audio, spoken_digits, tones
 from .base import Binarize, Dataset, Split
 from .batches import Batches
 from .channels import channels_first
@@ -44,10 +45,12 @@ __all__ = [
     "SemiSupervisedBatches",
     "ShapeGrid",
     "SparseSplit",
+    "Spectrogram",
     "Split",
     "TableColumns",
     "Vocabulary",
     "arrays",
+    "audio",
     "batches",
     "channels_first",
     "cifar10",
@@ -73,9 +76,11 @@ __all__ = [
     "rows",
     "series",
     "shapes",
+    "spoken_digits",
     "svhn",
-    "windows",
     "table",
     "text",
     "text_pairs",
+    "tones",
+    "windows",
 ]

@@ -18,6 +18,8 @@ from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
 from .sequence_to_sequence import SequenceToSequence
+from .spectrogram_vae import SpectrogramVAE
+from .speech_vae import SpeechVAE
 from .step_posteriors import *  # noqa: F403
 from .table_vae import TableVAE
 from .text_vae import TextVAE
@@ -44,6 +46,8 @@ __all__ = [
     "ProbabilisticPCA",
     "SemiSupervisedVAE",
     "SequenceToSequence",
+    "SpectrogramVAE",
+    "SpeechVAE",
     "TableVAE",
     "TextVAE",
     "TopDownVAE",

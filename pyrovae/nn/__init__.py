@@ -21,12 +21,13 @@ from .corruption import (
 from .described import Described
 from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
-from .join import AsChannels, AsVector, Join, JoinFactory
+from .join import AsBands, AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mixed_columns import MixedColumns
 from .mlp import MLP
 from .sequences import *  # noqa: F403
 from .steps import *  # noqa: F403
+from .time_conv import TimeConvDecoder, TimeConvEncoder
 from .topic_decoders import (
     MixtureOfTopics,
     NormalizedProductOfTopics,
@@ -37,6 +38,7 @@ from .two_heads import TwoHeads
 
 __all__ = [
     "MLP",
+    "AsBands",
     "AsChannels",
     "AsVector",
     "ConvDecoder",
@@ -62,6 +64,8 @@ __all__ = [
     "SaltAndPepper",
     "Shape",
     "SpreadingNoise",
+    "TimeConvDecoder",
+    "TimeConvEncoder",
     "TopicDecoder",
     "TwoHeads",
     "build",
