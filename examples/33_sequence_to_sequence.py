@@ -66,9 +66,10 @@ def main(smoke):
 
     print(f"{DRAWS} answers to each of {len(sources)} dates that were not in the training")
     no_z = torch.zeros(len(sources), 2)
-    beam = plain.alternatives(test.y, beam=Beam(DRAWS), z=no_z).codes
     row("without z, greedy", plain, sources, plain.decode(no_z, test.y).mean[:, None])
-    row("without z, beam", plain, sources, beam)
+    for width in (5, DRAWS):
+        best = plain.alternatives(test.y, beam=Beam(width), z=no_z).codes
+        row(f"without z, the best {width} of a beam", plain, sources, best)
     row("without z, draws", plain, sources, plain.generate(test.y, n=DRAWS, decoding=Sampling()))
     row("with z, greedy for draws of z", pair, sources, pair.generate(test.y, n=DRAWS))
     row("with z, draws", pair, sources, pair.generate(test.y, n=DRAWS, decoding=Sampling()))
@@ -85,10 +86,13 @@ def main(smoke):
     answers = pair.to_text(pair.decode(z, pair.vocabulary.encode([source])).mean)
     known = list(TASK.answers(source))
     places = torch.tensor([known.index(a) if a in known else len(known) for a in answers])
-    figure = Figure(figsize=(7.5, 5), dpi=150, layout="constrained")
+    figure = Figure(figsize=(9, 5), dpi=150, layout="constrained")
     axes = figure.subplots()
+    made = pair.to_text(pair.generate([source], n=2000)[0])
     for place, answer in enumerate([*known, "something else"]):
-        axes.scatter(*z[places == place].T, s=900 / len(ticks), marker="s", label=answer,
+        share = made.count(answer) / len(made) if place < len(known) else 0
+        label = f"{answer}: {share:.2f} of draws, true {TASK.answers(source).get(answer, 0):.2f}"
+        axes.scatter(*z[places == place].T, s=900 / len(ticks), marker="s", label=label,
                      color=f"C{place}" if place < len(known) else "0.8")  # fmt: skip
     axes.set(title=f"What z makes of {source}", xlabel="z 1", ylabel="z 2", aspect="equal")
     figure.legend(loc="outside right upper")

@@ -111,7 +111,7 @@ FOLDERS = {
         {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary", "networks",
          "posteriors", "priors", "second_output", "shape_advice"},
         {"base"},
-        {"codes", "label_conditional", "latent_vector", "layered"},
+        {"codes", "given_text", "label_conditional", "latent_vector", "layered"},
         {"linear", "vae"},
     ],
     "models/posteriors": [{"base"}, {"diagonal_normal", "distribution"}],
