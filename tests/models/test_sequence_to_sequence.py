@@ -62,7 +62,8 @@ def exact(pair, x, y, points=400):
 def test_the_probabilities_of_all_targets_sum_to_one(pair, batch):
     for source, z in zip(batch[1], torch.randn(4, 1).double(), strict=True):
         given = pair.decode(z.expand(len(ROWS), 1), source.expand(len(ROWS), -1))
-        assert float(given.log_prob(ROWS).logsumexp(0)) == pytest.approx(0, abs=1e-12)
+        total = given.log_prob(ROWS).logsumexp(0)
+        assert total.item() == pytest.approx(0, abs=1e-12)
 
 
 def test_bounds_are_below_the_exact_evidence_and_reach_it(pair, batch):
