@@ -10,6 +10,10 @@ from jsonargparse import ArgumentParser
 
 from ..errors import ConfigError
 from .kinds import asked_by
+from .names import makes_pair
+
+SUPPLIED = ("vocabulary", "columns", "sound")
+"""What data may supply to a pair besides their shape: see `Dataset.supplies`."""
 
 
 def add_arguments(
@@ -70,8 +74,9 @@ def _untyped(maker: Any, message: str) -> str:  # noqa: ANN401
 
 
 def supplied(maker: Any) -> set[str]:  # noqa: ANN401
-    """The arguments whose values come from the data."""
-    return {"data_shape"} & inspect.signature(maker).parameters.keys()
+    """The arguments whose values come from the data: their shape, and what they supply."""
+    names = {"data_shape", *(SUPPLIED if makes_pair(maker) else ())}
+    return names & inspect.signature(maker).parameters.keys()
 
 
 @cache

@@ -3,7 +3,7 @@
 import inspect
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,15 +14,15 @@ import torch
 from jsonargparse import Namespace
 from pyro.infer import ELBO
 
-from ..data import Dataset, Split, few_labels, missing, quadrants
+from ..data import Dataset, SparseSplit, Split, few_labels, missing, quadrants
 from ..errors import ConfigError, PyrovaeError
 from ..particles.argument_types import ArgumentTypes
-from .arguments import supplied
 from .calls import check_calls, takes_y
 from .explain import blamed_on, named, own_line
 from .library import sections
 from .names import FINDERS, SECTIONS, find_model
 from .parser import Parser
+from .supplies import check_supplies, from_data
 from .user_code import forget_file
 
 
@@ -41,17 +41,31 @@ class Setup:
     objective: Any
 
 
-def build(parser: Parser, config: Namespace, seed: int | None) -> Setup:
+def build(
+    parser: Parser,
+    config: Namespace,
+    seed: int | None,
+    kept: Mapping[str, Any] | None = None,
+) -> Setup:
     """Make the data, then (from the seed) the pair, and the objective.
 
+    Args:
+        parser: Of the configuration.
+        config: What is built.
+        seed: Of the initial parameters; None leaves the random state as it is.
+        kept: What the data of a run supplied to its pair, where they must supply the same.
+
     Raises:
-        ConfigError: The model named has no `model` and `guide`, or a part cannot be built.
+        ConfigError: The model named has no `model` and `guide`, or a part cannot be built; or the
+            data supply to the pair what is not kept.
     """
     made = _instantiate(parser, config)
     data = in_default_type(_data(config, made))
+    if kept is not None:
+        check_supplies(config, data, kept)
     if seed is not None:
         pyro.set_rng_seed(seed)
-    pair = _pair(config, made, data.shape)
+    pair = _pair(config, made, data, kept)
     data = _as_called(config, data, pair, config.model.name)
     objective = _objective(config, made)
     return Setup(data, pair, objective)
@@ -67,7 +81,7 @@ def in_default_type(data: Dataset) -> Dataset:
     splits: dict[str, Any] = {}
     for name in ("train", "val", "test"):
         split: Split = getattr(data, name)
-        if split.x.is_floating_point():
+        if not isinstance(split, SparseSplit) and split.x.is_floating_point():
             types.check((split.x,), f"--data, {name}")
             split = replace(split, x=types((split.x,))[0])
         splits[name] = split
@@ -85,23 +99,41 @@ def computing(config: Namespace, data: Dataset) -> AbstractContextManager[None]:
     )
 
 
-def build_pair(parser: Parser, config: Namespace, data_shape: Sequence[int]) -> Any:  # noqa: ANN401
+def build_pair(
+    parser: Parser,
+    config: Namespace,
+    data: Dataset | Sequence[int],
+    kept: Mapping[str, Any] | None = None,
+) -> Any:  # noqa: ANN401
     """A new pair alone, from the random state as it is; a file that holds it is read again.
 
+    Args:
+        parser: Of the configuration.
+        config: What is built.
+        data: Of the pair, or their shape.
+        kept: What the data of a run supplied to its pair; None: what these do.
+
     Raises:
-        ConfigError: The model named has no `model` and `guide`.
+        ConfigError: The model named has no `model` and `guide`, or needs what is not supplied.
     """
     forget_file(config.model.name)
-    return _pair(config, _instantiate(parser, config), data_shape)
+    return _pair(config, _instantiate(parser, config), data, kept)
 
 
-def build_data(parser: Parser, config: Namespace, pair: Any) -> Dataset:  # noqa: ANN401
+def build_data(
+    parser: Parser,
+    config: Namespace,
+    pair: Any,  # noqa: ANN401
+    kept: Mapping[str, Any] | None = None,
+) -> Dataset:
     """The data alone, with labels where the pair takes them.
 
     Raises:
         ConfigError: See `build`.
     """
     data = _data(config, _instantiate(parser, config))
+    if kept is not None:
+        check_supplies(config, data, kept)
     return _as_called(config, data, pair, type(pair).__name__)
 
 
@@ -159,12 +191,24 @@ def _maker(config: Namespace, section: str) -> Any:  # noqa: ANN401
     return FINDERS[section](config[section]["name"])
 
 
-def _pair(config: Namespace, made: Namespace, data_shape: Sequence[int]) -> Any:  # noqa: ANN401
+def _pair(
+    config: Namespace,
+    made: Namespace,
+    data: Dataset | Sequence[int],
+    kept: Mapping[str, Any] | None,
+) -> Any:  # noqa: ANN401
     pair: Any = find_model(config.model.name)
     if not inspect.ismodule(pair):
-        shape: Any = {name: tuple(data_shape) for name in supplied(pair)}
+        is_set = isinstance(data, Dataset)
+        given = from_data(
+            pair,
+            config,
+            tuple(data.shape if is_set else data),
+            kept if kept is not None else data.supplies if is_set else {},
+            is_kept=kept is not None,
+        )
         with _built("model", config):
-            pair = pair(**shape, **_arguments(made, "model"))
+            pair = pair(**given, **_arguments(made, "model"))
     for program in ("model", "guide"):
         if not callable(getattr(pair, program, None)):
             raise ConfigError(

@@ -1,7 +1,7 @@
 """`pyrovae check FILE`: look for mistakes in a pair before it is trained."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -120,7 +120,7 @@ def _pair_and_batch(parser: Parser, config: Any, with_data: bool) -> tuple[Any, 
     batch = () if data is not None else _batch_in(module, shape, config.limit)
     if shape is None and batch and isinstance(batch[0], Tensor):
         shape = tuple(batch[0].shape[1:])
-    pair = _pair_in(module, attribute, shape, config.file)
+    pair = _pair_in(module, attribute, shape, config.file, {} if data is None else data.supplies)
     if data is not None:
         data = data.labelled() if takes_y(pair, config.file, config) else data
         split = data.train.binarized(0) if data.train.dynamic else data.train
@@ -133,25 +133,31 @@ def _pair_and_batch(parser: Parser, config: Any, with_data: bool) -> tuple[Any, 
     return pair, batch
 
 
-def _pair_in(module: ModuleType, name: str, shape: Any, file: str) -> Any:  # noqa: ANN401
+def _pair_in(
+    module: ModuleType,
+    name: str,
+    shape: Any,  # noqa: ANN401
+    file: str,
+    supplies: Mapping[str, Any],
+) -> Any:  # noqa: ANN401
     """The pair in a file: the one named, or by the conventions that the help describes."""
     content = vars(module)
     if name:
         if name not in content:
             raise ConfigError(f"check {file}: the file defines no '{name}'; correct the name")
-        return _made(content[name], shape, file, name)
+        return _made(content[name], shape, file, name, supplies)
     if callable(content.get("model")) and callable(content.get("guide")):
         return module
     for usual in _PAIRS:
         if usual in content:
-            return _made(content[usual], shape, file, usual)
+            return _made(content[usual], shape, file, usual, supplies)
     own = {n: c for n, c in content.items() if getattr(c, "__module__", None) == module.__name__}
     objects = {n: c for n, c in content.items() if not inspect.isclass(c) and _has_both(c)}
     classes = {n: c for n, c in own.items() if inspect.isclass(c) and _has_both(c)}
     for found in (objects, classes):
         if len(found) == 1:
             (usual, thing) = next(iter(found.items()))
-            return _made(thing, shape, file, usual)
+            return _made(thing, shape, file, usual, supplies)
     several = [*objects, *classes]
     half = [role for role in ("model", "guide") if callable(content.get(role))]
     which = "it has no such thing"
@@ -165,13 +171,20 @@ def _pair_in(module: ModuleType, name: str, shape: Any, file: str) -> Any:  # no
     )
 
 
-def _made(found: Any, shape: Any, file: str, name: str) -> Any:  # noqa: ANN401
+def _made(
+    found: Any,  # noqa: ANN401
+    shape: Any,  # noqa: ANN401
+    file: str,
+    name: str,
+    supplies: Mapping[str, Any],
+) -> Any:  # noqa: ANN401
     """An object with model and guide: itself, or what a class or function gives."""
     if not inspect.isclass(found) and _has_both(found):
         return found
     if not (inspect.isclass(found) or inspect.isfunction(found)):
         raise ConfigError(f"check {file}: '{name}' has no model and guide; name what has both")
-    given = {each: shape for each in supplied(found)} if shape is not None else {}
+    known = dict(supplies) if shape is None else {**supplies, "data_shape": shape}
+    given = {each: known[each] for each in supplied(found) if each in known}
     try:
         inspect.signature(found).bind(**given)
     except TypeError as error:

@@ -14,6 +14,7 @@ from .options import add_device, add_evidence_particles, add_held_out, add_objec
 from .outputs import csv_path, write_table
 from .parser import make_parser
 from .run_folder import configuration, parse_opening
+from .supplies import read_supplies
 
 
 def run_compare_training(words: Sequence[str]) -> None:
@@ -45,11 +46,12 @@ def run_compare_training(words: Sequence[str]) -> None:
     out = csv_path(run, given.out, ".json")
     of_fit = fit_parser()
     config = configuration(run, of_fit, named)
-    data = build(of_fit, config, config.seed).data
+    kept = read_supplies(run)
+    data = build(of_fit, config, config.seed, kept).data
     held_out: Split = getattr(data, given.split).subset(given.limit or 2**62)
     with kept_if_interrupted(out):
         found = compare_training(
-            lambda: build_pair(of_fit, config, data.shape),
+            lambda: build_pair(of_fit, config, data, kept),
             data.train,
             objectives,
             epochs=given.epochs or config.epochs,

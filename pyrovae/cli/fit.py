@@ -16,9 +16,13 @@ from ..errors import ConfigError
 from ..models.capabilities import HasStrata
 from ..objectives import ELBO, Beta
 from ..reporting import (
+    Arrays,
+    Images,
     Report,
     Subject,
     finite_history,
+    form_of,
+    made_of,
     pictures,
     report,
     save_pictures,
@@ -37,6 +41,7 @@ from .origin import commands, origin_of, write_origin
 from .own_files import with_files
 from .page_file import PAGE, address
 from .run_files import CONFIG
+from .supplies import read_supplies, supplied_to_pair
 
 
 def run_fit(words: Sequence[str]) -> None:
@@ -55,10 +60,12 @@ def run_fit(words: Sequence[str]) -> None:
     team = join(config.device)
     check_folder(run_dir, settings, resume=config.resume, overwrite=config.overwrite)
     with team.first_before_others():  # it may have to fetch the data
-        setup = build(parser, config, config.seed)
+        kept = read_supplies(run_dir) if config.resume and (run_dir / CONFIG).is_file() else None
+        setup = build(parser, config, config.seed, kept)
+    supplies = supplied_to_pair(config, setup.data)
     callbacks, val_objective = _callbacks(config, setup.objective, run_dir)
     if team.first:
-        callbacks.append(WriteConfig(run_dir, settings, fresh=not config.resume))
+        callbacks.append(WriteConfig(run_dir, settings, supplies, fresh=not config.resume))
     say = print if team.first else _say_nothing
     say(_headline(setup, config, team, run_dir))
     with computing(config, setup.data):
@@ -180,12 +187,22 @@ def _measure(
     finally:  # also where the reader of the output has gone
         found.to_json(run_dir / "report.json")
     named = bound_in_words(setup.objective)
-    drawn = pictures(model, guide, test, history=history, bound=named)
+    form, made = form_of(setup.pair, test.x[:1]), None
+    if not isinstance(form, Images | Arrays):
+        made = made_of(setup.pair, model, guide, test, form)
+    drawn = pictures(model, guide, test, history=history, bound=named, pair=setup.pair, made=made)
     saved = save_pictures(drawn, run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
     known = page.subject
+    if made is not None:
+        files = form.save(made, run_dir)
+        if files:
+            print(f"{form.kind}:", ", ".join(path.name for path in files))
+        remarks = [*known.remarks, *made.remarks]
+        known = replace(known, readings=form.parts(made), remarks=remarks)
     subject = replace(
         found.subject, name=known.name, history=known.history, settings=known.settings,
+        readings=known.readings, remarks=[*found.subject.remarks, *known.remarks],
         about={**known.about, **found.subject.about}, command=known.command, pictures=drawn,
     )  # fmt: skip
     return replace(found, subject=subject).completed()

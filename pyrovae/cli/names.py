@@ -78,6 +78,12 @@ FINDERS: dict[str, Callable[[str], Any]] = {
 }
 
 
+def makes_pair(maker: Any) -> bool:  # noqa: ANN401
+    """Whether a class, or a function by what it says it returns, gives a model and a guide."""
+    found = _returned(maker) if inspect.isfunction(maker) else maker
+    return inspect.isclass(found) and _fits(found, None)
+
+
 def own_class(name: str, option: str) -> tuple[str, type]:
     """Import path and class of the user's own, named on the command line.
 

@@ -1,5 +1,6 @@
 """A run folder that `pyrovae fit` is to write: what it must not damage, and what it replaces."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,17 +8,21 @@ import yaml
 from jsonargparse import Namespace
 
 from ..errors import ConfigError
+from ..reporting import SAVED
 from ..runtime.files import save
+from ..runtime.plain_json import to_json
 from ..train import Callback, Loop
 from ..train.run_lock import LOCK, check_free
 from .library import parts
 from .parser import Parser
-from .run_files import CONFIG, check_links
+from .run_files import CONFIG, SUPPLIES, check_links
 from .safe_yaml import read_yaml
 
 _MADE = (
     "report.json", "report.html", "origin.json", "curves.png", "reconstructions.png",
-    "samples.png", "latents.png", "traversals.png",
+    "samples.png", "latents.png", "traversals.png", "reconstructions.txt", "samples.txt",
+    "samples.csv", *(f"{kind}_{i:02}.wav" for kind in ("reconstructions", "samples")
+                     for i in range(SAVED)),
 )  # fmt: skip
 _UNFINISHED = {LOCK, "history.jsonl"}  # files of a run that could not write its configuration
 _MAY_CHANGE = {
@@ -91,21 +96,31 @@ class WriteConfig(Callback):
     Args:
         run: The run folder.
         settings: What to write.
+        supplies: What the data supply to the pair, which is written beside it.
         fresh: Remove the table and the pictures of the run that this one replaces.
     """
 
-    def __init__(self, run: Path, settings: dict[str, Any], *, fresh: bool) -> None:
-        self.run, self.settings, self.fresh = run, settings, fresh
+    def __init__(
+        self,
+        run: Path,
+        settings: dict[str, Any],
+        supplies: Mapping[str, Any],
+        *,
+        fresh: bool,
+    ) -> None:
+        self.run, self.settings, self.supplies, self.fresh = run, settings, supplies, fresh
 
     def on_start(self, loop: Loop) -> None:
         try:
-            for name in _MADE if self.fresh else ():
+            for name in (*_MADE, SUPPLIES) if self.fresh else ():
                 (self.run / name).unlink(missing_ok=True)
         except OSError as error:
             raise ConfigError(
                 f"{self.run} cannot be written to ({error.strerror or error}); choose another "
                 "folder with --run"
             ) from error
+        if self.supplies:
+            save(self.run / SUPPLIES, to_json(self.supplies) + "\n")
         save(self.run / CONFIG, yaml.safe_dump(self.settings, sort_keys=False))
 
 

@@ -21,6 +21,7 @@ from .library import parts, sections
 from .names import SECTIONS
 from .run_folder import configuration
 from .stored import NotNamedError
+from .supplies import read_supplies
 from .working_folder import safe_child_processes
 
 _DATA_ROOT = "PYROVAE_DATA"
@@ -48,15 +49,15 @@ class Configured:
         parser = fit_parser()
         with _as_a_call():
             words = self._words("model")
-            return build_pair(parser, configuration(self.folder, parser, words, ["model"]),
-                              data_shape)  # fmt: skip
+            config = configuration(self.folder, parser, words, ["model"])
+            return build_pair(parser, config, data_shape, read_supplies(self.folder))
 
     def data(self, pair: Any) -> Dataset:  # noqa: ANN401
         """The data of the run, with labels where the pair takes them."""
         parser = fit_parser()
         with _as_a_call():
             config = configuration(self.folder, parser, self._words("data"), ["data"])
-            return build_data(parser, config, pair)
+            return build_data(parser, config, pair, read_supplies(self.folder))
 
     def objective(self) -> ELBO:
         """The objective of the run, as it was before the first step."""

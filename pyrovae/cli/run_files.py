@@ -6,6 +6,7 @@ from pathlib import Path
 from ..errors import ConfigError
 
 CONFIG = "config.yaml"
+SUPPLIES = "supplies.json"
 
 
 def check_links(run: Path) -> None:

@@ -17,6 +17,7 @@ from .fit_options import fit_parser
 from .names import SECTIONS
 from .parser import Parser
 from .run_files import CONFIG, check_links
+from .supplies import read_supplies
 
 
 def parse_opening(parser: Parser, words: Sequence[str]) -> tuple[Namespace, list[str]]:
@@ -65,7 +66,7 @@ def restore(run: Path, checkpoint: str, device: str | None, words: Sequence[str]
     """
     parser = fit_parser()
     config = configuration(run, parser, words)
-    setup = build(parser, config, config.seed)
+    setup = build(parser, config, config.seed, read_supplies(run))
     path = checkpoint_of(run, [checkpoint] if checkpoint != "auto" else ["best", "last"])
     batch = first_batch(setup.data.train)
     where = pick_device(device)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
 
 from ..errors import ConfigError, DataError, first_line
+from ..runtime.plain_json import plain
 from .conversion import check_dense
 
 Binarize = Literal["dynamic", "static"]
+Source = TypeVar("Source", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,8 @@ class Dataset:
             of `pyrovae fit` keeps them, and gives them to the family when it is opened again.
 
     Raises:
-        DataError: The splits hold data of unequal shapes.
+        DataError: The splits hold data of unequal shapes, or JSON has no place for what they
+            supply.
     """
 
     name: str
@@ -132,6 +135,10 @@ class Dataset:
                 f"{self.name}: train, val and test hold data of shapes {shapes}; "
                 "give all three one shape"
             )
+        try:
+            object.__setattr__(self, "supplies", plain(dict(self.supplies)))
+        except ValueError as error:
+            raise DataError(f"{self.name}: in supplies, {error}; give plain values") from error
 
     @property
     def shape(self) -> torch.Size:
@@ -168,6 +175,25 @@ class Dataset:
         val, test = self.val.binarized(mix_seed(seed, 1)), self.test.binarized(mix_seed(seed, 2))
         info = {**self.info, "binarize": how, "binarize_seed": seed, "unit": True}
         return replace(self, train=train, val=val, test=test, info=info)
+
+
+def supplying(*names: str) -> Callable[[Source], Source]:
+    """Mark a function that gives a `Dataset` which supplies these: see `Dataset.supplies`.
+
+    The mark is for messages, which name the data that a family can be trained on.
+
+    Example:
+        >>> @supplying("vocabulary")
+        ... def words() -> Dataset: ...
+        >>> words.supplies
+        ('vocabulary',)
+    """
+
+    def mark(function: Source) -> Source:
+        function.supplies = names  # type: ignore[attr-defined]
+        return function
+
+    return mark
 
 
 def partition(name: str, n: int, sizes: tuple[int, int], seed: int) -> tuple[Tensor, ...]:

@@ -1,10 +1,12 @@
 """Families of models: each one a module whose `model` and `guide` are a Pyro pair."""
 
-from . import code_priors, posteriors, priors
+from . import code_priors, posteriors, priors, step_posteriors
+from . import decoding as decoding
 from .autoencoder import Autoencoder
 from .base import Family
 from .code_priors import *  # noqa: F403
 from .conditional_vae import ConditionalVAE
+from .deep_markov import DeepMarkovModel
 from .given_sizes import GivenSizes
 from .gumbel_softmax_vae import GumbelSoftmaxVAE
 from .hierarchical import HierarchicalVAE
@@ -15,6 +17,10 @@ from .partial_vae import PartialVAE
 from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
+from .sequence_to_sequence import SequenceToSequence
+from .step_posteriors import *
+from .table_vae import TableVAE
+from .text_vae import TextVAE
 from .top_down import TopDownVAE
 from .vae import VAE
 from .vq_vae import VQVAE
@@ -24,6 +30,7 @@ __all__ = [
     "VQVAE",
     "Autoencoder",
     "ConditionalVAE",
+    "DeepMarkovModel",
     "FactorAnalysis",
     "Family",
     "GivenSizes",
@@ -34,6 +41,9 @@ __all__ = [
     "PartialVAE",
     "ProbabilisticPCA",
     "SemiSupervisedVAE",
+    "SequenceToSequence",
+    "TableVAE",
+    "TextVAE",
     "TopDownVAE",
     "e_step",
     "m_step",

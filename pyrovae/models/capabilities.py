@@ -128,6 +128,14 @@ class ReadsAsTable(Protocol):
 
 
 @runtime_checkable
+class ReadsAsSeries(Protocol):
+    """Its data are series over time: `pyrovae sample` and the report draw lines."""
+
+    def to_series(self, x: Tensor) -> Tensor:
+        """The series [N, T, D] of x [N, *data_shape]; NaN where there is no value."""
+
+
+@runtime_checkable
 class HasStrata(Protocol):
     """Has a discrete latent that `objectives.StratifiedELBO` sums out.
 

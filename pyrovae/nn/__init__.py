@@ -3,6 +3,8 @@
 from . import flows as flows
 from . import likelihoods as likelihoods
 from . import quantizers as quantizers
+from . import sequences as sequences
+from . import steps as steps
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import (
@@ -16,11 +18,15 @@ from .corruption import (
     SaltAndPepper,
     SpreadingNoise,
 )
+from .described import Described
 from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
 from .join import AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
+from .mixed_columns import MixedColumns
 from .mlp import MLP
+from .sequences import *  # noqa: F403
+from .steps import *
 from .two_heads import TwoHeads
 
 __all__ = [
@@ -31,12 +37,14 @@ __all__ = [
     "ConvEncoder",
     "Corrupted",
     "Corruption",
+    "Described",
     "GaussianNoise",
     "GridDecoder",
     "GridEncoder",
     "Join",
     "JoinFactory",
     "Masking",
+    "MixedColumns",
     "Network",
     "NoiseModel",
     "OneBatchAxis",
@@ -51,3 +59,4 @@ __all__ = [
     "squared_jacobian",
 ]
 __all__ += likelihoods.__all__
+__all__ += sequences.__all__

@@ -44,7 +44,8 @@ def with_figures(found: Report, pair: Any, split: Split) -> Report:  # noqa: ANN
                 rows.append((what, value, "", remark))
                 facts |= numbers
         if isinstance(pair, CountsObserved) and y is not None and facts["nll"] is not None:
-            row, facts["bits_per_dim"] = _bits(facts["nll"], pair.num_observed(x, y))
+            row, bits = _bits(facts["nll"], pair.num_observed(x, y))
+            facts["bits_per_dim"] = None if facts["bits_per_dim"] is None else bits
             rows = [row if old[0] == "bits/dim" else old for old in rows]
         if isinstance(pair, CountsTokens) and facts["nll"] is not None:
             mean = float(_in_parts(pair.num_tokens, x).double().mean())

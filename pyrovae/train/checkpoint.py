@@ -13,6 +13,7 @@ from ..particles.device import to_device_of
 from ..particles.inventory import take_inventory
 from ..particles.parts import plain_name
 from ..particles.tracing import Program
+from ..runtime.plain_json import mismatch
 from .checkpoint_file import prefixed, read_checkpoint, section
 
 
@@ -82,7 +83,10 @@ def matched(
         wrong += _listed(f"{kind} that the pair lacks", there.keys() - here.keys())
         for name in here.keys() & there.keys():
             got, need = _dtype_and_shape(there[name]), _dtype_and_shape(here[name])
-            if got != need:
+            other = mismatch(name, there[name], here[name])
+            if other is not None:
+                wrong.insert(0, other)  # the cause of further ones, such as other sizes
+            elif got != need:
                 wrong.append(f"'{name}' is {got} in the checkpoint and {need} in the pair")
             pairs.append((here[name], there[name]))
     if wrong:
@@ -121,7 +125,8 @@ def _differing_parts(here: Mapping[str, Tensor], there: Mapping[str, Tensor]) ->
             if key.startswith(("parameters/", "buffers/")):
                 pair = parts.setdefault(_part(key), [set(), set()])
                 pair[side].add((key, _dtype_and_shape(tensor)))
-    return {part for part, (own, other) in parts.items() if own and own != other}
+    described = {_part(k) for k in here if k in there and mismatch(k, there[k], here[k])}
+    return {part for part, (own, other) in parts.items() if own and own != other} | described
 
 
 def _part(key: str) -> str:

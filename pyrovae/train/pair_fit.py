@@ -13,6 +13,7 @@ from ..errors import CheckpointError
 from ..particles.constraint_words import constraint_of, words_of
 from ..particles.param_store import stored
 from ..runtime.fields import rows, table
+from ..runtime.plain_json import mismatch
 from .pair_tensors import PairTensors
 
 _LISTED = 6  # names that a message lists
@@ -99,7 +100,10 @@ class _Fitting:
 
     def tensor(self, place: str, own: Tensor, value: Tensor) -> None:
         got, need = _kind(value), _kind(own)
-        if got == need:
+        other = mismatch(place.partition("/")[2], value, own)
+        if other is not None:
+            self.wrong.insert(0, other)  # the cause of further ones, such as other sizes
+        elif got == need:
             self.constraint(place)
             self.copies.append((own, value))
         elif not place.startswith("transient/"):

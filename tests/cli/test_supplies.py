@@ -1,0 +1,97 @@
+"""What data supply to a pair besides their shape: handed over, kept, and compared."""
+
+import json
+
+import pytest
+
+import pyrovae
+from pyrovae.cli import main
+from pyrovae.cli.kept_json import MAX_BYTES
+from pyrovae.errors import ConfigError
+from tests.cli.commands import SMALL
+from tests.cli.speller import NAMES, SPELLER
+
+OWN = ["--data", "own.py:letters", "--model", "own.py:Speller"]
+FIT = ["fit", *OWN, "--epochs", "2", "--test-particles", "0", "--run", "out"]
+
+
+@pytest.fixture
+def spelled(here):
+    (here / "own.py").write_text(SPELLER)
+    (here / "names.txt").write_text(NAMES)
+    assert main(FIT) == 0
+    return here
+
+
+def test_kept_in_the_run_folder_and_given_again(spelled, capsys):
+    kept = json.loads((spelled / "out" / "supplies.json").read_text())
+    assert kept == {"vocabulary": {"symbols": sorted(set(NAMES) - set(" \n"))}}
+    assert main(["evaluate", "out", *OWN, "--num-particles", "5"]) == 0
+    (spelled / "names.txt").unlink()  # the pair alone needs no data
+    own = ["own.py:Speller", "own.py:letters"]
+    loaded = pyrovae.load("out", trust=own)
+    assert loaded.pair.symbols == kept["vocabulary"]["symbols"]
+
+
+def test_changed_data_are_refused_with_what_changed(spelled, capsys):
+    (spelled / "names.txt").write_text(NAMES.replace("nina", "zoey"))
+    for words in (["evaluate", "out", *OWN], [*FIT, "--resume", "--epochs", "3"]):
+        capsys.readouterr()
+        assert main(words) == 2
+        told = capsys.readouterr().err
+        assert "vocabulary of the data is not the one" in told
+        assert "symbols has lost 'i' and has gained 'y', 'z'" in told
+    loaded = pyrovae.load("out", trust=["own.py:Speller", "own.py:letters"])
+    with pytest.raises(ConfigError, match="gained 'y', 'z'"):
+        loaded.data()
+
+
+def test_a_new_run_in_its_place_removes_it(spelled):
+    words = ["--run", "out", "--overwrite", *SMALL, "--test-particles", "0"]
+    assert main(["fit", "--data", "digits", *words]) == 0
+    assert not (spelled / "out" / "supplies.json").exists()
+
+
+def test_it_is_no_option(spelled, capsys):
+    assert main([*FIT, "--model.vocabulary", "{}"]) == 2
+    assert "no such option of Speller, which takes latent_dim" in capsys.readouterr().err
+
+
+def test_data_that_supply_none(spelled, capsys):
+    assert main(["fit", "--data", "digits", "--model", "own.py:Speller"]) == 2
+    told = capsys.readouterr().err
+    assert "takes its vocabulary from the data, and --data digits supplies none" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[1]", "holds something else"),
+        ('{"model": {}}', "holds something else"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"vocabulary": ' + "[" * 50 + "]" * 50 + "}", "nested deeper"),
+        ('{"vocabulary": NaN}', "not finite"),
+        (" " * (MAX_BYTES + 1), "longer than"),
+    ],
+)
+def test_of_a_stranger(spelled, capsys, content, told):
+    (spelled / "out" / "supplies.json").write_text(content)
+    assert main(["evaluate", "out", *OWN]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_run_that_has_lost_it(spelled, capsys):
+    (spelled / "out" / "supplies.json").unlink()
+    assert main(["evaluate", "out", *OWN]) == 2
+    assert "keeps no vocabulary in supplies.json" in capsys.readouterr().err
+
+
+def test_compare_training_builds_the_pair_with_it(spelled, capsys):
+    words = ["--objectives", "ELBO", "--seeds", "0", "--epochs", "1", "--evidence-particles", "5"]
+    assert main(["compare-training", "out", *OWN, *words]) == 0
+
+
+def test_check_of_a_file(spelled, capsys):
+    assert main(["check", "own.py:Speller", "--data", "own.py:letters", "--quick"]) in (0, 1)
+    assert "rows" not in capsys.readouterr().err
