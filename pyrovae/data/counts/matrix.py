@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError
-from ..base import Dataset, partition
+from ..base import Dataset, partition, supplying
 from ..rows import JoinedRows, Rows, SparseRows, SparseSplit, find_rows
 from .checks import check_counts, empty_rows, size_of
 
 
+@supplying("vocabulary")
 def counts(
     source: str | Path | Any,  # noqa: ANN401
     y: str | Path | Any | None = None,  # noqa: ANN401
