@@ -9,7 +9,7 @@ import torch
 
 from pyrovae import SVI, fit, models
 from pyrovae.errors import ConfigError
-from pyrovae.models import ConditionalVAE, FlatPrior
+from pyrovae.models import ConditionalVAE, FlatPrior, SequenceToSequence
 from pyrovae.objectives import ELBO, IWAE
 from pyrovae.train.step import compiled as compiled_steps
 from tests.models.matrix import LAYERS, PAIRS, batch_for, objective_for
@@ -19,7 +19,7 @@ def test_nothing_is_left_out():
     public = [getattr(models, name) for name in models.__all__]
     kinds = [kind for kind in public if isinstance(kind, type)]
     made = {type(module) for make in PAIRS.values() for module in make().modules()}
-    bases = {models.CodePrior, models.Family, models.Posterior, models.Prior}
+    bases = {models.CodePrior, models.Family, models.Posterior, models.Prior, models.StepPosterior}
     assert set(kinds) - bases <= made
     assert set(LAYERS.values()) <= made
 
@@ -81,7 +81,7 @@ def test_copied_after_training_and_moved(make, batch):
         with pytest.raises(ConfigError, match="fit_density"):
             pair.generate(2)
     else:
-        of = labels[0][:2] if isinstance(pair, ConditionalVAE) else 2
+        of = labels[0][:2] if isinstance(pair, ConditionalVAE | SequenceToSequence) else 2
         assert pair.generate(of).shape == (2, *x.shape[1:])
     assert pair.reconstruct(*batch).shape == x.shape
 

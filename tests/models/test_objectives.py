@@ -25,6 +25,8 @@ REFUSED = {
             "FactorAnalysis",
             "FactorAnalysis, diagonal guide",
             "ConditionalVAE",
+            "SequenceToSequence",
+            "TextVAE",
             "PartialVAE",
             "PartialVAE, VampPrior",
             "TableVAE",

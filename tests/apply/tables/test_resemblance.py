@@ -21,14 +21,14 @@ from tests.result_contract import check_result
 def draw(n, seed, *, together=True, shift=0.0, holes=0.1):
     """A table of all kinds; without `together` its columns are independent."""
     rng = np.random.default_rng(seed)
-    z = [rng.normal(size=n) for _ in range(6)]
+    z, levels = [rng.normal(size=n) for _ in range(6)], [*"abcd"]
     if together:
         z = [z[0]] * 6
     frame = pd.DataFrame({
         "t": z[0] + shift + 0.3 * rng.normal(size=n),
         "income": np.exp(2 + 0.5 * z[1] + 0.2 * rng.normal(size=n)),
         "kids": rng.poisson(np.exp(0.5 + 0.4 * z[2])),
-        "grade": pd.Categorical(np.array([*"abcd"])[np.digitize(z[3], [-1, 0, 1])], [*"abcd"], True),
+        "grade": pd.Categorical(np.array(levels)[np.digitize(z[3], [-1, 0, 1])], levels, True),
         "smokes": z[4] + rng.normal(size=n) > 0.5,
         "colour": np.array([*"rgb"])[np.digitize(z[5] + rng.normal(size=n), [-1, 1])],
     })  # fmt: skip

@@ -1,0 +1,354 @@
+"""Variational autoencoder of text."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Self
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer.util import is_validation_enabled
+from torch import Tensor, nn
+
+from ..data import Vocabulary
+from ..distributions.code_sequence import CodeSequence, logits_of, shifted, until_end
+from ..distributions.sequence_codes import UNKNOWN
+from ..errors import ConfigError, ShapeError
+from ..nn import GRUDecoder, GRUEncoder, Network, Shape, build
+from ..nn.condition import Condition
+from ..nn.sequences.closed import closed
+from ..nn.sizes import as_shape, as_size
+from .any_data import Companion, takes_any_data, takes_whole_data
+from .base import (
+    Family,
+    Latent,
+    as_tensor_or_count,
+    drawn_count,
+    evaluated,
+    evaluated_outside_programs,
+    latent_of,
+    latent_parts,
+    params_of,
+)
+from .capabilities import Figure, evidence_of
+from .decoding import Decoding, Greedy, Sampling
+from .held_vocabulary import HeldVocabulary
+from .networks import built
+from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
+from .priors import Prior, PriorFactory, StandardNormal
+
+
+class TextVAE(Family):
+    r"""VAE of texts as rows of codes: of characters, bytes or words.
+
+    The model is z ~ p(z), :math:`x \sim \prod_t p(x_t|x_{<t}, z)` up to and with the end of the
+    text, the guide z ~ q(z|x). `model` and `guide` are Pyro programs over a batch x [B, T] of
+    codes, as `vocabulary.encode` and `data.text` make them, with the sites "z" (event [L]) and
+    "x" inside the plate "data". Padding after the end has no part in it: rows padded to any
+    length have the same bound. Rows may be shorter than `data_shape` says, not longer.
+
+    A decoder that sees all codes before can do without z, and then the KL goes to zero and z
+    tells nothing (posterior collapse). Look at the KL; `objectives.Beta(free_bits=...)`,
+    `train.CyclicAnneal` and `word_dropout` are remedies, best together.
+
+    With word dropout the decoder reads "unknown" in the place of a random share of the codes, in
+    training alone. That trains a bound on log p(x) still: of the mixture over which codes are
+    hidden, drawn anew for each particle. In evaluation mode nothing is hidden, and bounds are
+    those of the model that reads all codes.
+
+    With `num_classes` the programs are called as (x, y), y [B] classes 0..C-1, and bounds are on
+    log p(x|y): the decoder sees z and the class, the encoder the class as a code before the text.
+
+    Args:
+        data_shape: (T,), the codes of the longest text and its end.
+        latent_dim: Size of z, L.
+        vocabulary: A `data.Vocabulary`, or its JSON form; `Dataset.supplies` holds it.
+        encoder: Maps codes [N, T] to [N, posterior.num_parameters], without regard to padding: a
+            module, or a factory `encoder((V,), out_shape)` such as `nn.GRUEncoder`,
+            `nn.LSTMEncoder`, `nn.TransformerEncoder`, or a partial of them.
+        decoder: Maps codes so far and z to logits of the next one: a module that is an
+            `nn.SequenceDecoder` or has its three methods, or a factory `decoder((L,), (V,))`
+            such as `nn.GRUDecoder`, `nn.LSTMDecoder`, `nn.TransformerDecoder`.
+        prior: p(z): a module or a factory `prior(latent_dim)`.
+        posterior: Form of q(z|x): a module or a factory `posterior(latent_dim)`.
+        word_dropout: Share of the codes that the decoder does not see in training, from 0 to 1.
+        num_classes: C, where texts have classes that are given.
+
+    Raises:
+        ConfigError: A size is too small, the dropout no share, there is no vocabulary, or the
+            prior learns data of its own, as `VampPrior` does, which codes cannot be.
+        ShapeError: A batch or a network's output does not have the shape that is needed.
+        DataError: Rows are no texts of the vocabulary, or a class is out of range (checked in
+            every call while `pyro.enable_validation` is on, as it is by default).
+
+    Source:
+        Generating Sentences from a Continuous Space (Bowman et al., 2016),
+        https://arxiv.org/abs/1511.06349
+
+    Example:
+        >>> names = Vocabulary.of(["anna", "otto"])
+        >>> vae = TextVAE(8, 2, vocabulary=names)
+        >>> x = names.encode(["otto"], 8)
+        >>> vae.encode(x).mean.shape, len(vae.to_text(vae.generate(3)))
+        (torch.Size([1, 2]), 3)
+    """
+
+    def __init__(
+        self,
+        data_shape: Shape | int,
+        latent_dim: int,
+        *,
+        vocabulary: Vocabulary | Mapping[str, Any],
+        encoder: Network = GRUEncoder,
+        decoder: Network = GRUDecoder,
+        prior: PriorFactory | Prior = StandardNormal,
+        posterior: PosteriorFactory | Posterior = DiagonalNormal,
+        word_dropout: float = 0.0,
+        num_classes: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.data_shape = as_shape(data_shape, "data_shape", "TextVAE")
+        if len(self.data_shape) != 1:
+            raise ConfigError(
+                f"TextVAE got data_shape={self.data_shape}; texts are rows of codes, (T,)"
+            )
+        if not 0 <= word_dropout <= 1:
+            raise ConfigError(
+                f"TextVAE got word_dropout={word_dropout}; it needs a share of the codes, 0 to 1"
+            )
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "TextVAE")
+        self.vocabulary = HeldVocabulary(vocabulary)
+        self.prior, self.posterior = latent_parts("TextVAE", latent_dim, prior, posterior)
+        if self.prior.needs_encoder:
+            raise ConfigError(
+                f"{type(self.prior).__name__} learns data of its own by gradients, and texts are "
+                "codes; take MixturePrior or FlowPrior"
+            )
+        self.condition, classes = None, 0
+        if num_classes is not None:
+            self.condition = Condition(num_classes, None, "TextVAE")
+            (classes,) = self.condition.shape
+            self.generate_classes = self._generate_classes  # what a pair has says what it can do
+        self.takes_labels = self.condition is not None
+        codes = len(self.vocabulary)
+        self.encoder = built(encoder, (codes + classes,), (self.posterior.num_parameters,))
+        self.decoder = closed(build(decoder, (latent_dim + classes,), (codes,)))
+        self.word_dropout = nn.Dropout(word_dropout)
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small instance, for tests and documentation."""
+        small = {"width": 5, "embedding": 3}
+        return cls(
+            6, 2, vocabulary=Vocabulary.of(["abcd"]),
+            encoder=partial(GRUEncoder, **small), decoder=partial(GRUDecoder, **small),
+        )  # fmt: skip
+
+    @classmethod
+    def example_x(cls, n: int = 24) -> Tensor:
+        """Codes of `example()`: texts of one to five letters."""
+        drawn = torch.Generator().manual_seed(0)
+        x = torch.randint(4, 8, (n, 6), generator=drawn)
+        ends = torch.randint(1, 6, (n, 1), generator=drawn)
+        places = torch.arange(6)
+        return torch.where(places < ends, x, (places == ends).long())
+
+    def model(self, x: Tensor, y: Tensor | None = None) -> None:
+        """p(z)p(x|z) over a batch x [B, T], with classes y [B] where the pair has some."""
+        self.declare("decoder", "prior")
+        codes, given = self._checked(x, y, "model")
+        with pyro.plate("data", len(codes)):
+            z = pyro.sample("z", self.prior())
+            seen = self._with(z, given)
+            inputs = shifted(codes).expand(*seen.shape[:-1], codes.shape[-1])
+            known = codes, self._logits(self._hidden(inputs), seen)
+            pyro.sample("x", CodeSequence(self.decoder, seen, codes.shape[-1], known), obs=codes)
+
+    def guide(self, x: Tensor, y: Tensor | None = None) -> None:
+        """q(z|x) over a batch x [B, T], with classes y [B] where the pair has some."""
+        self.declare("encoder", "posterior")
+        codes, given = self._checked(x, y, "guide")
+        if self.condition is not None and self.training and torch.is_grad_enabled():
+            self.condition.note(given)
+        with pyro.plate("data", len(codes)):
+            pyro.sample("z", self._encode(codes, given))
+
+    @takes_any_data
+    @evaluated_outside_programs
+    def encode(self, x: Tensor, y: Companion = None) -> dist.TorchDistribution:
+        """The distribution q(z|x), batch shape [B], event shape [L].
+
+        Args:
+            x: Codes [B, T], of any kind that `pyrovae.data.rows` takes.
+            y: Classes [B], where the pair has some.
+        """
+        return self._encode(*self._checked(x, y, "encode"))
+
+    @evaluated_outside_programs
+    def decode(self, z: Tensor, y: Tensor | None = None) -> CodeSequence:
+        """The distribution p(x|z) of rows of codes, event shape [T], for z [..., L].
+
+        Where the pair has classes, y [B] are those of z [..., B, L].
+        """
+        given = None if y is None else self._classes(y, y.shape[:1], "decode")
+        return CodeSequence(self.decoder, self._with(z, given), self.data_shape[0])
+
+    @takes_whole_data
+    @evaluated
+    def start(self, x: Tensor, *, seed: int = 0) -> None:
+        """Fit the prior to codes z of training data x [N, T], before training.
+
+        Raises:
+            ConfigError: The pair has classes, without which it does not encode.
+            DataError: There are fewer data than the prior has components.
+        """
+        if self.condition is not None:
+            raise ConfigError(
+                "TextVAE.start encodes texts, and this pair needs their classes for it; leave "
+                "num_classes out, or start with the prior as it is"
+            )
+        self.prior.start(self._checked(x, None, "start")[0], self.encode, seed=seed)
+
+    @evaluated
+    @torch.no_grad()
+    def generate(self, n: int | Tensor, *, decoding: Decoding | None = None) -> Tensor:
+        """Draw z from the prior and decode it: codes of texts [n, T].
+
+        Args:
+            n: How many, or of which classes [N]; a number takes classes of the training at random.
+            decoding: How codes are chosen; `Sampling()`, draws from p(x|z), by default.
+
+        Raises:
+            DataError: A class is out of range, or was none of the training.
+        """
+        n = as_tensor_or_count(n, "TextVAE.generate")
+        count = drawn_count(n, "TextVAE.generate") if isinstance(n, int) else len(n)
+        given = None
+        if isinstance(n, Tensor):
+            given = self._classes(n, n.shape[:1], "generate")
+        elif self.condition is not None:
+            seen = self.condition.seen
+            each = (seen | ~seen.any()).to(self.condition.classes.dtype)  # all before training
+            given = self._classes(each.multinomial(max(n, 1), replacement=True), None, "generate")
+        if self.condition is not None:
+            self.condition.check_seen(given)
+        z = self.prior().expand(torch.Size([max(count, 1)])).sample()
+        return self._decoded(self._with(z, given), decoding or Sampling(), None)[:count]
+
+    @takes_any_data
+    @evaluated
+    @torch.no_grad()
+    def reconstruct(
+        self,
+        x: Tensor,
+        y: Companion = None,
+        *,
+        decoding: Decoding | None = None,
+        latent: Latent = "sample",
+    ) -> Tensor:
+        """Encode x and decode it again: codes of texts [B, T].
+
+        Args:
+            x: Codes [B, T], of any kind that `pyrovae.data.rows` takes.
+            y: Classes [B], where the pair has some.
+            decoding: How codes are chosen; `Greedy()`, the likeliest at each step, by default.
+            latent: z is a draw from q(z|x), "sample", or its mean, "mean".
+
+        Raises:
+            ConfigError: The mean of q(z|x) is not known in closed form.
+        """
+        codes, given = self._checked(x, y, "reconstruct")
+        z = self._with(latent_of(self._encode(codes, given), latent), given)
+        return self._decoded(z, decoding or Greedy(), codes.shape[-1])
+
+    def to_text(self, x: Tensor) -> list[str]:
+        """The text of each row of codes [N, T]."""
+        return self.vocabulary.decode(x)
+
+    def num_tokens(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """How many codes log p(x) is of [N]: those of each text, and its end."""
+        return until_end(x).sum(-1)
+
+    @property
+    def token(self) -> str:
+        """What one code stands for: "character", "byte" or "word"."""
+        return self.vocabulary.unit
+
+    def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
+        """What the evidence is of, and the share of what the vocabulary does not know."""
+        share = self.vocabulary.share_unknown(x)
+        numbers = {"unknown_share": share}
+        row = f"unknown {self.token}s", f"{share:.2%}", "not in the vocabulary", numbers
+        return [row] if self.condition is None else [evidence_of("p(x|y)"), row]
+
+    def _generate_classes(self, classes: Tensor, *, mean: bool = False) -> Tensor:
+        """A new text of each of these classes [N]; with `mean` the likeliest code at each step."""
+        return self.generate(classes, decoding=Greedy() if mean else Sampling())
+
+    def _decoded(self, z: Tensor, decoding: Decoding, length: int | None) -> Tensor:
+        return decoding.decode(self.decoder, z, max_length=length or self.data_shape[0])
+
+    def _encode(self, codes: Tensor, given: Tensor | None) -> dist.TorchDistribution:
+        if given is not None:
+            label = len(self.vocabulary) + given.argmax(-1, keepdim=True)
+            codes = torch.cat([label, codes], -1)
+        return self.posterior(params_of(self.encoder, self.posterior, codes, 1, "encoder"))
+
+    def _with(self, z: Tensor, given: Tensor | None) -> Tensor:
+        """What the decoder sees: z [..., L], and the class."""
+        if given is None:
+            self._check_needless("decode")
+            return z
+        return torch.cat([z, given.expand(*z.shape[:-1], -1)], -1)
+
+    def _hidden(self, inputs: Tensor) -> Tensor:
+        """Inputs of the decoder [..., T], of which word dropout hides some in training."""
+        if not self.training or self.word_dropout.p == 0:
+            return inputs
+        first, others = inputs[..., :1], inputs[..., 1:]
+        shown = self.word_dropout(torch.ones(others.shape, device=others.device)) > 0
+        return torch.cat([first, torch.where(shown, others, UNKNOWN)], -1)
+
+    def _logits(self, inputs: Tensor, z: Tensor) -> Tensor:
+        logits = logits_of(self.decoder, inputs, z)
+        if logits.shape != (*inputs.shape, len(self.vocabulary)):
+            raise ShapeError(
+                f"the decoder gave shape {list(logits.shape)} for inputs of shape "
+                f"{list(inputs.shape)}; it needs a logit for each of the {len(self.vocabulary)} "
+                "codes at each step, [N, T, V]"
+            )
+        return logits
+
+    def _checked(self, x: Tensor, y: Tensor | None, method: str) -> tuple[Tensor, Tensor | None]:
+        where, longest = f"TextVAE.{method}", self.data_shape[0]
+        if x.dim() != 2 or not 0 < x.shape[1] <= longest:
+            raise ShapeError(
+                f"{where} got a batch of shape {list(x.shape)}; it needs rows of at most "
+                f"{longest} codes, [B, {longest}]: encode text by vocabulary.encode(texts, "
+                f"{longest}), or build it with a larger data_shape"
+            )
+        codes = x if x.dtype == torch.int64 else x.to(torch.int64)
+        if is_validation_enabled():
+            # The model is drawn from at rows that say nothing but how many.
+            self.vocabulary.check(codes, where, blank=method == "model")
+        if y is None:
+            self._check_needless(method)
+            return codes, None
+        return codes, self._classes(y, codes.shape[:1], method)
+
+    def _check_needless(self, method: str) -> None:
+        if self.condition is not None:
+            raise ConfigError(
+                f"TextVAE.{method} needs the classes y of this pair besides; give them [B], or "
+                "build it without num_classes"
+            )
+
+    def _classes(self, y: Tensor, batch: torch.Size | None, method: str) -> Tensor:
+        if self.condition is None:
+            raise ConfigError(
+                f"TextVAE.{method} got classes y, and this pair has none; build it with "
+                "num_classes, or give x alone"
+            )
+        y = y.to(self.condition.classes.device)
+        given: Tensor = self.condition(y, y.shape[:1] if batch is None else batch)
+        return given
