@@ -83,7 +83,8 @@ FOLDERS = {
     ],
     "data/audio": [
         {"fields", "library"},
-        {"recordings", "spectrogram"},
+        {"recordings", "transform"},
+        {"spectrogram"},
         {"audio"},
     ],
     "data/files": [
@@ -282,6 +283,7 @@ FOLDERS = {
     ],
     "apply/augmentation": [{"augmented", "given", "making"}, {"augment"}, {"by_class"}],
     "apply/representation": [{"chosen", "probed", "transformer"}, {"features"}],
+    "apply/sound": [{"noise", "round_trip", "wav_file"}],
     "apply/style": [{"relabelled"}, {"measures"}, {"finding"}, {"transfer"}],
     "apply/anomaly": [
         {"conformal", "discrimination", "foreign", "scores"},
