@@ -95,6 +95,7 @@ FOLDERS = {
     "data/counts": [{"checks"}, {"documents"}],
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
+    "data/series": [{"windows"}],
     "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"residual"}],
     "nn/likelihoods": [
@@ -220,7 +221,7 @@ FOLDERS = {
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
         {"anomaly", "augmentation", "checking", "completion", "compression", "denoising",
-         "density", "interpolation", "representation", "style"},
+         "density", "forecasting", "interpolation", "representation", "style"},
     ],
     "apply/checking": [
         {"ranks", "statistics", "tails"},
@@ -270,6 +271,11 @@ FOLDERS = {
         {"attributes", "interpolate"},
         {"arithmetic"},
     ],
+    "apply/forecasting": [
+        {"held_back", "scores"},
+        {"baselines", "finding"},
+        {"forecast"},
+    ],
     "apply/augmentation": [{"augmented", "given", "making"}, {"augment"}, {"by_class"}],
     "apply/representation": [{"chosen", "probed", "transformer"}, {"features"}],
     "apply/style": [{"relabelled"}, {"measures"}, {"finding"}, {"transfer"}],
@@ -304,7 +310,7 @@ FOLDERS = {
         {"plates", "supports", "untrained"},
     ],
     "plots": [
-        {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
+        {"checks", "comparison", "diagnosis", "entropies", "evidence", "forecasts", "images", "kl_bars",
          "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "series",
          "spectrograms", "values"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},
