@@ -103,6 +103,7 @@ FOLDERS = {
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/series": [{"windows"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
+    "data/series": [{"windows"}],
     "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"conv", "residual"}],
     "nn/likelihoods": [
@@ -231,7 +232,7 @@ FOLDERS = {
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
         {"anomaly", "augmentation", "checking", "completion", "compression", "denoising",
-         "density", "interpolation", "representation", "style"},
+         "density", "forecasting", "interpolation", "representation", "style"},
     ],
     "apply/checking": [
         {"ranks", "statistics", "tails"},
@@ -281,6 +282,11 @@ FOLDERS = {
         {"attributes", "interpolate"},
         {"arithmetic"},
     ],
+    "apply/forecasting": [
+        {"held_back", "scores"},
+        {"baselines", "finding"},
+        {"forecast"},
+    ],
     "apply/augmentation": [{"augmented", "given", "making"}, {"augment"}, {"by_class"}],
     "apply/representation": [{"chosen", "probed", "transformer"}, {"features"}],
     "apply/sound": [{"noise", "round_trip", "wav_file"}],
@@ -316,7 +322,7 @@ FOLDERS = {
         {"plates", "supports", "untrained"},
     ],
     "plots": [
-        {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
+        {"checks", "comparison", "diagnosis", "entropies", "evidence", "forecasts", "images", "kl_bars",
          "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "series",
          "spectrograms", "values"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},
