@@ -119,7 +119,7 @@ FOLDERS = {
     ],
     "models": [
         {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary", "networks",
-         "posteriors", "priors", "second_output", "shape_advice"},
+         "posteriors", "priors", "second_output", "shape_advice", "totals"},
         {"base"},
         {"codes", "label_conditional", "latent_vector", "layered"},
         {"linear", "partial_vae", "vae"},
