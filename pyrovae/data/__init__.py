@@ -1,6 +1,7 @@
 """Data sets with splits train, val and test, and minibatches of them."""
 
 from .arrays import arrays
+from .audio import Spectrogram, audio, spoken_digits, tones
 from .base import Binarize, Dataset, Split
 from .batches import Batches
 from .channels import channels_first
@@ -15,6 +16,7 @@ from .missing import missing
 from .quadrants import join_quadrants, quadrants
 from .rows import Rows, SparseSplit
 from .semi_supervised import SemiSupervisedBatches, few_labels
+from .series import series, windows
 from .shapes import ShapeGrid, shapes
 from .synthetic import (
     DateFormats,
@@ -43,10 +45,12 @@ __all__ = [
     "SemiSupervisedBatches",
     "ShapeGrid",
     "SparseSplit",
+    "Spectrogram",
     "Split",
     "TableColumns",
     "Vocabulary",
     "arrays",
+    "audio",
     "batches",
     "channels_first",
     "cifar10",
@@ -70,9 +74,13 @@ __all__ = [
     "python_words",
     "quadrants",
     "rows",
+    "series",
     "shapes",
+    "spoken_digits",
     "svhn",
     "table",
     "text",
     "text_pairs",
+    "tones",
+    "windows",
 ]

@@ -20,12 +20,15 @@ from .posteriors import *  # noqa: F403
 from .priors import *  # noqa: F403
 from .semi_supervised_vae import SemiSupervisedVAE
 from .sequence_to_sequence import SequenceToSequence
-from .step_posteriors import *
+from .spectrogram_vae import SpectrogramVAE
+from .speech_vae import SpeechVAE
+from .step_posteriors import *  # noqa: F403
 from .table_vae import TableVAE
 from .text_vae import TextVAE
 from .top_down import TopDownVAE
 from .topic_model import TopicModel
 from .vae import VAE
+from .variational_rnn import VariationalRNN
 from .vq_vae import VQVAE
 
 __all__ = [
@@ -47,11 +50,14 @@ __all__ = [
     "ProbabilisticPCA",
     "SemiSupervisedVAE",
     "SequenceToSequence",
+    "SpectrogramVAE",
+    "SpeechVAE",
     "TableVAE",
     "TextVAE",
     "TopDownVAE",
     "TopicModel",
+    "VariationalRNN",
     "e_step",
     "m_step",
 ]
-__all__ += code_priors.__all__ + posteriors.__all__ + priors.__all__
+__all__ += code_priors.__all__ + posteriors.__all__ + priors.__all__ + step_posteriors.__all__

@@ -22,12 +22,13 @@ from .corruption import (
 from .described import Described
 from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
-from .join import AsChannels, AsVector, DataAlone, Join, JoinFactory
+from .join import AsBands, AsChannels, AsVector, DataAlone, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mixed_columns import MixedColumns
 from .mlp import MLP
 from .sequences import *  # noqa: F403
-from .steps import *
+from .steps import *  # noqa: F403
+from .time_conv import TimeConvDecoder, TimeConvEncoder
 from .topic_decoders import (
     MixtureOfTopics,
     NormalizedProductOfTopics,
@@ -38,6 +39,7 @@ from .two_heads import TwoHeads
 
 __all__ = [
     "MLP",
+    "AsBands",
     "AsChannels",
     "AsVector",
     "ConvDecoder",
@@ -53,8 +55,8 @@ __all__ = [
     "Join",
     "JoinFactory",
     "Masking",
-    "MixtureOfTopics",
     "MixedColumns",
+    "MixtureOfTopics",
     "Network",
     "NoiseModel",
     "NormalizedProductOfTopics",
@@ -65,6 +67,8 @@ __all__ = [
     "SaltAndPepper",
     "Shape",
     "SpreadingNoise",
+    "TimeConvDecoder",
+    "TimeConvEncoder",
     "TopicDecoder",
     "TwoHeads",
     "build",
@@ -73,3 +77,4 @@ __all__ = [
 ]
 __all__ += likelihoods.__all__
 __all__ += sequences.__all__
+__all__ += steps.__all__
