@@ -5,7 +5,7 @@ from .audio import Spectrogram, audio, spoken_digits, tones
 from .base import Binarize, Dataset, Split
 from .batches import Batches
 from .channels import channels_first
-from .counts import counts, documents, python_documents
+from .counts import Cells, counts, documents, python_documents
 from .dates import dates
 from .digits import digits
 from .entry import Batchable, batches, held_out, rows
@@ -34,6 +34,7 @@ __all__ = [
     "Batchable",
     "Batches",
     "Binarize",
+    "Cells",
     "Dataset",
     "DateFormats",
     "DiscreteLatent",
