@@ -103,7 +103,6 @@ FOLDERS = {
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/series": [{"windows"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
-    "data/series": [{"windows"}],
     "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"conv", "residual"}],
     "nn/likelihoods": [
