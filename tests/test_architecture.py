@@ -104,7 +104,7 @@ FOLDERS = {
     "data/series": [{"windows"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
     "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
-    "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"conv", "residual"}],
+    "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"conv", "mlp", "residual"}],
     "nn/likelihoods": [
         {"positive"},
         {"base"},
