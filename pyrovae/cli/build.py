@@ -14,7 +14,7 @@ import torch
 from jsonargparse import Namespace
 from pyro.infer import ELBO
 
-from ..data import Dataset, Split, few_labels, missing, quadrants
+from ..data import Dataset, SparseSplit, Split, few_labels, missing, quadrants
 from ..errors import ConfigError, PyrovaeError
 from ..particles.argument_types import ArgumentTypes
 from .calls import check_calls, takes_y
@@ -81,7 +81,7 @@ def in_default_type(data: Dataset) -> Dataset:
     splits: dict[str, Any] = {}
     for name in ("train", "val", "test"):
         split: Split = getattr(data, name)
-        if split.x.is_floating_point():
+        if not isinstance(split, SparseSplit) and split.x.is_floating_point():
             types.check((split.x,), f"--data, {name}")
             split = replace(split, x=types((split.x,))[0])
         splits[name] = split

@@ -12,10 +12,11 @@ from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import DataError
 from ..evaluate import disentanglement, posterior_means, traverse
+from ..reporting import form_of, save_figure
 from ..runtime.files import save
 from .numbers import Count, CountOrNone, Positive
 from .options import add_picture, make_run_parser
-from .outputs import check_picture, write_picture
+from .outputs import ARRAYS, check_fit, check_out, write_arrays
 from .run_folder import parse_opening, restored
 
 
@@ -62,9 +63,12 @@ def run_traverse(words: Sequence[str]) -> None:
     add("--site", type=str, help="Latent site; may be left out where there is only one vector.")
     add_picture(parser)
     config, named = parse_opening(parser, words)
-    check_picture(config.out)
+    check_out(config.out)
     setup, run = restored(config, named)
     split = setup.data.test
+    form = form_of(setup.pair, split.x[:1])
+    out = Path(config.out or run / "traverse")
+    check_fit(out, form)
     found = traverse(
         setup.pair.model,
         setup.pair.guide,
@@ -75,16 +79,19 @@ def run_traverse(words: Sequence[str]) -> None:
         num_units=config.units,
         seed=config.seed,
     )
-    out = Path(config.out or run / "traverse")
-    write_picture(
-        out,
-        found.images.flatten(0, 1),
-        lambda: plots.traversals(found, title="One latent unit is changed at a time"),
-        images=found.images,
-        units=found.units,
-        information=found.information,
-        values=found.values,
-    )
+    arrays = {
+        "images": found.images,
+        "units": found.units,
+        "information": found.information,
+        "values": found.values,
+    }
+    if out.suffix == ARRAYS or not form.draws_images(found.images.flatten(0, 1)):
+        write_arrays(out.with_suffix(ARRAYS), arrays)
+        return
+    out = out.with_suffix(".png")
+    title = "One latent unit is changed at a time"
+    save_figure(out, plots.traversals(found, title=title))
+    print(out)
 
 
 def _split_of(data: Dataset, name: str) -> tuple[Split, torch.Tensor]:

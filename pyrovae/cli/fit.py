@@ -16,9 +16,13 @@ from ..errors import ConfigError
 from ..models.capabilities import HasStrata
 from ..objectives import ELBO, Beta
 from ..reporting import (
+    Arrays,
+    Images,
     Report,
     Subject,
     finite_history,
+    form_of,
+    made_of,
     pictures,
     report,
     save_pictures,
@@ -183,12 +187,22 @@ def _measure(
     finally:  # also where the reader of the output has gone
         found.to_json(run_dir / "report.json")
     named = bound_in_words(setup.objective)
-    drawn = pictures(model, guide, test, history=history, bound=named)
+    form, made = form_of(setup.pair, test.x[:1]), None
+    if not isinstance(form, Images | Arrays):
+        made = made_of(setup.pair, model, guide, test, form)
+    drawn = pictures(model, guide, test, history=history, bound=named, pair=setup.pair, made=made)
     saved = save_pictures(drawn, run_dir)
     print("pictures:", ", ".join(path.name for path in saved))
     known = page.subject
+    if made is not None:
+        files = form.save(made, run_dir)
+        if files:
+            print(f"{form.kind}:", ", ".join(path.name for path in files))
+        remarks = [*known.remarks, *made.remarks]
+        known = replace(known, readings=form.parts(made), remarks=remarks)
     subject = replace(
         found.subject, name=known.name, history=known.history, settings=known.settings,
+        readings=known.readings, remarks=[*found.subject.remarks, *known.remarks],
         about={**known.about, **found.subject.about}, command=known.command, pictures=drawn,
     )  # fmt: skip
     return replace(found, subject=subject).completed()

@@ -8,6 +8,7 @@ import yaml
 from jsonargparse import Namespace
 
 from ..errors import ConfigError
+from ..reporting import SAVED
 from ..runtime.files import save
 from ..runtime.plain_json import to_json
 from ..train import Callback, Loop
@@ -19,7 +20,9 @@ from .safe_yaml import read_yaml
 
 _MADE = (
     "report.json", "report.html", "origin.json", "curves.png", "reconstructions.png",
-    "samples.png", "latents.png", "traversals.png",
+    "samples.png", "latents.png", "traversals.png", "reconstructions.txt", "samples.txt",
+    "samples.csv", *(f"{kind}_{i:02}.wav" for kind in ("reconstructions", "samples")
+                     for i in range(SAVED)),
 )  # fmt: skip
 _UNFINISHED = {LOCK, "history.jsonl"}  # files of a run that could not write its configuration
 _MAY_CHANGE = {

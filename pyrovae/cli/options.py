@@ -54,11 +54,11 @@ def add_evidence_particles(parser: Parser) -> None:
 
 
 def add_picture(parser: Parser) -> None:
-    """`--out` of a command that writes one picture, or its arrays."""
+    """`--out` of a command that writes data: what shows them, or their arrays."""
     parser.add_argument(
         "--out",
         type=str,
         metavar="FILE",
-        help="A .png picture or an .npz of arrays; default: in the run folder, a picture where "
-        "the data are images.",
+        help="A .png picture or an .npz of arrays; of text a .txt file, of sounds .wav, of rows "
+        "of a table .csv. Default: in the run folder, what shows the data, else arrays.",
     )

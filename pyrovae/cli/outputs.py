@@ -1,19 +1,18 @@
 """What a command writes: pictures, arrays and tables."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..reporting import save_figure
+from ..reporting import ENDINGS, Form
 from ..runtime.files import save
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+ARRAYS = ".npz"
 
 
 class Table(Protocol):
@@ -24,44 +23,75 @@ class Table(Protocol):
     def to_json(self, path: Path) -> object: ...
 
 
-def check_picture(out: str | None) -> None:
-    """Refuse an `--out` that is neither a picture nor arrays, before anything is computed.
+def check_out(out: str | None) -> None:
+    """Refuse an `--out` whose ending no form of data has, before anything is computed.
 
     Raises:
-        ConfigError: It is neither.
+        ConfigError: It has another.
     """
-    if out is not None and Path(out).suffix not in (".npz", ".png"):
-        raise ConfigError(f"--out {out}: write a .png picture or an .npz of arrays")
+    if out is not None and Path(out).suffix not in (ARRAYS, *ENDINGS):
+        raise ConfigError(
+            f"--out {out}: write a .png picture or an {ARRAYS} of arrays; of text a .txt, of "
+            "sounds a .wav, of rows of a table a .csv"
+        )
 
 
-def write_picture(
-    out: Path, made: Tensor, draw: "Callable[[], Figure]", /, **arrays: Tensor
+def check_fit(out: Path, form: Form) -> None:
+    """Refuse an `--out` that does not fit the data.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if out.suffix and out.suffix not in (ARRAYS, *form.endings):
+        fitting = " or ".join([*form.endings, ARRAYS])
+        raise ConfigError(f"--out {out}: the data are {form.kind}; name a file that ends in "
+                          f"{fitting}")  # fmt: skip
+
+
+def write_made(
+    out: Path,
+    form: Form,
+    made: Tensor,
+    given: Tensor | None = None,
+    *,
+    title: str,
+    **arrays: Tensor,
 ) -> None:
-    """Write a picture, or the arrays that it shows, and print where.
+    """Write data that a pair has made, or their arrays; print the first of them, and where.
 
     Args:
-        out: A file. Without an ending it gets one: .png where they are images, else .npz.
+        out: A file. Without an ending it gets that of the form, else .npz.
+        form: Of the data.
         made: Data [N, ...].
-        draw: Gives the picture.
-        arrays: What it shows.
+        given: What they are reconstructions of [N, ...], if they are.
+        title: Of pictures.
+        arrays: What an .npz file holds.
 
     Raises:
-        SaveError: The file cannot be written.
+        SaveError: A file cannot be written.
     """
     if not out.suffix:
-        out = out.with_suffix(".png" if _are_images(made) else ".npz")
-    if out.suffix == ".npz":
-        held: Any = {k: v.cpu().numpy() for k, v in arrays.items()}
-        content = BytesIO()
-        np.savez_compressed(content, **held)
-        save(out, content.getvalue())
-    else:
-        save_figure(out, draw())
+        out = out.with_name(out.name + (*form.endings, ARRAYS)[0])
+    if out.suffix == ARRAYS:
+        write_arrays(out, arrays)
+        return
+    written = form.write(out, made, given, title)
+    for line in form.preview(made, given):
+        print(line)
+    print(*written)
+
+
+def write_arrays(out: Path, arrays: Mapping[str, Tensor]) -> None:
+    """Write an .npz file, and print where.
+
+    Raises:
+        SaveError: It cannot be written.
+    """
+    held: Any = {k: v.cpu().numpy() for k, v in arrays.items()}
+    content = BytesIO()
+    np.savez_compressed(content, **held)
+    save(out, content.getvalue())
     print(out)
-
-
-def _are_images(x: Tensor) -> bool:
-    return x.dim() == 3 or (x.dim() == 4 and x.shape[1] in (1, 3))
 
 
 def csv_path(run: Path, name: str, *others: str) -> Path:

@@ -107,7 +107,7 @@ def of_folder(run: Path, config: Namespace, named: Sequence[str]) -> Report:
     compared = {name: picture for name, picture in kept.pictures.items() if name in kept.tables}
     measured = replace(
         known, parts=made.parts, evidence=made.evidence, units=made.units,
-        diagnosis=made.diagnosis, pictures={**made.pictures, **compared},
+        diagnosis=made.diagnosis, pictures={**made.pictures, **compared}, readings=made.readings,
         about={**known.about, **made.about}, remarks=[*known.remarks, *made.remarks],
     )  # fmt: skip
     return replace(found, subject=measured)

@@ -5,23 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import Namespace
 from torch import Tensor
 
-from .. import plots
 from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
-from ..evaluate.inputs import as_data
 from ..models.capabilities import GeneratesClasses
-from ..particles import simulate
 from ..particles.modes import in_mode
-from ..reporting import to_generate
+from ..reporting import form_of, rebuilt, sampled, to_generate
 from ..reporting.batches import first_batch
 from .library import offering
 from .numbers import Count, CountOrNone
 from .options import add_picture, make_run_parser
-from .outputs import check_picture, write_picture
+from .outputs import check_fit, check_out, write_made
 from .parser import Parser
 from .run_folder import parse_opening, restored
 
@@ -33,43 +29,40 @@ def run_sample(words: Sequence[str]) -> None:
         help="As many of each of these classes or clusters; default: of all in the training "
         "data.")  # fmt: skip
     config, named = parse_opening(parser, words)
-    check_picture(config.out)
+    check_out(config.out)
     setup, run = restored(config, named)
     device = pick_device(config.device)
-    if config.classes:
-        x = _of_classes(setup.pair, config, device).cpu()
-    else:
-        wanted = to_generate(_with_wanted_labels(setup.data), config.n)
-        model = setup.pair.model
-        with in_mode("evaluation", model):
-            made = simulate(model, *(t.to(device) for t in wanted), mean=not config.draw)
-        x = as_data(made, wanted[0]).cpu()
+    form = form_of(setup.pair, setup.data.train.x[:1])
     out = Path(config.out or run / "sample")
+    check_fit(out, form)
+    n, mean = config.n or form.usual_count, form.has_means and not config.draw
+    if config.classes:
+        x = _of_classes(setup.pair, config.classes, n, device, mean).cpu()
+    else:
+        wanted = tuple(t.to(device) for t in to_generate(_with_wanted_labels(setup.data), n))
+        x = sampled(setup.pair, setup.pair.model, wanted, form, mean=mean)
     of = (
         f"of classes {', '.join(map(str, config.classes))}" if config.classes else "from the prior"
     )
-    title = f"{'Draws' if config.draw else 'Means of p(x|z)'} {of}"
-    write_picture(out, x, lambda: plots.image_grid(x, title=title), x=x)
+    title = f"{'Means of p(x|z)' if mean else 'Draws'} {of}"
+    write_made(out, form, x, title=title, x=x)
 
 
 def run_reconstruct(words: Sequence[str]) -> None:
     """Encode test data and decode them again."""
     parser = _parser("reconstruct", "Encode test data of a run and decode them again.")
     config, named = parse_opening(parser, words)
-    check_picture(config.out)
+    check_out(config.out)
     setup, run = restored(config, named)
-    batch = first_batch(setup.data.test, config.n)
-    moved = [t.to(pick_device(config.device)) for t in batch]
-    model, guide = setup.pair.model, setup.pair.guide
-    with in_mode("evaluation", model, guide):
-        made = simulate(model, *moved, guide=guide, mean=not config.draw)
-    rebuilt = as_data(made, batch[0]).cpu()
+    form = form_of(setup.pair, setup.data.test.x[:1])
     out = Path(config.out or run / "reconstruct")
+    check_fit(out, form)
+    batch = first_batch(setup.data.test, config.n or form.usual_count)
+    moved = tuple(t.to(pick_device(config.device)) for t in batch)
+    pair = setup.pair
+    back = rebuilt(pair, pair.model, pair.guide, moved, form, mean=not config.draw)
     title = "Test data, and what comes back of them through the latents"
-    write_picture(
-        out, rebuilt, lambda: plots.reconstructions(batch[0], rebuilt, title=title), x=batch[0],
-        reconstruction=rebuilt,
-    )  # fmt: skip
+    write_made(out, form, back, batch[0], title=title, x=batch[0], reconstruction=back)
 
 
 def _with_wanted_labels(data: Dataset) -> Split:
@@ -79,7 +72,13 @@ def _with_wanted_labels(data: Dataset) -> Split:
     return data.train if is_class or not len(data.test) else data.test
 
 
-def _of_classes(pair: Any, config: Namespace, device: torch.device) -> Tensor:  # noqa: ANN401
+def _of_classes(
+    pair: Any,  # noqa: ANN401
+    wanted: Sequence[int],
+    n: int,
+    device: torch.device,
+    mean: bool,
+) -> Tensor:
     programs = pair.model, pair.guide
     if not isinstance(pair, GeneratesClasses):
         known = ", ".join(offering(GeneratesClasses))
@@ -87,15 +86,15 @@ def _of_classes(pair: Any, config: Namespace, device: torch.device) -> Tensor:  
             f"--classes: {type(pair).__name__} knows no classes; {known} do, and a pair of "
             "your own does that has a method `generate_classes(classes, *, mean)`"
         )
-    classes = torch.tensor(config.classes, device=device)
-    each = classes.repeat_interleave(-(-config.n // len(classes)))[: config.n]
+    classes = torch.tensor(wanted, device=device)
+    each = classes.repeat_interleave(-(-n // len(classes)))[:n]
     with torch.no_grad(), in_mode("evaluation", *programs):
-        return pair.generate_classes(each, mean=not config.draw)
+        return pair.generate_classes(each, mean=mean)
 
 
 def _parser(command: str, description: str) -> Parser:
     parser = make_run_parser(command, description)
-    parser.add_argument("--n", type=Count, default=64, help="How many data.")
+    parser.add_argument("--n", type=Count, help="How many data; default: 64, and 8 of sounds.")
     add_picture(parser)
     parser.add_argument(
         "--draw", action="store_true", help="Draw from p(x|z), instead of taking its mean."

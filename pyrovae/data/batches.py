@@ -10,7 +10,7 @@ from ..errors import ConfigError, DataError
 from .base import Split, mix_seed, pick_device
 from .minibatches import Minibatches
 from .prefetch import prefetched
-from .rows import Rows, TensorRows
+from .rows import Rows, SparseSplit, TensorRows
 
 _ORDER, _NOISE = 0, 1  # two streams of one seed: order and binary draws are independent
 
@@ -169,6 +169,8 @@ class Batches(Minibatches):
 def _rows(data: Rows | Split | Tensor | tuple[Tensor, ...]) -> Rows:
     if isinstance(data, Rows):
         return data
+    if isinstance(data, SparseSplit):
+        return data.as_rows()
     if isinstance(data, Split):
         if data.with_labels and data.y is not None:
             return TensorRows((data.x, data.y), ("x", "y"))

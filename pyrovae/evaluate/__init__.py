@@ -32,6 +32,7 @@ from .latents.probe import probe
 from .latents.traversal import Traversal, traverse
 from .log_evidence import log_evidence
 from .options import SweepOptions
+from .perplexity import Perplexity, perplexity
 from .quality import (
     SampleQuality,
     frechet_distance,
@@ -39,6 +40,7 @@ from .quality import (
     overlap,
     sample_quality,
 )
+from .topics import Topics, WordPerplexity, topics, word_perplexity
 from .validity import why_no_evidence
 
 __all__ = [
@@ -58,13 +60,16 @@ __all__ = [
     "InferenceGaps",
     "KHatMap",
     "KLDecomposition",
+    "Perplexity",
     "Remedy",
     "SampleQuality",
     "SweepOptions",
+    "Topics",
     "TrackEntropies",
     "TrainingComparison",
     "Traversal",
     "Verdict",
+    "WordPerplexity",
     "active_units",
     "ais",
     "bdmc",
@@ -88,11 +93,14 @@ __all__ = [
     "log_evidence",
     "mig",
     "overlap",
+    "perplexity",
     "posterior_means",
     "probe",
     "sample_quality",
     "sap",
+    "topics",
     "train_by_beta",
     "traverse",
     "why_no_evidence",
+    "word_perplexity",
 ]

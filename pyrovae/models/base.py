@@ -146,7 +146,7 @@ def decoded(
     """
     out = run(network, z, event_dim, "decoder")
     lead = z.shape[: z.dim() - event_dim]
-    shape = (likelihood.num_parameters, *data_shape)
+    shape = likelihood.params_shape(data_shape)
     if out.numel() != lead.numel() * math.prod(shape):
         raise ShapeError(
             f"the decoder gave shape {list(out.shape)} for z of shape {list(z.shape)}; "
@@ -190,7 +190,7 @@ def build_decoder(
     network: Network, in_shape: Shape, likelihood: Likelihood, data_shape: Shape
 ) -> nn.Module:
     """A network from latents [N, *in_shape] to the parameters of a likelihood."""
-    decoder = built(network, in_shape, (likelihood.num_parameters, *data_shape))
+    decoder = built(network, in_shape, likelihood.params_shape(data_shape))
     warn_of_ending(decoder, likelihood)
     return decoder
 

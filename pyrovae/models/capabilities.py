@@ -76,6 +76,20 @@ class CountsObserved(Protocol):
 
 
 @runtime_checkable
+class CountsTokens(Protocol):
+    """Its data consist of tokens: `perplexity` and the report divide the NLL by their number.
+
+    An attribute `token` may say what one is called, "character" or "word".
+    """
+
+    def num_tokens(self, x: Tensor) -> Tensor:
+        """How many tokens log p(x) is of, for each datum [N] of x [N, *data_shape].
+
+        Of text the codes and the end, which is predicted too; of a document its words.
+        """
+
+
+@runtime_checkable
 class HasFigures(Protocol):
     """Has further rows for the table of the report, and numbers for its JSON file."""
 
@@ -111,6 +125,14 @@ class ReadsAsTable(Protocol):
 
     def to_columns(self, x: Tensor) -> Mapping[str, Sequence[Any]]:
         """The values of each column [N], in its own units, of x [N, *data_shape]."""
+
+
+@runtime_checkable
+class ReadsAsSeries(Protocol):
+    """Its data are series over time: `pyrovae sample` and the report draw lines."""
+
+    def to_series(self, x: Tensor) -> Tensor:
+        """The series [N, T, D] of x [N, *data_shape]; NaN where there is no value."""
 
 
 @runtime_checkable

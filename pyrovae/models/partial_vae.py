@@ -97,16 +97,19 @@ class PartialVAE(Family):
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
     ) -> None:
         super().__init__()
-        self.data_shape = as_shape(data_shape, "data_shape", "PartialVAE")
-        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "PartialVAE")
+        self.data_shape = as_shape(data_shape, "data_shape", type(self).__name__)
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", type(self).__name__)
         self.likelihood = as_likelihood(likelihood, type(self).__name__)
-        self.prior, self.posterior = latent_parts("PartialVAE", latent_dim, prior, posterior)
+        self.prior, self.posterior = latent_parts(
+            type(self).__name__, latent_dim, prior, posterior
+        )
         self.prior.shape_for(self.data_shape, self.likelihood.ends)
-        self.join: Join | None = None if join is None else join(self.data_shape, self.data_shape)
-        self.in_shape = self.data_shape if self.join is None else self.join.shape
+        seen_shape = self.likelihood.seen_shape(self.data_shape)
+        self.join: Join | None = None if join is None else join(seen_shape, self.data_shape)
+        self.in_shape = seen_shape if self.join is None else self.join.shape
         out_shape = (self.posterior.num_parameters,)
         if self.join is None:
-            self.encoder = built(encoder, self.data_shape, out_shape)
+            self.encoder = built(encoder, seen_shape, out_shape)
         else:
             self.encoder = self.join.build(as_network(encoder), out_shape)
         self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, self.data_shape)
@@ -137,7 +140,7 @@ class PartialVAE(Family):
         self.declare("encoder", "posterior")
         self._check(x, mask, "guide")
         if is_validation_enabled():
-            _check_rows(mask)
+            _check_rows(mask, f"{type(self).__name__}.guide")
         with pyro.plate("data", x.shape[0]):
             pyro.sample("z", self.encode(x, mask))
 
@@ -146,7 +149,7 @@ class PartialVAE(Family):
     def encode(self, x: Tensor, mask: Companion = IN_DATA) -> dist.TorchDistribution:
         """The distribution q(z|x observed), batch shape [B], event shape [L]."""
         self._check(x, mask, "encode")
-        seen = torch.where(mask, self.likelihood.rescale(x), 0.0)
+        seen = self.likelihood.seen(x, mask)
         if self.join is not None:
             seen = self.join(seen, mask)
         params = params_of(self.encoder, self.posterior, seen, len(self.in_shape), "encoder")
@@ -169,7 +172,7 @@ class PartialVAE(Family):
         `size`, a number or one for each datum, is that of counts with a size factor; by default
         the mean size of the training: see `nn.Poisson`.
         """
-        count = drawn_count(n, "PartialVAE.generate")
+        count = drawn_count(n, f"{type(self).__name__}.generate")
         made = self.decode(self._prior().sample(torch.Size([max(count, 1)])))
         return generated(made, self.likelihood, count, mean, size)
 
@@ -235,8 +238,8 @@ class PartialVAE(Family):
         found = []
         for some, seen in self._blocks(x, mask, num_particles, at_once):
             _, made, log_w = self._weigh(some, seen, num_particles)
-            weights = log_w.softmax(0).reshape(log_w.shape + (1,) * len(self.data_shape))
-            found.append(torch.where(seen, some, (weights * made.mean).sum(0)))
+            mean = self.likelihood.averaged(made, log_w.softmax(0))
+            found.append(torch.where(seen, some, mean))
         return torch.cat(found)
 
     @evaluated
@@ -297,22 +300,23 @@ class PartialVAE(Family):
         return self.prior.with_encoder(lambda u: self.encode(u, torch.ones_like(u).bool()))
 
     def _check(self, x: Tensor, mask: Tensor, method: str) -> None:
-        check_data(x, self.data_shape, f"PartialVAE.{method}")
+        where = f"{type(self).__name__}.{method}"
+        check_data(x, self.data_shape, where)
         if mask.shape != x.shape or mask.dtype != torch.bool:
             kind = str(mask.dtype).removeprefix("torch.")
             raise ShapeError(
-                f"PartialVAE.{method} got a mask of shape {list(mask.shape)} and dtype {kind} for "
+                f"{where} got a mask of shape {list(mask.shape)} and dtype {kind} for "
                 f"data of shape {list(x.shape)}; it needs bool of the same shape, True where a "
                 "value was observed, as data.missing and data.arrays(..., missing=True) make it"
             )
 
 
-def _check_rows(mask: Tensor) -> None:
+def _check_rows(mask: Tensor, where: str) -> None:
     seen = mask.flatten(1).any(1)
     if not bool(seen.all()):
         bad = (~seen).nonzero().flatten()
         raise DataError(
-            f"PartialVAE.guide got {len(bad)} of {len(seen)} rows of which nothing was observed, "
+            f"{where} got {len(bad)} of {len(seen)} rows of which nothing was observed, "
             f"the first is row {int(bad[0])}; drop them, which changes no likelihood, and look "
             "whether the mask is True where data ARE there"
         )

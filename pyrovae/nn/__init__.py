@@ -4,6 +4,7 @@ from . import flows as flows
 from . import likelihoods as likelihoods
 from . import quantizers as quantizers
 from . import sequences as sequences
+from . import steps as steps
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import (
@@ -20,14 +21,24 @@ from .corruption import (
 from .described import Described
 from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
-from .join import AsChannels, AsVector, Join, JoinFactory
+from .join import AsBands, AsChannels, AsVector, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
+from .mixed_columns import MixedColumns
 from .mlp import MLP
 from .sequences import *  # noqa: F403
+from .steps import *  # noqa: F403
+from .time_conv import TimeConvDecoder, TimeConvEncoder
+from .topic_decoders import (
+    MixtureOfTopics,
+    NormalizedProductOfTopics,
+    ProductOfTopics,
+    TopicDecoder,
+)
 from .two_heads import TwoHeads
 
 __all__ = [
     "MLP",
+    "AsBands",
     "AsChannels",
     "AsVector",
     "ConvDecoder",
@@ -41,14 +52,21 @@ __all__ = [
     "Join",
     "JoinFactory",
     "Masking",
+    "MixedColumns",
+    "MixtureOfTopics",
     "Network",
     "NoiseModel",
+    "NormalizedProductOfTopics",
     "OneBatchAxis",
     "PoissonNoise",
+    "ProductOfTopics",
     "ReplacingNoise",
     "SaltAndPepper",
     "Shape",
     "SpreadingNoise",
+    "TimeConvDecoder",
+    "TimeConvEncoder",
+    "TopicDecoder",
     "TwoHeads",
     "build",
     "one_batch_axis",
@@ -56,3 +74,4 @@ __all__ = [
 ]
 __all__ += likelihoods.__all__
 __all__ += sequences.__all__
+__all__ += steps.__all__

@@ -13,6 +13,8 @@ from .latent_space import latent_space
 from .rate_distortion import rate_distortion
 from .run_curves import run_curves
 from .sample_quality import sample_quality
+from .series import series
+from .spectrograms import spectrograms
 
 __all__ = [
     "comparison",
@@ -30,6 +32,8 @@ __all__ = [
     "reconstructions",
     "run_curves",
     "sample_quality",
+    "series",
+    "spectrograms",
     "training_curves",
     "traversals",
 ]

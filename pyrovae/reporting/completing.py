@@ -9,6 +9,8 @@ from ..errors import PyrovaeError
 from ..evaluate import diagnose
 from ..particles.modes import Mode
 from ..particles.tracing import Program
+from .forms import Arrays, Images, form_of, owner_of
+from .making import made_of
 from .pictures import pictures
 from .subject import Subject
 
@@ -36,13 +38,12 @@ def completed(
         seed: Of all draws.
         mode: Of the pair's networks.
     """
-    remarks = list(subject.remarks)
-    found = subject
+    found, remarks = subject, list[str]()
     if not subject.pictures:
         split = _split(test, held)
         try:
-            made = {} if split is None else pictures(model, guide, split, seed=seed, mode=mode)
-            found = replace(found, pictures=made)
+            if split is not None:
+                found = _with_data(found, model, guide, split, seed, mode)
         except PyrovaeError as error:
             remarks.append(f"No pictures: {error}")
     if subject.diagnosis is None:
@@ -53,7 +54,21 @@ def completed(
             found = replace(found, diagnosis=said)
         except PyrovaeError as error:
             remarks.append(f"No diagnosis: {error}")
-    return replace(found, remarks=remarks)
+    return replace(found, remarks=[*found.remarks, *remarks])
+
+
+def _with_data(
+    subject: Subject, model: Program, guide: Program, split: Split, seed: int, mode: Mode
+) -> Subject:
+    pair, made = owner_of(model), None
+    form = form_of(pair, split.x[:1])
+    if not isinstance(form, Images | Arrays):
+        made = made_of(pair, model, guide, split, form, seed=seed, mode=mode)
+    drawn = pictures(model, guide, split, seed=seed, mode=mode, made=made)
+    if made is None:
+        return replace(subject, pictures=drawn)
+    remarks = [*subject.remarks, *made.remarks]
+    return replace(subject, pictures=drawn, readings=form.parts(made), remarks=remarks)
 
 
 def _history(subject: Subject) -> Sequence[Any] | None:

@@ -73,6 +73,10 @@ def png_uri(content: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
+def wav_uri(content: bytes) -> str:
+    return f"data:audio/wav;base64,{base64.b64encode(content).decode()}"
+
+
 def csv_uri(records: Sequence[Mapping[str, Any]]) -> str:
     """Rows as a CSV file; a column that a row lacks stays empty."""
     names = list(dict.fromkeys(name for row in records for name in row))

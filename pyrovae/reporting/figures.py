@@ -1,5 +1,6 @@
 """Rows of the table that a pair's own methods give."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,13 @@ from ..data import Split
 from ..distributions.labelled_categorical import UNKNOWN
 from ..evaluate import cluster_accuracy
 from ..math import nats_to_bits_per_dim
-from ..models.capabilities import Classifies, CountsObserved, FindsClusters, HasFigures
+from ..models.capabilities import (
+    Classifies,
+    CountsObserved,
+    CountsTokens,
+    FindsClusters,
+    HasFigures,
+)
 from ..particles.modes import in_mode
 from .subject import Row
 from .table import Report
@@ -37,8 +44,14 @@ def with_figures(found: Report, pair: Any, split: Split) -> Report:  # noqa: ANN
                 rows.append((what, value, "", remark))
                 facts |= numbers
         if isinstance(pair, CountsObserved) and y is not None and facts["nll"] is not None:
-            row, facts["bits_per_dim"] = _bits(facts["nll"], pair.num_observed(x, y))
+            row, bits = _bits(facts["nll"], pair.num_observed(x, y))
+            facts["bits_per_dim"] = None if facts["bits_per_dim"] is None else bits
             rows = [row if old[0] == "bits/dim" else old for old in rows]
+        if isinstance(pair, CountsTokens) and facts["nll"] is not None:
+            mean = float(_in_parts(pair.num_tokens, x).double().mean())
+            made, numbers = _per_token(facts["nll"], mean, str(getattr(pair, "token", "token")))
+            rows = [new for old in rows for new in (made if old[0] == "bits/dim" else [old])]
+            facts |= numbers
         if isinstance(pair, Classifies) and y is not None and is_class:
             likeliest = _in_parts(lambda part: pair.predict(part).probs.argmax(-1), x)
             share = float((likeliest == y)[y != UNKNOWN].double().mean())
@@ -58,6 +71,20 @@ def _bits(nll: float, observed: float) -> tuple[Row, float]:
     bits = float(nats_to_bits_per_dim(torch.tensor(nll) / observed, 1))
     remark = f"of the NLL over {observed:.4g} observed values a datum"
     return ("bits/dim", f"{bits:.4f}", "", remark), bits
+
+
+def _per_token(nll: float, mean: float, token: str) -> tuple[list[Row], dict[str, Any]]:
+    """Rows and numbers of text: bits per token and perplexity, for the mean number of tokens."""
+    per = nll / mean if mean else math.nan
+    bits, many = per / math.log(2), math.exp(per)
+    rows = [
+        (f"bits/{token}", f"{bits:.4f}", "", f"of the NLL over {mean:.4g} {token}s a datum"),
+        ("perplexity", f"{many:.3f}", "", f"per {token}"),
+    ]
+    numbers = {
+        "bits_per_dim": None, "bits_per_token": bits, "perplexity": many, "tokens_per_datum": mean
+    }  # fmt: skip
+    return rows, numbers
 
 
 def _in_parts(found: Callable[[Tensor], Tensor], x: Tensor, rows: int = 1000) -> Tensor:

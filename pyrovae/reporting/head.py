@@ -94,6 +94,8 @@ def _numbers(subject: Subject) -> list[Number]:
         found.append(Number("reconstruction E log p(x|z)", value, "", "nats per datum"))
     if is_finite(facts.get("bits_per_dim")):
         found.append(Number("bits per dimension", f"{facts['bits_per_dim']:.4f}"))
+    elif is_finite(facts.get("perplexity")):
+        found.append(Number("perplexity", f"{facts['perplexity']:.2f}"))
     if is_finite(facts.get("active_units")) and is_finite(facts.get("latent_units")):
         of = f"of {facts['latent_units']:g}"
         found.append(Number("active latent units", f"{facts['active_units']:g}", of))

@@ -21,6 +21,7 @@ from ..evaluate import (
 )
 from ..evaluate.inputs import Data
 from ..math import nats_to_bits_per_dim
+from ..models.capabilities import ReadsAsTable, ReadsAsText
 from ..particles.device import device_of
 from ..particles.modes import Mode, in_mode
 from ..particles.one_by_one import warned_once
@@ -28,6 +29,7 @@ from ..particles.pair import takes_pair
 from ..particles.tracing import Program
 from .completing import completed
 from .finite_history import finite_history
+from .forms import owner_of
 from .software import device_in_words, versions
 from .subject import Row, Subject
 from .table import Report
@@ -111,13 +113,20 @@ def report(
             sharded=sharded,
         )
         units = active_units(model, guide, held, seed=seed, mode="as is")
-    found = _with_evidence(parts, evidence, units, held, num_particles)
+    # Text and rows of a table have no dimensions that are alike: padding, or columns of all kinds.
+    has_bits = not isinstance(owner_of(model), ReadsAsText | ReadsAsTable)
+    found = _with_evidence(parts, evidence, units, held, num_particles, has_bits)
     subject = replace(subject, parts=parts, evidence=evidence, units=units)
     return replace(found, subject=subject, _complete=complete)
 
 
 def _with_evidence(
-    parts: ELBOParts, evidence: Evidence, units: ActiveUnits, held: Rows, num_particles: int
+    parts: ELBOParts,
+    evidence: Evidence,
+    units: ActiveUnits,
+    held: Rows,
+    num_particles: int,
+    has_bits: bool,
 ) -> Report:
     means, errors, found = parts.means(), parts.standard_errors, evidence.summary()
     nll, dims = -evidence.mean(), held[:1][0].numel()
@@ -137,7 +146,7 @@ def _with_evidence(
          f"importance sampling, K = {num_particles}, Monte-Carlo error "
          f"{found['monte_carlo_error']:.3f}"),
         ("  too high by", *_off(evidence)),
-        ("bits/dim", f"{bits:.4f}", "", f"of the NLL over {dims} dimensions"),
+        *([("bits/dim", f"{bits:.4f}", "", f"of the NLL over {dims} dimensions")] * has_bits),
         ("active units", f"{units.count} of {latents}", "",
          f"variance of E_q[z] above {units.threshold:g}"),
         *_by_layer(units),
@@ -149,7 +158,7 @@ def _with_evidence(
         **{f"{name}_standard_error": value for name, value in errors.items()},
         "nll": nll,
         "nll_standard_error": found["standard_error"],
-        "bits_per_dim": bits,
+        "bits_per_dim": bits if has_bits else None,
         "active_units": units.count,
         "latent_units": latents,
         **{f"active_units[{name}]": count for name, count in units.counts.items()},

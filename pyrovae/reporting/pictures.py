@@ -4,7 +4,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
 from .. import plots
 from ..data import Split
@@ -17,6 +16,8 @@ from ..particles.isolation import isolated
 from ..particles.modes import Mode, in_mode
 from ..particles.tracing import Program
 from .batches import batch_of, to_generate
+from .forms import Arrays, Images, Made, form_of, owner_of
+from .making import has_prior, made_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,11 +35,13 @@ def pictures(
     seed: int = 0,
     mode: Mode = "evaluation",
     bound: str = "bound",
+    pair: Any = None,  # noqa: ANN401
+    made: Made | None = None,
 ) -> "dict[str, Figure]":
     """The pictures of a run by name: curves, reconstructions, samples, latent space, traversals.
 
-    Pictures of images are left out where the data are none, and samples where the model has no
-    prior to draw from.
+    Pictures of data are left out where they have none, as text, and samples where the model has
+    no prior to draw from.
 
     Args:
         model: Pyro model.
@@ -49,7 +52,11 @@ def pictures(
         mode: Of the pair's networks; see `log_evidence`.
         bound: Name of what the history holds of training and validation data; see
             `train.curves.bound_in_words`.
+        pair: The object whose programs they are, which may say how its data are read; by default
+            the one whose methods they are.
+        made: Of data that are no images, what `made_of` gives; by default it is made here.
     """
+    pair = owner_of(model) if pair is None else pair
     found: dict[str, Figure] = {}
     if history:
         found["curves"] = plots.training_curves(
@@ -59,13 +66,23 @@ def pictures(
         device = device_of(model, guide, batch_of(test, 2))
         test = test if device is None else test.to(device)
         torch.manual_seed(seed)
-        if _are_images(test.x) and _observes_the_data(model, guide, test):
+        form = form_of(pair, test.x[:1])
+        if made is None and not isinstance(form, Images | Arrays):
+            made = made_of(pair, model, guide, test, form, seed=seed, mode="as is")
+        if made is not None:
+            found |= form.figures(made)
+        torch.manual_seed(seed)
+        if (
+            isinstance(form, Images)
+            and test.x.dim() == 4
+            and _observes_the_data(model, guide, test)
+        ):
             batch = batch_of(test, 32)
             rebuilt = as_data(simulate(model, *batch, guide=guide, mean=True), test.x[:32])
             found["reconstructions"] = plots.reconstructions(
                 test.x[:32], rebuilt, title="Test data, and E p(x|z) for z drawn from the guide"
             )
-            if _has_a_prior(model, guide, test):
+            if has_prior(model, guide, test):
                 wanted = to_generate(test, 64)
                 made = as_data(simulate(model, *wanted, mean=True), wanted[0])
                 found["samples"] = plots.image_grid(
@@ -81,7 +98,7 @@ def pictures(
                 classes,
                 title=f"Posterior means of {site} of {len(first):,} test data{by_class}",
             )
-        if "samples" in found:
+        if "samples" in found and isinstance(form, Images):
             with suppress(SiteError):  # where there is not one latent vector
                 moved = traverse(model, guide, first, num_units=_UNITS, seed=seed, mode="as is")
                 found["traversals"] = plots.traversals(
@@ -90,21 +107,12 @@ def pictures(
     return found
 
 
-def _has_a_prior(model: Program, guide: Program, split: Split) -> bool:
-    sites = draw(model, guide, *batch_of(split, 2), scales="ignored").model_sites.values()
-    return not any(site.kind == "ImproperUniform" for site in sites)
-
-
 def _observes_the_data(model: Program, guide: Program, split: Split) -> bool:
     try:
         as_data(simulate(model, *batch_of(split, 2), guide=guide), split.x[:2])
     except ShapeError:
         return False
     return True
-
-
-def _are_images(x: Tensor) -> bool:
-    return x.dim() == 4 and x.shape[1] in (1, 3)
 
 
 def _vector_site(model: Program, guide: Program, split: Split) -> str | None:

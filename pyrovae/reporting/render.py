@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from .drawing import csv_uri, png_uri, svg_of
+from .drawing import csv_uri, png_uri, svg_of, wav_uri
 from .head import head_of
 from .section import Chart
 from .sections import SECTIONS
@@ -60,7 +60,7 @@ def _template() -> Any:  # noqa: ANN401 (jinja2 is slow to import)
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["prose"] = _prose
-    environment.globals |= {"picture": _picture, "csv_uri": csv_uri}
+    environment.globals |= {"picture": _picture, "csv_uri": csv_uri, "wav_uri": wav_uri}
     return environment.from_string(_file("page.html"))
 
 

@@ -33,10 +33,25 @@ class Chart:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a grid: its text, and the number that it is sorted by, where it has one."""
+    """A cell of a grid.
+
+    Attributes:
+        text: What it shows.
+        value: The number that it is sorted by, where it has one.
+        is_data: The text is a datum: every letter of it is shown as it is.
+    """
 
     text: str
     value: float | None = None
+    is_data: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A sound to be played: its name, and a WAV file."""
+
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +100,7 @@ class Part:
         title: Above it; empty where the section has one part.
         text: Paragraphs.
         code: To copy.
+        sounds: To be played.
     """
 
     title: str = ""
@@ -92,6 +108,7 @@ class Part:
     code: str = ""
     findings: Sequence[Finding] = ()
     charts: Sequence[Chart] = ()
+    sounds: Sequence[Sound] = ()
     grids: Sequence[Grid] = ()
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import ActiveUnits, ELBOParts, Evidence
+from .section import Part
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,6 +48,7 @@ class Subject:
         units: Which latent units are active.
         diagnosis: What `diagnose` found.
         pictures: Figures by name, or PNG files.
+        readings: Parts that show data in words or sounds: see `forms`.
         tables: Of comparisons, rows by the name of their file.
         uses: What the other commands left in the folder.
         remarks: Sentences on what could not be shown, and why.
@@ -64,6 +66,7 @@ class Subject:
     units: ActiveUnits | None = None
     diagnosis: Any = None
     pictures: "Mapping[str, Figure | bytes]" = field(default_factory=dict)
+    readings: Sequence[Part] = ()
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     uses: Sequence[Use] = ()
     remarks: Sequence[str] = ()

@@ -29,6 +29,7 @@ REFUSED = {
             "TextVAE",
             "PartialVAE",
             "PartialVAE, VampPrior",
+            "TableVAE",
         ],
         set(),
     ),

@@ -17,10 +17,13 @@ class JoinedRows(Rows):
     Args:
         parts: Rows with equal N.
         names: Of all tensors, where they have some.
+
+    Attributes:
+        parts: As given.
     """
 
     def __init__(self, parts: Sequence[Rows], names: Sequence[str] = ()) -> None:
-        self._parts, self.names = list(parts), tuple(names)
+        self.parts, self.names = list(parts), tuple(names)
         self.column_names = _column_names(parts)
         self.in_memory = all(part.in_memory for part in parts)
         self.reads_ahead = any(part.reads_ahead for part in parts) and all(
@@ -30,30 +33,30 @@ class JoinedRows(Rows):
         self.device = parts[0].device
 
     def __len__(self) -> int:
-        return len(self._parts[0])
+        return len(self.parts[0])
 
     @property
     def width(self) -> int:
         """Number of tensors."""
-        return sum(part.width for part in self._parts)
+        return sum(part.width for part in self.parts)
 
     def take(self, rows: slice | Tensor) -> tuple[Tensor, ...]:
         """See `Rows.take`."""
-        return tuple(tensor for part in self._parts for tensor in part.take(rows))
+        return tuple(tensor for part in self.parts for tensor in part.take(rows))
 
     def to(self, device: torch.device | str) -> Rows:
         """See `Rows.to`."""
-        moved = [part.to(device) for part in self._parts]
+        moved = [part.to(device) for part in self.parts]
         if len({part.device for part in moved}) > 1:  # some stay, and one index takes all
             return self
         return JoinedRows(moved, self.names)
 
     def pick(self, positions: Sequence[int]) -> Rows:
         """See `Rows.pick`."""
-        if any(part.width > 1 for part in self._parts):
+        if any(part.width > 1 for part in self.parts):
             return super().pick(positions)
         names = [self.names[i] for i in positions] if self.names else []
-        return JoinedRows([self._parts[i] for i in positions], names)
+        return JoinedRows([self.parts[i] for i in positions], names)
 
 
 def side_by_side(where: str, parts: Sequence[Rows], names: Sequence[str] = ()) -> Rows:

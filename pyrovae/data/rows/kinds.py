@@ -24,6 +24,7 @@ from .items import ItemRows, MapStyle, stacked
 from .joined import side_by_side
 from .memory_mapped import MappedRows, is_mapped
 from .sparse import SparseRows, is_scipy, is_sparse
+from .sparse_split import SparseSplit
 from .tensors import TensorRows
 
 
@@ -88,6 +89,8 @@ def is_in_memory(dataset: TorchDataset[Any]) -> bool:
 def _unnamed(where: str, data: Any) -> Rows | None:  # noqa: ANN401
     if isinstance(data, Rows):
         return data
+    if isinstance(data, SparseSplit):
+        return data.as_rows()
     if isinstance(data, Split):
         labelled = data.with_labels and data.y is not None
         tensors = [data.x, data.y] if labelled and data.y is not None else [data.x]

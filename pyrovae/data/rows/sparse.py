@@ -1,6 +1,7 @@
 """Rows of sparse matrices, made dense as they are needed."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError
-from ..conversion import as_tensor
+from ..conversion import as_tensor, check_whole
 from ..loaded import is_a
 from .base import Rows
 
@@ -29,11 +30,15 @@ class SparseRows(Rows):
         places: Place of each entry in its row, which is flat, [E].
         values: The entries, [E].
         shape: Of a row.
+
+    Attributes:
+        values: As given.
+        shape: As given.
     """
 
     def __init__(self, starts: Tensor, places: Tensor, values: Tensor, shape: torch.Size) -> None:
-        self._starts, self._places, self._values = starts, places, values
-        self._shape = shape
+        self._starts, self._places, self.values = starts, places, values
+        self.shape = shape
         self.device = values.device
 
     @classmethod
@@ -101,21 +106,70 @@ class SparseRows(Rows):
 
     def take(self, rows: slice | Tensor) -> tuple[Tensor, ...]:
         """See `Rows.take`."""
+        counts, row, entry = self._entries(rows)
+        size = math.prod(self.shape)
+        made = self.values.new_zeros(len(counts) * size)
+        made[row * size + self._places[entry]] = self.values[entry]
+        return (made.reshape(len(counts), *self.shape),)
+
+    def select(self, rows: slice | Tensor) -> "SparseRows":
+        """Some of the rows, sparse as they are: by a slice, an index or a mask [N].
+
+        Raises:
+            IndexError: There is no such row.
+        """
+        rows = torch.arange(len(self), device=self.device)[rows]
+        counts, _, entry = self._entries(rows)
+        starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        return SparseRows(starts, self._places[entry], self.values[entry], self.shape)
+
+    @classmethod
+    def stacked(cls, parts: "Sequence[SparseRows]") -> "SparseRows":
+        """The rows of several, which have one shape, one below the other."""
+        sizes = [len(part.values) for part in parts]
+        before = [sum(sizes[:place]) for place in range(len(parts))]
+        starts = [part._starts[:-1] + n for part, n in zip(parts, before, strict=True)]
+        last = parts[0]._starts.new_tensor([sum(sizes)])
+        places = torch.cat([part._places for part in parts])
+        values = torch.cat([part.values for part in parts])
+        return cls(torch.cat([*starts, last]), places, values, parts[0].shape)
+
+    def in_type(self, dtype: torch.dtype) -> "SparseRows":
+        """The same with entries of this type.
+
+        Raises:
+            DataError: It does not hold a whole number exactly.
+        """
+        values = self.values.to(dtype)
+        check_whole("the sparse rows", self.values, values)
+        made = SparseRows(self._starts, self._places, values, self.shape)
+        made.column_names = self.column_names
+        return made
+
+    def entry(self, number: int) -> tuple[int, int, float]:
+        """Row, place within it, and value of an entry by its number."""
+        row = int(torch.searchsorted(self._starts, number, right=True)) - 1
+        return row, int(self._places[number]), float(self.values[number])
+
+    def totals(self) -> Tensor:
+        """The sum of each row [N], float64."""
+        counts, row, entry = self._entries(slice(0, len(self)))
+        made = torch.zeros(len(counts), dtype=torch.float64, device=self.device)
+        return made.index_add_(0, row, self.values[entry].double())
+
+    def _entries(self, rows: slice | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Number of the entries of each of these rows, and for each entry its row and place."""
         if isinstance(rows, slice):
             rows = torch.arange(rows.start, rows.stop, device=self.device)
         first, counts = self._starts[rows], self._starts[rows + 1] - self._starts[rows]
         row = torch.arange(len(rows), device=self.device).repeat_interleave(counts)
         before = counts.cumsum(0) - counts
-        entry = torch.arange(len(row), device=self.device) + (first - before)[row]
-        size = math.prod(self._shape)
-        made = self._values.new_zeros(len(rows) * size)
-        made[row * size + self._places[entry]] = self._values[entry]
-        return (made.reshape(len(rows), *self._shape),)
+        return counts, row, torch.arange(len(row), device=self.device) + (first - before)[row]
 
     def to(self, device: torch.device | str) -> "SparseRows":
         """See `Rows.to`."""
         starts, places = self._starts.to(device), self._places.to(device)
-        moved = SparseRows(starts, places, self._values.to(device), self._shape)
+        moved = SparseRows(starts, places, self.values.to(device), self.shape)
         moved.column_names = self.column_names
         return moved
 

@@ -4,6 +4,7 @@ from .date_formats import DateFormats
 from .discrete_latent import DiscreteLatent
 from .linear_gaussian import LinearGaussian
 from .linear_gaussian_chain import LinearGaussianChain
+from .linear_gaussian_state_space import LinearGaussianStateSpace
 from .pair_task import PairScore, PairTask
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "DiscreteLatent",
     "LinearGaussian",
     "LinearGaussianChain",
+    "LinearGaussianStateSpace",
     "PairScore",
     "PairTask",
 ]

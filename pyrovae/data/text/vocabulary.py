@@ -157,6 +157,11 @@ class Vocabulary:
             )
         return [self._text(row) for row in x.reshape(-1, x.shape[-1]).tolist()]
 
+    def share_unknown(self, x: Tensor) -> float:
+        """The share of the codes of texts [N, T] that stand for something not known."""
+        of_text = (x != PADDING) & (x != END)
+        return float((x == UNKNOWN).sum() / of_text.sum().clamp_min(1))
+
     def to_json(self) -> dict[str, Any]:
         """Plain values that JSON can hold, from which `from_json` makes the same vocabulary."""
         return {"unit": self.unit, "lower": self.lower, "entries": list(self.entries)}

@@ -12,6 +12,7 @@ from .continuous_bernoulli import ContinuousBernoulli
 from .discretized_logistic import DiscretizedLogistic
 from .gamma import Gamma
 from .log_normal import LogNormal
+from .multinomial import Multinomial
 from .negative_binomial import NegativeBinomial
 from .normal import LearnedNormal, Normal, PredictedNormal
 from .poisson import Poisson
@@ -31,6 +32,7 @@ __all__ = [
     "LearnedNormal",
     "Likelihood",
     "LogNormal",
+    "Multinomial",
     "NegativeBinomial",
     "Normal",
     "Poisson",

@@ -65,8 +65,8 @@ class Likelihood(nn.Module, ABC):
         return self.bounds
 
     @property
-    def stand_in(self) -> float:
-        """A value of the support that replaces missing data: see `forward`."""
+    def stand_in(self) -> float | Tensor:
+        """A value of the support that replaces missing data, for all or for each: see `forward`."""
         return self.bounds[0] if self.bounds is not None else 0.0
 
     def forward(
@@ -147,6 +147,32 @@ class Likelihood(nn.Module, ABC):
     @abstractmethod
     def accepts(self, values: Values) -> bool:
         """Whether data with these finite values lie in the support."""
+
+    def params_shape(self, data_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a decoder's output for one datum."""
+        return (self.num_parameters, *data_shape)
+
+    def seen_shape(self, data_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what `seen` gives for one datum."""
+        return data_shape
+
+    def seen(self, x: Tensor, mask: Tensor) -> Tensor:
+        """What an encoder sees of data [..., *data_shape] that are observed where the mask is True.
+
+        They are rescaled, with zeros in the place of what is missing.
+        """
+        return torch.where(mask, self.rescale(x), 0.0)
+
+    def averaged(self, made: TorchDistribution, weights: Tensor) -> Tensor:
+        """The mean of a mixture of what `forward` made for K latents [..., *data_shape].
+
+        Args:
+            made: Batch shape [K, ...].
+            weights: [K, ...], which sum to one over the first axis.
+        """
+        axes = (1,) * len(made.event_shape)
+        found: Tensor = (weights.reshape(weights.shape + axes) * made.mean).sum(0)
+        return found
 
     def rescale(self, x: Tensor) -> Tensor:
         """Scales data for an encoder: levels to [0, 1] or [-1, 1]; here they stay as they are."""
@@ -283,7 +309,9 @@ class _Observed(MaskedDistribution):
     Without `stand_in` the gradient would be 0 times that at the stored value, which may be NaN.
     """
 
-    def __init__(self, elements: TorchDistribution, mask: Tensor, stand_in: float) -> None:
+    def __init__(
+        self, elements: TorchDistribution, mask: Tensor, stand_in: float | Tensor
+    ) -> None:
         self.observed, self.stand_in = mask, stand_in  # not expanded to all particles
         super().__init__(elements, mask)
 

@@ -76,6 +76,12 @@ class Counts(Likelihood):
             outputs: The decoder's outputs besides the first, of the same shape.
         """
 
+    def of_size(self, made: SizedCounts, log_size: Tensor) -> TorchDistribution:
+        """The distribution of data of this log-size [...], broadcastable to the batch shape."""
+        log_mean = made.log_shares + log_size.reshape(log_size.shape + (1,) * made.event_axes)
+        elements = self.counts(log_mean, iter(made.outputs[1:]))
+        return self.of_a_datum(elements, made.event_axes, made.observed)
+
     def distribution(self, params: Tensor) -> TorchDistribution:
         return self.counts(log_link(params[0]), iter(params[1:]))
 
@@ -208,9 +214,7 @@ class SizedCounts(TorchDistribution):
 
     def of_size(self, log_size: Tensor) -> TorchDistribution:
         """The distribution of data of this log-size [...], broadcastable to the batch shape."""
-        log_mean = self.log_shares + log_size.reshape(log_size.shape + (1,) * self.event_axes)
-        elements = self.head.counts(log_mean, iter(self.outputs[1:]))
-        return self.head.of_a_datum(elements, self.event_axes, self.observed)
+        return self.head.of_size(self, log_size)
 
     def log_prob(self, value: Tensor) -> Tensor:
         return self.of_size(self.log_size_of(value)).log_prob(value)

@@ -12,6 +12,7 @@ from .evidence import evidence
 from .images import images
 from .measurements import measurements
 from .origin import origin
+from .readings import readings
 from .runs import runs
 from .uses import uses
 
@@ -21,6 +22,7 @@ SECTIONS: Sequence[Callable[[Sequence[Subject]], Section | None]] = (
     measurements,
     curves,
     images,
+    readings,
     evidence,
     elbo_parts,
     comparisons,

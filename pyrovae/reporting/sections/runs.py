@@ -12,6 +12,7 @@ _COLUMNS = {
     "NLL": ("nll", ".2f"),
     "± NLL": ("nll_standard_error", ".2f"),
     "bits/dim": ("bits_per_dim", ".4f"),
+    "perplexity": ("perplexity", ".3f"),
     "active units": ("active_units", "g"),
 }
 """Names of columns, and the facts that they show."""

@@ -26,7 +26,11 @@ from pyrovae.nn import (
 from tests.exported import exported
 
 K, B, DATA = 3, 4, (2, 5)
-EXAMPLES = [kind.example() for kind in exported(likelihoods, Likelihood).values()]
+# Of a multinomial the elements depend on each other: test_multinomial.py.
+EXAMPLES = [
+    kind.example() for name, kind in exported(likelihoods, Likelihood).items()
+    if name != "Multinomial"
+]  # fmt: skip
 # Further forms of some of them.
 HEADS = [
     *EXAMPLES,

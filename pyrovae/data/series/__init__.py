@@ -1,0 +1,6 @@
+"""Time series as data sets: of one length, of several, or windows of a long one."""
+
+from .series import series
+from .windows import windows
+
+__all__ = ["series", "windows"]

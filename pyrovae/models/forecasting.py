@@ -1,0 +1,92 @@
+"""What the families of time series share: forecasts by a particle filter, and smoothing."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError
+from ..nn.sizes import as_size
+from .base import Family, evaluated
+from .guided_filter import Advance, Filtered, State, guided_filter
+from .sequence_data import Steps
+
+
+class Forecaster(Family):
+    """Base of the families of time series x [B, T, D].
+
+    A subclass says how particles begin and go on.
+    """
+
+    @abstractmethod
+    def begin(self, data: Steps, num_particles: int) -> Advance:
+        """What draws and weighs the steps of K particles given the data."""
+
+    @abstractmethod
+    def ahead(self, state: State) -> tuple[Tensor, State]:
+        """A draw of the next x [K, B, D], and the state of the particles after it."""
+
+    @abstractmethod
+    def _steps(self, x: Tensor, y: Tensor | None, method: str) -> Steps:
+        """Checked data."""
+
+    @evaluated
+    @torch.no_grad()
+    def filter(self, x: Tensor, y: Tensor | None = None, *, num_particles: int = 1000) -> Filtered:
+        """Particles of p(z_T | x), with an estimate of log p(x): see `guided_filter`.
+
+        Args:
+            x: Data [B, T, D].
+            y: Their lengths or their mask, where the family was built for one.
+            num_particles: K.
+        """
+        count = as_size(num_particles, "num_particles", f"{type(self).__name__}.filter")
+        data = self._steps(x, y, "filter")
+        return guided_filter(self.begin(data, count), x.shape[1], data.inside)
+
+    @evaluated
+    @torch.no_grad()
+    def forecast(
+        self,
+        x: Tensor,
+        horizon: int,
+        y: Tensor | None = None,
+        *,
+        num_samples: int = 1000,
+        at_once: int = 2**20,
+    ) -> Tensor:
+        """Draws of the steps after the end of each sequence [S, B, H, D].
+
+        Of p(x_(T+1), ..., x_(T+H) | x_1, ..., x_T) under the model. The states at the end are
+        found by a particle filter with S particles that the guide proposes and importance weights
+        correct. So the error of the guide does not reach the forecast, if S is large enough:
+        `filter(x).ess` tells. Quantiles over the draws are the forecast's intervals.
+
+        Args:
+            x: Data [B, T, D].
+            horizon: H.
+            y: Their lengths, after which the forecasts begin, or their mask.
+            num_samples: S.
+            at_once: Values that are drawn at once, in rows of the batch.
+
+        Raises:
+            ConfigError: `horizon` or `num_samples` is below one.
+        """
+        where = f"{type(self).__name__}.forecast"
+        horizon = as_size(horizon, "horizon", where)
+        count = as_size(num_samples, "num_samples", where)
+        if not isinstance(x, Tensor):
+            raise ConfigError(f"{where} takes a tensor [B, T, D], and got {type(x).__name__}")
+        self._steps(x, y, "forecast")
+        rows = max(1, at_once // (count * max(x[0].numel(), 1)))
+        parts = []
+        for start in range(0, len(x), rows):
+            place = slice(start, start + rows)
+            data = self._steps(x[place], None if y is None else y[place], "forecast")
+            found = guided_filter(self.begin(data, count), x.shape[1], data.inside)
+            state, drawn = found.state, []
+            for _ in range(horizon):
+                made, state = self.ahead(state)
+                drawn.append(made)
+            parts.append(torch.stack(drawn, -2))
+        return torch.cat(parts, 1)
