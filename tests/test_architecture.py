@@ -100,6 +100,7 @@ FOLDERS = {
     ],
     "data/counts": [{"checks"}, {"documents"}],
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
+    "data/series": [{"windows"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
     "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"conv", "residual"}],
@@ -117,7 +118,6 @@ FOLDERS = {
         {"mixed_columns"},
     ],
     "nn/sequences": [{"attention", "base", "source_attention"}, {"attentive_decoder"}],
-    "nn/steps": [{"gru"}],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
@@ -137,7 +137,6 @@ FOLDERS = {
     ],
     "models/step_posteriors": [{"base"}, {"affine_steps"}],
     "models/posteriors": [{"base"}, {"diagonal_normal", "distribution"}],
-    "models/step_posteriors": [{"base"}, {"affine_steps"}],
     "models/priors": [{"base"}, {"distribution", "standard_normal"}],
     "objectives": [
         {"constructor", "known_pair", "objective", "options"},

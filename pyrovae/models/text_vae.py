@@ -98,7 +98,7 @@ class TextVAE(Family):
         data_shape: Shape | int,
         latent_dim: int,
         *,
-        vocabulary: Vocabulary | Mapping[str, Any] | str,
+        vocabulary: Vocabulary | Mapping[str, Any],
         encoder: Network = GRUEncoder,
         decoder: Network = GRUDecoder,
         prior: PriorFactory | Prior = StandardNormal,
