@@ -53,9 +53,9 @@ FOLDERS = {
         {"call"},
     ],
     "distributions": [
-        {"as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
+        {"affine_scan", "as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
          "ordinal", "sequence_codes", "strata"},
-        {"beta_binomial"},
+        {"affine_chain", "beta_binomial"},
     ],
     "particles": [
         {"constraint_words", "held_networks", "layout", "one_by_one", "param_statement",
@@ -72,7 +72,7 @@ FOLDERS = {
         {"kl", "pathwise", "score"},
     ],
     "data": [
-        {"channels", "columns", "conversion", "files", "loaded", "prefetch"},
+        {"channels", "columns", "conversion", "files", "loaded", "prefetch", "root"},
         {"base", "batch_items"},
         {"rows"},
         {"minibatches"},
@@ -101,8 +101,10 @@ FOLDERS = {
     ],
     "data/counts": [{"checks"}, {"documents"}],
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
+    "data/series": [{"windows"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
-    "data/synthetic": [{"base"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
+    "data/series": [{"windows"}],
+    "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"conv", "residual"}],
     "nn/likelihoods": [
         {"positive"},
@@ -110,6 +112,7 @@ FOLDERS = {
         {"counts", "gamma", "normal"},
         {"negative_binomial", "poisson"},
     ],
+    "nn/steps": [{"gru"}],
     "nn/mixed_columns": [
         {"base"},
         {"number_columns"},
@@ -125,12 +128,17 @@ FOLDERS = {
          "rational_spline", "sigmoidal"},
     ],
     "models": [
-        {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary", "networks",
-         "posteriors", "priors", "second_output", "shape_advice"},
-        {"base"},
-        {"codes", "label_conditional", "latent_vector", "layered", "sounding"},
+        {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary",
+         "networks", "posteriors", "priors", "second_output", "sequence_data",
+         "shape_advice", "totals"},
+        {"base", "step_posteriors"},
+        {"codes", "given_text", "guided_filter", "label_conditional", "latent_vector",
+         "layered", "sounding", "teacher_forced"},
+        {"forecasting"},
         {"conditional_vae", "linear", "partial_vae", "vae"},
+        {"count_vae"},
     ],
+    "models/step_posteriors": [{"base"}, {"affine_steps"}],
     "models/posteriors": [{"base"}, {"diagonal_normal", "distribution"}],
     "models/priors": [{"base"}, {"distribution", "standard_normal"}],
     "objectives": [
@@ -186,7 +194,7 @@ FOLDERS = {
         {"collect"},
         {"log_evidence"},
         {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents",
-         "quality"},
+         "quality", "topics"},
         {"comparison", "diagnosis", "perplexity"},
     ],
     "evaluate/annealing": [
@@ -216,6 +224,7 @@ FOLDERS = {
                            {"curve"}],
     "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
     "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
+    "evaluate/topics": [{"coherence"}],
     "evaluate/latents": [
         {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "linear_probe",
          "posterior_means"},
@@ -224,7 +233,7 @@ FOLDERS = {
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
         {"anomaly", "augmentation", "checking", "completion", "compression", "denoising",
-         "density", "interpolation", "representation", "style"},
+         "density", "forecasting", "interpolation", "representation", "style"},
     ],
     "apply/checking": [
         {"ranks", "statistics", "tails"},
@@ -270,9 +279,14 @@ FOLDERS = {
     "apply/interpolation": [
         {"curves", "decoder"},
         {"ends", "metric"},
-        {"geodesic", "grids", "pulled_back", "strips"},
+        {"geodesic", "grids", "lines", "pulled_back", "strips"},
         {"attributes", "interpolate"},
         {"arithmetic"},
+    ],
+    "apply/forecasting": [
+        {"held_back", "scores"},
+        {"baselines", "finding"},
+        {"forecast"},
     ],
     "apply/augmentation": [{"augmented", "given", "making"}, {"augment"}, {"by_class"}],
     "apply/representation": [{"chosen", "probed", "transformer"}, {"features"}],
@@ -309,7 +323,7 @@ FOLDERS = {
         {"plates", "supports", "untrained"},
     ],
     "plots": [
-        {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
+        {"checks", "comparison", "diagnosis", "entropies", "evidence", "forecasts", "images", "kl_bars",
          "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "series",
          "spectrograms", "values"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},

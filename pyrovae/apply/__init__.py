@@ -20,12 +20,14 @@ _PLACES = {
     "Denoised": "denoising.denoised",
     "ELBOScore": "anomaly.scores",
     "EvidenceScore": "anomaly.scores",
+    "Forecast": "forecasting.finding",
     "Features": "representation.transformer",
     "InputComplexity": "anomaly.scores",
     "Interpolation": "interpolation.strips",
     "KLScore": "anomaly.scores",
     "LatentDensity": "anomaly.scores",
     "LikelihoodRatio": "anomaly.scores",
+    "Lines": "interpolation.lines",
     "Lossy": "compression.lossy",
     "Probed": "representation.probed",
     "RateDistortion": "compression.rate_distortion",
@@ -51,6 +53,7 @@ _PLACES = {
     "features": "representation.features",
     "fit_background": "anomaly.scores",
     "fit_density": "density",
+    "forecast": "forecasting.forecast",
     "foreign_data": "anomaly.foreign",
     "interpolate": "interpolation.interpolate",
     "invert": "completion.invert",
@@ -74,6 +77,7 @@ COMMANDS: dict[str, str] = {
     "interpolate": "go from one datum to another through latent space",
     "arithmetic": "take one class away from data and add another",
     "augment": "make labelled data by class, from few labelled data",
+    "forecast": "forecast the last steps of test series, with intervals and their coverage",
     "features": "compare latents with raw data and PCA as features, at few labels",
     "transfer": "make the test data anew under other labels, and say what was kept",
     "detect-anomalies": "compare scores in how well they find foreign data or a held-out class",
@@ -120,10 +124,13 @@ if TYPE_CHECKING:
     from .denoising.denoised import Denoised
     from .denoising.restore import Restoration, restore
     from .density import fit_density
+    from .forecasting.finding import Forecast
+    from .forecasting.forecast import forecast
     from .interpolation.arithmetic import Arithmetic, arithmetic
     from .interpolation.attributes import attribute_vector, move
     from .interpolation.grids import corner_grid, latent_manifold
     from .interpolation.interpolate import interpolate
+    from .interpolation.lines import Lines
     from .interpolation.pulled_back import pulled_back_metric
     from .interpolation.strips import Interpolation
     from .representation.features import features
@@ -147,11 +154,13 @@ __all__ = [
     "ELBOScore",
     "EvidenceScore",
     "Features",
+    "Forecast",
     "InputComplexity",
     "Interpolation",
     "KLScore",
     "LatentDensity",
     "LikelihoodRatio",
+    "Lines",
     "Lossy",
     "Probed",
     "RateDistortion",
@@ -177,6 +186,7 @@ __all__ = [
     "features",
     "fit_background",
     "fit_density",
+    "forecast",
     "foreign_data",
     "interpolate",
     "invert",

@@ -28,7 +28,8 @@ class AffineChain(dist.TorchDistribution):
         Pattern Recognition and Machine Learning (Bishop, 2006), sec. 13.3
 
     Example:
-        >>> chain = AffineChain(torch.zeros(5, 2, 2), torch.ones(5, 2), torch.eye(2).expand(5, 2, 2))
+        >>> unit = torch.eye(2).expand(5, 2, 2)
+        >>> chain = AffineChain(0.5 * unit, torch.ones(5, 2), unit)
         >>> chain.sample((3,)).shape, chain.mean.shape
         (torch.Size([3, 5, 2]), torch.Size([5, 2]))
     """
@@ -45,9 +46,7 @@ class AffineChain(dist.TorchDistribution):
         batch_shape: torch.Size | None = None,
     ) -> None:
         self.weight, self.offset, self.scale_tril = weight, offset, scale_tril
-        own = torch.broadcast_shapes(
-            weight.shape[:-3], offset.shape[:-2], scale_tril.shape[:-3]
-        )
+        own = torch.broadcast_shapes(weight.shape[:-3], offset.shape[:-2], scale_tril.shape[:-3])
         super().__init__(
             own if batch_shape is None else batch_shape, offset.shape[-2:], validate_args=False
         )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..distributions.markov_chain import MarkovChain
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, LearnedNormal, Likelihood, Network, Shape
-from ..nn.sizes import as_shape, as_size
+from ..nn.sizes import as_size
 from ..nn.steps import GatedTransition, RecurrentSteps
 from .any_data import takes_any_data
 from .base import (
@@ -28,13 +28,13 @@ from .base import (
     mean_or_draw,
 )
 from .forecasting import Forecaster
-from .guided_filter import State
+from .guided_filter import Advance, State
 from .networks import built, run
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .posteriors.distribution import as_posterior
 from .priors import NormalPrior, Prior, PriorFactory
 from .priors.distribution import as_prior
-from .sequence_data import Steps, as_steps
+from .sequence_data import Steps, as_steps, sequence_shape
 from .step_posteriors import AffineSteps, StepPosterior, StepPosteriorFactory
 
 _HIDDEN = partial(MLP, hidden=(64,))
@@ -202,7 +202,12 @@ class DeepMarkovModel(Forecaster):
     @evaluated
     @torch.no_grad()
     def reconstruct(
-        self, x: Tensor, y: Any = None, *, mean: bool = True, latent: Latent = "sample"  # noqa: ANN401
+        self,
+        x: Tensor,
+        y: Any = None,  # noqa: ANN401
+        *,
+        mean: bool = True,
+        latent: Latent = "sample",  # noqa: ANN401
     ) -> Tensor:
         """Encode x and decode it again: the mean of p(x|z), or a draw from it [B, T, D].
 
@@ -222,7 +227,7 @@ class DeepMarkovModel(Forecaster):
         made = mean_or_draw(self._emitted(z, data), mean)
         return made if data.inside is None else made * data.inside.unsqueeze(-1)
 
-    def begin(self, data: Steps, num_particles: int) -> Any:  # noqa: ANN401
+    def begin(self, data: Steps, num_particles: int) -> Advance:
         params = self._params(data)
         known = data.observed
 
@@ -240,9 +245,7 @@ class DeepMarkovModel(Forecaster):
         z = self.transition(state[0]).sample()
         return self._of_step(z, None, None).sample(), (z, *state[1:])
 
-    def _of_step(
-        self, z: Tensor, x: Tensor | None, mask: Tensor | None
-    ) -> dist.TorchDistribution:
+    def _of_step(self, z: Tensor, x: Tensor | None, mask: Tensor | None) -> dist.TorchDistribution:
         made = decoded(self.decoder, self.likelihood, z, 1, self.data_shape[1:], mask)
         return made if x is None else self.likelihood.given(made, x)
 
@@ -277,18 +280,3 @@ class DeepMarkovModel(Forecaster):
             x, y, self.data_shape[1], f"DeepMarkovModel.{method}",
             lengths=self.lengths, missing=self.missing,
         )  # fmt: skip
-
-
-def sequence_shape(data_shape: Shape, where: str) -> Shape:
-    """The shape (T, D) of a sequence.
-
-    Raises:
-        ShapeError: It is another shape.
-    """
-    shape = as_shape(data_shape, "data_shape", where)
-    if len(shape) != 2:
-        raise ShapeError(
-            f"{where} got data_shape={shape}; sequences are (T, D), D values a step: (T, 1) for "
-            "one value a step"
-        )
-    return shape

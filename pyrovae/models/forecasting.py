@@ -32,9 +32,7 @@ class Forecaster(Family):
 
     @evaluated
     @torch.no_grad()
-    def filter(
-        self, x: Tensor, y: Tensor | None = None, *, num_particles: int = 1000
-    ) -> Filtered:
+    def filter(self, x: Tensor, y: Tensor | None = None, *, num_particles: int = 1000) -> Filtered:
         """Particles of p(z_T | x), with an estimate of log p(x): see `guided_filter`.
 
         Args:

@@ -7,6 +7,7 @@ from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..errors import ConfigError, DataError, ShapeError
+from ..nn.sizes import Shape, as_shape
 
 
 @dataclass(frozen=True)
@@ -112,3 +113,18 @@ def _check_lengths(lengths: Tensor, x: Tensor, where: str) -> None:
             f"{where} got {what}: lengths lie in {low}..{high}, the first bad one is of row "
             f"{row}; give lengths in 1..{x.shape[1]}, and drop empty sequences"
         )
+
+
+def sequence_shape(data_shape: Shape, where: str) -> Shape:
+    """The shape (T, D) of a sequence.
+
+    Raises:
+        ShapeError: It is another shape.
+    """
+    shape = as_shape(data_shape, "data_shape", where)
+    if len(shape) != 2:
+        raise ShapeError(
+            f"{where} got data_shape={shape}; sequences are (T, D), D values a step: (T, 1) for "
+            "one value a step"
+        )
+    return shape

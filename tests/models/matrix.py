@@ -19,6 +19,7 @@ from pyrovae.models import (
     Posterior,
     Prior,
     Refinement,
+    TopicModel,
     posteriors,
     priors,
 )
@@ -62,6 +63,12 @@ def _vq(**parts):
     )
 
 
+def _deep(**parts):
+    net = partial(nn.MLP, hidden=(6,))
+    encoder = partial(nn.RecurrentSteps, hidden=4, direction="backward")
+    return models.DeepMarkovModel((5, 2), 2, transition=net, decoder=net, encoder=encoder, **parts)
+
+
 PAIRS = {
     # Each guide with the plainest prior, each prior with a guide without, and one with a density.
     **{f"guide {name}": partial(_vae, posterior=q) for name, q in POSTERIORS.items()
@@ -94,10 +101,17 @@ PAIRS = {
     "PartialVAE, VampPrior": lambda: PartialVAE(
         SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), join=nn.AsVector,
         prior=PRIORS["VampPrior"]),
+    "TopicModel, product": lambda: TopicModel(SHAPE, 3, mixing="product", encoder=NET),
+    "TopicModel, mixture": lambda: TopicModel(
+        SHAPE, 3, mixing="mixture", concentration=0.3, encoder=NET),
     "VQVAE, learned codebook": lambda: _vq(quantizer=quantizers.LearnedCodebook(6, 3)),
     "VQVAE, finite scalars": lambda: _vq(quantizer=quantizers.FiniteScalar([4, 3])),
     "VQVAE, learned prior": lambda: _vq(
         quantizer=quantizers.FiniteScalar([4, 3]), prior=partial(AutoregressiveCodes, width=8)),
+    "DeepMarkovModel, combined steps": lambda: _deep(
+        posterior=partial(models.CombinedSteps, hidden=4), missing=True),
+    "DeepMarkovModel, flow on independent steps": lambda: _deep(posterior=partial(
+        models.FlowSteps, base=models.IndependentSteps, context_dim=3)),
 }  # fmt: skip
 
 # What is known of each datum besides x, where the pair is not the example of its family.

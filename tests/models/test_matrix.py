@@ -19,7 +19,7 @@ def test_nothing_is_left_out():
     public = [getattr(models, name) for name in models.__all__]
     kinds = [kind for kind in public if isinstance(kind, type)]
     made = {type(module) for make in PAIRS.values() for module in make().modules()}
-    bases = {models.CodePrior, models.Family, models.Posterior, models.Prior}
+    bases = {models.CodePrior, models.Family, models.Posterior, models.Prior, models.StepPosterior}
     assert set(kinds) - bases <= made
     assert set(LAYERS.values()) <= made
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ...errors import DataError
 from ..base import Dataset
-from ..images.base import Root, find_root
+from ..root import Root, find_root
 from .audio import audio
 from .fields import HeldOut
 

@@ -54,4 +54,8 @@ class AffineSteps(StepPosterior):
     def _parts(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         own, weight = params.split([self.noise.num_parameters, self.latent_dim**2], -1)
         noise = self.noise(own)
-        return weight.unflatten(-1, (self.latent_dim, self.latent_dim)), noise.loc, noise.scale_tril
+        return (
+            weight.unflatten(-1, (self.latent_dim, self.latent_dim)),
+            noise.loc,
+            noise.scale_tril,
+        )

@@ -35,7 +35,14 @@ def joint(pair, num_steps):
     emission = torch.block_diag(*[pair.emission] * num_steps)
     spread = emission @ cov @ emission.T
     spread = spread + pair.log_noise_scale.exp().square().repeat(num_steps).diag()
-    return mean, cov, emission @ mean + pair.bias.repeat(num_steps), spread, cov @ emission.T, data_dim
+    return (
+        mean,
+        cov,
+        emission @ mean + pair.bias.repeat(num_steps),
+        spread,
+        cov @ emission.T,
+        data_dim,
+    )
 
 
 @pytest.fixture(params=SIZES, ids=str)
@@ -79,7 +86,9 @@ def test_lengths_and_forecast_are_parts_of_the_joint(pair):
 
 def test_against_pyro(pair):
     x = pair.sample(4, num_steps=9, seed=4)
-    initial = dist.MultivariateNormal(pair.initial_loc, pair.log_initial_scale.exp().square().diag())
+    initial = dist.MultivariateNormal(
+        pair.initial_loc, pair.log_initial_scale.exp().square().diag()
+    )
     process = dist.MultivariateNormal(pair.drift, pair.log_process_scale.exp().square().diag())
     noise = dist.MultivariateNormal(pair.bias, pair.log_noise_scale.exp().square().diag())
     # Pyro's state before the first step makes one more transition: start one step earlier.
@@ -122,7 +131,9 @@ def test_what_is_refused():
     with pytest.raises(ConfigError, match="noise_scale must be positive"):
         LinearGaussianStateSpace(torch.eye(1), torch.eye(1), process_scale=one, noise_scale=-one)
     with pytest.raises(ShapeError, match="process_scale"):
-        LinearGaussianStateSpace(torch.eye(2), torch.ones(1, 2), process_scale=one, noise_scale=one)
+        LinearGaussianStateSpace(
+            torch.eye(2), torch.ones(1, 2), process_scale=one, noise_scale=one
+        )
     pair = LinearGaussianStateSpace.random(3, 2, seed=0)
     with pytest.raises(ShapeError, match=r"x\[None\]"):
         pair.log_px(torch.zeros(5, 3))
