@@ -27,6 +27,7 @@ _PLACES = {
     "KLScore": "anomaly.scores",
     "LatentDensity": "anomaly.scores",
     "LikelihoodRatio": "anomaly.scores",
+    "Lines": "interpolation.lines",
     "Lossy": "compression.lossy",
     "Probed": "representation.probed",
     "RateDistortion": "compression.rate_distortion",
@@ -129,6 +130,7 @@ if TYPE_CHECKING:
     from .interpolation.attributes import attribute_vector, move
     from .interpolation.grids import corner_grid, latent_manifold
     from .interpolation.interpolate import interpolate
+    from .interpolation.lines import Lines
     from .interpolation.pulled_back import pulled_back_metric
     from .interpolation.strips import Interpolation
     from .representation.features import features
@@ -158,6 +160,7 @@ __all__ = [
     "KLScore",
     "LatentDensity",
     "LikelihoodRatio",
+    "Lines",
     "Lossy",
     "Probed",
     "RateDistortion",

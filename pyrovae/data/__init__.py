@@ -1,10 +1,11 @@
 """Data sets with splits train, val and test, and minibatches of them."""
 
 from .arrays import arrays
+from .audio import Spectrogram, audio, spoken_digits, tones
 from .base import Binarize, Dataset, Split
 from .batches import Batches
 from .channels import channels_first
-from .counts import counts, documents, python_documents
+from .counts import Cells, counts, documents, python_documents
 from .dates import dates
 from .digits import digits
 from .entry import Batchable, batches, held_out, rows
@@ -33,6 +34,7 @@ __all__ = [
     "Batchable",
     "Batches",
     "Binarize",
+    "Cells",
     "Dataset",
     "DateFormats",
     "DiscreteLatent",
@@ -44,10 +46,12 @@ __all__ = [
     "SemiSupervisedBatches",
     "ShapeGrid",
     "SparseSplit",
+    "Spectrogram",
     "Split",
     "TableColumns",
     "Vocabulary",
     "arrays",
+    "audio",
     "batches",
     "channels_first",
     "cifar10",
@@ -74,9 +78,11 @@ __all__ = [
     "rows",
     "series",
     "shapes",
+    "spoken_digits",
     "svhn",
-    "windows",
     "table",
     "text",
     "text_pairs",
+    "tones",
+    "windows",
 ]

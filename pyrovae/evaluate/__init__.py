@@ -40,6 +40,7 @@ from .quality import (
     overlap,
     sample_quality,
 )
+from .topics import Topics, WordPerplexity, topics, word_perplexity
 from .validity import why_no_evidence
 
 __all__ = [
@@ -63,10 +64,12 @@ __all__ = [
     "Remedy",
     "SampleQuality",
     "SweepOptions",
+    "Topics",
     "TrackEntropies",
     "TrainingComparison",
     "Traversal",
     "Verdict",
+    "WordPerplexity",
     "active_units",
     "ais",
     "bdmc",
@@ -95,7 +98,9 @@ __all__ = [
     "probe",
     "sample_quality",
     "sap",
+    "topics",
     "train_by_beta",
     "traverse",
     "why_no_evidence",
+    "word_perplexity",
 ]

@@ -50,7 +50,8 @@ class ConditionalVAE(LabelConditional):
     Args:
         data_shape: Shape of one datum.
         latent_dim: Size of z, L.
-        num_classes: C, where y are classes 0..C-1.
+        num_classes: C, where y are classes 0..C-1; where each datum has several, y [B, K] (such as
+            a word and who says it), the C of each.
         condition_shape: Shape of one y, where they are values; networks see them as they are, so
             bring them to a size of about one.
         encoder: Maps [N, \*join.shape] to [N, posterior.num_parameters]: a module, or a factory
@@ -91,7 +92,7 @@ class ConditionalVAE(LabelConditional):
         data_shape: Shape | int,
         latent_dim: int,
         *,
-        num_classes: int | None = None,
+        num_classes: int | Sequence[int] | None = None,
         condition_shape: Shape | None = None,
         encoder: Network = MLP,
         decoder: Network = MLP,
@@ -103,9 +104,9 @@ class ConditionalVAE(LabelConditional):
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
     ) -> None:
         super().__init__()
-        self.data_shape = as_shape(data_shape, "data_shape", "ConditionalVAE")
-        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "ConditionalVAE")
-        self.condition = Condition(num_classes, condition_shape, "ConditionalVAE")
+        self.data_shape = as_shape(data_shape, "data_shape", type(self).__name__)
+        self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", type(self).__name__)
+        self.condition = Condition(num_classes, condition_shape, type(self).__name__)
         self.likelihood = as_likelihood(likelihood, type(self).__name__)
         if prior is not None and prior_network is not None:
             raise ConfigError(
@@ -113,7 +114,7 @@ class ConditionalVAE(LabelConditional):
                 "makes one for each; give one of the two"
             )
         unconditional, self.posterior = latent_parts(
-            "ConditionalVAE", latent_dim, StandardNormal if prior is None else prior, posterior
+            type(self).__name__, latent_dim, StandardNormal if prior is None else prior, posterior
         )
         if unconditional.needs_encoder:
             raise ConfigError(
@@ -140,7 +141,7 @@ class ConditionalVAE(LabelConditional):
     def model(self, x: Tensor, y: Tensor) -> None:
         """p(z|y)p(x|y, z) over a batch x [B, *data_shape] with its y [B, ...]."""
         self.declare("decoder", "likelihood", "prior")
-        check_data(x, self.data_shape, "ConditionalVAE.model")
+        check_data(x, self.data_shape, f"{type(self).__name__}.model")
         if is_validation_enabled():
             self.likelihood.check(x)
         given = self.condition(y, x.shape[:1])
@@ -193,8 +194,8 @@ class ConditionalVAE(LabelConditional):
             y = torch.as_tensor(y)
         if not isinstance(y, Tensor):
             raise ShapeError(
-                f"ConditionalVAE.generate got {y!r}; it makes one datum for each y, so give a "
-                "tensor of these [N, ...]"
+                f"{type(self).__name__}.generate got {y!r}; it makes one datum for each y, so "
+                "give a tensor of these [N, ...]"
             )
         given = self.condition(y.to(self.condition.classes.device), y.shape[:1])
         self.condition.check_seen(given)
@@ -227,7 +228,7 @@ class ConditionalVAE(LabelConditional):
         return [evidence_of("p(x|y)")]
 
     def _given(self, x: Tensor, y: Tensor, method: str) -> Tensor:
-        check_data(x, self.data_shape, f"ConditionalVAE.{method}")
+        check_data(x, self.data_shape, f"{type(self).__name__}.{method}")
         given: Tensor = self.condition(y, x.shape[:1])
         return given
 

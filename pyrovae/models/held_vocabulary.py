@@ -25,7 +25,7 @@ class HeldVocabulary(Described):
         ConfigError: It is no vocabulary.
     """
 
-    def __init__(self, given: Vocabulary | Mapping[str, Any] | str) -> None:
+    def __init__(self, given: Vocabulary | Mapping[str, Any]) -> None:
         self_plain = Vocabulary.from_json(given)
         super().__init__(self_plain.to_json())
         self.plain = self_plain
@@ -43,19 +43,29 @@ class HeldVocabulary(Described):
         """See `pyrovae.data.Vocabulary.decode`."""
         return self.plain.decode(x)
 
-    def check(self, x: Tensor, where: str) -> None:
+    def check(self, x: Tensor, where: str, *, blank: bool = False) -> None:
         """Refuse rows [N, T] that are no texts of this vocabulary.
 
+        Args:
+            x: The rows.
+            where: Begins the message.
+            blank: Whether a row may be padding alone, which stands for no text.
+
         Raises:
-            DataError: A code is none of the vocabulary, or padding or the begin stands within a
-                text, or something other than padding after its end; `where` begins the message.
+            DataError: A code is none of the vocabulary, padding or the begin stands within a
+                text, something other than padding after its end, or a row is padding alone.
         """
         if not x.numel() or x.is_meta:
             return
-        within = until_end(x)
+        within, empty = until_end(x), (x == PADDING).all(-1, keepdim=True)
+        if not blank and bool(empty.any()):
+            raise DataError(
+                f"{where}: row {int(empty.flatten().nonzero()[0])} of the batch is padding alone; "
+                f"a text ends by the code {END}, an empty one too: make rows by vocabulary.encode"
+            )
         for wrong, why in (
             ((x < 0) | (x >= len(self)), f"the vocabulary has the codes 0 to {len(self) - 1}"),
-            (within & ((x == PADDING) | (x == BEGIN)),
+            (within & ~empty & ((x == PADDING) | (x == BEGIN)),
              f"padding ({PADDING}) stands only after the end ({END}), and the begin nowhere"),
             (~within & (x != PADDING), f"after the end ({END}) stands only padding ({PADDING})"),
         ):  # fmt: skip
@@ -63,8 +73,7 @@ class HeldVocabulary(Described):
                 row, place = (int(i) for i in wrong.nonzero()[0])
                 raise DataError(
                     f"{where} got the code {int(x[row, place])} at place {place} of row {row}, "
-                    f"and {why}; make rows by `vocabulary.encode`, with the vocabulary of the "
-                    "model"
+                    f"and {why}; make rows by vocabulary.encode, with the vocabulary of the model"
                 )
 
     def share_unknown(self, x: Tensor) -> float:

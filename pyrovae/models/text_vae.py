@@ -98,7 +98,7 @@ class TextVAE(Family):
         data_shape: Shape | int,
         latent_dim: int,
         *,
-        vocabulary: Vocabulary | Mapping[str, Any] | str,
+        vocabulary: Vocabulary | Mapping[str, Any],
         encoder: Network = GRUEncoder,
         decoder: Network = GRUDecoder,
         prior: PriorFactory | Prior = StandardNormal,
@@ -329,7 +329,8 @@ class TextVAE(Family):
             )
         codes = x if x.dtype == torch.int64 else x.to(torch.int64)
         if is_validation_enabled():
-            self.vocabulary.check(codes, where)
+            # The model is drawn from at rows that say nothing but how many.
+            self.vocabulary.check(codes, where, blank=method == "model")
         if y is None:
             self._check_needless(method)
             return codes, None

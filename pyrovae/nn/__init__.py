@@ -6,6 +6,7 @@ from . import quantizers as quantizers
 from . import sequences as sequences
 from . import steps as steps
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
+from .class_dispersion import ClassDispersion
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import (
     Corrupted,
@@ -21,16 +22,24 @@ from .corruption import (
 from .described import Described
 from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
-from .join import AsChannels, AsVector, Join, JoinFactory
+from .join import AsBands, AsChannels, AsVector, DataAlone, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mixed_columns import MixedColumns
 from .mlp import MLP
 from .sequences import *  # noqa: F403
 from .steps import *  # noqa: F403
+from .time_conv import TimeConvDecoder, TimeConvEncoder
+from .topic_decoders import (
+    MixtureOfTopics,
+    NormalizedProductOfTopics,
+    ProductOfTopics,
+    TopicDecoder,
+)
 from .two_heads import TwoHeads
 
 __all__ = [
     "MLP",
+    "AsBands",
     "AsChannels",
     "AsVector",
     "ConvDecoder",
@@ -38,6 +47,8 @@ __all__ = [
     "Corrupted",
     "Corruption",
     "Described",
+    "ClassDispersion",
+    "DataAlone",
     "GaussianNoise",
     "GridDecoder",
     "GridEncoder",
@@ -45,14 +56,20 @@ __all__ = [
     "JoinFactory",
     "Masking",
     "MixedColumns",
+    "MixtureOfTopics",
     "Network",
     "NoiseModel",
+    "NormalizedProductOfTopics",
     "OneBatchAxis",
     "PoissonNoise",
+    "ProductOfTopics",
     "ReplacingNoise",
     "SaltAndPepper",
     "Shape",
     "SpreadingNoise",
+    "TimeConvDecoder",
+    "TimeConvEncoder",
+    "TopicDecoder",
     "TwoHeads",
     "build",
     "one_batch_axis",

@@ -48,15 +48,15 @@ class ConvEncoder(nn.Module):
         activation: Callable[[], nn.Module] = nn.SiLU,
     ) -> None:
         super().__init__()
-        self.in_shape = _image_shape(in_shape, "ConvEncoder needs in_shape=(C, H, W)", (3,))
+        self.in_shape = image_shape(in_shape, "ConvEncoder needs in_shape=(C, H, W)", (3,))
         self.out_shape = as_shape(out_shape, "out_shape", "ConvEncoder")
         blocks = as_size(blocks, "blocks", "ConvEncoder", at_least=0)
         width, height_width = self.in_shape[0], self.in_shape[1:]
         layers: list[nn.Module] = []
-        for out in _widths(channels, "ConvEncoder"):
+        for out in widths_of(channels, "ConvEncoder"):
             layers.append(nn.Conv2d(width, out, kernel_size=3, stride=2, padding=1))
             layers += [_Residual(out, activation) for _ in range(blocks)]
-            width, height_width = out, _halved(height_width)
+            width, height_width = out, halved(height_width)
         layers += [
             activation(),
             nn.Flatten(),
@@ -113,13 +113,13 @@ class ConvDecoder(nn.Module):
         super().__init__()
         self.in_shape = as_shape(in_shape, "in_shape", "ConvDecoder")
         blocks = as_size(blocks, "blocks", "ConvDecoder", at_least=0)
-        self.out_shape = _image_shape(
+        self.out_shape = image_shape(
             out_shape, "ConvDecoder needs out_shape=(C, H, W) or (P, C, H, W)", (3, 4)
         )
-        widths = _widths(channels, "ConvDecoder")
+        widths = widths_of(channels, "ConvDecoder")
         sizes = [self.out_shape[-2:]]
         for _ in widths:
-            sizes.append(_halved(sizes[-1]))
+            sizes.append(halved(sizes[-1]))
         smallest = (widths[0], *sizes.pop())
         layers: list[nn.Module] = [
             nn.Linear(math.prod(self.in_shape), math.prod(smallest)),
@@ -155,18 +155,29 @@ class _Residual(nn.Module):
         return x + self.body(x)
 
 
-def _halved(sizes: Shape) -> Shape:
+def halved(sizes: Shape) -> Shape:
+    """Sizes after a convolution of stride two."""
     return tuple((n + 1) // 2 for n in sizes)
 
 
-def _widths(channels: Sizes, where: str) -> Shape:
+def widths_of(channels: Sizes, where: str) -> Shape:
+    """The width of each stage.
+
+    Raises:
+        ConfigError: There is none; `where` names the network.
+    """
     widths = as_sizes(channels, "channels", where, allow_none=True)
     if not widths:
         raise ConfigError(f"{where} got no channels; name one width per stage, or use MLP")
     return widths
 
 
-def _image_shape(shape: Shape | int, need: str, axes: tuple[int, ...]) -> Shape:
+def image_shape(shape: Shape | int, need: str, axes: tuple[int, ...]) -> Shape:
+    """A shape that has one of these numbers of axes.
+
+    Raises:
+        ShapeError: It has not; `need` says what for.
+    """
     shape = as_shape(shape)
     if len(shape) not in axes:
         raise ShapeError(f"{need} and got {shape}; reshape the data to images, or use MLP")

@@ -76,6 +76,22 @@ class AsVector(Join):
         return torch.cat([x.expand(*lead, -1), y.expand(*lead, -1)], -1)
 
 
+class DataAlone(Join):
+    """Leaves y out: the network sees x alone, flattened.
+
+    Example:
+        >>> DataAlone((1, 8, 8), 10)(torch.zeros(5, 1, 8, 8), torch.zeros(5, 10)).shape
+        torch.Size([5, 64])
+    """
+
+    def __init__(self, x_shape: Shape | int, y_shape: Shape | int) -> None:
+        super().__init__(x_shape, y_shape)
+        self.shape = (math.prod(self.x_shape),)
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        return flatten_event(x, self.x_shape, "DataAlone")
+
+
 class AsChannels(Join):
     """Adds y to the channels of an image x, for convolutions.
 
@@ -106,3 +122,31 @@ class AsChannels(Join):
             y = y[..., None, None].expand(*y.shape, *self.x_shape[1:])
         lead = torch.broadcast_shapes(x.shape[:-3], y.shape[:-3])
         return torch.cat([t.expand(*lead, *t.shape[-3:]) for t in (x, y.to(x.dtype))], -3)
+
+
+class AsBands(Join):
+    """Adds y to a spectrogram x as further bands, each constant over time, for `TimeConvEncoder`.
+
+    Raises:
+        ShapeError: x is not a spectrogram (1, F, T), or y no vector.
+
+    Example:
+        >>> join = AsBands((1, 40, 48), 16)
+        >>> join.shape, join(torch.zeros(5, 3, 1, 40, 48), torch.zeros(3, 16)).shape
+        ((1, 56, 48), torch.Size([5, 3, 1, 56, 48]))
+    """
+
+    def __init__(self, x_shape: Shape | int, y_shape: Shape | int) -> None:
+        super().__init__(x_shape, y_shape)
+        if len(self.x_shape) != 3 or self.x_shape[0] != 1 or len(self.y_shape) != 1:
+            raise ShapeError(
+                f"AsBands got x of shape {self.x_shape} and y of shape {self.y_shape}; it needs a "
+                "spectrogram (1, F, T) and a vector (D,); AsVector takes any two"
+            )
+        _, bands, time = self.x_shape
+        self.shape = (1, bands + self.y_shape[0], time)
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        y = y[..., None, :, None].expand(*y.shape[:-1], 1, y.shape[-1], self.x_shape[2])
+        lead = torch.broadcast_shapes(x.shape[:-3], y.shape[:-3])
+        return torch.cat([t.expand(*lead, *t.shape[-3:]) for t in (x, y.to(x.dtype))], -2)

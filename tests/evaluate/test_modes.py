@@ -77,7 +77,7 @@ CALLS: dict[str, Callable] = {
     ),
 }  # fmt: skip
 # What they give is no number of the networks, or not of these; see the tests below.
-WORDS = {"entropies", "kl_routes", "why_no_evidence", "probe", "pictures"}
+WORDS = {"entropies", "kl_routes", "why_no_evidence", "probe", "pictures", "word_perplexity"}
 
 
 def _of_comparison(table):

@@ -19,6 +19,7 @@ from pyrovae.models import (
     Posterior,
     Prior,
     Refinement,
+    TopicModel,
     posteriors,
     priors,
 )
@@ -100,6 +101,9 @@ PAIRS = {
     "PartialVAE, VampPrior": lambda: PartialVAE(
         SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), join=nn.AsVector,
         prior=PRIORS["VampPrior"]),
+    "TopicModel, product": lambda: TopicModel(SHAPE, 3, mixing="product", encoder=NET),
+    "TopicModel, mixture": lambda: TopicModel(
+        SHAPE, 3, mixing="mixture", concentration=0.3, encoder=NET),
     "VQVAE, learned codebook": lambda: _vq(quantizer=quantizers.LearnedCodebook(6, 3)),
     "VQVAE, finite scalars": lambda: _vq(quantizer=quantizers.FiniteScalar([4, 3])),
     "VQVAE, learned prior": lambda: _vq(

@@ -9,12 +9,14 @@ from ...errors import ConfigError, DataError
 from ...evaluate.inputs import Data
 from ...evaluate.options import SweepOptions, seed_or_fresh
 from ...evaluate.sweep import sweep_over, sweeps
+from ...models.capabilities import ReadsAsText
 from ...particles.isolation import isolated
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from .curves import bent, spherical, straight
 from .ends import Encoded, Others, prior_mean
 from .geodesic import FINE, geodesic
+from .lines import Lines, lines_between
 from .metric import MetricName, energy, length
 from .strips import Interpolation
 
@@ -35,7 +37,7 @@ def interpolate(
     num_sines: int = 8,
     num_iterations: int = 100,
     **options: Unpack[SweepOptions],
-) -> Interpolation:
+) -> Interpolation | Lines:
     r"""Go from one datum to another through latent space, and decode what lies between.
 
     Rows 0 and 1 of the data are the first pair, rows 2 and 3 the second, and so on. The ends are
@@ -47,6 +49,9 @@ def interpolate(
     the data are: it may cross a region that the decoder was never trained on, if the decoder is
     flat there, unless p(x|z) becomes uncertain there, which only the metrics "moments" and
     "fisher" see. The search finds a local minimum, never one longer than the straight line.
+
+    Between texts, of a pair that has a method `to_text`, it gives `Lines`: a text at each step,
+    of the likeliest code after those before. There is no geodesic between them, and no metric.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
@@ -67,7 +72,7 @@ def interpolate(
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
-        ConfigError: A number makes no sense.
+        ConfigError: A number makes no sense, or a geodesic between texts is asked for.
         DataError: There are fewer than two data.
         ShapeError: The model observes no site that holds the data.
         SiteError: There is no such latent, or another one has no mean; or the divergence of this
@@ -111,11 +116,15 @@ def interpolate(
             "linear": lambda t: straight(first, last, t),
             "spherical": lambda t: spherical(first, last, t, center),
         }
+        t = torch.linspace(0, 1, steps, dtype=torch.float64).to(first)
+        owner = getattr(model, "__self__", None)
+        if isinstance(owner, ReadsAsText):
+            return lines_between(owner, decoder, (data, encoded.data(starts + 1)), curves, t, path)
         if path in ("all", "geodesic"):
             found = geodesic(decoder, first, last, metric, num_sines=num_sines,
                              num_steps=num_iterations, center=center)  # fmt: skip
             curves["geodesic"] = lambda t: bent(first, last, found, t)
-        t, fine = torch.linspace(0, 1, steps, dtype=torch.float64).to(first), FINE.to(first)
+        fine = FINE.to(first)
         curves = {name: curve for name, curve in curves.items() if path in ("all", name)}
         ends = torch.stack([data, encoded.data(starts + 1)], 1)
         return Interpolation(

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 
 from ...errors import ConfigError, DataError, first_line
-from ..base import Dataset, partition
+from ..base import Dataset, partition, supplying
 from ..rows import SparseRows, SparseSplit
 from .checks import empty_rows, size_of
 
 
+@supplying("vocabulary")
 def documents(
     source: str | Path | Sequence[str],
     *,
@@ -56,7 +57,7 @@ def documents(
         >>> found = documents(["the cat sat", "the cat ran", "cats sit", "a cat sat"], val=0,
         ...                   test=1, min_df=1, max_df=1.0)
         >>> found.train, found.supplies["vocabulary"]
-        (SparseSplit(3 x [4] float32, 5 entries), ['cat', 'cats', 'sat', 'sit'])
+        (SparseSplit(3 x [4] float32, 6 entries), ['cat', 'cats', 'sat', 'sit'])
     """
     from sklearn.feature_extraction.text import CountVectorizer  # takes a second
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import DataError
-from ..base import Dataset
+from ..base import Dataset, supplying
 from .documents import documents
 
 _LEFT_OUT = {
@@ -22,6 +22,7 @@ _EVERYWHERE = """argument arguments class false function functions instance meth
     values default given set called call does new""".split()
 
 
+@supplying("vocabulary")
 def python_documents(
     *,
     val: int | float = 0.1,

@@ -1,6 +1,5 @@
 """Reads image files, which may be missing or damaged, into a data set of levels."""
 
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -15,7 +14,6 @@ from torch import Tensor
 from ...errors import DataError, first_line
 from ..base import Dataset, Split, partition
 
-Root = str | Path | None
 Loaded = TypeVar("Loaded")
 
 # Errors that readers and downloads raise on damaged files; a failed connection is an OSError.
@@ -52,17 +50,6 @@ def from_levels(
     ]
     info = {"binarize": "none", "levels": 256, "unit": unit, "seed": seed}
     return Dataset(name, splits[0], splits[1], splits[2], info)
-
-
-def find_root(name: str, root: Root) -> Path:
-    """`root`; for None the folder in the environment variable PYROVAE_DATA."""
-    found = os.environ.get("PYROVAE_DATA") if root is None else root
-    if not found:
-        raise DataError(
-            f"{name}: no data folder is known; pass root=, or set the environment variable "
-            "PYROVAE_DATA"
-        )
-    return Path(found).expanduser()
 
 
 def torchvision_datasets(name: str) -> ModuleType:

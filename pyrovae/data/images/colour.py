@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from ..base import Dataset
-from .base import Root, build, find_root, from_levels, torchvision_datasets
+from ..root import Root, find_root
+from .base import build, from_levels, torchvision_datasets
 
 
 def cifar10(

@@ -8,7 +8,8 @@ import torch
 
 from ...errors import ConfigError, DataError
 from ..base import Binarize, Dataset, Split, mix_seed
-from .base import Root, build, find_root, from_levels, read, torchvision_datasets
+from ..root import Root, find_root
+from .base import build, from_levels, read, torchvision_datasets
 
 EMNISTSplit = Literal["byclass", "bymerge", "balanced", "letters", "digits", "mnist"]
 

@@ -7,7 +7,7 @@ import torch
 
 from ...errors import ConfigError, DataError
 from ..base import Dataset, Split, partition
-from ..images.base import Root, find_root
+from ..root import Root, find_root
 from .lines import TextSource, read_lines, shown, split_classes
 from .vocabulary import Unit, Vocabulary
 

@@ -3,6 +3,7 @@
 from .base import Encode as Encode
 from .base import Prior
 from .base import PriorFactory as PriorFactory
+from .dirichlet import SoftmaxDirichlet
 from .distribution import DistributionPrior
 from .flat import FlatPrior
 from .flow import FlowPrior
@@ -18,6 +19,7 @@ __all__ = [
     "MixturePrior",
     "NormalPrior",
     "Prior",
+    "SoftmaxDirichlet",
     "StandardNormal",
     "VampPrior",
 ]

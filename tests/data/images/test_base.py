@@ -6,7 +6,8 @@ import urllib.error
 import pytest
 
 from pyrovae.data import mnist
-from pyrovae.data.images.base import build, find_root
+from pyrovae.data.images.base import build
+from pyrovae.data.root import find_root
 from pyrovae.errors import DataError
 
 

@@ -19,7 +19,7 @@ PRIORS |= {
     "VampPrior, weighted": partial(VampPrior, num_components=4, learn_weights=True),
     "FlowPrior on a mixture": partial(FlowPrior, num_layers=2, base=MixturePrior.example),
 }
-LEARNED = [name for name in PRIORS if name != "StandardNormal"]
+LEARNED = [name for name in PRIORS if name not in ("SoftmaxDirichlet", "StandardNormal")]
 
 
 @dataclass
