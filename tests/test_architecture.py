@@ -83,7 +83,8 @@ FOLDERS = {
     ],
     "data/audio": [
         {"fields", "library"},
-        {"recordings", "spectrogram"},
+        {"recordings", "transform"},
+        {"spectrogram"},
         {"audio"},
     ],
     "data/files": [
@@ -102,6 +103,7 @@ FOLDERS = {
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/series": [{"windows"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
+    "data/series": [{"windows"}],
     "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"conv", "residual"}],
     "nn/likelihoods": [
@@ -128,12 +130,13 @@ FOLDERS = {
     "models": [
         {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary",
          "networks", "posteriors", "priors", "second_output", "sequence_data",
-         "shape_advice"},
+         "shape_advice", "totals"},
         {"base", "step_posteriors"},
         {"codes", "given_text", "guided_filter", "label_conditional", "latent_vector",
          "layered", "sounding", "teacher_forced"},
         {"forecasting"},
         {"conditional_vae", "linear", "partial_vae", "vae"},
+        {"count_vae"},
     ],
     "models/step_posteriors": [{"base"}, {"affine_steps"}],
     "models/posteriors": [{"base"}, {"diagonal_normal", "distribution"}],
@@ -231,6 +234,7 @@ FOLDERS = {
         {"images", "labels", "observed", "temperature", "values"},
         {"anomaly", "augmentation", "checking", "completion", "compression", "denoising",
          "density", "interpolation", "representation", "style", "tables"},
+         "density", "forecasting", "interpolation", "representation", "style"},
     ],
     "apply/checking": [
         {"ranks", "statistics", "tails"},
@@ -280,6 +284,11 @@ FOLDERS = {
         {"attributes", "interpolate"},
         {"arithmetic"},
     ],
+    "apply/forecasting": [
+        {"held_back", "scores"},
+        {"baselines", "finding"},
+        {"forecast"},
+    ],
     "apply/augmentation": [{"augmented", "given", "making"}, {"augment"}, {"by_class"}],
     "apply/representation": [{"chosen", "probed", "transformer"}, {"features"}],
     "apply/tables": [
@@ -288,6 +297,7 @@ FOLDERS = {
         {"resemblance"},
         {"resembling"},
     ],
+    "apply/sound": [{"noise", "round_trip", "wav_file"}],
     "apply/style": [{"relabelled"}, {"measures"}, {"finding"}, {"transfer"}],
     "apply/anomaly": [
         {"conformal", "discrimination", "foreign", "scores"},
@@ -320,7 +330,7 @@ FOLDERS = {
         {"plates", "supports", "untrained"},
     ],
     "plots": [
-        {"checks", "comparison", "diagnosis", "entropies", "evidence", "images", "kl_bars",
+        {"checks", "comparison", "diagnosis", "entropies", "evidence", "forecasts", "images", "kl_bars",
          "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "series",
          "spectrograms", "tables", "values"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},

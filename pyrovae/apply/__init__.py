@@ -20,6 +20,7 @@ _PLACES = {
     "Denoised": "denoising.denoised",
     "ELBOScore": "anomaly.scores",
     "EvidenceScore": "anomaly.scores",
+    "Forecast": "forecasting.finding",
     "Features": "representation.transformer",
     "InputComplexity": "anomaly.scores",
     "Interpolation": "interpolation.strips",
@@ -53,6 +54,7 @@ _PLACES = {
     "features": "representation.features",
     "fit_background": "anomaly.scores",
     "fit_density": "density",
+    "forecast": "forecasting.forecast",
     "foreign_data": "anomaly.foreign",
     "imputed": "tables.filling",
     "interpolate": "interpolation.interpolate",
@@ -79,6 +81,7 @@ COMMANDS: dict[str, str] = {
     "interpolate": "go from one datum to another through latent space",
     "arithmetic": "take one class away from data and add another",
     "augment": "make labelled data by class, from few labelled data",
+    "forecast": "forecast the last steps of test series, with intervals and their coverage",
     "features": "compare latents with raw data and PCA as features, at few labels",
     "transfer": "make the test data anew under other labels, and say what was kept",
     "detect-anomalies": "compare scores in how well they find foreign data or a held-out class",
@@ -125,6 +128,8 @@ if TYPE_CHECKING:
     from .denoising.denoised import Denoised
     from .denoising.restore import Restoration, restore
     from .density import fit_density
+    from .forecasting.finding import Forecast
+    from .forecasting.forecast import forecast
     from .interpolation.arithmetic import Arithmetic, arithmetic
     from .interpolation.attributes import attribute_vector, move
     from .interpolation.grids import corner_grid, latent_manifold
@@ -157,6 +162,7 @@ __all__ = [
     "ELBOScore",
     "EvidenceScore",
     "Features",
+    "Forecast",
     "InputComplexity",
     "Interpolation",
     "KLScore",
@@ -189,6 +195,7 @@ __all__ = [
     "features",
     "fit_background",
     "fit_density",
+    "forecast",
     "foreign_data",
     "imputed",
     "interpolate",

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pyrovae.data import Split
-from pyrovae.models import VAE, ConditionalVAE, MixturePrior
+from pyrovae.models import VAE, ConditionalVAE, DeepMarkovModel, MixturePrior
 from pyrovae.nn import MLP, Binomial
 
 SHAPE = (1, 4, 4)
@@ -79,6 +79,12 @@ def conditional_vae() -> ConditionalVAE:
     with torch.random.fork_rng():
         torch.manual_seed(2)
         return ConditionalVAE(SHAPE, 2, num_classes=3, likelihood=Binomial(16))
+
+
+def _series_pair() -> DeepMarkovModel:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        return DeepMarkovModel((8, 2), 2, transition=_net, decoder=_net)
 
 
 @dataclass(frozen=True)
@@ -200,6 +206,16 @@ CALLS: dict[str, Call] = {
             "lists": "likewise",
             "one datum": "a mixture of two needs two codes",
             "finding": "it gives the prior",
+            "near name": "it has no options of a sweep",
+        },
+    ),
+    "forecast": Call(
+        {"horizon": 2, "num_samples": 20},
+        pair=_series_pair,
+        labels=lambda x: Split(x.reshape(len(x), 8, 2) / 16),
+        cannot={
+            **_LABELLED,
+            "own functions": "it takes the pair's own method",
             "near name": "it has no options of a sweep",
         },
     ),

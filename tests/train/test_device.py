@@ -61,7 +61,7 @@ def test_every_objective_stays_there(make):
 
 
 # Codes and classes that are given are looked at; an autoencoder has no prior to draw from.
-LOOKED_AT = {"GumbelSoftmaxVAE", "ConditionalVAE"}
+LOOKED_AT = {"GumbelSoftmaxVAE", "ConditionalVAE", "CountVAE", "LatentSizeCountVAE"}
 
 
 @pytest.mark.parametrize(
