@@ -232,6 +232,7 @@ FOLDERS = {
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
         {"anomaly", "augmentation", "checking", "completion", "compression", "denoising",
+         "density", "interpolation", "representation", "style", "tables"},
          "density", "forecasting", "interpolation", "representation", "style"},
     ],
     "apply/checking": [
@@ -289,6 +290,12 @@ FOLDERS = {
     ],
     "apply/augmentation": [{"augmented", "given", "making"}, {"augment"}, {"by_class"}],
     "apply/representation": [{"chosen", "probed", "transformer"}, {"features"}],
+    "apply/tables": [
+        {"framed", "rows", "seeded"},
+        {"associations", "classifier", "copies", "filling", "making", "marginals"},
+        {"resemblance"},
+        {"resembling"},
+    ],
     "apply/sound": [{"noise", "round_trip", "wav_file"}],
     "apply/style": [{"relabelled"}, {"measures"}, {"finding"}, {"transfer"}],
     "apply/anomaly": [
@@ -324,7 +331,7 @@ FOLDERS = {
     "plots": [
         {"checks", "comparison", "diagnosis", "entropies", "evidence", "forecasts", "images", "kl_bars",
          "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "series",
-         "spectrograms", "values"},
+         "spectrograms", "tables", "values"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},
     ],
     "reporting": [
