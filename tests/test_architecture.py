@@ -232,8 +232,8 @@ FOLDERS = {
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
         {"anomaly", "augmentation", "checking", "completion", "compression", "denoising",
-         "density", "interpolation", "representation", "style", "tables"},
-         "density", "forecasting", "interpolation", "representation", "style"},
+         "density", "forecasting", "interpolation", "representation", "sound", "style",
+         "tables"},
     ],
     "apply/checking": [
         {"ranks", "statistics", "tails"},
