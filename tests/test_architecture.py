@@ -103,9 +103,8 @@ FOLDERS = {
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/series": [{"windows"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
-    "data/series": [{"windows"}],
     "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
-    "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"conv", "residual"}],
+    "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"conv", "mlp", "residual"}],
     "nn/likelihoods": [
         {"positive"},
         {"base"},
@@ -233,7 +232,8 @@ FOLDERS = {
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
         {"anomaly", "augmentation", "checking", "completion", "compression", "denoising",
-         "density", "forecasting", "interpolation", "representation", "style", "tables"},
+         "density", "forecasting", "interpolation", "representation", "sound", "style",
+         "tables"},
     ],
     "apply/checking": [
         {"ranks", "statistics", "tails"},
@@ -329,9 +329,9 @@ FOLDERS = {
         {"plates", "supports", "untrained"},
     ],
     "plots": [
-        {"checks", "comparison", "diagnosis", "entropies", "evidence", "forecasts", "images",
-         "kl_bars", "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves",
-         "series", "spectrograms", "tables", "values"},
+        {"checks", "comparison", "diagnosis", "entropies", "evidence", "forecasts", "images", "kl_bars",
+         "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "series",
+         "spectrograms", "tables", "values"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},
     ],
     "reporting": [
