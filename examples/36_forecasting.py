@@ -46,9 +46,7 @@ def main(smoke):
     figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
     figure.savefig("forecasts.png")
     cover = best.scores["pair"].coverage[best.levels.index(0.9)]
-    print(
-        f"\n90% intervals of the better one cover {float(cover):.3f} of what came: forecasts.png"
-    )
+    print(f"\n90% intervals of the better one cover {float(cover):.3f} of what came: forecasts.png")
 
 
 if __name__ == "__main__":
