@@ -153,6 +153,11 @@ class TextVAE(Family):
         places = torch.arange(6)
         return torch.where(places < ends, x, (places == ends).long())
 
+    def example_y(self, x: Tensor) -> Tensor:
+        """Classes of data x [N, T]."""
+        classes = 1 if self.condition is None else self.condition.shape[0]
+        return torch.arange(len(x), device=x.device) % classes
+
     def model(self, x: Tensor, y: Tensor | None = None) -> None:
         """p(z)p(x|z) over a batch x [B, T], with classes y [B] where the pair has some."""
         self.declare("decoder", "prior")
@@ -226,12 +231,12 @@ class TextVAE(Family):
         given = None
         if isinstance(n, Tensor):
             given = self._classes(n, n.shape[:1], "generate")
+            if self.condition is not None:
+                self.condition.check_seen(given)
         elif self.condition is not None:
             seen = self.condition.seen
             each = (seen | ~seen.any()).to(self.condition.classes.dtype)  # all before training
             given = self._classes(each.multinomial(max(n, 1), replacement=True), None, "generate")
-        if self.condition is not None:
-            self.condition.check_seen(given)
         z = self.prior().expand(torch.Size([max(count, 1)])).sample()
         return self._decoded(self._with(z, given), decoding or Sampling(), None)[:count]
 
