@@ -2,11 +2,10 @@
 
 Run: python examples/33_sequence_to_sequence.py [--smoke]
 
-"2026-11-30" may be written "30 November 2026", "November 30, 2026", "30 Nov 2026", "30.11.2026"
-or "11/30/26". Nothing in the source says which, and the true probabilities are known: no model's
-NLL can be below their entropy. A network without z is compared with the same one with z: how many
-of their answers are right, and how many of the right ones do they give? Writes
-sequence_to_sequence.png: which format each z stands for.
+"2026-11-30" may be written "30 November 2026", "November 30, 2026" or in three more ways, of known
+probabilities. A network without z is compared with the same one with z: how many of their answers
+are right, and how many of the right ones do they give? No model's NLL can be below the entropy.
+Writes sequence_to_sequence.png: which format each z stands for.
 """
 
 import argparse
@@ -15,6 +14,7 @@ from functools import partial
 import pyro
 import torch
 from matplotlib.figure import Figure
+from torch.distributions import kl_divergence
 
 from pyrovae import data, fit, log_evidence
 from pyrovae.models import SequenceToSequence
@@ -22,6 +22,7 @@ from pyrovae.models.decoding import Beam, Sampling
 from pyrovae.nn import AttentiveDecoder, AttentiveEncoder
 from pyrovae.objectives import ELBO, Beta
 
+NETS = AttentiveEncoder, AttentiveDecoder
 DRAWS = 20
 TASK = data.DateFormats()
 
@@ -32,8 +33,7 @@ class WithoutLatent(SequenceToSequence):
     def model(self, x, y):
         self.declare("decoder")
         with pyro.plate("data", len(x)):
-            z = torch.zeros(len(x), self.latent_dim)
-            pyro.sample("x", self.decode(z, y), obs=x)
+            pyro.sample("x", self.decode(torch.zeros(len(x), 2), y), obs=x)
 
     def guide(self, x, y):
         pass
@@ -42,17 +42,14 @@ class WithoutLatent(SequenceToSequence):
 def trained(kind, sets, objective, smoke, **options):
     pyro.clear_param_store()
     pyro.set_rng_seed(0)
-    pair = kind(sets.shape, 2, vocabulary=sets.supplies["vocabulary"],
-                encoder=partial(AttentiveEncoder, width=16 if smoke else 48),
-                decoder=partial(AttentiveDecoder, width=16 if smoke else 96),
-                **options)  # fmt: skip
+    encoder, decoder = (partial(net, width=16 if smoke else 96) for net in NETS)
+    pair = kind(sets.shape, 2, encoder=encoder, decoder=decoder, **sets.supplies, **options)
     fit(pair.model, pair.guide, sets.train.labelled(), objective=objective, batch_size=100,
         epochs=1 if smoke else 16, lr=3e-3, seed=0, device="cpu", progress=not smoke)  # fmt: skip
     return pair.eval()
 
 
-def row(name, pair, sources, codes):
-    """Score codes [N, D, T]."""
+def row(name, pair, sources, codes):  # [N, D, T]
     print(f"{name:34s}", TASK.score(sources, [pair.to_text(some) for some in codes]))
 
 
@@ -65,34 +62,34 @@ def main(smoke):
     sources, targets = pair.to_text(test.y), pair.to_text(test.x)
 
     print(f"{DRAWS} answers to each of {len(sources)} dates that were not in the training")
-    no_z = torch.zeros(len(sources), 2)
-    beam = plain.alternatives(test.y, beam=Beam(DRAWS), z=no_z).codes
-    row("without z, greedy", plain, sources, plain.decode(no_z, test.y).mean[:, None])
-    row("without z, beam", plain, sources, beam)
-    row("without z, draws", plain, sources, plain.generate(test.y, n=DRAWS, decoding=Sampling()))
+    for width in (1, 5, DRAWS):  # at z = 0
+        best = plain.alternatives(test.y, beam=Beam(width)).codes
+        row(f"without z, the best {width} of a beam", plain, sources, best)
+    draws = plain.decode(torch.zeros(len(sources), 2), test.y).sample([DRAWS]).transpose(0, 1)
+    row("without z, draws", plain, sources, draws)
     row("with z, greedy for draws of z", pair, sources, pair.generate(test.y, n=DRAWS))
     row("with z, draws", pair, sources, pair.generate(test.y, n=DRAWS, decoding=Sampling()))
 
     truth = -TASK.log_prob(list(zip(sources, targets, strict=True))).mean()
     nll = -ELBO().per_datum(plain.model, plain.guide, test.x, test.y).mean()
     z_nll = -log_evidence(pair, test.labelled(), num_particles=200, seed=0).mean()
-    kl = pyro.distributions.kl.kl_divergence(
-        pair.encode(test.x, test.y), pair.prior_given(test.y)).mean()  # fmt: skip
+    kl = kl_divergence(pair.encode(test.x, test.y), pair.prior_given(test.y)).mean()
     print(f"KL {kl:.2f}; NLL in nats: truth {truth:.3f}, without z {nll:.3f}, with z {z_nll:.3f}")
 
     source, ticks = sources[0], torch.linspace(-2.5, 2.5, 12 if smoke else 80)
     z = torch.cartesian_prod(ticks, ticks)
     answers = pair.to_text(pair.decode(z, pair.vocabulary.encode([source])).mean)
     known = list(TASK.answers(source))
-    places = torch.tensor([known.index(a) if a in known else len(known) for a in answers])
-    figure = Figure(figsize=(7.5, 5), dpi=150, layout="constrained")
+    places = torch.tensor([[*known, a].index(a) for a in answers])
+    made = pair.to_text(pair.generate([source], n=2000)[0])
+    figure = Figure(figsize=(9, 5), dpi=150, layout="constrained")
     axes = figure.subplots()
-    for place, answer in enumerate([*known, "something else"]):
-        axes.scatter(*z[places == place].T, s=900 / len(ticks), marker="s", label=answer,
-                     color=f"C{place}" if place < len(known) else "0.8")  # fmt: skip
-    axes.set(title=f"What z makes of {source}", xlabel="z 1", ylabel="z 2", aspect="equal")
+    for place, answer in enumerate(known):
+        share, true = made.count(answer) / len(made), TASK.answers(source)[answer]
+        label = f"{answer}: {share:.2f} of draws, true {true:.2f}"
+        axes.scatter(*z[places == place].T, s=900 / len(ticks), marker="s", label=label)
+    axes.set(title=f"What z makes of {source}" + " (smoke)" * smoke, xlabel="z 1", ylabel="z 2")
     figure.legend(loc="outside right upper")
-    figure.text(0, 0, "smoke: hardly trained" * smoke, color="C3")
     figure.savefig("sequence_to_sequence.png")
 
 

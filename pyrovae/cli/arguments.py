@@ -38,12 +38,15 @@ def add_arguments(
     """
     if not (inspect.isclass(maker) or inspect.isfunction(maker)):
         return
+    of_data = supplied(maker)
     paths = {
         name: parameter
         for name, parameter in inspect.signature(maker).parameters.items()
-        if (asked := asked_by(parameter.annotation)).is_text and asked.holds_names
+        if name not in of_data
+        and (asked := asked_by(parameter.annotation)).is_text
+        and asked.holds_names
     }
-    skip: set[str | int] = {*supplied(maker), *paths}
+    skip: set[str | int] = {*of_data, *paths}
     if first:
         skip.add(first)
     add = parser.add_class_arguments if inspect.isclass(maker) else parser.add_function_arguments

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..errors import DataError
 from ..particles import simulate_joint
+from ..runtime.random_state import restore_random_state, save_torch_random_state
 from .block import Block
 
 ToData = Callable[[dict[str, Tensor]], tuple[Tensor, ...]]
@@ -27,8 +28,10 @@ def simulated(
         The latents [1, b, ...] by site, the data arguments that were made, and the block of these.
 
     Raises:
-        DataError: The observed sites do not give the pair's data.
+        DataError: The observed sites do not give the pair's data, or the model draws them given
+            the data that it is called with.
     """
+    state = save_torch_random_state()
     latents, observed = simulate_joint(block.model, *block.args, batch_plate=block.batch_plate)
     if to_data is not None:
         made = to_data(observed)
@@ -53,7 +56,34 @@ def simulated(
             "given the data that it made, the model observes other values than it drew; say with "
             "to_data= how its arguments come from what its sites observe"
         )
+    after = save_torch_random_state()
+    restore_random_state(state)
+    _check_draws(block, observed)
+    restore_random_state(after)
     return latents, made, block
+
+
+def _check_draws(block: Block, observed: dict[str, Tensor]) -> None:
+    """Refuse a model whose draws follow the data that it is called with.
+
+    The same random numbers give the same draws, whatever these data are, of any other model.
+    """
+    _, again = simulate_joint(block.model, *block.args, batch_plate=block.batch_plate)
+    for name, value in observed.items():
+        if again[name].shape != value.shape or not bool(_is_near(again[name], value).all()):
+            raise DataError(
+                f"what the model draws at '{name}' depends on the data that it is called with, "
+                "as where each step is drawn given the data's own steps before it (teacher "
+                "forcing) or given the total of the data's counts: it is no draw of the model; "
+                "write p(x|z) as one distribution that draws each step given the steps that it "
+                "drew, or give what is known of the data as an argument of its own"
+            )
+
+
+def _is_near(one: Tensor, other: Tensor) -> Tensor:
+    if not one.is_floating_point():
+        return one == other
+    return torch.isclose(one, other, rtol=1e-3, atol=1e-5, equal_nan=True)
 
 
 def _agree(block: Block, observed: dict[str, Tensor]) -> bool:

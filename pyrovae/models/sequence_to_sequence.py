@@ -7,20 +7,18 @@ from typing import Any, Self
 import pyro
 import pyro.distributions as dist
 import torch
-from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
 from ..data import Vocabulary
-from ..distributions.code_sequence import CodeSequence, logits_of, shifted, until_end
+from ..distributions.code_sequence import CodeSequence, logits_of, shifted
 from ..errors import ConfigError, ShapeError
 from ..nn import AttentiveDecoder, AttentiveEncoder, Network, Shape, build
 from ..nn.sequences.attentive_decoder import GivenSource
 from ..nn.sequences.word_dropout import WordDropout
-from ..nn.sizes import as_shape, as_size
+from ..nn.sizes import as_size
 from .any_data import IN_DATA, Companion, takes_any_data
 from .base import (
     Conditional,
-    Family,
     Latent,
     drawn_count,
     evaluated,
@@ -28,15 +26,14 @@ from .base import (
     latent_of,
     latent_parts,
 )
-from .capabilities import Figure, evidence_of
 from .decoding import Beam, Decoded, Decoding, Greedy
-from .held_vocabulary import HeldVocabulary
+from .given_text import GivenText
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .posteriors.distribution import as_posterior
 from .priors import Prior, PriorFactory, StandardNormal
 
 
-class SequenceToSequence(Family):
+class SequenceToSequence(GivenText):
     r"""VAE of one text given another: a translation, a summary, another way to write it.
 
     **The target is x and the source is y.** What is scored stands first in this library, what is
@@ -85,8 +82,6 @@ class SequenceToSequence(Family):
         2
     """
 
-    takes_labels = True
-
     def __init__(
         self,
         data_shape: Shape | int,
@@ -101,15 +96,8 @@ class SequenceToSequence(Family):
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
         word_dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.data_shape = as_shape(data_shape, "data_shape", "SequenceToSequence")
-        if len(self.data_shape) != 1:
-            raise ConfigError(
-                f"SequenceToSequence got data_shape={self.data_shape}; targets are rows of "
-                "codes, (T,)"
-            )
+        super().__init__(data_shape, vocabulary)
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "SequenceToSequence")
-        self.vocabulary = HeldVocabulary(vocabulary)
         codes = (len(self.vocabulary),)
         if prior is not None and prior_network is not None:
             raise ConfigError(
@@ -141,19 +129,6 @@ class SequenceToSequence(Family):
             6, 2, vocabulary=Vocabulary.of(["abcd"]),
             encoder=partial(AttentiveEncoder, **small), decoder=partial(AttentiveDecoder, **small),
         )  # fmt: skip
-
-    @classmethod
-    def example_x(cls, n: int = 24) -> Tensor:
-        """Targets of `example()`: texts of one to five letters."""
-        drawn = torch.Generator().manual_seed(0)
-        x = torch.randint(4, 8, (n, 6), generator=drawn)
-        ends = torch.randint(1, 6, (n, 1), generator=drawn)
-        places = torch.arange(6)
-        return torch.where(places < ends, x, (places == ends).long())
-
-    def example_y(self, x: Tensor) -> Tensor:
-        """Sources of targets x [N, T]: the same texts, in another order."""
-        return x.roll(1, 0)
 
     def model(self, x: Tensor, y: Tensor) -> None:
         """p(z|y)p(x|z, y) over a batch of targets x [B, T] with their sources y [B, S]."""
@@ -258,23 +233,6 @@ class SequenceToSequence(Family):
         z = latent_of(self._encode(target, source), latent)
         return self._decoded(z[None], source, decoding or Greedy(), target.shape[-1])[0]
 
-    def to_text(self, x: Tensor) -> list[str]:
-        """The text of each row of codes [N, T], of targets as of sources."""
-        return self.vocabulary.decode(x)
-
-    def num_tokens(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """How many codes log p(x|y) is of [N]: those of each target, and its end."""
-        return until_end(x).sum(-1)
-
-    @property
-    def token(self) -> str:
-        """What one code stands for: "character", "byte" or "word"."""
-        return self.vocabulary.unit
-
-    def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
-        """What the evidence is of."""
-        return [evidence_of("p(target|source)")]
-
     def _prior(self, source: Tensor) -> dist.TorchDistribution:
         made: dist.TorchDistribution = (
             self.prior() if isinstance(self.prior, Prior) else self.prior(source)
@@ -308,36 +266,3 @@ class SequenceToSequence(Family):
                 "codes at each step, [N, T, V]"
             )
         return logits
-
-    def _checked(self, x: Tensor, y: Tensor, method: str) -> tuple[Tensor, Tensor]:
-        where, longest = f"SequenceToSequence.{method}", self.data_shape[0]
-        if x.dim() != 2 or not 0 < x.shape[1] <= longest:
-            raise ShapeError(
-                f"{where} got targets of shape {list(x.shape)}; it needs rows of at most "
-                f"{longest} codes, [B, {longest}], and the sources after them: the target is x, "
-                "the source y"
-            )
-        target, source = x.to(torch.int64), self._sources(y, method)
-        if len(source) != len(target):
-            raise ShapeError(
-                f"{where} got {len(target)} targets and {len(source)} sources; give one source "
-                "for each target"
-            )
-        if is_validation_enabled():
-            self.vocabulary.check(target, where)
-        return target, source
-
-    def _sources(self, y: Tensor | Sequence[str], method: str) -> Tensor:
-        where = f"SequenceToSequence.{method}"
-        if isinstance(y, str) or (isinstance(y, Sequence) and all(isinstance(t, str) for t in y)):
-            y = self.vocabulary.encode([y] if isinstance(y, str) else y)
-        if not isinstance(y, Tensor) or y.dim() != 2 or not y.shape[1]:
-            got = f"shape {list(y.shape)}" if isinstance(y, Tensor) else repr(y)
-            raise ShapeError(
-                f"{where} got sources of {got}; it needs rows of codes [B, S], as "
-                "vocabulary.encode makes them, or a list of texts"
-            )
-        source = y.to(next(self.decoder.parameters()).device, torch.int64)
-        if is_validation_enabled():
-            self.vocabulary.check(source, where)
-        return source

@@ -8,15 +8,15 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.infer.util import is_validation_enabled
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..data import Vocabulary
 from ..distributions.code_sequence import CodeSequence, logits_of, shifted, until_end
-from ..distributions.sequence_codes import UNKNOWN
 from ..errors import ConfigError, ShapeError
 from ..nn import GRUDecoder, GRUEncoder, Network, Shape, build
 from ..nn.condition import Condition
 from ..nn.sequences.closed import closed
+from ..nn.sequences.word_dropout import WordDropout
 from ..nn.sizes import as_shape, as_size
 from .any_data import Companion, takes_any_data, takes_whole_data
 from .base import (
@@ -112,10 +112,6 @@ class TextVAE(Family):
             raise ConfigError(
                 f"TextVAE got data_shape={self.data_shape}; texts are rows of codes, (T,)"
             )
-        if not 0 <= word_dropout <= 1:
-            raise ConfigError(
-                f"TextVAE got word_dropout={word_dropout}; it needs a share of the codes, 0 to 1"
-            )
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "TextVAE")
         self.vocabulary = HeldVocabulary(vocabulary)
         self.prior, self.posterior = latent_parts("TextVAE", latent_dim, prior, posterior)
@@ -133,7 +129,7 @@ class TextVAE(Family):
         codes = len(self.vocabulary)
         self.encoder = built(encoder, (codes + classes,), (self.posterior.num_parameters,))
         self.decoder = closed(build(decoder, (latent_dim + classes,), (codes,)))
-        self.word_dropout = nn.Dropout(word_dropout)
+        self.word_dropout = WordDropout(word_dropout)
 
     @classmethod
     def example(cls) -> Self:
@@ -166,7 +162,7 @@ class TextVAE(Family):
             z = pyro.sample("z", self.prior())
             seen = self._with(z, given)
             inputs = shifted(codes).expand(*seen.shape[:-1], codes.shape[-1])
-            known = codes, self._logits(self._hidden(inputs), seen)
+            known = codes, self._logits(self.word_dropout(inputs), seen)
             pyro.sample("x", CodeSequence(self.decoder, seen, codes.shape[-1], known), obs=codes)
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
@@ -305,14 +301,6 @@ class TextVAE(Family):
             self._check_needless("decode")
             return z
         return torch.cat([z, given.expand(*z.shape[:-1], -1)], -1)
-
-    def _hidden(self, inputs: Tensor) -> Tensor:
-        """Inputs of the decoder [..., T], of which word dropout hides some in training."""
-        if not self.training or self.word_dropout.p == 0:
-            return inputs
-        first, others = inputs[..., :1], inputs[..., 1:]
-        shown = self.word_dropout(torch.ones(others.shape, device=others.device)) > 0
-        return torch.cat([first, torch.where(shown, others, UNKNOWN)], -1)
 
     def _logits(self, inputs: Tensor, z: Tensor) -> Tensor:
         logits = logits_of(self.decoder, inputs, z)

@@ -7,10 +7,12 @@ from typing import Any, cast
 
 import torch
 from pyro.distributions import Unit
+from pyro.distributions.torch_distribution import ExpandedDistribution, MaskedDistribution
 from pyro.distributions.util import scale_and_mask
 from pyro.infer.util import is_validation_enabled
 from pyro.util import check_site_shape
 from torch import Tensor
+from torch.distributions import Independent
 
 from ..errors import ShapeError
 from .layout import Layout
@@ -61,9 +63,19 @@ class Site:
         fn = self.distributions[0]
         if isinstance(fn, _Outline):
             return fn.kind
-        while type(fn).__name__ in ("Independent", "MaskedDistribution", "ExpandedDistribution"):
+        while isinstance(fn, _WRAPPERS):
             fn = fn.base_dist
         return "pyro.factor" if isinstance(fn, Unit) else type(fn).__name__
+
+    @property
+    def element_mask(self) -> Tensor | None:
+        """Which elements `fn.mask(...)` counts [K or 1, B or 1, ..., *event]; None without a mask.
+
+        Padding and missing values are so masked. `masks` is what lies around the whole site.
+        """
+        parts = [(fn, _mask_within(fn, self._values[0].device)) for fn in self.distributions]
+        found = [self.layout.arrange(m, fn.event_dim) for fn, m in parts if m is not None]
+        return torch.cat(found) if found else None
 
     @property
     def has_density(self) -> bool:
@@ -196,6 +208,21 @@ class Site:
                 )
         whole = torch.Size(max(1, size) for size in sizes)
         return log_prob.expand(torch.broadcast_shapes(log_prob.shape, whole))
+
+
+_WRAPPERS = (Independent, MaskedDistribution, ExpandedDistribution)
+
+
+def _mask_within(fn: Any, device: torch.device) -> Tensor | None:  # noqa: ANN401
+    """The masks that a distribution wraps, in its own shape; None where there is none."""
+    inner, masks = fn, []
+    while isinstance(inner, _WRAPPERS):
+        if isinstance(inner, MaskedDistribution):
+            mask = torch.as_tensor(inner._mask, device=device)
+            rest = [1] * len(inner.event_shape)
+            masks.append(mask.reshape(*mask.shape, *rest).expand(fn.shape()))
+        inner = inner.base_dist
+    return torch.stack(masks).all(0) if masks else None
 
 
 def is_enumerable(message: Mapping[str, Any]) -> bool:

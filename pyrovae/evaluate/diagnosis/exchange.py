@@ -59,13 +59,29 @@ def log_rest(p: Particles, name: str, order: Sequence[str]) -> Tensor:
 
 
 def means_of_data(p: Particles) -> dict[str, Tensor]:
-    """The mean of p(x|z) of one particle, by observed site [B, elements], where it has one."""
+    """The mean of p(x|z) of one particle, by observed site [B, elements], where it has one.
+
+    It is zero for elements that a mask within the distribution leaves out.
+    """
     found = {}
     for name, site in p.model_sites.items():
         mean = _mean(site) if is_plain_data(site) else None
         if mean is not None:
-            found[name] = mean
+            mask = mask_of(site)
+            found[name] = mean if mask is None else mean.where(mask, 0.0)
     return found
+
+
+def mask_of(site: Site) -> Tensor | None:
+    """Which elements of one particle's data count [B, elements]; None where all do.
+
+    Those that `fn.mask(...)` leaves out, as the padding of sequences and missing values are.
+    """
+    mask = site.element_mask
+    if mask is None:
+        return None
+    size = site.layout.batch_size
+    return mask[0].expand(size, *site.value.shape[2:]).reshape(size, -1)
 
 
 def is_plain_data(site: Site) -> bool:

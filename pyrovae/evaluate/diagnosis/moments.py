@@ -8,7 +8,7 @@ from torch.distributions import Independent
 
 from ...particles import Particles
 from ...particles.site import Site
-from .exchange import is_plain_data, means_of_data, values_of
+from .exchange import is_plain_data, mask_of, means_of_data, values_of
 from .observation import Observation
 
 _WIDEST = 256  # dimensions of a latent whose covariance is kept
@@ -48,7 +48,10 @@ def add_data(found: Observation, p: Particles, *, keep_rows: bool) -> None:
     for name, site in p.model_sites.items():
         if not is_plain_data(site) or name not in means:
             continue
-        x = values_of(site)
+        x, mask = values_of(site), mask_of(site)
+        if mask is not None:
+            x = x.where(mask, 0.0)
+            found.add("seen", name, mask.sum(0))
         off = x - means[name]
         found.add("x", name, x.sum(0))
         found.add("xx", name, x.square().sum(0))
@@ -59,9 +62,11 @@ def add_data(found: Observation, p: Particles, *, keep_rows: bool) -> None:
             sd = site.layout.arrange(fn.stddev, fn.event_dim)[0].double()
             sd = sd.expand(len(x), *site.value.shape[2:]).reshape(len(x), -1)
             found.add("standardised", name, (off / sd).square().sum())
-            found.add("elements", name, torch.tensor(off.numel()))
-            found.widen("scales", name, float(sd.min()), float(sd.max()))
-            if keep_rows and x.shape[1] <= _ELEMENTS:
+            found.add("elements", name, torch.tensor(off.numel()) if mask is None else mask.sum())
+            counted = sd if mask is None else sd[mask]
+            if counted.numel():
+                found.widen("scales", name, float(counted.min()), float(counted.max()))
+            if keep_rows and x.shape[1] <= _ELEMENTS and mask is None:
                 found.rows[name] = x[:_ROWS].cpu()
 
 

@@ -14,7 +14,8 @@ class Observation:
         per_datum: Means over the draws [N], by (what, site): "exchanged" and "redrawn", nats that
             are lost (see `SiteFindings`); "kl by dimension" [N, L].
         sums: Over draws and data, by (what, site): "z" [L], "zz" [L] or [L, L], "x" and "xx" [D],
-            "moved" [], "error" [], "standardised" [], "elements" [], "classes" [C].
+            "moved" [], "error" [], "standardised" [], "elements" [], "classes" [C]; where some
+            elements are masked, "seen" [D], how often each was not.
         facts: By (what, site): "prior" (mean [L] and covariance [L, L] of one normal that all
             data share), "scales" (smallest and largest), "kind", "penalties" (names).
         rows: Some observed values by site [M, D].

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from . import remedies
 from .observation import Observation
-from .site_findings import SiteFindings, data_variance
+from .site_findings import SiteFindings, data_variance, shares_seen
 from .verdict import Remedy, Verdict
 
 _TOO_WIDE, _TOO_NARROW = 0.5, 2.0  # mean squared error in units of the noise's variance
@@ -22,9 +22,11 @@ def verdicts_of_noise(seen: Observation) -> list[Verdict]:
     for (what, name), total in seen.sums.items():
         if what != "standardised":
             continue
+        elements = float(shares_seen(seen, name).sum())
+        if elements == 0:
+            continue  # all is masked
         ratio = float(total / seen.sums["elements", name])
         low, high = seen.facts["scales", name]
-        elements = len(seen.sums["x", name])
         spread = math.sqrt(max(data_variance(seen), 0.0) / elements)
         about = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
         if low < _VANISHING * spread:

@@ -138,13 +138,25 @@ def findings_of(
 
 
 def data_variance(seen: Observation) -> float:
-    """Sum over all elements of the variance of the data."""
+    """Sum over the elements of a datum of the variance of the data.
+
+    Of an element that is masked in some data, that of the others, times their share.
+    """
     total = 0.0
     for (what, site), x in seen.sums.items():
         if what == "x":
-            mean = x / seen.draws
-            total += float((seen.sums["xx", site] / seen.draws - mean.square()).clamp(min=0).sum())
+            share = shares_seen(seen, site)
+            count = (share * seen.draws).clamp(min=1)
+            variance = seen.sums["xx", site] / count - (x / count).square()
+            total += float((share * variance.clamp(min=0)).sum())
     return total
+
+
+def shares_seen(seen: Observation, site: str) -> Tensor:
+    """In which share of the data each element of an observed site is not masked [D]."""
+    counts = seen.sums.get(("seen", site))
+    whole = torch.ones_like(seen.sums["x", site])
+    return whole if counts is None else counts / seen.draws
 
 
 def _between(name: str, active: ActiveUnits | None, seen: Observation) -> Tensor | None:

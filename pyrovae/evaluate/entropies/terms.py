@@ -99,6 +99,11 @@ def _no_entropy(name: str, site: Site) -> str:
             f"entropies: '{name}' is a pyro.factor, which is no distribution and has no entropy; "
             "write it as a sample statement"
         )
+    if site.element_mask is not None:
+        return (
+            f"entropies: '{name}' is masked, and entropies are not known of a part of a datum; "
+            "measure a pair without masks, on data of equal length with nothing missing"
+        )
     what = "likelihood" if site.is_observed else "prior"
     ways = (
         "a Gaussian with learned variance, a Bernoulli or a categorical one"
