@@ -132,7 +132,8 @@ FOLDERS = {
          "shape_advice", "totals"},
         {"base", "step_posteriors"},
         {"codes", "given_text", "guided_filter", "label_conditional", "latent_vector",
-         "layered", "sounding", "teacher_forced"},
+         "layered", "sounding", "teacher_forced",
+         "texts"},
         {"forecasting"},
         {"conditional_vae", "linear", "partial_vae", "vae"},
         {"count_vae"},
@@ -232,8 +233,7 @@ FOLDERS = {
     "apply": [
         {"images", "labels", "observed", "temperature", "values"},
         {"anomaly", "augmentation", "checking", "completion", "compression", "denoising",
-         "density", "interpolation", "representation", "style", "tables"},
-         "density", "forecasting", "interpolation", "representation", "style"},
+         "density", "forecasting", "interpolation", "representation", "style", "tables"},
     ],
     "apply/checking": [
         {"ranks", "statistics", "tails"},
