@@ -167,7 +167,7 @@ class TextVAE(Texts):
         """q(z|x) over a batch x [B, T], with classes y [B] where the pair has some."""
         self.declare("encoder", "posterior")
         codes, given = self._checked(x, y, "guide")
-        if self.condition is not None and self.training and torch.is_grad_enabled():
+        if self.condition and given is not None and self.training and torch.is_grad_enabled():
             self.condition.note(given)
         with pyro.plate("data", len(codes)):
             pyro.sample("z", self._encode(codes, given))
