@@ -5,7 +5,7 @@ from .audio import Spectrogram, audio, spoken_digits, tones
 from .base import Binarize, Dataset, Split
 from .batches import Batches
 from .channels import channels_first
-from .counts import counts, documents, python_documents
+from .counts import Cells, counts, documents, python_documents
 from .dates import dates
 from .digits import digits
 from .entry import Batchable, batches, held_out, rows
@@ -16,7 +16,7 @@ from .missing import missing
 from .quadrants import join_quadrants, quadrants
 from .rows import Rows, SparseSplit
 from .semi_supervised import SemiSupervisedBatches, few_labels
-from .series import series, windows
+from .series import pendulums, series, windows
 from .shapes import ShapeGrid, shapes
 from .synthetic import (
     DateFormats,
@@ -34,6 +34,7 @@ __all__ = [
     "Batchable",
     "Batches",
     "Binarize",
+    "Cells",
     "Dataset",
     "DateFormats",
     "DiscreteLatent",
@@ -72,6 +73,7 @@ __all__ = [
     "python_documents",
     "python_sentences",
     "python_words",
+    "pendulums",
     "quadrants",
     "rows",
     "series",

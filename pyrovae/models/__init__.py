@@ -6,11 +6,13 @@ from .autoencoder import Autoencoder
 from .base import Family
 from .code_priors import *  # noqa: F403
 from .conditional_vae import ConditionalVAE
+from .count_vae import CountVAE
 from .deep_markov import DeepMarkovModel
 from .given_sizes import GivenSizes
 from .gumbel_softmax_vae import GumbelSoftmaxVAE
 from .hierarchical import HierarchicalVAE
 from .ladder import LadderVAE
+from .latent_size_count_vae import LatentSizeCountVAE
 from .linear import FactorAnalysis, ProbabilisticPCA, e_step, m_step
 from .mixture_vae import MixtureVAE
 from .partial_vae import PartialVAE
@@ -34,6 +36,7 @@ __all__ = [
     "VQVAE",
     "Autoencoder",
     "ConditionalVAE",
+    "CountVAE",
     "DeepMarkovModel",
     "FactorAnalysis",
     "Family",
@@ -41,6 +44,7 @@ __all__ = [
     "GumbelSoftmaxVAE",
     "HierarchicalVAE",
     "LadderVAE",
+    "LatentSizeCountVAE",
     "MixtureVAE",
     "PartialVAE",
     "ProbabilisticPCA",

@@ -9,7 +9,7 @@ import torch
 from pyro.infer.util import is_validation_enabled
 from torch import Tensor
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
 from ..nn import (
     MLP,
     Described,
@@ -27,6 +27,7 @@ from .base import evaluated
 from .capabilities import Figure, evidence_of
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import SoftmaxDirichlet
+from .totals import check_totals
 from .vae import VAE
 
 Mixing = Literal["product", "normalized product", "mixture"]
@@ -186,18 +187,3 @@ class TopicModel(VAE):
 
     def _word(self, place: int) -> str:
         return str(place) if self.vocabulary is None else str(self.vocabulary.value[place])
-
-
-def check_totals(x: Tensor, where: str) -> None:
-    """Refuse rows of counts whose total is 0.
-
-    Raises:
-        DataError: There is one.
-    """
-    bare = x.flatten(1).sum(1) == 0
-    if bool(bare.any()):
-        raise DataError(
-            f"{where} got {int(bare.sum())} of {len(x)} rows whose total is 0, the first is row "
-            f"{int(bare.nonzero()[0])}; nothing was counted there: drop them, as "
-            "data.counts(..., drop_empty=True) and data.documents do"
-        )

@@ -6,6 +6,7 @@ from . import quantizers as quantizers
 from . import sequences as sequences
 from . import steps as steps
 from .base import Network, OneBatchAxis, Shape, build, one_batch_axis
+from .class_dispersion import ClassDispersion
 from .conv import ConvDecoder, ConvEncoder
 from .corruption import (
     Corrupted,
@@ -21,7 +22,7 @@ from .corruption import (
 from .described import Described
 from .grid import GridDecoder, GridEncoder
 from .jacobian import squared_jacobian
-from .join import AsBands, AsChannels, AsVector, Join, JoinFactory
+from .join import AsBands, AsChannels, AsVector, DataAlone, Join, JoinFactory
 from .likelihoods import *  # noqa: F403
 from .mixed_columns import MixedColumns
 from .mlp import MLP
@@ -46,6 +47,8 @@ __all__ = [
     "Corrupted",
     "Corruption",
     "Described",
+    "ClassDispersion",
+    "DataAlone",
     "GaussianNoise",
     "GridDecoder",
     "GridEncoder",

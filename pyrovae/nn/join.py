@@ -76,6 +76,22 @@ class AsVector(Join):
         return torch.cat([x.expand(*lead, -1), y.expand(*lead, -1)], -1)
 
 
+class DataAlone(Join):
+    """Leaves y out: the network sees x alone, flattened.
+
+    Example:
+        >>> DataAlone((1, 8, 8), 10)(torch.zeros(5, 1, 8, 8), torch.zeros(5, 10)).shape
+        torch.Size([5, 64])
+    """
+
+    def __init__(self, x_shape: Shape | int, y_shape: Shape | int) -> None:
+        super().__init__(x_shape, y_shape)
+        self.shape = (math.prod(self.x_shape),)
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        return flatten_event(x, self.x_shape, "DataAlone")
+
+
 class AsChannels(Join):
     """Adds y to the channels of an image x, for convolutions.
 

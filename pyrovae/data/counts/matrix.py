@@ -13,7 +13,7 @@ from ..rows import JoinedRows, Rows, SparseRows, SparseSplit, find_rows
 from .checks import check_counts, empty_rows, size_of
 
 
-@supplying("vocabulary")
+@supplying("vocabulary", "log_sizes")
 def counts(
     source: str | Path | Any,  # noqa: ANN401
     y: str | Path | Any | None = None,  # noqa: ANN401
@@ -28,6 +28,10 @@ def counts(
 
     No split is ever dense as a whole: `fit` and what measures make a batch at a time dense. Where
     a tensor is wanted, `split[:100].x` makes one of some rows.
+
+    Where y are whole numbers [N], as of batches, `supplies["log_sizes"]` are mean and standard
+    deviation of the log of the totals of the training data of each, which a
+    `models.LatentSizeCountVAE` needs.
 
     Args:
         source: Whole numbers from 0 [N, D]: a matrix of scipy, or a sparse tensor of torch, in any
@@ -81,8 +85,25 @@ def counts(
     parts = partition("counts", len(whole), tuple(sizes), seed)  # type: ignore[arg-type]
     info = {"binarize": "none", "levels": None, "unit": False, "seed": seed,
             "dropped_rows": len(empty)}  # fmt: skip
-    supplies = {} if names is None else {"vocabulary": names}
-    return Dataset("counts", *(whole[part] for part in parts), info=info, supplies=supplies)
+    supplies: dict[str, Any] = {} if names is None else {"vocabulary": names}
+    splits = [whole[part] for part in parts]
+    if labels is not None and labels.dim() == 1 and not labels.is_floating_point():
+        log_sizes = _log_sizes(splits[0].rows.totals().log(), splits[0].y)
+        supplies |= {"log_sizes": log_sizes} if log_sizes else {}
+    return Dataset("counts", *splits, info=info, supplies=supplies)
+
+
+def _log_sizes(logs: Tensor, batch: Tensor) -> list[list[float]]:
+    """Mean and standard deviation of each batch; of a batch without two rows those of all."""
+    if int(batch.min()) < 0 or int(batch.max()) >= len(batch):
+        return []  # no numbers of batches
+    found = []
+    for number in range(int(batch.max()) + 1):
+        own = logs[batch == number]
+        some = own if len(own) > 1 else logs
+        spread = float(some.std()) if len(some) > 1 else 1.0
+        found.append([float(some.mean()), max(spread, 1e-3)])
+    return found
 
 
 def _sparse(rows: Rows) -> SparseRows:
