@@ -27,13 +27,13 @@ def main(smoke):
     pyro.set_rng_seed(0)
     encoder = partial(RecurrentSteps, hidden=32)
     pairs = {
-        "deep Markov": (DeepMarkovModel(swings.shape, 4, encoder=encoder), 150),
-        "recurrent": (VariationalRNN(swings.shape, 4, hidden=32, features=16), 40),
+        "deep Markov": (DeepMarkovModel(swings.shape, 4, encoder=encoder), 200),
+        "recurrent": (VariationalRNN(swings.shape, 4, hidden=32, features=16), 60),
     }
     best = None
     for name, (pair, epochs) in pairs.items():
         run = fit(pair, swings, objective=ELBO(), epochs=1 if smoke else epochs, batch_size=40,
-                  lr=5e-3, seed=0, device="cpu", progress=not smoke)  # fmt: skip
+                  lr=5e-3, schedule="cosine", seed=0, device="cpu", progress=not smoke)  # fmt: skip
         run.load_best()
         steps = swings.test.x[:, :, 0].numel()
         nats = float(pair.filter(swings.test.x, num_particles=50).log_evidence.sum() / steps)
