@@ -7,7 +7,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.infer.util import is_validation_enabled
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..distributions.markov_chain import MarkovChain
 from ..errors import ConfigError, ShapeError
@@ -115,7 +115,9 @@ class DeepMarkovModel(Forecaster):
         form = as_posterior(transition_form, latent_dim)
         self.transition = Conditional(transition, (latent_dim,), form, "transition")
         self.decoder = build_decoder(decoder or _NETWORK, (latent_dim,), self.likelihood, (size,))
-        self.posterior = posterior if isinstance(posterior, nn.Module) else posterior(latent_dim)
+        self.posterior: StepPosterior = (
+            posterior if isinstance(posterior, StepPosterior) else posterior(latent_dim)
+        )
         seen = (steps, size * (1 + self.missing))
         self.encoder = built(encoder, seen, (steps, self.posterior.num_parameters))
 

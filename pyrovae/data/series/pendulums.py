@@ -51,4 +51,4 @@ def pendulums(
     x = torch.stack(found, 1).float()
     splits = [Split(part) for part in x.split(sizes)]
     info = {"binarize": "none", "levels": None, "unit": False, "seed": seed}
-    return Dataset("pendulums", *splits, info=info)
+    return Dataset("pendulums", splits[0], splits[1], splits[2], info)
