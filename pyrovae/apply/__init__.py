@@ -20,6 +20,7 @@ _PLACES = {
     "Denoised": "denoising.denoised",
     "ELBOScore": "anomaly.scores",
     "EvidenceScore": "anomaly.scores",
+    "Forecast": "forecasting.finding",
     "Features": "representation.transformer",
     "InputComplexity": "anomaly.scores",
     "Interpolation": "interpolation.strips",
@@ -31,6 +32,7 @@ _PLACES = {
     "Probed": "representation.probed",
     "RateDistortion": "compression.rate_distortion",
     "ReconstructionScore": "anomaly.scores",
+    "Resemblance": "tables.resemblance",
     "Restoration": "denoising.restore",
     "Score": "anomaly.scores",
     "Transferred": "style.finding",
@@ -52,7 +54,9 @@ _PLACES = {
     "features": "representation.features",
     "fit_background": "anomaly.scores",
     "fit_density": "density",
+    "forecast": "forecasting.forecast",
     "foreign_data": "anomaly.foreign",
+    "imputed": "tables.filling",
     "interpolate": "interpolation.interpolate",
     "invert": "completion.invert",
     "latent_manifold": "interpolation.grids",
@@ -61,8 +65,10 @@ _PLACES = {
     "predictive_check": "checking.predictive_checks",
     "pulled_back_metric": "interpolation.pulled_back",
     "rate_distortion": "compression.rate_distortion",
+    "resemblance": "tables.resembling",
     "restore": "denoising.restore",
     "super_resolve": "completion.super_resolve",
+    "synthesise": "tables.making",
     "transfer": "style.transfer",
     "typicality_test": "anomaly.scores",
 }
@@ -75,6 +81,7 @@ COMMANDS: dict[str, str] = {
     "interpolate": "go from one datum to another through latent space",
     "arithmetic": "take one class away from data and add another",
     "augment": "make labelled data by class, from few labelled data",
+    "forecast": "forecast the last steps of test series, with intervals and their coverage",
     "features": "compare latents with raw data and PCA as features, at few labels",
     "transfer": "make the test data anew under other labels, and say what was kept",
     "detect-anomalies": "compare scores in how well they find foreign data or a held-out class",
@@ -121,6 +128,8 @@ if TYPE_CHECKING:
     from .denoising.denoised import Denoised
     from .denoising.restore import Restoration, restore
     from .density import fit_density
+    from .forecasting.finding import Forecast
+    from .forecasting.forecast import forecast
     from .interpolation.arithmetic import Arithmetic, arithmetic
     from .interpolation.attributes import attribute_vector, move
     from .interpolation.grids import corner_grid, latent_manifold
@@ -133,6 +142,10 @@ if TYPE_CHECKING:
     from .representation.transformer import Features
     from .style.finding import Transferred
     from .style.transfer import transfer
+    from .tables.filling import imputed
+    from .tables.making import synthesise
+    from .tables.resemblance import Resemblance
+    from .tables.resembling import resemblance
 
 __all__ = [
     "Anomalies",
@@ -149,6 +162,7 @@ __all__ = [
     "ELBOScore",
     "EvidenceScore",
     "Features",
+    "Forecast",
     "InputComplexity",
     "Interpolation",
     "KLScore",
@@ -159,6 +173,7 @@ __all__ = [
     "Probed",
     "RateDistortion",
     "ReconstructionScore",
+    "Resemblance",
     "Restoration",
     "Score",
     "Transferred",
@@ -180,7 +195,9 @@ __all__ = [
     "features",
     "fit_background",
     "fit_density",
+    "forecast",
     "foreign_data",
+    "imputed",
     "interpolate",
     "invert",
     "latent_manifold",
@@ -189,8 +206,10 @@ __all__ = [
     "predictive_check",
     "pulled_back_metric",
     "rate_distortion",
+    "resemblance",
     "restore",
     "super_resolve",
+    "synthesise",
     "transfer",
     "typicality_test",
 ]

@@ -16,7 +16,7 @@ from .missing import missing
 from .quadrants import join_quadrants, quadrants
 from .rows import Rows, SparseSplit
 from .semi_supervised import SemiSupervisedBatches, few_labels
-from .series import series, windows
+from .series import pendulums, series, windows
 from .shapes import ShapeGrid, shapes
 from .synthetic import (
     DateFormats,
@@ -73,6 +73,7 @@ __all__ = [
     "python_documents",
     "python_sentences",
     "python_words",
+    "pendulums",
     "quadrants",
     "rows",
     "series",

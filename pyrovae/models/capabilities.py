@@ -136,6 +136,16 @@ class ReadsAsSeries(Protocol):
 
 
 @runtime_checkable
+class Forecasts(Protocol):
+    """Its data are time series: `pyrovae forecast` draws what comes after them."""
+
+    def forecast(
+        self, x: Tensor, horizon: int, y: Tensor | None = None, *, num_samples: int = 1000
+    ) -> Tensor:
+        """Draws of the next H steps [S, B, H, D] of x [B, T, D] with its lengths or mask."""
+
+
+@runtime_checkable
 class HasStrata(Protocol):
     """Has a discrete latent that `objectives.StratifiedELBO` sums out.
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pyrovae.data import Split
-from pyrovae.models import VAE, ConditionalVAE, MixturePrior
+from pyrovae.models import VAE, ConditionalVAE, DeepMarkovModel, MixturePrior
 from pyrovae.nn import MLP, Binomial
 
 SHAPE = (1, 4, 4)
@@ -79,6 +79,12 @@ def conditional_vae() -> ConditionalVAE:
     with torch.random.fork_rng():
         torch.manual_seed(2)
         return ConditionalVAE(SHAPE, 2, num_classes=3, likelihood=Binomial(16))
+
+
+def _series_pair() -> DeepMarkovModel:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        return DeepMarkovModel((8, 2), 2, transition=_net, decoder=_net)
 
 
 @dataclass(frozen=True)
@@ -203,6 +209,16 @@ CALLS: dict[str, Call] = {
             "near name": "it has no options of a sweep",
         },
     ),
+    "forecast": Call(
+        {"horizon": 2, "num_samples": 20},
+        pair=_series_pair,
+        labels=lambda x: Split(x.reshape(len(x), 8, 2) / 16),
+        cannot={
+            **_LABELLED,
+            "own functions": "it takes the pair's own method",
+            "near name": "it has no options of a sweep",
+        },
+    ),
     "interpolate": Call(
         {"num_pairs": 2, "num_iterations": 3, "steps": 4},
         cannot={"one datum": "a path has two ends", "draws": "it starts and ends at means"},
@@ -233,8 +249,11 @@ NO_USES: dict[str, str] = {
     "discrimination": "compares scores",
     "fit_background": "trains a pair",
     "foreign_data": "makes data",
+    "imputed": "takes a table; its own tests are in tables/",
     "rate_distortion": "takes several pairs",
+    "resemblance": "compares tables; its own tests are in tables/",
     "restore": "`denoise`, of data that are noisy already; its own tests hold it to the contract",
+    "synthesise": "takes a pair alone; its own tests are in tables/",
     "typicality_test": "compares batches of scores",
 }
 """Functions of `pyrovae.apply` that do not take a pair and data, and what they are."""

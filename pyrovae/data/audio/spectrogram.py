@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ConfigError, DataError, ShapeError
-from .library import speech_library
+from .transform import inverse, mel_bands, transform, with_phases
 
 _AT_ONCE = 256  # recordings, which bounds the memory of the complex numbers between
 
@@ -119,12 +118,12 @@ class Spectrogram:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Of one spectrogram, (1, F, T)."""
-        return 1, self._n_fft // 2 + 1 if self.mels is None else self.mels, self.frames
+        return 1, self._windows[0] // 2 + 1 if self.mels is None else self.mels, self.frames
 
     @property
     def num_samples(self) -> int:
         """Of a recording that fills the spectrogram."""
-        return self._hop * (self.frames - 1)
+        return self._windows[1] * (self.frames - 1)
 
     def of(self, samples: np.ndarray) -> Tensor:
         """Spectrograms [N, 1, F, T] of recordings [N, num_samples], standardised."""
@@ -157,10 +156,14 @@ class Spectrogram:
                 f"[N, {self.num_samples}]"
             )
         parts = [
-            torch.from_numpy(10 * np.log10(np.maximum(self._power(some), 10 ** (self.floor / 10))))
+            torch.from_numpy(10 * np.log10(np.maximum(self.power(some), 10 ** (self.floor / 10))))
             for some in np.split(samples, range(_AT_ONCE, len(samples), _AT_ONCE))
         ]
         return torch.cat(parts).float()
+
+    def in_decibels(self, x: Tensor) -> Tensor:
+        """Standardised numbers in dB."""
+        return x * self.scale + self.mean
 
     def magnitudes(self, x: Tensor) -> Tensor:
         """Amplitudes [N, 1 + n_fft / 2, T] of the Fourier transform, for x [N, 1, F, T].
@@ -175,8 +178,7 @@ class Spectrogram:
                 f"got spectrograms of shape {list(x.shape)}; these sounds are [N, "
                 f"{', '.join(map(str, self.shape))}]"
             )
-        decibels = x.detach().cpu().double().squeeze(1) * self.scale + self.mean
-        power = 10 ** (decibels / 10)
+        power = 10 ** (self.in_decibels(x.detach().cpu().double().squeeze(1)) / 10)
         if self.mels is not None:
             power = torch.linalg.pinv(torch.from_numpy(self._bands).double()) @ power
         return power.clamp_min(0).sqrt()
@@ -197,49 +199,40 @@ class Spectrogram:
         """
         if num_steps < 1:
             raise ConfigError(f"to_sound got num_steps={num_steps}; it needs 1 or more")
-        magnitudes = self.magnitudes(x).numpy() * (self._n_fft / 4)
         if not len(x):
             return torch.zeros(0, self.num_samples)
-        made = speech_library("librosa", "sound of a spectrogram").griffinlim(
-            magnitudes.astype(np.float32), n_iter=num_steps, hop_length=self._hop,
-            n_fft=self._n_fft, length=self.num_samples, pad_mode="constant", random_state=seed,
-        )  # fmt: skip
-        sound = torch.from_numpy(made).float()
+        magnitudes = self.magnitudes(x).numpy()
+        made = with_phases(magnitudes, *self._windows, self.num_samples, num_steps, seed)
+        sound = torch.from_numpy(made)
         return sound / sound.abs().amax(1, keepdim=True).clamp_min(1.0)
 
-    def _power(self, samples: np.ndarray) -> np.ndarray:
-        """Of a sine of amplitude one it is one at its band."""
-        transform = speech_library("librosa", "a spectrogram").stft(
-            samples.astype(np.float32), n_fft=self._n_fft, hop_length=self._hop,
-            pad_mode="constant",
-        )  # fmt: skip
-        power: np.ndarray = np.abs(transform / (self._n_fft / 4)) ** 2
+    def filtered(self, samples: np.ndarray, gains: Tensor) -> Tensor:
+        """Recordings [N, num_samples] with each band louder or quieter, their phases kept.
+
+        Args:
+            samples: Of the recordings.
+            gains: Factors of the amplitudes [N, F, T], by band; a frequency between two bands has
+                a factor between theirs.
+        """
+        factors = gains.detach().cpu().numpy()
+        if self.mels is not None:
+            weights = self._bands / np.maximum(self._bands.sum(0), 1e-9)
+            factors = weights.T @ factors
+        changed = transform(samples, *self._windows) * factors
+        return torch.from_numpy(inverse(changed, *self._windows, self.num_samples))
+
+    def power(self, samples: np.ndarray) -> np.ndarray:
+        """Power in each band and window [N, F, T] of recordings [N, num_samples]."""
+        power: np.ndarray = np.abs(transform(samples, *self._windows)) ** 2
         return power if self.mels is None else self._bands @ power
 
     @cached_property
     def _bands(self) -> np.ndarray:
-        """Weights of the mel bands [F, 1 + n_fft / 2], one at the middle of each."""
-        filters = speech_library("librosa.filters", "a mel spectrogram")
-        with warnings.catch_warnings(action="ignore"):  # of empty bands, which are an error below
-            made: np.ndarray = filters.mel(
-                sr=self.rate, n_fft=self._n_fft, n_mels=self.mels, fmin=self.low, fmax=self.high,
-                norm=None,
-            )  # fmt: skip
-        empty = int((made.max(1) == 0).sum())
-        if empty:
-            raise ConfigError(
-                f"{empty} of {self.mels} mel bands lie between the frequencies of windows of "
-                f"{self._n_fft} samples; take fewer bands, or a longer window, n_fft="
-                f"{2 * self._n_fft}"
-            )
-        return made
+        n_fft, _ = self._windows
+        return mel_bands(self.rate, n_fft, self.mels or 0, self.low, self.high or 0.0)
 
     @property
-    def _n_fft(self) -> int:
-        assert self.n_fft is not None
-        return self.n_fft
-
-    @property
-    def _hop(self) -> int:
-        assert self.hop is not None
-        return self.hop
+    def _windows(self) -> tuple[int, int]:
+        """Samples of a window, and from one to the next."""
+        assert self.n_fft is not None and self.hop is not None  # since the instance was made
+        return self.n_fft, self.hop

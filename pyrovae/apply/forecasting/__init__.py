@@ -1,0 +1,1 @@
+"""Forecasts of time series with intervals, and their scores on steps that are known."""
