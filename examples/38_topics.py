@@ -3,7 +3,8 @@
 Topics of the documentation of the standard library of this Python: a product of experts with batch
 norm (ProdLDA, Srivastava & Sutton 2017) and a mixture, beside scikit-learn's latent Dirichlet
 allocation and the frequencies of words. Prints perplexity of held-out documents, by importance
-sampling for all models with latents, coherence (NPMI) on them, and the topics. Writes topics.png.
+sampling for all models with latents, coherence (NPMI) of ten words a topic over the documents of
+the training, and the topics. Writes topics.png.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def lda(train, test, words, smoke):
 
 
 def row(name, perplexity, topics, sets):
-    found = evaluate.topics(topics, sets.test, vocabulary=sets.supplies["vocabulary"])
+    found = evaluate.topics(topics, sets)
     value = f"{found.mean_coherence:8.3f}{found.diversity:10.2f}"
     print(f"{name:30s}{perplexity:10.1f}{value}", flush=True)
     return found
