@@ -32,6 +32,7 @@ _PLACES = {
     "Probed": "representation.probed",
     "RateDistortion": "compression.rate_distortion",
     "ReconstructionScore": "anomaly.scores",
+    "Resemblance": "tables.resemblance",
     "Restoration": "denoising.restore",
     "Score": "anomaly.scores",
     "Transferred": "style.finding",
@@ -55,6 +56,7 @@ _PLACES = {
     "fit_density": "density",
     "forecast": "forecasting.forecast",
     "foreign_data": "anomaly.foreign",
+    "imputed": "tables.filling",
     "interpolate": "interpolation.interpolate",
     "invert": "completion.invert",
     "latent_manifold": "interpolation.grids",
@@ -63,8 +65,10 @@ _PLACES = {
     "predictive_check": "checking.predictive_checks",
     "pulled_back_metric": "interpolation.pulled_back",
     "rate_distortion": "compression.rate_distortion",
+    "resemblance": "tables.resembling",
     "restore": "denoising.restore",
     "super_resolve": "completion.super_resolve",
+    "synthesise": "tables.making",
     "transfer": "style.transfer",
     "typicality_test": "anomaly.scores",
 }
@@ -138,6 +142,10 @@ if TYPE_CHECKING:
     from .representation.transformer import Features
     from .style.finding import Transferred
     from .style.transfer import transfer
+    from .tables.filling import imputed
+    from .tables.making import synthesise
+    from .tables.resemblance import Resemblance
+    from .tables.resembling import resemblance
 
 __all__ = [
     "Anomalies",
@@ -165,6 +173,7 @@ __all__ = [
     "Probed",
     "RateDistortion",
     "ReconstructionScore",
+    "Resemblance",
     "Restoration",
     "Score",
     "Transferred",
@@ -188,6 +197,7 @@ __all__ = [
     "fit_density",
     "forecast",
     "foreign_data",
+    "imputed",
     "interpolate",
     "invert",
     "latent_manifold",
@@ -196,8 +206,10 @@ __all__ = [
     "predictive_check",
     "pulled_back_metric",
     "rate_distortion",
+    "resemblance",
     "restore",
     "super_resolve",
+    "synthesise",
     "transfer",
     "typicality_test",
 ]

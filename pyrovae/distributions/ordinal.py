@@ -81,8 +81,8 @@ class Ordinal(dist.TorchDistribution):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:  # noqa: ANN401
         with torch.no_grad():
-            u = torch.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype,
-                           device=self.loc.device).clamp_min(torch.finfo(self.loc.dtype).tiny)  # fmt: skip
+            u = torch.empty_like(self.loc).expand(self._extended_shape(sample_shape))
+            u = torch.rand_like(u).clamp_min(torch.finfo(u.dtype).tiny)
             latent = self.loc + torch.logit(u)
             return (latent.unsqueeze(-1) > self.thresholds).to(self.loc.dtype).sum(-1)
 

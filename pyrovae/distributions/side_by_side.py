@@ -12,7 +12,7 @@ from .ordinal import Ordinal
 
 
 class SideBySide(dist.TorchDistribution):
-    """Independent elements along the last axis, of which groups have one kind of distribution each.
+    """Independent elements along the last axis, in groups of one kind of distribution each.
 
     Args:
         parts: Distributions of batch shape [..., n_1], [..., n_2], ..., without event axes.

@@ -76,7 +76,7 @@ def _taking(
         def result(tensors: Sequence[Tensor]) -> R:
             where = f"{type(self).__name__}.{method.__name__}"
             _check_beside(where, beside, tensors)
-            return call(*_as_of(self, tensors, where), *rest, **kwargs)
+            return call(*as_of(self, tensors, where), *rest, **kwargs)
 
         if all(isinstance(g, Tensor) for g in given) and (
             size is None or torch.is_grad_enabled() or _length(given) <= size
@@ -125,7 +125,7 @@ def _check_beside(where: str, beside: Sequence[Parameter], given: Sequence[Tenso
         )
 
 
-def _as_of(family: nn.Module, given: Sequence[Tensor], where: str) -> list[Tensor]:
+def as_of(family: nn.Module, given: Sequence[Tensor], where: str) -> list[Tensor]:
     """Tensors on the device of a module; x and other floats in its dtype.
 
     Raises:

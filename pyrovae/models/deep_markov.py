@@ -37,7 +37,7 @@ from .priors.distribution import as_prior
 from .sequence_data import Steps, as_steps, sequence_shape
 from .step_posteriors import AffineSteps, StepPosterior, StepPosteriorFactory
 
-_HIDDEN = partial(MLP, hidden=(64,))
+_NETWORK = partial(MLP, hidden=(64,))  # where none is given
 
 
 class DeepMarkovModel(Forecaster):
@@ -56,7 +56,8 @@ class DeepMarkovModel(Forecaster):
         transition: Maps [N, L] to the parameters of p(z_t|z_(t-1)) [N, P]: a module or a factory.
         transition_form: Form of p(z_t|z_(t-1)).
         initial: p(z_1): a prior or its factory.
-        decoder: Maps [N, L] to the parameters of p(x_t|z_t), as in `VAE`.
+        decoder: Maps [N, L] to the parameters of p(x_t|z_t), as in `VAE`; None: an `nn.MLP` of 64
+            hidden units.
         encoder: Maps sequences [N, T, D] to [N, T, posterior.num_parameters]: a module, or a
             factory `encoder((T, D), (T, P))`, such as `nn.RecurrentSteps`. With `lengths` it is
             called as `encoder(x, lengths)`, with `missing` it sees [N, T, 2 D], zeros for missing
@@ -93,7 +94,7 @@ class DeepMarkovModel(Forecaster):
         transition: Network = GatedTransition,
         transition_form: PosteriorFactory | Posterior = DiagonalNormal,
         initial: PriorFactory | Prior = NormalPrior,
-        decoder: Network = _HIDDEN,
+        decoder: Network | None = None,
         encoder: Network = RecurrentSteps,
         likelihood: Likelihood | None = None,
         posterior: StepPosteriorFactory | StepPosterior = AffineSteps,
@@ -116,7 +117,7 @@ class DeepMarkovModel(Forecaster):
         self.initial = as_prior(initial, latent_dim)
         form = as_posterior(transition_form, latent_dim)
         self.transition = Conditional(transition, (latent_dim,), form, "transition")
-        self.decoder = build_decoder(decoder, (latent_dim,), self.likelihood, (size,))
+        self.decoder = build_decoder(decoder or _NETWORK, (latent_dim,), self.likelihood, (size,))
         self.posterior = posterior if isinstance(posterior, nn.Module) else posterior(latent_dim)
         seen = (steps, size * (1 + self.missing))
         self.encoder = built(encoder, seen, (steps, self.posterior.num_parameters))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from ..nn.sizes import as_size
+from .any_data import as_of
 from .base import Family, evaluated
 from .guided_filter import Advance, Filtered, State, guided_filter
 from .sequence_data import Steps
@@ -41,7 +42,7 @@ class Forecaster(Family):
             num_particles: K.
         """
         count = as_size(num_particles, "num_particles", f"{type(self).__name__}.filter")
-        data = self._steps(x, y, "filter")
+        data = self._given(x, y, "filter")
         return guided_filter(self.begin(data, count), x.shape[1], data.inside)
 
     @evaluated
@@ -75,9 +76,8 @@ class Forecaster(Family):
         where = f"{type(self).__name__}.forecast"
         horizon = as_size(horizon, "horizon", where)
         count = as_size(num_samples, "num_samples", where)
-        if not isinstance(x, Tensor):
-            raise ConfigError(f"{where} takes a tensor [B, T, D], and got {type(x).__name__}")
-        self._steps(x, y, "forecast")
+        whole = self._given(x, y, "forecast")
+        x, y = whole.x, whole.lengths if whole.mask is None else whole.mask
         rows = max(1, at_once // (count * max(x[0].numel(), 1)))
         parts = []
         for start in range(0, len(x), rows):
@@ -90,3 +90,13 @@ class Forecaster(Family):
                 drawn.append(made)
             parts.append(torch.stack(drawn, -2))
         return torch.cat(parts, 1)
+
+    def _given(self, x: Tensor, y: Tensor | None, method: str) -> Steps:
+        """Checked data on the device of the family, and of its type."""
+        where = f"{type(self).__name__}.{method}"
+        given = [x] if y is None else [x, y]
+        if not all(isinstance(each, Tensor) for each in given):
+            kinds = ", ".join(type(each).__name__ for each in given)
+            raise ConfigError(f"{where} takes tensors, x [B, T, D] and its y, and got {kinds}")
+        x, *rest = as_of(self, given, where)
+        return self._steps(x, rest[0] if rest else None, method)

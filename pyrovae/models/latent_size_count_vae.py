@@ -28,7 +28,7 @@ from .totals import check_totals
 
 
 class LatentSizeCountVAE(CountVAE):
-    r"""The same with a size of each datum that is latent: log l ~ N(m_y, s_y^2).
+    r"""CountVAE with a latent size l of each datum, log l ~ N(m_y, s_y^2).
 
     The size is not the total, but what the total is expected to be: a negative binomial or a
     zero-inflated head leaves it open. So this is a density of x, log p(x | y), which compares with

@@ -34,7 +34,7 @@ from .posteriors.distribution import as_posterior
 from .sequence_data import Steps, as_steps, sequence_shape
 from .teacher_forced import TeacherForced
 
-_HIDDEN = partial(MLP, hidden=(64,))
+_NETWORK = partial(MLP, hidden=(64,))  # where none is given
 
 
 class VariationalRNN(Forecaster):
@@ -58,7 +58,8 @@ class VariationalRNN(Forecaster):
         latent_dim: Size of the latent of a step, L.
         hidden: Size of the state, H.
         features: Size of what the networks make of x_t and of z_t, F.
-        feature_network: Maps [N, D], and another [N, L], to [N, F]: a factory.
+        feature_network: Maps [N, D], and another [N, L], to [N, F]: a factory. Of this and the
+            networks below None is an `nn.MLP` of 64 hidden units.
         prior_network: Maps [N, H] to the parameters of p(z_t|h_(t-1)).
         encoder: Maps [N, F + H] to those of q(z_t|x_t, h_(t-1)).
         decoder: Maps [N, F + H] to those of p(x_t|z_t, h_(t-1)), as in `VAE`.
@@ -90,10 +91,10 @@ class VariationalRNN(Forecaster):
         *,
         hidden: int = 64,
         features: int = 64,
-        feature_network: Network = _HIDDEN,
-        prior_network: Network = _HIDDEN,
-        encoder: Network = _HIDDEN,
-        decoder: Network = _HIDDEN,
+        feature_network: Network | None = None,
+        prior_network: Network | None = None,
+        encoder: Network | None = None,
+        decoder: Network | None = None,
         likelihood: Likelihood | None = None,
         prior_form: PosteriorFactory | Posterior = DiagonalNormal,
         posterior: PosteriorFactory | Posterior = DiagonalNormal,
@@ -108,14 +109,16 @@ class VariationalRNN(Forecaster):
         size = self.data_shape[1]
         chosen = LearnedNormal() if likelihood is None else likelihood
         self.likelihood = as_likelihood(chosen, where)
-        self.x_features = built(feature_network, (size,), (features,))
-        self.z_features = built(feature_network, (latent_dim,), (features,))
+        self.x_features = built(feature_network or _NETWORK, (size,), (features,))
+        self.z_features = built(feature_network or _NETWORK, (latent_dim,), (features,))
         self.cell = GRU(2 * features, hidden)
         forms = as_posterior(prior_form, latent_dim), as_posterior(posterior, latent_dim)
-        self.prior_network = Conditional(prior_network, (hidden,), forms[0], "prior_network")
+        self.prior_network = Conditional(
+            prior_network or _NETWORK, (hidden,), forms[0], "prior_network"
+        )
         seen = (features + hidden,)
-        self.encoder = Conditional(encoder, seen, forms[1], "encoder")
-        self.decoder = build_decoder(decoder, seen, self.likelihood, (size,))
+        self.encoder = Conditional(encoder or _NETWORK, seen, forms[1], "encoder")
+        self.decoder = build_decoder(decoder or _NETWORK, seen, self.likelihood, (size,))
 
     @classmethod
     def example(cls) -> Self:

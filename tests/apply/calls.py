@@ -249,8 +249,11 @@ NO_USES: dict[str, str] = {
     "discrimination": "compares scores",
     "fit_background": "trains a pair",
     "foreign_data": "makes data",
+    "imputed": "takes a table; its own tests are in tables/",
     "rate_distortion": "takes several pairs",
+    "resemblance": "compares tables; its own tests are in tables/",
     "restore": "`denoise`, of data that are noisy already; its own tests hold it to the contract",
+    "synthesise": "takes a pair alone; its own tests are in tables/",
     "typicality_test": "compares batches of scores",
 }
 """Functions of `pyrovae.apply` that do not take a pair and data, and what they are."""

@@ -31,7 +31,7 @@ def test_probabilities_sum_to_one():
 def test_far_away_it_keeps_its_digits_and_gradients():
     loc = torch.tensor([-80.0, 80.0], requires_grad=True)
     found = Ordinal(loc, CUTS.float()).log_prob(torch.tensor([2.0, 2.0]))
-    # Far above, P(x = 2) is exp(c_2 - r) - exp(c_1 - r); far below it is exp(r - c_1) - exp(r - c_2).
+    # P(x = 2) is exp(c_2 - r) - exp(c_1 - r) far above, exp(r - c_1) - exp(r - c_2) far below.
     high = torch.log(CUTS[2].exp() - CUTS[1].exp()) - 80
     low = torch.log((-CUTS[1]).exp() - (-CUTS[2]).exp()) - 80
     torch.testing.assert_close(found.double(), torch.stack([low, high]), rtol=1e-6, atol=1e-4)

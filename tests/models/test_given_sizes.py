@@ -74,7 +74,7 @@ def test_sizes_of_every_dtype(dtype):
 def test_every_family(name):
     """Sizes of their own change the bound, the totals as sizes leave it."""
     torch.manual_seed(0)
-    if name == "GivenSizes":
+    if name in ("GivenSizes", "TableVAE"):  # whose likelihood is that of its columns
         return
     pair = FAMILIES[name].example()
     x = torch.poisson(torch.full((B, 1, 4, 4), 3.0))

@@ -157,6 +157,11 @@ class SparseRows(Rows):
         made = torch.zeros(len(counts), dtype=torch.float64, device=self.device)
         return made.index_add_(0, row, self.values[entry].double())
 
+    def totals_by_column(self) -> Tensor:
+        """The sum of all rows, flat [D], float64."""
+        made = torch.zeros(math.prod(self.shape), dtype=torch.float64, device=self.device)
+        return made.index_add_(0, self._places, self.values.double())
+
     def _entries(self, rows: slice | Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Number of the entries of each of these rows, and for each entry its row and place."""
         if isinstance(rows, slice):

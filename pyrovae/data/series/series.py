@@ -1,6 +1,7 @@
 """A data set of time series."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from .windows import windows
 
 
 def series(
-    x: Any,  # noqa: ANN401
+    x: str | Path | Any,  # noqa: ANN401
     *,
     lengths: Any | None = None,  # noqa: ANN401
     window: int | None = None,

@@ -58,11 +58,11 @@ class TableColumns(Sequence[TableColumn]):
         """The columns of training rows.
 
         Where `kinds` does not say it, a column of truth values, of two texts or of two whole
-        numbers is binary; other text is categorical, and ordinal where its type or `levels` gives an order. Whole
-        numbers from 0 are counts where their variance is at least half of their mean; those of a
-        Poisson variable have as much. Numbers above 0 are positive where a log-normal fits them
-        better than a normal does, by .05 nats a row. Other numbers are real. Codes of categories that are numbers
-        look like counts: say that they are categorical.
+        numbers is binary; other text is categorical, and ordinal where its type or `levels` gives
+        an order. Whole numbers from 0 are counts where their variance is at least half of their
+        mean; that of a Poisson variable equals its mean. Numbers above 0 are positive where a
+        log-normal fits them better than a normal does, by .05 nats a row. Other numbers are real.
+        Codes of categories that are numbers look like counts: say that they are categorical.
 
         Args:
             frame: Training rows: a frame of pandas or polars, or a dict of columns. Missing cells

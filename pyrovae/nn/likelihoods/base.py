@@ -66,7 +66,7 @@ class Likelihood(nn.Module, ABC):
 
     @property
     def stand_in(self) -> float | Tensor:
-        """A value of the support that replaces missing data, for all or for each: see `forward`."""
+        """A value of the support, for all or each, that replaces missing data: see `forward`."""
         return self.bounds[0] if self.bounds is not None else 0.0
 
     def forward(
@@ -157,9 +157,9 @@ class Likelihood(nn.Module, ABC):
         return data_shape
 
     def seen(self, x: Tensor, mask: Tensor) -> Tensor:
-        """What an encoder sees of data [..., *data_shape] that are observed where the mask is True.
+        """What an encoder sees of data [..., *data_shape] and their mask of what is observed.
 
-        They are rescaled, with zeros in the place of what is missing.
+        The data are rescaled, with zeros in the place of what is missing.
         """
         return torch.where(mask, self.rescale(x), 0.0)
 

@@ -19,6 +19,8 @@ from .ordinal import OrdinalColumns
 from .positive import PositiveColumns
 from .real import RealColumns
 
+_CODES = ("ordinal", "binary", "categorical")
+
 
 class MixedColumns(Likelihood):
     """Likelihood of rows [D] of a table: each column has the distribution of its kind.
@@ -113,7 +115,7 @@ class MixedColumns(Likelihood):
                    for i, kind in enumerate(("real", "positive", "count"))]  # fmt: skip
         numbers[1] |= {"scale": 0.2}
         others = [{"name": kind, "kind": kind, "values": list(range(size))}
-                  for kind, size in (("ordinal", 4), ("binary", 2), ("categorical", 3))]  # fmt: skip
+                  for kind, size in zip(_CODES, (4, 2, 3), strict=True)]  # fmt: skip
         return cls([*numbers, *others])
 
     @property

@@ -43,8 +43,10 @@ def kinds_of(columns):
     return {column.name: column.kind for column in columns}
 
 
-@pytest.mark.parametrize("frame", [FRAME, holes(FRAME), pl.from_pandas(holes(FRAME).drop(columns="size"))],
-                         ids=["whole", "holes", "polars"])  # fmt: skip
+FORMS = [FRAME, holes(FRAME), pl.from_pandas(holes(FRAME).drop(columns="size"))]
+
+
+@pytest.mark.parametrize("frame", FORMS, ids=["whole", "holes", "polars"])
 def test_kinds_are_inferred(frame):
     found = kinds_of(TableColumns.of(frame))
     assert found == {name: KINDS[name] for name in frame.columns}
