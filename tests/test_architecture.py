@@ -104,7 +104,11 @@ FOLDERS = {
     "data/series": [{"windows"}],
     "data/text": [{"lines", "vocabulary"}, {"text"}],
     "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
-    "nn": [{"factories", "likelihoods", "sizes", "two_heads"}, {"base"}, {"conv", "mlp", "residual"}],
+    "nn": [
+        {"factories", "likelihoods", "sizes", "two_heads"},
+        {"base"},
+        {"conv", "mlp", "residual"},
+    ],
     "nn/likelihoods": [
         {"positive"},
         {"base"},
@@ -329,8 +333,8 @@ FOLDERS = {
         {"plates", "supports", "untrained"},
     ],
     "plots": [
-        {"checks", "comparison", "diagnosis", "entropies", "evidence", "forecasts", "images", "kl_bars",
-         "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "series",
+        {"checks", "comparison", "diagnosis", "entropies", "evidence", "forecasts", "images",
+         "kl_bars", "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "series",
          "spectrograms", "tables", "values"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},
     ],
