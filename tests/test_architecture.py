@@ -195,7 +195,7 @@ FOLDERS = {
          "standard_errors"},
         {"rise", "verdict"},
         {"evidence", "simulated", "sweep", "validity"},
-        {"collect"},
+        {"codes", "collect"},
         {"log_evidence"},
         {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents",
          "quality", "topics"},
