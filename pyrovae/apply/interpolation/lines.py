@@ -25,8 +25,8 @@ class Lines(Result):
 
     Attributes:
         ends: The texts at both ends, as they are [P][2].
-        texts: By path, of the likeliest code at each place, at equal times [P][steps]. A likelihood
-            of a user's own gives the text of its mean.
+        texts: By path, of the likeliest code at each place, at equal times [P][steps]; of a pair
+            without codes, the text of its mean.
         latents: By path, z there [P, steps, L], on the CPU.
         site: Name of the latent.
     """
