@@ -69,7 +69,7 @@ class SparseSplit(Split):
     rows: SparseRows
 
     @property
-    def x(self) -> Tensor:  # type: ignore[override]
+    def x(self) -> Tensor:
         """The dense rows, made anew [N, *data_shape].
 
         Raises:
