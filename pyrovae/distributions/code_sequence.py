@@ -52,6 +52,7 @@ class CodeSequence(dist.TorchDistribution):
     """
 
     arg_constraints = {}
+    are_codes = True  # no arithmetic is done with its values
 
     def __init__(
         self,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ...data.tables import TableColumns
 from ...errors import DataError
 from .associations import associations
@@ -31,6 +33,10 @@ def resemblance(
     training rows pass all of these; the distance to the closest training row, beside that of
     held-out rows, finds them. Each measure is also taken of the held-out rows, as the mark that a
     perfect model reaches.
+
+    Made rows are complete where real ones have gaps, which alone would tell them. So for the
+    classifier and the distances complete rows get the gaps of held-out ones, at random; where it
+    depends on other cells which are missing, the classifier may see that.
 
     A model may give away one person and pass: this looks at all rows together. What it finds is a
     fault for certain; what it does not find is no proof of privacy.
@@ -67,15 +73,16 @@ def resemblance(
             raise DataError(
                 f"resemblance: {name} has {len(rows)} rows; give at least {_LEAST} of each"
             )
+    gaps = fake if np.isnan(fake.values).any() else fake.with_gaps_of(other, seed)
     return Resemblance(
         names=tuple(known.names),
         num_rows=(len(train), len(other), len(fake)),
-        told=two_sample(other, fake, seed=seed),
+        told=two_sample(other, gaps, seed=seed),
         told_real=two_sample(other, train, seed=seed),
         marginals=marginal_distances(train, fake),
         marginals_real=marginal_distances(train, other),
         pairs=associations(fake),
         pairs_real=associations(train),
         pairs_held_out=associations(other),
-        copies=copies(train, fake, other),
+        copies=copies(train, gaps, other),
     )

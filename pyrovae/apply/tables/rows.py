@@ -42,6 +42,16 @@ class Rows:
         """Some of the rows."""
         return Rows(self.columns, self.values[rows], self.exact[rows])
 
+    def with_gaps_of(self, other: Rows, seed: int = 0) -> Rows:
+        """These rows, each with the gaps of a random row of the other set."""
+        picked = np.random.default_rng(seed).integers(0, len(other), len(self))
+        gone = np.isnan(other.values)[picked]
+        return Rows(
+            self.columns,
+            np.where(gone, np.nan, self.values),
+            np.where(gone, np.nan, self.exact),
+        )
+
     def places(self, *kinds: str) -> list[int]:
         """The columns of these kinds."""
         return [place for place, column in enumerate(self.columns) if column.kind in kinds]

@@ -43,8 +43,10 @@ def compared(made):
     return resemblance(TRAIN, made, held_out=HELD_OUT, columns=COLUMNS)
 
 
-def test_rows_of_the_same_kind():
-    found = compared(draw(300, 2))
+@pytest.mark.parametrize("holes", [0.1, 0.0])
+def test_rows_of_the_same_kind(holes):
+    """Complete rows are not told by being complete."""
+    found = compared(draw(300, 2, holes=holes))
     assert abs(found.auc - 0.5) < 4 * found.told.spread and found.told.p > 1e-3
     assert not found.copies.found and 0.4 < found.copies.closer < 0.6
     assert found.marginals.max() < 0.15 and found.pair_difference < 0.08
