@@ -39,7 +39,7 @@ from pyrovae.train import CyclicAnneal
 from pyrovae.train.optim import schedules
 
 LATENTS = 16
-WORD_DROPOUT, FREE = 0.4, 3.0
+WORD_DROPOUT, FREE = 0.3, 2.0
 HEAD = ["model", "nats per character", "perplexity", "KL, nats", "active units", "CPU seconds"]
 
 
@@ -68,7 +68,8 @@ def trained(pair, names, options, objective=None, callbacks=()):
     """CPU seconds of training, with the best epoch on validation data loaded."""
     start = time.process_time()
     run = fit(
-        pair, names.train, val=names.val, objective=objective or ELBO(), epochs=options.epochs,
+        pair, names.train, val=names.val, objective=objective or ELBO(),
+        val_objective=ELBO(), epochs=options.epochs,
         batch_size=64, lr=options.lr, schedule=schedules.cosine(), callbacks=list(callbacks),
         seed=options.seed, device="cpu", progress=False,
     )  # fmt: skip

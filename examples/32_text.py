@@ -23,6 +23,7 @@ from pyrovae.train import CyclicAnneal
 
 GRU = {"embedding": 16, "width": 64}
 FREE = 6.0  # nats
+ENDS = "section", "returned"
 
 
 def trained(words, remedy, smoke):
@@ -68,11 +69,11 @@ def main(smoke):
         new = [word for word in made if word not in known]
         print(f"{name:<18}{parts.kl.mean():6.2f}{nll:15.3f}{len(new) / len(made):20.0%}")
         left.plot(history["epoch"], history["kl[z]"], label=name)
-        lines = [f"{name}: {', '.join(new[:6])}", *between(pair, "section", "returned")]
-        right.text(0.5 * remedy, 0.95, "\n".join(lines), va="top", family="monospace", fontsize=7)
+        lines = [name, "", *new[:6], "", "section to returned:", *between(pair, *ENDS)]
+        right.text(0.5 * remedy, 0.95, "\n".join(lines), va="top", family="monospace", fontsize=8)
     left.set(xlabel="epoch", ylabel="KL of validation words, nats", title="What z tells")
     left.legend()
-    right.set_title("New words, and words between 'section' and 'returned'")
+    right.set_title("New words, and words on a line")
     figure.text(0, 0, "smoke: not trained" * smoke, color="C3")
     figure.savefig("text.png")
     print(f"new words with remedies: {', '.join(new[:8])}")

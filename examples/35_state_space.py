@@ -37,7 +37,7 @@ class Kalman(LinearGaussianStateSpace):
 def main(smoke):
     print("smoke: not trained\n" * smoke, end="")
     true = Kalman.random(2, 2, seed=1, dtype=torch.float32)
-    train, test = (true.sample(n, STEPS, seed) for n, seed in ((60 if smoke else 300, 1), (200, 2)))
+    train, test = true.sample(60 if smoke else 300, STEPS, 1), true.sample(200, STEPS, 2)
     pyro.set_rng_seed(0)
     dmm = DeepMarkovModel((STEPS, 2), 2, encoder=partial(RecurrentSteps, hidden=32))
     fit(dmm, train, objective=ELBO(), epochs=2 if smoke else 120, batch_size=50, lr=5e-3, seed=0,

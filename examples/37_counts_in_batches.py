@@ -88,7 +88,7 @@ def main(smoke):
             panels(axes[1], codes, cells, "CountVAE")
         line = f"{told(codes, cells.batch):9.3f}{told(codes, cells.type):8.3f}{nll:12.2f}"
         print(f"{name:20s}{line}{off(shares, cells):15.3f}", flush=True)
-    print("log p: nats per cell of the test data, given its total (the last: p of the total too)")
+    print("log p: nats per cell of the test data, whose size is its total, or latent in the last")
     figure.savefig("counts_in_batches.png")
     print("counts_in_batches.png; by chance .500 of the batches and .250 of the types")
 

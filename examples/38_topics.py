@@ -3,7 +3,8 @@
 Topics of the documentation of the standard library of this Python: a product of experts with batch
 norm (ProdLDA, Srivastava & Sutton 2017) and a mixture, beside scikit-learn's latent Dirichlet
 allocation and the frequencies of words. Prints perplexity of held-out documents, by importance
-sampling for all models with latents, coherence (NPMI) on them, and the topics. Writes topics.png.
+sampling for all models with latents, coherence (NPMI) of ten words a topic over the documents of
+the training, and the topics. Writes topics.png.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def lda(train, test, words, smoke):
 
 
 def row(name, perplexity, topics, sets):
-    found = evaluate.topics(topics, sets.test, vocabulary=sets.supplies["vocabulary"])
+    found = evaluate.topics(topics, sets)
     value = f"{found.mean_coherence:8.3f}{found.diversity:10.2f}"
     print(f"{name:30s}{perplexity:10.1f}{value}", flush=True)
     return found
@@ -64,12 +65,12 @@ def main(smoke):
     print("model                         perplexity    NPMI diversity")
     print(f"{'frequencies of words':30s}{unigram(sets.train, sets.test):10.1f}")
     row("latent Dirichlet allocation", *lda(sets.train, sets.test, words, smoke), sets)
-    for mixing, concentration in (("mixture", 0.1), ("normalized product", 1.0)):
+    for mixing, concentration, lr in (("mixture", 0.2, 1e-2), ("normalized product", 1.0, 5e-3)):
         pyro.set_rng_seed(0)
         model = TopicModel(sets.shape, K, vocabulary=words, mixing=mixing,
                            concentration=concentration,
                            encoder=partial(MLP, hidden=(100,)))  # fmt: skip
-        run = fit(model, sets.train, val=sets.val, epochs=2 if smoke else 60, lr=5e-3, seed=0,
+        run = fit(model, sets.train, val=sets.val, epochs=2 if smoke else 60, lr=lr, seed=0,
                   device="cpu", progress=not smoke)  # fmt: skip
         run.load_best()
         found = evaluate.word_perplexity(model, sets.test, num_particles=10 if smoke else 200)

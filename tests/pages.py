@@ -100,6 +100,11 @@ SMALLER = [
     ("foreign=1 - digits.test.x", "foreign=1 - digits.test.x, scores=['elbo']"),
     ("num_labelled=[50, 100, 500]", "num_labelled=[50], num_repeats=1"),
     ("digits.test.x, statistics", "digits.test.x[:20], replicates=20, statistics"),
+    ("python_documents()", "python_documents(max_words=200)"),
+    (
+        "word_perplexity(model, texts.test, num_particles=50)",
+        "word_perplexity(model, texts.test, num_particles=2)",
+    ),
     ("check_calibration(vae, digits.test.x", "check_calibration(vae, digits.test.x[:30]"),
 ]
 
@@ -168,6 +173,14 @@ def counts() -> dict[str, Any]:
     return {"counts": torch.poisson(torch.full((40, 50), 3.0))}
 
 
+def text_file() -> dict[str, Any]:
+    """Texts in `names.txt`, one a line."""
+    words = data.python_words()
+    known = data.Vocabulary.from_json(words.supplies["vocabulary"])
+    Path("names.txt").write_text("\n".join(known.decode(words.train.x[:300])))
+    return {}
+
+
 def a_run() -> dict[str, Any]:
     """A run of the command, in `runs/mnist`."""
     from pyrovae.cli import main
@@ -178,5 +191,5 @@ def a_run() -> dict[str, Any]:
 
 
 GIVEN: dict[str, Callable[[], dict[str, Any]]] = {
-    "own_data": own_data, "counts": counts, "a_run": a_run,
+    "own_data": own_data, "counts": counts, "a_run": a_run, "text_file": text_file,
 }  # fmt: skip

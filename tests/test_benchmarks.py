@@ -12,6 +12,7 @@ sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
 
 from cases import CASES  # noqa: E402
 from gpu_sections import SECTIONS, Rows, Skipped  # noqa: E402
+from kneser_ney import KneserNey  # noqa: E402
 from products import operations, products_of  # noqa: E402
 from sides import (  # noqa: E402
     PYRO,
@@ -124,3 +125,29 @@ def test_only_processes_that_succeed_are_timed():
     with pytest.raises(subprocess.CalledProcessError):
         seconds_of([sys.executable, "-c", "import no_such_module"])
     assert {"`import pyro`", "`import pyrovae`", "`pyrovae --help`"} <= processes().keys()
+
+
+ROWS = [[3, 4, 1], [3, 4, 4, 1], [4, 1], [3, 5, 1]]
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_ngrams_are_normalised_after_every_context(order):
+    model = KneserNey(ROWS, order, support=[1, 3, 4, 5, 6])
+    for context in ([], [3], [4, 4], [6], [5, 6], [3, 4, 4, 4]):
+        assert sum(model.prob(context, code) for code in model.support) == pytest.approx(1)
+        assert all(model.prob(context, code) > 0 for code in model.support)  # 6 was never seen
+
+
+def test_a_bigram_by_hand():
+    """After 3 came 4 twice and 5 once; 4 of the 7 bigrams occur once, one of them twice."""
+    model = KneserNey(ROWS, 2, support=[1, 3, 4, 5])
+    grams = {(2, 3): 3, (3, 4): 2, (4, 1): 3, (4, 4): 1, (2, 4): 1, (3, 5): 1, (5, 1): 1}
+    once, twice = 4, 1
+    discount = once / (once + 2 * twice)
+    before = {1: 2, 3: 1, 4: 3, 5: 1}  # how many codes each follows
+    low_once, low_twice = 2, 1
+    low_discount = low_once / (low_once + 2 * low_twice)
+    low = (before[4] - low_discount) / 7 + low_discount * 4 / 7 * (1 / 4)
+    assert len(grams) == sum(before.values()) == 7
+    expected = (2 - discount) / 3 + discount * 2 / 3 * low
+    assert model.prob([3], 4) == pytest.approx(expected)

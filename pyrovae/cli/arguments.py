@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from .kinds import asked_by
 from .names import makes_pair
 
-SUPPLIED = ("vocabulary", "columns", "sound")
+SUPPLIED = ("vocabulary", "columns", "sound", "log_sizes")
 """What data may supply to a pair besides their shape: see `Dataset.supplies`."""
 
 

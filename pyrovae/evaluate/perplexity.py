@@ -89,10 +89,11 @@ class Perplexity(Result):
         per, error = self.nll_per_token, self.standard_error
         means, errors = self.parts.means(), self.parts.standard_errors
         by_bound = math.exp(self.bound_per_token)
+        how = f"log p(x) by {self.evidence.source}"
         count = f"{int(self.num_tokens.sum()):,}"
         rows = [
             ["perplexity", _pair(self.perplexity, self.perplexity * error), f"per {self.token}"],
-            [f"NLL per {self.token}", _pair(per, error, 4), self.evidence.source],
+            [f"NLL per {self.token}", _pair(per, error, 4), how],
             [f"bits per {self.token}", _pair(per / _BIT, error / _BIT, 4), ""],
             ["perplexity by the ELBO", f"{by_bound:.3f}", "an upper bound in expectation"],
             ["KL", _pair(means["kl"], errors["kl"]), "nats per datum"],

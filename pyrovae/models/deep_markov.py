@@ -7,24 +7,21 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.infer.util import is_validation_enabled
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..distributions.markov_chain import MarkovChain
 from ..errors import ConfigError, ShapeError
 from ..nn import MLP, LearnedNormal, Likelihood, Network, Shape
 from ..nn.sizes import as_size
 from ..nn.steps import GatedTransition, RecurrentSteps
-from .any_data import takes_any_data
 from .base import (
     Conditional,
-    Latent,
     as_likelihood,
     build_decoder,
     decoded,
     drawn_count,
     evaluated,
     evaluated_outside_programs,
-    latent_of,
     mean_or_draw,
 )
 from .forecasting import Forecaster
@@ -118,7 +115,9 @@ class DeepMarkovModel(Forecaster):
         form = as_posterior(transition_form, latent_dim)
         self.transition = Conditional(transition, (latent_dim,), form, "transition")
         self.decoder = build_decoder(decoder or _NETWORK, (latent_dim,), self.likelihood, (size,))
-        self.posterior = posterior if isinstance(posterior, nn.Module) else posterior(latent_dim)
+        self.posterior: StepPosterior = (
+            posterior if isinstance(posterior, StepPosterior) else posterior(latent_dim)
+        )
         seen = (steps, size * (1 + self.missing))
         self.encoder = built(encoder, seen, (steps, self.posterior.num_parameters))
 
@@ -130,11 +129,6 @@ class DeepMarkovModel(Forecaster):
             (5, 2), 2, decoder=small, transition=partial(GatedTransition, hidden=6),
             encoder=partial(RecurrentSteps, hidden=6), lengths=True,
         )  # fmt: skip
-
-    @classmethod
-    def example_x(cls, n: int = 24) -> Tensor:
-        """Sequences [N, 5, 2], for tests and documentation."""
-        return torch.randn(n, 5, 2, generator=torch.Generator().manual_seed(0))
 
     def example_y(self, x: Tensor) -> Tensor:
         """Lengths, or a mask, of sequences x [N, T, D]."""
@@ -168,17 +162,6 @@ class DeepMarkovModel(Forecaster):
 
         return MarkovChain(self.initial(), later, num_steps, inside)
 
-    @takes_any_data
-    @evaluated_outside_programs
-    def encode(self, x: Tensor, y: Any = None) -> dist.TorchDistribution:  # noqa: ANN401
-        """The distribution q(z|x), batch shape [B], event shape [T, L]: the smoothed states.
-
-        Args:
-            x: Data [B, T, D], of any kind that `pyrovae.data.rows` takes.
-            y: Their lengths [B], or their mask [B, T, D], where it was built for one.
-        """
-        return self._encoded(self._steps(x, y, "encode"))
-
     @evaluated_outside_programs
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """The distribution p(x|z), event shape [T, D], for z [..., T, L]."""
@@ -198,35 +181,6 @@ class DeepMarkovModel(Forecaster):
         chain = self.chain(self.data_shape[0] if num_steps is None else num_steps)
         made = self.decode(chain.sample(torch.Size([max(count, 1)])))
         return mean_or_draw(made, mean)[:count]
-
-    @takes_any_data
-    @evaluated
-    @torch.no_grad()
-    def reconstruct(
-        self,
-        x: Tensor,
-        y: Any = None,  # noqa: ANN401
-        *,
-        mean: bool = True,
-        latent: Latent = "sample",  # noqa: ANN401
-    ) -> Tensor:
-        """Encode x and decode it again: the mean of p(x|z), or a draw from it [B, T, D].
-
-        Steps beyond the end of a sequence are zeros.
-
-        Args:
-            x: Data [B, T, D], of any kind that `pyrovae.data.rows` takes.
-            y: See `encode`.
-            mean: The mean of p(x|z); else a draw.
-            latent: z is a draw from q(z|x), "sample", or its mean, "mean".
-
-        Raises:
-            ConfigError: The mean of q(z|x) is not known in closed form.
-        """
-        data = self._steps(x, y, "reconstruct")
-        z = latent_of(self._encoded(data), latent)
-        made = mean_or_draw(self._emitted(z, data), mean)
-        return made if data.inside is None else made * data.inside.unsqueeze(-1)
 
     def begin(self, data: Steps, num_particles: int) -> Advance:
         params = self._params(data)

@@ -1,14 +1,23 @@
 """What the families of time series share: forecasts by a particle filter, and smoothing."""
 
 from abc import abstractmethod
+from typing import Any
 
+import pyro.distributions as dist
 import torch
 from torch import Tensor
 
 from ..errors import ConfigError
 from ..nn.sizes import as_size
-from .any_data import as_of
-from .base import Family, evaluated
+from .any_data import as_of, takes_any_data
+from .base import (
+    Family,
+    Latent,
+    evaluated,
+    evaluated_outside_programs,
+    latent_of,
+    mean_or_draw,
+)
 from .guided_filter import Advance, Filtered, State, guided_filter
 from .sequence_data import Steps
 
@@ -19,6 +28,15 @@ class Forecaster(Family):
     A subclass says how particles begin and go on.
     """
 
+    @classmethod
+    def example_x(cls, n: int = 24) -> Tensor:
+        """Sequences [N, 5, 2], for tests and documentation."""
+        return torch.randn(n, 5, 2, generator=torch.Generator().manual_seed(0))
+
+    def example_y(self, x: Tensor) -> Tensor:
+        """Lengths of sequences x [N, T, D]."""
+        return 1 + torch.arange(len(x), device=x.device) % x.shape[1]
+
     @abstractmethod
     def begin(self, data: Steps, num_particles: int) -> Advance:
         """What draws and weighs the steps of K particles given the data."""
@@ -28,8 +46,57 @@ class Forecaster(Family):
         """A draw of the next x [K, B, D], and the state of the particles after it."""
 
     @abstractmethod
+    def _encoded(self, data: Steps) -> dist.TorchDistribution:
+        """q(z|x), event shape [T, L]."""
+
+    @abstractmethod
+    def _emitted(self, z: Tensor, data: Steps) -> dist.TorchDistribution:
+        """p(x|z), event shape [T, D], for z [..., B, T, L]."""
+
+    @abstractmethod
     def _steps(self, x: Tensor, y: Tensor | None, method: str) -> Steps:
         """Checked data."""
+
+    @takes_any_data
+    @evaluated_outside_programs
+    def encode(self, x: Tensor, y: Any = None) -> dist.TorchDistribution:  # noqa: ANN401
+        """The distribution q(z|x), batch shape [B], event shape [T, L]: the smoothed states.
+
+        Args:
+            x: Data [B, T, D], of any kind that `pyrovae.data.rows` takes.
+            y: Their lengths [B], or their mask [B, T, D], where it was built for one.
+        """
+        return self._encoded(self._steps(x, y, "encode"))
+
+    @takes_any_data
+    @evaluated
+    @torch.no_grad()
+    def reconstruct(
+        self,
+        x: Tensor,
+        y: Any = None,  # noqa: ANN401
+        *,
+        mean: bool = True,
+        latent: Latent = "sample",  # noqa: ANN401
+    ) -> Tensor:
+        """Encode x and decode it again: the mean of p(x|z), or a draw from it [B, T, D].
+
+        Steps beyond the end of a sequence are zeros.
+
+        Args:
+            x: Data [B, T, D], of any kind that `pyrovae.data.rows` takes.
+            y: See `encode`.
+            mean: The mean of p(x|z), of each step given those before it where it depends on them;
+                else a draw.
+            latent: z is a draw from q(z|x), "sample", or its mean, "mean".
+
+        Raises:
+            ConfigError: The mean of q(z|x) is not known in closed form.
+        """
+        data = self._steps(x, y, "reconstruct")
+        z = latent_of(self._encoded(data), latent)
+        made = mean_or_draw(self._emitted(z, data), mean)
+        return made if data.inside is None else made * data.inside.unsqueeze(-1)
 
     @evaluated
     @torch.no_grad()

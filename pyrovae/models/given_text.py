@@ -30,9 +30,10 @@ class GivenText(Family, ABC):
     """
 
     takes_labels = True
+    reads_sources = True
 
     def __init__(
-        self, data_shape: Shape | int, vocabulary: Vocabulary | Mapping[str, Any] | str
+        self, data_shape: Shape | int, vocabulary: Vocabulary | Mapping[str, Any]
     ) -> None:
         super().__init__()
         self.data_shape = as_shape(data_shape, "data_shape", type(self).__name__)

@@ -25,7 +25,7 @@ class HeldVocabulary(Described):
         ConfigError: It is no vocabulary.
     """
 
-    def __init__(self, given: Vocabulary | Mapping[str, Any]) -> None:
+    def __init__(self, given: Vocabulary | Mapping[str, Any] | str) -> None:
         self_plain = Vocabulary.from_json(given)
         super().__init__(self_plain.to_json())
         self.plain = self_plain

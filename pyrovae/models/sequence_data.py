@@ -37,7 +37,7 @@ class Steps:
         known = inside(self.lengths, self.x.shape[1])
         return known.unsqueeze(-1).expand(self.x.shape)
 
-    def filled(self, value: float) -> Tensor:
+    def filled(self, value: float | Tensor) -> Tensor:
         """The data, with a value in the place of what was not observed."""
         known = self.observed
         return self.x if known is None else torch.where(known, self.x, value)

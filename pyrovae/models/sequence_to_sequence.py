@@ -87,7 +87,7 @@ class SequenceToSequence(GivenText):
         data_shape: Shape | int,
         latent_dim: int,
         *,
-        vocabulary: Vocabulary | Mapping[str, Any] | str,
+        vocabulary: Vocabulary | Mapping[str, Any],
         encoder: Network = AttentiveEncoder,
         decoder: Network = AttentiveDecoder,
         prior: PriorFactory | Prior | None = None,
@@ -118,7 +118,14 @@ class SequenceToSequence(GivenText):
             network = build(prior_network, codes, (form.num_parameters,))
             self.prior = Conditional(network, (1,), form, "prior_network")  # one axis: the codes
         self.encoder = build(encoder, codes, (self.posterior.num_parameters,))
-        self.decoder = build(decoder, (latent_dim,), codes)
+        self.decoder: Any = build(decoder, (latent_dim,), codes)
+        missing = [n for n in ("read", "begin", "step") if not hasattr(self.decoder, n)]
+        if missing:
+            raise ConfigError(
+                f"SequenceToSequence: the decoder {type(self.decoder).__name__} has no "
+                f"{' and no '.join(missing)}; it has to look at the source, so derive it from "
+                "nn.AttentiveDecoder, or have its methods"
+            )
         self.word_dropout = WordDropout(word_dropout)
 
     @classmethod

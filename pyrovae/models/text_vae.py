@@ -1,26 +1,24 @@
 """Variational autoencoder of text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Self
 
 import pyro
 import pyro.distributions as dist
 import torch
-from pyro.infer.util import is_validation_enabled
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..data import Vocabulary
-from ..distributions.code_sequence import CodeSequence, logits_of, shifted, until_end
-from ..distributions.sequence_codes import UNKNOWN
+from ..distributions.code_sequence import CodeSequence, logits_of, shifted
 from ..errors import ConfigError, ShapeError
 from ..nn import GRUDecoder, GRUEncoder, Network, Shape, build
 from ..nn.condition import Condition
 from ..nn.sequences.closed import closed
+from ..nn.sequences.word_dropout import WordDropout
 from ..nn.sizes import as_shape, as_size
 from .any_data import Companion, takes_any_data, takes_whole_data
 from .base import (
-    Family,
     Latent,
     as_tensor_or_count,
     drawn_count,
@@ -30,15 +28,15 @@ from .base import (
     latent_parts,
     params_of,
 )
-from .capabilities import Figure, evidence_of
 from .decoding import Decoding, Greedy, Sampling
 from .held_vocabulary import HeldVocabulary
 from .networks import built
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
+from .texts import Texts
 
 
-class TextVAE(Family):
+class TextVAE(Texts):
     r"""VAE of texts as rows of codes: of characters, bytes or words.
 
     The model is z ~ p(z), :math:`x \sim \prod_t p(x_t|x_{<t}, z)` up to and with the end of the
@@ -112,10 +110,6 @@ class TextVAE(Family):
             raise ConfigError(
                 f"TextVAE got data_shape={self.data_shape}; texts are rows of codes, (T,)"
             )
-        if not 0 <= word_dropout <= 1:
-            raise ConfigError(
-                f"TextVAE got word_dropout={word_dropout}; it needs a share of the codes, 0 to 1"
-            )
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "TextVAE")
         self.vocabulary = HeldVocabulary(vocabulary)
         self.prior, self.posterior = latent_parts("TextVAE", latent_dim, prior, posterior)
@@ -133,7 +127,7 @@ class TextVAE(Family):
         codes = len(self.vocabulary)
         self.encoder = built(encoder, (codes + classes,), (self.posterior.num_parameters,))
         self.decoder = closed(build(decoder, (latent_dim + classes,), (codes,)))
-        self.word_dropout = nn.Dropout(word_dropout)
+        self.word_dropout = WordDropout(word_dropout)
 
     @classmethod
     def example(cls) -> Self:
@@ -153,6 +147,11 @@ class TextVAE(Family):
         places = torch.arange(6)
         return torch.where(places < ends, x, (places == ends).long())
 
+    def example_y(self, x: Tensor) -> Tensor:
+        """Classes of data x [N, T]."""
+        classes = 1 if self.condition is None else self.condition.shape[0]
+        return torch.arange(len(x), device=x.device) % classes
+
     def model(self, x: Tensor, y: Tensor | None = None) -> None:
         """p(z)p(x|z) over a batch x [B, T], with classes y [B] where the pair has some."""
         self.declare("decoder", "prior")
@@ -161,14 +160,14 @@ class TextVAE(Family):
             z = pyro.sample("z", self.prior())
             seen = self._with(z, given)
             inputs = shifted(codes).expand(*seen.shape[:-1], codes.shape[-1])
-            known = codes, self._logits(self._hidden(inputs), seen)
+            known = codes, self._logits(self.word_dropout(inputs), seen)
             pyro.sample("x", CodeSequence(self.decoder, seen, codes.shape[-1], known), obs=codes)
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
         """q(z|x) over a batch x [B, T], with classes y [B] where the pair has some."""
         self.declare("encoder", "posterior")
         codes, given = self._checked(x, y, "guide")
-        if self.condition is not None and self.training and torch.is_grad_enabled():
+        if self.condition and given is not None and self.training and torch.is_grad_enabled():
             self.condition.note(given)
         with pyro.plate("data", len(codes)):
             pyro.sample("z", self._encode(codes, given))
@@ -226,12 +225,12 @@ class TextVAE(Family):
         given = None
         if isinstance(n, Tensor):
             given = self._classes(n, n.shape[:1], "generate")
+            if self.condition is not None:
+                self.condition.check_seen(given)
         elif self.condition is not None:
             seen = self.condition.seen
             each = (seen | ~seen.any()).to(self.condition.classes.dtype)  # all before training
             given = self._classes(each.multinomial(max(n, 1), replacement=True), None, "generate")
-        if self.condition is not None:
-            self.condition.check_seen(given)
         z = self.prior().expand(torch.Size([max(count, 1)])).sample()
         return self._decoded(self._with(z, given), decoding or Sampling(), None)[:count]
 
@@ -261,26 +260,6 @@ class TextVAE(Family):
         z = self._with(latent_of(self._encode(codes, given), latent), given)
         return self._decoded(z, decoding or Greedy(), codes.shape[-1])
 
-    def to_text(self, x: Tensor) -> list[str]:
-        """The text of each row of codes [N, T]."""
-        return self.vocabulary.decode(x)
-
-    def num_tokens(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """How many codes log p(x) is of [N]: those of each text, and its end."""
-        return until_end(x).sum(-1)
-
-    @property
-    def token(self) -> str:
-        """What one code stands for: "character", "byte" or "word"."""
-        return self.vocabulary.unit
-
-    def figures(self, x: Tensor, y: Tensor | None = None) -> Sequence[Figure]:
-        """What the evidence is of, and the share of what the vocabulary does not know."""
-        share = self.vocabulary.share_unknown(x)
-        numbers = {"unknown_share": share}
-        row = f"unknown {self.token}s", f"{share:.2%}", "not in the vocabulary", numbers
-        return [row] if self.condition is None else [evidence_of("p(x|y)"), row]
-
     def _generate_classes(self, classes: Tensor, *, mean: bool = False) -> Tensor:
         """A new text of each of these classes [N]; with `mean` the likeliest code at each step."""
         return self.generate(classes, decoding=Greedy() if mean else Sampling())
@@ -294,21 +273,6 @@ class TextVAE(Family):
             codes = torch.cat([label, codes], -1)
         return self.posterior(params_of(self.encoder, self.posterior, codes, 1, "encoder"))
 
-    def _with(self, z: Tensor, given: Tensor | None) -> Tensor:
-        """What the decoder sees: z [..., L], and the class."""
-        if given is None:
-            self._check_needless("decode")
-            return z
-        return torch.cat([z, given.expand(*z.shape[:-1], -1)], -1)
-
-    def _hidden(self, inputs: Tensor) -> Tensor:
-        """Inputs of the decoder [..., T], of which word dropout hides some in training."""
-        if not self.training or self.word_dropout.p == 0:
-            return inputs
-        first, others = inputs[..., :1], inputs[..., 1:]
-        shown = self.word_dropout(torch.ones(others.shape, device=others.device)) > 0
-        return torch.cat([first, torch.where(shown, others, UNKNOWN)], -1)
-
     def _logits(self, inputs: Tensor, z: Tensor) -> Tensor:
         logits = logits_of(self.decoder, inputs, z)
         if logits.shape != (*inputs.shape, len(self.vocabulary)):
@@ -318,37 +282,3 @@ class TextVAE(Family):
                 "codes at each step, [N, T, V]"
             )
         return logits
-
-    def _checked(self, x: Tensor, y: Tensor | None, method: str) -> tuple[Tensor, Tensor | None]:
-        where, longest = f"TextVAE.{method}", self.data_shape[0]
-        if x.dim() != 2 or not 0 < x.shape[1] <= longest:
-            raise ShapeError(
-                f"{where} got a batch of shape {list(x.shape)}; it needs rows of at most "
-                f"{longest} codes, [B, {longest}]: encode text by vocabulary.encode(texts, "
-                f"{longest}), or build it with a larger data_shape"
-            )
-        codes = x if x.dtype == torch.int64 else x.to(torch.int64)
-        if is_validation_enabled():
-            # The model is drawn from at rows that say nothing but how many.
-            self.vocabulary.check(codes, where, blank=method == "model")
-        if y is None:
-            self._check_needless(method)
-            return codes, None
-        return codes, self._classes(y, codes.shape[:1], method)
-
-    def _check_needless(self, method: str) -> None:
-        if self.condition is not None:
-            raise ConfigError(
-                f"TextVAE.{method} needs the classes y of this pair besides; give them [B], or "
-                "build it without num_classes"
-            )
-
-    def _classes(self, y: Tensor, batch: torch.Size | None, method: str) -> Tensor:
-        if self.condition is None:
-            raise ConfigError(
-                f"TextVAE.{method} got classes y, and this pair has none; build it with "
-                "num_classes, or give x alone"
-            )
-        y = y.to(self.condition.classes.device)
-        given: Tensor = self.condition(y, y.shape[:1] if batch is None else batch)
-        return given

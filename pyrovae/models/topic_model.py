@@ -147,17 +147,26 @@ class TopicModel(VAE):
 
     @evaluated
     @torch.no_grad()
-    def word_probabilities(self) -> Tensor:
-        """Probabilities of the words of a document of one topic alone [K, V]."""
-        return self.decoder.topics().exp()
+    def word_probabilities(self, share: float | None = None) -> Tensor:
+        """Probabilities of words in a document that is about one topic [K, V].
 
-    def topics(self, num_words: int = 10) -> list[list[str]]:
+        Args:
+            share: Of the topic in the document; the others share the rest evenly. By default 1 for
+                a mixture, and a half for products, whose documents seldom have more.
+        """
+        return self.decoder.topics(share).exp()
+
+    def topics(self, num_words: int = 10, *, share: float | None = None) -> list[list[str]]:
         """The likeliest words of each topic, the likeliest first; see `evaluate.topics`.
 
         Without a vocabulary they are the numbers of their columns.
+
+        Args:
+            num_words: How many.
+            share: See `word_probabilities`.
         """
         count = min(as_size(num_words, "num_words", "TopicModel.topics"), self._num_words)
-        top = self.word_probabilities().topk(count).indices
+        top = self.word_probabilities(share).topk(count).indices
         return [[self._word(place) for place in row] for row in top.tolist()]
 
     def to_text(self, x: Tensor) -> list[str]:
@@ -177,7 +186,12 @@ class TopicModel(VAE):
         words = self.topics(8)
         rows: list[Figure] = [evidence_of("p(x|n)", "counts in any order, n the number of words")]
         for place in order:
-            row = f"topic {place + 1}", f"{float(mean[place]):.3f}", ", ".join(words[place]), {}
+            row: Figure = (
+                f"topic {place + 1}",
+                f"{float(mean[place]):.3f}",
+                ", ".join(words[place]),
+                {},
+            )
             rows.append(row)
         return rows
 

@@ -13,17 +13,13 @@ from ..distributions.recurrent_chain import RecurrentChain
 from ..nn import MLP, LearnedNormal, Likelihood, Network, Shape
 from ..nn.sizes import as_size
 from ..nn.steps import GRU
-from .any_data import takes_any_data
 from .base import (
     Conditional,
-    Latent,
     as_likelihood,
     build_decoder,
     decoded,
     drawn_count,
     evaluated,
-    evaluated_outside_programs,
-    latent_of,
     mean_or_draw,
 )
 from .forecasting import Forecaster
@@ -129,15 +125,6 @@ class VariationalRNN(Forecaster):
             encoder=small, decoder=small,
         )  # fmt: skip
 
-    @classmethod
-    def example_x(cls, n: int = 24) -> Tensor:
-        """Sequences [N, 5, 2], for tests and documentation."""
-        return torch.randn(n, 5, 2, generator=torch.Generator().manual_seed(0))
-
-    def example_y(self, x: Tensor) -> Tensor:
-        """Lengths of sequences x [N, T, D]."""
-        return 1 + torch.arange(len(x), device=x.device) % x.shape[1]
-
     def model(self, x: Tensor, y: Tensor | None = None) -> None:
         """prod_t p(z_t|h_(t-1))p(x_t|z_t, h_(t-1)) over a batch x [B, T, D], and its lengths."""
         self.declare("x_features", "z_features", "cell", "prior_network", "decoder", "likelihood")
@@ -147,7 +134,7 @@ class VariationalRNN(Forecaster):
         seen = self._x_features(data)
         with pyro.plate("data", x.shape[0]):
             z = pyro.sample("z", self._chain(data, seen, lambda h, _: self.prior_network(h)))
-            made = self._emitted(z, data, seen)
+            made = self._emitted(z, data)
             pyro.sample("x", TeacherForced(made, type(self).__name__), obs=x)
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
@@ -155,19 +142,7 @@ class VariationalRNN(Forecaster):
         self.declare("x_features", "z_features", "cell", "encoder")
         data = self._steps(x, y, "guide")
         with pyro.plate("data", x.shape[0]):
-            pyro.sample("z", self._encoded(data, self._x_features(data)))
-
-    @takes_any_data
-    @evaluated_outside_programs
-    def encode(self, x: Tensor, y: Any = None) -> dist.TorchDistribution:  # noqa: ANN401
-        """The distribution q(z|x), batch shape [B], event shape [T, L].
-
-        Args:
-            x: Data [B, T, D], of any kind that `pyrovae.data.rows` takes.
-            y: Their lengths [B], where it was built for them.
-        """
-        data = self._steps(x, y, "encode")
-        return self._encoded(data, self._x_features(data))
+            pyro.sample("z", self._encoded(data))
 
     @evaluated
     @torch.no_grad()
@@ -187,36 +162,6 @@ class VariationalRNN(Forecaster):
             made, drawn, state = self._next(state)
             found.append(mean_or_draw(made, True) if mean else drawn)
         return torch.stack(found, 1)[:count]
-
-    @takes_any_data
-    @evaluated
-    @torch.no_grad()
-    def reconstruct(
-        self,
-        x: Tensor,
-        y: Any = None,  # noqa: ANN401
-        *,
-        mean: bool = True,
-        latent: Latent = "sample",
-    ) -> Tensor:
-        """Encode x and predict each step again from its z_t and the steps before [B, T, D].
-
-        Steps beyond the end of a sequence are zeros.
-
-        Args:
-            x: Data [B, T, D], of any kind that `pyrovae.data.rows` takes.
-            y: See `encode`.
-            mean: The mean of p(x_t|z_t, h_(t-1)); else a draw.
-            latent: "sample"; the mean of q(z|x) is not known in closed form.
-
-        Raises:
-            ConfigError: `latent` is "mean".
-        """
-        data = self._steps(x, y, "reconstruct")
-        seen = self._x_features(data)
-        z = latent_of(self._encoded(data, seen), latent)
-        made = mean_or_draw(self._emitted(z, data, seen), mean)
-        return made if data.inside is None else made * data.inside.unsqueeze(-1)
 
     def begin(self, data: Steps, num_particles: int) -> Advance:
         seen, known = self._x_features(data), data.observed
@@ -245,7 +190,8 @@ class VariationalRNN(Forecaster):
         seen = run(self.x_features, self.likelihood.rescale(drawn), 1, "feature_network")
         return made, drawn, self._advanced(h, seen, z)
 
-    def _encoded(self, data: Steps, seen: Tensor) -> dist.TorchDistribution:
+    def _encoded(self, data: Steps) -> dist.TorchDistribution:
+        seen = self._x_features(data)
         return self._chain(data, seen, lambda h, steps: self.encoder(_joined(seen[:, steps], h)))
 
     def _chain(self, data: Steps, seen: Tensor, given: Any) -> dist.TorchDistribution:  # noqa: ANN401
@@ -270,7 +216,8 @@ class VariationalRNN(Forecaster):
     def _advanced(self, h: Tensor, seen: Tensor, z: Tensor) -> Tensor:
         return self.cell.step(_joined(seen, run(self.z_features, z, 1, "feature_network")), h)
 
-    def _emitted(self, z: Tensor, data: Steps, seen: Tensor) -> dist.TorchDistribution:
+    def _emitted(self, z: Tensor, data: Steps) -> dist.TorchDistribution:
+        seen = self._x_features(data)
         return self._of_step(z, self._states(z, seen), data.x, data.observed).to_event(1)
 
     def _of_step(

@@ -18,7 +18,10 @@ class TopicDecoder(nn.Module, ABC):
 
     Attributes:
         weight: Of each topic for each word [K, V].
+        typical_share: Of a topic in a document that is clearly about it.
     """
+
+    typical_share: float = 1.0
 
     def __init__(self, in_shape: Shape | int, out_shape: Shape | int) -> None:
         super().__init__()
@@ -30,9 +33,16 @@ class TopicDecoder(nn.Module, ABC):
     def forward(self, z: Tensor) -> Tensor:  # [N, K] -> [N, 1, *data_shape]
         return self.of_shares(z.softmax(-1)).reshape(len(z), *self.out_shape)
 
-    def topics(self) -> Tensor:
-        """Log-probabilities of the words of a document of one topic alone [K, V]."""
-        shares = torch.eye(len(self.weight), dtype=self.weight.dtype, device=self.weight.device)
+    def topics(self, share: float | None = None) -> Tensor:
+        """Log-probabilities of words in a document that is about one topic [K, V].
+
+        Args:
+            share: Of the topic; the others share the rest evenly. None is `typical_share`.
+        """
+        own = self.typical_share if share is None else share
+        others = (1 - own) / max(len(self.weight) - 1, 1)
+        shares = torch.full_like(self.weight[:, :1], others).repeat(1, len(self.weight))
+        shares.fill_diagonal_(own)
         return self.of_shares(shares).log_softmax(-1)
 
     @abstractmethod
@@ -44,7 +54,8 @@ class ProductOfTopics(TopicDecoder):
     """Product of experts: the shares weigh the logits of the topics.
 
     A word can then be likelier than in any topic alone, which makes topics more distinct than
-    those of a mixture.
+    those of a mixture. Shares near 1 are rare, so that p(x|z) there is extrapolated, to rare
+    words: the words of a topic are those at a share of a half.
 
     Source:
         Autoencoding Variational Inference for Topic Models (Srivastava & Sutton, 2017), sec. 4,
@@ -54,6 +65,8 @@ class ProductOfTopics(TopicDecoder):
         >>> ProductOfTopics(3, (1, 50))(torch.zeros(8, 3)).shape
         torch.Size([8, 1, 50])
     """
+
+    typical_share = 0.5
 
     def of_shares(self, shares: Tensor) -> Tensor:
         return shares @ self.weight

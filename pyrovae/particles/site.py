@@ -68,6 +68,14 @@ class Site:
         return "pyro.factor" if isinstance(fn, Unit) else type(fn).__name__
 
     @property
+    def are_codes(self) -> bool:
+        """The attribute of this name of the distribution, by default false.
+
+        It is true of text: its numbers name things, and their means and distances say nothing.
+        """
+        return bool(getattr(self.distributions[0], "are_codes", False))
+
+    @property
     def element_mask(self) -> Tensor | None:
         """Which elements `fn.mask(...)` counts [K or 1, B or 1, ..., *event]; None without a mask.
 

@@ -17,7 +17,8 @@ def parts(steps):
     weight = 0.5 * torch.randn(B, steps, L, L, dtype=torch.float64)
     offset = torch.randn(B, steps, L, dtype=torch.float64)
     factor = torch.randn(B, steps, L, L, dtype=torch.float64).tril(-1)
-    return weight, offset, factor + torch.eye(L, dtype=torch.float64)
+    diagonal = 0.5 + torch.rand(B, steps, L, dtype=torch.float64)
+    return weight, offset, factor + diagonal.diag_embed()
 
 
 def test_scans_are_the_recurrences():

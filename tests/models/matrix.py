@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 
-from pyrovae import models, nn
+from pyrovae import data, models, nn
 from pyrovae.models import (
     VAE,
     VQVAE,
@@ -56,6 +56,15 @@ def _autoencoder(**parts):
     return Autoencoder(SHAPE, 2, encoder=NET, decoder=NET, likelihood=nn.Binomial(16), **parts)
 
 
+def _text_vae(network, **parts):
+    small = {"width": 8, "num_layers": 1}
+    encoder, decoder = getattr(nn, f"{network}Encoder"), getattr(nn, f"{network}Decoder")
+    return models.TextVAE(
+        6, 2, vocabulary=data.Vocabulary.of(["abcd"]), encoder=partial(encoder, **small),
+        decoder=partial(decoder, **small), **parts,
+    )  # fmt: skip
+
+
 def _vq(**parts):
     grid = partial(nn.GridEncoder, channels=8), partial(nn.GridDecoder, channels=8)
     return VQVAE(
@@ -104,6 +113,9 @@ PAIRS = {
     "TopicModel, product": lambda: TopicModel(SHAPE, 3, mixing="product", encoder=NET),
     "TopicModel, mixture": lambda: TopicModel(
         SHAPE, 3, mixing="mixture", concentration=0.3, encoder=NET),
+    "TextVAE, transformers": lambda: _text_vae("Transformer", prior=PRIORS["MixturePrior"]),
+    "TextVAE, classes": lambda: _text_vae(
+        "LSTM", num_classes=3, word_dropout=0.4, posterior=POSTERIORS["AffineCoupling"]),
     "VQVAE, learned codebook": lambda: _vq(quantizer=quantizers.LearnedCodebook(6, 3)),
     "VQVAE, finite scalars": lambda: _vq(quantizer=quantizers.FiniteScalar([4, 3])),
     "VQVAE, learned prior": lambda: _vq(

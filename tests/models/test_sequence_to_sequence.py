@@ -13,7 +13,7 @@ from pyrovae.distributions.sequence_codes import END, PADDING
 from pyrovae.errors import ConfigError, DataError, ShapeError
 from pyrovae.models import SequenceToSequence, VampPrior
 from pyrovae.models.decoding import Beam, Sampling
-from pyrovae.nn import AttentiveDecoder, AttentiveEncoder, GRUEncoder
+from pyrovae.nn import AttentiveDecoder, AttentiveEncoder, GRUDecoder, GRUEncoder
 from pyrovae.objectives import ELBO, IWAE
 
 LENGTH = 3
@@ -89,7 +89,7 @@ def test_particles_and_data_keep_their_sources(pair, batch):
     for k, b in product(range(3), range(4)):
         one = pair.decode(z[k, b][None], y[b][None])
         torch.testing.assert_close(one.log_prob(x[b][None])[0], whole.log_prob(x)[k, b])
-        assert torch.equal(one.mean[0], whole.mean[k, b])
+        assert torch.equal(one.likeliest()[0], whole.likeliest()[k, b])
 
 
 def test_padding_changes_nothing(pair, batch):
@@ -198,6 +198,8 @@ X, Y = torch.tensor([[4, 1, 0]]), torch.tensor([[5, 1]])
         (lambda p: made(prior=VampPrior), ConfigError, "VampPrior learns data of its own"),
         (lambda p: made(prior=lambda _: None, prior_network=GRUEncoder), ConfigError,
          "give one of the two"),
+        (lambda p: SequenceToSequence(3, 1, vocabulary=Vocabulary.of(["a"]), decoder=GRUDecoder),
+         ConfigError, "the decoder GRUDecoder has no read"),
         (lambda p: made(word_dropout=1.5), ConfigError, "word_dropout=1.5"),
         (lambda p: made(length=(2, 3)), ConfigError, r"data_shape=\(2, 3\)"),
     ],

@@ -52,6 +52,10 @@ def test_the_mixture_is_a_mixture():
         logits = z.softmax(-1) @ product.decoder.weight
         found = product.decode(z).log_shares
         torch.testing.assert_close(found, logits.log_softmax(-1))
+        half = torch.tensor([[0.25, 0.5, 0.25]]).double() @ product.decoder.weight
+        torch.testing.assert_close(product.word_probabilities()[1], half.softmax(-1)[0])
+        alone = product.decoder.weight.softmax(-1)
+        torch.testing.assert_close(product.word_probabilities(share=1.0), alone)
 
 
 def test_evidence_equals_quadrature():

@@ -84,7 +84,7 @@ def test_densities_are_those_of_the_steps():
         h = rnn.cell.step(torch.cat([each, rnn.z_features(z[..., t, :])], -1), h)
     torch.testing.assert_close(q.log_prob(z), log_q)
     prior = rnn._chain(data, seen, lambda h, _: rnn.prior_network(h))
-    whole = prior.log_prob(z) + rnn._emitted(z, data, seen).log_prob(x)
+    whole = prior.log_prob(z) + rnn._emitted(z, data).log_prob(x)
     torch.testing.assert_close(whole, log_p)
 
 
@@ -102,7 +102,7 @@ def test_a_padded_and_an_unpadded_batch_have_one_bound():
         data = rnn._steps(of, length, "test")
         seen = rnn._x_features(data)
         prior = rnn._chain(data, seen, lambda h, _: rnn.prior_network(h))
-        ratios.append(prior.log_prob(at) + rnn._emitted(at, data, seen).log_prob(of)
+        ratios.append(prior.log_prob(at) + rnn._emitted(at, data).log_prob(of)
                       - given.log_prob(at))  # fmt: skip
     torch.testing.assert_close(*ratios)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from ...data.base import mix_seed
 from ...errors import ConfigError
 from ...evaluate import SweepOptions
+from ...evaluate.codes import check_no_codes
 from ...evaluate.inputs import Data
 from ...evaluate.options import seed_or_fresh
 from ...evaluate.sweep import Sweep, sweep_over, sweeps
@@ -210,7 +211,7 @@ def predictive_check(
 
     Raises:
         ConfigError: There is no such statistic, or too few replicates, or the prior is improper.
-        DataError: A statistic is not finite.
+        DataError: A statistic is not finite, or is a word that computes with codes.
         ShapeError: A statistic is no number and no vector, or no site of the model holds the data.
         SiteError: The guide lacks a latent of the model.
 
@@ -238,6 +239,9 @@ def predictive_check(
     seed = seed_or_fresh(sweep.seed)
     sweep = sweep.again(seed=seed)
     check_predictive(predictive)
+    if any(statistic.is_word and statistic.name != "zeros" for statistic in wanted):
+        way = "give statistics= as functions of the data, the lengths of texts for one"
+        check_no_codes(sweep, "predictive_check", way)
     with progress_bar(replicates * (calibrate + 1), "replicates", sweep.progress) as bar:
         checked = _checked(sweep, wanted, replicates, predictive, seed, bar)
         if calibrate:

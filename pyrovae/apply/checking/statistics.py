@@ -41,11 +41,13 @@ class NamedStatistic:
         name: For tables.
         function: See `Statistic`.
         takes_latents: It is T(x, z).
+        is_word: It was given by a word.
     """
 
     name: str
     function: Callable[..., Any]
     takes_latents: bool
+    is_word: bool = False
 
     def __call__(self, x: Tensor, z: Latents) -> Tensor:
         """Its values [M], float64.
@@ -114,7 +116,7 @@ def _named(name: str, statistic: object) -> NamedStatistic:
                 f"there is no statistic '{statistic}'; {hint}There are "
                 f"{', '.join(get_args(Word))}, and any function of the data"
             )
-        return NamedStatistic(name, _BY_WORD[statistic], takes_latents=False)
+        return NamedStatistic(name, _BY_WORD[statistic], takes_latents=False, is_word=True)
     if not callable(statistic):
         raise ConfigError(
             f"statistic '{name}' is of type {type(statistic).__name__}; give a word or a function"

@@ -27,6 +27,8 @@ class Forecast(Result):
         truth: What came [B, H, D].
         draws: Of the pair [S, B, H, D].
         levels: Of the central intervals [Q].
+        taken: Of the intervals of the draws that cover so much on validation series; `levels`
+            where there were none.
         scores: Of the pair, and of forecasts without it, by name.
     """
 
@@ -35,6 +37,7 @@ class Forecast(Result):
     truth: Tensor
     draws: Tensor
     levels: tuple[float, ...]
+    taken: tuple[float, ...]
     scores: Mapping[str, Scores]
 
     @property
@@ -43,8 +46,9 @@ class Forecast(Result):
         return self.draws.mean(0)
 
     def interval(self, level: float = _BAND) -> tuple[Tensor, Tensor]:
-        """Ends of the central interval of a level, each [B, H, D]."""
-        return intervals(self.draws, [level])[0]
+        """Ends of the central interval of a level, each [B, H, D]; calibrated where it was."""
+        known = dict(zip(self.levels, self.taken, strict=True))
+        return intervals(self.draws, [known.get(level, level)])[0]
 
     def cells(self) -> list[list[str]]:
         head = ["forecast", "RMSE", "CRPS", *(f"{level:.0%} covers" for level in self.levels)]
@@ -61,7 +65,8 @@ class Forecast(Result):
         count, horizon, size = self.truth.shape
         steps = self.scores["pair"].crps_by_step.tolist()
         return [
-            f"the last {horizon} steps of {count} series of {size} values, {len(self.draws)} draws",
+            f"the last {horizon} steps of {count} series of {size} values; "
+            f"{len(self.draws)} draws",
             f"CRPS of the pair from {steps[0]:.3g} at the first step to {steps[-1]:.3g} at the "
             "last; an interval of 90% is honest where it covers 0.9 of what came",
         ]
@@ -72,6 +77,7 @@ class Forecast(Result):
             "horizon": self.truth.shape[1],
             "num_samples": len(self.draws),
             "levels": list(self.levels),
+            "levels_taken": list(self.taken),
             **{
                 name: {
                     "rmse": s.rmse, "crps": s.crps,

@@ -17,7 +17,7 @@ from ...particles.tracing import Program
 from .baselines import autoregression, random_walk
 from .finding import Forecast
 from .held_back import held_back
-from .scores import scores_of
+from .scores import recalibrated, scores_of
 
 
 @takes_pair
@@ -30,6 +30,7 @@ def forecast(
     num_samples: int = 500,
     levels: list[float] | None = None,
     train: Any | None = None,  # noqa: ANN401
+    val: Any | None = None,  # noqa: ANN401
     order: int = 5,
     seed: int | None = None,
 ) -> Forecast:
@@ -47,6 +48,8 @@ def forecast(
         num_samples: Draws for each series, S.
         levels: Of the central intervals; .5, .8, .9 and .95 by default.
         train: Series to which the autoregression is fitted; by default what is left of x.
+        val: Validation series, on which the intervals are calibrated: those are taken that covered
+            the wanted share of the last steps there. By default they are the model's own.
         order: Steps that the autoregression sees.
         seed: Of the draws; None takes a fresh one from torch's global stream.
 
@@ -78,22 +81,37 @@ def forecast(
             "and 1, such as 0.9, and there are two samples or more"
         )
     data = held_back(*_series(x, "x", pair), horizon)
+    known = None if val is None or not len(val) else held_back(*_series(val, "val", pair), horizon)
     with isolated(), torch.no_grad():
         pyro.set_rng_seed(seed_or_fresh(seed))
         draws = pair.forecast(data.x, horizon, data.y, num_samples=num_samples).cpu()
+        taken = None
+        if known is not None:
+            told = pair.forecast(known.x, horizon, known.y, num_samples=num_samples).cpu()
+            taken = recalibrated(told, known.truth.cpu(), known.seen.cpu(), levels)
         noise = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
     truth, seen = data.truth.cpu(), data.seen.cpu()
     scores = {"pair": scores_of(draws, truth, seen, levels)}
+    if taken is not None:
+        scores["pair, calibrated"] = scores_of(draws, truth, seen, taken)
     if data.y is None or data.y.dim() == 1:  # with missing values they are not defined
-        known = data.x, data.lengths
+        fitted = data.x, data.lengths
         if train is not None:
-            known = _fitted_to(*_series(train, "train", pair))
+            fitted = _fitted_to(*_series(train, "train", pair))
         others = {
-            "autoregression": autoregression(data, known, order, num_samples, noise),
+            "autoregression": autoregression(data, fitted, order, num_samples, noise),
             "random walk": random_walk(data, num_samples, noise),
         }
         scores |= {n: scores_of(made.cpu(), truth, seen, levels) for n, made in others.items()}
-    return Forecast(data.x.cpu(), data.lengths.cpu(), truth, draws, tuple(levels), scores)
+    return Forecast(
+        given=data.x.cpu(),
+        lengths=data.lengths.cpu(),
+        truth=truth,
+        draws=draws,
+        levels=tuple(levels),
+        taken=tuple(levels if taken is None else taken),
+        scores=scores,
+    )
 
 
 def _fitted_to(x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:

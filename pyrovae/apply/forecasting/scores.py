@@ -32,8 +32,19 @@ class Scores:
     coverage_by_step: Tensor
 
 
-def scores_of(draws: Tensor, truth: Tensor, seen: Tensor, levels: Sequence[float]) -> Scores:
+def scores_of(
+    draws: Tensor,
+    truth: Tensor,
+    seen: Tensor,
+    levels: Sequence[float],
+) -> Scores:
     """Score draws [S, B, H, D] against the truth [B, H, D] where it was seen.
+
+    Args:
+        draws: Forecasts.
+        truth: What came.
+        seen: Where it was observed, bool [B, H, D].
+        levels: Of the central intervals that are counted.
 
     Source:
         Strictly Proper Scoring Rules, Prediction, and Estimation (Gneiting & Raftery, 2007),
@@ -81,3 +92,28 @@ def crps_of(draws: Tensor, truth: Tensor) -> Tensor:
     weight = (2 * rank - count - 1).reshape(-1, *(1,) * truth.dim())
     spread = (weight * draws.sort(0).values).sum(0) / max(count * (count - 1), 1)
     return (draws - truth).abs().mean(0) - spread
+
+
+def recalibrated(
+    draws: Tensor, truth: Tensor, seen: Tensor, levels: Sequence[float]
+) -> list[float]:
+    """The levels of the intervals that covered shares `levels` of values that are known.
+
+    A value lies within the central interval of level |2 u - 1| and wider, where u is the share of
+    the draws below it.
+
+    Args:
+        draws: Forecasts of validation series [S, B, H, D].
+        truth: What came [B, H, D].
+        seen: Where it was observed.
+        levels: Shares that are wanted.
+
+    Source:
+        Conformalized Quantile Regression (Romano, Patterson & Candes, 2019),
+        https://arxiv.org/abs/1905.03222, with levels in the place of widths
+    """
+    below = (draws < truth).double().mean(0) + 0.5 * (draws == truth).double().mean(0)
+    needed = (2 * below - 1).abs()[seen]
+    ends = torch.tensor(list(levels), dtype=torch.float64)
+    found = torch.quantile(needed, ends).clamp(1e-3, 1 - 1e-3)
+    return [float(level) for level in found]

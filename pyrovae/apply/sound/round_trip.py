@@ -29,7 +29,7 @@ class RoundTrip(Result):
     decibels: Tensor
 
     def cells(self) -> Sequence[Sequence[str]]:
-        rows = [["of amplitudes", self.convergence], ["in dB", self.decibels]]
+        rows = (("of amplitudes", self.convergence), ("in dB", self.decibels))
         return [
             ["difference", "mean", "worst"],
             *[[name, f"{float(v.mean()):.3f}", f"{float(v.max()):.3f}"] for name, v in rows],

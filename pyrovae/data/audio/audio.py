@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..base import Dataset, Split
+from ..base import Dataset, Split, supplying
 from .fields import HeldOut, labels_of, rows_of_splits
 from .recordings import Recordings, read_arrays, read_folder
 from .spectrogram import Spectrogram
 
 
+@supplying("sound", "num_classes")
 def audio(
     source: str | Path,
     *,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ...errors import DataError
-from ..base import Dataset
+from ..base import Dataset, supplying
 from ..root import Root, find_root
 from .audio import audio
 from .fields import HeldOut
@@ -13,6 +13,7 @@ _RATE = 8000
 _TEST, _VAL = tuple(range(5)), tuple(range(5, 10))  # takes; those of the test set are customary
 
 
+@supplying("sound", "num_classes")
 def spoken_digits(
     root: Root = None,
     *,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...errors import ConfigError
-from ..base import Dataset, mix_seed
+from ..base import Dataset, mix_seed, supplying
 from .audio import as_dataset
 from .recordings import Recordings
 
@@ -19,6 +19,7 @@ _SPEAKERS = {"low": (110.0, 1.0), "middle": (160.0, 1.1), "high": (220.0, 1.2)}
 _WIDTH = 120.0  # of a formant, in Hz
 
 
+@supplying("sound", "num_classes")
 def tones(
     *,
     takes: int = 20,

@@ -35,13 +35,28 @@ def with_phases(
 ) -> np.ndarray:
     """Recordings [N, S] whose transforms have about these magnitudes [N, 1 + n_fft/2, T].
 
-    By the algorithm of Griffin and Lim, from random phases.
+    By the algorithm of Griffin and Lim, from random phases. Where windows overlap by less than
+    three quarters, amplitudes between them are free to dip, which buzzes: there others are put
+    between those that are given, by their logarithms.
     """
+    finer = next((k for k in range(1, hop + 1) if hop % k == 0 and hop // k <= n_fft / 4), 1)
     made: np.ndarray = speech_library("librosa", "sound of a spectrogram").griffinlim(
-        (magnitudes * (n_fft / 4)).astype(np.float32), n_iter=num_steps, hop_length=hop,
-        n_fft=n_fft, length=length, pad_mode="constant", random_state=seed,
+        (_between(magnitudes, finer) * (n_fft / 4)).astype(np.float32), n_iter=num_steps,
+        hop_length=hop // finer, n_fft=n_fft, length=length, pad_mode="constant",
+        random_state=seed,
     )  # fmt: skip
     return made.astype(np.float32)
+
+
+def _between(magnitudes: np.ndarray, finer: int) -> np.ndarray:
+    """[..., T] with `finer` - 1 values between each two."""
+    last = magnitudes.shape[-1] - 1
+    grid = np.arange(finer * last + 1) / finer
+    left = np.minimum(grid.astype(int), last - 1)
+    share = grid - left
+    logs = np.log(np.maximum(magnitudes, 1e-9))
+    found: np.ndarray = np.exp(logs[..., left] * (1 - share) + logs[..., left + 1] * share)
+    return found
 
 
 def mel_bands(rate: int, n_fft: int, mels: int, low: float, high: float) -> np.ndarray:

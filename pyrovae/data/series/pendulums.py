@@ -12,7 +12,7 @@ _FINE = 10  # integration steps between two measurements
 
 
 def pendulums(
-    *, num_steps: int = 60, train: int = 400, val: int = 50, test: int = 200, seed: int = 0
+    *, num_steps: int = 60, train: int = 400, val: int = 100, test: int = 200, seed: int = 0
 ) -> Dataset:
     r"""Positions of pendulums that swing up to 150 degrees, [N, T, 2], measured with noise.
 
@@ -51,4 +51,4 @@ def pendulums(
     x = torch.stack(found, 1).float()
     splits = [Split(part) for part in x.split(sizes)]
     info = {"binarize": "none", "levels": None, "unit": False, "seed": seed}
-    return Dataset("pendulums", *splits, info=info)
+    return Dataset("pendulums", splits[0], splits[1], splits[2], info)

@@ -61,7 +61,8 @@ def series(
         if lengths is not None:
             raise DataError("series: lengths are of several series, and window cuts a single one")
         parts = _cut(_one("x", x), window, step, val, test)
-        splits, info = [Split(part) for part in parts], {"window": window}
+        splits = [Split(part) for part in parts]
+        info: dict[str, Any] = {"window": window}
     else:
         padded, known = _padded(x) if _is_ragged(x) else (_one("x", x), lengths)
         padded, known = _checked(padded, known)
@@ -75,7 +76,7 @@ def series(
         info |= {"mean": mean.tolist(), "scale": scale.tolist()}
     info |= {"binarize": "none", "levels": None, "unit": False}
     supplies = {} if splits[0].y is None else {"lengths": True}
-    return Dataset("series", *splits, info=info, supplies=supplies)
+    return Dataset("series", splits[0], splits[1], splits[2], info, supplies)
 
 
 def _is_ragged(x: Any) -> bool:  # noqa: ANN401
@@ -85,7 +86,7 @@ def _is_ragged(x: Any) -> bool:  # noqa: ANN401
     return len(sizes) == len(x) and len(set(sizes)) > 1
 
 
-def _padded(x: Sequence[Any]) -> tuple[Tensor, Tensor]:
+def _padded(x: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
     """Series of unequal lengths as one tensor, and their lengths."""
     empty = [row for row, each in enumerate(x) if not len(each)]
     if empty:

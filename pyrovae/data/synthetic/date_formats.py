@@ -94,12 +94,13 @@ class DateFormats(PairTask):
         return found
 
     def _day(self, source: str) -> date:
+        day: date | None
         try:
             if not re.fullmatch(r"\d{4}-\d\d-\d\d", source):
                 raise ValueError
             day = date.fromisoformat(source)
         except ValueError:
-            day = None  # type: ignore[assignment]
+            day = None
         if day is None or not self.first <= day <= self.last:
             raise DataError(
                 f"DateFormats: {source!r} is no date from {self.first} to {self.last}; write it "

@@ -47,6 +47,15 @@ class LinearGaussianStateSpace(nn.Module):
         (torch.Size([4]), torch.Size([4, 20, 2]))
     """
 
+    initial_loc: Tensor
+    log_initial_scale: Tensor
+    transition: Tensor
+    drift: Tensor
+    log_process_scale: Tensor
+    emission: Tensor
+    bias: Tensor
+    log_noise_scale: Tensor
+
     def __init__(
         self,
         transition: Tensor,
@@ -133,9 +142,12 @@ class LinearGaussianStateSpace(nn.Module):
         self._check(x, "guide")
         pyro.module(self.name, self)
         exact = self.posterior(x)
-        parts = (exact.weight, exact.offset, self.spread * exact.scale_tril)
+        weight, offset, factor = (
+            part.to(x.dtype)
+            for part in (exact.weight, exact.offset, self.spread * exact.scale_tril)
+        )
         with pyro.plate("data", x.shape[0]):
-            pyro.sample("z", AffineChain(*(part.to(x.dtype) for part in parts)))
+            pyro.sample("z", AffineChain(weight, offset, factor))
 
     def chain(self, num_steps: int) -> AffineChain:
         """The prior p(z), event shape `[T, L]`."""

@@ -110,7 +110,7 @@ def _quantile(answers: Mapping[str, float], level: float) -> str:
         below += probability
         if level < below:
             return answer
-    return next(reversed(answers))
+    return list(answers)[-1]
 
 
 def check_count(n: int, known: int, where: str) -> None:

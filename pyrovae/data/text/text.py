@@ -98,7 +98,8 @@ def text(
         "unit": known.unit, "seed": seed, "skipped": len(lines) - len(kept), "unknown": shares[2],
         **({"classes": ordered} if labels else {}),
     }  # fmt: skip
-    return Dataset("text", *splits, info, {"vocabulary": known.to_json()})
+    train, val, test = splits
+    return Dataset("text", train, val, test, info, {"vocabulary": known.to_json()})
 
 
 def names(

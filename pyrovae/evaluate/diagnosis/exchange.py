@@ -85,8 +85,10 @@ def mask_of(site: Site) -> Tensor | None:
 
 
 def is_plain_data(site: Site) -> bool:
-    """Whether a site observes numbers, all of which count."""
+    """Whether a site observes numbers, and no mask lies around the whole site."""
     is_masked = any(isinstance(mask, Tensor) for mask in site.masks)
+    if site.are_codes:
+        return False
     return site.is_observed and site.kind not in ("pyro.factor", "Delta") and not is_masked
 
 

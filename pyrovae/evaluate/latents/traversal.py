@@ -55,7 +55,8 @@ class Traversal(Result):
     site: str
 
     def cells(self) -> list[list[str]]:
-        head = [f"unit of {self.site}", self._measure, "change of the mean"]
+        change = "change" if self._are_codes else "change of the mean"
+        head = [f"unit of {self.site}", self._measure, change]
         return [head] + [
             [str(row["unit"]), f"{row['information']:.3f}", f"{row['change']:.3g}"]
             for row in self.records()
@@ -63,15 +64,17 @@ class Traversal(Result):
 
     def notes(self) -> list[str]:
         low, high = float(self.values[0]), float(self.values[-1])
-        return [
-            f"change: root mean square over the elements, from {low:.3g} to {high:.3g}; `images` "
-            "holds what is decoded"
-        ]
+        how = "share of the codes" if self._are_codes else "root mean square over the elements"
+        return [f"change: {how}, from {low:.3g} to {high:.3g}; `images` holds what is decoded"]
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each unit, the most informative first."""
-        moved = (self.images[:, -1] - self.images[:, 0]).double().flatten(1)
-        changes = moved.square().mean(1).sqrt().tolist()
+        if self._are_codes:
+            moved = self.images[:, -1] != self.images[:, 0]
+            changes = moved.double().flatten(1).mean(1).tolist()
+        else:
+            moved = (self.images[:, -1] - self.images[:, 0]).double().flatten(1)
+            changes = moved.square().mean(1).sqrt().tolist()
         return [
             {"unit": unit, "information": information, "change": change}
             for unit, information, change in zip(
@@ -99,6 +102,11 @@ class Traversal(Result):
             return traversals(self)
         rows = {f"unit {row['unit']}": row["information"] for row in self.records()}
         return bars(rows, label=self._measure, title=f"units of {self.site}")
+
+    @property
+    def _are_codes(self) -> bool:
+        """Whether what is decoded are codes, as of text: no mean has whole numbers as its type."""
+        return not self.images.is_floating_point()
 
     @property
     def _measure(self) -> str:
@@ -181,8 +189,14 @@ def _decoded(sweep: Sweep, site: str, z: Tensor, datum: int) -> Tensor:
     with sweep.networks_in_mode():
         args = sweep.arguments(slice(datum, datum + 1))
     width = sweep.inputs.source.width
-    batch = [t.expand(len(z), *t.shape[1:]) for t in args[:width]]
-    z = z.to(batch[0].device)
+    size = (sweep.num_data,)
+    cut = [isinstance(arg, Tensor) and arg.shape[:1] == size for arg in sweep.inputs.rest]
+    is_row = [True] * width + cut
+    every = [
+        arg.expand(len(z), *arg.shape[1:]) if of_data else arg
+        for arg, of_data in zip(args, is_row, strict=True)
+    ]
+    z = z.to(every[0].device)
 
     def put(name: str, fn: TorchDistribution) -> TorchDistribution:
         return dist.Delta(z.to(fn.sample()), event_dim=1) if name == site else fn
@@ -191,8 +205,8 @@ def _decoded(sweep: Sweep, site: str, z: Tensor, datum: int) -> Tensor:
     with isolated(), sweep.networks_in_mode(), torch.no_grad():
         pyro.set_rng_seed(seed)
         moved_guide = with_distributions(guide, put)
-        made = simulate(model, *batch, *args[width:], guide=moved_guide, mean=True)
-    return as_data(made, batch[0]).cpu()
+        made = simulate(model, *every, guide=moved_guide, mean=True)
+    return as_data(made, every[0]).cpu()
 
 
 def _information(sweep: Sweep, asked: str | None) -> tuple[str, Tensor | None]:

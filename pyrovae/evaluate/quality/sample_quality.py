@@ -13,6 +13,7 @@ from ...particles.pair import takes_pair
 from ...particles.simulate import simulate
 from ...particles.tracing import Program
 from ..block import Block
+from ..codes import check_no_codes
 from ..inputs import Data, Inputs, as_data
 from ..options import SweepOptions, seed_or_fresh
 from ..sweep import Sweep, sweep_over, sweeps
@@ -73,8 +74,9 @@ def sample_quality(
 
     Raises:
         ConfigError: There are no such features.
-        DataError: There are fewer training than held-out data, not more than k, no labels where a
-            classifier is asked for, or features that are no table.
+        DataError: The data are codes and `features` is no function; there are fewer training than
+            held-out data, not more than k, no labels where a classifier is asked for, or features
+            that are no table.
         ShapeError: The model observes no site that holds the data.
 
     Example:
@@ -87,6 +89,8 @@ def sample_quality(
     """
     sweep = sweep_over(model, guide, x, args, 1, options)
     sweep.check_data_are_apart("samples")
+    if not callable(features):
+        check_no_codes(sweep, "sample_quality", "give features=, a function of the data")
     seed = seed_or_fresh(sweep.seed)
     held_out, reference, labels = _data(sweep, train)
     made = {

@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from numbers import Real
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -166,3 +167,8 @@ def padded(codes: Tensor, length: int) -> Tensor:
 def rows_of(state: State, rows: Tensor) -> State:
     """A state with these rows in the place of its own."""
     return tuple(part.index_select(0, rows) for part in state)
+
+
+def is_number(value: Any) -> bool:  # noqa: ANN401 (whatever a user gives)
+    """Whether it is one real number."""
+    return isinstance(value, Real)

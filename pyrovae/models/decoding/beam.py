@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from .base import (
     all_of,
     begins,
     in_evaluation,
+    is_number,
     next_codes,
     padded,
     rows_of,
@@ -47,7 +47,7 @@ class Beam(Decoding):
     """
 
     def __init__(self, width: int = 4, length_penalty: float = 0.0) -> None:
-        if not isinstance(length_penalty, Real) or not 0 <= length_penalty < math.inf:
+        if not is_number(length_penalty) or not 0 <= length_penalty < math.inf:
             raise ConfigError(
                 f"Beam got length_penalty={length_penalty!r}; it needs a number, 0 or more"
             )

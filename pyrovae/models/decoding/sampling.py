@@ -1,14 +1,13 @@
 """Decoding by drawing codes, from the whole distribution or from its likely part."""
 
 import math
-from numbers import Real
 
 import torch
 from torch import Tensor, nn
 
 from ...errors import ConfigError
 from ...nn.sizes import as_size
-from .base import ChoosesCodes
+from .base import ChoosesCodes, is_number
 
 
 class Sampling(ChoosesCodes):
@@ -44,12 +43,12 @@ class Sampling(ChoosesCodes):
     def __init__(
         self, temperature: float = 1.0, top_p: float = 1.0, top_k: int | None = None
     ) -> None:
-        if not isinstance(temperature, Real) or not 0 < temperature < math.inf:
+        if not is_number(temperature) or not 0 < temperature < math.inf:
             raise ConfigError(
                 f"Sampling got temperature={temperature!r}; it needs a number above 0, and the "
                 "limit 0 is Greedy()"
             )
-        if not isinstance(top_p, Real) or not 0 < top_p <= 1:
+        if not is_number(top_p) or not 0 < top_p <= 1:
             raise ConfigError(
                 f"Sampling got top_p={top_p!r}; it needs a probability above 0, 1 for all codes"
             )

@@ -66,6 +66,11 @@ class Block(nn.Module):
         return found
 
 
+def blocks_of(blocks: nn.ModuleList) -> list[Block]:
+    """The blocks of a list of modules, which are all blocks."""
+    return [block for block in blocks if isinstance(block, Block)]
+
+
 def positions(start: int, count: int, like: Tensor) -> Tensor:
     """Sines and cosines that tell positions apart [count, width], of any length.
 

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +38,9 @@ class CodeEncoder(nn.Module, ABC):
     @classmethod
     def example(cls) -> Self:
         """A small instance, for tests: 7 codes to [2]."""
-        return cls(7, 2)
+        make: Any = cls
+        made: Self = make(7, 2)
+        return made
 
     @abstractmethod
     def features(self, embedded: Tensor, mask: Tensor) -> Tensor:
@@ -81,7 +83,9 @@ class SequenceDecoder(nn.Module, ABC):
     @classmethod
     def example(cls) -> Self:
         """A small instance, for tests: z [2] and 7 codes."""
-        return cls(2, 7)
+        make: Any = cls
+        made: Self = make(2, 7)
+        return made
 
     @abstractmethod
     def features(self, embedded: Tensor, z: Tensor) -> Tensor:

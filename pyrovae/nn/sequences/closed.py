@@ -48,7 +48,7 @@ class ClosedDecoder(nn.Module):
         return _closed(logits), state
 
 
-def closed(decoder: nn.Module) -> nn.Module:
+def closed(decoder: nn.Module) -> SequenceDecoder | ClosedDecoder:
     """A decoder whose logits of padding and the begin are -inf: itself, where they are."""
     return decoder if isinstance(decoder, SequenceDecoder) else ClosedDecoder(decoder)
 

@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from ..sizes import Shape, as_size
 from .base import SequenceDecoder, State
+from .cells import GRU, LSTM
 
 
 class _RecurrentDecoder(SequenceDecoder):
     """z gives the first hidden state, and stands beside the code at each step."""
 
-    cell: ClassVar[type[nn.GRU] | type[nn.LSTM]]
+    cell: ClassVar[type[GRU] | type[LSTM]]
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class GRUDecoder(_RecurrentDecoder):
         torch.Size([1, 30])
     """
 
-    cell = nn.GRU
+    cell = GRU
 
     def _hidden(self, first: Tensor) -> State:
         return (first,)
@@ -101,7 +102,7 @@ class LSTMDecoder(_RecurrentDecoder):
         https://arxiv.org/abs/1511.06349
     """
 
-    cell = nn.LSTM
+    cell = LSTM
 
     def _hidden(self, first: Tensor) -> State:
         return first, torch.zeros_like(first)

@@ -3,10 +3,11 @@
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..sizes import Shape, as_size
 from .base import CodeEncoder
+from .cells import GRU, LSTM
 
 
 class _RecurrentEncoder(CodeEncoder):
@@ -16,7 +17,7 @@ class _RecurrentEncoder(CodeEncoder):
     its features are taken where the row ends. So a captured step runs it.
     """
 
-    cell: ClassVar[type[nn.GRU] | type[nn.LSTM]]
+    cell: ClassVar[type[GRU] | type[LSTM]]
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class GRUEncoder(_RecurrentEncoder):
         torch.Size([2, 4])
     """
 
-    cell = nn.GRU
+    cell = GRU
 
 
 class LSTMEncoder(_RecurrentEncoder):
@@ -79,7 +80,7 @@ class LSTMEncoder(_RecurrentEncoder):
         https://arxiv.org/abs/1511.06349
     """
 
-    cell = nn.LSTM
+    cell = LSTM
 
 
 def _picked(x: Tensor, steps: Tensor) -> Tensor:

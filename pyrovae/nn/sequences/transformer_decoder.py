@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..sizes import Shape, as_size
-from .attention import Block, positions
+from .attention import Block, blocks_of, positions
 from .base import SequenceDecoder, State
 
 
@@ -56,7 +56,7 @@ class TransformerDecoder(SequenceDecoder):
         steps = embedded.shape[1]
         seen = torch.ones(1, steps, steps, dtype=torch.bool, device=embedded.device).tril()
         x = embedded + self.latent(z).unsqueeze(1) + positions(0, steps, embedded)
-        for block in self.blocks:
+        for block in blocks_of(self.blocks):
             x = block(x, block.remembered(x), seen)
         found: Tensor = self.norm(x)
         return found
@@ -70,7 +70,7 @@ class TransformerDecoder(SequenceDecoder):
         place = positions(caches[0].shape[1], 1, embedded)
         x = (embedded + self.latent(z) + place).unsqueeze(1)
         kept = []
-        for block, before in zip(self.blocks, caches, strict=True):
+        for block, before in zip(blocks_of(self.blocks), caches, strict=True):
             kept.append(torch.cat([before, block.remembered(x)], 1))
             x = block(x, kept[-1], None)
         return self.norm(x)[:, 0], (*kept, z)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from ..sizes import Shape, as_size
-from .attention import Block, positions
+from .attention import Block, blocks_of, positions
 from .base import CodeEncoder
 
 
@@ -52,7 +52,7 @@ class TransformerEncoder(CodeEncoder):
 
     def features(self, embedded: Tensor, mask: Tensor) -> Tensor:
         x = embedded + positions(0, embedded.shape[1], embedded)
-        for block in self.blocks:
+        for block in blocks_of(self.blocks):
             x = block(x, block.remembered(x), mask.unsqueeze(1))
         shown = mask.unsqueeze(-1).to(x.dtype)
         found: Tensor = (self.norm(x) * shown).sum(1) / shown.sum(1).clamp_min(1)

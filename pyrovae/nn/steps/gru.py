@@ -25,6 +25,11 @@ class GRU(nn.Module):
         True
     """
 
+    input_weight: Tensor
+    state_weight: Tensor
+    input_bias: Tensor
+    state_bias: Tensor
+
     def __init__(self, in_size: int, size: int) -> None:
         super().__init__()
         self.in_size, self.size = in_size, size
@@ -41,7 +46,7 @@ class GRU(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """The states after each step [N, T, H] of inputs [N, T, I], from a state of zeros."""
         start = inputs.new_zeros(1, inputs.shape[0], self.size)
-        found: Tensor = torch.gru(  # type: ignore[call-overload]
+        found: Tensor = torch.gru(
             inputs, start, self._weights(), True, 1, 0.0, self.training, False, True
         )[0]
         return found

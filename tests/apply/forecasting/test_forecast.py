@@ -72,6 +72,26 @@ def test_intervals_of_an_exact_pair_cover_what_they_say():
     assert scores["pair"].crps < scores["autoregression"].crps < scores["random walk"].crps
 
 
+class TooWide(Exact):
+    def forecast(self, x: Tensor, horizon: int, y=None, *, num_samples: int = 1000) -> Tensor:
+        drawn = super().forecast(x, horizon, y, num_samples=num_samples)
+        return drawn.mean(0) + 1.5 * (drawn - drawn.mean(0))
+
+
+def test_intervals_that_are_too_wide_are_calibrated():
+    pair = TooWide.random(1, 2, seed=5).requires_grad_(False)
+    x, val = pair.sample(800, num_steps=8, seed=6), pair.sample(800, num_steps=8, seed=7)
+    found = apply.forecast(pair, x, horizon=1, num_samples=400, val=val, seed=0)
+    raw, better = found.scores["pair"], found.scores["pair, calibrated"]
+    for place, level in enumerate(found.levels):
+        error = math.sqrt(2 * level * (1 - level) / 800)  # of both sets
+        assert abs(float(better.coverage[place]) - level) < 3.5 * error
+        assert float(raw.coverage[place]) - level > 3 * error or level > 0.94
+    low, high = found.interval(0.9)
+    wide = torch.quantile(found.draws, 0.95, 0) - torch.quantile(found.draws, 0.05, 0)
+    assert ((high - low) < 0.8 * wide).all()
+
+
 def test_an_autoregression_finds_its_coefficients():
     rng = np.random.default_rng(0)
     x = np.zeros((200, 40, 2))
