@@ -32,7 +32,7 @@ def run_sample(words: Sequence[str]) -> None:
     check_out(config.out)
     setup, run = restored(config, named)
     device = pick_device(config.device)
-    form = form_of(setup.pair, setup.data.train.x[:1])
+    form = form_of(setup.pair, setup.data.train[:1].x)
     out = Path(config.out or run / "sample")
     check_fit(out, form)
     n, mean = config.n or form.usual_count, form.has_means and not config.draw
@@ -57,7 +57,7 @@ def run_reconstruct(words: Sequence[str]) -> None:
     config, named = parse_opening(parser, words)
     check_out(config.out)
     setup, run = restored(config, named)
-    form = form_of(setup.pair, setup.data.test.x[:1])
+    form = form_of(setup.pair, setup.data.test[:1].x)
     out = Path(config.out or run / "reconstruct")
     check_fit(out, form)
     batch = first_batch(setup.data.test, config.n or form.usual_count)
