@@ -45,6 +45,15 @@ REFUSED = {
     "VQVAE, finite scalars": {"TCVAE", "InfoVAE"},
     "VQVAE, learned prior": {"TCVAE", "InfoVAE"},
     "GumbelSoftmaxVAE": {"TCVAE", "DIPVAE"},
+    **dict.fromkeys(
+        [
+            "DeepMarkovModel",  # marginal densities of a chain are not known
+            "DeepMarkovModel, combined steps",
+            "DeepMarkovModel, flow on independent steps",
+            "VariationalRNN",
+        ],
+        {"TCVAE", "DIPVAE"},
+    ),
 }
 
 
