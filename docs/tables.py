@@ -12,10 +12,10 @@ from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
 
-from pyrovae import apply, data, evaluate, models, objectives
+from pyrovae import apply, data, evaluate, models, nn, objectives
 from pyrovae.data.synthetic.exact_pair import ExactPair
 from pyrovae.models import posteriors, priors
-from pyrovae.nn import flows, likelihoods
+from pyrovae.nn import flows
 
 HERE = Path(__file__).parent
 PAGES = [
@@ -32,7 +32,7 @@ def tables() -> dict[str, str]:
         "objectives": table(
             "objective", objectives, objectives.ParticleELBO, {"latents": latents}
         ),
-        "likelihoods": table("likelihood", likelihoods, likelihoods.Likelihood),
+        "likelihoods": table("likelihood", nn, nn.Likelihood),
         "posteriors": table("posterior q(z\\|x)", posteriors, posteriors.Posterior),
         "priors": table("prior p(z)", priors, priors.Prior),
         "flows": table(
@@ -48,7 +48,7 @@ def overview() -> str:
     rows = {
         "families": classes(models, models.Family),
         "objectives": classes(objectives, objectives.ParticleELBO),
-        "likelihoods": classes(likelihoods, likelihoods.Likelihood),
+        "likelihoods": classes(nn, nn.Likelihood),
         "posteriors": classes(posteriors, posteriors.Posterior),
         "priors": classes(priors, priors.Prior),
         "layers of flows": classes(flows, flows.FlowLayer),

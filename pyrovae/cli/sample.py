@@ -10,7 +10,7 @@ from torch import Tensor
 from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
-from ..models.capabilities import GeneratesClasses
+from ..models.capabilities import GeneratesClasses, ReadsSources
 from ..particles.modes import in_mode
 from ..reporting import form_of, rebuilt, sampled, to_generate
 from ..reporting.batches import first_batch
@@ -36,16 +36,19 @@ def run_sample(words: Sequence[str]) -> None:
     out = Path(config.out or run / "sample")
     check_fit(out, form)
     n, mean = config.n or form.usual_count, form.has_means and not config.draw
+    sources = None
     if config.classes:
         x = _of_classes(setup.pair, config.classes, n, device, mean).cpu()
     else:
         wanted = tuple(t.to(device) for t in to_generate(_with_wanted_labels(setup.data), n))
         x = sampled(setup.pair, setup.pair.model, wanted, form, mean=mean)
+        if isinstance(setup.pair, ReadsSources) and setup.pair.reads_sources:
+            sources = wanted[1].cpu()
     of = (
         f"of classes {', '.join(map(str, config.classes))}" if config.classes else "from the prior"
     )
     title = f"{'Means of p(x|z)' if mean else 'Draws'} {of}"
-    write_made(out, form, x, title=title, x=x)
+    write_made(out, form, x, sources, title=title, x=x)
 
 
 def run_reconstruct(words: Sequence[str]) -> None:
