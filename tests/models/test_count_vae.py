@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pyrovae import data, fit, log_evidence, nn
 from pyrovae.errors import ConfigError, DataError, SupportError
-from pyrovae.models import VAE, CountVAE, LatentSizeCountVAE
+from pyrovae.models import VAE, CountVAE, GivenSizes, LatentSizeCountVAE
 from pyrovae.objectives import ELBO
 
 NET = partial(nn.MLP, hidden=(24,))
@@ -153,4 +153,8 @@ def test_refusals(with_batch):
             LatentSizeCountVAE((40,), 2, sizes)
     with pytest.raises(ConfigError, match="multinomial likelihood, which is given the totals"):
         LatentSizeCountVAE((40,), 2, [[1.0, 1.0]], likelihood=nn.Multinomial())
+    pyro.clear_param_store()
+    sized = GivenSizes(LatentSizeCountVAE((40,), 2, [[1.0, 1.0]], encoder=NET, decoder=NET))
+    with pytest.raises(ConfigError, match="has latent sizes, and GivenSizes gives them"):
+        sized.model(x, 0 * batch, x.sum(-1))
     assert CountVAE((40,), 2, 2, likelihood=nn.Multinomial()).expression(x, batch).shape == (4, 40)
