@@ -78,7 +78,7 @@ def main(smoke):
 
     source, ticks = sources[0], torch.linspace(-2.5, 2.5, 12 if smoke else 80)
     z = torch.cartesian_prod(ticks, ticks)
-    answers = pair.to_text(pair.decode(z, pair.vocabulary.encode([source])).mean)
+    answers = pair.to_text(pair.decode(z, pair.vocabulary.encode([source])).likeliest())
     known = list(TASK.answers(source))
     places = torch.tensor([[*known, a].index(a) for a in answers])
     made = pair.to_text(pair.generate([source], n=2000)[0])

@@ -3,10 +3,10 @@
 Run: python examples/34_speech.py [--smoke] [--data-root FOLDER]
 
 Words are spectrograms, p(x|word, speaker) is a convolutional VAE over them, and sound comes back
-by Griffin and Lim's algorithm. Without a folder the words are artificial (`data.tones`); with that of
-`spoken_digits.npz` they are recordings (ten minutes on two cores). What is made is judged by a
-classifier that has seen real recordings alone. Writes speech.wav, which says each word in one
-voice, and speech.png: real and made words. Needs the extra `speech`. After Hsu et al. (2016),
+by Griffin and Lim's algorithm. Without a folder the words are artificial (`data.tones`); with that
+of `spoken_digits.npz` they are recordings (some minutes). What is made is judged by a classifier
+that has seen real recordings alone. Writes speech.wav, which says each word in one voice, and
+speech.png: real and made words. Needs the extra `speech`. After Hsu et al. (2016),
 https://arxiv.org/abs/1610.04019.
 """
 

@@ -100,6 +100,11 @@ SMALLER = [
     ("foreign=1 - digits.test.x", "foreign=1 - digits.test.x, scores=['elbo']"),
     ("num_labelled=[50, 100, 500]", "num_labelled=[50], num_repeats=1"),
     ("digits.test.x, statistics", "digits.test.x[:20], replicates=20, statistics"),
+    ("python_documents()", "python_documents(max_words=200)"),
+    (
+        "word_perplexity(model, texts.test, num_particles=50)",
+        "word_perplexity(model, texts.test, num_particles=2)",
+    ),
     ("check_calibration(vae, digits.test.x", "check_calibration(vae, digits.test.x[:30]"),
 ]
 

@@ -66,7 +66,7 @@ def run_traverse(words: Sequence[str]) -> None:
     check_out(config.out)
     setup, run = restored(config, named)
     split = setup.data.test
-    form = form_of(setup.pair, split.x[:1])
+    form = form_of(setup.pair, split[:1].x)
     out = Path(config.out or run / "traverse")
     check_fit(out, form)
     found = traverse(

@@ -77,7 +77,7 @@ def _labelled_few(setup: Setup, num_labelled: int, seed: int) -> Split:
 
 def with_probe(found: Report, pair: Any, few: Split, split: Split, seed: int) -> Report:  # noqa: ANN401
     """The report with the accuracy of a classifier that sees the latents of few labelled data."""
-    share = probe(pair.model, pair.guide, few.to(split.x.device), split, seed=seed)
+    share = probe(pair.model, pair.guide, few.to(split[:1].x.device), split, seed=seed)
     num_labelled = int((few.y >= 0).sum()) if few.y is not None else 0
     row = ("probe", f"{share:.4f}", "", f"accuracy of a classifier of z, {num_labelled} labels")
     facts = {**found.facts, "probe": share}

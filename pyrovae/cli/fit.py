@@ -187,7 +187,7 @@ def _measure(
     finally:  # also where the reader of the output has gone
         found.to_json(run_dir / "report.json")
     named = bound_in_words(setup.objective)
-    form, made = form_of(setup.pair, test.x[:1]), None
+    form, made = form_of(setup.pair, test[:1].x), None
     if not isinstance(form, Images | Arrays):
         made = made_of(setup.pair, model, guide, test, form)
     drawn = pictures(model, guide, test, history=history, bound=named, pair=setup.pair, made=made)

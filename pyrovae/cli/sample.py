@@ -10,7 +10,7 @@ from torch import Tensor
 from ..data import Dataset, Split
 from ..data.base import pick_device
 from ..errors import ConfigError
-from ..models.capabilities import GeneratesClasses
+from ..models.capabilities import GeneratesClasses, ReadsSources
 from ..particles.modes import in_mode
 from ..reporting import form_of, rebuilt, sampled, to_generate
 from ..reporting.batches import first_batch
@@ -32,20 +32,23 @@ def run_sample(words: Sequence[str]) -> None:
     check_out(config.out)
     setup, run = restored(config, named)
     device = pick_device(config.device)
-    form = form_of(setup.pair, setup.data.train.x[:1])
+    form = form_of(setup.pair, setup.data.train[:1].x)
     out = Path(config.out or run / "sample")
     check_fit(out, form)
     n, mean = config.n or form.usual_count, form.has_means and not config.draw
+    sources = None
     if config.classes:
         x = _of_classes(setup.pair, config.classes, n, device, mean).cpu()
     else:
         wanted = tuple(t.to(device) for t in to_generate(_with_wanted_labels(setup.data), n))
         x = sampled(setup.pair, setup.pair.model, wanted, form, mean=mean)
+        if isinstance(setup.pair, ReadsSources) and setup.pair.reads_sources:
+            sources = wanted[1].cpu()
     of = (
         f"of classes {', '.join(map(str, config.classes))}" if config.classes else "from the prior"
     )
     title = f"{'Means of p(x|z)' if mean else 'Draws'} {of}"
-    write_made(out, form, x, title=title, x=x)
+    write_made(out, form, x, sources, title=title, x=x)
 
 
 def run_reconstruct(words: Sequence[str]) -> None:
@@ -54,7 +57,7 @@ def run_reconstruct(words: Sequence[str]) -> None:
     config, named = parse_opening(parser, words)
     check_out(config.out)
     setup, run = restored(config, named)
-    form = form_of(setup.pair, setup.data.test.x[:1])
+    form = form_of(setup.pair, setup.data.test[:1].x)
     out = Path(config.out or run / "reconstruct")
     check_fit(out, form)
     batch = first_batch(setup.data.test, config.n or form.usual_count)

@@ -34,8 +34,7 @@ class CodeSequence(dist.TorchDistribution):
     length. A row without an end is a beginning: its probability is that of all texts that begin
     so. Over the rows of T codes the probabilities sum to one.
 
-    There is no mean of codes. In its place stands the row of the likeliest code at each step,
-    which need not be the likeliest row.
+    Codes have no mean. `likeliest` gives the row of the likeliest code at each step.
 
     Args:
         decoder: Gives the logits. Codes that are never drawn have logits -inf.
@@ -86,9 +85,11 @@ class CodeSequence(dist.TorchDistribution):
         """log p of each code of rows [..., T] given those before it; 0 after the end [..., T]."""
         return score_at(logits_of(self.decoder, shifted(value), self.z), value)
 
-    @property
-    def mean(self) -> Tensor:
-        """The likeliest code at each step, given those before it [..., T]: not a mean."""
+    def likeliest(self) -> Tensor:
+        """The likeliest code at each step, given those before it [..., T].
+
+        It need not be the likeliest row: a likely code may lead to unlikely ones.
+        """
         return self._rows(self.z, lambda logits: logits.argmax(-1))
 
     @torch.no_grad()

@@ -107,6 +107,17 @@ class ReadsAsText(Protocol):
 
 
 @runtime_checkable
+class ReadsSources(Protocol):
+    """What is given is text too: `pyrovae sample` writes each source before what is made of it.
+
+    Attributes:
+        reads_sources: Whether `to_text` reads y [N, ...] as it reads x.
+    """
+
+    reads_sources: bool
+
+
+@runtime_checkable
 class ReadsAsSound(Protocol):
     """Its data are sounds: `pyrovae sample` writes WAV files.
 

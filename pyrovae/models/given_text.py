@@ -30,6 +30,7 @@ class GivenText(Family, ABC):
     """
 
     takes_labels = True
+    reads_sources = True
 
     def __init__(
         self, data_shape: Shape | int, vocabulary: Vocabulary | Mapping[str, Any]

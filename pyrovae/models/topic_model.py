@@ -186,7 +186,12 @@ class TopicModel(VAE):
         words = self.topics(8)
         rows: list[Figure] = [evidence_of("p(x|n)", "counts in any order, n the number of words")]
         for place in order:
-            row = f"topic {place + 1}", f"{float(mean[place]):.3f}", ", ".join(words[place]), {}
+            row: Figure = (
+                f"topic {place + 1}",
+                f"{float(mean[place]):.3f}",
+                ", ".join(words[place]),
+                {},
+            )
             rows.append(row)
         return rows
 

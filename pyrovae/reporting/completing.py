@@ -61,7 +61,7 @@ def _with_data(
     subject: Subject, model: Program, guide: Program, split: Split, seed: int, mode: Mode
 ) -> Subject:
     pair, made = owner_of(model), None
-    form = form_of(pair, split.x[:1])
+    form = form_of(pair, split[:1].x)
     if not isinstance(form, Images | Arrays):
         made = made_of(pair, model, guide, split, form, seed=seed, mode=mode)
     drawn = pictures(model, guide, split, seed=seed, mode=mode, made=made)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data import Split
+from ..data import SparseSplit, Split
 from ..distributions.labelled_categorical import UNKNOWN
 from ..evaluate import cluster_accuracy
 from ..math import nats_to_bits_per_dim
@@ -36,6 +36,7 @@ def with_figures(found: Report, pair: Any, split: Split) -> Report:  # noqa: ANN
         split: The data, on the device of the pair.
     """
     rows, facts = list(found.rows), dict(found.facts)
+    split = split.dense_part() if isinstance(split, SparseSplit) else split
     x, y = split.x, split.y
     is_class = y is not None and y.dim() == 1 and not y.is_floating_point()
     with in_mode("evaluation", pair.model, pair.guide):

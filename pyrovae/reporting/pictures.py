@@ -66,7 +66,7 @@ def pictures(
         device = device_of(model, guide, batch_of(test, 2))
         test = test if device is None else test.to(device)
         torch.manual_seed(seed)
-        form = form_of(pair, test.x[:1])
+        form = form_of(pair, test[:1].x)
         if made is None and not isinstance(form, Images | Arrays):
             made = made_of(pair, model, guide, test, form, seed=seed, mode="as is")
         if made is not None:
@@ -74,7 +74,7 @@ def pictures(
         torch.manual_seed(seed)
         if (
             isinstance(form, Images)
-            and test.x.dim() == 4
+            and len(test.shape) == 3
             and _observes_the_data(model, guide, test)
         ):
             batch = batch_of(test, 32)
@@ -109,7 +109,7 @@ def pictures(
 
 def _observes_the_data(model: Program, guide: Program, split: Split) -> bool:
     try:
-        as_data(simulate(model, *batch_of(split, 2), guide=guide), split.x[:2])
+        as_data(simulate(model, *batch_of(split, 2), guide=guide), split[:2].x)
     except ShapeError:
         return False
     return True

@@ -99,8 +99,10 @@ def test_draws_and_the_likeliest_codes():
     for code in (1, 3, 4):
         z_score = (counts[code] - n * p[code]) / (n * p[code] * (1 - p[code])).sqrt()
         assert abs(float(z_score)) < 4
-    first = CodeSequence(table, z[:1], 3).mean[0]
+    first = CodeSequence(table, z[:1], 3).likeliest()[0]
     assert int(first[0]) == int(p.argmax())
+    with pytest.raises(NotImplementedError):
+        _ = CodeSequence(table, z, 3).mean  # which others would take for a datum
 
 
 @pytest.mark.parametrize("codes", [X[0], X, X.expand(2, 3, 4)])

@@ -1,32 +1,39 @@
 """Families of spectrograms: what they add to `VAE` and `ConditionalVAE`, and speech of tones."""
 
+from functools import partial
+
 import numpy as np
 import pyro
 import pytest
 import torch
 
 from pyrovae import data, fit
-from pyrovae.apply import features, transfer
+from pyrovae.apply import denoise, features, transfer
 from pyrovae.data import Spectrogram
 from pyrovae.errors import ConfigError, DataError, ShapeError
 from pyrovae.models import ConditionalVAE, SpectrogramVAE, SpeechVAE
 from pyrovae.models.capabilities import GeneratesClasses, ReadsAsSound
 from pyrovae.models.sounding import SMALL
+from pyrovae.nn import TimeConvDecoder, TimeConvEncoder
 from pyrovae.objectives import ELBO, IWAE, DReG
 
 
 @pytest.fixture(scope="module")
 def sets():
-    return data.tones()
+    return data.tones(takes=12)
 
 
 @pytest.fixture(scope="module")
 def speech(sets):
     """A pair trained on tones for seconds, by DReG."""
     pyro.set_rng_seed(0)
-    pair = SpeechVAE(sets.shape, 4, **sets.supplies)
+    nets = {
+        "encoder": partial(TimeConvEncoder, channels=(32, 32)),
+        "decoder": partial(TimeConvDecoder, channels=(32, 32)),
+    }
+    pair = SpeechVAE(sets.shape, 4, **sets.supplies, **nets)
     fit(
-        pair, sets.labelled().train, objective=DReG(2), epochs=25, batch_size=48, lr=5e-3,
+        pair, sets.labelled().train, objective=DReG(2), epochs=32, batch_size=40, lr=5e-3,
         seed=0, device="cpu", compile=False, progress=False,
     )  # fmt: skip
     return pair
@@ -54,20 +61,21 @@ def test_what_is_generated_is_recognised_as_a_spectrogram_and_as_sound(sets, spe
     x = speech.generate(y)
     heard = speech.spectrogram.of(speech.to_sound(x).numpy())
     assert speech.to_sound(x).shape == (48, speech.spectrogram.num_samples)
-    # Chance is 1/4 and 1/3: of 48 that is at most .53 but for once in a thousand times. Pitch, by
-    # which the voices differ, is hardly to be seen in 24 bands.
-    for column, least in ((0, 0.8), (1, 0.53)):
-        assert share(recognisers[column], x, y[:, column]) > 0.9
-        assert share(recognisers[column], heard, y[:, column]) > least
+    # Chance is 1/4 and 1/3: of 48 that is at most .46 and .54 but for once in a thousand times.
+    assert share(recognisers[0], x, y[:, 0]) > 0.8
+    assert share(recognisers[1], x, y[:, 1]) > 0.54
+    assert share(recognisers[0], heard, y[:, 0]) > 0.8
 
 
 def test_a_recording_is_given_another_voice(sets, speech, recognisers):
     labels = torch.cartesian_prod(torch.arange(4), torch.arange(3))
     found = transfer(speech, sets.test.x, sets.test.y, labels=labels, train=sets.train, seed=0)
-    assert found.made.shape == (24, 12, 1, 24, 24)
-    assert found.recognised.share["new"].value > 0.9
+    assert found.made.shape == (12, 12, 1, 24, 24)
+    assert found.recognised.share["new"].value > 0.8
+    names = [text.get_text() for text in found.plot().findobj(lambda a: hasattr(a, "get_text"))]
+    assert {"0, 0", "3, 2"} <= set(names)
     for column, recogniser in enumerate(recognisers):
-        wanted = labels[:, column].expand(24, -1).flatten()
+        wanted = labels[:, column].expand(12, -1).flatten()
         assert share(recogniser, found.made.flatten(0, 1), wanted) > 0.9
 
 
@@ -97,6 +105,9 @@ def test_latents_of_a_pair_without_labels_are_features(sets):
     word = data.Split(sets.test.x, sets.test.y[:, 0]), data.Split(sets.train.x, sets.train.y[:, 0])
     found = features(pair, word[0], train=word[1], num_labelled=[20], num_repeats=1, seed=0)
     assert found.scores["latents"].shape == (1, 1)
+    clean = denoise(pair, sets.test.x[:4], level=1.0, filters=False, num_particles=2, num_steps=5,
+                    num_moves=0, seed=0)  # fmt: skip
+    assert clean.made["posterior mean"].shape == (4, 1, 24, 24)
 
 
 def test_sound_is_part_of_the_state():

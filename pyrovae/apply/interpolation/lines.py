@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...distributions.code_sequence import CodeSequence
 from ...errors import ConfigError
 from ...models.capabilities import ReadsAsText
 from ...runtime.markup import Section
@@ -24,7 +25,8 @@ class Lines(Result):
 
     Attributes:
         ends: The texts at both ends, as they are [P][2].
-        texts: By path, the likeliest code at each step, at equal times [P][steps].
+        texts: By path, of the likeliest code at each place, at equal times [P][steps]; of a pair
+            without codes, the text of its mean.
         latents: By path, z there [P, steps, L], on the CPU.
         site: Name of the latent.
     """
@@ -127,7 +129,7 @@ def lines_between(
     chosen = {name: curve(t) for name, curve in curves.items() if path in ("all", name)}
     texts = {}
     for name, z in chosen.items():
-        made = pair.to_text(decoder.mean(z, t).flatten(0, 1).cpu())
+        made = pair.to_text(_likeliest(decoder, z, t).cpu())
         texts[name] = [made[i : i + len(t)] for i in range(0, len(made), len(t))]
     first, last = (pair.to_text(end.cpu()) for end in ends)
     return Lines(
@@ -136,6 +138,12 @@ def lines_between(
         latents={name: z.cpu() for name, z in chosen.items()},
         site=decoder.site,
     )
+
+
+def _likeliest(decoder: Decoder, z: Tensor, t: Tensor) -> Tensor:
+    """Data at points [P, T, L], one after the other [P * T, *data_shape]."""
+    made = decoder(z, t)[1].fn
+    return made.likeliest() if isinstance(made, CodeSequence) else made.mean
 
 
 def edits(one: str, other: str) -> int:

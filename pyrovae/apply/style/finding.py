@@ -95,7 +95,7 @@ class Transferred(Result):
         return image_grid(
             tiles.flatten(0, 1),
             columns=tiles.shape[1],
-            column_names=["data", "", *map(_word, self.labels)],
+            column_names=["data", "", *_words(self.labels)],
             title="The style of each datum (left) under each label (columns)",
         )
 
@@ -106,10 +106,15 @@ class Transferred(Result):
         return torch.tensor(list(dict.fromkeys(rows.tolist()))[:_SHOWN])
 
 
-def _word(label: Tensor) -> str:
-    if label.dim() == 0:
-        return f"{label.item():g}"
-    return f"{int(label.argmax())}" if label.dim() == 1 else ""
+def _words(labels: Tensor) -> list[str]:
+    """Names of labels [C] or [C, ...]: numbers, the places of one-hot vectors, several classes."""
+    if labels.dim() == 1:
+        return [f"{label.item():g}" for label in labels]
+    if labels.dim() > 2 or not torch.equal(labels, labels.round()):
+        return ["" for _ in labels]
+    if bool(((labels != 0).sum(1) == 1).all() & (labels.amax(1) == 1).all()):
+        return [f"{int(label.argmax())}" for label in labels]
+    return [", ".join(f"{value:g}" for value in label.tolist()) for label in labels]
 
 
 def _said(share: Share | None) -> str:

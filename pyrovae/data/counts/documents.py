@@ -96,7 +96,9 @@ def documents(
     said = sum(len(analyse(text)) for text in texts)
     info = {"binarize": "none", "levels": None, "unit": False, "seed": seed, "words": said,
             "unknown_words": said - int(known), "dropped_documents": dropped}  # fmt: skip
-    return Dataset("documents", *splits, info=info, supplies={"vocabulary": words})
+    return Dataset(
+        "documents", splits[0], splits[1], splits[2], info=info, supplies={"vocabulary": words}
+    )
 
 
 def _texts(source: Any) -> list[str]:  # noqa: ANN401

@@ -86,11 +86,11 @@ def counts(
     info = {"binarize": "none", "levels": None, "unit": False, "seed": seed,
             "dropped_rows": len(empty)}  # fmt: skip
     supplies: dict[str, Any] = {} if names is None else {"vocabulary": names}
-    splits = [whole[part] for part in parts]
+    train, held_out, tested = (whole[part] for part in parts)
     if labels is not None and labels.dim() == 1 and not labels.is_floating_point():
-        log_sizes = _log_sizes(splits[0].rows.totals().log(), splits[0].y)
+        log_sizes = _log_sizes(train.rows.totals().log(), train.y)
         supplies |= {"log_sizes": log_sizes} if log_sizes else {}
-    return Dataset("counts", *splits, info=info, supplies=supplies)
+    return Dataset("counts", train, held_out, tested, info=info, supplies=supplies)
 
 
 def _log_sizes(logs: Tensor, batch: Tensor) -> list[list[float]]:

@@ -14,7 +14,7 @@ from .joined import side_by_side
 from .sparse import SparseRows
 from .tensors import TensorRows
 
-_MOST = 2**31  # bytes of a dense x
+_MOST, _PART = 2**31, 2**28  # bytes of a dense x, and of a part of it
 
 
 class SparseSplit(Split):
@@ -69,7 +69,7 @@ class SparseSplit(Split):
     rows: SparseRows
 
     @property
-    def x(self) -> Tensor:  # type: ignore[override]
+    def x(self) -> Tensor:
         """The dense rows, made anew [N, *data_shape].
 
         Raises:
@@ -82,6 +82,12 @@ class SparseSplit(Split):
                 "part, split[:1000].x, or give the split as it is, which is read by batches"
             )
         return self.rows[:][0]
+
+    def dense_part(self) -> Split:
+        """The first rows as a dense split: as many as take 256 MiB."""
+        each = max(1, self.shape.numel() * self.rows.values.element_size())
+        few = self[: max(1, _PART // each)]
+        return Split(few.x, few.y, with_labels=self.with_labels)
 
     def as_rows(self) -> Rows:
         """The rows as batches have them: x, and y where they are labelled."""

@@ -98,9 +98,9 @@ def word_perplexity(
         tensor([50., 50., 50., 50.], dtype=torch.float64)
     """
     found = log_evidence(model, guide, x, *args, num_particles=num_particles, **options)
-    given = {name: options[name] for name in ("columns", "transform") if name in options}  # type: ignore[literal-required]
+    data = rows(x, columns=options.get("columns"), transform=options.get("transform"))
     words, orders = [], []
-    for part in blocks_of(rows(x, **given)):
+    for part in blocks_of(data):
         counts = part.double().cpu()
         words.append(counts.sum(1))
         orders.append(torch.lgamma(words[-1] + 1) - torch.lgamma(counts + 1).sum(1))

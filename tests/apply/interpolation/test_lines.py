@@ -35,7 +35,7 @@ def test_texts_are_what_the_points_between_the_means_decode_to(pair):
         z = curve(means[::2], means[1::2], t)
         torch.testing.assert_close(found.latents[path], z)
         for row in range(3):
-            assert found.texts[path][row] == pair.to_text(pair.decode(z[row]).mean)
+            assert found.texts[path][row] == pair.to_text(pair.decode(z[row]).likeliest())
     assert len({text for line in found.texts["linear"] for text in line}) > 1
     texts = pair.to_text(x)
     assert found.ends == list(zip(texts[::2], texts[1::2], strict=True))
@@ -64,7 +64,7 @@ def test_a_pair_with_sources():
     found = interpolate(pair, x, y, steps=3, seed=0)
     z = found.latents["linear"]  # [2, 3, L]; the source is that of the first end
     for row in range(2):
-        made = pair.decode(z[row].unsqueeze(1), y[2 * row : 2 * row + 1]).mean[:, 0]
+        made = pair.decode(z[row].unsqueeze(1), y[2 * row : 2 * row + 1]).likeliest()[:, 0]
         assert found.texts["linear"][row] == pair.to_text(made)
 
 

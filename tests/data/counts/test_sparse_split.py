@@ -35,6 +35,8 @@ def test_is_a_split(splits):
     assert torch.equal(sparse.subset(4).x, dense.x[:4])
     assert torch.equal(sparse.rows.totals(), dense.x.sum(-1).double())
     assert torch.equal(SparseSplit(dense.x).x, dense.x)
+    part = sparse.dense_part()
+    assert type(part) is Split and torch.equal(part.x, dense.x) and torch.equal(part.y, dense.y)
     stacked = SparseRows.stacked([sparse[:9].rows, sparse[9:9].rows, sparse[9:].rows])
     assert torch.equal(stacked[:][0], dense.x)
     for number in (0, 7, len(sparse.rows.values) - 1):
@@ -82,6 +84,7 @@ def _large(path):
     log_evidence(pair, whole.test, num_particles=2, rows=50)
     with pytest.raises(DataError, match=r"dense tensor would take 15 GiB; take a part"):
         _ = whole.train.x
+    assert len(whole.train.dense_part()) == 2**28 // (4 * d)
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20)
 
 

@@ -6,9 +6,11 @@ import pyro
 import pytest
 import torch
 
+from pyrovae.distributions.code_sequence import CodeSequence
 from pyrovae.distributions.sequence_codes import END, PADDING
 from pyrovae.errors import ConfigError, ShapeError
 from pyrovae.models.decoding import Beam, Greedy, Sampling, score
+from pyrovae.nn import GRUDecoder, LSTMDecoder, TransformerDecoder
 from tests.models.decoding.tables import (
     CODES,
     LETTERS,
@@ -206,6 +208,27 @@ def test_networks_run_in_evaluation_mode(way):
     assert network.training
     pyro.set_rng_seed(0)
     assert torch.equal(found, way.decode(network.table, Z, max_length=LENGTH))
+
+
+@WAYS
+def test_it_stays_on_the_device(way):
+    """On `meta`, which refuses tensors of the CPU and has no values to look at."""
+    network, z = GRUDecoder.example().to("meta"), torch.zeros(3, 2, device="meta")
+    found = way.decode_scored(network, z, max_length=4)
+    assert found.codes.is_meta and found.codes.shape == (3, 4) and found.log_prob.is_meta
+
+
+@pytest.mark.parametrize("kind", [GRUDecoder, LSTMDecoder, TransformerDecoder])
+@pytest.mark.parametrize("way", [Sampling(), Beam(6)], ids=repr)
+def test_networks_of_the_library(kind, way):
+    """Steps by rows that a beam exchanges, against the network's pass over whole rows."""
+    pyro.set_rng_seed(0)
+    network, z = kind.example().double(), torch.randn(5, 2).double()
+    for part in network.parameters():
+        part.data *= 2
+    found = way.decode_scored(network, z, max_length=6)
+    exact = CodeSequence(network, z, 6).log_prob(found.codes)
+    torch.testing.assert_close(found.log_prob, exact)
 
 
 @pytest.mark.parametrize(
