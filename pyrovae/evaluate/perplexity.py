@@ -227,7 +227,7 @@ def _counter(owner: object) -> Count:
             f"perplexity: {type(owner).__name__} has no method num_tokens(x) -> [N], which says "
             "how many tokens each datum has; give num_tokens=, a function of x"
         )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 @torch.no_grad()
