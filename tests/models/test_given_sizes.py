@@ -77,7 +77,7 @@ def test_every_family(name):
     if name in ("GivenSizes", "TableVAE"):  # whose likelihood is that of its columns
         return
     pair = FAMILIES[name].example()
-    x = torch.poisson(torch.full((B, 1, 4, 4), 3.0))
+    x = torch.poisson(torch.full((B, *pair.example_x(1).shape[1:]), 3.0))
     if not hasattr(pair, "likelihood"):
         with pytest.raises(ConfigError, match="has no size factor"):
             GivenSizes(pair)
