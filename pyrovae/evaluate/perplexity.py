@@ -175,8 +175,9 @@ def perplexity(
         guide: Pyro guide q(z|x), called likewise.
         x: Data [N, ...] of any kind: see `SweepOptions`.
         num_tokens: How many tokens the log-density of each datum is of; None asks the pair's
-            method `num_tokens`, which the families of text and of documents have. Count what the
-            model predicts: of text the characters and the end.
+            method `num_tokens`, which the families of text have. Count what the model predicts:
+            of text the characters and the end. The log-density of a bag of words is that of words
+            in any order: use `evaluate.word_perplexity` there.
         num_particles: K of `log_evidence`. KL and units take 100 at most.
         compile: See `log_evidence`.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
@@ -226,7 +227,7 @@ def _counter(owner: object) -> Count:
             f"perplexity: {type(owner).__name__} has no method num_tokens(x) -> [N], which says "
             "how many tokens each datum has; give num_tokens=, a function of x"
         )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 @torch.no_grad()

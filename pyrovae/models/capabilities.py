@@ -85,7 +85,8 @@ class CountsTokens(Protocol):
     def num_tokens(self, x: Tensor) -> Tensor:
         """How many tokens log p(x) is of, for each datum [N] of x [N, *data_shape].
 
-        Of text the codes and the end, which is predicted too; of a document its words.
+        Of text the codes and the end, which is predicted too. Not of a bag of words: its log p(x)
+        is that of words in any order, and no product over them.
         """
 
 

@@ -37,6 +37,11 @@ class Forecaster(Family):
         """Lengths of sequences x [N, T, D]."""
         return 1 + torch.arange(len(x), device=x.device) % x.shape[1]
 
+    def num_observed(self, x: Tensor, y: Tensor) -> float:
+        """Mean number of observed values of a sequence, for x [N, T, D] and its y."""
+        known = self._steps(x, y, "num_observed").observed
+        return x[0].numel() if known is None else float(known.sum()) / len(x)
+
     @abstractmethod
     def begin(self, data: Steps, num_particles: int) -> Advance:
         """What draws and weighs the steps of K particles given the data."""
