@@ -199,12 +199,12 @@ def _pair(
 ) -> Any:  # noqa: ANN401
     pair: Any = find_model(config.model.name)
     if not inspect.ismodule(pair):
-        is_set = isinstance(data, Dataset)
+        shape, known = (data.shape, data.supplies) if isinstance(data, Dataset) else (data, {})
         given = from_data(
             pair,
             config,
-            tuple(data.shape if is_set else data),
-            kept if kept is not None else data.supplies if is_set else {},
+            tuple(shape),
+            known if kept is None else kept,
             is_kept=kept is not None,
         )
         with _built("model", config):

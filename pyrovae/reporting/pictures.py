@@ -84,9 +84,9 @@ def pictures(
             )
             if has_prior(model, guide, test):
                 wanted = to_generate(test, 64)
-                made = as_data(simulate(model, *wanted, mean=True), wanted[0])
+                drawn = as_data(simulate(model, *wanted, mean=True), wanted[0])
                 found["samples"] = plots.image_grid(
-                    made, title="E p(x|z) for z drawn from the prior"
+                    drawn, title="E p(x|z) for z drawn from the prior"
                 )
         first = test[:_DOTS]
         site = _vector_site(model, guide, first)
