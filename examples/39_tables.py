@@ -1,11 +1,11 @@
 """Do rows that a VAE makes pass for real ones?  Run: python examples/39_tables.py [--smoke]
 
-Breast-cancer measurements (569 rows) with a diagnosis and a level; a fifth of the cells is missing.
+Breast-cancer measurements (569 rows) with a diagnosis and a level; a fifth of the cells is gone.
 One likelihood a column: normal, log-normal, ordinal, Bernoulli. Prints what each column was taken
-for; how far imputed cells of held-out rows are off, beside the mean; and whether made rows resemble
-real ones. At an AUC of 0.5 a classifier cannot tell them, and the distance to the closest training
-row tells copies; rows of the training itself are checked too. Writes tables.png. After Nazabal et
-al. (2020), HI-VAE, and Mattei & Frellsen (2019), MIWAE.
+for; how far imputed cells of held-out rows are off, beside the mean; and whether made rows look
+like real ones. At an AUC of 0.5 a classifier cannot tell them, and the distance to the closest
+training row tells copies; rows of the training are checked too. Writes tables.png. After Nazabal
+et al. (2020), HI-VAE, and Mattei & Frellsen (2019), MIWAE.
 """
 
 import argparse

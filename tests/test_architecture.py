@@ -335,8 +335,8 @@ FOLDERS = {
     ],
     "plots": [
         {"checks", "comparison", "diagnosis", "entropies", "evidence", "forecasts", "images",
-         "kl_bars", "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves", "series",
-         "spectrograms", "tables", "values"},
+         "kl_bars", "label_curves", "latent_space", "matrices", "rate_distortion", "run_curves",
+         "series", "spectrograms", "tables", "values"},
         {"anomalies", "image_rows", "khat_map", "sample_quality"},
     ],
     "reporting": [
@@ -356,7 +356,7 @@ FOLDERS = {
         {"kept_results", "library", "own_files"},
         {"names", "wanted"},
         {"arguments"},
-        {"supplies"},
+        {"data_files", "supplies"},
         {"calls", "objective_words", "parser", "stored"},
         {"build", "misfit", "options", "section_options"},
         {"completion", "config", "fit_options", "origin"},

@@ -14,6 +14,8 @@ from cases import CASES  # noqa: E402
 from gpu_sections import SECTIONS, Rows, Skipped  # noqa: E402
 from kneser_ney import KneserNey  # noqa: E402
 from products import operations, products_of  # noqa: E402
+from sequences import FORMS, D, deep  # noqa: E402
+from sequences import check_equal as check_equal_sequences  # noqa: E402
 from sides import (  # noqa: E402
     PYRO,
     check_equal,
@@ -151,3 +153,9 @@ def test_a_bigram_by_hand():
     assert len(grams) == sum(before.values()) == 7
     expected = (2 - discount) / 3 + discount * 2 / 3 * low
     assert model.prob([3], 4) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_one_site_for_a_sequence_is_the_loop_of_sites(form):
+    pyro.set_rng_seed(0)
+    check_equal_sequences(deep(**FORMS[form]), torch.randn(2, 6, D))

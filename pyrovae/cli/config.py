@@ -10,7 +10,8 @@ import yaml
 from jsonargparse import Namespace
 
 from ..errors import ConfigError
-from .library import DATA_FILES, full_path, parts, sections
+from .data_files import reader_of
+from .library import full_path, parts
 from .misfit import Options, check_parts, misfit, takes_none
 from .names import FINDERS, SECTIONS, makers
 from .own_files import import_path, is_in_file
@@ -132,9 +133,10 @@ def _split(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         given.setdefault(name, option.value)  # the last one counts
         del rest[option.start : option.stop]
     data = given.get("data", "")
-    if Path(data).suffix in DATA_FILES and data not in sections()["data"]:
-        given["data"] = "arrays"
-        rest = ["--data.x", data, *rest]
+    reader = reader_of(data, given.get("model", ""))
+    if reader is not None:
+        given["data"] = reader[0]
+        rest = [f"--data.{reader[1]}", data, *rest]
     for i, word in enumerate(rest):
         if word.startswith("--model.") and "=" in word:
             option_name, _, value = word.partition("=")

@@ -10,7 +10,7 @@ import torch
 from .. import plots
 from ..data import Dataset, Split
 from ..data.base import pick_device
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from ..evaluate import disentanglement, posterior_means, traverse
 from ..reporting import form_of, save_figure
 from ..runtime.files import save
@@ -69,16 +69,22 @@ def run_traverse(words: Sequence[str]) -> None:
     form = form_of(setup.pair, split[:1].x)
     out = Path(config.out or run / "traverse")
     check_fit(out, form)
-    found = traverse(
-        setup.pair.model,
-        setup.pair.guide,
-        (split.binarized(0) if split.dynamic else split).to(pick_device(config.device)),
-        site=config.site,
-        datum=config.datum,
-        values=torch.linspace(-config.range, config.range, config.steps).tolist(),
-        num_units=config.units,
-        seed=config.seed,
-    )
+    try:
+        found = traverse(
+            setup.pair.model,
+            setup.pair.guide,
+            (split.binarized(0) if split.dynamic else split).to(pick_device(config.device)),
+            site=config.site,
+            datum=config.datum,
+            values=torch.linspace(-config.range, config.range, config.steps).tolist(),
+            num_units=config.units,
+            seed=config.seed,
+        )
+    except NotImplementedError as error:  # of text, say
+        raise ConfigError(
+            f"traverse {run}: p(x|z) of these data, which are {form.kind}, has no mean, and a "
+            "traversal shows means; `pyrovae interpolate` goes from one datum to another"
+        ) from error
     arrays = {
         "images": found.images,
         "units": found.units,

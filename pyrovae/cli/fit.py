@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from jsonargparse import Namespace
 
-from ..data import Dataset, SemiSupervisedBatches, Split
+from ..data import Dataset, SemiSupervisedBatches, Split, like_lengths
 from ..data.base import pick_device
+from ..data.minibatches import Minibatches
 from ..errors import ConfigError
 from ..models.capabilities import HasStrata
 from ..objectives import ELBO, Beta
@@ -125,11 +126,16 @@ def _train(
     run_dir: Path,
 ) -> Run:
     train, val = setup.data.train, setup.data.val
-    batches: Split | SemiSupervisedBatches = train
+    batches: Split | Minibatches = train
     if config.num_labelled:
         batches = SemiSupervisedBatches(
             train, config.batch_size, num_labelled=max(1, config.batch_size // 5),
             seed=config.seed, device=config.device, drop_last=config.drop_last,
+        )  # fmt: skip
+    elif config.like_lengths:
+        batches = like_lengths(
+            train, config.batch_size, seed=config.seed, device=config.device,
+            drop_last=config.drop_last,
         )  # fmt: skip
     return fit(
         setup.pair.model,

@@ -95,6 +95,9 @@ def _add_training(parser: Parser) -> None:
     add("--kl-cycles", type=Count, metavar="N",
         help="Let the KL weight of --objective Beta rise from 0 in N cycles, each in half of "
         "it.")  # fmt: skip
+    add("--like-lengths", action="store_true",
+        help="Of text: batches of like lengths, cut to the longest of them; see "
+        "data.like_lengths.")  # fmt: skip
     add("--drop-last", action="store_true",
         help="Leave out the last batch where it is smaller than the others.")  # fmt: skip
 

@@ -23,7 +23,8 @@ def add_section(parser: Parser, section: str, maker: Any) -> None:  # noqa: ANN4
 
 
 _MORE = {
-    "data": " A file of data stands for itself: images.npz.",
+    "data": " A file of data stands for itself: images.npz, names.txt (text, a datum a line), "
+    "rows.csv, or a folder of .wav files.",
     "model": " A file.py with functions `model` and `guide` stands for itself.",
     "objective": "",
 }

@@ -1,10 +1,11 @@
 """Dates to be written in one of several formats, as a data set."""
 
-from .base import Dataset
+from .base import Dataset, supplying
 from .synthetic.date_formats import DateFormats
 from .text_pairs import text_pairs
 
 
+@supplying("vocabulary")
 def dates(
     n: int = 6000,
     *,

@@ -5,10 +5,11 @@ from os import PathLike
 from pathlib import Path
 
 from ..errors import ConfigError, DataError
-from .base import Dataset, Split, partition
+from .base import Dataset, Split, partition, supplying
 from .text import Unit, Vocabulary
 
 
+@supplying("vocabulary")
 def text_pairs(
     pairs: str | PathLike[str] | Sequence[tuple[str, str]],
     *,

@@ -89,11 +89,13 @@ class _Supports(constraints.Constraint):
 
     def __init__(self, of: SideBySide) -> None:
         self.of = of
-        self.is_discrete = all(part.support.is_discrete for part in of.parts)
+        supports: list[Any] = [part.support for part in of.parts]
+        self.supports = supports
+        self.is_discrete = all(support.is_discrete for support in supports)
 
     def check(self, value: Tensor) -> Tensor:
-        each = zip(self.of.parts, self.of.places, strict=True)
-        held = [part.support.check(value[..., places]) for part, places in each]
+        each = zip(self.supports, self.of.places, strict=True)
+        held = [support.check(value[..., places]) for support, places in each]
         shape = torch.broadcast_shapes(*(h.shape[:-1] for h in held))
         return torch.cat([h.expand(*shape, -1) for h in held], -1)[..., self.of.order]
 

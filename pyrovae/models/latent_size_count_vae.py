@@ -162,4 +162,9 @@ class LatentSizeCountVAE(CountVAE):
         return dist.Normal(loc, log_scale.exp(), validate_args=False)
 
     def _sized(self, z: Tensor, given: Tensor, log_size: Tensor) -> dist.TorchDistribution:
+        if self.likelihood.sizes_are_given:
+            raise ConfigError(
+                "LatentSizeCountVAE has latent sizes, and GivenSizes gives them; take a CountVAE, "
+                "whose sizes can be given"
+            )
         return cast(SizedCounts, self._decode(z, given)).of_size(log_size)

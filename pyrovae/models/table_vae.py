@@ -111,7 +111,7 @@ class TableVAE(PartialVAE):
     @classmethod
     def example(cls) -> Self:
         """A small instance, for tests and documentation: one column of each kind."""
-        columns = [
+        columns: list[dict[str, Any]] = [
             {"name": "t", "kind": "real", "shift": -1.0, "scale": 2.0},
             {"name": "income", "kind": "positive", "shift": 1.0, "scale": 0.5},
             {"name": "children", "kind": "count", "shift": 1.0, "scale": 0.5},
@@ -134,7 +134,9 @@ class TableVAE(PartialVAE):
         return (torch.arange(x.numel(), device=x.device) % 5 > 0).reshape(x.shape)
 
     @torch.no_grad()
-    def generate(self, n: int, *, mean: bool = False, size: None = None) -> Tensor:
+    def generate(
+        self, n: int, *, mean: bool = False, size: Tensor | float | None = None
+    ) -> Tensor:
         """Rows [n, D]: z from the prior, and the cells from p(x|z).
 
         Args:

@@ -50,12 +50,12 @@ class ClassDispersion(nn.Module):
                 f"{num_classes}; it needs the vector (z, class) and a likelihood of two outputs "
                 "or more, such as NegativeBinomial(size_factor='total')"
             )
-        self.num_classes = num_classes
+        self.num_classes, self.num_others = num_classes, wanted[0] - 1
         self.network = build(network, given, (wanted[0] - 1, *wanted[1:]))
         self.log_theta = nn.Parameter(torch.zeros(num_classes, *wanted[1:]))
 
     def forward(self, both: Tensor) -> Tensor:  # [N, L + C] -> [N, P, *data_shape]
-        others = self.network(both).reshape(len(both), -1, *self.log_theta.shape[1:])
+        others = self.network(both).reshape(len(both), self.num_others, *self.log_theta.shape[1:])
         hot = both[:, -self.num_classes :]
         theta = (hot @ self.log_theta.flatten(1)).reshape(len(both), 1, *self.log_theta.shape[1:])
         return torch.cat([others[:, :1], theta, others[:, 1:]], 1)

@@ -52,7 +52,8 @@ def table_resemblance(
         right.plot(pairs_real[below], pairs[below], "o", color="C0", markersize=4, alpha=0.7)
         right.set(xlabel="among training rows", ylabel="among made rows",
                   title="Associations of pairs", aspect="equal")  # fmt: skip
-        low = -1.05 if np.nanmin([pairs_real.min(initial=0), pairs.min(initial=0)]) < 0 else -0.05
+        both = np.concatenate([pairs_real[below], pairs[below], [0.0]])
+        low = float(np.nanmin(both)) - 0.05
         right.set(xlim=(low, 1.05), ylim=(low, 1.05))
         right.grid(alpha=0.3)
         if title:

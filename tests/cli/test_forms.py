@@ -8,6 +8,8 @@ import pytest
 from scipy.io import wavfile
 
 from pyrovae.cli import main
+from pyrovae.cli.data_files import reader_of
+from pyrovae.cli.library import known_data
 from tests.cli.speller import NAMES, OTHERS, SPELLER
 
 KINDS = {
@@ -123,3 +125,34 @@ def test_the_page_of_a_run(run, at, capsys):
     assert main(["report", run, *own(run), "--num-particles", "10", "--out", f"{run}.html"]) == 0
     page = (at / f"{run}.html").read_text()
     assert ("Samples and reconstructions" in page) == (run in ("text", "sounds", "rows"))
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "found"),
+    [
+        ("names.txt", "TextVAE", ("text", "path")),
+        ("a.csv", "TableVAE", ("table", "source")),
+        ("a.csv", "VAE", ("arrays", "x")),
+        ("sounds", "SpeechVAE", ("audio", "source")),
+        ("digits", "VAE", None),
+    ],
+)
+def test_files_that_stand_for_themselves(here, data, model, found):
+    (here / "sounds" / "inner").mkdir(parents=True)
+    (here / "sounds" / "inner" / "a.wav").touch()
+    assert reader_of(data, model) == found
+
+
+def test_data_functions_say_what_they_supply():
+    """So that a family which needs it can name them."""
+    named = {name: getattr(made, "supplies", ()) for name, made in known_data().items()}
+    assert named["text"] == named["names"] == ("vocabulary",)
+    assert named["table"] == ("columns",) and "sound" in named["audio"]
+
+
+def test_text_from_a_file_in_batches_of_like_lengths(here):
+    (here / "names.txt").write_text("\n".join("abcdefg"[: i % 5 + 1] for i in range(60)) + "\n")
+    words = ["--model.latent_dim", "2", "--epochs", "1", "--test-particles", "0", "--run", "out"]
+    fit = ["fit", "--data", "names.txt", "--model", "TextVAE", *words, "--batch-size", "10"]
+    assert main([*fit, "--like-lengths"]) == 0
+    assert (here / "out" / "supplies.json").is_file()

@@ -25,6 +25,10 @@ REFUSED = {
             "FactorAnalysis",
             "FactorAnalysis, diagonal guide",
             "ConditionalVAE",
+            "CountVAE",
+            "LatentSizeCountVAE",
+            "TopicModel",
+            "TopicModel, mixture",
             "SequenceToSequence",
             "TextVAE",
             "PartialVAE",
@@ -45,6 +49,15 @@ REFUSED = {
     "VQVAE, finite scalars": {"TCVAE", "InfoVAE"},
     "VQVAE, learned prior": {"TCVAE", "InfoVAE"},
     "GumbelSoftmaxVAE": {"TCVAE", "DIPVAE"},
+    **dict.fromkeys(
+        [
+            "DeepMarkovModel",  # marginal densities of a chain are not known
+            "DeepMarkovModel, combined steps",
+            "DeepMarkovModel, flow on independent steps",
+            "VariationalRNN",
+        ],
+        {"TCVAE", "DIPVAE"},
+    ),
 }
 
 

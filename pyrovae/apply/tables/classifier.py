@@ -1,7 +1,7 @@
 """Whether a classifier tells two sets of rows apart."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def two_sample(one: Rows, other: Rows, *, seed: int = 0) -> TwoSample:
     return TwoSample(auc, spread, float(norm.sf(together)))
 
 
-def _trees(rows: Rows, seed: int):  # noqa: ANN202 (a class of an optional import)
+def _trees(rows: Rows, seed: int) -> Any:  # noqa: ANN401
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(

@@ -9,13 +9,14 @@ import numpy as np
 
 from ...errors import DataError
 from ...runtime.log import LOG
-from ..base import Dataset, Split, partition
+from ..base import Dataset, Split, partition, supplying
 from ..files import read_file
 from .cells import read_cells
 from .column import Kind, Unseen
 from .columns import TableColumns
 
 
+@supplying("columns")
 def table(
     source: str | Path | Any,  # noqa: ANN401 (pandas and polars are optional)
     *,

@@ -4,13 +4,14 @@ import re
 from importlib import import_module
 
 from ...errors import DataError
-from ..base import Dataset
+from ..base import Dataset, supplying
 from .text import text
 
 _WORD = re.compile(r"(?<![\w.\-/])[a-z]{3,10}(?![\w.(\-/])")
 _SENTENCE = re.compile(r"[A-Z][A-Za-z ,'-]+[.!?]")
 
 
+@supplying("vocabulary")
 def python_words(
     *, val_size: int | None = None, test_size: int | None = None, seed: int = 0
 ) -> Dataset:
@@ -37,6 +38,7 @@ def python_words(
     return Dataset("python_words", found.train, found.val, found.test, found.info, found.supplies)
 
 
+@supplying("vocabulary")
 def python_sentences(
     *,
     max_length: int = 12,

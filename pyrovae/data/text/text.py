@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from ...errors import ConfigError, DataError
-from ..base import Dataset, Split, partition
+from ..base import Dataset, Split, partition, supplying
 from ..root import Root, find_root
 from .lines import TextSource, read_lines, shown, split_classes
 from .vocabulary import Unit, Vocabulary
@@ -15,6 +15,7 @@ Unfit = Literal["refuse", "skip"]
 """What becomes of lines that are empty or too long: an error, or they are left out."""
 
 
+@supplying("vocabulary")
 def text(
     path: TextSource,
     *,
@@ -102,6 +103,7 @@ def text(
     return Dataset("text", train, val, test, info, {"vocabulary": known.to_json()})
 
 
+@supplying("vocabulary")
 def names(
     root: Root = None, *, val_size: int = 1000, test_size: int = 1000, seed: int = 0
 ) -> Dataset:

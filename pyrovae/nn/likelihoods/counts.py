@@ -132,6 +132,11 @@ class Counts(Likelihood):
             raise ConfigError(f"{self} got size={size}; sizes are above 0")
         return made.of_size(_log(sizes))
 
+    @property
+    def sizes_are_given(self) -> bool:
+        """Whether it is within a context of `given_sizes`."""
+        return self._sizes is not None
+
     @contextmanager
     def given_sizes(self, size: Tensor) -> Iterator[None]:
         """Within this context the size of each datum is given, instead of its total.

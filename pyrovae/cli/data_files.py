@@ -1,0 +1,38 @@
+"""Files and folders of data that `--data` names by their paths alone."""
+
+from pathlib import Path
+
+from .arguments import supplied
+from .library import DATA_FILES, sections
+
+_TABLES = (".csv", ".parquet")
+
+
+def reader_of(data: str, model: str) -> tuple[str, str] | None:
+    """The function that reads a path, and its option that takes it; None where it is a name.
+
+    A file of a table gives columns of all kinds where the model asks for columns, else numbers.
+
+    Args:
+        data: What `--data` names.
+        model: What `--model` names.
+
+    Example:
+        >>> reader_of("names.txt", "TextVAE"), reader_of("a.csv", "TableVAE")
+        (('text', 'path'), ('table', 'source'))
+        >>> reader_of("a.csv", "VAE"), reader_of("digits", "VAE")
+        (('arrays', 'x'), None)
+    """
+    path = Path(data)
+    if data in sections()["data"]:
+        return None
+    if path.suffix == ".txt":
+        return "text", "path"
+    if path.is_dir() and next(path.rglob("*.wav"), None) is not None:
+        return "audio", "source"
+    if path.suffix not in DATA_FILES:
+        return None
+    known = sections()["model"].get(model)
+    if path.suffix in _TABLES and known is not None and "columns" in supplied(known):
+        return "table", "source"
+    return "arrays", "x"
