@@ -54,7 +54,8 @@ def simulate(
     Args:
         model: Pyro model. Its data arguments only determine how many data to draw.
         guide: Where given, latents are drawn from q(z|x) of the data in the arguments.
-        mean: Return the mean of each observed site's distribution instead of a draw.
+        mean: Return the mean of each observed site's distribution instead of a draw; of codes,
+            which have none, the likeliest.
 
     Returns:
         A draw for each observed site, by name [B, ...].
@@ -62,7 +63,7 @@ def simulate(
     drawn = None if guide is None else record(guide, args, kwargs)
     made = record(without_observations(model), args, kwargs, replay=drawn)
     return {
-        name: node["fn"].mean if mean else node["value"]
+        name: _mean_of(node["fn"]) if mean else node["value"]
         for name, node in sample_sites(made).items()
         if node["infer"].get("was_observed")
     }
@@ -94,6 +95,12 @@ def simulate_joint(
         else:
             latents[name] = layout.arrange(site["value"], site["fn"].event_dim)
     return latents, observed
+
+
+def _mean_of(fn: Any) -> Tensor:  # noqa: ANN401
+    made = fn.likeliest if getattr(fn, "are_codes", False) else fn.mean
+    found: Tensor = made() if callable(made) else made
+    return found
 
 
 def _dream_traces(pair: Pair) -> tuple[Trace, Trace]:
