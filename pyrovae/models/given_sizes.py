@@ -97,7 +97,8 @@ class GivenSizes(Family):
         return made
 
     def _checked(self, x: Tensor, rest: tuple[Tensor, ...], method: str) -> tuple[Tensor, ...]:
-        if not rest or rest[-1].shape != x.shape[:1]:
+        # Of a sequence [B, T, D] each step has a size.
+        if not rest or rest[-1].dim() == 0 or rest[-1].shape != x.shape[: rest[-1].dim()]:
             got = f"of shape {list(rest[-1].shape)}" if rest else "missing"
             raise ShapeError(
                 f"GivenSizes.{method} got sizes {got} for {len(x)} data; its last argument is the "

@@ -128,7 +128,7 @@ class Condition(nn.Module):
             self.num_classes if isinstance(self.num_classes, tuple) else (self.num_classes or 0,)
         )
         for k, (value, found, size) in enumerate(
-            zip(y.reshape(len(y), -1).unbind(1), hot.split(sizes, -1), sizes, strict=True)
+            zip(y.reshape(len(y), len(sizes)).unbind(1), hot.split(sizes, -1), sizes, strict=True)
         ):
             wrong = ~found.any(-1)
             if bool(wrong.any()):

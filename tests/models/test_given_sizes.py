@@ -86,7 +86,11 @@ def test_every_family(name):
     pair.likelihood = Poisson(size_factor="total")
     known = (pair.example_y(x),) if pair.takes_labels else ()
     sized = GivenSizes(pair)
-    totals = x.flatten(1).sum(1)
+    is_series = name in ("DeepMarkovModel", "VariationalRNN")
+    totals = x.sum(-1) if is_series else x.flatten(1).sum(1)
+    if is_series:
+        with pytest.raises(ShapeError, match="of a sequence give the size of each step"):
+            sized.model(x, *known, totals.sum(1))
     if name != "PartialVAE":  # whose totals are over what was observed
         same = evidence(sized, x, *known, totals)
         torch.testing.assert_close(same, evidence(pair, x, *known), rtol=1e-4, atol=1e-3)

@@ -117,6 +117,11 @@ class Counts(Likelihood):
         if not isinstance(made, SizedCounts):
             return made
         sizes = None if self._sizes is None else self._sizes.to(made.log_shares)
+        if sizes is not None and sizes.shape != (needed := x.shape[: x.dim() - made.event_axes]):
+            raise ShapeError(
+                f"{self} got sizes of shape {list(sizes.shape)} for counts {list(x.shape)}, which "
+                f"have a size each in {list(needed)}; of a sequence give the size of each step"
+            )
         log_size = made.log_size_of(x) if sizes is None else _log(sizes)
         if self.training and torch.is_grad_enabled():
             self._note(log_size.exp() if sizes is None else sizes)
