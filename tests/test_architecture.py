@@ -134,7 +134,7 @@ FOLDERS = {
         {"any_data", "capabilities", "code_priors", "decoding", "held_vocabulary",
          "networks", "posteriors", "priors", "second_output", "sequence_data",
          "shape_advice", "totals"},
-        {"base", "step_posteriors"},
+        {"base", "beginnings", "step_posteriors"},
         {"codes", "given_text", "guided_filter", "label_conditional", "latent_vector",
          "layered", "sounding", "teacher_forced",
          "texts"},

@@ -1,6 +1,6 @@
 """Variational autoencoder of text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -28,12 +28,15 @@ from .base import (
     latent_parts,
     params_of,
 )
-from .decoding import Decoding, Greedy, Sampling
+from .beginnings import as_beginnings, log_prob_of, with_end
+from .decoding import Continued, Decoding, Greedy, Sampling
 from .held_vocabulary import HeldVocabulary
 from .networks import built
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
 from .texts import Texts
+
+_ROWS = 4096  # rows of codes that are scored at a time
 
 
 class TextVAE(Texts):
@@ -259,6 +262,62 @@ class TextVAE(Texts):
         codes, given = self._checked(x, y, "reconstruct")
         z = self._with(latent_of(self._encode(codes, given), latent), given)
         return self._decoded(z, decoding or Greedy(), codes.shape[-1])
+
+    @evaluated
+    @torch.no_grad()
+    def complete(
+        self,
+        beginnings: Tensor | Sequence[str] | str,
+        y: Tensor | None = None,
+        *,
+        decoding: Decoding | None = None,
+        num_particles: int = 200,
+    ) -> Tensor:
+        r"""Texts that go on from beginnings: codes [N, T], draws from p(text|beginning).
+
+        z is drawn from p(z|beginning): of K candidates, half of them from the prior and half from
+        q(z|x), which takes the beginning for a whole text, one is chosen in proportion to
+        :math:`p(z)\,p(\text{beginning}|z)` over the density it was drawn with. That is exact as K
+        grows. One z is drawn for each text: give a beginning n times for n texts.
+
+        Args:
+            beginnings: Texts; or codes [N, P], whose ends do not count.
+            y: Classes [N], where the pair has some.
+            decoding: How the codes after the beginning are chosen; `Sampling()` by default.
+            num_particles: K. A posterior that scores no z but its own draws leaves all to the
+                prior, and then long beginnings need many.
+
+        Raises:
+            DataError: A beginning leaves no room, or holds codes of no vocabulary.
+            ConfigError: The pair has classes and none are given, or K is below one.
+        """
+        count = as_size(num_particles, "num_particles", "TextVAE.complete")
+        length = self.data_shape[0]
+        codes = as_beginnings(beginnings, self.vocabulary, length, "TextVAE.complete")
+        ended, given = self._checked(with_end(codes), y, "complete")
+        found = [codes.new_zeros(0, length)]
+        for some in torch.arange(len(codes)).split(max(1, _ROWS // count)) if len(codes) else ():
+            of = None if given is None else given[some]
+            z = self._with(self._z_given(codes[some], ended[some], of, count), of)
+            network = Continued(self.decoder, codes[some])
+            found.append((decoding or Sampling()).decode(network, z, max_length=length))
+        return torch.cat(found)
+
+    def _z_given(
+        self, codes: Tensor, ended: Tensor, given: Tensor | None, count: int
+    ) -> Tensor:  # [N, L]
+        """A draw from p(z|beginning) for each beginning, by importance resampling."""
+        prior, q = self.prior().expand(codes.shape[:1]), self._encode(ended, given)
+        from_q = count // 2 if self.posterior.scores_any else 0
+        z = torch.cat([prior.sample((count - from_q,)), q.sample((from_q,))])
+        log_prior = prior.log_prob(z)
+        log_w = log_prob_of(codes, self._logits, self._with(z, given))
+        if from_q:
+            shares = log_prior.new_tensor([count - from_q, from_q]).div(count).log()
+            drawn = torch.stack([log_prior, q.log_prob(z)]) + shares[:, None, None]
+            log_w = log_w + log_prior - drawn.logsumexp(0)
+        chosen = dist.Categorical(logits=log_w.T).sample()
+        return z[chosen, torch.arange(len(codes), device=z.device)]
 
     def _generate_classes(self, classes: Tensor, *, mean: bool = False) -> Tensor:
         """A new text of each of these classes [N]; with `mean` the likeliest code at each step."""

@@ -13,6 +13,7 @@ from pyrovae import data, draw, fit, nn
 from pyrovae.data import Vocabulary
 from pyrovae.errors import ConfigError, DataError, ShapeError
 from pyrovae.models import FlowPosterior, MixturePrior, TextVAE, VampPrior
+from pyrovae.models.decoding import Beam, Greedy
 from pyrovae.nn import flows
 from pyrovae.objectives import ELBO, IWAE, Beta, DReG
 from pyrovae.particles import simulate
@@ -281,3 +282,42 @@ def test_a_decoder_of_ones_own():
 def test_errors_say_what_to_do(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("decoded", ["GRU", "transformer"])
+def test_completions_are_draws_given_the_beginning(decoded):
+    pair, rows, count = pair_of(decoded), all_rows(), 2000
+    rows = rows[rows[:, 0] == 4]  # those that begin with an a
+    p = exact(pair, rows).softmax(0)
+    pyro.set_rng_seed(1)
+    made = pair.complete(["a"] * count, num_particles=100)
+    share = (made[:, None] == rows).all(-1).double().mean(0)
+    assert share.sum() == pytest.approx(1)
+    assert ((share - p).abs() < 4.5 * (p * (1 - p) / count).sqrt() + 1e-9).all()
+
+
+def test_completions_by_a_flow_are_drawn_from_the_prior():
+    pair = pair_of(posterior=partial(FlowPosterior, layer=flows.Planar))
+    assert not pair.posterior.scores_any
+    rows = all_rows()
+    rows, count = rows[(rows[:, 0] == 5) & (rows[:, 1] == 4)], 2000
+    p = exact(pair, rows).softmax(0)
+    pyro.set_rng_seed(2)
+    made = pair.complete(["ba"] * count, num_particles=300)
+    share = (made[:, None] == rows).all(-1).double().mean(0)
+    assert ((share - p).abs() < 4.5 * (p * (1 - p) / count).sqrt() + 1e-9).all()
+
+
+def test_completions_of_several_lengths():
+    pair = pair_of(num_classes=2, latent_dim=2)
+    texts = ["", "a", "ab", "abb"]
+    for decoding in (None, Greedy(), Beam(3)):
+        made = pair.complete(texts, torch.tensor([0, 1, 1, 0]), decoding=decoding)
+        found = pair.to_text(made)
+        assert all(text.startswith(start) for text, start in zip(found, texts, strict=True))
+        pair.vocabulary.check(made, "made")
+    assert pair.complete([], torch.zeros(0).long()).shape == (0, 4)
+    with pytest.raises(DataError, match="a beginning of 4 codes, and whole texts have 4"):
+        pair.complete("abba", torch.tensor([0]))
+    with pytest.raises(ConfigError, match="needs the classes y"):
+        pair.complete("a")

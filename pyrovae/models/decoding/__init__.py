@@ -2,7 +2,8 @@
 
 from .base import Decoded, Decoding, Stepwise, score
 from .beam import Beam
+from .continued import Continued
 from .greedy import Greedy
 from .sampling import Sampling
 
-__all__ = ["Beam", "Decoded", "Decoding", "Greedy", "Sampling", "Stepwise", "score"]
+__all__ = ["Beam", "Continued", "Decoded", "Decoding", "Greedy", "Sampling", "Stepwise", "score"]

@@ -9,7 +9,7 @@ import torch
 from pyrovae.distributions.code_sequence import CodeSequence
 from pyrovae.distributions.sequence_codes import END, PADDING
 from pyrovae.errors import ConfigError, ShapeError
-from pyrovae.models.decoding import Beam, Greedy, Sampling, score
+from pyrovae.models.decoding import Beam, Continued, Greedy, Sampling, score
 from pyrovae.nn import GRUDecoder, LSTMDecoder, TransformerDecoder
 from tests.models.decoding.tables import (
     CODES,
@@ -53,6 +53,23 @@ def test_a_beam_of_all_beginnings_finds_the_most_probable_string(order):
     best = exact.argmax(1)[Z[:, 0].long()]
     assert torch.equal(found.codes, STRINGS[best])
     torch.testing.assert_close(found.log_prob, exact.double()[Z[:, 0].long(), best])
+
+
+@pytest.mark.parametrize("order", [2, 4])
+def test_a_beginning_is_kept_and_the_rest_is_the_most_probable(order):
+    table = Table(order, seed=order)
+    exact = every(table).double()
+    beginnings = torch.tensor([[4, 0], [5, 6], [6, 0], [0, 0]])
+    going_on = Continued(table, beginnings)
+    found = Beam(len(STRINGS)).decode_scored(going_on, Z, max_length=LENGTH)
+    for row, given in enumerate(beginnings):
+        begins = ((STRINGS[:, :2] == given) | (given == PADDING)).all(1)
+        log_prob = exact[Z[row].long()][0, begins]
+        assert torch.equal(found.codes[row], STRINGS[begins][log_prob.argmax()])
+        rest = log_prob.max() - log_prob.logsumexp(0)
+        torch.testing.assert_close(found.log_prob[row].double(), rest)
+    greedy = Greedy().decode(going_on, Z, max_length=LENGTH)
+    assert torch.equal(greedy, Beam(1).decode(going_on, Z, max_length=LENGTH))
 
 
 @pytest.mark.parametrize("order", [2, 4])  # below there are ties
