@@ -9,7 +9,7 @@ _TABLES = (".csv", ".parquet")
 
 
 def reader_of(data: str, model: str) -> tuple[str, str] | None:
-    """The function that reads a path, and its option that takes it; None where it is a name.
+    """The function that reads a path, and its option that takes it; None where it is a name or empty.
 
     A file of a table gives columns of all kinds where the model asks for columns, else numbers.
 
@@ -24,7 +24,7 @@ def reader_of(data: str, model: str) -> tuple[str, str] | None:
         (('arrays', 'x'), None)
     """
     path = Path(data)
-    if data in sections()["data"]:
+    if not data or data in sections()["data"]:
         return None
     if path.suffix == ".txt":
         return "text", "path"
