@@ -102,7 +102,7 @@ FOLDERS = {
     "data/counts": [{"checks"}, {"documents"}],
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/series": [{"windows"}],
-    "data/text": [{"lines", "vocabulary"}, {"text"}],
+    "data/text": [{"words"}, {"lines", "vocabulary"}, {"text"}],
     "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [
         {"factories", "likelihoods", "sizes", "two_heads"},

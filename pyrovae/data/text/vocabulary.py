@@ -1,7 +1,6 @@
 """The codes of characters, bytes or words, and text from codes."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self, cast, get_args
@@ -11,12 +10,11 @@ from torch import Tensor
 
 from ...distributions.sequence_codes import BEGIN, END, NUM_SPECIAL, PADDING, UNKNOWN
 from ...errors import ConfigError, DataError
+from .words import text_of, words_of
 
 Unit = Literal["character", "byte", "word"]
 """What one code stands for."""
 
-_WORDS = re.compile(r"<\w+>|\w+(?:['’-]\w+)*|[^\w\s]")
-_SPACE_BEFORE = re.compile(r" (?=[.,;:!?)\]}%])|(?<=[(\[{]) ")
 _NOT_KNOWN = {"character": "\ufffd", "byte": "\ufffd", "word": "<unknown>"}
 
 
@@ -27,9 +25,11 @@ class Vocabulary:
     every vocabulary: 0 padding, 1 the end, 2 the begin (which only decoders read), 3 an entry
     that is not known. Entries follow in their order.
 
-    Words are runs of letters and digits, marks of punctuation one each. So text of words is read
-    back with usual spaces, which need not be those that it had; characters and bytes are read
-    back exactly.
+    Words are runs of letters and digits, with the accents and vowel signs on them, marks of
+    punctuation one each. So text of words is read back with usual spaces, which need not be those
+    that it had; characters and bytes are read back exactly. Take characters for languages that
+    put no space between words. Unicode can write one letter in several ways, which are different
+    characters: `unicodedata.normalize("NFC", text)` makes them one.
 
     Args:
         entries: Characters or words, each once. Bytes have none: all 256 are known.
@@ -111,7 +111,7 @@ class Vocabulary:
         """The characters or words of a text; of bytes one character of this number each."""
         text = text.lower() if self.lower else text
         if self.unit == "word":
-            return _WORDS.findall(text)
+            return words_of(text)
         if self.unit == "byte":
             return [chr(b) for b in text.encode("utf-8", "surrogatepass")]
         return list(text)
@@ -217,7 +217,7 @@ class Vocabulary:
             return known.decode("utf-8", "replace")
         missing = _NOT_KNOWN[self.unit]
         parts = [self.entries[c - NUM_SPECIAL] if c >= NUM_SPECIAL else missing for c in codes]
-        return _SPACE_BEFORE.sub("", " ".join(parts)) if self.unit == "word" else "".join(parts)
+        return text_of(parts) if self.unit == "word" else "".join(parts)
 
 
 def _check_entries(entries: tuple[str, ...], unit: Unit) -> None:

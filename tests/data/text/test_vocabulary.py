@@ -44,6 +44,23 @@ def test_what_is_not_known():
     assert Vocabulary.of(["ab"]).decode(torch.tensor([[4, 3, 5]])) == ["a\ufffdb"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cafe\u0301 nai\u0308ve",
+        "हिन्दी में",
+        "می\u200cخواهم",
+        "שָׁלוֹם",
+        "l’été d’or",
+        "👩🏽\u200d🚀 ❤\ufe0f 🇫🇷 🇪🇸",
+    ],
+)
+def test_what_unicode_puts_on_a_letter_is_of_its_word(text):
+    words = Vocabulary.of([text], "word")
+    assert words.parts(text) == text.split()
+    assert words.decode(words.encode([text])) == [text]
+
+
 def test_lower_case():
     assert Vocabulary.of(["aB"], lower=True).encode(["Ab"]).tolist() == [[4, 5, 1]]
 
