@@ -122,7 +122,9 @@ FOLDERS = {
         {"binary", "categorical", "count", "ordinal", "positive", "real"},
         {"mixed_columns"},
     ],
-    "nn/sequences": [{"attention", "base", "cells", "source_attention"}, {"attentive_decoder"}],
+    "nn/sequences": [
+        {"attention", "base", "cells"}, {"source_attention"}, {"attentive_decoder"},
+    ],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
