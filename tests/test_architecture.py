@@ -137,6 +137,7 @@ FOLDERS = {
          "networks", "posteriors", "priors", "second_output", "sequence_data",
          "shape_advice", "totals"},
         {"base", "step_posteriors"},
+        {"of_text"},
         {"codes", "given_text", "guided_filter", "label_conditional", "latent_vector",
          "layered", "sounding", "teacher_forced",
          "texts"},
