@@ -102,7 +102,7 @@ FOLDERS = {
     "data/counts": [{"checks"}, {"documents"}],
     "data/tables": [{"cells"}, {"column"}, {"inference"}, {"columns"}, {"table"}],
     "data/series": [{"windows"}],
-    "data/text": [{"lines", "vocabulary"}, {"text"}],
+    "data/text": [{"words"}, {"lines", "vocabulary"}, {"text"}],
     "data/synthetic": [{"base", "kalman"}, {"exact_pair", "pair_task"}, {"gaussian_pair"}],
     "nn": [
         {"factories", "likelihoods", "sizes", "two_heads"},
@@ -122,7 +122,9 @@ FOLDERS = {
         {"binary", "categorical", "count", "ordinal", "positive", "real"},
         {"mixed_columns"},
     ],
-    "nn/sequences": [{"attention", "base", "cells", "source_attention"}, {"attentive_decoder"}],
+    "nn/sequences": [
+        {"attention", "base", "cells"}, {"source_attention"}, {"attentive_decoder"},
+    ],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [
         {"base"},
@@ -135,9 +137,9 @@ FOLDERS = {
          "networks", "posteriors", "priors", "second_output", "sequence_data",
          "shape_advice", "totals"},
         {"base", "beginnings", "step_posteriors"},
+        {"of_text"},
         {"codes", "given_text", "guided_filter", "label_conditional", "latent_vector",
-         "layered", "sounding", "teacher_forced",
-         "texts"},
+         "layered", "sounding", "teacher_forced", "texts"},
         {"forecasting"},
         {"conditional_vae", "linear", "partial_vae", "vae"},
         {"count_vae"},

@@ -16,7 +16,7 @@ from ..nn import GRUDecoder, GRUEncoder, Network, Shape, build
 from ..nn.condition import Condition
 from ..nn.sequences.closed import closed
 from ..nn.sequences.word_dropout import WordDropout
-from ..nn.sizes import as_shape, as_size
+from ..nn.sizes import as_size
 from .any_data import Companion, takes_any_data, takes_whole_data
 from .base import (
     Latent,
@@ -30,7 +30,6 @@ from .base import (
 )
 from .beginnings import as_beginnings, log_prob_of, with_end
 from .decoding import Continued, Decoding, Greedy, Sampling
-from .held_vocabulary import HeldVocabulary
 from .networks import built
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
@@ -107,14 +106,8 @@ class TextVAE(Texts):
         word_dropout: float = 0.0,
         num_classes: int | None = None,
     ) -> None:
-        super().__init__()
-        self.data_shape = as_shape(data_shape, "data_shape", "TextVAE")
-        if len(self.data_shape) != 1:
-            raise ConfigError(
-                f"TextVAE got data_shape={self.data_shape}; texts are rows of codes, (T,)"
-            )
+        super().__init__(data_shape, vocabulary)
         self.latent_dim = latent_dim = as_size(latent_dim, "latent_dim", "TextVAE")
-        self.vocabulary = HeldVocabulary(vocabulary)
         self.prior, self.posterior = latent_parts("TextVAE", latent_dim, prior, posterior)
         if self.prior.needs_encoder:
             raise ConfigError(
@@ -140,15 +133,6 @@ class TextVAE(Texts):
             6, 2, vocabulary=Vocabulary.of(["abcd"]),
             encoder=partial(GRUEncoder, **small), decoder=partial(GRUDecoder, **small),
         )  # fmt: skip
-
-    @classmethod
-    def example_x(cls, n: int = 24) -> Tensor:
-        """Codes of `example()`: texts of one to five letters."""
-        drawn = torch.Generator().manual_seed(0)
-        x = torch.randint(4, 8, (n, 6), generator=drawn)
-        ends = torch.randint(1, 6, (n, 1), generator=drawn)
-        places = torch.arange(6)
-        return torch.where(places < ends, x, (places == ends).long())
 
     def example_y(self, x: Tensor) -> Tensor:
         """Classes of data x [N, T]."""

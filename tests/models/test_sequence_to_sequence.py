@@ -186,12 +186,14 @@ X, Y = torch.tensor([[4, 1, 0]]), torch.tensor([[5, 1]])
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
-        (lambda p: p.model(X[:, :0], Y), ShapeError, r"targets of shape \[1, 0\]"),
+        (lambda p: p.model(X[:, :0], Y), ShapeError, r"targets.* of shape \[1, 0\]"),
         (lambda p: p.model(torch.tensor([[4, 4, 4, 1]]), Y), ShapeError, "at most 3 codes"),
         (lambda p: p.guide(X, Y.repeat(2, 1)), ShapeError, "1 targets and 2 sources"),
         (lambda p: p.guide(X, Y[0]), ShapeError, r"sources of shape \[2\]"),
         (lambda p: p.guide(X, torch.tensor([[99, 1]])), DataError, "code 99 at place 0"),
         (lambda p: p.model(torch.tensor([[0, 4, 1]]), Y), DataError, "padding"),
+        (lambda p: p.encode(X + 0.5, Y), DataError, "4.5 at place 0 of row 0; codes are whole"),
+        (lambda p: p.generate(Y + 0.5), DataError, "got 5.5 at place 0"),
         (lambda p: p.encode(X), DataError, "takes x and y, and got x alone"),
         (lambda p: p.generate(3), ShapeError, "sources of 3"),
         (lambda p: p.generate(Y, n=-1), ConfigError, "n=-1"),

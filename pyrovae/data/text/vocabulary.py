@@ -1,7 +1,8 @@
 """The codes of characters, bytes or words, and text from codes."""
 
 import json
-import re
+import math
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self, cast, get_args
@@ -11,12 +12,11 @@ from torch import Tensor
 
 from ...distributions.sequence_codes import BEGIN, END, NUM_SPECIAL, PADDING, UNKNOWN
 from ...errors import ConfigError, DataError
+from .words import text_of, words_of
 
 Unit = Literal["character", "byte", "word"]
 """What one code stands for."""
 
-_WORDS = re.compile(r"<\w+>|\w+(?:['’-]\w+)*|[^\w\s]")
-_SPACE_BEFORE = re.compile(r" (?=[.,;:!?)\]}%])|(?<=[(\[{]) ")
 _NOT_KNOWN = {"character": "\ufffd", "byte": "\ufffd", "word": "<unknown>"}
 
 
@@ -27,9 +27,11 @@ class Vocabulary:
     every vocabulary: 0 padding, 1 the end, 2 the begin (which only decoders read), 3 an entry
     that is not known. Entries follow in their order.
 
-    Words are runs of letters and digits, marks of punctuation one each. So text of words is read
-    back with usual spaces, which need not be those that it had; characters and bytes are read
-    back exactly.
+    Words are runs of letters and digits, with the accents and vowel signs on them, marks of
+    punctuation one each. So text of words is read back with usual spaces, which need not be those
+    that it had; characters and bytes are read back exactly. Take characters for languages that
+    put no space between words. Unicode can write one letter in several ways, which are different
+    characters: `unicodedata.normalize("NFC", text)` makes them one.
 
     Args:
         entries: Characters or words, each once. Bytes have none: all 256 are known.
@@ -74,7 +76,7 @@ class Vocabulary:
         """The vocabulary of some texts: characters in order, words by how often they occur.
 
         Args:
-            texts: Better of the training data alone.
+            texts: Better of the training data alone; or one text.
             unit: See `Vocabulary`, as for `lower`.
             min_count: Entries that occur less often are left out, and so not known.
             max_size: At most this many entries, the most frequent; None is all.
@@ -82,7 +84,7 @@ class Vocabulary:
 
         Raises:
             ConfigError: `min_count` or `max_size` is below 1, or given for bytes.
-            DataError: Nothing is left.
+            DataError: Nothing is left, or something is no text.
         """
         if min_count < 1 or (max_size is not None and max_size < 1):
             raise ConfigError(
@@ -97,6 +99,7 @@ class Vocabulary:
                     "leave them out, or use unit='character'"
                 )
             return empty
+        texts = [texts] if isinstance(texts, str) else texts
         counts = Counter(part for text in texts for part in empty.parts(text))
         ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         kept = [entry for entry, count in ranked if count >= min_count][:max_size]
@@ -108,10 +111,19 @@ class Vocabulary:
         return cls(sorted(kept) if unit == "character" else kept, unit, lower=lower)
 
     def parts(self, text: str) -> list[str]:
-        """The characters or words of a text; of bytes one character of this number each."""
+        """The characters or words of a text; of bytes one character of this number each.
+
+        Raises:
+            DataError: It is no text.
+        """
+        if not isinstance(text, str):
+            raise DataError(
+                f"Vocabulary: got {_shown(repr(text))} of type {type(text).__name__} as a text; "
+                "give a str, and decode bytes first, as by text.decode('utf-8')"
+            )
         text = text.lower() if self.lower else text
         if self.unit == "word":
-            return _WORDS.findall(text)
+            return words_of(text)
         if self.unit == "byte":
             return [chr(b) for b in text.encode("utf-8", "surrogatepass")]
         return list(text)
@@ -124,7 +136,7 @@ class Vocabulary:
             length: T; None is what the longest text needs with its end.
 
         Raises:
-            DataError: A text and its end need more than T codes.
+            DataError: A text and its end need more than T codes, or something is no text.
         """
         if isinstance(texts, str):
             texts = [texts]
@@ -145,17 +157,24 @@ class Vocabulary:
     def decode(self, x: Tensor) -> list[str]:
         """The text of each row of codes [N, T], up to its end or all of a row without one.
 
-        An entry that is not known reads as the replacement character, or as "<unknown>".
+        An entry that is not known reads as the replacement character, or as "<unknown>", and so do
+        bytes that are no UTF-8.
 
         Raises:
             DataError: A code is none of this vocabulary.
         """
+        if not x.dim() or (x.is_floating_point() and bool((x != x.trunc()).any())):
+            raise DataError(
+                f"Vocabulary.decode: got shape {list(x.shape)} of {x.dtype}; give rows of codes, "
+                "whole numbers [N, T]"
+            )
         if x.numel() and not 0 <= int(x.min()) <= int(x.max()) < len(self):
             raise DataError(
                 f"Vocabulary.decode: codes from {int(x.min())} to {int(x.max())}, and the "
                 f"vocabulary has 0 to {len(self) - 1}; decode with the vocabulary that made them"
             )
-        return [self._text(row) for row in x.reshape(-1, x.shape[-1]).tolist()]
+        rows = x.to(torch.int64).reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return [self._text(row) for row in rows.tolist()]
 
     def share_unknown(self, x: Tensor) -> float:
         """The share of the codes of texts [N, T] that stand for something not known."""
@@ -178,15 +197,19 @@ class Vocabulary:
         try:
             found = json.loads(given) if isinstance(given, str) else given
             entries, unit, lower = found["entries"], found["unit"], found.get("lower", False)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise ConfigError(
-                f"{_shown(str(given))} is no vocabulary; give a pyrovae.data.Vocabulary, or what "
+                f"{reprlib.repr(given)} is no vocabulary; give a pyrovae.data.Vocabulary, or what "
                 'its to_json() gives: {"unit": "character", "entries": ["a", "b"], "lower": false}'
             ) from None
         if not isinstance(entries, list | tuple):
             raise ConfigError(
                 f"a vocabulary's entries are {type(entries).__name__}, and must be a list of "
                 "strings"
+            )
+        if not isinstance(lower, bool):
+            raise ConfigError(
+                f"a vocabulary's lower is {reprlib.repr(lower)}, and must be true or false"
             )
         return cls(entries, cast(Unit, unit), lower=lower)
 
@@ -213,25 +236,26 @@ class Vocabulary:
         row = row[: row.index(END)] if END in row else row
         codes = [code for code in row if code not in (PADDING, BEGIN)]
         if self.unit == "byte":
-            known = bytes(code - NUM_SPECIAL for code in codes if code >= NUM_SPECIAL)
-            return known.decode("utf-8", "replace")
+            missing = _NOT_KNOWN["byte"].encode()
+            read = (missing if code == UNKNOWN else bytes([code - NUM_SPECIAL]) for code in codes)
+            return b"".join(read).decode("utf-8", "replace")
         missing = _NOT_KNOWN[self.unit]
         parts = [self.entries[c - NUM_SPECIAL] if c >= NUM_SPECIAL else missing for c in codes]
-        return _SPACE_BEFORE.sub("", " ".join(parts)) if self.unit == "word" else "".join(parts)
+        return text_of(parts) if self.unit == "word" else "".join(parts)
 
 
 def _check_entries(entries: tuple[str, ...], unit: Unit) -> None:
-    twice = [entry for entry, count in Counter(entries).items() if count > 1]
-    if twice:
-        raise ConfigError(f"Vocabulary: entry {twice[0]!r} is there twice; give each once")
     if unit == "byte" and entries:
         raise ConfigError("Vocabulary: all 256 bytes are known; give no entries with unit='byte'")
     for entry in entries:
         if not isinstance(entry, str) or not entry or (unit == "character" and len(entry) != 1):
             raise ConfigError(
-                f"Vocabulary: entry {entry!r} is no {unit}; give strings"
+                f"Vocabulary: entry {reprlib.repr(entry)} is no {unit}; give strings"
                 + (" of one character, or unit='word'" if unit == "character" else "")
             )
+    twice = [entry for entry, count in Counter(entries).items() if count > 1]
+    if twice:
+        raise ConfigError(f"Vocabulary: entry {twice[0]!r} is there twice; give each once")
 
 
 def _shown(text: str) -> str:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ...distributions.sequence_codes import PADDING
+from .cells import GRU
 
 
 class Memory(NamedTuple):
@@ -53,8 +54,8 @@ class SourceReader(nn.Module):
     def __init__(self, num_codes: int, embedding: int, width: int) -> None:
         super().__init__()
         self.codes = nn.Embedding(num_codes, embedding)
-        self.ahead = nn.GRU(embedding, width // 2, batch_first=True)
-        self.back = nn.GRU(embedding, width // 2, batch_first=True)
+        self.ahead = GRU(embedding, width // 2, batch_first=True)
+        self.back = GRU(embedding, width // 2, batch_first=True)
 
     def forward(self, codes: Tensor) -> Memory:  # [N, S]
         is_read = codes != PADDING
@@ -86,7 +87,7 @@ class AttentiveGRU(nn.Module):
         super().__init__()
         self.codes = nn.Embedding(num_codes, embedding)
         self.start = nn.Linear(given_dim + width, width)
-        self.cell = nn.GRU(embedding + given_dim, width, batch_first=True)
+        self.cell = GRU(embedding + given_dim, width, batch_first=True)
         self.query = nn.Linear(width, width)
         self.join = nn.Linear(2 * width, width)
 

@@ -44,12 +44,54 @@ def test_what_is_not_known():
     assert Vocabulary.of(["ab"]).decode(torch.tensor([[4, 3, 5]])) == ["a\ufffdb"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cafe\u0301 nai\u0308ve",
+        "हिन्दी में",
+        "می\u200cخواهم",
+        "שָׁלוֹם",
+        "l’été d’or",
+        "👩🏽\u200d🚀 ❤\ufe0f 🇫🇷 🇪🇸",
+    ],
+)
+def test_what_unicode_puts_on_a_letter_is_of_its_word(text):
+    words = Vocabulary.of([text], "word")
+    assert words.parts(text) == text.split()
+    assert words.decode(words.encode([text])) == [text]
+
+
+def test_bytes_that_are_no_text_are_seen():
+    codes = torch.tensor([[101, 3, 102, 259, 103, 1, 0]])  # a, not known, b, 0xff, c
+    assert Vocabulary(unit="byte").decode(codes) == ["a\ufffdb\ufffdc"]
+
+
+def test_one_text_is_a_text():
+    words = Vocabulary.of("the cat", "word")
+    assert words.entries == ("cat", "the") and words.encode("the cat").tolist() == [[5, 4, 1]]
+
+
+def test_codes_of_any_shape_and_type():
+    letters = Vocabulary(["a"])
+    assert (
+        letters.decode(torch.tensor([[4.0, 1.0]])) == letters.decode(torch.tensor([4, 1])) == ["a"]
+    )
+    assert letters.decode(torch.zeros(2, 0, dtype=torch.int32)) == ["", ""]
+
+
 def test_lower_case():
     assert Vocabulary.of(["aB"], lower=True).encode(["Ab"]).tolist() == [[4, 5, 1]]
 
 
 def test_nothing_to_encode():
     assert Vocabulary.of(["ab"]).encode([], 5).shape == (0, 5)
+
+
+def nested():
+    found = []
+    for _ in range(99_999):
+        found = [found]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -67,6 +109,28 @@ def test_nothing_to_encode():
         (lambda: Vocabulary.from_json({"columns": []}), ConfigError, "is no vocabulary"),
         (lambda: Vocabulary.from_json("nonsense"), ConfigError, "is no vocabulary"),
         (lambda: Vocabulary.from_json({"unit": "word", "entries": 3}), ConfigError, "list"),
+        (
+            lambda: Vocabulary.from_json({"unit": "word", "entries": [["a"]]}),
+            ConfigError,
+            "no word",
+        ),
+        (lambda: Vocabulary.from_json("[" * 99_999), ConfigError, "is no vocabulary"),
+        (lambda: Vocabulary.from_json(nested()), ConfigError, "is no vocabulary"),
+        (
+            lambda: Vocabulary.from_json({"unit": "word", "entries": nested()}),
+            ConfigError,
+            "no word",
+        ),
+        (
+            lambda: Vocabulary.from_json({"unit": "word", "entries": ["a"], "lower": "no"}),
+            ConfigError,
+            "lower is 'no'",
+        ),
+        (lambda: Vocabulary(["a"]).encode([b"a"]), DataError, "of type bytes"),
+        (lambda: Vocabulary(["a"]).encode([None]), DataError, "NoneType"),
+        (lambda: Vocabulary.of([3]), DataError, "got '3' of type int"),
+        (lambda: Vocabulary(["a"]).decode(torch.tensor([[4.5]])), DataError, "whole numbers"),
+        (lambda: Vocabulary(["a"]).decode(torch.tensor(4)), DataError, r"\[N, T\]"),
     ],
 )
 def test_errors_say_what_to_do(call, error, words):

@@ -70,3 +70,9 @@ def test_repeated_sources_follow_each_other(nets):
     twice = memory.for_rows(6)
     assert torch.equal(twice.features, torch.cat([memory.features] * 2))
     assert torch.equal(twice.is_read, torch.cat([memory.is_read] * 2))
+
+
+def test_recurrent_layers_give_gradients_in_evaluation_mode(nets):
+    for net in nets:
+        layers = [m for m in net.eval().modules() if isinstance(m, torch.nn.RNNBase)]
+        assert layers and all(layer.training for layer in layers)  # which cuDNN needs for them
