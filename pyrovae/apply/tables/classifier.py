@@ -9,6 +9,8 @@ import numpy as np
 from ...errors import DataError
 from .rows import Rows, joined
 
+_MOST_CATEGORIES = 255  # that trees take as such; codes of more are taken as numbers
+
 
 class TwoSample(NamedTuple):
     """How well a classifier tells rows of two sets apart.
@@ -78,7 +80,8 @@ def _with_values(halves: Sequence[Rows]) -> list[int]:
 def _trees(rows: Rows, known: Sequence[int], seed: int) -> Any:  # noqa: ANN401
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    labels = [i for i, place in enumerate(known) if place in rows.places("categorical")]
+    few = [p for p in rows.places("categorical") if len(rows.columns[p].values) < _MOST_CATEGORIES]
+    labels = [i for i, place in enumerate(known) if place in few]
     return HistGradientBoostingClassifier(
         max_iter=60,
         learning_rate=0.1,

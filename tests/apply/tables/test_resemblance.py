@@ -8,8 +8,8 @@ from scipy.stats.contingency import association
 from sklearn.metrics import roc_auc_score
 
 from pyrovae.apply import resemblance
-from pyrovae.apply.tables.associations import associations, correlation_ratio
 from pyrovae.apply.tables import classifier
+from pyrovae.apply.tables.associations import associations, correlation_ratio
 from pyrovae.apply.tables.classifier import two_sample
 from pyrovae.apply.tables.copies import closest_distances
 from pyrovae.apply.tables.marginals import marginal_distances
@@ -130,6 +130,18 @@ def test_p_holds_where_the_scores_of_the_halves_depend_on_each_other(monkeypatch
     assert abs(z.std() - 1) < 4 / np.sqrt(800)  # of one half: the other adds nothing here
     low = np.mean([each.p < 0.05 for each in found])
     assert low < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 400)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_categories_that_no_real_row_has_are_no_gaps(share):
+    """Were they taken as missing, the distance would be that of the others, or none at all."""
+    made = draw(300, 2, holes=0.0)
+    made.loc[: int(300 * share) - 1, "colour"] = "violet"
+    found = compared(made)
+    place = found.names.index("colour")
+    assert found.marginals[place] == pytest.approx(share, abs=0.1)
+    assert found.auc > 0.7 and found.told.p < 1e-6
+    assert Rows.of(COLUMNS, made).values[0, place] == len(COLUMNS[place].values)
 
 
 def test_a_column_without_values_in_one_set():
