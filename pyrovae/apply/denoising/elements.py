@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from functools import cached_property
 
 import torch
-from pyro.distributions import TorchDistribution
+from pyro.distributions import MaskedDistribution, TorchDistribution
 from torch import Tensor
 from torch.distributions import Normal
 
+from ...distributions.side_by_side import SideBySide
 from ...errors import SiteError
 from ...nn.corruption import GaussianNoise, NoiseModel, ReplacingNoise, SpreadingNoise
 from ..values import support_of
@@ -47,13 +48,15 @@ def clean_elements(fn: TorchDistribution, noise: NoiseModel, noisy: Tensor) -> C
         noisy: y, of a shape that broadcasts with `fn`.
 
     Raises:
-        SiteError: The likelihood has too many levels to sum, or the noise has no density.
+        SiteError: The likelihood has too many levels to sum, it is of columns of several kinds,
+            or the noise has no density.
 
     Example:
         >>> fn = torch.distributions.Normal(torch.zeros(3), 1.0)
         >>> clean_elements(fn, GaussianNoise(1.0), torch.full((3,), 2.0)).mean
         tensor([1., 1., 1.])
     """
+    _check_kinds(fn)
     if isinstance(noise, ReplacingNoise):
         return _Replaced(fn, noise, noisy)
     if not isinstance(noise, SpreadingNoise):
@@ -67,6 +70,22 @@ def clean_elements(fn: TorchDistribution, noise: NoiseModel, noisy: Tensor) -> C
         levels = levels_of(fn, noise, noisy)
         return _Weighted(fn, noise, noisy, levels, torch.zeros_like(levels))
     return _Weighted(fn, noise, noisy, *nodes_of(fn, noise, noisy))
+
+
+def _check_kinds(fn: TorchDistribution) -> None:
+    """Refuse columns of a table: noise of one size is none of counts, levels and categories."""
+    while isinstance(fn, MaskedDistribution):
+        fn = fn.base_dist
+    if isinstance(fn, SideBySide) and not all(_is_continuous(part) for part in fn.parts):
+        raise SiteError(
+            "p(clean|noisy) is not known of rows whose columns are of several kinds: one noise does "
+            "not fit numbers, levels and categories; take cells that are in doubt as missing, and "
+            "fill them in by impute (apply.imputed), or give columns of real numbers alone"
+        )
+
+
+def _is_continuous(part: TorchDistribution) -> bool:
+    return not support_of(part).is_discrete
 
 
 def log_prob_within(fn: TorchDistribution, value: Tensor) -> Tensor:

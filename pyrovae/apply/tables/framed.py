@@ -5,10 +5,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from ...data.loaded import is_a
-from ...data.tables.cells import read_cells
 from ...errors import ConfigError
 
 
@@ -35,24 +35,60 @@ def methods_of(pair: object, where: str, *names: str) -> None:
 def filled(frame: Any, mask: Tensor, values: Mapping[str, Sequence[Any]]) -> Any:  # noqa: ANN401
     """A table of the same kind with values where the mask [N, D] is False; else as it was.
 
+    A column keeps its type where that holds the values: whole numbers that get fractions become
+    floats, and a category that its type does not name makes text of it.
+
     Args:
         frame: Of pandas or polars, or a dict of columns.
         mask: Its columns are in the order of `values`.
         values: Of all cells of these columns.
     """
-    kept = {str(cells.name): cells.labels() for cells in read_cells(frame)}
+    names = list(values)
     made = {}
-    for place, (name, new) in enumerate(values.items()):
-        seen = mask[:, place].tolist()
-        made[name] = [old if k else fresh
-                      for old, fresh, k in zip(kept[name], new, seen, strict=True)]  # fmt: skip
-    ordered = {name: made[name] for name in kept}
+    for name in frame.keys() if isinstance(frame, Mapping) else frame.columns:
+        seen = mask[:, names.index(name)].tolist()
+        made[name] = _column(frame[name], seen, values[name])
     if is_a(frame, "pandas", "DataFrame"):
         import pandas
 
-        return pandas.DataFrame(ordered, index=frame.index)
+        return pandas.DataFrame(made, index=frame.index)
     if is_a(frame, "polars", "DataFrame"):
         import polars
 
-        return polars.DataFrame(ordered)
-    return ordered
+        return polars.DataFrame(made)
+    return made
+
+
+def _column(column: Any, seen: Sequence[bool], values: Sequence[Any]) -> Any:  # noqa: ANN401
+    """One column: a series of the same library, or a list."""
+    old = column.tolist() if isinstance(column, Tensor | np.ndarray) else list(column)
+    if is_a(column, "pandas", "Series"):
+        return column if all(seen) else _of_pandas(column, _chosen(old, seen, values))
+    if is_a(column, "polars", "Series"):
+        return column if all(seen) else _of_polars(column, _chosen(old, seen, values))
+    return _chosen(old, seen, values)
+
+
+def _chosen(old: Sequence[Any], seen: Sequence[bool], values: Sequence[Any]) -> list[Any]:
+    return [had if kept else new for had, new, kept in zip(old, values, seen, strict=True)]
+
+
+def _of_pandas(column: Any, cells: list[Any]) -> Any:  # noqa: ANN401
+    import pandas
+
+    made, kind = pandas.Series(cells, index=column.index), column.dtype
+    if is_a(kind, "pandas", "CategoricalDtype") and not made.isin(kind.categories).all():
+        return made
+    try:
+        return made.astype(kind)
+    except (TypeError, ValueError):
+        return made
+
+
+def _of_polars(column: Any, cells: list[Any]) -> Any:  # noqa: ANN401
+    import polars
+
+    try:
+        return polars.Series(column.name, cells, dtype=column.dtype)
+    except (TypeError, polars.exceptions.PolarsError):
+        return polars.Series(column.name, cells, strict=False)

@@ -24,7 +24,7 @@ def marginal_distances(one: Rows, other: Rows) -> np.ndarray:
             ]
             found.append(float(np.abs(below[0] - below[1]).max()))
         else:
-            codes = np.arange(len(column.values))
+            codes = np.arange(len(column.values) + 1)  # the last is of all that are not known
             shares = [(side[:, None] == codes).mean(0) for side in (a, b)]
             found.append(float(np.abs(shares[0] - shares[1]).sum() / 2))
     return np.array(found)

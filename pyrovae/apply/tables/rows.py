@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...data.tables import TableColumn, TableColumns
+from ...data.tables.cells import read_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +29,14 @@ class Rows:
 
     @classmethod
     def of(cls, columns: TableColumns, frame: Any) -> Rows:  # noqa: ANN401
-        """Those of a frame; a category that the columns do not know counts as missing."""
+        """Those of a frame; categories that a column does not know share a code of their own."""
         x, mask = columns.encode(frame, unseen="missing")
         exact = np.where(mask.numpy(), x.double().numpy(), np.nan)
+        for cells in read_cells(frame):
+            place = columns.names.index(cells.name)
+            if not columns[place].is_number:
+                strange = ~cells.absent & ~mask[:, place].numpy()
+                exact[strange, place] = len(columns[place].values)
         return cls(
             columns, np.stack([_seen(c, exact[:, i]) for i, c in enumerate(columns)], 1), exact
         )

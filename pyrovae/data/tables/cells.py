@@ -107,7 +107,11 @@ def _column(name: str, column: Any) -> Cells:  # noqa: ANN401
     array = np.asarray(column)
     if array.ndim != 1:
         raise DataError(f"{where} has shape {array.shape}, and needs one value a row")
-    if array.dtype.kind == "b" or array.dtype.kind in "iuf":
+    if array.dtype.kind in "mM":  # a date of nanoseconds would become a number
+        raise DataError(_dates(where, str(array.dtype)))
+    if isinstance(column, np.ma.MaskedArray):
+        column = array = np.array(column.tolist(), object)
+    if array.dtype.kind in "biuf":
         return _numbers(name, array.astype(np.float64), array.dtype.kind == "b")
     return _objects(name, where, list(column))
 
@@ -151,6 +155,13 @@ def _numbers(name: str, values: np.ndarray, truth: bool) -> Cells:
         raise DataError(
             f"column {name!r} holds {int(endless.sum())} infinite values, the first in row "
             f"{int(endless.argmax())}; replace them, say by missing values"
+        )
+    beyond = np.abs(values) > float(np.finfo(np.float32).max)
+    if beyond.any():
+        row = int(beyond.argmax())
+        raise DataError(
+            f"column {name!r} holds {values[row]:g} in row {row}, and rows are float32, which "
+            "holds numbers up to 3.4e38; give the column in other units"
         )
     return Cells(name, "truth values" if truth else "numbers", values, absent)
 

@@ -18,6 +18,8 @@ Kind = Literal["real", "positive", "count", "ordinal", "binary", "categorical"]
 Unseen = Literal["error", "missing"]
 """What becomes of a category that training did not see."""
 
+_LEAST = float(np.finfo(np.float32).tiny)
+
 NUMBERS = ("real", "positive", "count")
 
 
@@ -134,7 +136,7 @@ class TableColumn:
 
     def _check(self, cells: Cells) -> None:
         ranges = {
-            "positive": (lambda x: x > 0, "numbers above 0"),
+            "positive": (lambda x: x >= _LEAST, f"numbers above 0, in float32 from {_LEAST:.0e}"),
             "count": (lambda x: (x >= 0) & (x == np.round(x)), "whole numbers from 0"),
         }
         if self.kind not in ranges:

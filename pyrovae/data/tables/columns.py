@@ -14,7 +14,7 @@ from torch import Tensor
 from ...errors import ConfigError, DataError
 from .cells import Cells, read_cells
 from .column import Kind, TableColumn, Unseen
-from .inference import column_of
+from .inference import column_of, is_number
 
 
 class TableColumns(Sequence[TableColumn]):
@@ -252,4 +252,13 @@ def _shown(column: TableColumn) -> str:
         return f"{of}mean {column.shift:.4g}, standard deviation {column.scale:.4g}"
     between = " < " if column.kind == "ordinal" else ", "
     more = f" and {len(column.values) - 10} more" if len(column.values) > 10 else ""
-    return between.join(map(repr, column.values[:10])) + more
+    return between.join(map(repr, column.values[:10])) + more + _remark(column)
+
+
+def _remark(column: TableColumn) -> str:
+    """Of categories that read as numbers, which the column may be meant to hold."""
+    texts = [value for value in column.values if isinstance(value, str)]
+    numbers = [text for text in texts if is_number(text)]
+    if column.kind != "categorical" or len(numbers) < max(2, len(texts) / 2):
+        return ""
+    return "; text that reads as numbers: convert the column if it holds numbers"

@@ -11,6 +11,7 @@ from .cells import Cells
 from .column import NUMBERS, Kind, TableColumn
 
 _WHOLE = 2.0**24  # up to which float32 holds whole numbers
+_LEAST = float(np.finfo(np.float32).tiny)
 _GAIN = 0.05  # nats a row, by which a log-normal has to be better than a normal
 _DIGITS = 1e5  # a mean so many standard deviations from zero leaves float32 two digits
 
@@ -46,10 +47,16 @@ def column_of(
     made.encode(cells)  # refuses numbers outside of the range
     seen = {"positive": np.log, "count": np.log1p}.get(kind, np.asarray)(numbers)
     shift, scale = float(seen.mean()), float(seen.std())
-    if kind == "real" and abs(shift) > _DIGITS * scale:
+    middle, spread = float(numbers.mean()), float(numbers.std())
+    if abs(middle) > _DIGITS * spread or abs(shift) > _DIGITS * scale:
         raise DataError(
-            f"column {name!r} lies around {shift:g} with a standard deviation of {scale:g}, which "
-            "the digits of float32 do not tell apart; subtract a number such as its mean"
+            f"column {name!r} lies around {middle:g} with a standard deviation of {spread:g}, "
+            "which the digits of float32 do not tell apart; subtract a number such as its mean"
+        )
+    if scale < _LEAST:
+        raise DataError(
+            f"column {name!r} has a standard deviation of {scale:g}, which float32 does not hold; "
+            "give it in other units"
         )
     return TableColumn(name, kind, (), shift, scale)
 
@@ -107,7 +114,7 @@ def _values(
 
 def _nearly_numbers(seen: Counter[Any]) -> str:
     """A remark where most of the texts read as numbers."""
-    strange = {text: count for text, count in seen.items() if not _is_number(text)}
+    strange = {text: count for text, count in seen.items() if not is_number(text)}
     if len(strange) > len(seen) / 2:
         return ""
     if not strange:
@@ -116,7 +123,8 @@ def _nearly_numbers(seen: Counter[Any]) -> str:
     return f" (most read as numbers, and {text!r} stands {count} times: is that a missing value?)"
 
 
-def _is_number(text: Any) -> bool:  # noqa: ANN401
+def is_number(text: Any) -> bool:  # noqa: ANN401
+    """Whether a text reads as a number."""
     try:
         float(text)
     except ValueError:

@@ -9,6 +9,7 @@ from pyrovae.apply.denoising import elements as module
 from pyrovae.apply.denoising.elements import clean_elements
 from pyrovae.apply.denoising.nodes import nodes_of
 from pyrovae.distributions.beta_binomial import BetaBinomial
+from pyrovae.distributions.side_by_side import SideBySide
 from pyrovae.errors import SiteError
 from pyrovae.nn import Corruption, GaussianNoise, Masking, PoissonNoise, SaltAndPepper
 
@@ -128,3 +129,14 @@ def test_what_cannot_be_summed_is_told():
         clean_elements(
             dist.Poisson(torch.full((3,), 1e6)), GaussianNoise(1e5), torch.full((3,), 1e6)
         )
+
+
+def test_columns_of_several_kinds_are_refused():
+    parts = [dist.Normal(torch.zeros(1), 1.0), dist.Categorical(torch.ones(1, 3))]
+    fn = SideBySide(parts, [torch.tensor([0]), torch.tensor([1])], torch.tensor([0, 1]))
+    for made in (fn, fn.mask(torch.tensor([True, False]))):
+        with pytest.raises(SiteError, match="columns are of several kinds"):
+            clean_elements(made, GaussianNoise(0.8), torch.zeros(2))
+    numbers = SideBySide(parts[:1], [torch.tensor([0])], torch.tensor([0]))
+    mean = clean_elements(numbers, GaussianNoise(1.0), torch.tensor([2.0])).mean
+    assert torch.allclose(mean, torch.tensor([1.0]), atol=1e-4)

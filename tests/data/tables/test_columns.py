@@ -201,3 +201,42 @@ class TestErrors:
     def test_two_columns_of_one_name(self):
         with pytest.raises(ConfigError, match="of different names"):
             TableColumns([TableColumn("a", "real")] * 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.arange(30).astype("datetime64[ns]"), "dates|datetime64"),
+        (np.arange(30).astype("timedelta64[ns]"), "timedelta64"),
+        (1e300 * np.arange(1, 31.5), "float32"),
+        (1e40 * np.exp(np.arange(30.0)), "float32"),
+        (1e-50 * np.exp(np.arange(30.0)), "float32"),
+        (1e-50 * np.arange(-15.0, 15.0), "float32"),
+    ],
+)
+def test_what_rows_of_float32_cannot_hold_is_refused(values, message):
+    with pytest.raises(DataError, match=message):
+        columns = TableColumns.of({"a": values})
+        columns.encode({"a": values})
+
+
+@pytest.mark.parametrize("kind", ["real", "positive", "count"])
+def test_numbers_that_float32_does_not_tell_apart(kind):
+    with pytest.raises(DataError, match="subtract"):
+        TableColumns.of({"a": 1_000_000_000.0 + np.arange(60)}, kinds={"a": kind})
+
+
+def test_masked_cells_of_numpy_are_missing():
+    rows = {
+        "a": np.ma.masked_array([1.5, -99.0, 2.5, 4.0], mask=[False, True, False, False]),
+        "b": np.ma.masked_array(["u", "v", "-", "v"], mask=[False, False, True, False]),
+    }
+    columns = TableColumns.of(rows)
+    mask = columns.encode(rows)[1]
+    assert mask.tolist() == [[True, True], [False, True], [True, False], [True, True]]
+    assert columns[1].values == ("u", "v")
+
+
+def test_text_that_reads_as_numbers_is_remarked():
+    assert "reads as numbers" in str(TableColumns.of({"a": ["1.5", "2", " NA ", "3"] * 5}))
+    assert "reads as numbers" not in str(TableColumns.of({"a": ["x", "y", "z"] * 5}))
