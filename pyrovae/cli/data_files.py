@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..data.audio.recordings import SUFFIXES
 from .arguments import supplied
 from .library import DATA_FILES, sections
 
@@ -9,7 +10,7 @@ _TABLES = (".csv", ".parquet")
 
 
 def reader_of(data: str, model: str) -> tuple[str, str] | None:
-    """The function that reads a path, and its option that takes it; None where it is a name or empty.
+    """The function that reads a path, and its option that takes it; None where it is a name.
 
     A file of a table gives columns of all kinds where the model asks for columns, else numbers.
 
@@ -23,12 +24,12 @@ def reader_of(data: str, model: str) -> tuple[str, str] | None:
         >>> reader_of("a.csv", "VAE"), reader_of("digits", "VAE")
         (('arrays', 'x'), None)
     """
-    path = Path(data)
-    if not data or data in sections()["data"]:
+    if not data or data in sections()["data"]:  # of no text, the path would be this folder
         return None
+    path = Path(data)
     if path.suffix == ".txt":
         return "text", "path"
-    if path.is_dir() and next(path.rglob("*.wav"), None) is not None:
+    if path.is_dir() and any(each.suffix.lower() in SUFFIXES for each in path.rglob("*")):
         return "audio", "source"
     if path.suffix not in DATA_FILES:
         return None

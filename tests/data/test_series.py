@@ -59,6 +59,8 @@ def test_a_file(tmp_path):
         ([[1.0], [], [2.0, 3.0]], {}, "1 of 3 series are empty, the first is number 1"),
         (np.ones((4, 3)), {"lengths": [1, 2, 4, 3]}, "series 2"),
         (np.ones((4, 3)), {"lengths": [1, 2, 3]}, "for 4 series"),
+        (np.ones((4, 3)), {"lengths": [1, 2, 2.5, 3]}, "that of series 2 is 2.5"),
+        ([[1.0], [1.0, 2.0]], {"lengths": [1, 1]}, "lengths= is known"),
         ([[1.0, float("nan")], [1.0, 2.0]], {}, "NaN"),
         (np.array([[[1.0], [np.inf]]]), {}, "number 0 at step 1"),
         (np.ones(9), {}, "window="),

@@ -128,3 +128,12 @@ def test_what_is_refused_and_made():
         simulate(rnn.model, x)
     assert rnn.generate(3, num_steps=7).shape == (3, 7, D)
     assert not torch.equal(rnn.generate(3), rnn.generate(3, mean=False))
+
+
+@torch.no_grad()
+def test_a_single_step():
+    rnn, x = small(), torch.randn(3, 1, D, dtype=torch.float64)
+    q = rnn.encoder(torch.cat([rnn.x_features(x), torch.zeros(3, 1, H).double()], -1))
+    assert torch.equal(rnn.encode(x).log_prob(q.mean), q.to_event(1).log_prob(q.mean))
+    assert rnn.forecast(x, 2, num_samples=4).shape == (4, 3, 2, D)
+    assert log_evidence(rnn, x, num_particles=5).log_px.isfinite().all()

@@ -64,7 +64,15 @@ def series(
         splits = [Split(part) for part in parts]
         info: dict[str, Any] = {"window": window}
     else:
-        padded, known = _padded(x) if _is_ragged(x) else (_one("x", x), lengths)
+        if _is_ragged(x):
+            if lengths is not None:
+                raise DataError(
+                    "series: the series differ in length, so that lengths= is known of them; leave "
+                    "it out, or give x as one array that is padded already"
+                )
+            padded, known = _padded(x)
+        else:
+            padded, known = _one("x", x), lengths
         padded, known = _checked(padded, known)
         sizes = [_count(name, size, len(padded)) for name, size in (("val", val), ("test", test))]
         whole = Split(padded, known)
@@ -124,7 +132,14 @@ def _checked(x: Tensor, lengths: Any) -> tuple[Tensor, Tensor | None]:  # noqa: 
         )
     known = None
     if lengths is not None:
-        known = whole_tensor("lengths", lengths, False).long()
+        given = whole_tensor("lengths", lengths, False)
+        known = given.long()
+        if not bool((known == given).all()):
+            at = int((known != given).flatten().nonzero()[0])
+            raise DataError(
+                f"series: lengths are whole numbers of steps, and that of series {at} is "
+                f"{float(given.flatten()[at]):g}; give whole ones"
+            )
         bad = ((known < 1) | (known > x.shape[1])).nonzero().flatten()
         if known.shape != x.shape[:1] or len(bad):
             at = f"; the first bad one is of series {int(bad[0])}" if len(bad) else ""

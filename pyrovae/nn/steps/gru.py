@@ -45,6 +45,8 @@ class GRU(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The states after each step [N, T, H] of inputs [N, T, I], from a state of zeros."""
+        if not inputs.shape[1]:
+            return inputs.new_zeros(inputs.shape[0], 0, self.size)
         start = inputs.new_zeros(1, inputs.shape[0], self.size)
         found: Tensor = torch.gru(
             inputs, start, self._weights(), True, 1, 0.0, self.training, False, True
