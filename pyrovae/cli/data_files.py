@@ -24,7 +24,7 @@ def reader_of(data: str, model: str) -> tuple[str, str] | None:
         (('arrays', 'x'), None)
     """
     path = Path(data)
-    if data in sections()["data"]:
+    if not data or data in sections()["data"]:  # no path would be the folder where one is
         return None
     if path.suffix == ".txt":
         return "text", "path"

@@ -141,6 +141,7 @@ def test_files_that_stand_for_themselves(here, data, model, found):
     (here / "sounds" / "inner").mkdir(parents=True)
     (here / "sounds" / "inner" / "a.wav").touch()
     assert reader_of(data, model) == found
+    assert reader_of("", model) is None  # sounds below this folder are no data that were named
 
 
 def test_data_functions_say_what_they_supply():
