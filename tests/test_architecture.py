@@ -197,7 +197,7 @@ FOLDERS = {
          "standard_errors"},
         {"rise", "verdict"},
         {"evidence", "simulated", "sweep", "validity"},
-        {"codes", "collect"},
+        {"codes", "collect", "own_steps"},
         {"log_evidence"},
         {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents",
          "quality", "topics"},

@@ -82,9 +82,29 @@ def labelled(
 
 
 def takes_label(model: Program, guide: Program) -> bool:
-    """Whether a pair is called with something after the data, by its signatures."""
+    """Whether a pair can be called with something after the data.
+
+    Its signatures say so, unless it says by `takes_labels` that it is called with data alone.
+    """
+    if _said(model, guide) is False:
+        return False
     known = [takes for takes in map(takes_of, (model, guide)) if takes is not None]
     return bool(known) and all(t.limit is not None and t.limit > 1 for t in known)
+
+
+def needs_label(model: Program, guide: Program) -> bool:
+    """Whether a pair cannot be called with the data alone; see `takes_label`."""
+    said = _said(model, guide)
+    known = [takes for takes in map(takes_of, (model, guide)) if takes is not None]
+    by_signature = any(t.required > 1 for t in known)
+    return by_signature if said is None else said
+
+
+def _said(model: Program, guide: Program) -> bool | None:
+    """What the pair itself says of how its programs are called; None where it does not."""
+    owners = [getattr(program, "__self__", program) for program in (model, guide)]
+    said = [getattr(owner, "takes_labels", None) for owner in owners]
+    return next((bool(each) for each in said if each is not None), None)
 
 
 def classes_of(y: Tensor) -> Tensor:

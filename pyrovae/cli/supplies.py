@@ -117,9 +117,21 @@ def _taken(config: Namespace) -> list[str]:
 
 def _not_supplied(name: str, config: Namespace) -> str:
     fitting = [n for n, f in sorted(known_data().items()) if name in getattr(f, "supplies", ())]
+    if config.data.name in fitting:
+        return _only_of_some(name, config)
     named = f"take --data {' or '.join(fitting)}" if fitting else "take data that do"
     return (
         f"--model {config.model.name} takes its {name} from the data, and --data "
         f"{config.data.name} supplies none; {named}, or a function of your own that gives a "
         f"pyrovae.data.Dataset(..., supplies={{'{name}': ...}})"
+    )
+
+
+def _only_of_some(name: str, config: Namespace) -> str:
+    """For data that supply it under other options alone."""
+    is_without_y = "y" in config.data and config.data.y is None
+    way_out = "--data.y, what is known of each row" if is_without_y else "its other options"
+    return (
+        f"--model {config.model.name} takes its {name} from the data, and --data "
+        f"{config.data.name} does not supply it as it is called; give {way_out} (see --help)"
     )

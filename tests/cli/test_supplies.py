@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import pyrovae
@@ -95,3 +96,12 @@ def test_compare_training_builds_the_pair_with_it(spelled, capsys):
 def test_check_of_a_file(spelled, capsys):
     assert main(["check", "own.py:Speller", "--data", "own.py:letters", "--quick"]) in (0, 1)
     assert "rows" not in capsys.readouterr().err
+
+
+def test_data_that_supply_it_under_other_options_name_those(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.ones((40, 3), dtype=int))
+    words = ["--data", "counts", "--data.source", str(tmp_path / "x.npy")]
+    model = ["--model", "LatentSizeCountVAE", "--model.latent_dim", "2"]
+    assert main(["fit", *words, *model, "--run", str(tmp_path / "run")]) == 2
+    told = capsys.readouterr().err
+    assert "does not supply it as it is called; give --data.y" in told

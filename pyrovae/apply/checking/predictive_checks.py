@@ -13,6 +13,7 @@ from ...evaluate import SweepOptions
 from ...evaluate.codes import check_no_codes
 from ...evaluate.inputs import Data
 from ...evaluate.options import seed_or_fresh
+from ...evaluate.own_steps import check_no_own_steps
 from ...evaluate.sweep import Sweep, sweep_over, sweeps
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
@@ -193,8 +194,8 @@ def predictive_check(
       the data among theirs. It costs M + 1 times as much. The guide need not be exact.
 
     Several observed sites, and what the model computes from its arguments (labels, masks, sizes of
-    counts, what an autoregressive decoder reads of x), stay as they are given. Values that a mask
-    leaves out stay those of the data.
+    counts), stay as they are given. Values that a mask leaves out stay those of the data. A model
+    that draws each step given the data's own steps before it makes no replicates, and is refused.
 
     Args:
         model: Pyro model p(z)p(x|z), called as `model(x, *args)`.
@@ -211,7 +212,8 @@ def predictive_check(
 
     Raises:
         ConfigError: There is no such statistic, or too few replicates, or the prior is improper.
-        DataError: A statistic is not finite, or is a word that computes with codes.
+        DataError: A statistic is not finite, or is a word that computes with codes; or the model
+            draws each step given the data's own steps.
         ShapeError: A statistic is no number and no vector, or no site of the model holds the data.
         SiteError: The guide lacks a latent of the model.
 
@@ -242,6 +244,7 @@ def predictive_check(
     if any(statistic.is_word and statistic.name != "zeros" for statistic in wanted):
         way = "give statistics= as functions of the data, the lengths of texts for one"
         check_no_codes(sweep, "predictive_check", way)
+    check_no_own_steps(sweep, "predictive_check")
     with progress_bar(replicates * (calibrate + 1), "replicates", sweep.progress) as bar:
         checked = _checked(sweep, wanted, replicates, predictive, seed, bar)
         if calibrate:

@@ -17,7 +17,7 @@ from ...evaluate.sweep import sweep_over, sweeps
 from ...particles.one_by_one import warned_once
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
-from ..labels import takes_label
+from ..labels import needs_label
 from .chosen import choices, known_rows, labelled_split
 from .probed import Probed
 
@@ -81,7 +81,7 @@ def features(
         >>> found.scores["latents"].shape
         torch.Size([1, 5])
     """
-    if takes_label(model, guide):
+    if needs_label(model, guide):
         raise ConfigError(
             "features: the pair is called as (x, y), so that its latents given x and y hold what "
             "y does not say; take a pair that is called with x alone"

@@ -16,6 +16,7 @@ from ..block import Block
 from ..codes import check_no_codes
 from ..inputs import Data, Inputs, as_data
 from ..options import SweepOptions, seed_or_fresh
+from ..own_steps import check_no_own_steps
 from ..sweep import Sweep, sweep_over, sweeps
 from .features import Features, features_of
 from .frechet import frechet_distance
@@ -76,7 +77,7 @@ def sample_quality(
         ConfigError: There are no such features.
         DataError: The data are codes and `features` is no function; there are fewer training than
             held-out data, not more than k, no labels where a classifier is asked for, or features
-            that are no table.
+            that are no table; or the model draws each step given the data's own steps.
         ShapeError: The model observes no site that holds the data.
 
     Example:
@@ -91,6 +92,7 @@ def sample_quality(
     sweep.check_data_are_apart("samples")
     if not callable(features):
         check_no_codes(sweep, "sample_quality", "give features=, a function of the data")
+    check_no_own_steps(sweep, "sample_quality")
     seed = seed_or_fresh(sweep.seed)
     held_out, reference, labels = _data(sweep, train)
     made = {
