@@ -9,7 +9,7 @@ _TABLES = (".csv", ".parquet")
 
 
 def reader_of(data: str, model: str) -> tuple[str, str] | None:
-    """The function that reads a path, and its option that takes it; None where it is a name or empty.
+    """The function that reads a path, and its option that takes it; None of a name, or of "".
 
     A file of a table gives columns of all kinds where the model asks for columns, else numbers.
 
