@@ -22,7 +22,7 @@ def table(
     *,
     columns: Sequence[str] | None = None,
     kinds: Mapping[str, Kind] | None = None,
-    levels: Mapping[str, Sequence[Any]] | None = None,
+    levels: Mapping[str, Sequence[str | int | float | bool]] | None = None,
     max_categories: int = 50,
     unseen: Unseen = "error",
     val: int | float = 0.1,
