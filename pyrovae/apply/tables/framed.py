@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ...data.loaded import is_a
-from ...data.tables.cells import read_cells
+from ...data.tables.cells import names_of, read_cells
 from ...errors import ConfigError
 
 
@@ -36,17 +36,20 @@ def filled(frame: Any, mask: Tensor, values: Mapping[str, Sequence[Any]]) -> Any
     """A table of the same kind with values where the mask [N, D] is False; else as it was.
 
     Args:
-        frame: Of pandas or polars, or a dict of columns.
+        frame: Of pandas or polars, or a dict of columns. What is not in `values` stays.
         mask: Its columns are in the order of `values`.
         values: Of all cells of these columns.
     """
-    kept = {str(cells.name): cells.labels() for cells in read_cells(frame)}
+    names = [str(name) for name in names_of(frame)]
+    wanted = [name for name in names_of(frame) if str(name) in values]
+    kept = {str(cells.name): cells.labels() for cells in read_cells(frame, wanted)}
     made = {}
     for place, (name, new) in enumerate(values.items()):
         seen = mask[:, place].tolist()
         made[name] = [old if k else fresh
                       for old, fresh, k in zip(kept[name], new, seen, strict=True)]  # fmt: skip
-    ordered = {name: made[name] for name in kept}
+    others = {str(name): frame[name] for name in names_of(frame) if str(name) not in made}
+    ordered = {name: made[name] if name in made else others[name] for name in names}
     if is_a(frame, "pandas", "DataFrame"):
         import pandas
 
