@@ -95,6 +95,10 @@ class DecoderWarning(UserWarning):
     """A decoder cannot give all that its likelihood takes, such as logits below 0."""
 
 
+class DataWarning(UserWarning):
+    """Data may be taken for something else than they are."""
+
+
 class GradientWarning(UserWarning):
     """An estimator follows another gradient than the one that defines it."""
 

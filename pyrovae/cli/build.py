@@ -15,6 +15,7 @@ from jsonargparse import Namespace
 from pyro.infer import ELBO
 
 from ..data import Dataset, SparseSplit, Split, few_labels, missing, quadrants
+from ..data.base import check_flags
 from ..errors import ConfigError, PyrovaeError
 from ..particles.argument_types import ArgumentTypes
 from .calls import check_calls, takes_y
@@ -167,6 +168,7 @@ def _data(config: Namespace, made: Namespace) -> Dataset:
 
 
 def _as_called(config: Namespace, data: Dataset, pair: Any, name: str) -> Dataset:  # noqa: ANN401
+    check_flags(pair, data)
     data = data.labelled() if takes_y(pair, name, config) else data
     check_calls(pair, name, data)
     return data

@@ -279,3 +279,27 @@ def _check_probabilities(x: Tensor) -> None:
             f"Split: binarisation draws from probabilities in [0, 1], x is {x.dtype} in "
             f"[{low:g}, {high:g}]; scale it first (grey levels: divide by the highest level)"
         )
+
+
+def check_flags(pair: object, data: object) -> None:
+    """Refuse a data set that supplies a truth value of which the pair was built with the other.
+
+    Series of unequal lengths supply `lengths=True`. A family that was built without lengths would
+    take the padding behind the end of a series for data.
+
+    Args:
+        pair: A pair, or a program of it; one without an attribute of that name takes any data.
+        data: Data of any kind; those that are no `Dataset` supply nothing.
+
+    Raises:
+        ConfigError: The two differ.
+    """
+    pair = getattr(pair, "__self__", pair)
+    for name, value in (data.supplies if isinstance(data, Dataset) else {}).items():
+        held = getattr(pair, name, value)
+        if isinstance(value, bool) and isinstance(held, bool) and held is not value:
+            raise ConfigError(
+                f"the data supply {name}={value}, and {type(pair).__name__} was built with "
+                f"{name}={held}, so that it would take them for what they are not; build it with "
+                f"{name}={value} (--model.{name} {str(value).lower()}), and give data.labelled()"
+            )

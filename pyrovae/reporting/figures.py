@@ -1,7 +1,7 @@
 """Rows of the table that a pair's own methods give."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,7 +51,7 @@ def with_figures(found: Report, pair: Any, split: Split) -> Report:  # noqa: ANN
         if isinstance(pair, CountsTokens) and facts["nll"] is not None:
             mean = float(_in_parts(pair.num_tokens, x).double().mean())
             made, numbers = _per_token(facts["nll"], mean, str(getattr(pair, "token", "token")))
-            rows = [new for old in rows for new in (made if old[0] == "bits/dim" else [old])]
+            rows = _after_nll([row for row in rows if row[0] != "bits/dim"], made)
             facts |= numbers
         if isinstance(pair, Classifies) and y is not None and is_class:
             likeliest = _in_parts(lambda part: pair.predict(part).probs.argmax(-1), x)
@@ -72,6 +72,14 @@ def _bits(nll: float, observed: float) -> tuple[Row, float]:
     bits = float(nats_to_bits_per_dim(torch.tensor(nll) / observed, 1))
     remark = f"of the NLL over {observed:.4g} observed values a datum"
     return ("bits/dim", f"{bits:.4f}", "", remark), bits
+
+
+def _after_nll(rows: Sequence[Row], made: Sequence[Row]) -> list[Row]:
+    """Rows with further ones behind the NLL and what is said of it."""
+    names = [row[0].strip() for row in rows]
+    place = max((i for i, name in enumerate(names) if name in ("NLL", "too high by")), default=-1)
+    place = len(rows) if place < 0 else place + 1
+    return [*rows[:place], *made, *rows[place:]]
 
 
 def _per_token(nll: float, mean: float, token: str) -> tuple[list[Row], dict[str, Any]]:

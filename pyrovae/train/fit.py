@@ -10,6 +10,7 @@ import torch
 from pyro.infer import ELBO as PyroELBO
 
 from ..data import Batchable, Dataset, held_out
+from ..data.base import check_flags
 from ..data.columns import Columns, Transform
 from ..errors import ConfigError
 from ..objectives import ELBO
@@ -197,6 +198,7 @@ def fit(
         >>> len(run.history), run.steps
         (3, 6)
     """
+    check_flags(model, data)
     val = _validation_data(data, val, columns)
     objective = given_objective("objective", objective)
     if val_objective is not None:

@@ -105,3 +105,20 @@ def test_data_that_supply_it_under_other_options_name_those(tmp_path, capsys):
     assert main(["fit", *words, *model, "--run", str(tmp_path / "run")]) == 2
     told = capsys.readouterr().err
     assert "does not supply it as it is called; give --data.y" in told
+
+
+def test_levels_and_kinds_of_a_table_are_read_again(here):
+    """The text within levels is that of cells, and no name of anything that could run."""
+    rows = [f"{i % 3},{'abc'[i % 3]},{i % 2 + 1},{i * 1.5}" for i in range(40)]
+    (here / "t.csv").write_text("code,grade,twice,size\n" + "\n".join(rows) + "\n")
+    words = ["fit", "--data", "t.csv", "--model", "TableVAE", "--model.latent_dim", "2",
+             "--data.levels", "{grade: [b, a, c], code: [2, 0, 1]}",
+             "--data.kinds", "{twice: count}", "--data.columns", "[grade, code, twice]",
+             "--epochs", "1", "--test-particles", "0", "--run", "run"]  # fmt: skip
+    assert main(words) == 0
+    kept = json.loads((here / "run" / "supplies.json").read_text())["columns"]
+    assert [(c["name"], c.get("values")) for c in kept] == [
+        ("grade", ["b", "a", "c"]), ("code", [2, 0, 1]), ("twice", None)
+    ]  # fmt: skip
+    assert main(["sample", "run", "--n", "5", "--out", "made.csv"]) == 0
+    assert (here / "made.csv").read_text().startswith("grade,code,twice\n")

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from pyrovae import data
-from pyrovae.errors import ConfigError, DataError
+from pyrovae import data, fit
+from pyrovae.cli import main
+from pyrovae.errors import ConfigError, DataError, DataWarning
+from pyrovae.models import DeepMarkovModel, VariationalRNN
 
 
 def test_arrays_of_one_length():
@@ -82,3 +84,32 @@ def test_what_windows_refuses():
         data.windows([1.0, 2.0], 3)
     with pytest.raises(DataError, match="one by one"):
         data.windows(np.ones((2, 3, 4)), 2)
+
+
+def test_a_table_of_many_short_rows_is_said_to_be_series(tmp_path):
+    """A long series whose window was forgotten would be learned as series of one step."""
+    path = tmp_path / "power.csv"
+    path.write_text("day,power,heat\n" + "\n".join(f"d{t},{t},{t * t}" for t in range(40)))
+    with pytest.warns(DataWarning, match="40 series of 2 steps.*window="):
+        assert data.series(path, columns=["power", "heat"]).shape == (2, 1)
+    with pytest.raises(DataError, match="'day'.*columns="):
+        data.series(path, window=5)
+    made = data.series(path, window=5, val=5, test=10, columns=["heat", "power"])
+    assert made.shape == (5, 2) and made.info["scale"][0] > made.info["scale"][1]
+
+
+def test_padding_is_no_data_of_a_family_without_lengths(tmp_path, monkeypatch, capsys):
+    sets = data.series([np.ones((n, 2)) * n for n in (3, 1, 4, 2) * 3], val=0, test=2)
+    for pair in (DeepMarkovModel(sets.shape, latent_dim=2), VariationalRNN(sets.shape, 2)):
+        with pytest.raises(ConfigError, match=r"lengths=True.*labelled"):
+            fit(pair, sets, epochs=1)
+        with pytest.raises(ConfigError, match="lengths=True"):
+            fit(pair.model, pair.guide, sets, epochs=1)
+    np.save(tmp_path / "x.npy", np.ones((20, 3)))
+    np.save(tmp_path / "n.npy", np.arange(20) % 3 + 1)
+    monkeypatch.chdir(tmp_path)
+    words = ["fit", "--data", "series", "--data.x", "x.npy", "--data.lengths", "n.npy", "--run",
+             "run", "--model", "DeepMarkovModel", "--model.latent_dim", "2"]  # fmt: skip
+    assert main(words) == 2 and "--model.lengths true" in capsys.readouterr().err
+    words += ["--model.lengths", "true", "--epochs", "1", "--test-particles", "0"]
+    assert main(words) == 0 and main(["diagnose", "run", "--limit", "5"]) == 0

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...data.tables.cells import as_table
 from ...errors import ConfigError
 from .framed import filled, methods_of
 from .seeded import seeded
@@ -26,7 +27,8 @@ def imputed(
     Args:
         pair: A trained pair with the methods `to_rows`, `impute`, `imputations` and `to_columns`,
             as `models.TableVAE`.
-        frame: Rows with the columns of the training: a frame of pandas or polars, or a dict.
+        frame: Rows with the columns of the training: a frame of pandas or polars, a dict, or the
+            path of a CSV or parquet file. Other columns, such as a name, stay as they are.
         draws: How many tables, filled in by draws of p(missing|observed); None: one, by the best
             guess.
         num_particles: K of the importance sampling.
@@ -55,6 +57,7 @@ def imputed(
     methods_of(pair, "imputed", "to_rows", "impute", "imputations", "to_columns")
     if draws is not None and draws < 1:
         raise ConfigError(f"imputed got draws={draws}; it needs one or more, or None")
+    frame = as_table(frame)
     x, mask = pair.to_rows(frame, unseen=unseen)
     with seeded(seed):
         if draws is None:

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from ...data.loaded import is_a
+from ...data.tables.cells import names_of
 from ...errors import ConfigError
 
 
@@ -39,15 +40,20 @@ def filled(frame: Any, mask: Tensor, values: Mapping[str, Sequence[Any]]) -> Any
     floats, and a category that its type does not name makes text of it.
 
     Args:
-        frame: Of pandas or polars, or a dict of columns.
+        frame: Of pandas or polars, or a dict of columns. What is not in `values` stays.
         mask: Its columns are in the order of `values`.
         values: Of all cells of these columns.
     """
-    names = list(values)
+    places = {name: place for place, name in enumerate(values)}
     made = {}
-    for name in frame.keys() if isinstance(frame, Mapping) else frame.columns:
-        seen = mask[:, names.index(name)].tolist()
-        made[name] = _column(frame[name], seen, values[name])
+    for name in names_of(frame):
+        place = places.get(str(name))
+        column = frame[name]
+        made[name] = (
+            column
+            if place is None
+            else _column(column, mask[:, place].tolist(), values[str(name)])
+        )
     if is_a(frame, "pandas", "DataFrame"):
         import pandas
 

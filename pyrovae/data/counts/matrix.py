@@ -136,6 +136,8 @@ def _labels(found: Rows, y: Any, n: int) -> Tensor | None:  # noqa: ANN401
         labels = found.pick([1])[:][0]
     else:
         return None
+    if labels.dim() == 2 and labels.shape[1] == 1 and not labels.is_floating_point():
+        labels = labels.squeeze(1)  # a file or a frame with one column
     if len(labels) != n:
         raise DataError(f"counts: y has {len(labels):,} rows, and the counts have {n:,}")
     return labels if labels.is_floating_point() else labels.to(torch.int64)

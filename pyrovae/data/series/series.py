@@ -1,29 +1,33 @@
 """A data set of time series."""
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, DataWarning, warn
 from ..base import Dataset, Split, partition
+from ..columns import Columns
 from ..conversion import as_float32
 from ..in_memory import whole_tensor, whole_tensors
+from ..rows.frames import is_frame
 from .windows import windows
 
 
 def series(
     x: str | Path | Any,  # noqa: ANN401
     *,
-    lengths: Any | None = None,  # noqa: ANN401
+    lengths: str | Path | Any | None = None,  # noqa: ANN401
     window: int | None = None,
     step: int | None = None,
     val: int | float = 0.1,
     test: int | float = 0.1,
     seed: int = 0,
     standardise: bool = True,
+    columns: Columns | None = None,
 ) -> Dataset:
     """Time series [N, T, D] with splits; those of unequal lengths are padded with zeros.
 
@@ -37,7 +41,8 @@ def series(
         x: [N, T, D]; [N, T] for one value a step; a list of arrays [T_i, D] or [T_i] of unequal
             lengths. With `window` one series, [T, D] or [T]. A path is read as `data.arrays`
             does: a row of a CSV file is one series, and with `window` one step.
-        lengths: Steps of each series [N], of an x that is padded already.
+        lengths: Steps of each series [N], of an x that is padded already, or the path of a file
+            of them.
         window: Cut one long series into windows of so many steps.
         step: From the start of a window to that of the next in the training data; None: a
             quarter of `window`. Windows of val and test do not overlap.
@@ -47,8 +52,11 @@ def series(
         standardise: Bring each of the D values to mean 0 and standard deviation 1 over the
             training data. `info["mean"]` and `info["scale"]` [D] turn it back:
             `x * scale + mean`.
+        columns: Which columns of a table are read, such as those that are no time stamps; of a
+            file of several arrays, which one.
 
     Raises:
+        ConfigError: A column is not there.
         DataError: A series is empty, holds NaN, or differs in D from others; a length is out of
             range; there are too few series or steps.
 
@@ -60,7 +68,7 @@ def series(
     if window is not None:
         if lengths is not None:
             raise DataError("series: lengths are of several series, and window cuts a single one")
-        parts = _cut(_one("x", x), window, step, val, test)
+        parts = _cut(_one("x", x, columns), window, step, val, test)
         splits = [Split(part) for part in parts]
         info: dict[str, Any] = {"window": window}
     else:
@@ -72,7 +80,9 @@ def series(
                 )
             padded, known = _padded(x)
         else:
-            padded, known = _one("x", x), lengths
+            padded, known = _one("x", x, columns), lengths
+        if padded.dim() == 2 and known is None and _is_table(x):
+            _warn_of_rows(padded)
         padded, known = _checked(padded, known)
         sizes = [_count(name, size, len(padded)) for name, size in (("val", val), ("test", test))]
         whole = Split(padded, known)
@@ -114,11 +124,29 @@ def _padded(x: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths
 
 
-def _one(name: str, x: Any) -> Tensor:  # noqa: ANN401
+def _is_table(x: Any) -> bool:  # noqa: ANN401
+    if isinstance(x, str | PathLike):
+        return Path(x).suffix.lower() in (".csv", ".parquet")
+    return is_frame(x)
+
+
+def _warn_of_rows(x: Tensor) -> None:
+    """Warn of a table of many short rows, which most likely are the steps of one series."""
+    rows, steps = x.shape
+    if steps < 10 < rows:
+        warn(
+            f"series: the {rows} rows of the table are taken for {rows} series of {steps} "
+            f"{'step' if steps == 1 else 'steps'}; where a row is a step of one long series, "
+            "give window=",
+            DataWarning,
+        )
+
+
+def _one(name: str, x: Any, columns: Columns | None = None) -> Tensor:  # noqa: ANN401
     """One tensor of floats, of an array of any kind, or of a file that holds one."""
-    found = whole_tensors(name, x)
+    found = whole_tensors(name, x, columns=columns)
     if list(found) != [None] or len(found[None]) != 1:
-        raise DataError(f"series: {name} holds several arrays; give the series alone")
+        raise DataError(f"series: {name} holds several arrays; give one")
     return _floats(found[None][0])
 
 
@@ -132,7 +160,8 @@ def _checked(x: Tensor, lengths: Any) -> tuple[Tensor, Tensor | None]:  # noqa: 
         )
     known = None
     if lengths is not None:
-        given = whole_tensor("lengths", lengths, False)
+        given = _one("lengths", lengths)
+        given = given.squeeze(1) if given.dim() == 2 and given.shape[1] == 1 else given
         known = given.long()
         if not bool((known == given).all()):
             at = int((known != given).flatten().nonzero()[0])

@@ -6,11 +6,13 @@ import datetime
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
 
 from ...errors import ConfigError, DataError
+from ..files import read_file
 from ..loaded import is_a
 from ..rows.frames import frame_tensor
 
@@ -58,11 +60,16 @@ class Cells:
         ]
 
 
+def as_table(source: Any) -> Any:  # noqa: ANN401
+    """The frame of a CSV or parquet file where a path is given, else what is given."""
+    return read_file(source) if isinstance(source, str | PathLike) else source
+
+
 def read_cells(frame: Any, columns: Sequence[str] | None = None) -> list[Cells]:  # noqa: ANN401
-    """The columns of a frame of pandas or polars, or of a dict of columns.
+    """The columns of a frame of pandas or polars, of a dict of columns, or of a file.
 
     Args:
-        frame: The table.
+        frame: The table, or its path.
         columns: Names of those that are read, in this order; None is all.
 
     Raises:
@@ -70,7 +77,8 @@ def read_cells(frame: Any, columns: Sequence[str] | None = None) -> list[Cells]:
         DataError: It is no table, two columns have one name, the columns differ in length, or one
             holds dates, lists, infinite numbers or values of several kinds.
     """
-    names = _names(frame)
+    frame = as_table(frame)
+    names = names_of(frame)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"the table has several columns {_listed(twice)}; rename them")
@@ -87,7 +95,12 @@ def read_cells(frame: Any, columns: Sequence[str] | None = None) -> list[Cells]:
     return found
 
 
-def _names(frame: Any) -> list[Any]:  # noqa: ANN401
+def names_of(frame: Any) -> list[Any]:  # noqa: ANN401
+    """The names of the columns of a table.
+
+    Raises:
+        DataError: It is no table.
+    """
     if is_a(frame, "pandas", "DataFrame") or is_a(frame, "polars", "DataFrame"):
         return list(frame.columns)
     if isinstance(frame, Mapping):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ConfigError, DataError
-from .cells import Cells, read_cells
+from .cells import Cells, as_table, names_of, read_cells
 from .column import Kind, TableColumn, Unseen
 from .inference import column_of, is_number
 
@@ -127,23 +127,27 @@ class TableColumns(Sequence[TableColumn]):
         is missing stands some value of the column.
 
         Args:
-            frame: Rows with these columns, in any order.
+            frame: Rows with these columns, in any order, or the path of a file of them. Other
+                columns, such as a number of the row, are not read.
             unseen: What becomes of categories that training did not see: an "error", or they are
                 taken as "missing".
 
         Raises:
             ConfigError: `unseen` is another word.
-            DataError: Columns are missing, or are new, or a cell does not fit its column.
+            DataError: Columns are missing, or a cell does not fit its column.
         """
-        cells = {each.name: each for each in read_cells(frame)}
-        lost = [name for name in self.names if name not in cells]
-        new = [name for name in cells if name not in self.names]
-        if lost or new:
+        frame = as_table(frame)
+        there = names_of(frame)
+        lost = [name for name in self.names if name not in there]
+        if lost:
+            new = [name for name in there if name not in self.names]
+            besides = f", and {new} are new" if new else ""
             raise DataError(
-                f"the columns have changed: {lost} of the training are not there, and {new} are "
-                f"new; rename or drop columns, so that they are {self.names}"
+                f"the columns have changed: {lost} of the training are not there{besides}; rename "
+                "what has another name, or add a column of missing cells for what is not known, "
+                f"as in frame[{lost[0]!r}] = [None] * len(frame)"
             )
-        return self.encode_cells([cells[name] for name in self.names], unseen)
+        return self.encode_cells(read_cells(frame, self.names), unseen)
 
     def encode_cells(
         self, cells: Sequence[Cells], unseen: Unseen = "error"

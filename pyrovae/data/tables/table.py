@@ -1,7 +1,6 @@
 """A data set of the rows of a table with mixed columns."""
 
 from collections.abc import Mapping, Sequence
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 from ...errors import DataError
 from ...runtime.log import LOG
 from ..base import Dataset, Split, partition, supplying
-from ..files import read_file
 from .cells import read_cells
 from .column import Kind, Unseen
 from .columns import TableColumns
@@ -22,7 +20,7 @@ def table(
     *,
     columns: Sequence[str] | None = None,
     kinds: Mapping[str, Kind] | None = None,
-    levels: Mapping[str, Sequence[Any]] | None = None,
+    levels: Mapping[str, Sequence[str | int | float | bool]] | None = None,
     max_categories: int = 50,
     unseen: Unseen = "error",
     val: int | float = 0.1,
@@ -66,8 +64,7 @@ def table(
         >>> found.train, [c["kind"] for c in found.supplies["columns"]]
         (Split(16 x [2] float32, labels bool), ['positive', 'binary'])
     """
-    frame = read_file(source) if isinstance(source, str | PathLike) else source
-    cells = read_cells(frame, columns)
+    cells = read_cells(source, columns)
     bare = np.logical_and.reduce([each.absent for each in cells])
     dropped = int(bare.sum())
     if dropped:

@@ -65,3 +65,16 @@ def test_errors():
         imputed(PAIR, ROWS.assign(colour="pink"))
     made = imputed(PAIR, ROWS.assign(colour="pink"), unseen="missing", num_particles=20)
     assert set(made["colour"]) <= {"blue", "green", "red"}
+
+
+def test_other_columns_of_a_table_stay(tmp_path):
+    pair = TableVAE.example()
+    rows = pair.to_columns(pair.generate(4))
+    rows["t"] = [1.25, None, None, 2.5]
+    frame = pd.DataFrame({"id": list("abcd"), **rows}, index=[7, 3, 3, 1])
+    frame["day"] = pd.Timestamp("2024-05-06")
+    found = imputed(pair, frame, num_particles=5)
+    assert list(found) == list(frame) and found["t"].notna().all()
+    assert found["id"].tolist() == list("abcd") and (found["day"] == frame["day"]).all()
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    assert list(imputed(pair, tmp_path / "rows.csv", num_particles=5)) == list(frame)
