@@ -86,6 +86,7 @@ def test_text_of_python_itself():
         (b"", {}, DataError, "lines.txt is empty"),
         (b"ab\n\ncd\n", {}, DataError, "line 2, '', is empty"),
         (b"ab\ncd\xe9\n", {}, DataError, r"line 2 .* not UTF-8 \(byte 3 is 0xe9\).*iconv"),
+        ("ab\n".encode("utf-16"), {}, DataError, "is UTF-16 and not UTF-8"),
         (b"ab\nabc\n", {"max_length": 2}, DataError, "line 2, 'abc', has 3 characters"),
         (b"\n\n", {"unfit": "skip"}, DataError, "none of the 2 lines is left"),
         (b"a\tb\nab\n", {"classes": True}, DataError, "line 2, 'ab', has no class"),
@@ -109,6 +110,10 @@ def test_errors_name_the_place(tmp_path, content, options, error, words):
 def test_what_is_no_text():
     with pytest.raises(DataError, match="there is no file"):
         data.text("some words")
+    with pytest.raises(DataError, match="there is no file 'many words"):
+        data.text("many words " * 1000)
+    with pytest.raises(DataError, match="got int; give the path"):
+        data.text(3)
     with pytest.raises(DataError, match="got no texts"):
         data.text([])
     with pytest.raises(DataError, match="item 1 is int"):
