@@ -27,6 +27,7 @@ from .base import (
     latent_parts,
 )
 from .decoding import Beam, Decoded, Decoding, Greedy
+from .decoding.base import checked
 from .given_text import GivenText
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .posteriors.distribution import as_posterior
@@ -260,6 +261,7 @@ class SequenceToSequence(GivenText):
         self, z: Tensor, source: Tensor, decoding: Decoding, length: int | None = None
     ) -> Tensor:
         """Targets [n, B, T] for z [n, B, L] and sources [B, S]."""
+        checked(decoding, "SequenceToSequence")
         given = GivenSource(self.decoder, self.decoder.read(source))
         made = decoding.decode(given, z.flatten(0, 1), max_length=length or self.data_shape[0])
         return made.unflatten(0, z.shape[:2])

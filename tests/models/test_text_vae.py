@@ -13,6 +13,7 @@ from pyrovae import data, draw, fit, nn
 from pyrovae.data import Vocabulary
 from pyrovae.errors import ConfigError, DataError, ShapeError
 from pyrovae.models import FlowPosterior, MixturePrior, TextVAE, VampPrior
+from pyrovae.models.decoding import Greedy
 from pyrovae.nn import flows
 from pyrovae.objectives import ELBO, IWAE, Beta, DReG
 from pyrovae.particles import simulate
@@ -279,6 +280,10 @@ def test_a_decoder_of_ones_own():
         (lambda: pair_of(num_classes=2).model(AB.encode(["a"])), ConfigError, "needs the classes"),
         (lambda: pair_of(num_classes=2).start(AB.encode(["a"])), ConfigError, "leave num_classes"),
         (lambda: pair_of().generate(-1), ConfigError, "n=-1"),
+        (lambda: pair_of().generate(1, decoding="greedy"), ConfigError, "decoding='greedy'; give"),
+        (lambda: pair_of().generate(1, decoding=Greedy), ConfigError, "such as Greedy()"),
+        (lambda: pair_of(num_classes=2).decode(torch.zeros(3, 1), torch.tensor([0, 1])),
+         ShapeError, r"a class for each of the data, \[3\]"),
     ],
 )  # fmt: skip
 def test_errors_say_what_to_do(call, error, words):
