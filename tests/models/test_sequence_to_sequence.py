@@ -198,7 +198,7 @@ X, Y = torch.tensor([[4, 1, 0]]), torch.tensor([[5, 1]])
         (lambda p: p.generate(3), ShapeError, "sources of 3"),
         (lambda p: p.decode(torch.zeros(4, 1).double(), Y.repeat(2, 1)), ShapeError,
          r"z of shape \[4, 1\] and 2 sources"),
-        (lambda p: p.alternatives(Y, beam=Beam(2), z=torch.zeros(1)), ShapeError, "one z for each"),
+        (lambda p: p.alternatives(Y, beam=Beam(2), z=torch.zeros(1)), ShapeError, "one z for"),
         (lambda p: p.generate(Y, n=-1), ConfigError, "n=-1"),
         (lambda p: made(prior=VampPrior), ConfigError, "VampPrior learns data of its own"),
         (lambda p: made(prior=lambda _: None, prior_network=GRUEncoder), ConfigError,
