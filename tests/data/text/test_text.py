@@ -91,6 +91,7 @@ def test_text_of_python_itself():
         (b"\n\n", {"unfit": "skip"}, DataError, "none of the 2 lines is left"),
         (b"a\tb\nab\n", {"classes": True}, DataError, "line 2, 'ab', has no class"),
         (b"ab\n", {"val_size": 1}, DataError, "1 rows for val"),
+        (b"ab\ncd\n", {"val_size": 0.5}, DataError, "0.5 rows for val .* give whole numbers"),
         (b"ab\n", {"unfit": "drop"}, ConfigError, "unfit='drop'"),
         (b"ab\n", {"unit": "letter"}, ConfigError, "unit='letter'"),
         (b"ab\n", {"max_length": 0}, ConfigError, "max_length=0"),
