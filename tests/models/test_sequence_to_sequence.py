@@ -66,6 +66,22 @@ def test_the_probabilities_of_all_targets_sum_to_one(pair, batch):
         assert total.item() == pytest.approx(0, abs=1e-12)
 
 
+class Open(AttentiveDecoder):
+    """A decoder of one's own, which gives padding and the begin a probability."""
+
+    def _logits(self, features):
+        return self.head(features)
+
+
+def test_the_same_of_a_decoder_of_ones_own(batch):
+    own = SequenceToSequence(
+        LENGTH, 1, vocabulary=Vocabulary.of(["abcd"]),
+        decoder=lambda i, o: Open(i, o, width=4, embedding=3),
+    ).double()  # fmt: skip
+    z, rows = torch.zeros(len(ROWS), 1).double(), batch[1][:1].expand(len(ROWS), -1)
+    torch.testing.assert_close(own.decode(z, rows).log_prob(ROWS).exp().sum().item(), 1.0)
+
+
 def test_bounds_are_below_the_exact_evidence_and_reach_it(pair, batch):
     x, y = batch
     truth = exact(pair, x, y)
