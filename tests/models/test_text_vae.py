@@ -261,6 +261,7 @@ def test_a_decoder_of_ones_own():
         (lambda: TextVAE((2, 4), 1, vocabulary=AB), ConfigError, "rows of codes"),
         (lambda: TextVAE(4, 1, vocabulary={"entries": 3}), ConfigError, "is no vocabulary"),
         (lambda: TextVAE(4, 1, vocabulary=AB, word_dropout=1.5), ConfigError, "word_dropout=1.5"),
+        (lambda: TextVAE(4, 1, vocabulary=AB, word_dropout="a"), ConfigError, "word_dropout='a'"),
         (lambda: TextVAE(4, 1, vocabulary=AB, prior=VampPrior), ConfigError, "VampPrior learns"),
         (lambda: TextVAE(4, 1, vocabulary=AB, decoder=torch.nn.Linear(1, 6)), ConfigError,
          "has no begin and no step"),

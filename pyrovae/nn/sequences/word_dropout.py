@@ -1,5 +1,7 @@
 """Codes hidden from a decoder in training, so that it has to ask z for them."""
 
+from numbers import Real
+
 import torch
 from torch import Tensor, nn
 
@@ -29,8 +31,8 @@ class WordDropout(nn.Module):
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        if not 0 <= share <= 1:
-            raise ConfigError(f"word_dropout={share}; it needs a share of the codes, 0 to 1")
+        if not isinstance(share, Real) or not 0 <= share <= 1:
+            raise ConfigError(f"word_dropout={share!r}; it needs a share of the codes, 0 to 1")
         self.dropout = nn.Dropout(share)
 
     def forward(self, inputs: Tensor) -> Tensor:
