@@ -61,6 +61,13 @@ def test_a_known_vocabulary_is_kept():
     assert again.supplies["vocabulary"] == known and _all(again) == ["abc y", "de f"]
 
 
+def test_one_line_that_makes_all_rows_wide():
+    lines = ["ada"] * 2_000 + ["a" * 1_000_000]
+    with pytest.raises(DataError, match="line 2001 has 1,000,000 characters, and half .* most 3"):
+        data.text(lines)
+    assert len(data.text(lines, max_length=9, unfit="skip").train.x) == 1_600
+
+
 def test_names_of_a_folder(tmp_path, monkeypatch):
     (tmp_path / "names.txt").write_text("anna\notto\nemma\n")
     for root in (tmp_path, None):
