@@ -31,7 +31,7 @@ class WordDropout(nn.Module):
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        if not isinstance(share, Real) or not 0 <= share <= 1:
+        if not _is_share(share):
             raise ConfigError(f"word_dropout={share!r}; it needs a share of the codes, 0 to 1")
         self.dropout = nn.Dropout(share)
 
@@ -41,3 +41,7 @@ class WordDropout(nn.Module):
         first, others = inputs[..., :1], inputs[..., 1:]
         is_shown = self.dropout(torch.ones(others.shape, device=others.device)) > 0
         return torch.cat([first, torch.where(is_shown, others, UNKNOWN)], -1)
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, Real) and 0 <= float(value) <= 1
