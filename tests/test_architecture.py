@@ -123,7 +123,7 @@ FOLDERS = {
         {"mixed_columns"},
     ],
     "nn/sequences": [
-        {"attention", "base", "cells"}, {"source_attention"}, {"attentive_decoder"},
+        {"attention", "base", "cells"}, {"closed", "source_attention"}, {"attentive_decoder"},
     ],
     "nn/quantizers": [{"base"}, {"codebook"}],
     "nn/flows": [

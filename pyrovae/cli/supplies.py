@@ -73,7 +73,7 @@ def read_supplies(run: Path) -> dict[str, Any]:
     path = run / SUPPLIES
     if not path.exists():
         return {}
-    found = read_json(path)
+    found = read_json(path, "put back the file of the run")
     if not isinstance(found, dict) or not found.keys() <= set(SUPPLIED):
         raise ConfigError(
             f"{path} holds something else than {', '.join(SUPPLIED)}; put back the file of the run"

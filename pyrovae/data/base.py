@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any, Literal, TypeVar, get_args
 
 import torch
@@ -206,9 +207,13 @@ def partition(name: str, n: int, sizes: tuple[int, int], seed: int) -> tuple[Ten
         seed: Seed of the order.
 
     Raises:
-        DataError: A size is negative, or nothing is left for train.
+        DataError: A size is negative or no whole number, or nothing is left for train.
     """
     num_val, num_test = sizes
+    if not all(isinstance(size, Integral) for size in sizes):
+        raise DataError(
+            f"{name}: {num_val!r} rows for val and {num_test!r} for test; give whole numbers"
+        )
     if min(sizes) < 0 or num_val + num_test >= n:
         raise DataError(
             f"{name}: {num_val} rows for val and {num_test} for test out of {n}; "

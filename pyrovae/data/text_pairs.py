@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import ConfigError, DataError
 from .base import Dataset, Split, partition, supplying
 from .text import Unit, Vocabulary
+from .text.lines import read_lines
 
 
 @supplying("vocabulary")
@@ -51,7 +52,7 @@ def text_pairs(
         ['2 + 2']
     """
     if isinstance(pairs, str | PathLike):
-        name, known = Path(pairs).stem, _read(Path(pairs))
+        name, known = Path(pairs).stem, _read(pairs)
     else:
         name, known = "text_pairs", _checked(pairs)
     sizes = tuple(_count(n, s, len(known)) for n, s in (("val", val), ("test", test)))
@@ -67,17 +68,10 @@ def text_pairs(
     return Dataset(name, train, held_out, last, {"binarize": "none", "seed": seed}, supplies)
 
 
-def _read(path: Path) -> list[tuple[str, str]]:
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"text_pairs: {path} cannot be read as text in UTF-8 ({error}); look at the path, or "
-            "give the pairs themselves"
-        ) from error
+def _read(path: str | PathLike[str]) -> list[tuple[str, str]]:
     found = []
-    for number, line in enumerate(lines, 1):
-        parts = line.rstrip("\r").split("\t")
+    for number, line in enumerate(read_lines(path, "text_pairs"), 1):
+        parts = line.split("\t")
         if not line.strip():
             continue
         if len(parts) != 2:

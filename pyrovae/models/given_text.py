@@ -40,6 +40,16 @@ class GivenText(OfText, ABC):
             )
         return target, source
 
+    def _sources_of(self, z: Tensor, y: Tensor | Sequence[str], method: str) -> Tensor:
+        """The sources [B, S] of latents z [..., B, L]; one stands for all."""
+        source = self._sources(y, method)
+        if z.dim() < 2 or len(source) not in (1, z.shape[-2]):
+            raise ShapeError(
+                f"{type(self).__name__}.{method} got z of shape {list(z.shape)} and "
+                f"{len(source)} sources; give one z for each source, [..., {len(source)}, L]"
+            )
+        return source.expand(z.shape[-2], -1)
+
     def _sources(self, y: Tensor | Sequence[str], method: str) -> Tensor:
         where = f"{type(self).__name__}.{method}"
         if isinstance(y, str) or (isinstance(y, Sequence) and all(isinstance(t, str) for t in y)):

@@ -27,6 +27,7 @@ from .base import (
     latent_parts,
 )
 from .decoding import Beam, Decoded, Decoding, Greedy
+from .decoding.base import checked
 from .given_text import GivenText
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .posteriors.distribution import as_posterior
@@ -169,8 +170,14 @@ class SequenceToSequence(GivenText):
 
     @evaluated_outside_programs
     def decode(self, z: Tensor, y: Tensor) -> CodeSequence:
-        """The distribution p(x|z, y), event shape [T], for z [..., B, L] and sources y [B, S]."""
-        source = self._sources(y, "decode")
+        """The distribution p(x|z, y), event shape [T], for z [..., B, L] and sources y [B, S].
+
+        One source stands for all z.
+
+        Raises:
+            ShapeError: There is not one z for each source.
+        """
+        source = self._sources_of(z, y, "decode")
         given = GivenSource(self.decoder, self.decoder.read(source))
         return CodeSequence(given, z, self.data_shape[0])
 
@@ -207,8 +214,11 @@ class SequenceToSequence(GivenText):
 
         Raises:
             ConfigError: p(z|y) has no mean that is known.
+            ShapeError: There is not one z for each source.
         """
         source = self._sources(y, "alternatives")
+        if z is not None:
+            source = self._sources_of(z, source, "alternatives")
         given = GivenSource(self.decoder, self.decoder.read(source))
         prior = self._prior(source).expand(source.shape[:1])
         z = latent_of(prior, "mean") if z is None else z
@@ -260,6 +270,7 @@ class SequenceToSequence(GivenText):
         self, z: Tensor, source: Tensor, decoding: Decoding, length: int | None = None
     ) -> Tensor:
         """Targets [n, B, T] for z [n, B, L] and sources [B, S]."""
+        checked(decoding, "SequenceToSequence")
         given = GivenSource(self.decoder, self.decoder.read(source))
         made = decoding.decode(given, z.flatten(0, 1), max_length=length or self.data_shape[0])
         return made.unflatten(0, z.shape[:2])

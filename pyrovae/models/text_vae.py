@@ -30,6 +30,7 @@ from .base import (
 )
 from .beginnings import as_beginnings, log_prob_of, with_end
 from .decoding import Continued, Decoding, Greedy, Sampling
+from .decoding.base import checked
 from .networks import built
 from .posteriors import DiagonalNormal, Posterior, PosteriorFactory
 from .priors import Prior, PriorFactory, StandardNormal
@@ -176,7 +177,7 @@ class TextVAE(Texts):
 
         Where the pair has classes, y [B] are those of z [..., B, L].
         """
-        given = None if y is None else self._classes(y, y.shape[:1], "decode")
+        given = None if y is None else self._classes(y, z.shape[-2:-1] or y.shape[:1], "decode")
         return CodeSequence(self.decoder, self._with(z, given), self.data_shape[0])
 
     @takes_whole_data
@@ -308,6 +309,7 @@ class TextVAE(Texts):
         return self.generate(classes, decoding=Greedy() if mean else Sampling())
 
     def _decoded(self, z: Tensor, decoding: Decoding, length: int | None) -> Tensor:
+        checked(decoding, "TextVAE")
         return decoding.decode(self.decoder, z, max_length=length or self.data_shape[0])
 
     def _encode(self, codes: Tensor, given: Tensor | None) -> dist.TorchDistribution:

@@ -79,7 +79,8 @@ def test_data_that_supply_none(spelled, capsys):
 def test_of_a_stranger(spelled, capsys, content, told):
     (spelled / "out" / "supplies.json").write_text(content)
     assert main(["evaluate", "out", *OWN]) == 2
-    assert told in capsys.readouterr().err
+    found = capsys.readouterr().err
+    assert told in found and "put back the file of the run" in found  # without it there is no pair
 
 
 def test_a_run_that_has_lost_it(spelled, capsys):

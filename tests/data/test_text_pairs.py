@@ -59,7 +59,7 @@ def test_dates_are_pairs_of_the_task():
         ([("a", 1)], {}, DataError, "give two texts"),
         ([("a", "b")] * 9, {"val": 1.5}, ConfigError, "val=1.5 is no share"),
         ([("a", "b")], {"val": 1, "test": 0}, DataError, "leave rows for train"),
-        ("nowhere.txt", {}, DataError, "cannot be read as text"),
+        ("nowhere.txt", {}, DataError, "there is no file"),
     ],
 )
 def test_refusals(pairs, options, error, says):
@@ -72,6 +72,9 @@ def test_a_line_without_a_tab(tmp_path):
     path.write_text("a\tb\nc d\n")
     with pytest.raises(DataError, match="line 2 of .*pairs.txt has 0 tabs"):
         text_pairs(path)
+    path.write_bytes(b"\xef\xbb\xbfa\tb\r\nc\td\r\n")  # as editors of Windows write it
+    found = text_pairs(path, val=0, test=0)
+    assert found.supplies["vocabulary"]["entries"] == ["a", "b", "c", "d"]
     path.write_bytes(b"a\tb\xff\n")
     with pytest.raises(DataError, match="UTF-8"):
         text_pairs(path)

@@ -66,6 +66,22 @@ def test_the_probabilities_of_all_targets_sum_to_one(pair, batch):
         assert total.item() == pytest.approx(0, abs=1e-12)
 
 
+class Open(AttentiveDecoder):
+    """A decoder of one's own, which gives padding and the begin a probability."""
+
+    def _logits(self, features):
+        return self.head(features)
+
+
+def test_the_same_of_a_decoder_of_ones_own(batch):
+    own = SequenceToSequence(
+        LENGTH, 1, vocabulary=Vocabulary.of(["abcd"]),
+        decoder=lambda i, o: Open(i, o, width=4, embedding=3),
+    ).double()  # fmt: skip
+    z, rows = torch.zeros(len(ROWS), 1).double(), batch[1][:1].expand(len(ROWS), -1)
+    torch.testing.assert_close(own.decode(z, rows).log_prob(ROWS).exp().sum().item(), 1.0)
+
+
 def test_bounds_are_below_the_exact_evidence_and_reach_it(pair, batch):
     x, y = batch
     truth = exact(pair, x, y)
@@ -196,6 +212,9 @@ X, Y = torch.tensor([[4, 1, 0]]), torch.tensor([[5, 1]])
         (lambda p: p.generate(Y + 0.5), DataError, "got 5.5 at place 0"),
         (lambda p: p.encode(X), DataError, "takes x and y, and got x alone"),
         (lambda p: p.generate(3), ShapeError, "sources of 3"),
+        (lambda p: p.decode(torch.zeros(4, 1).double(), Y.repeat(2, 1)), ShapeError,
+         r"z of shape \[4, 1\] and 2 sources"),
+        (lambda p: p.alternatives(Y, beam=Beam(2), z=torch.zeros(1)), ShapeError, "one z for"),
         (lambda p: p.generate(Y, n=-1), ConfigError, "n=-1"),
         (lambda p: made(prior=VampPrior), ConfigError, "VampPrior learns data of its own"),
         (lambda p: made(prior=lambda _: None, prior_network=GRUEncoder), ConfigError,

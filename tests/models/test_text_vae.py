@@ -261,6 +261,7 @@ def test_a_decoder_of_ones_own():
         (lambda: TextVAE((2, 4), 1, vocabulary=AB), ConfigError, "rows of codes"),
         (lambda: TextVAE(4, 1, vocabulary={"entries": 3}), ConfigError, "is no vocabulary"),
         (lambda: TextVAE(4, 1, vocabulary=AB, word_dropout=1.5), ConfigError, "word_dropout=1.5"),
+        (lambda: TextVAE(4, 1, vocabulary=AB, word_dropout="a"), ConfigError, "word_dropout='a'"),
         (lambda: TextVAE(4, 1, vocabulary=AB, prior=VampPrior), ConfigError, "VampPrior learns"),
         (lambda: TextVAE(4, 1, vocabulary=AB, decoder=torch.nn.Linear(1, 6)), ConfigError,
          "has no begin and no step"),
@@ -280,6 +281,10 @@ def test_a_decoder_of_ones_own():
         (lambda: pair_of(num_classes=2).model(AB.encode(["a"])), ConfigError, "needs the classes"),
         (lambda: pair_of(num_classes=2).start(AB.encode(["a"])), ConfigError, "leave num_classes"),
         (lambda: pair_of().generate(-1), ConfigError, "n=-1"),
+        (lambda: pair_of().generate(1, decoding="greedy"), ConfigError, "decoding='greedy'; give"),
+        (lambda: pair_of().generate(1, decoding=Greedy), ConfigError, "such as Greedy()"),
+        (lambda: pair_of(num_classes=2).decode(torch.zeros(3, 1), torch.tensor([0, 1])),
+         ShapeError, r"a class for each of the data, \[3\]"),
     ],
 )  # fmt: skip
 def test_errors_say_what_to_do(call, error, words):

@@ -44,16 +44,13 @@ def filled(frame: Any, mask: Tensor, values: Mapping[str, Sequence[Any]]) -> Any
         mask: Its columns are in the order of `values`.
         values: Of all cells of these columns.
     """
-    places = {name: place for place, name in enumerate(values)}
+    places = {str(name): place for place, name in enumerate(values)}
+    new = list(values.values())
     made = {}
     for name in names_of(frame):
-        place = places.get(str(name))
-        column = frame[name]
-        made[name] = (
-            column
-            if place is None
-            else _column(column, mask[:, place].tolist(), values[str(name)])
-        )
+        place, made[name] = places.get(str(name)), frame[name]
+        if place is not None:
+            made[name] = _column(frame[name], mask[:, place].tolist(), new[place])
     if is_a(frame, "pandas", "DataFrame"):
         import pandas
 

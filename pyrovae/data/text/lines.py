@@ -19,13 +19,22 @@ def read_lines(source: TextSource, where: str) -> list[str]:
     if not isinstance(source, str | PathLike):
         return _checked(source, where)
     path = Path(source).expanduser()
-    if not path.is_file():
-        several = ", as in data.text([line])" if not isinstance(source, PathLike) else ""
+    if not _is_file(path):
+        several = f", as in {where}([...])" if not isinstance(source, PathLike) else ""
         raise DataError(
-            f"{where}: there is no file {path}; give the path of a text file, or a list of texts"
-            f"{several}"
+            f"{where}: there is no file {shown(str(path), 400)}; give the path of a text file, or "
+            f"a list{several}"
         )
-    lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    try:
+        held = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{where}: {path} cannot be read ({error.strerror})") from error
+    if held.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(
+            f"{where}: {path} is UTF-16 and not UTF-8; convert it, as by "
+            "`iconv -f utf-16 -t utf-8`"
+        )
+    lines = held.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if lines[-1] in (b"", b"\r"):
         lines.pop()
     if not lines:
@@ -52,12 +61,24 @@ def split_classes(lines: Iterable[str], where: str) -> tuple[list[str], list[str
     return classes, texts
 
 
-def shown(text: str) -> str:
+def shown(text: str, length: int = 40) -> str:
     """A text for a message, cut short."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+    return repr(text if len(text) <= length else text[: length - 3] + "...")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for one, as a text is that was meant to be read itself
+        return False
 
 
 def _checked(source: Sequence[str], where: str) -> list[str]:
+    if isinstance(source, bytes) or not isinstance(source, Iterable):
+        raise DataError(
+            f"{where}: got {type(source).__name__}; give the path of a text file, or a list of "
+            "texts"
+        )
     lines = list(source)
     if not lines:
         raise DataError(f"{where}: got no texts; give at least one")

@@ -11,6 +11,8 @@ from ..root import Root, find_root
 from .lines import TextSource, read_lines, shown, split_classes
 from .vocabulary import Unit, Vocabulary
 
+_MOST_CODES = 2**30  # 8 GiB
+
 Unfit = Literal["refuse", "skip"]
 """What becomes of lines that are empty or too long: an error, or they are left out."""
 
@@ -56,7 +58,8 @@ def text(
 
     Raises:
         DataError: The file is missing, empty or not UTF-8, a line is unfit or has no class, most
-            of the text is not known, or the sizes leave nothing to train on.
+            of the text is not known, the rows are too many for their length, or the sizes leave
+            nothing to train on.
         ConfigError: A choice is not known, or is given besides a vocabulary that has made it.
 
     Example:
@@ -75,6 +78,7 @@ def text(
     lengths = [len(reader.parts(line)) for line in lines]
     kept = _kept(lines, lengths, max_length, unfit, reader.unit, where)
     length = max(lengths[i] for i in kept) if max_length is None else max_length
+    _check_size(kept, lengths, length, reader.unit, where)
     sizes = tuple(len(kept) // 10 if s is None else s for s in (val_size, test_size))
     parts = [
         [kept[i] for i in rows] for rows in partition(where, len(kept), (sizes[0], sizes[1]), seed)
@@ -147,6 +151,22 @@ def _given(
             "and unit, min_count, max_size or lower besides, which it has fixed; leave them out"
         )
     return known
+
+
+def _check_size(
+    kept: Sequence[int], lengths: Sequence[int], length: int, unit: str, where: str
+) -> None:
+    """Refuse rows that one long text makes too wide for the memory of most machines."""
+    if len(kept) * (length + 1) <= _MOST_CODES:
+        return
+    place = max(kept, key=lambda i: lengths[i])
+    usual = sorted(lengths[i] for i in kept)[len(kept) // 2]
+    raise DataError(
+        f"{where}: {len(kept):,} texts as rows of {length + 1:,} codes are more than "
+        f"{_MOST_CODES:,} codes; line {place + 1} has {lengths[place]:,} {unit}s, and half of the "
+        f"lines at most {usual:,}. Give a smaller max_length, and unfit='skip' to leave longer "
+        "lines out, or cut long lines before"
+    )
 
 
 def _kept(

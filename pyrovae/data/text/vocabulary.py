@@ -236,8 +236,8 @@ class Vocabulary:
         row = row[: row.index(END)] if END in row else row
         codes = [code for code in row if code not in (PADDING, BEGIN)]
         if self.unit == "byte":
-            missing = _NOT_KNOWN["byte"].encode()
-            read = (missing if code == UNKNOWN else bytes([code - NUM_SPECIAL]) for code in codes)
+            gap = _NOT_KNOWN["byte"].encode()
+            read = (gap if code == UNKNOWN else bytes([code - NUM_SPECIAL]) for code in codes)
             return b"".join(read).decode("utf-8", "replace")
         missing = _NOT_KNOWN[self.unit]
         parts = [self.entries[c - NUM_SPECIAL] if c >= NUM_SPECIAL else missing for c in codes]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...distributions.sequence_codes import BEGIN, END, NEVER_DRAWN, PADDING
-from ...errors import ShapeError
+from ...errors import ConfigError, ShapeError
 from ...nn.sizes import as_size
 from ...particles.modes import evaluating
 
@@ -123,6 +123,19 @@ def score(network: Stepwise, z: Tensor, codes: Tensor) -> Tensor:
             total = total + torch.where(is_done, 0.0, log_probs.gather(1, chosen[:, None])[:, 0])
             is_done, before = is_done | (chosen == END), chosen
     return total
+
+
+def checked(decoding: object, where: str) -> None:
+    """Check that something is a way of decoding.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not isinstance(decoding, Decoding):
+        raise ConfigError(
+            f"{where} got decoding={decoding!r}; give one of pyrovae.models.decoding, such as "
+            "Greedy(), Sampling(temperature=0.8) or Beam(4)"
+        )
 
 
 def in_evaluation(network: Stepwise) -> AbstractContextManager[None]:

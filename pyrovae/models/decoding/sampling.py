@@ -57,7 +57,9 @@ class Sampling(ChoosesCodes):
 
     def log_probs(self, log_probs: Tensor) -> Tensor:
         """The log-probabilities that codes are drawn with, of those of the network [N, V]."""
-        found = (log_probs / self.temperature).log_softmax(1)
+        below = log_probs - log_probs.amax(1, keepdim=True)  # 0 at the likeliest, however cold
+        coldest = torch.finfo(log_probs.dtype).tiny
+        found = (below / max(self.temperature, coldest)).log_softmax(1)
         if self.top_k is None and self.top_p == 1:
             return found
         ranked, order = found.sort(dim=1, descending=True, stable=True)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ...distributions.sequence_codes import NEVER_DRAWN
 from ...errors import ConfigError
 from ..sizes import Shape, as_shape, as_size
+from .closed import never_drawn
 from .source_attention import AttentiveGRU, Memory, SourceReader
 
 
@@ -94,6 +95,8 @@ class AttentiveDecoder(nn.Module):
 class GivenSource:
     """A decoder with the sources that it looks at: as `CodeSequence` and the decodings take it.
 
+    Padding and the begin have logits -inf, whatever the decoder gives.
+
     Args:
         decoder: Such as `AttentiveDecoder`.
         memory: Of B sources; rows are those of the sources, one after the other, as often as it
@@ -104,14 +107,14 @@ class GivenSource:
         self.decoder, self.memory = decoder, memory
 
     def __call__(self, inputs: Tensor, z: Tensor) -> Tensor:
-        found: Tensor = self.decoder(inputs, z, self.memory.for_rows(len(z)))
-        return found
+        return never_drawn(self.decoder(inputs, z, self.memory.for_rows(len(z))))
 
     def begin(self, z: Tensor) -> tuple[Tensor, ...]:
         return self.decoder.begin(z, self.memory.for_rows(len(z)))
 
     def step(self, state: tuple[Tensor, ...], codes: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return self.decoder.step(state, codes)
+        logits, state = self.decoder.step(state, codes)
+        return never_drawn(logits), state
 
 
 def even(width: int, where: str) -> int:

@@ -35,7 +35,7 @@ class ClosedDecoder(nn.Module):
         self.decoder: Any = decoder
 
     def forward(self, inputs: Tensor, z: Tensor) -> Tensor:
-        return _closed(self.decoder(inputs, z))
+        return never_drawn(self.decoder(inputs, z))
 
     def begin(self, z: Tensor) -> State:
         """See `SequenceDecoder.begin`."""
@@ -45,7 +45,7 @@ class ClosedDecoder(nn.Module):
     def step(self, state: State, codes: Tensor) -> tuple[Tensor, State]:
         """See `SequenceDecoder.step`."""
         logits, state = self.decoder.step(state, codes)
-        return _closed(logits), state
+        return never_drawn(logits), state
 
 
 def closed(decoder: nn.Module) -> SequenceDecoder | ClosedDecoder:
@@ -53,6 +53,7 @@ def closed(decoder: nn.Module) -> SequenceDecoder | ClosedDecoder:
     return decoder if isinstance(decoder, SequenceDecoder) else ClosedDecoder(decoder)
 
 
-def _closed(logits: Tensor) -> Tensor:
+def never_drawn(logits: Tensor) -> Tensor:
+    """Logits [..., V] with -inf for padding and the begin."""
     never = torch.tensor(NEVER_DRAWN, device=logits.device)
     return logits.index_fill(-1, never, -torch.inf)

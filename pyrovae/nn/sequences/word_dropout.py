@@ -1,5 +1,7 @@
 """Codes hidden from a decoder in training, so that it has to ask z for them."""
 
+from numbers import Real
+
 import torch
 from torch import Tensor, nn
 
@@ -29,8 +31,8 @@ class WordDropout(nn.Module):
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        if not 0 <= share <= 1:
-            raise ConfigError(f"word_dropout={share}; it needs a share of the codes, 0 to 1")
+        if not _is_share(share):
+            raise ConfigError(f"word_dropout={share!r}; it needs a share of the codes, 0 to 1")
         self.dropout = nn.Dropout(share)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -39,3 +41,7 @@ class WordDropout(nn.Module):
         first, others = inputs[..., :1], inputs[..., 1:]
         is_shown = self.dropout(torch.ones(others.shape, device=others.device)) > 0
         return torch.cat([first, torch.where(is_shown, others, UNKNOWN)], -1)
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, Real) and 0 <= float(value) <= 1

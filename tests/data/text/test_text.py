@@ -61,6 +61,13 @@ def test_a_known_vocabulary_is_kept():
     assert again.supplies["vocabulary"] == known and _all(again) == ["abc y", "de f"]
 
 
+def test_one_line_that_makes_all_rows_wide():
+    lines = ["ada"] * 2_000 + ["a" * 1_000_000]
+    with pytest.raises(DataError, match="line 2001 has 1,000,000 characters, and half .* most 3"):
+        data.text(lines)
+    assert len(data.text(lines, max_length=9, unfit="skip").train.x) == 1_600
+
+
 def test_names_of_a_folder(tmp_path, monkeypatch):
     (tmp_path / "names.txt").write_text("anna\notto\nemma\n")
     for root in (tmp_path, None):
@@ -86,10 +93,12 @@ def test_text_of_python_itself():
         (b"", {}, DataError, "lines.txt is empty"),
         (b"ab\n\ncd\n", {}, DataError, "line 2, '', is empty"),
         (b"ab\ncd\xe9\n", {}, DataError, r"line 2 .* not UTF-8 \(byte 3 is 0xe9\).*iconv"),
+        ("ab\n".encode("utf-16"), {}, DataError, "is UTF-16 and not UTF-8"),
         (b"ab\nabc\n", {"max_length": 2}, DataError, "line 2, 'abc', has 3 characters"),
         (b"\n\n", {"unfit": "skip"}, DataError, "none of the 2 lines is left"),
         (b"a\tb\nab\n", {"classes": True}, DataError, "line 2, 'ab', has no class"),
         (b"ab\n", {"val_size": 1}, DataError, "1 rows for val"),
+        (b"ab\ncd\n", {"val_size": 0.5}, DataError, "0.5 rows for val .* give whole numbers"),
         (b"ab\n", {"unfit": "drop"}, ConfigError, "unfit='drop'"),
         (b"ab\n", {"unit": "letter"}, ConfigError, "unit='letter'"),
         (b"ab\n", {"max_length": 0}, ConfigError, "max_length=0"),
@@ -109,6 +118,10 @@ def test_errors_name_the_place(tmp_path, content, options, error, words):
 def test_what_is_no_text():
     with pytest.raises(DataError, match="there is no file"):
         data.text("some words")
+    with pytest.raises(DataError, match="there is no file 'many words"):
+        data.text("many words " * 1000)
+    with pytest.raises(DataError, match="got int; give the path"):
+        data.text(3)
     with pytest.raises(DataError, match="got no texts"):
         data.text([])
     with pytest.raises(DataError, match="item 1 is int"):

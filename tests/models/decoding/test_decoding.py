@@ -163,6 +163,12 @@ def test_each_step_has_the_distribution_of_its_definition(temperature, top_p, to
         assert made == pytest.approx(exact, abs=1e-12)
 
 
+@pytest.mark.parametrize("temperature", [1e-30, 1e-45, 1e-300])
+def test_the_coldest_draws_are_greedy(temperature):
+    log_probs = torch.tensor([[0.3, 0.5, 0.2, 0.0]]).log()
+    assert Sampling(temperature).log_probs(log_probs).exp().tolist() == [[0, 1, 0, 0]]
+
+
 def test_draws_of_a_step_follow_its_distribution():
     log_probs = torch.tensor([0.45, 0.3, 0.2, 0.05]).log().expand(20_000, -1)
     way = Sampling(0.7, 0.8)
