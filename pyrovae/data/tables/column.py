@@ -147,8 +147,8 @@ class TableColumn:
             row = int(bad.argmax())
             raise DataError(
                 f"column {self.name!r} is {self.kind} and needs {needs}; {int(bad.sum())} values "
-                f"are others, the first is {cells.values[row]:g} in row {row}: mend them, or call "
-                f"the column real by kinds={{{self.name!r}: 'real'}} before training"
+                f"are others, the first is {cells.values[row]:g} in row {cells.row(row)}: "
+                f"mend them, or call the column real by kinds={{{self.name!r}: 'real'}} before training"
             )
 
     def _codes(self, cells: Cells, unseen: Unseen) -> tuple[np.ndarray, np.ndarray]:
@@ -162,8 +162,8 @@ class TableColumn:
             row, label = strange[0]
             known = ", ".join(map(repr, self.values[:10])) + (", ..." * (len(self.values) > 10))
             raise DataError(
-                f"column {self.name!r} holds {label!r} in row {row}, which training did not see "
-                f"({len(strange)} such cells); it knows {known}. Correct it, take it as missing "
+                f"column {self.name!r} holds {label!r} in row {cells.row(row)}, which "
+                f"training did not see ({len(strange)} such cells); it knows {known}. Correct it, take it as missing "
                 "by unseen='missing', or name all categories before training by levels="
             )
         found = [code.get(label) for label in labels]

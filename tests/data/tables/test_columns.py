@@ -238,5 +238,6 @@ def test_masked_cells_of_numpy_are_missing():
 
 
 def test_text_that_reads_as_numbers_is_remarked():
-    assert "reads as numbers" in str(TableColumns.of({"a": ["1.5", "2", " NA ", "3"] * 5}))
+    assert "reads as numbers" in str(TableColumns.of({"a": ["1.5", "2", "NA", "3"] * 5}))
     assert "reads as numbers" not in str(TableColumns.of({"a": ["x", "y", "z"] * 5}))
+    assert "spaces at its ends" in str(TableColumns.of({"a": ["x", " NA ", "z"] * 5}))
