@@ -148,7 +148,8 @@ class TableColumn:
             raise DataError(
                 f"column {self.name!r} is {self.kind} and needs {needs}; {int(bad.sum())} values "
                 f"are others, the first is {cells.values[row]:g} in row {cells.row(row)}: "
-                f"mend them, or call the column real by kinds={{{self.name!r}: 'real'}} before training"
+                f"mend them, or call the column real by kinds={{{self.name!r}: 'real'}} before "
+                "training"
             )
 
     def _codes(self, cells: Cells, unseen: Unseen) -> tuple[np.ndarray, np.ndarray]:
@@ -163,8 +164,9 @@ class TableColumn:
             known = ", ".join(map(repr, self.values[:10])) + (", ..." * (len(self.values) > 10))
             raise DataError(
                 f"column {self.name!r} holds {label!r} in row {cells.row(row)}, which "
-                f"training did not see ({len(strange)} such cells); it knows {known}. Correct it, take it as missing "
-                "by unseen='missing', or name all categories before training by levels="
+                f"training did not see ({len(strange)} such cells); it knows {known}. Correct it, "
+                "take it as missing by unseen='missing', or name all categories before training "
+                "by levels="
             )
         found = [code.get(label) for label in labels]
         observed = np.array([each is not None for each in found], bool)
