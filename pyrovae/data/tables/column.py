@@ -104,13 +104,17 @@ class TableColumn:
         return values, ~cells.absent
 
     def decode(self, values: np.ndarray) -> list[Any]:
-        """Numbers in their own units, and categories and levels by name, of values [N]."""
-        if self.kind == "count":
-            return [round(float(value)) for value in values]
-        if self.is_number:
-            return [float(value) for value in values]
+        """Numbers in their own units, and categories and levels by name; None for NaN [N]."""
         top = len(self.values) - 1
-        return [self.values[min(max(round(float(value)), 0), top)] for value in values]
+
+        def read(value: float) -> Any:  # noqa: ANN401
+            if math.isnan(value):
+                return None
+            if self.is_number:
+                return round(value) if self.kind == "count" else value
+            return self.values[min(max(round(value), 0), top)]
+
+        return [read(float(value)) for value in values]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values of it."""
