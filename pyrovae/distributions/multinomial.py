@@ -10,6 +10,7 @@ from torch.distributions import constraints
 from .deviance import log_or_zero, stirling_excess
 
 _AT_ONCE = 2**22  # draws of single counts in memory
+_SINGLY = 2**16  # the largest total of which single counts are drawn
 
 
 class Multinomial(dist.TorchDistribution):
@@ -82,6 +83,8 @@ class Multinomial(dist.TorchDistribution):
             total = self.total.expand(lead).reshape(-1, 1).round()
             made = torch.zeros_like(shares)
             most = int(total.max()) if total.numel() else 0
+            if most > _SINGLY:
+                return _by_element(shares, total).reshape(shape)
             step = max(1, _AT_ONCE // max(len(shares), 1))
             for start in range(0, most, step):
                 number = torch.arange(start, min(start + step, most), device=total.device)
@@ -97,3 +100,15 @@ class Multinomial(dist.TorchDistribution):
         seen = self.log_shares.masked_fill(~observed, -torch.inf)
         is_bare = seen.amax(self.axes, keepdim=True) == -torch.inf  # all terms are 0
         return torch.where(is_bare, self.log_shares, seen).logsumexp(self.axes, keepdim=True)
+
+
+def _by_element(shares: Tensor, total: Tensor) -> Tensor:
+    """Counts [N, S] of large totals [N, 1]: each element is binomial, given those before it."""
+    kind, shares, left = shares.dtype, shares.double(), total.double().squeeze(-1)
+    rest = shares.flip(-1).cumsum(-1).flip(-1)
+    made = torch.zeros_like(shares)
+    for place in range(shares.shape[-1]):
+        share = (shares[:, place] / rest[:, place]).nan_to_num(0.0).clamp(0.0, 1.0)
+        made[:, place] = torch.binomial(left, share)
+        left = left - made[:, place]
+    return made.to(kind)

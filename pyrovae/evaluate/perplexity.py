@@ -225,7 +225,8 @@ def _counter(owner: object) -> Count:
     if not callable(found):
         raise ConfigError(
             f"perplexity: {type(owner).__name__} has no method num_tokens(x) -> [N], which says "
-            "how many tokens each datum has; give num_tokens=, a function of x"
+            "how many tokens each datum has; give num_tokens=, a function of x, or of counts of "
+            "words take word_perplexity"
         )
     return found
 

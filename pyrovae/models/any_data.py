@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data import rows
+from ..data.rows.frames import is_frame
 from ..distributions.joined import joined
 from ..errors import DataError
 from ..particles.argument_types import ArgumentTypes
@@ -64,6 +65,8 @@ def _taking(
         if is_in_program():
             return method(self, x, *args, **kwargs)
         given: list[Any] = [x, *args]
+        if len(given) == 1 and is_frame(x) and not any(b.name in kwargs for b in beside):
+            given = list(_by_name(self, x))
         for parameter in beside:
             if len(given) == 1 and parameter.name in kwargs:
                 given.append(kwargs.pop(parameter.name))
@@ -87,6 +90,12 @@ def _taking(
         return made
 
     return run
+
+
+def _by_name(family: nn.Module, frame: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """What a family of tables makes of a frame, whose columns it knows by name; else the frame."""
+    read = getattr(family, "to_rows", None)
+    return tuple(read(frame)) if callable(read) else (frame,)
 
 
 def _beside(method: Callable[..., Any]) -> tuple[list[Parameter], int]:

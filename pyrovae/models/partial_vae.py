@@ -283,6 +283,8 @@ class PartialVAE(Family):
         self._check(x, mask, "impute")
         if num_particles < 1:
             raise ShapeError(f"num_particles is {num_particles}, and must be at least 1")
+        if not len(x):
+            raise DataError(f"{type(self).__name__}.impute got no rows; give one or more")
         rows = max(1, at_once // (num_particles * math.prod(self.data_shape)))
         return zip(x.split(rows), mask.split(rows), strict=True)
 

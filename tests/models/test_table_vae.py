@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pyro
 import pytest
 import torch
@@ -219,3 +220,17 @@ class TestErrors:
         mask = self.mask.clone()
         mask[2, 5] = False
         ELBO().loss(self.vae.model, self.vae.guide, x, mask)
+
+
+def test_frames_are_read_by_name():
+    vae = TableVAE.example()
+    rows = vae.to_columns(vae.example_x(8))
+    rows["t"][0] = rows["colour"][1] = None
+    frame = pd.DataFrame(rows)
+    x, mask = vae.to_rows(frame)
+    for given in (frame, frame[frame.columns[::-1]]):
+        assert torch.equal(vae.encode(given).mean, vae.encode(x, mask).mean)
+        filled = vae.impute(given, num_particles=2)
+        assert torch.equal(filled[mask], x[mask])
+    with pytest.raises(DataError, match="no rows"):
+        vae.impute(x[:0], mask[:0])

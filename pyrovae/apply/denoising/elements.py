@@ -79,8 +79,8 @@ def _check_kinds(fn: TorchDistribution) -> None:
     if isinstance(fn, SideBySide) and not all(_is_continuous(part) for part in fn.parts):
         raise SiteError(
             "p(clean|noisy) is not known of rows whose columns are of several kinds: one noise "
-            "does not fit numbers, levels and categories; take cells in doubt as missing, and "
-            "fill them in by impute (apply.imputed), or give columns of real numbers alone"
+            "does not fit numbers, levels and categories; take cells that are in doubt as "
+            "missing, and fill them in by impute (apply.imputed), or give columns of real numbers"
         )
 
 

@@ -181,6 +181,13 @@ def arithmetic(
 def _of_classes(split: Split, minus: int, plus: int) -> Split:
     if not isinstance(split, Split) or split.y is None:
         raise DataError("arithmetic needs labels: give a Split with y for x and for train")
+    if split.y.dim() != 1:
+        kind = str(split.y.dtype).removeprefix("torch.")
+        raise DataError(
+            f"arithmetic got y of {kind} and shape {list(split.y.shape)}, which is no class for "
+            "each datum, as masks and targets are none; give a Split whose y are classes [N], to "
+            "a pair that is called with the data alone or with these classes"
+        )
     for one in (minus, plus):
         if not bool((split.y == one).any()):
             known = split.y.unique().tolist()[:20]

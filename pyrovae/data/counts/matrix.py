@@ -87,7 +87,7 @@ def counts(
             "dropped_rows": len(empty)}  # fmt: skip
     supplies: dict[str, Any] = {} if names is None else {"vocabulary": names}
     train, held_out, tested = (whole[part] for part in parts)
-    if labels is not None and labels.dim() == 1 and not labels.is_floating_point():
+    if labels is not None and labels.dim() == 1 and bool((labels == labels.round()).all()):
         log_sizes = _log_sizes(train.rows.totals().log(), train.y)
         supplies |= {"log_sizes": log_sizes} if log_sizes else {}
     return Dataset("counts", train, held_out, tested, info=info, supplies=supplies)

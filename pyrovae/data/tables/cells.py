@@ -30,6 +30,7 @@ class Cells:
         absent: Where a cell is missing [N].
         declared: The categories that a type of the column states, in its order.
         ordered: Whether that order has a meaning.
+        places: Of these cells among the rows of the table as it came [N]; None where they are all.
     """
 
     name: str
@@ -38,13 +39,21 @@ class Cells:
     absent: np.ndarray
     declared: tuple[Any, ...] = ()
     ordered: bool = False
+    places: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, rows: np.ndarray) -> Cells:
         """The same column of some rows."""
-        return replace(self, values=self.values[rows], absent=self.absent[rows])
+        places = np.arange(len(self)) if self.places is None else self.places
+        return replace(
+            self, values=self.values[rows], absent=self.absent[rows], places=places[rows]
+        )
+
+    def row(self, number: int) -> int:
+        """The row of the table as it came, for messages."""
+        return number if self.places is None else int(self.places[number])
 
     def present(self) -> np.ndarray:
         """The cells that are not missing."""

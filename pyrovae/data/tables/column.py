@@ -104,13 +104,17 @@ class TableColumn:
         return values, ~cells.absent
 
     def decode(self, values: np.ndarray) -> list[Any]:
-        """Numbers in their own units, and categories and levels by name, of values [N]."""
-        if self.kind == "count":
-            return [round(float(value)) for value in values]
-        if self.is_number:
-            return [float(value) for value in values]
+        """Numbers in their own units, and categories and levels by name; None for NaN [N]."""
         top = len(self.values) - 1
-        return [self.values[min(max(round(float(value)), 0), top)] for value in values]
+
+        def read(value: float) -> Any:  # noqa: ANN401
+            if math.isnan(value):
+                return None
+            if self.is_number:
+                return round(value) if self.kind == "count" else value
+            return self.values[min(max(round(value), 0), top)]
+
+        return [read(float(value)) for value in values]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values of it."""
@@ -147,8 +151,9 @@ class TableColumn:
             row = int(bad.argmax())
             raise DataError(
                 f"column {self.name!r} is {self.kind} and needs {needs}; {int(bad.sum())} values "
-                f"are others, the first is {cells.values[row]:g} in row {row}: mend them, or call "
-                f"the column real by kinds={{{self.name!r}: 'real'}} before training"
+                f"are others, the first is {cells.values[row]:g} in row {cells.row(row)}: "
+                f"mend them, or call the column real by kinds={{{self.name!r}: 'real'}} before "
+                "training"
             )
 
     def _codes(self, cells: Cells, unseen: Unseen) -> tuple[np.ndarray, np.ndarray]:
@@ -162,9 +167,10 @@ class TableColumn:
             row, label = strange[0]
             known = ", ".join(map(repr, self.values[:10])) + (", ..." * (len(self.values) > 10))
             raise DataError(
-                f"column {self.name!r} holds {label!r} in row {row}, which training did not see "
-                f"({len(strange)} such cells); it knows {known}. Correct it, take it as missing "
-                "by unseen='missing', or name all categories before training by levels="
+                f"column {self.name!r} holds {label!r} in row {cells.row(row)}, which "
+                f"training did not see ({len(strange)} such cells); it knows {known}. Correct it, "
+                "take it as missing by unseen='missing', or name all categories before training "
+                "by levels="
             )
         found = [code.get(label) for label in labels]
         observed = np.array([each is not None for each in found], bool)

@@ -260,9 +260,12 @@ def _shown(column: TableColumn) -> str:
 
 
 def _remark(column: TableColumn) -> str:
-    """Of categories that read as numbers, which the column may be meant to hold."""
+    """Of categories that may be meant otherwise: padded ones, and those that read as numbers."""
     texts = [value for value in column.values if isinstance(value, str)]
     numbers = [text for text in texts if is_number(text)]
+    padded = [text for text in texts if text != text.strip()]
+    if padded:
+        return f"; {padded[0]!r} has spaces at its ends: strip them, or is it a missing value?"
     if column.kind != "categorical" or len(numbers) < max(2, len(texts) / 2):
         return ""
     return "; text that reads as numbers: convert the column if it holds numbers"

@@ -2,19 +2,20 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import torch
 from torch import Tensor
 
-from ...data import rows
-from ...errors import DataError
+from ...errors import ConfigError, DataError
+from ...particles.conditionals import conditionals
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ...runtime.result import Result
-from ..inputs import Data
+from ..inputs import Data, Inputs
 from ..log_evidence import log_evidence
 from ..options import SweepOptions
+from ..sweep import sweep_over
 from .coherence import blocks_of
 
 
@@ -89,6 +90,8 @@ def word_perplexity(
         options: See `SweepOptions`.
 
     Raises:
+        ConfigError: The likelihood is not multinomial: of independent counts, log p(x) is also of
+            how many words there are.
         DataError: There are no words.
 
     Example:
@@ -97,8 +100,10 @@ def word_perplexity(
         >>> word_perplexity(model, torch.ones(4, 50), num_particles=10).words
         tensor([50., 50., 50., 50.], dtype=torch.float64)
     """
+    inputs = Inputs.of(x, args, columns=options.get("columns"), transform=options.get("transform"))
+    _check_multinomial(model, guide, inputs, options)
     found = log_evidence(model, guide, x, *args, num_particles=num_particles, **options)
-    data = rows(x, columns=options.get("columns"), transform=options.get("transform"))
+    data = inputs.source
     words, orders = [], []
     for part in blocks_of(data):
         counts = part.double().cpu()
@@ -108,3 +113,29 @@ def word_perplexity(
     if not bool((number > 0).any()):
         raise DataError("word_perplexity: the documents have no words; give counts of words")
     return WordPerplexity(found.log_px - torch.cat(orders), number, num_particles)
+
+
+def _check_multinomial(
+    model: Program, guide: Program, inputs: Inputs, options: SweepOptions
+) -> None:
+    """Look at the observed sites of one document."""
+    if not inputs.num_data:
+        return
+    first, *rest = inputs.rows(slice(0, 1))
+    few = {k: v for k, v in options.items() if k not in ("columns", "transform")}
+    few["seed"] = 0  # takes none from the global stream
+    sweep = sweep_over(model, guide, first, tuple(rest), 1, cast(SweepOptions, few))
+    (sites,) = sweep.each(lambda block: conditionals(block.model, *block.args))
+    kinds = {type(_bare(site.fn)).__name__ for site in sites.values() if site.is_observed}
+    if kinds != {"Multinomial"}:
+        raise ConfigError(
+            f"word_perplexity needs p(x|z) of counts given their number, and the model observes "
+            f"{', '.join(sorted(kinds)) or 'nothing'}, whose log p(x) is also of how many words "
+            "there are; give a pair with nn.Multinomial(), such as TopicModel"
+        )
+
+
+def _bare(fn: Any) -> Any:  # noqa: ANN401
+    while hasattr(fn, "base_dist"):
+        fn = fn.base_dist
+    return fn

@@ -46,6 +46,10 @@ class Form(ABC):
     has_means: bool = True
     usual_count: int = 64
 
+    def given(self, batch: Sequence[Tensor]) -> Tensor:
+        """The data as they are shown [N, ...], of what the pair is called with."""
+        return batch[0]
+
     @abstractmethod
     def write(self, out: Path, made: Tensor, given: Tensor | None, title: str) -> list[Path]:
         """Write data to files.

@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ...models.capabilities import ReadsAsTable
@@ -31,6 +32,13 @@ class Table(Form):
 
     def __init__(self, pair: ReadsAsTable) -> None:
         self.pair = pair
+
+    def given(self, batch: Sequence[Tensor]) -> Tensor:
+        """See `Form.given`; NaN where the mask says that a cell is missing."""
+        x, *rest = batch
+        if rest and rest[0].dtype == torch.bool and rest[0].shape == x.shape:
+            return torch.where(rest[0], x, torch.nan)
+        return x
 
     def write(self, out: Path, made: Tensor, given: Tensor | None, title: str) -> list[Path]:
         columns = self._columns(made)

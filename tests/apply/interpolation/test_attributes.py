@@ -9,8 +9,8 @@ from pyrovae.apply import arithmetic, attribute_vector, move
 from pyrovae.data import Split
 from pyrovae.data.synthetic import LinearGaussian
 from pyrovae.errors import ConfigError, DataError, ShapeError
-from pyrovae.models import VAE
-from pyrovae.nn import Binomial
+from pyrovae.models import VAE, PartialVAE
+from pyrovae.nn import Binomial, Normal
 
 F64 = torch.float64
 
@@ -95,3 +95,11 @@ def test_refusals(known):
         arithmetic(pair, split, train=split, minus=3, plus=1)
     with pytest.raises(DataError, match="needs labels"):
         arithmetic(pair, Split(x), train=split, minus=0, plus=1)
+
+
+def test_arithmetic_takes_no_mask_for_classes():
+    vae = PartialVAE((3,), 2, likelihood=Normal(1.0))
+    x = torch.randn(20, 3)
+    split = Split(x, x > 0)
+    with pytest.raises(DataError, match="y of bool and shape .20, 3., which is no class"):
+        arithmetic(vae, split, train=split, minus=0, plus=1)

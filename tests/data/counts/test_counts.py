@@ -138,3 +138,11 @@ def test_documents_that_every_python_has():
     words = found.supplies["vocabulary"]
     assert {"thread", "socket", "decimal", "widget"} <= set(words)
     assert float(found.train.rows.totals().min()) > 0
+
+
+def test_batches_that_are_whole_floats_have_sizes_too():
+    """A column of a file with a missing value elsewhere is read as floats."""
+    x, y = torch.arange(1, 41).reshape(20, 2), torch.arange(20) % 2
+    found = [data.counts(x, y=y.to(kind), val=2, test=2) for kind in (torch.int64, torch.float64)]
+    assert found[0].supplies["log_sizes"] == found[1].supplies["log_sizes"]
+    assert "log_sizes" not in data.counts(x, y=y + 0.5, val=2, test=2).supplies

@@ -238,8 +238,9 @@ def test_masked_cells_of_numpy_are_missing():
 
 
 def test_text_that_reads_as_numbers_is_remarked():
-    assert "reads as numbers" in str(TableColumns.of({"a": ["1.5", "2", " NA ", "3"] * 5}))
+    assert "reads as numbers" in str(TableColumns.of({"a": ["1.5", "2", "NA", "3"] * 5}))
     assert "reads as numbers" not in str(TableColumns.of({"a": ["x", "y", "z"] * 5}))
+    assert "spaces at its ends" in str(TableColumns.of({"a": ["x", " NA ", "z"] * 5}))
 
 
 def test_rows_of_a_file_and_the_way_out_of_a_missing_column(tmp_path):

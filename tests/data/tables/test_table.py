@@ -82,3 +82,13 @@ def test_errors():
         data.table({"a": [None, None]})
     with pytest.raises(DataError, match="val=1.5 is no share"):
         data.table(FRAME, val=1.5)
+
+
+@pytest.mark.parametrize(("value", "rest"), [("z", ["u", "v"]), (-1.5, [1.0, 90.0])])
+def test_messages_name_the_row_of_the_table(value, rest):
+    """Rows without a value are dropped first."""
+    rows = {"a": [None] * 10 + rest * 44 + [value]}
+    kinds = {} if value == "z" else {"a": "positive"}
+    with pytest.raises(DataError, match="in row 98"):
+        for seed in range(9):  # until the row is none of the training
+            data.table(rows, val=0.4, test=0.4, kinds=kinds, seed=seed)

@@ -101,3 +101,10 @@ def test_refuses_documents_without_words():
     pair = VAE((5,), 2, likelihood=nn.Multinomial())
     with pytest.raises(DataError, match="no words"):
         evaluate.word_perplexity(pair, torch.zeros(3, 5), num_particles=1)
+
+
+@pytest.mark.parametrize("size_factor", ["total", None])
+def test_refuses_likelihoods_that_are_not_given_the_number_of_words(size_factor):
+    pair = VAE((5,), 2, likelihood=nn.Poisson(size_factor=size_factor))
+    with pytest.raises(ConfigError, match="also of how many words"):
+        evaluate.word_perplexity(pair, X, num_particles=1)

@@ -6,6 +6,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 
+from pyrovae.distributions.multinomial import Multinomial as Draws
 from pyrovae.errors import ConfigError, SupportError
 from pyrovae.nn import (
     Multinomial,
@@ -121,3 +122,19 @@ def test_refusals():
         head.check(torch.tensor([-1.0, 1.0]))
     with pytest.raises(ConfigError, match="depend on each other"):
         head.distribution(torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("total", [2.0**12, 2.0**17, 1e8])  # drawn singly, then by element
+def test_draws_of_large_totals(total):
+    """Single counts added up in float32 stop at 2**24."""
+    shares = torch.tensor([0.0, 0.25, 0.05, 0.7, 0.0])
+    totals = torch.tensor([total, total - 1000, 5.0]).repeat_interleave(200)
+    made = Draws(shares.log().expand(600, 5), totals).sample().double()
+    assert (made.sum(1) - totals.double()).abs().max() <= 1e-6 * total
+    assert (made[:, [0, 4]] == 0).all()
+    p, n = shares[1:4].double(), totals[:200, None].double()
+    z = (made[:200, 1:4] - n * p) / (n * p * (1 - p)).sqrt()
+    assert (z.mean(0).abs() < 4 / 200**0.5).all() and (z.std(0) - 1).abs().max() < 4 / 400**0.5
+    between = -(p[0] * p[2] / (1 - p[0]) / (1 - p[2])).sqrt()
+    found = torch.corrcoef(z[:, [0, 2]].T)[0, 1]
+    assert abs(found - between) < 4 * (1 - between**2) / 200**0.5
