@@ -143,3 +143,33 @@ def test_what_is_refused():
     timed = DeepMarkovModel((8, 1), 2, lengths=True)
     with pytest.raises(DataError, match="without a second tensor"):
         apply.forecast(timed, x, horizon=2)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_an_autoregression_has_the_unit_of_the_data(scale):
+    x = torch.randn(20, 1, 2) + 0.2 * torch.randn(20, 15, 2).cumsum(1)
+    made = []
+    for unit in (1.0, scale):
+        data = held_back(unit * x, None, 3)
+        noise = torch.Generator().manual_seed(0)
+        made.append(autoregression(data, (data.x, data.lengths), 2, 5, noise) / unit)
+    assert torch.allclose(*made, rtol=1e-3, atol=1e-3)
+
+
+def test_an_autoregression_of_few_steps_or_of_equal_columns():
+    noise = torch.Generator().manual_seed(0)
+    for x in (torch.randn(400, 3, 2), torch.randn(400, 9, 1).expand(400, 9, 2)):
+        data = held_back(x, None, 2)
+        drawn = autoregression(data, (data.x, data.lengths), 5, 50, noise)
+        assert abs(float(drawn.std()) - 1) < 0.05
+
+
+def test_a_series_without_known_steps_counts_in_no_standard_error():
+    draws, truth = torch.randn(50, 30, 2, 1), torch.randn(30, 2, 1)
+    seen = (torch.arange(30) < 20)[:, None, None].expand(30, 2, 1)
+    some = scores_of(draws[:, :20], truth[:20], seen[:20], [0.5])
+    every = scores_of(draws, truth, seen, [0.5])
+    assert torch.allclose(every.coverage_error, some.coverage_error)
+    hits = [((truth >= a) & (truth <= b)).double() for a, b in intervals(draws, [0.5])]
+    each = hits[0][:20].mean((1, 2))
+    assert torch.allclose(some.coverage_error[0], each.std() / 20**0.5)
