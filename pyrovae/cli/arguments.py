@@ -60,7 +60,7 @@ def add_arguments(
     for name, parameter in offers.items():
         parser.add_argument(
             f"--{section}.{name}" if section else f"--{name}",
-            type=Optional[parameter.annotation],
+            type=Optional[parameter.annotation],  # noqa: UP045
             default=None,
             help="By default what the data supply.",
         )

@@ -67,8 +67,8 @@ def series(
         if _is_ragged(x):
             if lengths is not None:
                 raise DataError(
-                    "series: the series differ in length, so that lengths= is known of them; leave "
-                    "it out, or give x as one array that is padded already"
+                    "series: the series differ in length, so that lengths= is known of them; "
+                    "leave it out, or give x as one array that is padded already"
                 )
             padded, known = _padded(x)
         else:
