@@ -15,6 +15,9 @@ from .names import makes_pair
 SUPPLIED = ("vocabulary", "columns", "sound", "log_sizes")
 """What data may supply to a pair besides their shape: see `Dataset.supplies`."""
 
+OFFERED = ("num_classes", "lengths")
+"""What data may supply too, and stays an option: a value that the user gives wins."""
+
 
 def add_arguments(
     parser: ArgumentParser,
@@ -38,7 +41,7 @@ def add_arguments(
     """
     if not (inspect.isclass(maker) or inspect.isfunction(maker)):
         return
-    of_data = supplied(maker)
+    of_data, offers = supplied(maker), offered(maker)
     paths = {
         name: parameter
         for name, parameter in inspect.signature(maker).parameters.items()
@@ -46,7 +49,7 @@ def add_arguments(
         and (asked := asked_by(parameter.annotation)).is_text
         and asked.holds_names
     }
-    skip: set[str | int] = {*of_data, *paths}
+    skip: set[str | int] = {*of_data, *paths, *offers}
     if first:
         skip.add(first)
     add = parser.add_class_arguments if inspect.isclass(maker) else parser.add_function_arguments
@@ -54,6 +57,13 @@ def add_arguments(
         add(maker, section, skip=skip)
     except ValueError as error:
         raise ConfigError(_untyped(maker, str(error))) from error
+    for name, parameter in offers.items():
+        parser.add_argument(
+            f"--{section}.{name}" if section else f"--{name}",
+            type=Optional[parameter.annotation],  # noqa: UP045
+            default=None,
+            help="By default what the data supply.",
+        )
     for name, parameter in paths.items():
         required = parameter.default is parameter.empty
         parser.add_argument(
@@ -80,6 +90,23 @@ def supplied(maker: Any) -> set[str]:  # noqa: ANN401
     """The arguments whose values come from the data: their shape, and what they supply."""
     names = {"data_shape", *(SUPPLIED if makes_pair(maker) else ())}
     return names & inspect.signature(maker).parameters.keys()
+
+
+def offered(maker: Any) -> dict[str, inspect.Parameter]:  # noqa: ANN401
+    """The options of a pair whose values the data may supply, where the user gives none.
+
+    They are required, or false by default; other defaults have a meaning of their own.
+    """
+    if not makes_pair(maker):
+        return {}
+    return {
+        name: parameter
+        for name, parameter in inspect.signature(maker).parameters.items()
+        if name in OFFERED
+        and (parameter.default is parameter.empty or parameter.default is False)
+        and parameter.annotation is not parameter.empty
+        and not isinstance(parameter.annotation, str)
+    }
 
 
 @cache

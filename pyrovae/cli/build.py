@@ -18,6 +18,7 @@ from ..data import Dataset, SparseSplit, Split, few_labels, missing, quadrants
 from ..data.base import check_flags
 from ..errors import ConfigError, PyrovaeError
 from ..particles.argument_types import ArgumentTypes
+from .arguments import offered
 from .calls import check_calls, takes_y
 from .explain import blamed_on, named, own_line
 from .library import sections
@@ -210,7 +211,9 @@ def _pair(
             is_kept=kept is not None,
         )
         with _built("model", config):
-            pair = pair(**given, **_arguments(made, "model"))
+            free = {n for n in offered(pair) if config.model[n] is None}
+            own = {n: v for n, v in _arguments(made, "model").items() if n not in free}
+            pair = pair(**given, **own)
     for program in ("model", "guide"):
         if not callable(getattr(pair, program, None)):
             raise ConfigError(

@@ -10,7 +10,7 @@ from jsonargparse import Namespace
 from ..data import Dataset
 from ..errors import ConfigError
 from ..runtime.plain_json import difference, plain, to_json
-from .arguments import SUPPLIED, supplied
+from .arguments import OFFERED, SUPPLIED, offered, supplied
 from .kept_json import MAX_BYTES, read_json
 from .library import known_data
 from .names import find_model
@@ -45,6 +45,13 @@ def from_data(
             found[name] = supplies[name]
         elif inspect.signature(maker).parameters[name].default is inspect.Parameter.empty:
             raise ConfigError(_not_kept(name) if is_kept else _not_supplied(name, config))
+    for name, parameter in offered(maker).items():
+        if config.model[name] is not None:
+            continue
+        if name in supplies:
+            found[name] = supplies[name]
+        elif parameter.default is parameter.empty:
+            raise ConfigError(_not_kept(name) if is_kept else _not_given(name, config))
     return found
 
 
@@ -74,9 +81,10 @@ def read_supplies(run: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     found = read_json(path, "put back the file of the run")
-    if not isinstance(found, dict) or not found.keys() <= set(SUPPLIED):
+    names = (*SUPPLIED, *OFFERED)
+    if not isinstance(found, dict) or not found.keys() <= set(names):
         raise ConfigError(
-            f"{path} holds something else than {', '.join(SUPPLIED)}; put back the file of the run"
+            f"{path} holds something else than {', '.join(names)}; put back the file of the run"
         )
     try:
         return dict(plain(found))
@@ -112,7 +120,15 @@ def _taken(config: Namespace) -> list[str]:
     maker = find_model(config.model.name)
     if inspect.ismodule(maker):
         return []
-    return [name for name in SUPPLIED if name in supplied(maker)]
+    free = [name for name in offered(maker) if config.model[name] is None]
+    return [name for name in SUPPLIED if name in supplied(maker)] + free
+
+
+def _not_given(name: str, config: Namespace) -> str:
+    return (
+        f"--model {config.model.name} needs {name}, and --data {config.data.name} supplies none; "
+        f"give --model.{name}"
+    )
 
 
 def _not_supplied(name: str, config: Namespace) -> str:

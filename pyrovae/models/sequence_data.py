@@ -98,7 +98,7 @@ def as_steps(
 
 
 def _check_lengths(lengths: Tensor, x: Tensor, where: str) -> None:
-    if lengths.shape != x.shape[:1] or lengths.is_floating_point():
+    if lengths.shape != x.shape[:1] or lengths.is_floating_point() or lengths.dtype == torch.bool:
         raise ShapeError(
             f"{where} got lengths of shape {list(lengths.shape)} and dtype {lengths.dtype} for "
             f"{x.shape[0]} sequences; it needs whole numbers, [{x.shape[0]}]"

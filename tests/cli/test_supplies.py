@@ -123,3 +123,30 @@ def test_levels_and_kinds_of_a_table_are_read_again(here):
     ]  # fmt: skip
     assert main(["sample", "run", "--n", "5", "--out", "made.csv"]) == 0
     assert (here / "made.csv").read_text().startswith("grade,code,twice\n")
+
+
+def test_an_option_that_the_data_supply(here, capsys):
+    words = ["fit", "--data", "tones", "--data.takes", "3", "--model", "SpeechVAE",
+             "--model.latent_dim", "2", "--model.encoder", "MLP", "--model.decoder", "MLP",
+             "--epochs", "1", "--test-particles", "0", "--run"]  # fmt: skip
+    assert main([*words, "out"]) == 0
+    assert json.loads((here / "out" / "supplies.json").read_text())["num_classes"] == [4, 3]
+    assert pyrovae.load("out").pair.condition.num_classes == (4, 3)
+    assert main([*words, "out", "--resume", "--epochs", "2"]) == 0
+    assert main([*words, "own", "--model.num_classes", "[5, 3]"]) == 0
+    assert pyrovae.load("own").pair.condition.num_classes == (5, 3)
+    assert "num_classes" not in json.loads((here / "own" / "supplies.json").read_text())
+    assert main([*words, "none", "--data.labels", "null"]) == 2
+    assert "--data tones supplies none; give --model.num_classes" in capsys.readouterr().err
+
+
+def test_lengths_of_series_are_not_taken_for_data(here):
+    np.save("x.npy", np.random.default_rng(0).normal(size=(20, 4, 1)))
+    np.save("lengths.npy", np.arange(20) % 4 + 1)
+    words = ["fit", "--data", "series", "--data.x", "x.npy", "--data.lengths", "lengths.npy",
+             "--model", "DeepMarkovModel", "--model.latent_dim", "1", "--epochs", "1",
+             "--test-particles", "0", "--run"]  # fmt: skip
+    assert main([*words, "out"]) == 0
+    assert pyrovae.load("out").pair.lengths
+    assert main([*words, "own", "--model.lengths", "false"]) == 0
+    assert not pyrovae.load("own").pair.lengths

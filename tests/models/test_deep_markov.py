@@ -218,6 +218,8 @@ def test_what_is_refused(exact):
         deep(exact).encode(x, torch.tensor([1, 2]))
     with pytest.raises(DataError, match="an empty sequence: .* row 1"):
         timed.encode(x, torch.tensor([1, 0]))
+    with pytest.raises(ShapeError, match=r"torch.bool for 2 sequences"):
+        timed.encode(x, torch.tensor([True, True]))
     with pytest.raises(DataError, match="beyond the 4 steps"):
         timed.encode(x, torch.tensor([1, 5]))
     with pytest.raises(ConfigError, match="horizon"):

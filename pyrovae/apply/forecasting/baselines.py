@@ -38,21 +38,28 @@ def autoregression(
     Source:
         New Introduction to Multiple Time Series Analysis (Luetkepohl, 2005), sec. 3.2
     """
-    x, lengths = train
-    order = max(1, min(order, int(data.lengths.min()), x.shape[1] - 1))
+    kind, (x, lengths) = data.x.dtype, train
+    known = x[_inside(x, lengths)].double()
+    center, scale = known.mean(0), known.std(0, correction=0)
+    scale = torch.where(scale > 0, scale, 1.0)  # the ridge below is a share of it
+    x, given = (x - center) / scale, (data.x - center) / scale
+    order = max(1, min(order, int(data.lengths.min()), int(lengths.max()) - 1))
+    if x.shape[1] == 1:  # no step is known to follow another
+        x, lengths = x.new_zeros(1, 2, x.shape[2]), lengths.new_ones(1)
     lagged = x.unfold(1, order + 1, 1)  # [N, T - p, D, p + 1]
     rows = _inside(x, lengths)[:, order:]
     known = lagged[rows]  # [M, D, p + 1], the last is what is predicted
     past, target = known[..., :-1].flatten(1), known[..., -1]
     ones = past.new_ones(len(past), 1)
     design = torch.cat([past, ones], 1)
-    ridge = 1e-6 * len(design) * torch.eye(design.shape[1]).to(design)
+    ridge = 1e-6 * max(len(design), 1) * torch.eye(design.shape[1]).to(design)
     weight = torch.linalg.solve(design.T @ design + ridge, design.T @ target)
     rest = target - design @ weight
-    cov = rest.T @ rest / len(rest) + 1e-12 * torch.eye(rest.shape[1]).to(rest)
+    eye = torch.eye(rest.shape[1]).to(rest)
+    cov = rest.T @ rest / len(rest) + 1e-9 * eye if len(rest) else eye
     factor = torch.linalg.cholesky(cov)
     index = data.lengths[:, None] - order + torch.arange(order, device=x.device)
-    last = data.x.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[2]))  # [B, p, D]
+    last = given.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[2]))  # [B, p, D]
     state = last.expand(num_samples, *last.shape)
     found = []
     for _ in range(data.truth.shape[1]):
@@ -61,7 +68,7 @@ def autoregression(
         drawn = mean + _noise(tuple(mean.shape), mean, generator) @ factor.T
         found.append(drawn)
         state = torch.cat([state[:, :, 1:], drawn.unsqueeze(2)], 2)
-    return torch.stack(found, 2)
+    return (torch.stack(found, 2) * scale + center).to(kind)
 
 
 def _noise(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:

@@ -81,6 +81,7 @@ def forecast(
             "and 1, such as 0.9, and there are two samples or more"
         )
     data = held_back(*_series(x, "x", pair), horizon)
+    val = val.val if isinstance(val, Dataset) else val
     known = None if val is None or not len(val) else held_back(*_series(val, "val", pair), horizon)
     with isolated(), torch.no_grad():
         pyro.set_rng_seed(seed_or_fresh(seed))
@@ -133,6 +134,8 @@ def _series(data: Any, name: str, pair: Any) -> tuple[Tensor, Tensor | None]:  #
             "mask: give (x, y), or a split that holds y"
         )
     found = parts[0]
+    if takes_y and parts[1].shape == found.shape:  # what stands in the place of missing values
+        found = torch.where(parts[1].bool(), found, 0.0)
     if not bool(found.isfinite().all()):
         raise DataError(f"forecast: {name} holds NaN or infinity; cut the series there")
     like = next(iter(getattr(pair, "parameters", list)()), found)

@@ -57,6 +57,11 @@ def held_back(x: Tensor, y: Tensor | None, horizon: int) -> HeldBack:
     if y is None or y.dim() != 1:
         mask = torch.ones_like(x, dtype=torch.bool) if y is None else y
         known = None if y is None else mask[:, :-horizon]
+        if not bool(mask[:, -horizon:].any()):
+            raise DataError(
+                f"forecast got a mask that has none of the last {horizon} steps for observed, so "
+                "that no forecast can be scored; cut the series where they end"
+            )
         return HeldBack(given, known, x[:, -horizon:], mask[:, -horizon:])
     kept = y > horizon
     if not bool(kept.any()):

@@ -57,15 +57,18 @@ def scores_of(
     hits = torch.stack(
         [((truth >= low) & (truth <= high)).double() for low, high in intervals(draws, levels)]
     )  # [Q, B, H, D]
-    per_series = (hits * weight).sum((2, 3)) / weight.sum((1, 2)).clamp(min=1)  # [Q, B]
     counts = weight.sum((0, 2)).clamp(min=1)
-    spread = per_series.std(1) if per_series.shape[1] > 1 else per_series[:, 0] * float("nan")
     total = weight.sum().clamp(min=1)
+    coverage = (hits * weight).sum((1, 2, 3)) / total
+    # Of a ratio of two sums over series, each of which counts by its values that were seen.
+    off = ((hits - coverage[:, None, None, None]) * weight).sum((2, 3))  # [Q, B]
+    used = int((weight.sum((1, 2)) > 0).sum())
+    spread = off.square().sum(1) * (used / (used - 1) if used > 1 else float("nan"))
     return Scores(
         rmse=float(((error * weight).sum() / total).sqrt()),
         crps=float((crps * weight).sum() / total),
-        coverage=(hits * weight).sum((1, 2, 3)) / total,
-        coverage_error=spread / per_series.shape[1] ** 0.5,
+        coverage=coverage,
+        coverage_error=spread.sqrt() / total,
         crps_by_step=(crps * weight).sum((0, 2)) / counts,
         coverage_by_step=(hits * weight).sum((1, 3)) / counts,
     )

@@ -24,7 +24,8 @@ def write_wav(path: str | PathLike[str], sound: Tensor, rate: int) -> None:
 
     Raises:
         ShapeError: It is not one sound.
-        DataError: It is empty, not finite, or louder than the format can hold.
+        DataError: It is empty, not finite, or louder than the format can hold, or the rate is
+            below 1.
         SaveError: The file cannot be written.
     """
     if sound.dim() != 1:
@@ -36,6 +37,8 @@ def write_wav(path: str | PathLike[str], sound: Tensor, rate: int) -> None:
             f"write_wav got {what}; it needs finite ones from -1 to 1, such as to_sound gives: "
             "divide by the largest"
         )
+    if not int(rate) > 0:
+        raise DataError(f"write_wav got rate={rate}; it needs the samples per second, in Hz")
     from scipy.io import wavfile  # takes a moment
 
     content = BytesIO()

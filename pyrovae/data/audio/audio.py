@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import ConfigError
 from ..base import Dataset, Split, supplying
-from .fields import HeldOut, labels_of, rows_of_splits
+from .fields import HeldOut, check_labels, labels_of, rows_of_splits
 from .recordings import Recordings, read_arrays, read_folder
 from .spectrogram import Spectrogram
 
@@ -64,7 +65,8 @@ def audio(
     Raises:
         DataError: A recording is missing, empty, unreadable, of several channels or another rate
             (the message names it), or nothing is left to train on.
-        ConfigError: A field or an option is not known, or the extra `speech` is missing.
+        ConfigError: A field or an option is not known, a class of y is held out altogether, or
+            the extra `speech` is missing.
 
     Example:
         >>> digits = audio("recordings", pattern="{digit}_{speaker}_{take}.wav",
@@ -72,6 +74,11 @@ def audio(
     """
     source = Path(source).expanduser()
     if source.suffix == ".npz":
+        if pattern is not None:
+            raise ConfigError(
+                f"audio got pattern={pattern!r} for {source.name}, whose recordings have no "
+                "names; give labels= by the names of its arrays"
+            )
         held = read_arrays(source, rate)
     else:
         held = read_folder(source, pattern=pattern, rate=rate, resample=resample, mix=mix)
@@ -96,7 +103,8 @@ def as_dataset(
     """A data set of recordings; see `audio`."""
     y, classes = labels_of(held.fields, labels)
     rows = rows_of_splits(held.fields, len(held.samples), val, test, seed)
-    spectrogram = Spectrogram(rate=held.rate, frames=frames or 2, **analysis)
+    check_labels(held.fields, list(classes), {"test": test, "val": val}, rows[0])
+    spectrogram = Spectrogram(rate=held.rate, frames=2 if frames is None else frames, **analysis)
     longest = max(map(len, held.samples))
     if frames is None:
         needed = -(-longest // (spectrogram.num_samples)) + 1  # of two frames it is one hop

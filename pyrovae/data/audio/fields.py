@@ -77,6 +77,33 @@ def rows_of_splits(
     return free[order], found[1], found[0]
 
 
+def check_labels(
+    fields: Fields, labels: Sequence[str], held: Mapping[str, HeldOut], train: Tensor
+) -> None:
+    """Refuse labels whose classes are held out altogether, so that nothing is learned of them.
+
+    Args:
+        fields: By name, what is said of each recording.
+        labels: The fields that become y.
+        held: What `val` and `test` say.
+        train: Rows of the training data.
+
+    Raises:
+        ConfigError: A class of y that is held out has no recording in the training data.
+    """
+    for name, given in held.items():
+        for field in given if isinstance(given, Mapping) else ():
+            values = fields[field]
+            unseen = set(values) - {values[row] for row in train.tolist()}
+            if field in labels and unseen:
+                others = [label for label in labels if label != field]
+                raise ConfigError(
+                    f"audio got {name}={given}, which leaves no recording of {min(unseen)} to "
+                    f"train on, and {field!r} is among the labels, so that y has a class of "
+                    f"which nothing is learned; pass labels={others or None}"
+                )
+
+
 def _matching(
     fields: Fields, count: int, held: Mapping[str, Sequence[str | int]], name: str
 ) -> Tensor:

@@ -125,19 +125,32 @@ def read_arrays(path: Path, rate: int | None) -> Recordings:
             f"audio: {path} holds {sorted(held)}; it needs `samples`, all recordings end to end, "
             "and their `lengths`"
         )
-    samples, lengths = held.pop("samples"), held.pop("lengths").astype(np.int64)
-    if samples.ndim != 1 or lengths.ndim != 1 or lengths.sum() != len(samples):
+    samples, ends = held.pop("samples"), held.pop("lengths")
+    if samples.dtype.kind not in "iuf" or ends.dtype.kind not in "iuf":
         raise DataError(
-            f"audio: {path} has samples of shape {list(samples.shape)} and lengths whose sum is "
-            f"{lengths.sum()}; lengths must say where each recording ends"
+            f"audio: {path} has samples of {samples.dtype} and lengths of {ends.dtype}; it needs "
+            "real numbers"
+        )
+    lengths = ends.astype(np.int64)
+    is_sound = samples.ndim == lengths.ndim == 1 and len(lengths) and (lengths == ends).all()
+    if not is_sound or lengths.min() < 0 or lengths.sum() != len(samples):
+        raise DataError(
+            f"audio: {path} has samples of shape {list(samples.shape)} and lengths "
+            f"{list(lengths.shape)} whose sum is {ends.sum():g}; lengths must say, in whole "
+            "numbers, where each recording ends"
         )
     known = held.pop("rate", None)
-    own = None if known is None else int(known)
+    if known is not None and (known.size != 1 or known.dtype.kind not in "iuf"):
+        raise DataError(f"audio: {path} has a rate of shape {list(known.shape)}; it needs one, Hz")
+    own = None if known is None else int(known.reshape(()))
     if rate is not None and own not in (None, rate) or rate is None and own is None:
         what = f"says {own} Hz, and rate={rate}" if own else "does not say its rate, in Hz"
         raise DataError(f"audio: {path} {what}; pass rate= as it was recorded")
+    whole = samples.astype(np.float32)
+    if samples.dtype.kind == "u":  # silence lies in the middle of what they can say
+        whole = whole - np.float32(2 ** (8 * samples.dtype.itemsize - 1))
     scale = 32768.0 if samples.dtype.kind in "iu" else 1.0
-    parts = np.split(samples.astype(np.float32) / np.float32(scale), lengths.cumsum()[:-1])
+    parts = np.split(whole / np.float32(scale), lengths.cumsum()[:-1])
     count = len(lengths)
     return Recordings(
         parts,

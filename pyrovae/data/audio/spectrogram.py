@@ -15,6 +15,7 @@ from torch import Tensor
 from ...errors import ConfigError, DataError, ShapeError
 from .transform import inverse, mel_bands, transform, with_phases
 
+_LOUDEST = 1e20  # power, of which single precision can take the square
 _AT_ONCE = 256  # recordings, which bounds the memory of the complex numbers between
 
 
@@ -149,12 +150,15 @@ class Spectrogram:
 
         Raises:
             ShapeError: They have another length.
+            DataError: They hold NaN or infinity.
         """
         if samples.ndim != 2 or samples.shape[1] != self.num_samples:
             raise ShapeError(
                 f"Spectrogram got recordings of shape {list(samples.shape)}; it needs "
                 f"[N, {self.num_samples}]"
             )
+        if not np.isfinite(samples).all():
+            raise DataError("Spectrogram got recordings with NaN or infinity; leave those out")
         parts = [
             torch.from_numpy(10 * np.log10(np.maximum(self.power(some), 10 ** (self.floor / 10))))
             for some in np.split(samples, range(_AT_ONCE, len(samples), _AT_ONCE))
@@ -172,6 +176,7 @@ class Spectrogram:
 
         Raises:
             ShapeError: x has another shape.
+            DataError: It holds NaN, or is louder than any sound.
         """
         if tuple(x.shape[1:]) != self.shape:
             raise ShapeError(
@@ -179,6 +184,13 @@ class Spectrogram:
                 f"{', '.join(map(str, self.shape))}]"
             )
         power = 10 ** (self.in_decibels(x.detach().cpu().double().squeeze(1)) / 10)
+        loud = ~(power < _LOUDEST).flatten(1).all(1)
+        if bool(loud.any()):
+            raise DataError(
+                f"spectrogram {int(loud.nonzero()[0])} of {len(x)} holds NaN, or is louder than "
+                "any sound; standardise it as Spectrogram.of does, and look whether the pair that "
+                "made it has diverged"
+            )
         if self.mels is not None:
             power = torch.linalg.pinv(torch.from_numpy(self._bands).double()) @ power
         return power.clamp_min(0).sqrt()
@@ -195,6 +207,7 @@ class Spectrogram:
 
         Raises:
             ShapeError: x has another shape.
+            DataError: It holds NaN, or is louder than any sound.
             ConfigError: librosa is missing, or `num_steps` below 1.
         """
         if num_steps < 1:

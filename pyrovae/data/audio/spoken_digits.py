@@ -34,14 +34,16 @@ def spoken_digits(
             `take` are its fields), or of the files `{digit}_{speaker}_{take}.wav` in
             `recordings`; None is that of PYROVAE_DATA.
         labels: "digit" or "speaker" for classes [N], both for classes [N, 2], None for none.
-        held_out_speaker: All recordings of this speaker are the test set, and no others.
+        held_out_speaker: All recordings of this speaker are the test set, and no others; then
+            give labels="digit" or None, as no training data say what this class is.
         frames: T; see `audio`.
         mels: F; see `audio`.
         seed: Of the order of the training data.
 
     Raises:
         DataError: There is no such file, or no data folder is known.
-        ConfigError: There is no such speaker, or the extra `speech` is missing.
+        ConfigError: There is no such speaker, or it is a label and held out, or the extra
+            `speech` is missing.
 
     Source:
         Free Spoken Digit Dataset (Jackson et al., 2018),

@@ -41,8 +41,7 @@ def series(
         x: [N, T, D]; [N, T] for one value a step; a list of arrays [T_i, D] or [T_i] of unequal
             lengths. With `window` one series, [T, D] or [T]. A path is read as `data.arrays`
             does: a row of a CSV file is one series, and with `window` one step.
-        lengths: Steps of each series [N], of an x that is padded already, or the path of a file
-            of them.
+        lengths: Steps of each series [N], of an x that is padded already, or the path of a file.
         window: Cut one long series into windows of so many steps.
         step: From the start of a window to that of the next in the training data; None: a
             quarter of `window`. Windows of val and test do not overlap.

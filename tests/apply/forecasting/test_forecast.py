@@ -13,7 +13,7 @@ from pyrovae import apply
 from pyrovae.apply.forecasting.baselines import autoregression, random_walk
 from pyrovae.apply.forecasting.held_back import held_back
 from pyrovae.apply.forecasting.scores import crps_of, intervals, scores_of
-from pyrovae.data import LinearGaussianStateSpace, Split
+from pyrovae.data import Dataset, LinearGaussianStateSpace, Split
 from pyrovae.errors import ConfigError, DataError
 from pyrovae.models import DeepMarkovModel
 from tests.oracles import z_scores
@@ -143,3 +143,54 @@ def test_what_is_refused():
     timed = DeepMarkovModel((8, 1), 2, lengths=True)
     with pytest.raises(DataError, match="without a second tensor"):
         apply.forecast(timed, x, horizon=2)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_an_autoregression_has_the_unit_of_the_data(scale):
+    x = torch.randn(20, 1, 2) + 0.2 * torch.randn(20, 15, 2).cumsum(1)
+    made = []
+    for unit in (1.0, scale):
+        data = held_back(unit * x, None, 3)
+        noise = torch.Generator().manual_seed(0)
+        made.append(autoregression(data, (data.x, data.lengths), 2, 5, noise) / unit)
+    assert torch.allclose(*made, rtol=1e-3, atol=1e-3)
+
+
+def test_an_autoregression_of_few_steps_or_of_equal_columns():
+    noise = torch.Generator().manual_seed(0)
+    for x in (torch.randn(400, 3, 2), torch.randn(400, 9, 1).expand(400, 9, 2)):
+        data = held_back(x, None, 2)
+        drawn = autoregression(data, (data.x, data.lengths), 5, 50, noise)
+        assert abs(float(drawn.std()) - 1) < 0.05
+
+
+def test_a_series_without_known_steps_counts_in_no_standard_error():
+    draws, truth = torch.randn(50, 30, 2, 1), torch.randn(30, 2, 1)
+    seen = (torch.arange(30) < 20)[:, None, None].expand(30, 2, 1)
+    some = scores_of(draws[:, :20], truth[:20], seen[:20], [0.5])
+    every = scores_of(draws, truth, seen, [0.5])
+    assert torch.allclose(every.coverage_error, some.coverage_error)
+    hits = [((truth >= a) & (truth <= b)).double() for a, b in intervals(draws, [0.5])]
+    each = hits[0][:20].mean((1, 2))
+    assert torch.allclose(some.coverage_error[0], each.std() / 20**0.5)
+
+
+def test_missing_values_may_hold_anything_and_some_are_known():
+    dmm, x = DeepMarkovModel((6, 1), 1, missing=True), torch.randn(5, 6, 1)
+    mask = torch.ones(5, 6, 1, dtype=torch.bool)
+    mask[:, 3] = False
+    gone = torch.where(mask, x, math.nan)
+    options = {"horizon": 2, "num_samples": 20, "seed": 0}
+    one, two = (apply.forecast(dmm, (each, mask), **options) for each in (x, gone))
+    assert torch.equal(one.draws, two.draws)
+    with pytest.raises(DataError, match="none of the last 2 steps"):
+        apply.forecast(dmm, (x, mask & (torch.arange(6) < 4)[:, None]), **options)
+
+
+def test_a_data_set_gives_its_splits():
+    x = torch.randn(30, 6, 1)
+    made = Dataset("made", Split(x[:20]), Split(x[20:24]), Split(x[24:]))
+    dmm, options = DeepMarkovModel((6, 1), 1), {"horizon": 2, "num_samples": 20, "seed": 0}
+    whole = apply.forecast(dmm, made, val=made, **options)
+    parts = apply.forecast(dmm, made.test, val=made.val, **options)
+    assert whole.taken == parts.taken

@@ -1,5 +1,7 @@
 """Spectrograms against transforms and bands of our own, and sound made of them."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -176,3 +178,14 @@ def test_without_the_extra_an_error_names_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "librosa", None)
     with pytest.raises(ConfigError, match=r"needs librosa.*pyrovae\[speech\]"):
         SMALL.of(np.zeros((1, SMALL.num_samples)))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e5])
+def test_what_is_no_sound_is_named(value):
+    spectrogram = Spectrogram(rate=8000, frames=6, mels=8)
+    x = torch.zeros(3, *spectrogram.shape)
+    x[1, 0, 2, 3] = value
+    with pytest.raises(DataError, match="spectrogram 1 of 3"):
+        spectrogram.to_sound(x)
+    with pytest.raises(DataError, match="NaN or infinity"):
+        spectrogram.of(np.full((2, spectrogram.num_samples), math.nan))
