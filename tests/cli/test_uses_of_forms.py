@@ -36,3 +36,40 @@ def test_works_or_says_why_not(runs, capsys, use, model):
         assert told.splitlines()[-1].startswith(f"pyrovae {use}: "), told
         assert "Traceback" not in told and "cannot be computed" not in told, told
     assert not (runs / model / "traverse.png").exists()
+
+
+def test_strings_by_a_way_of_decoding(runs, capsys):
+    run, one = str(runs / "TextVAE"), str(runs / "one.txt")
+
+    def made(*words):
+        assert main(["sample", run, "--n", "6", "--out", one, *words]) == 0
+        return (runs / "one.txt").read_text()
+
+    assert made("--decoding", "greedy") == made("--decoding", "beam", "--width", "1")
+    assert made() == made("--decoding", "sampling") == made("--temperature", "1.0")
+    assert made("--temperature", "1e-6") == made("--top-k", "1") != made()
+    assert main(["reconstruct", run, "--n", "3", "--decoding", "beam", "--out", one]) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "why"),
+    [
+        (
+            "sample",
+            ["--decoding", "greedy", "--temperature", "2"],
+            "option of --decoding sampling",
+        ),
+        ("sample", ["--width", "2", "--top-k", "3"], "--width is an option of --decoding beam"),
+        ("sample", ["--classes", "1", "--top-k", "3"], "--top-k: `generate_classes` of TextVAE"),
+        ("sample", ["--top-p", "2"], "top_p=2"),
+        ("reconstruct", ["--decoding", "magic"], "greedy"),
+    ],
+)
+def test_options_that_fit_no_way_are_refused(runs, capsys, command, words, why):
+    assert main([command, str(runs / "TextVAE"), *words]) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_rows_are_made_by_no_decoding(runs, capsys):
+    assert main(["sample", str(runs / "TableVAE"), "--decoding", "beam"]) == 2
+    assert "--decoding: `generate` of TableVAE makes no strings" in capsys.readouterr().err
