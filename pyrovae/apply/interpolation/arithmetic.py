@@ -181,6 +181,11 @@ def arithmetic(
 def _of_classes(split: Split, minus: int, plus: int) -> Split:
     if not isinstance(split, Split) or split.y is None:
         raise DataError("arithmetic needs labels: give a Split with y for x and for train")
+    if split.y.dim() != 1:
+        raise DataError(
+            f"arithmetic needs a class for each datum, y [N], and y is {list(split.y.shape)}, as "
+            "masks and sources are; give a Split whose y are classes"
+        )
     for one in (minus, plus):
         if not bool((split.y == one).any()):
             known = split.y.unique().tolist()[:20]
