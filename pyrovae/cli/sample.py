@@ -70,7 +70,7 @@ def run_reconstruct(words: Sequence[str]) -> None:
     is_mean = not config.draw
     back = rebuilt(pair, pair.model, pair.guide, moved, form, mean=is_mean, options=options)
     title = "Test data, and what comes back of them through the latents"
-    write_made(out, form, back, batch[0], title=title, x=batch[0], reconstruction=back)
+    write_made(out, form, back, form.given(batch), title=title, x=batch[0], reconstruction=back)
 
 
 def _with_wanted_labels(data: Dataset) -> Split:

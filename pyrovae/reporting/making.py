@@ -114,7 +114,7 @@ def made_of(
                 samples = sampled(pair, model, to_generate(few, num), form, mean=True)
         except PyrovaeError as error:
             remarks.append(f"No samples: {error}")
-    return Made(few.x.cpu(), back, samples, remarks)
+    return Made(form.given(batch_of(few, num)).cpu(), back, samples, remarks)
 
 
 def has_prior(model: Program, guide: Program, split: Split) -> bool:

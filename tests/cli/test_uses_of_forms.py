@@ -73,3 +73,16 @@ def test_options_that_fit_no_way_are_refused(runs, capsys, command, words, why):
 def test_rows_are_made_by_no_decoding(runs, capsys):
     assert main(["sample", str(runs / "TableVAE"), "--decoding", "beam"]) == 2
     assert "--decoding: `generate` of TableVAE makes no strings" in capsys.readouterr().err
+
+
+def test_missing_cells_are_shown_as_missing(tmp_path):
+    rows = [f"{i % 7 + 0.5 if i % 2 else ''},{'xyz'[i % 3] if i % 3 else ''}" for i in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["size,kind", *rows]) + "\n")
+    data = ["--data", str(tmp_path / "rows.csv"), "--model", "TableVAE"]
+    run = str(tmp_path / "run")
+    assert main(["fit", *data, *SMALL, "--run", run]) == 0
+    assert main(["reconstruct", run, "--n", "6", "--out", str(tmp_path / "back.csv")]) == 0
+    back = [line.split(",") for line in (tmp_path / "back.csv").read_text().splitlines()[1:]]
+    given = {(size, kind) for size, kind, *_ in back}
+    assert given <= {tuple(row.split(",")) for row in rows} and any("" in row for row in given)
+    assert all(all(row[2:]) for row in back)

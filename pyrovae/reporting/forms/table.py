@@ -1,11 +1,13 @@
 """Rows of a table."""
 
 import csv
+import inspect
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ...models.capabilities import ReadsAsTable
@@ -31,6 +33,12 @@ class Table(Form):
 
     def __init__(self, pair: ReadsAsTable) -> None:
         self.pair = pair
+
+    def given(self, batch: tuple[Tensor, ...]) -> Tensor:
+        x, is_known = batch[0], batch[1] if len(batch) > 1 else None
+        if is_known is None or is_known.dtype != torch.bool or is_known.shape != x.shape:
+            return x
+        return (x if x.is_floating_point() else x.double()).masked_fill(~is_known, torch.nan)
 
     def write(self, out: Path, made: Tensor, given: Tensor | None, title: str) -> list[Path]:
         columns = self._columns(made)
@@ -87,9 +95,13 @@ class Table(Form):
         return Grid(name, caption + more, [str(column) for column in shown], rows, records)
 
     def _columns(self, x: Tensor) -> Mapping[str, list[Any]]:
+        known: dict[str, Tensor] = {}
+        if "mask" in inspect.signature(self.pair.to_columns).parameters:
+            known = {"mask": ~x.isnan()}
+            x = x.nan_to_num()  # no code of a category
         return {
             str(name): ["" if _is_missing(value) else _plain(value) for value in values]
-            for name, values in self.pair.to_columns(x).items()
+            for name, values in self.pair.to_columns(x, **known).items()
         }
 
 
