@@ -86,3 +86,8 @@ def test_missing_cells_are_shown_as_missing(tmp_path):
     given = {(size, kind) for size, kind, *_ in back}
     assert given <= {tuple(row.split(",")) for row in rows} and any("" in row for row in given)
     assert all(all(row[2:]) for row in back)
+
+
+def test_a_mask_is_no_table_of_factors(runs, capsys):
+    assert main(["disentangle", str(runs / "TableVAE")]) == 2
+    assert "table has no table of factors" in capsys.readouterr().err
