@@ -51,7 +51,10 @@ def with_figures(found: Report, pair: Any, split: Split) -> Report:  # noqa: ANN
         if isinstance(pair, CountsTokens) and facts["nll"] is not None:
             mean = float(_in_parts(pair.num_tokens, x).double().mean())
             made, numbers = _per_token(facts["nll"], mean, str(getattr(pair, "token", "token")))
-            rows = [new for old in rows for new in (made if old[0] == "bits/dim" else [old])]
+            rows = [row for row in rows if row[0] != "bits/dim"]
+            names = [row[0] for row in rows]
+            place = names.index("active units") if "active units" in names else len(rows)
+            rows[place:place] = made
             facts |= numbers
         if isinstance(pair, Classifies) and y is not None and is_class:
             likeliest = _in_parts(lambda part: pair.predict(part).probs.argmax(-1), x)

@@ -1,8 +1,10 @@
 """Every use on a run of text and of a table: it works, or says in a sentence why not."""
 
+import math
+
 import pytest
 
-from pyrovae import apply
+from pyrovae import apply, load, perplexity
 from pyrovae.cli import main
 
 SMALL = ["--model.latent_dim", "2", "--epochs", "1", "--test-particles", "0"]
@@ -91,3 +93,14 @@ def test_missing_cells_are_shown_as_missing(tmp_path):
 def test_a_mask_is_no_table_of_factors(runs, capsys):
     assert main(["disentangle", str(runs / "TableVAE")]) == 2
     assert "table has no table of factors" in capsys.readouterr().err
+
+
+def test_evaluate_tells_the_perplexity(runs, capsys):
+    run = runs / "TextVAE"
+    assert main(["evaluate", str(run), "--num-particles", "5"]) == 0
+    told = {line[:18].strip(): line[18:].split() for line in capsys.readouterr().out.splitlines()}
+    opened = load(run)
+    x = opened.data().test.x
+    found = perplexity(opened.pair, x, num_particles=200, seed=1)
+    assert float(told["perplexity"][0]) == pytest.approx(found.perplexity, rel=0.02)
+    assert float(told["bits/character"][0]) == pytest.approx(math.log2(found.perplexity), rel=0.02)
