@@ -361,7 +361,7 @@ FOLDERS = {
         {"data_files", "supplies"},
         {"calls", "objective_words", "parser", "stored"},
         {"build", "misfit", "options", "section_options"},
-        {"completion", "config", "fit_options", "origin"},
+        {"completion", "config", "decoding", "fit_options", "origin"},
         {"run_folder"},
         {"initial", "new_run", "opened"},
         {"check", "compare", "compare_training", "compress", "diagnose", "disentangle",

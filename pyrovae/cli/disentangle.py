@@ -105,7 +105,10 @@ def _split_of(data: Dataset, name: str) -> tuple[Split, torch.Tensor]:
     splits = [s.binarized(0) if s.dynamic else s for s in splits]
     x = torch.cat([split.x for split in splits])
     labels = [split.y for split in splits if split.y is not None]
-    if len(labels) < len(splits) or labels[0].dim() != 2:
+    is_mask = (
+        bool(labels) and labels[0].dtype == torch.bool and labels[0].shape == splits[0].x.shape
+    )
+    if len(labels) < len(splits) or labels[0].dim() != 2 or is_mask:
         raise DataError(
             f"{data.name} has no table of factors [N, F] as labels, which the metrics compare "
             "latents with; train on --data shapes, or give your own data such a y"

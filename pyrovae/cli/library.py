@@ -11,6 +11,7 @@ import torch
 
 from .. import data, models, nn, objectives
 from ..data import Dataset
+from ..models import decoding
 from .kinds import Kind
 
 Maker = Callable[..., Any]
@@ -105,6 +106,12 @@ def sections() -> dict[str, dict[str, Any]]:
         found[section] = known | full
     found["objective"] |= {f"pyro.infer.{name}": getattr(pyro.infer, name) for name in _PYROS}
     return found
+
+
+@cache
+def decodings() -> dict[str, type]:
+    """The ways of decoding by their names in lower case."""
+    return {n.lower(): c for n, c in concrete(decoding, decoding.Decoding).items()}
 
 
 @cache

@@ -14,6 +14,7 @@ from ..models.capabilities import GeneratesClasses, ReadsSources
 from ..particles.modes import in_mode
 from ..reporting import form_of, rebuilt, sampled, to_generate
 from ..reporting.batches import first_batch
+from .decoding import add_decoding, decoding_of
 from .library import offering
 from .numbers import Count, CountOrNone
 from .options import add_picture, make_run_parser
@@ -35,13 +36,15 @@ def run_sample(words: Sequence[str]) -> None:
     form = form_of(setup.pair, setup.data.train[:1].x)
     out = Path(config.out or run / "sample")
     check_fit(out, form)
+    method = "generate_classes" if config.classes else "generate"
+    options = decoding_of(config, setup.pair, method)
     n, mean = config.n or form.usual_count, form.has_means and not config.draw
     sources = None
     if config.classes:
         x = _of_classes(setup.pair, config.classes, n, device, mean).cpu()
     else:
         wanted = tuple(t.to(device) for t in to_generate(_with_wanted_labels(setup.data), n))
-        x = sampled(setup.pair, setup.pair.model, wanted, form, mean=mean)
+        x = sampled(setup.pair, setup.pair.model, wanted, form, mean=mean, options=options)
         if isinstance(setup.pair, ReadsSources) and setup.pair.reads_sources:
             sources = wanted[1].cpu()
     of = (
@@ -60,10 +63,12 @@ def run_reconstruct(words: Sequence[str]) -> None:
     form = form_of(setup.pair, setup.data.test[:1].x)
     out = Path(config.out or run / "reconstruct")
     check_fit(out, form)
+    options = decoding_of(config, setup.pair, "reconstruct")
     batch = first_batch(setup.data.test, config.n or form.usual_count)
     moved = tuple(t.to(pick_device(config.device)) for t in batch)
     pair = setup.pair
-    back = rebuilt(pair, pair.model, pair.guide, moved, form, mean=not config.draw)
+    is_mean = not config.draw
+    back = rebuilt(pair, pair.model, pair.guide, moved, form, mean=is_mean, options=options)
     title = "Test data, and what comes back of them through the latents"
     write_made(out, form, back, form.given(batch), title=title, x=batch[0], reconstruction=back)
 
@@ -102,4 +107,5 @@ def _parser(command: str, description: str) -> Parser:
     parser.add_argument(
         "--draw", action="store_true", help="Draw from p(x|z), instead of taking its mean."
     )
+    add_decoding(parser)
     return parser

@@ -136,7 +136,11 @@ class ReadsAsTable(Protocol):
     """Its data are rows of named columns: `pyrovae sample` writes a CSV file."""
 
     def to_columns(self, x: Tensor) -> Mapping[str, Sequence[Any]]:
-        """The values of each column [N], in its own units, of x [N, *data_shape]."""
+        """The values of each column [N], in its own units, of x [N, *data_shape].
+
+        Where it has a further argument `mask`, that is given too: elsewhere a cell is missing, and
+        its value is None. Of others x is NaN there.
+        """
 
 
 @runtime_checkable

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import ConfigError
+from ...errors import ConfigError, PyrovaeError
 from ...evaluate.block import Block
 from ...evaluate.inputs import Data
 from ...evaluate.options import SweepOptions
@@ -128,7 +129,8 @@ def lossy(
         options: `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
-        ConfigError: A step is not positive, or `constriction` is not installed.
+        ConfigError: A step is not positive, or `constriction` is not installed; or the model
+            refuses zeros in the place of the data, which the decoder does not see.
         SiteError: The pair has other priors or latents.
 
     Source:
@@ -173,9 +175,20 @@ def _of_block(block: Block, steps: Sequence[float]) -> _Block:
     blank = (torch.zeros_like(x), *block.args[1:])  # the decoder does not see the data
     for step in steps:
         words = encode_latents(block.model, block.args, values, step)
-        found = decode_data(block.model, blank, words, step)
+        found = _decoded(block, blank, words, step)
         error = (found.double() - x.double()).square().sum()
         sums.append(torch.tensor([32.0 * len(words), float(error)], dtype=torch.float64))
         decoded.append(found[:_SHOWN].cpu())
     low, high = float(x.min()), float(x.max())
     return _Block(torch.stack(sums), low, high, x[:_SHOWN].cpu(), torch.stack(decoded))
+
+
+def _decoded(block: Block, blank: tuple[Any, ...], words: np.ndarray, step: float) -> Tensor:
+    try:
+        return decode_data(block.model, blank, words, step)
+    except PyrovaeError as error:
+        raise ConfigError(
+            "lossy coding decodes without the data, calls the model with zeros in their place, "
+            f"and it refuses these ({error}); it is for a p(x|z) that needs nothing of x, unlike "
+            "counts given their total or text"
+        ) from error

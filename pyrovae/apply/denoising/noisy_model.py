@@ -82,7 +82,7 @@ class NoisyModel:
         """The unconstrained coordinates of latents [R, L]."""
         sites = conditionals(self.model, *self.args, values=latents)
         return torch.cat([
-            biject_to(support_of(site.fn)).inv(site.value).flatten(1)
+            self._coordinates(site)
             for site in sites.values()
             if not site.is_observed
         ], -1)  # fmt: skip
@@ -109,15 +109,16 @@ class NoisyModel:
     @cached_property
     def widths(self) -> dict[str, int]:
         """Number of unconstrained coordinates of each latent."""
-        return {
-            name: biject_to(support_of(site.fn)).inv(site.value).flatten(1).shape[1]
-            for name, site in self.latents.items()
-        }
+        return {name: self._coordinates(site).shape[1] for name, site in self.latents.items()}
 
     @property
     def is_continuous(self) -> bool:
         """Whether all latents are."""
         return not any(support_of(site.fn).is_discrete for site in self.latents.values())
+
+    def _coordinates(self, site: Conditional) -> Tensor:
+        """Those of one latent [R, L]: a number for each row has one."""
+        return biject_to(support_of(site.fn)).inv(site.value).reshape(len(self.noisy), -1)
 
     def _scored(self, sites: Mapping[str, Conditional], log_joint: Tensor) -> Scored:
         name, site = site_of_data(sites, self.noisy)

@@ -1,6 +1,7 @@
 """Rows of a table."""
 
 import csv
+import inspect
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -95,9 +96,13 @@ class Table(Form):
         return Grid(name, caption + more, [str(column) for column in shown], rows, records)
 
     def _columns(self, x: Tensor) -> Mapping[str, list[Any]]:
+        known: dict[str, Tensor] = {}
+        if "mask" in inspect.signature(self.pair.to_columns).parameters:
+            known = {"mask": ~x.isnan()}
+            x = x.nan_to_num()  # no code of a category
         return {
             str(name): ["" if _is_missing(value) else _plain(value) for value in values]
-            for name, values in self.pair.to_columns(x).items()
+            for name, values in self.pair.to_columns(x, **known).items()
         }
 
 

@@ -12,7 +12,7 @@ from pyrovae.apply import lossy
 from pyrovae.apply.compression.lossy import psnr_of
 from pyrovae.data.synthetic import DiscreteLatent, LinearGaussian
 from pyrovae.errors import ConfigError, SiteError
-from pyrovae.models import VAE, HierarchicalVAE, MixturePrior
+from pyrovae.models import VAE, HierarchicalVAE, MixturePrior, TopicModel
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +84,9 @@ def test_without_the_library(oracle, monkeypatch):
     monkeypatch.setitem(sys.modules, "constriction", None)
     with pytest.raises(ConfigError, match=r"pip install 'pyrovae\[compress\]'"):
         lossy(oracle, oracle.sample(3, seed=1))
+
+
+def test_a_model_that_needs_the_data_to_decode_is_refused_by_what_it_is():
+    pair = TopicModel.example()
+    with pytest.raises(ConfigError, match="zeros in their place, and it refuses.*total is 0"):
+        lossy(pair, pair.example_x(4), steps=[0.5])

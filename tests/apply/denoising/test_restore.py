@@ -176,3 +176,24 @@ def test_the_guide_sees_noise_within_bounds_or_as_it_is():
     for clip, exact in ((True, [0.0, 7.0]), (False, [-3.0, 7.4])):
         restore(model, guide, noisy, noise=NOISE, num_steps=2, num_moves=0, clip=clip)
         torch.testing.assert_close(seen[-1][0], torch.tensor(exact))
+
+
+def test_a_latent_that_is_one_number_counts_as_a_vector_of_one():
+    def pair(event):
+        def model(x):
+            with pyro.plate("data", len(x)):
+                z = pyro.sample("z", dist.Normal(torch.zeros(event), 1.0).to_event(len(event)))
+                loc = (z if event else z[..., None]) + x.new_zeros(3)
+                pyro.sample("x", dist.Normal(loc, 0.5).to_event(1), obs=x)
+
+        def guide(x):
+            loc = x.mean(1, keepdim=True) if event else x.mean(1)
+            with pyro.plate("data", len(x)):
+                pyro.sample("z", dist.Normal(loc, 0.7).to_event(len(event)))
+
+        return model, guide
+
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    small = {"noise": GaussianNoise(0.3), "num_steps": 3, "num_moves": 2, "seed": 0}
+    vector, number = (restore(*pair(event), x, **small) for event in ((1,), ()))
+    torch.testing.assert_close(number.mean, vector.mean)
