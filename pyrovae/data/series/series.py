@@ -71,6 +71,7 @@ def series(
         splits = [Split(part) for part in parts]
         info: dict[str, Any] = {"window": window}
     else:
+        known: Any = lengths
         if _is_ragged(x):
             if lengths is not None:
                 raise DataError(
@@ -79,7 +80,7 @@ def series(
                 )
             padded, known = _padded(x)
         else:
-            padded, known = _one("x", x, columns), lengths
+            padded = _one("x", x, columns)
         if padded.dim() == 2 and known is None and _is_table(x):
             _warn_of_rows(padded)
         padded, known = _checked(padded, known)
@@ -163,10 +164,10 @@ def _checked(x: Tensor, lengths: Any) -> tuple[Tensor, Tensor | None]:  # noqa: 
         given = given.squeeze(1) if given.dim() == 2 and given.shape[1] == 1 else given
         known = given.long()
         if not bool((known == given).all()):
-            at = int((known != given).flatten().nonzero()[0])
+            first = int((known != given).flatten().nonzero()[0])
             raise DataError(
-                f"series: lengths are whole numbers of steps, and that of series {at} is "
-                f"{float(given.flatten()[at]):g}; give whole ones"
+                f"series: lengths are whole numbers of steps, and that of series {first} is "
+                f"{float(given.flatten()[first]):g}; give whole ones"
             )
         bad = ((known < 1) | (known > x.shape[1])).nonzero().flatten()
         if known.shape != x.shape[:1] or len(bad):

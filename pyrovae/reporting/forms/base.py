@@ -67,10 +67,6 @@ class Form(ABC):
             SaveError: One cannot be written.
         """
 
-    def given(self, batch: tuple[Tensor, ...]) -> Tensor:
-        """The data of what a pair is called with, NaN where a value is missing and can be so."""
-        return batch[0]
-
     def preview(self, made: Tensor, given: Tensor | None) -> Sequence[str]:
         """The first data in words, a line each; none where words do not show them."""
         return ()
