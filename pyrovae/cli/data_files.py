@@ -11,6 +11,7 @@ _TABLES = (".csv", ".parquet")
 def reader_of(data: str, model: str) -> tuple[str, str] | None:
     """The function that reads a path, and its option that takes it; None of a name, or of "".
 
+    A text file is one of documents where the model is one of topics; a folder of these, too.
     A file of a table gives columns of all kinds where the model asks for columns, else numbers.
 
     Args:
@@ -26,13 +27,16 @@ def reader_of(data: str, model: str) -> tuple[str, str] | None:
     path = Path(data)
     if not data or data in sections()["data"]:
         return None
+    known = sections()["model"].get(model)
+    if hasattr(known, "topics"):
+        if path.suffix == ".txt" or (path.is_dir() and next(path.glob("*.txt"), None) is not None):
+            return "documents", "source"
     if path.suffix == ".txt":
         return "text", "path"
     if path.is_dir() and next(path.rglob("*.wav"), None) is not None:
         return "audio", "source"
     if path.suffix not in DATA_FILES:
         return None
-    known = sections()["model"].get(model)
     if path.suffix in _TABLES and known is not None and "columns" in supplied(known):
         return "table", "source"
     return "arrays", "x"
