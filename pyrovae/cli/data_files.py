@@ -12,6 +12,7 @@ _TABLES = (".csv", ".parquet")
 def reader_of(data: str, model: str) -> tuple[str, str] | None:
     """The function that reads a path, and its option that takes it; None where it is a name.
 
+    A text file is one of documents where the model is one of topics; a folder of these, too.
     A file of a table gives columns of all kinds where the model asks for columns, else numbers.
 
     Args:
@@ -27,13 +28,16 @@ def reader_of(data: str, model: str) -> tuple[str, str] | None:
     if not data or data in sections()["data"]:  # of no text, the path would be this folder
         return None
     path = Path(data)
+    known = sections()["model"].get(model)
+    if hasattr(known, "topics"):
+        if path.suffix == ".txt" or (path.is_dir() and next(path.glob("*.txt"), None) is not None):
+            return "documents", "source"
     if path.suffix == ".txt":
         return "text", "path"
     if path.is_dir() and any(each.suffix.lower() in SUFFIXES for each in path.rglob("*")):
         return "audio", "source"
     if path.suffix not in DATA_FILES:
         return None
-    known = sections()["model"].get(model)
     if path.suffix in _TABLES and known is not None and "columns" in supplied(known):
         return "table", "source"
     return "arrays", "x"

@@ -29,8 +29,8 @@ TORCH = (
     "Tanh", "Tanhshrink",
 )  # fmt: skip
 
-# What takes an object that only a script makes: a pair, a distribution, a flow of zuko.
-_OF_SCRIPTS = ("DistributionPosterior", "DistributionPrior", "GivenSizes")
+# What takes what only a script makes: a pair, a distribution, a flow of zuko, columns of a table.
+_OF_SCRIPTS = ("DistributionPosterior", "DistributionPrior", "GivenSizes", "MixedColumns")
 
 DATA_FILES = (".npy", ".npz", ".pt", ".pth", ".csv", ".parquet", ".h5", ".hdf5")
 """How files end that `--data` may name by their paths alone."""
@@ -83,8 +83,8 @@ def known_objectives() -> dict[str, type]:
 @cache
 def known_networks() -> set[str]:
     """The networks of the library that may be an encoder or a decoder."""
-    heads, noises = concrete(nn, nn.Likelihood), concrete(nn, nn.Corruption)
-    return concrete(nn, torch.nn.Module).keys() - heads.keys() - noises.keys()
+    others = concrete(nn, nn.Likelihood) | concrete(nn, nn.Corruption)
+    return concrete(nn, torch.nn.Module).keys() - {*others, nn.Described.__name__}
 
 
 @cache

@@ -131,6 +131,11 @@ def _find(kind: str, name: str, option: str) -> Any:  # noqa: ANN401
         module = load_file(option, Path(path))
     elif name.endswith(".py"):
         raise ConfigError(f"{option} {name}: name what to take from the file, {name}:NAME")
+    elif kind == "data" and Path(name).exists():
+        raise ConfigError(
+            f"{option} {name}: what is there is not read by its path alone; name the reader, such "
+            f"as --data documents --data.source {name}, or audio, text, table, series, counts"
+        )
     elif "." in name:
         path, _, attribute = name.rpartition(".")
         module = import_module(option, name, path, way_out)

@@ -232,8 +232,23 @@ def as_tensor_or_count(given: Any, where: str) -> Tensor | int:  # noqa: ANN401
     if isinstance(given, Tensor):
         return given
     if isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) and np.ndim(given):
-        return torch.as_tensor(given)
+        return classes_tensor(given, where)
     return drawn_count(given, where)
+
+
+def classes_tensor(given: Any, where: str) -> Tensor:  # noqa: ANN401
+    """Classes or other values y as a tensor, of a list or an array of them.
+
+    Raises:
+        ConfigError: They are names; a pair knows the numbers of classes alone.
+    """
+    array = np.asarray(given)
+    if array.dtype.kind in "USO" and any(isinstance(each, str) for each in array.flat):
+        raise ConfigError(
+            f"{where} got {next(str(v) for v in array.flat if isinstance(v, str))!r} for a "
+            "class; give its number, which is its place in info['classes'] of the data"
+        )
+    return torch.as_tensor(given)
 
 
 Latent = Literal["sample", "mean"]

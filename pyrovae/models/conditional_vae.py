@@ -20,6 +20,7 @@ from .base import (
     Latent,
     as_likelihood,
     check_data,
+    classes_tensor,
     evaluated,
     evaluated_outside_programs,
     latent_of,
@@ -191,7 +192,7 @@ class ConditionalVAE(LabelConditional):
             DataError: A class was none of the training.
         """
         if isinstance(y, Sequence | np.ndarray) and np.ndim(y):
-            y = torch.as_tensor(y)
+            y = classes_tensor(y, f"{type(self).__name__}.generate")
         if not isinstance(y, Tensor):
             raise ShapeError(
                 f"{type(self).__name__}.generate got {y!r}; it makes one datum for each y, so "

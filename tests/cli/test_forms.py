@@ -134,12 +134,17 @@ def test_the_page_of_a_run(run, at, capsys):
         ("a.csv", "TableVAE", ("table", "source")),
         ("a.csv", "VAE", ("arrays", "x")),
         ("sounds", "SpeechVAE", ("audio", "source")),
+        ("names.txt", "TopicModel", ("documents", "source")),
+        ("papers", "TopicModel", ("documents", "source")),
+        ("papers", "VAE", None),
         ("digits", "VAE", None),
     ],
 )
 def test_files_that_stand_for_themselves(here, data, model, found):
     (here / "sounds" / "inner").mkdir(parents=True)
     (here / "sounds" / "inner" / "a.wav").touch()
+    (here / "papers").mkdir()
+    (here / "papers" / "a.txt").touch()
     assert reader_of(data, model) == found
     assert reader_of("", model) is None  # `--data` not given, in a folder that holds sounds
 
@@ -157,3 +162,10 @@ def test_text_from_a_file_in_batches_of_like_lengths(here):
     fit = ["fit", "--data", "names.txt", "--model", "TextVAE", *words, "--batch-size", "10"]
     assert main([*fit, "--like-lengths"]) == 0
     assert (here / "out" / "supplies.json").is_file()
+
+
+def test_a_folder_of_no_known_data(here, capsys):
+    (here / "papers").mkdir()
+    for name in ("papers", "./papers"):
+        assert main(["fit", "--data", name, "--model.latent_dim", "2"]) == 2
+        assert "name the reader, such as --data documents" in capsys.readouterr().err

@@ -243,6 +243,7 @@ ROLES = {
     "likelihood": ("VAE", "likelihood", None),
     "prior": ("VAE", "prior", None),
     "posterior": ("VAE", "posterior", None),
+    "step posterior": ("DeepMarkovModel", "posterior", None),
     "refinement": ("VAE", "refinement", None),
     "encoder": ("VAE", "encoder", None),
     "corruption": ("Autoencoder", "corruption", None),
@@ -260,6 +261,7 @@ NEEDED = {
     "alpha": 0.5, "gamma": 1.0, "capacity": 1.0, "num_groups": 2, "group_size": 2,
     "net": {"class_path": "MLP", "init_args": {"in_shape": [1], "out_shape": [1]}},
     "event_dim": 1, "x": "rows.npy", "num_features": 3, "normalized_shape": 3,
+    "source": "rows.npy", "path": "lines.txt", "pairs": "lines.txt", "num_batches": 2,
 }  # fmt: skip
 
 
@@ -306,7 +308,7 @@ def test_all_that_the_library_has_fits_somewhere():
         placed |= set(fitting(asked_by(hints[place]).kinds))
     named = {cls.__name__ for _, cls in parts().values()}
     families = set(sections()["model"])
-    assert named - placed - families == {"Amortised", "Corrupted", "Quantized"}
+    assert named - placed - families == {"Amortised", "Corrupted", "Described", "Quantized"}
 
 
 def test_every_family_objective_and_data_set_opens_with_all_its_settings():

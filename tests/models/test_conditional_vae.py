@@ -13,8 +13,17 @@ from torch import nn
 from torch.distributions import MultivariateNormal
 
 from pyrovae import fit, log_evidence
+from pyrovae.data import Vocabulary
 from pyrovae.errors import ConfigError, DataError, ShapeError
-from pyrovae.models import ConditionalVAE, FlowPosterior, FlowPrior, FullNormal, VampPrior
+from pyrovae.models import (
+    ConditionalVAE,
+    FlowPosterior,
+    FlowPrior,
+    FullNormal,
+    SpeechVAE,
+    TextVAE,
+    VampPrior,
+)
 from pyrovae.nn import (
     MLP,
     AsChannels,
@@ -249,3 +258,12 @@ def test_y_may_be_left_out_and_be_of_any_kind():
         torch.testing.assert_close(vae.reconstruct(*given, latent="mean"), expected)
     with pytest.raises(DataError, match=r"takes x and y, and got x alone"):
         vae.reconstruct(x)
+
+
+def test_names_of_classes_are_refused_by_what_they_need():
+    for pair in (
+        SpeechVAE.example(),
+        TextVAE(6, 2, vocabulary=Vocabulary.of(["abcd"]), num_classes=2),
+    ):
+        with pytest.raises(ConfigError, match=r"got 'yes' for a class; give its number"):
+            pair.generate(["yes", "no"])
