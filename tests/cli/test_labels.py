@@ -9,11 +9,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from pyrovae.cli import main, sample
+from pyrovae.cli import main
 from pyrovae.data import Split
 from pyrovae.models import SemiSupervisedVAE
 from pyrovae.particles import simulate
-from pyrovae.reporting import Report, with_figures
+from pyrovae.reporting import Report, making, with_figures
 
 LATENT = ["--model.latent_dim", "2"]
 HOLES = ["--data", "arrays", "--data.x", "holes.npy", "--data.missing", "true"]
@@ -134,7 +134,7 @@ def test_samples_are_of_classes_that_training_knew(tmp_path, monkeypatch):
         asked.append(y)
         return simulate(model, x, y, **options)
 
-    monkeypatch.setattr(sample, "simulate", watched)
+    monkeypatch.setattr(making, "simulate", watched)
     assert main(["sample", "out", "--data", "own.py:rows", "--n", "6", "--out", "made.npz"]) == 0
     assert sorted(asked[0].unique().tolist()) == [0, 1]
     assert main(["sample", "out", "--data", "own.py:rows", "--classes", "2"]) == 2
