@@ -21,8 +21,7 @@ N, D = 12, 6
 X = torch.randn(N, D, generator=torch.Generator().manual_seed(0))
 SPLIT = Split(X, torch.arange(N) % 2)
 NO_MEASUREMENT = {  # run networks as they are, or not
-    "SVI", "buffers", "check", "draw", "fit", "load", "save", "trainable",
-}  # fmt: skip
+    "SVI", "buffers", "check", "draw", "fit", "load", "save", "trainable", "made_of", "rebuilt"}  # fmt: skip
 
 
 def noisy(inputs, outputs):
@@ -66,6 +65,9 @@ CALLS: dict[str, Callable] = {
         m, g, X, num_particles=2, seed=0, **o
     ).mutual_information,
     "log_evidence": lambda f, m, g, **o: f(m, g, X, num_particles=30, seed=0, **o).log_px,
+    "perplexity": lambda f, m, g, **o: f(
+        m, g, X, num_tokens=lambda x: x.new_ones(len(x)), num_particles=30, seed=0, **o
+    ).evidence.log_px,
     "posterior_means": lambda f, m, g, **o: f(m, g, X, seed=0, **o),
     "sample_quality": lambda f, m, g, **o: torch.tensor(
         [row.frechet for row in f(m, g, X, train=X.flip(0), features="raw", seed=0, **o).rows]
@@ -104,7 +106,10 @@ MEASUREMENTS = _measurements(pyrovae, evaluate, report)
 # Their results are those of tests/apply/test_contract.py. What is coded is always coded in
 # evaluation mode, since both directions must compute the same; `fit_background` trains.
 USES = _measurements(apply).items() | {("fit_density", apply.fit_density)}
-NO_MODE = {"fit_background", "compress", "compress_file", "decompress", "decompress_file"}
+# `forecast` runs a method of the pair, which takes evaluation mode by itself.
+NO_MODE = {
+    "fit_background", "compress", "compress_file", "decompress", "decompress_file", "forecast",
+}  # fmt: skip
 
 
 def test_every_measurement_is_here_and_takes_a_mode():

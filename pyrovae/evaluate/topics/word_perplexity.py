@@ -15,7 +15,7 @@ from ...runtime.result import Result
 from ..inputs import Data, Inputs
 from ..log_evidence import log_evidence
 from ..options import SweepOptions
-from ..sweep import sweep_over
+from ..sweep import sweep_over, sweeps
 from .coherence import blocks_of
 
 
@@ -68,6 +68,7 @@ class WordPerplexity(Result):
 
 
 @takes_pair
+@sweeps
 def word_perplexity(
     model: Program,
     guide: Program,
