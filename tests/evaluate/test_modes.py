@@ -21,7 +21,8 @@ N, D = 12, 6
 X = torch.randn(N, D, generator=torch.Generator().manual_seed(0))
 SPLIT = Split(X, torch.arange(N) % 2)
 NO_MEASUREMENT = {  # run networks as they are, or not
-    "SVI", "buffers", "check", "draw", "fit", "load", "save", "trainable", "made_of", "rebuilt"}  # fmt: skip
+    "SVI", "buffers", "check", "draw", "fit", "load", "save", "trainable", "made_of", "rebuilt",
+}  # fmt: skip
 
 
 def noisy(inputs, outputs):
