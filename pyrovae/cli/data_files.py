@@ -32,8 +32,9 @@ def reader_of(data: str, model: str) -> tuple[str, str] | None:
     if hasattr(known, "topics"):
         if path.suffix == ".txt" or (path.is_dir() and next(path.glob("*.txt"), None) is not None):
             return "documents", "source"
-    if path.suffix == ".txt":
-        return "text", "path"
+    if path.suffix == ".txt":  # codes of text are no numbers of a family that asks for numbers
+        is_of_text = "vocabulary" in supplied(known) if known is not None else bool(model)
+        return ("text", "path") if is_of_text else None
     if path.is_dir() and any(each.suffix.lower() in SUFFIXES for each in path.rglob("*")):
         return "audio", "source"
     if path.suffix not in DATA_FILES:

@@ -137,6 +137,8 @@ def test_the_page_of_a_run(run, at, capsys):
         ("names.txt", "TopicModel", ("documents", "source")),
         ("papers", "TopicModel", ("documents", "source")),
         ("papers", "VAE", None),
+        ("names.txt", "VAE", None),
+        ("names.txt", "", None),
         ("digits", "VAE", None),
     ],
 )
