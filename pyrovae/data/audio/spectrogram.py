@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -247,5 +247,4 @@ class Spectrogram:
     @property
     def _windows(self) -> tuple[int, int]:
         """Samples of a window, and from one to the next."""
-        assert self.n_fft is not None and self.hop is not None  # since the instance was made
-        return self.n_fft, self.hop
+        return cast(tuple[int, int], (self.n_fft, self.hop))  # set as the instance was made
