@@ -198,7 +198,7 @@ FOLDERS = {
         {"rise", "verdict"},
         {"evidence", "simulated", "sweep", "validity"},
         {"codes", "collect", "own_steps"},
-        {"log_evidence"},
+        {"log_evidence", "seeded_draws"},
         {"annealing", "disentanglement", "entropies", "gaps", "gradients", "latents",
          "quality", "topics"},
         {"comparison", "diagnosis", "perplexity"},
