@@ -210,8 +210,12 @@ FOLDERS = {
         {"ais", "bdmc"},
     ],
     "evaluate/comparison": [
-        {"bounds", "cost", "table"},
-        {"comparable", "comparison", "training_comparison", "truth", "weights"},
+        {"bounds", "cost", "effort", "gradient_moments", "table", "talk"},
+        {"comparable", "gradient_draws", "rounding", "training_comparison", "truth", "weights"},
+        {"comparison", "references"},
+        {"gradient_rows"},
+        {"rows"},
+        {"measuring"},
         {"compare", "compare_training", "train_by_beta"},
     ],
     "evaluate/diagnosis": [

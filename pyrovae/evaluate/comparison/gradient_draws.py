@@ -101,35 +101,32 @@ class Drawing:
             needed: How many those are.
             told: Is told how far it is.
         """
-        spent, wanted, shown = 0.0, math.inf, 0.0
-        while (total := next_look(self.moments.count, spent, allowed, fixed, wanted)) is not None:
-            start, left = self.moments.count, 1.0 - shown
-            aim = 1.0 if fixed is not None or total >= min(wanted, MOST) else 0.5
+        shown = 0.0
+        while True:
+            done = self.moments.count
+            wanted = needed(self.moments) if done > 1 and fixed is None else math.inf
+            if wanted <= done:
+                return ""
+            spent = 1e-3 * sum(self.moments.milliseconds)
+            total = next_look(done, spent, allowed, fixed, wanted)
+            if total is None:
+                break
+            last = fixed is not None or total >= min(wanted, MOST)
+            share = (1.0 - shown) * (1.0 if last else 0.5)
             with self._of.leaves.kept_grads():
                 for values, milliseconds in self._chunks(total):
                     self.moments = self.moments.with_draws(values, milliseconds)
-                    done = (self.moments.count - start) / (total - start)
-                    told(shown + left * aim * done)
-            shown += left * aim
-            spent = 1e-3 * sum(self.moments.milliseconds)
-            if fixed is None:
-                wanted = needed(self.moments)
-                if wanted <= self.moments.count:
-                    return ""
+                    told(shown + share * (self.moments.count - done) / (total - done))
+            shown += share
         if fixed is not None:
             return ""
-        return f"{self.moments.count:,} draws" + (" in its time" if total_left(self) else "")
+        return f"{done:,} draws" + (" in its time" if done < MOST else "")
 
     def _chunks(self, total: int) -> Iterator[tuple[Tensor, float]]:
         """Some gradients at a time [S, P], and the milliseconds of each."""
         for chunk in self._source(self._of.seeds(self._stream, self.moments.count, total)):
             for piece in chunk.values.split(max(1, _PIECE // self._of.leaves.size)):
                 yield piece, chunk.milliseconds
-
-
-def total_left(drawing: Drawing) -> int:
-    """How many draws the ceiling leaves."""
-    return max(0, MOST - drawing.moments.count)
 
 
 def needed_for_signal(moments: Moments) -> float:

@@ -1,6 +1,7 @@
 """What the gradients of each objective are compared with, drawn once where it is the same."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ class Target(NamedTuple):
         error: Its standard error, zero where it is exact.
         name: What it is.
         draws: How many it is the mean of; zero where it is exact.
+        lengths: By group, its length over that of its error; infinite where it is exact.
         shortage: Why its signal is not what it should be; "" where it is.
     """
 
@@ -35,6 +37,7 @@ class Target(NamedTuple):
     error: Tensor
     name: str
     draws: int
+    lengths: Sequence[float]
     shortage: str = ""
 
 
@@ -64,7 +67,8 @@ class References:
         self._exact = {n: one for n, one in given.items() if isinstance(one, Mapping)}
         self._samplers: dict[str, tuple[Callable[[], object], str]] = {}
         self._owners: dict[str, str] = {}  # by row, the first one with the same reference
-        self._targets: dict[str, Target] = {}  # by owner
+        self._runs: dict[str, Drawing] = {}  # by owner
+        self._shortages: dict[str, str] = {}
         drawn = {n: one for n, one in objectives.items() if n not in self._exact}
         sketches: dict[str, Tensor] = {}
         for name, objective in drawn.items():
@@ -84,33 +88,45 @@ class References:
             )
             self._owners[name] = self._owners[found] if (found := next(same, None)) else name
 
-    def of(self, name: str, seconds: float, told: Told) -> Target:
-        """The reference of a row.
+    def of(self, name: str, seconds: float, told: Told, wanted: float = 0.0) -> Target:
+        """The reference of a row, drawn further where it is too short.
 
         Args:
-            name: Of the row; each is asked for once.
+            name: Of the row.
             seconds: What it may be drawn in, beyond the fewest draws.
             told: Is told how far it is.
+            wanted: How many draws it needs, beside those that its signal needs.
         """
         if name in self._exact:
             exact = _given(self._exact[name], self._pair.names, self._pair.leaves.leaves)
-            return Target(exact, torch.zeros_like(exact), "exact, as given", 0)
-        owner = self._owners[name]
-        if owner not in self._targets:
-            self._targets[owner] = self._drawn(name, seconds, told)
-        found = self._targets[owner]
-        del self._owners[name]
-        if owner not in self._owners.values():
-            del self._targets[owner]
-        what = self._samplers[name][1]
-        return found._replace(name=f"mean of {found.draws} draws of {what}")
+            lengths = [math.inf] * len(self._pair.parts)
+            return Target(exact, torch.zeros_like(exact), "exact, as given", 0, lengths)
+        owner, (sampler, what) = self._owners[name], self._samplers[name]
+        if owner not in self._runs:
+            source = self._pair.source(sampler, f"the reference of {name}")
+            self._runs[owner] = Drawing(self._pair, source, _REFERENCE)
+        run = self._runs[owner]
+        if not run.moments.count or wanted > run.moments.count:
+            self._shortages[owner] = run.until(
+                self._effort.of_reference,
+                seconds,
+                lambda moments: max(wanted, needed_for_signal(moments)),
+                told,
+            )
+        found = run.moments
+        mean, error = found.mean.cpu(), found.standard_error.cpu()
+        lengths = [
+            float(mean[part].norm() / error[part].norm()) if error[part].any() else math.inf
+            for part in self._pair.parts
+        ]
+        label = f"mean of {found.count} draws of {what}"
+        return Target(mean, error, label, found.count, lengths, self._shortages[owner])
 
-    def _drawn(self, name: str, seconds: float, told: Told) -> Target:
-        source = self._pair.source(self._samplers[name][0], f"the reference of {name}")
-        run = Drawing(self._pair, source, _REFERENCE)
-        why = run.until(self._effort.of_reference, seconds, needed_for_signal, told)
-        mean, error = run.moments.mean.cpu(), run.moments.standard_error.cpu()
-        return Target(mean, error, "", run.moments.count, why)
+    def release(self, name: str) -> None:
+        """The row is done: what no other has left to use is dropped."""
+        owner = self._owners.pop(name, None)
+        if owner is not None and owner not in self._owners.values():
+            self._runs.pop(owner, None)
 
 
 def _sketch(pair: PairGradients, sampler: Callable[[], object], name: str) -> Tensor:

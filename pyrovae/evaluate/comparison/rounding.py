@@ -19,9 +19,10 @@ def with_digits(value: float, error: float = math.nan) -> str:
 
     Args:
         value: What to print.
-        error: Its standard error; NaN where it is not known.
+        error: Its standard error; NaN where it is not known, infinite where nothing is.
     """
-    if not (math.isfinite(value) and math.isfinite(error)) or value == 0 or error <= 0:
+    if not math.isfinite(value) or math.isnan(error) or value == 0 or error <= 0:
         return figure(value)
+    error = min(error, abs(value))
     digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 1
     return figure(float(f"{value:.{min(_DIGITS, max(1, digits)) - 1}e}"))
