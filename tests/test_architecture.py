@@ -46,11 +46,13 @@ FOLDERS = {
         {"interrupts", "stored_random_state"},
     ],
     "capture": [
-        {"deviation", "diagnose", "layouts", "network_calls", "read_set", "static_key", "tables"},
+        {"deviation", "diagnose", "layouts", "network_calls", "noise", "read_set", "static_key",
+         "tables"},
         {"arguments", "graph", "inductor", "networks"},
         {"replay"},
         {"captured"},
-        {"call"},
+        {"call", "seeded_graph"},
+        {"seeded_check"},
     ],
     "distributions": [
         {"affine_scan", "as_pyro", "categorical", "deviance", "elements", "held_tensors", "joined",
@@ -233,7 +235,7 @@ FOLDERS = {
     "evaluate/entropies": [{"result", "terms"}, {"directions"}, {"conditions"}, {"entropies"},
                            {"curve"}],
     "evaluate/gaps": [{"base"}, {"optimised_guide"}, {"inference_gaps"}],
-    "evaluate/gradients": [{"draws", "groups", "statistics"}, {"gradients"}],
+    "evaluate/gradients": [{"groups", "moments", "statistics"}, {"draws"}, {"gradients"}],
     "evaluate/topics": [{"coherence"}],
     "evaluate/latents": [
         {"clusters", "elbo_parts", "elbo_surgery", "kl_decomposition", "linear_probe",
