@@ -163,7 +163,7 @@ def _with_noise_of_their_own(group: Mapping[str, Objective], subject: Subject) -
 def _source(group: Mapping[str, Objective], subject: Subject) -> SeededDraws[dict[str, Tensor]]:
     """Draws of the bounds of one group: [B] each, or a mean [] where there is none per datum."""
     first, *others = group.values()
-    how: Any = {"compile": subject.compile, "device": subject.device}
+    how: Any = {"compile": subject.compile}
     if not others and not first.has_bound_per_datum:
         return _source_of_mean(*next(iter(group.items())), subject, how)
     if not others:

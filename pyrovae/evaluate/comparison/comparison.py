@@ -126,10 +126,10 @@ class Comparison(Table):
         return "draws: " + ", ".join(words)
 
     def _notes_on_bounds(self) -> list[str]:
-        rows = self.rows
+        rows, drawn = self.rows, self.facts["num_draws"]
         lines = [f"! {row['objective']}: {row['note']}" for row in rows if not row["comparable"]]
         lines += [
-            f"{row['objective']}: {row['not_finite']} of {row.get('num_draws') or '-'} draws of "
+            f"{row['objective']}: {row['not_finite']} of {row.get('num_draws', drawn)} draws of "
             "its value are not finite"
             for row in rows
             if row["not_finite"]

@@ -4,11 +4,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ...data.base import mix_seed
-from ..gradients.draws import Leaves
+from ..gradients.draws import Estimator, Leaves
 from ..gradients.groups import declared, slices
 from ..seeded_draws import SeededDraws
 from .bounds import Subject
@@ -49,18 +48,9 @@ class PairGradients:
         self.parts = list(slices(groups))
         self._seed = mix_seed(subject.seed, _GRADIENTS)
 
-    def source(self, sampler: Callable[[], object], name: str) -> SeededDraws[Tensor]:
-        """Draws of the gradient that a function adds to the leaves [P]."""
-        leaves = self.leaves.leaves
-
-        def gradient() -> Tensor:
-            for leaf in leaves:
-                leaf.grad = None
-            sampler()
-            grads = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
-            return torch.cat([grad.reshape(-1).double() for grad in grads])
-
-        return SeededDraws(gradient, name=name, compile=False, device=self.leaves.device)
+    def source(self, estimator: Estimator, name: str) -> SeededDraws[Tensor]:
+        """Draws of a gradient [P]."""
+        return self.leaves.source(estimator, name, self.subject.compile)
 
     def seeds(self, stream: int, start: int, stop: int) -> list[int]:
         """Those of draws start, start + 1, ..., the same for every objective."""

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nan
 
 from ...objectives.objective import Objective
-from ..gradients.gradients import Reference
+from ..gradients.gradients import Reference, estimator_of
 from ..gradients.statistics import GradientStatistics
 from .bounds import Subject
 from .effort import FEWEST, Effort
@@ -92,9 +92,7 @@ class GradientRows:
         began = perf_counter()
         with self._subject.with_gradient():
             self._references = self._references or self._make()
-            source = self._pair.source(
-                lambda: objective.loss_and_grads(*call), f"the gradient of {name}"
-            )
+            source = self._pair.source(estimator_of(objective, call), f"the gradient of {name}")
 
             def run_of(target: Target) -> Drawing:
                 direction = target.gradient.to(self._pair.leaves.device)

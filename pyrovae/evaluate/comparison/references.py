@@ -1,7 +1,7 @@
 """What the gradients of each objective are compared with, drawn once where it is the same."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -12,7 +12,8 @@ from torch import Tensor
 from ...objectives.objective import Objective
 from ...objectives.pyro_loss import as_objective
 from ..compared_objectives import drawing
-from ..gradients.gradients import Reference, _given, _reference
+from ..gradients.draws import Estimator
+from ..gradients.gradients import Reference, estimator_of_reference, given_gradient
 from .effort import Effort
 from .gradient_draws import Drawing, PairGradients, Told, needed_for_signal
 
@@ -65,7 +66,7 @@ class References:
     ) -> None:
         self._pair, self._effort = pair, effort
         self._exact = {n: one for n, one in given.items() if isinstance(one, Mapping)}
-        self._samplers: dict[str, tuple[Callable[[], object], str]] = {}
+        self._estimators: dict[str, tuple[Estimator, str]] = {}
         self._owners: dict[str, str] = {}  # by row, the first one with the same reference
         self._runs: dict[str, Drawing] = {}  # by owner
         self._shortages: dict[str, str] = {}
@@ -76,12 +77,11 @@ class References:
             if isinstance(other, PyroELBO):
                 other = as_objective(drawing(other, vectorize_particles))
 
-            def sampler(one: Objective, other: Objective | None = other) -> Any:  # noqa: ANN401
-                return _reference(other, copy(one), pair.subject.call)
-
-            self._samplers[name] = sampler(objective)
+            self._estimators[name], probe = (
+                estimator_of_reference(other, copy(objective), pair.subject.call) for _ in range(2)
+            )
             if len(drawn) > 1:
-                sketches[name] = _sketch(pair, sampler(objective)[0], name)
+                sketches[name] = _sketch(pair, probe[0], name)
         for name in drawn:
             same = (
                 o for o in sketches if o in self._owners and _same(sketches[name], sketches[o])
@@ -98,12 +98,12 @@ class References:
             wanted: How many draws it needs, beside those that its signal needs.
         """
         if name in self._exact:
-            exact = _given(self._exact[name], self._pair.names, self._pair.leaves.leaves)
+            exact = given_gradient(self._exact[name], self._pair.names, self._pair.leaves.leaves)
             lengths = [math.inf] * len(self._pair.parts)
             return Target(exact, torch.zeros_like(exact), "exact, as given", 0, lengths)
-        owner, (sampler, what) = self._owners[name], self._samplers[name]
+        owner, (estimator, what) = self._owners[name], self._estimators[name]
         if owner not in self._runs:
-            source = self._pair.source(sampler, f"the reference of {name}")
+            source = self._pair.source(estimator, f"the reference of {name}")
             self._runs[owner] = Drawing(self._pair, source, _REFERENCE)
         run = self._runs[owner]
         if not run.moments.count or wanted > run.moments.count:
@@ -129,11 +129,13 @@ class References:
             self._runs.pop(owner, None)
 
 
-def _sketch(pair: PairGradients, sampler: Callable[[], object], name: str) -> Tensor:
+def _sketch(pair: PairGradients, estimator: Estimator, name: str) -> Tensor:
     """A few numbers that tell gradients apart: of the first draws, lengths and projections."""
-    source = pair.source(sampler, f"the reference of {name}")
+    source = pair.source(estimator, f"the reference of {name}")
     with pair.leaves.kept_grads():
-        chunks = [chunk.values.cpu() for chunk in source(pair.seeds(_REFERENCE, 0, _PROBES))]
+        chunks = [
+            chunk.values.cpu().double() for chunk in source(pair.seeds(_REFERENCE, 0, _PROBES))
+        ]
     values = torch.cat(chunks)  # [2, P]
     generator = torch.Generator().manual_seed(0)
     found = [values.norm(dim=1)]

@@ -121,7 +121,7 @@ def _evidence_of(subject: Subject, particles: int, how: dict[str, Any]) -> Evide
     )  # fmt: skip
 
 
-def _call(subject: Subject) -> tuple[Any, ...]:
+def _call(subject: Subject) -> Any:  # noqa: ANN401 (of the overloads of a pair)
     return (subject.model, subject.guide, subject.data, *subject.args)
 
 

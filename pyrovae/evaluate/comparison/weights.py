@@ -1,7 +1,6 @@
 """The importance weights of objectives: effective sample size and k-hat."""
 
 from collections.abc import Hashable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nan
@@ -47,8 +46,7 @@ def _weights(objective: Objective, subject: Subject, draws: int) -> dict[str, fl
         is_whole &= objective.batch_plate is None or p.batch_size == len(subject.data[0])
         return p.log_w.double()
 
-    how: Any = {"compile": subject.compile, "device": subject.device}
-    source = SeededDraws(log_w, name="the weights of the particles", **how)
+    source = SeededDraws(log_w, name="the weights of the particles", compile=subject.compile)
     try:
         with subject.without_side_effects():
             chunks = list(source(subject.seeds(WEIGHTS, 0, min(wanted, draws))))

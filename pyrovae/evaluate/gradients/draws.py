@@ -47,17 +47,23 @@ class Leaves:
         compile: Compile = "auto",
     ) -> Iterator[Chunk[Tensor]]:
         """Gradients [S, P] under one seed after another."""
-        draws = SeededDraws(
-            lambda: self._left_by(estimator.backward),
-            captured=lambda: self._gradient_of(estimator.loss),
-            name=f"the {label or 'gradient'}",
-            compile=compile,
-        )
+        draws = self.source(estimator, f"the {label or 'gradient'}", compile)
         seeds = [mix_seed(seed, index) % 2**32 for index in range(count)]
         with self.kept_grads(), progress_bar(count, "gradients", progress, label=label) as bar:
             for chunk in draws(seeds):
                 yield chunk
                 bar.update(chunk.count)
+
+    def source(
+        self, estimator: Estimator, name: str, compile: Compile = "auto"
+    ) -> SeededDraws[Tensor]:
+        """Gradients under seeds of the caller's choice, within `kept_grads`."""
+        return SeededDraws(
+            lambda: self._left_by(estimator.backward),
+            captured=lambda: self._gradient_of(estimator.loss),
+            name=name,
+            compile=compile,
+        )
 
     def split(self, values: Tensor) -> list[Tensor]:
         """[..., P] -> one tensor per leaf [..., *leaf]."""

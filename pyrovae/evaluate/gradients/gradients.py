@@ -137,16 +137,16 @@ def gradients(
         flat = Leaves([leaf for leaves in groups.values() for leaf in leaves.values()])
         names = [name for leaves in groups.values() for name in leaves]
         if isinstance(reference, Mapping):
-            exact = _given(reference, names, flat.leaves)
+            exact = given_gradient(reference, names, flat.leaves)
             target = _Target(exact, torch.zeros(flat.size), "exact, as given")
         else:
             count = reference_draws or 4 * num_draws
-            estimator, what = _reference(reference, objective, call)
+            estimator, what = estimator_of_reference(reference, objective, call)
             steps = flat.draws(
                 estimator, count, mix_seed(seed, _REFERENCE), progress, "reference", compile
             )
             target = _mean_of(steps, count, flat, what)
-        own = _own(objective, call)
+        own = estimator_of(objective, call)
         steps = flat.draws(own, num_draws, mix_seed(seed, _DRAWS), progress, compile=compile)
         parts = list(slices(groups))
         drawn = moments_of(steps, flat, parts, target.gradient, keep_draws)
@@ -187,14 +187,14 @@ def _mean_of(steps: Steps, count: int, flat: Leaves, what: str) -> _Target:
     return _Target(moments.mean.cpu(), error.cpu(), f"mean of {count} draws of {what}")
 
 
-def _reference(
+def estimator_of_reference(
     given: Objective | None, objective: Objective, call: tuple[Any, ...]
 ) -> tuple[Estimator, str]:
     """What draws a gradient whose mean is the target, and its name."""
     if given is not None:
-        return _own(copy(given), call), given.row_name
+        return estimator_of(copy(given), call), given.row_name
     if not objective.follows_bound:
-        return _own(objective, call), "the objective itself"
+        return estimator_of(objective, call), "the objective itself"
 
     def plain() -> None:
         loss = objective.reference_loss(*call)
@@ -207,14 +207,16 @@ def _reference(
     )
 
 
-def _own(objective: Objective, call: tuple[Any, ...]) -> Estimator:
+def estimator_of(objective: Objective, call: tuple[Any, ...]) -> Estimator:
     """The gradient that the objective itself draws."""
     return Estimator(
         lambda: objective.loss_and_grads(*call), lambda: objective.captured_loss(*call)
     )
 
 
-def _given(reference: Mapping[str, Tensor], names: list[str], leaves: list[Tensor]) -> Tensor:
+def given_gradient(
+    reference: Mapping[str, Tensor], names: list[str], leaves: list[Tensor]
+) -> Tensor:
     unknown = sorted(reference.keys() - set(names))
     if unknown:
         raise ParameterError(
