@@ -172,7 +172,7 @@ FOLDERS = {
         {"pair_fit", "run_store"},
         {"pair_file"},
         {"run", "stepper"},
-        {"compile_ahead", "rank_stepper"},
+        {"calls", "compile_ahead", "rank_stepper"},
         {"setup"},
         {"fit"},
     ],

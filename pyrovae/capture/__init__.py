@@ -2,7 +2,7 @@
 
 from .arguments import Arguments, arguments_of
 from .call import CapturedCall
-from .captured import Captured
+from .captured import Captured, Ready
 from .deviation import deviation, rounding
 from .diagnose import diagnose
 from .graph import is_tracing
@@ -13,6 +13,7 @@ __all__ = [
     "Arguments",
     "Captured",
     "CapturedCall",
+    "Ready",
     "StaticKey",
     "arguments_of",
     "deviation",
