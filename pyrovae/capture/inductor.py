@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from ..errors import CaptureError, first_line
+from .elementwise import with_fast_elementwise
 from .layouts import share_channels_last_copies
 
 Code = Callable[..., Sequence[Tensor]]
@@ -35,7 +36,7 @@ def compile_graph(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
     import torch._inductor.config as inductor_config  # takes seconds: only where needed
 
     if all(tensor.device.type == "cpu" for tensor in tensors):
-        graph = share_channels_last_copies(graph)
+        graph = with_fast_elementwise(share_channels_last_copies(graph))
     try:
         with (
             torch.no_grad(),
