@@ -46,8 +46,8 @@ FOLDERS = {
         {"interrupts", "stored_random_state"},
     ],
     "capture": [
-        {"deviation", "diagnose", "layouts", "network_calls", "noise", "read_set", "static_key",
-         "tables"},
+        {"deviation", "diagnose", "elementwise", "layouts", "network_calls", "noise", "read_set",
+         "static_key", "tables"},
         {"arguments", "graph", "inductor", "networks"},
         {"replay"},
         {"captured"},

@@ -11,6 +11,7 @@ from torch.fx import GraphModule
 
 from ..errors import CaptureError, first_line
 from .code_folder import code_folder
+from .elementwise import with_fast_elementwise
 from .kernel_library import KernelLibrary
 from .layouts import share_channels_last_copies
 from .processor import quick_instruction_tests
@@ -44,7 +45,7 @@ def compile_graph(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
 
     on_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
     if on_cpu:
-        graph = share_channels_last_copies(graph)
+        graph = with_fast_elementwise(share_channels_last_copies(graph))
     try:
         with (
             torch.no_grad(),
