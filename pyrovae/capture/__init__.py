@@ -6,6 +6,7 @@ from .captured import Captured, Ready
 from .deviation import deviation, rounding
 from .diagnose import diagnose
 from .graph import is_tracing
+from .hoisted import hoisted
 from .networks import keeping_buffers
 from .static_key import StaticKey, is_plain
 
@@ -18,6 +19,7 @@ __all__ = [
     "arguments_of",
     "deviation",
     "diagnose",
+    "hoisted",
     "is_tracing",
     "keeping_buffers",
     "is_plain",

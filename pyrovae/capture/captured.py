@@ -60,7 +60,7 @@ class Captured:
         tolerance: Largest relative difference between the graph and the computation; by default
             that of rounding in the type of what it gives.
         compiler: Makes code of a graph; None leaves the graph to torch's interpreter.
-        quiet: Refuse a computation without a warning, for nobody has asked for a graph.
+        warns: Whether a refusal is a warning; else only `refusal` says it.
 
     Attributes:
         seconds: Time spent on tracing and compiling.
@@ -77,10 +77,10 @@ class Captured:
         max_graphs: int = 4,
         tolerance: float | None = None,
         compiler: Compiler | None = compile_graph,
-        quiet: bool = False,
+        warns: bool = True,
     ) -> None:
-        self._quiet = quiet
         self._run, self._name, self._admit = run, name, admit
+        self._warns = warns
         self._uncompared = uncompared
         self._max_graphs, self._compiler = max_graphs, compiler
         self._tolerance = tolerance
@@ -201,5 +201,5 @@ class Captured:
 
     def _refuse(self, reason: str) -> None:
         self.refusal = reason
-        if not self._quiet:
+        if self._warns:
             warn(f"{self._name} is not compiled: {reason}", CaptureWarning)

@@ -96,7 +96,9 @@ def _made(compiled: Any, library: KernelLibrary) -> StoredCode | None:  # noqa: 
     """What inductor has compiled, as code to store; None where it is more than that."""
     source = getattr(compiled, "source_code", None)
     constants = getattr(compiled, "constants", None) or {}
-    others = [getattr(compiled, name, None) for name in ("torchbind_constants", "frozen_param_names")]
+    others = [
+        getattr(compiled, name, None) for name in ("torchbind_constants", "frozen_param_names")
+    ]
     if not source or not library.is_whole or any(others):
         return None
     if any(type(value) is not Tensor or not value.is_contiguous() for value in constants.values()):
@@ -116,9 +118,7 @@ def _outputs(graph: GraphModule) -> int:
     return len(given) if isinstance(given, (tuple, list)) else -1
 
 
-def _compile(
-    graph: GraphModule, tensors: list[Tensor], inner: list[Any] | None = None
-) -> Code:
+def _compile(graph: GraphModule, tensors: list[Tensor], inner: list[Any] | None = None) -> Code:
     """Compile; where that fails with what torch's cache holds, compile again with an empty cache.
 
     A process that was killed while it compiled may have left half a file there. Without this a

@@ -22,9 +22,7 @@ from .processor import processor
 _FORMAT = "1"
 _NAMESPACES = ("aten", "prims")  # of operations that change with torch's version alone
 # What torch calls by these names, without the second that the import of its own table takes.
-_EXTERN = {
-    name: getattr(torch, name) for name in ("mm", "addmm", "bmm", "baddbmm", "convolution")
-}
+_EXTERN = {name: getattr(torch, name) for name in ("mm", "addmm", "bmm", "baddbmm", "convolution")}
 
 
 def code_key(graph: GraphModule, tensors: Sequence[Tensor]) -> str | None:

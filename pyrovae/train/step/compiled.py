@@ -103,7 +103,7 @@ class CompiledStep:
         self.captured, self._several = (
             Captured(
                 self._run, name, uncompared=self._step.uncompared,
-                admit=self._agrees, tolerance=precision.tolerance, quiet=quiet,
+                admit=self._agrees, tolerance=precision.tolerance, warns=not quiet,
             )
             for name in ("the training step", "a call of several training steps")
         )  # fmt: skip
