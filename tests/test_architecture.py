@@ -46,8 +46,8 @@ FOLDERS = {
         {"interrupts", "stored_random_state"},
     ],
     "capture": [
-        {"deviation", "diagnose", "elementwise", "interpreted", "layouts", "network_calls", "noise",
-         "read_set", "static_key", "tables"},
+        {"deviation", "diagnose", "elementwise", "interpreted", "layouts", "network_calls",
+         "noise", "read_set", "static_key", "tables"},
         {"arguments", "graph", "inductor", "networks"},
         {"hoisted", "replay"},
         {"captured"},
