@@ -84,10 +84,15 @@ class SeededDraws(Generic[T]):
         self._calls, self._examined = 0, 0
         self.refusal = ""
 
-    def __call__(self, seeds: Sequence[int]) -> Iterator[Chunk[T]]:
-        """The draws under these seeds, in order, some at a time."""
+    def __call__(self, seeds: Sequence[int], more: float = 0) -> Iterator[Chunk[T]]:
+        """The draws under these seeds, in order, some at a time.
+
+        Args:
+            seeds: Of the draws.
+            more: How many the caller will probably ask for after these.
+        """
         ahead = list(seeds)
-        wanted = self._compile is True or (self._compile and len(ahead) >= _MANY)
+        wanted = self._compile is True or (self._compile and len(ahead) + more >= _MANY)
         while ahead:
             if self._graph is not None:
                 draws = self._by_graph(self._graph, ahead)

@@ -54,6 +54,13 @@ def progress_bar(
     )  # fmt: skip
 
 
+def tell(bar: "tqdm[Any]", what: str, so_far: str = "") -> None:
+    """Say what is on turn, at once where the bar shows, and what is known by now."""
+    if not bar.disable:
+        bar.set_postfix_str(so_far, refresh=False)
+        bar.set_description(what, refresh=bar.format_dict["elapsed"] >= bar.delay)
+
+
 def say(bar: "tqdm[Any]", line: str) -> None:
     """Say what is known by now: above a bar that shows, and as a line of the log elsewhere.
 

@@ -104,7 +104,7 @@ class Drawing:
             last = fixed is not None or total >= min(wanted, MOST)
             share = (1.0 - shown) * (1.0 if last else 0.5)
             with self._of.leaves.kept_grads():
-                for values, milliseconds in self._chunks(total):
+                for values, milliseconds in self._chunks(total, wanted):
                     self.moments = self.moments.with_draws(values, milliseconds)
                     told(shown + share * (self.moments.count - done) / (total - done))
             shown += share
@@ -112,9 +112,11 @@ class Drawing:
             return ""
         return f"{done:,} draws" + (" in its time" if done < MOST else "")
 
-    def _chunks(self, total: int) -> Iterator[tuple[Tensor, float]]:
+    def _chunks(self, total: int, wanted: float) -> Iterator[tuple[Tensor, float]]:
         """Some gradients at a time [S, P], and the milliseconds of each."""
-        for chunk in self._source(self._of.seeds(self._stream, self.moments.count, total)):
+        seeds = self._of.seeds(self._stream, self.moments.count, total)
+        more = max(0.0, min(wanted, MOST) - total) if math.isfinite(wanted) else 0.0
+        for chunk in self._source(seeds, more):
             for piece in chunk.values.split(max(1, _PIECE // self._of.leaves.size)):
                 yield piece, chunk.milliseconds
 

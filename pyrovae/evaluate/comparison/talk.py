@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...runtime.progress import progress_bar, say
+from ...runtime.progress import progress_bar, say, tell
 
 
 class Talk:
@@ -23,8 +23,7 @@ class Talk:
         """Another part begins."""
         self._begun += 1
         self.at(0.0)
-        self._bar.set_postfix_str(so_far, refresh=False)
-        self._bar.set_description(what, refresh=False)
+        tell(self._bar, what, so_far)
 
     def at(self, share: float) -> None:
         """So much of this part is done."""

@@ -17,7 +17,6 @@ from .bounds import Subject
 from .effort import NATS, bound_tolerance
 
 _PARTICLES = (312, 1250, 5000)
-_HOW: Any = {"mode": "as is"}  # the caller has put the networks into their mode
 
 Known = Tensor | float | Evidence | Annealed | Literal["evidence", "ais"]
 """log p(x) by datum [B], its mean, what `log_evidence` or `ais` found, or which of them to run."""
@@ -74,10 +73,15 @@ def mean_evidence(
                 f"compare: truth={known!r}; choose 'evidence' or 'ais', or give log p(x) as a "
                 "tensor, a number, or what `log_evidence` or `ais` found"
             )
-        how: Any = {"vectorize_particles": vectorize_particles, "progress": progress}
+        how: Any = {
+            "vectorize_particles": vectorize_particles,
+            "progress": progress,
+            "seed": subject.seed,
+            "mode": "as is",  # the caller has put the networks into their mode
+        }
         try:
             if known == "ais":
-                found = ais(*_call(subject), **_HOW, seed=subject.seed, **how)
+                found = ais(*_call(subject), **how)
             elif particles is None:
                 found = _evidence(subject, bounds, seconds, how)
             else:
@@ -115,13 +119,11 @@ def _evidence(
 
 
 def _evidence_of(subject: Subject, particles: int, how: dict[str, Any]) -> Evidence:
-    return log_evidence(
-        *_call(subject), num_particles=particles, seed=subject.seed, compile=subject.compile,
-        **_HOW, **how,
-    )  # fmt: skip
+    options: Any = {**how, "compile": subject.compile}
+    return log_evidence(*_call(subject), num_particles=particles, **options)
 
 
-def _call(subject: Subject) -> Any:  # noqa: ANN401 (of the overloads of a pair)
+def _call(subject: Subject) -> tuple[Any, ...]:
     return (subject.model, subject.guide, subject.data, *subject.args)
 
 

@@ -12,7 +12,7 @@ from pyrovae import compare, plots
 from pyrovae.data import LinearGaussian
 from pyrovae.errors import ConfigError, ShapeError
 from pyrovae.evaluate import Comparison
-from pyrovae.objectives import ELBO, EUBO, IWAE, JVI, DReG, ParticleELBO, Renyi
+from pyrovae.objectives import ELBO, EUBO, IWAE, JVI, ParticleELBO, Renyi
 from tests.pairs import STYLES
 
 QUICK = {"num_draws": 20, "reference_draws": 20, "repeats": 2, "evidence_particles": 50}
@@ -286,11 +286,10 @@ def test_it_says_what_it_is_doing_and_prints_rows_as_they_are_done(oracle, capsy
 
 def test_without_a_number_of_draws_it_draws_until_digits_hold(oracle):
     pair, x = oracle
-    every = {"elbo": ELBO(), "iwae": IWAE(), "dreg": DReG(), "trace": Trace_ELBO()}
-    found = compare(
-        pair.model, pair.guide, x, every, num_particles=3, truth=pair.log_px(x).detach(),
-        max_seconds=None,
-    )  # fmt: skip
+    x = x[:12]
+    every = {"elbo": ELBO(), "iwae": IWAE()}
+    options = {"num_particles": 3, "truth": pair.log_px(x).detach()}
+    found = compare(pair.model, pair.guide, x, every, max_seconds=None, **options)
     rows = found.rows
     assert len({row["num_draws"] for row in rows}) == 1  # so that differences are paired
     for row in rows:
@@ -303,8 +302,8 @@ def test_without_a_number_of_draws_it_draws_until_digits_hold(oracle):
     assert "of a bound, " in text and "of a reference, the same seeds for all" in text
     assert max(map(len, text.splitlines())) < 130
     again = compare(
-        pair.model, pair.guide, x, every, num_particles=3, truth=pair.log_px(x).detach(),
-        num_draws=rows[0]["num_draws"], reference_draws=20, repeats=1,
+        pair.model, pair.guide, x, every, num_draws=rows[0]["num_draws"], reference_draws=4,
+        repeats=1, **options,
     )  # fmt: skip
     for one, other in zip(rows, again.rows, strict=True):
         assert one["bound"] == pytest.approx(other["bound"], rel=1e-9)

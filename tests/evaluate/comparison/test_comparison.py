@@ -120,7 +120,7 @@ def test_what_is_not_precise_or_not_finished_is_said():
         f"guide_{key}": math.nan for key in ("variance", "snr", "directional_snr", "variance_x_ms")
     }
     text = printed(row(), row(objective="two", unfinished="no gradients yet", **gone))
-    assert cells(text, "two")[1] == ["two", "-", "-", "-", "-"]
+    assert cells(text, "two ")[1] == ["two", "-", "-", "-", "-"]
     assert "two: interrupted: no gradients yet" in text
 
 
