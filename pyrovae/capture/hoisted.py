@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 
 from .inductor import Code
-from .interpreted import interpreted, is_random, simplified
+from .interpreted import fills_new, interpreted, is_random, simplified
 
 
 def hoisted(
@@ -80,7 +80,11 @@ def _writes(graph: GraphModule) -> bool:
     """Whether an operation writes into a tensor, or may do so without saying it."""
     return any(
         node.op == "call_module"
-        or (isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable)
+        or (
+            isinstance(node.target, torch._ops.OpOverload)
+            and node.target._schema.is_mutable
+            and not fills_new(node)
+        )
         or "batch_norm" in str(node.target)
         for node in graph.graph.nodes
     )
@@ -93,6 +97,8 @@ def _split(graph: GraphModule, varying: int) -> tuple[GraphModule, GraphModule]:
     for node in graph.graph.nodes:
         if node.op == "output" or is_random(node) or moving & set(node.all_input_nodes):
             moving.add(node)
+            if fills_new(node):
+                moving.add(node.args[0])
     first, rest = Graph(), Graph()
     of_first: dict[Node, Node] = {}
     held = []

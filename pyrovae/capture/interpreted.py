@@ -15,6 +15,7 @@ _FILLED: dict[Any, Any] = {  # their values depend on shapes alone; the value, o
     _ATEN.new_full.default: None,
     _ATEN.full_like.default: None,
 }
+_EMPTY = {_ATEN.empty.memory_format, _ATEN.new_empty.default, _ATEN.empty_like.default}
 _MAY_DO_NOTHING = {
     _ATEN.alias.default,
     _ATEN.detach.default,
@@ -63,6 +64,17 @@ def is_random(node: Node) -> bool:
     """Whether an operation draws random numbers."""
     random = torch.Tag.nondeterministic_seeded
     return isinstance(node.target, torch._ops.OpOverload) and random in node.target.tags
+
+
+def fills_new(node: Node) -> bool:
+    """Whether an operation draws into a tensor that has just been made, and is nowhere else."""
+    into = node.args[0] if node.args else None
+    return (
+        is_random(node)
+        and isinstance(into, Node)
+        and into.target in _EMPTY
+        and len(into.users) == 1
+    )
 
 
 def simplified(graph: GraphModule) -> GraphModule:
