@@ -95,7 +95,7 @@ FOLDERS = {
         {"read"},
     ],
     "data/rows": [
-        {"base"},
+        {"base", "mapped_file"},
         {"file_parts", "frames", "hdf5", "items", "memory_mapped", "sparse", "tensors"},
         {"joined"},
         {"sparse_split"},
