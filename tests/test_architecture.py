@@ -46,7 +46,10 @@ FOLDERS = {
         {"interrupts", "stored_random_state"},
     ],
     "capture": [
-        {"deviation", "diagnose", "layouts", "network_calls", "read_set", "static_key", "tables"},
+        {"announcement", "code_folder", "constants", "deviation", "diagnose", "layouts",
+         "network_calls", "processor", "read_set", "static_key", "tables"},
+        {"kernels"},
+        {"kernel_library", "stored_code"},
         {"arguments", "graph", "inductor", "networks"},
         {"replay"},
         {"captured"},

@@ -1,5 +1,6 @@
 """Computations on tensors, traced with all the Python around them, compiled and checked."""
 
+from .announcement import announcing
 from .arguments import Arguments, arguments_of
 from .call import CapturedCall
 from .captured import Captured
@@ -14,6 +15,7 @@ __all__ = [
     "Captured",
     "CapturedCall",
     "StaticKey",
+    "announcing",
     "arguments_of",
     "deviation",
     "diagnose",

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from torch.fx import GraphModule
 
 from ..errors import CaptureError, first_line
 from .code_folder import code_folder
+from .constants import lifted
 from .kernel_library import KernelLibrary
 from .layouts import share_channels_last_copies
 from .processor import quick_instruction_tests
@@ -66,6 +68,13 @@ def compile_graph(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
 
 def _stored(graph: GraphModule, tensors: list[Tensor], folder: Path) -> Code:
     """The code of this graph in a folder; if it is not there yet, compile it."""
+    graph, constants = lifted(graph)
+    code = _stored_function(graph, [*constants, *tensors], folder)
+    return partial(code, *constants) if constants else code
+
+
+def _stored_function(graph: GraphModule, tensors: list[Tensor], folder: Path) -> Code:
+    """`_stored` for a graph without constants."""
     key = code_key(graph, tensors)
     found = StoredCode.read(folder, key) if key is not None else None
     if found is not None:
@@ -95,7 +104,9 @@ def _made(compiled: Any, library: KernelLibrary) -> StoredCode | None:  # noqa: 
     """What inductor has compiled, as code to store; None where it is more than that."""
     source = getattr(compiled, "source_code", None)
     constants = getattr(compiled, "constants", None) or {}
-    others = [getattr(compiled, name, None) for name in ("torchbind_constants", "frozen_param_names")]
+    others = [
+        getattr(compiled, name, None) for name in ("torchbind_constants", "frozen_param_names")
+    ]
     if not source or not library.is_whole or any(others):
         return None
     if any(type(value) is not Tensor or not value.is_contiguous() for value in constants.values()):
@@ -115,9 +126,7 @@ def _outputs(graph: GraphModule) -> int:
     return len(given) if isinstance(given, (tuple, list)) else -1
 
 
-def _compile(
-    graph: GraphModule, tensors: list[Tensor], inner: list[Any] | None = None
-) -> Code:
+def _compile(graph: GraphModule, tensors: list[Tensor], inner: list[Any] | None = None) -> Code:
     """Compile; where that fails with what torch's cache holds, compile again with an empty cache.
 
     A process that was killed while it compiled may have left half a file there. Without this a

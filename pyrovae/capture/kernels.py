@@ -69,9 +69,7 @@ def compile_kernels(
     return targets, [places[i] for i in range(len(kernels))]
 
 
-def load_kernels(
-    libraries: Sequence[Path], places: Sequence[Place]
-) -> list[Callable[..., None]]:
+def load_kernels(libraries: Sequence[Path], places: Sequence[Place]) -> list[Callable[..., None]]:
     """The functions at these places, which take tensors.
 
     Raises:
@@ -220,8 +218,12 @@ def _source(kernels: Sequence[Kernel]) -> str:
             f"static_cast<{kind}>(address(args[{n}]))" for n, kind in enumerate(kernel.types)
         )
         calls.append(_CALL.format(i=i, count=len(kernel.types), given=given))
-        methods.append(f'{{"kernel_{i}", (PyCFunction)(void(*)(void))call_{i}, METH_FASTCALL, ""}},')
-    return "".join([*includes, _START, *bodies, *calls, _END.replace("METHODS", "\n".join(methods))])
+        methods.append(
+            f'{{"kernel_{i}", (PyCFunction)(void(*)(void))call_{i}, METH_FASTCALL, ""}},'
+        )
+    return "".join(
+        [*includes, _START, *bodies, *calls, _END.replace("METHODS", "\n".join(methods))]
+    )
 
 
 _START = """
