@@ -46,8 +46,11 @@ FOLDERS = {
         {"interrupts", "stored_random_state"},
     ],
     "capture": [
-        {"deviation", "diagnose", "elementwise", "interpreted", "layouts", "network_calls",
-         "noise", "read_set", "static_key", "tables"},
+        {"announcement", "code_folder", "constants", "deviation", "diagnose", "elementwise",
+         "interpreted", "layouts", "network_calls", "noise", "processor", "read_set", "static_key",
+         "tables"},
+        {"kernels"},
+        {"kernel_library", "stored_code"},
         {"arguments", "graph", "inductor", "networks"},
         {"hoisted", "replay"},
         {"captured"},

@@ -1,5 +1,6 @@
 """Computations on tensors, traced with all the Python around them, compiled and checked."""
 
+from .announcement import announcing
 from .arguments import Arguments, arguments_of
 from .call import CapturedCall
 from .captured import Captured, Ready
@@ -16,6 +17,7 @@ __all__ = [
     "CapturedCall",
     "Ready",
     "StaticKey",
+    "announcing",
     "arguments_of",
     "deviation",
     "diagnose",

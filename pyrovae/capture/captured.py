@@ -11,6 +11,7 @@ from torch.fx import GraphModule
 
 from ..errors import CaptureError, CaptureWarning, warn
 from ..runtime.random_state import kept_random_state
+from .announcement import announced
 from .deviation import deviation, distance, ratio, rounding
 from .graph import Run, Traced, kept_values, put, trace
 from .inductor import Code, compile_graph
@@ -147,16 +148,19 @@ class Captured:
             if self._admit is not None and not self._admit(*inputs):
                 return
             self._captures += 1
-            traced = self._trace(inputs)
-            code: Code = traced.graph
-            if self._compiler is not None:
-                everything = [*traced.externals, *inputs]
-                code = self._compiler(traced.graph, everything)
-                code = as_cuda_graph(code, traced, inputs, self._name)
+            with announced(f"compiling {self._name}"):
+                traced = self._trace(inputs)
+                code = self._compiled(traced, inputs)
             self._graphs[key] = _Graph(traced, code)
         except CaptureError as error:
             self._refuse(str(error))
         self.seconds += perf_counter() - started
+
+    def _compiled(self, traced: Traced, inputs: Sequence[Tensor]) -> Code:
+        if self._compiler is None:
+            return traced.graph
+        code = self._compiler(traced.graph, [*traced.externals, *inputs])
+        return as_cuda_graph(code, traced, inputs, self._name)
 
     def _trace(self, inputs: Sequence[Tensor]) -> Traced:
         try:

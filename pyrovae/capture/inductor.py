@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from torch.fx import GraphModule
 
 from ..errors import CaptureError, first_line
 from .code_folder import code_folder
+from .constants import lifted
 from .elementwise import with_fast_elementwise
 from .kernel_library import KernelLibrary
 from .layouts import share_channels_last_copies
@@ -67,6 +69,13 @@ def compile_graph(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
 
 def _stored(graph: GraphModule, tensors: list[Tensor], folder: Path) -> Code:
     """The code of this graph in a folder; if it is not there yet, compile it."""
+    graph, constants = lifted(graph)
+    code = _stored_function(graph, [*constants, *tensors], folder)
+    return partial(code, *constants) if constants else code
+
+
+def _stored_function(graph: GraphModule, tensors: list[Tensor], folder: Path) -> Code:
+    """`_stored` for a graph without constants."""
     key = code_key(graph, tensors)
     found = StoredCode.read(folder, key) if key is not None else None
     if found is not None:

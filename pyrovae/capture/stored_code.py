@@ -31,14 +31,8 @@ def code_key(graph: GraphModule, tensors: Sequence[Tensor]) -> str | None:
     None where the graph holds something that a name cannot stand for, such as an operation of the
     user's own.
     """
-    parts: list[bytes | str] = []
     for node in graph.graph.nodes:
-        if node.op == "get_attr":
-            value = getattr(graph, node.target, None)
-            if type(value) is not Tensor or value.layout != torch.strided:
-                return None
-            parts += [_layout(value), _bytes(value)]
-        elif node.op == "call_function":
+        if node.op == "call_function":
             operation = isinstance(node.target, torch._ops.OpOverload)
             if operation and node.target.namespace not in _NAMESPACES:
                 return None
@@ -46,7 +40,7 @@ def code_key(graph: GraphModule, tensors: Sequence[Tensor]) -> str | None:
                 return None
         elif node.op not in ("placeholder", "output"):
             return None
-    return digest(graph.code, *map(_layout, tensors), *parts, *_versions())
+    return digest(graph.code, *map(_layout, tensors), *_versions())
 
 
 def _layout(tensor: Tensor) -> str:
