@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import torch
@@ -26,6 +27,19 @@ class _Graph:
     trusted: bool = False
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A graph that is in use, to be called many times in a row without a key.
+
+    Attributes:
+        call: Takes the inputs, without gradient; gives what the computation gives.
+        changed: The tensors that it writes into.
+    """
+
+    call: Callable[..., Sequence[Tensor]]
+    changed: Sequence[Tensor]
+
+
 class Captured:
     """Runs a computation as a compiled graph, or tells the caller to run it as it is.
 
@@ -46,6 +60,7 @@ class Captured:
         tolerance: Largest relative difference between the graph and the computation; by default
             that of rounding in the type of what it gives.
         compiler: Makes code of a graph; None leaves the graph to torch's interpreter.
+        warns: Whether a refusal is a warning; else only `refusal` says it.
 
     Attributes:
         seconds: Time spent on tracing and compiling.
@@ -62,8 +77,10 @@ class Captured:
         max_graphs: int = 4,
         tolerance: float | None = None,
         compiler: Compiler | None = compile_graph,
+        warns: bool = True,
     ) -> None:
         self._run, self._name, self._admit = run, name, admit
+        self._warns = warns
         self._uncompared = uncompared
         self._max_graphs, self._compiler = max_graphs, compiler
         self._tolerance = tolerance
@@ -97,6 +114,14 @@ class Captured:
         if not self._graphs or key == last_key:
             self._capture(key, inputs)
         return None
+
+    def ready(self, key: Hashable) -> "Ready | None":
+        """The graph of a kind of call, once it is in use; see `__call__` for the key."""
+        graph = self._graphs.get(key)
+        if graph is None or not graph.trusted or not graph.traced.is_current:
+            return None
+        self._last_key = key
+        return Ready(partial(graph.code, *graph.traced.externals), graph.traced.changed)
 
     def interrupt(self) -> None:
         """Do not count the next call as the second of its kind in a row."""
@@ -176,4 +201,5 @@ class Captured:
 
     def _refuse(self, reason: str) -> None:
         self.refusal = reason
-        warn(f"{self._name} is not compiled: {reason}", CaptureWarning)
+        if self._warns:
+            warn(f"{self._name} is not compiled: {reason}", CaptureWarning)
