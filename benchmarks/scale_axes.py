@@ -106,8 +106,6 @@ def stochastic_layers_axis():
     for layers in (1, 2, 4, 8, 16, 30):
         yield "eager step", layers, partial(cost_of, partial(_eager, _hierarchy, layers))
         yield "capture", layers, partial(_capture, _hierarchy, layers)
-    for layers in (1, 2, 4):
-        yield "compile and check", layers, partial(_compile, _hierarchy, layers)
 
 
 def _network(layers):
@@ -120,8 +118,13 @@ def network_layers_axis():
     for layers in (1, 3, 10, 30, 100):
         yield "eager step", layers, partial(cost_of, partial(_eager, _network, layers))
         yield "capture", layers, partial(_capture, _network, layers)
+
+
+def compiling_axis():
     for layers in (1, 3, 10):
-        yield "compile and check", layers, partial(_compile, _network, layers)
+        yield "layers of both networks", layers, partial(_compile, _network, layers)
+    for layers in (1, 2, 4):
+        yield "stochastic layers", layers, partial(_compile, _hierarchy, layers)
 
 
 def _eager(make, layers):
@@ -199,4 +202,5 @@ AXES = {
     "network layers": network_layers_axis,
     "batch": batch_axis,
     "ranks": ranks_axis,
+    "compiling": compiling_axis,
 }

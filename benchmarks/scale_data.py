@@ -32,9 +32,9 @@ class Clock(Callback):
 
 def data_axis():
     _measured(partial(_of_run, "begin"), 999)  # what the first run of a process loads is no point
-    for n in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000):
+    for n in (300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000):
         for name, (call, largest) in CALLS.items():
-            if n <= largest:
+            if n <= largest and (n >= 1_000 or largest == 3_000):
                 yield name, n, partial(_measured, call, n)
 
 
