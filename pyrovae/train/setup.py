@@ -237,6 +237,7 @@ def set_up(
         model, guide, optimizer, trained, lr=lr, weight_decay=weight_decay,
         clip_norm=clip_norm, compile=is_compiled, precision=precision,
     )  # fmt: skip
+    svi.quiet = compile == "auto"
     svi.optimizer.cover(leaves)
     scheduler = scheduler_of(schedule, svi.optimizer, validated=val is not None)
     check_single_rows(svi, inventory.networks, source, first, team)

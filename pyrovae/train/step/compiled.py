@@ -245,7 +245,8 @@ class CompiledStep:
 
 
 def _is_option(name: str, value: Any) -> bool:  # noqa: ANN401
-    return name not in ("params", "lr") and (is_plain(value) or type(value) is tuple)
+    # A schedule adds "initial_lr" with the first step, which no update reads.
+    return name not in ("params", "lr", "initial_lr") and (is_plain(value) or type(value) is tuple)
 
 
 def _nothing(_: int) -> None:

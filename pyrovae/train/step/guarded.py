@@ -114,7 +114,8 @@ def guarded_series(
     bad = next(i for i, step in enumerate(steps) if not step.taken)
     with kept_random_state():
         restore_random_state(random_state)
-        svi.series_if_finite(batches[:bad])  # draw what the steps before it have drawn
+        if bad:
+            svi.series_if_finite(batches[:bad])  # draw what the steps before it have drawn
         random_state = save_torch_random_state()
     error = _non_finite_step(svi, objective, batches[bad], _same, random_state, steps[bad])
     error.before = bad
