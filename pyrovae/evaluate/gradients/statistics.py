@@ -37,7 +37,8 @@ class GradientStatistics(Result):
             coordinate, which has nothing across, and where a gradient is always zero.
         groups: Names of the leaves that the "guide" declares, the "model", or both ("shared").
         num_draws: How many.
-        milliseconds: Median time of a draw, forward and backward.
+        milliseconds: Median time of a draw, forward and backward; where a graph draws many in one
+            call, its share of the call. It is no time of a training step.
         draws: Every draw [num_draws, *leaf], if they were kept.
     """
 
