@@ -44,7 +44,7 @@ def images():
 def convolutions():
     """Three objectives, six images of 64x64, convolutions."""
     vae = VAE((3, 64, 64), 32, encoder=ConvEncoder, decoder=ConvDecoder)
-    return vae, torch.rand(6, 3, 64, 64), [ELBO(), IWAE(), DReG()], 5
+    return vae, torch.bernoulli(torch.full((6, 3, 64, 64), 0.3)), [ELBO(), IWAE(), DReG()], 5
 
 
 MAKERS = {"digits": digits, "images": images, "convolutions": convolutions}

@@ -71,8 +71,8 @@ def compare(
       random numbers;
     - a gradient until the relative standard errors of its variance and of its directional ratio
       are below a tenth, so that two digits of them hold;
-    - a reference until its median coordinate is two standard errors from zero, where the median
-      signal-to-noise ratio is some 6 % too large;
+    - a reference until its median coordinate is three standard errors from zero, where the median
+      signal-to-noise ratio is some 5 % too large;
     - log p(x) until its Monte-Carlo error and what it is probably too low by are as small as the
       error of a bound;
     - times until the error of each median is below a twentieth.

@@ -15,8 +15,8 @@ SHARE_OF_GAP = 0.02
 RELATIVE = 0.1
 """Relative standard error of a variance or a ratio of which two digits are printed."""
 
-SIGNAL = 2.0
-"""Of the median coordinate of a reference: in standard errors; a ratio is then 6 % too large."""
+SIGNAL = 3.0
+"""Of the median coordinate of a reference: in standard errors; a ratio is then 5 % too large."""
 
 
 @dataclass(frozen=True)

@@ -161,11 +161,12 @@ class GradientRows:
 def _ratio_error(relative: float, figures: Mapping[str, Any]) -> float:
     """Relative error of a median signal-to-noise ratio: of the variance, and of the reference.
 
-    Noise of the reference makes the median too large, by the same factor as where the signals of
-    the coordinates are normal.
+    Noise of the reference makes the median too large: by 1 - sqrt(1 - r^2), r the floor over the
+    ratio, where the signals of the coordinates are normal, and by some twice as much with the
+    heavier tails that they have.
     """
-    noise = min(1.0, figures["snr_floor"] / figures["snr"]) if figures["snr"] > 0 else nan
-    return math.hypot(relative / 2, 1 - math.sqrt(1 - noise**2))
+    noise = figures["snr_floor"] / figures["snr"] if figures["snr"] > 0 else nan
+    return math.hypot(relative / 2, 1 - math.sqrt(max(0.0, 1 - 2 * noise**2)))
 
 
 def needed_for_direction(moments: Moments, target: Target) -> float:

@@ -136,7 +136,7 @@ def test_needs():
     def seen(signal):
         return needed_for_signal(SimpleNamespace(count=32, signal=[signal, math.nan]))
 
-    assert seen(2.0) == seen(math.inf) == 32 and seen(0.6) == math.inf and 64 < seen(1.3) < 128
+    assert seen(3.0) == seen(math.inf) == 32 and seen(0.6) == math.inf and 64 < seen(2.0) < 96
 
     def precise(variance, ratio):
         moments = SimpleNamespace(
