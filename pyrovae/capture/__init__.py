@@ -1,8 +1,9 @@
 """Computations on tensors, traced with all the Python around them, compiled and checked."""
 
+from .announcement import announcing
 from .arguments import Arguments, arguments_of
 from .call import CapturedCall
-from .captured import Captured
+from .captured import Captured, Ready
 from .deviation import deviation, rounding
 from .diagnose import diagnose
 from .graph import is_tracing
@@ -14,7 +15,9 @@ __all__ = [
     "Arguments",
     "Captured",
     "CapturedCall",
+    "Ready",
     "StaticKey",
+    "announcing",
     "arguments_of",
     "deviation",
     "diagnose",
