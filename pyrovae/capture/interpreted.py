@@ -118,7 +118,7 @@ def _fill(graph: Graph, node: Node) -> None:
         return
     value = _FILLED[node.target]
     value = node.args[-1] if value is None else value
-    options = {"dtype": made.dtype, "device": made.device, "pin_memory": False}
+    options: dict[str, Any] = {"dtype": made.dtype, "device": made.device, "pin_memory": False}
     with graph.inserting_before(node):
         constant = graph.call_function(_ATEN.full.default, (list(made.shape), value), options)
     constant.meta = dict(node.meta)
