@@ -6,6 +6,9 @@ dependencies of this package; without them the script says so and ends)
 It is compared with the compiled step, on the same networks with the same weights. First the log
 densities of model and guide at the same latents are compared, and the mean loss of many draws;
 then the times are measured, in turn. JAX uses all threads, torch those of --threads.
+
+The last line of a pair is the epoch itself: one of `fit`, with its shuffled batches and all of its
+figures, and the same batches gathered within NumPyro's `lax.scan`, in turn.
 """
 
 import argparse
@@ -13,6 +16,8 @@ import importlib.util
 import sys
 from functools import partial
 from math import sqrt
+from statistics import median
+from time import perf_counter
 
 import pyro
 import torch
@@ -22,6 +27,7 @@ from timing import Report, interleaved_ms, ratio, table, where
 from torch import nn
 
 import pyrovae
+from pyrovae.train import Callback
 
 MISSING = [name for name in ("jax", "numpyro") if importlib.util.find_spec(name) is None]
 JIT, SCAN = "numpyro, jit(svi.update)", "numpyro, lax.scan"
@@ -143,6 +149,58 @@ def compare(key, rounds, say):
         f"{ratio(times, COMPILED, SCAN):.2f} of lax.scan (aim on small models: 1.2)")  # fmt: skip
 
 
+class InTurn(Callback):
+    """After each epoch of ours one of theirs, timed."""
+
+    every_step = False
+
+    def __init__(self, epoch):
+        self.epoch, self.seconds = epoch, []
+
+    def on_epoch(self, loop):
+        start = perf_counter()
+        self.epoch()
+        self.seconds.append(perf_counter() - start)
+
+
+def compare_epochs(key, epochs, say):
+    """Seconds of an epoch of `STEPS` batches, of each side in turn; the first is left out."""
+    import jax
+    from jax import lax
+
+    case = CASES[key]
+    pyro.clear_param_store()
+    chance = torch.full((case.batch * STEPS, *case.data_shape), 0.3)
+    data = torch.bernoulli(chance, generator=torch.Generator().manual_seed(2))
+    x_all, svi = jax.numpy.asarray(data.numpy()), numpyro_svi(case, case.networks())
+    held = [svi.init(jax.random.PRNGKey(0), x_all[: case.batch]), jax.random.PRNGKey(1)]
+
+    @jax.jit
+    def scanned(state, key):
+        rows = jax.random.permutation(key, len(data)).reshape(STEPS, case.batch)
+        return lax.scan(lambda s, some: svi.update(s, x_all[some]), state, rows)
+
+    def epoch():
+        held[1], key = jax.random.split(held[1])
+        held[0], losses = scanned(held[0], key)
+        jax.block_until_ready(losses)
+        means.append(-float(losses.mean()) / case.batch)
+
+    means = []
+    turn = InTurn(epoch)
+    run = pyrovae.fit(
+        *case.pair(case.networks(), "epochs"), data, batch_size=case.batch, objective=ours(case),
+        epochs=epochs + 1, compile=True, callbacks=[turn], progress=False, device="cpu",
+    )  # fmt: skip
+    apart = abs(run.history[-1]["train"] / means[-1] - 1)
+    assert apart < 0.01, f"the bounds of the last epoch differ: {run.history[-1]}, {means[-1]}"
+    pairs = list(zip(run.history["seconds"], turn.seconds, strict=True))[1:]
+    say(f"epoch of {STEPS} shuffled batches, bounds of the last equal to {apart:.0e}: "
+        f"fit {1e3 * median(a for a, _ in pairs):.0f} ms, lax.scan "
+        f"{1e3 * median(b for _, b in pairs):.0f} ms: {median(a / b for a, b in pairs):.2f} of "
+        "its time")  # fmt: skip
+
+
 def main(words):
     if MISSING:
         print(f"skipped: {' and '.join(MISSING)} not installed; pip install numpyro")
@@ -156,6 +214,7 @@ def main(words):
     say(f"{where()}, jax {jax.__version__} on {jax.devices()[0]}, numpyro {numpyro.__version__}")
     for key in words.cases:
         compare(key, words.rounds, say)
+        compare_epochs(key, words.epochs, say)
     return 0
 
 
@@ -166,5 +225,6 @@ if __name__ == "__main__":
     parser.add_argument("--cases", nargs="+", choices=DENSE, default=DENSE)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--out", help="by default benchmarks/results/numpyro_step.txt")
     sys.exit(main(parser.parse_args()))

@@ -9,7 +9,7 @@ from ..train.optim.scheduling import named_schedule
 from ..train.optim.source import NAMES as OPTIMIZERS
 from ..train.optim.source import default_optimizer, source_of
 from ..train.optim.words import name_and_options, simplified
-from .numbers import Count, CountOrNone, NotNegative, Positive, Seed, Share
+from .numbers import Count, CountOrAuto, CountOrNone, NotNegative, Positive, Seed, Share
 from .options import EVIDENCE_PARTICLES, add_device
 from .parser import USUAL, Parser, make_parser
 
@@ -132,7 +132,7 @@ def _add_speed(parser: Parser) -> None:
     add("--compile", nargs="?", const="yes", default="auto", choices=["no", "yes", "auto"],
         help="Compile the training step; auto: in runs of 10,000 steps or more.")  # fmt: skip
     add("--steps-per-call", type=CountOrAuto, default="auto", metavar="N",
-        help="Steps in one compiled graph; auto: a graph of one step, called in series.")  # fmt: skip
+        help="Steps in one graph; auto: one, called for many batches in a row.")  # fmt: skip
     add("--precision", choices=["full", "tf32", "bf16"], default="full",
         help="bf16: networks in bfloat16; tf32: CUDA's matrix products with TF32.")  # fmt: skip
     add("--memory", type=Count, metavar="BYTES",

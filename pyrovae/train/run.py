@@ -89,6 +89,8 @@ class Run(Result):
         found = [f"{len(self.history)} {word}, {self.steps:,} steps, {self.seconds:.1f} s"]
         if self.best.get("val") is not None:
             found.append(f"best validation {self.best['val']:.2f} in epoch {self.best['epoch']}")
+        if self.compile_seconds:
+            found.append(f"compiling {self.compile_seconds:.1f} s")
         return ", ".join([*found, *([str(self.run_dir)] if self.run_dir else [])])
 
     def records(self) -> list[dict[str, Any]]:

@@ -113,3 +113,9 @@ def test_says_no_bound_that_is_not_there(train, caplog):
 def test_a_script_without_configured_logging_sees_nothing(capsys):
     fit(*pair(*networks()), x_of(), objective=ELBO(), epochs=2, device="cpu")
     assert capsys.readouterr() == ("", "")
+
+
+def test_says_that_it_compiles_and_what_that_took(train, interpreted):
+    lines = train(seconds_per_step=0.0, epochs=2, compile=True)
+    assert lines[0] == "compiling the step" and re.fullmatch(r"compiled in \d+\.\d s", lines[1])
+    assert epochs_of(lines[2:]) == [1, 2]

@@ -25,3 +25,17 @@ def test_is_silent_without_a_terminal_or_when_not_wanted(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     train(progress=False)
     assert capsys.readouterr() == ("", "")
+
+
+def test_says_that_it_compiles_and_what_that_took(capsys, monkeypatch, interpreted):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    train(compile=True)
+    err = capsys.readouterr().err
+    begun, done = err.index("compiling the step"), err.index("compiled in ")
+    assert begun < done < err.index("epoch 3/3")
+    assert "compiling" not in err[done:]
+
+
+def test_says_nothing_of_compiling_where_there_is_none(capsys):
+    train(progress=True)
+    assert "compil" not in capsys.readouterr().err

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from pyrovae.data import batches
-from pyrovae.errors import ConfigError, NonFiniteError
+from pyrovae.errors import CaptureWarning, ConfigError, NonFiniteError
 from pyrovae.objectives import IWAE
 from pyrovae.train import SVI, Callback, fit
 from pyrovae.train.step.compiled import CompiledStep
@@ -172,3 +172,15 @@ class TestFit:
         assert asked == []
         fit(*self.pair(), x, **self.arguments(compile="auto", epochs=3))
         assert asked == [True]
+
+    def test_auto_says_nothing_of_a_step_that_cannot_be_captured(self, interpreted, monkeypatch):
+        monkeypatch.setattr(sys.modules["pyrovae.train.compile_ahead"], "_LONG", 1)
+        pair, x = self.pair(), ORACLE.sample(32, seed=3)
+
+        def branching(x):
+            return pair[0](x + float(x.sum() > 0))
+
+        with pytest.warns(CaptureWarning, match="not compiled"):
+            fit(branching, pair[1], x, **self.arguments(compile=True, epochs=1))
+        run = fit(branching, pair[1], x, **self.arguments(compile="auto", epochs=1))
+        assert run.steps == 2  # a warning would be an error
