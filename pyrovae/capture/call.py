@@ -23,7 +23,8 @@ class CapturedCall:
             tuples. Runs without gradient.
         name: How warnings call it.
         static: What besides the arguments makes another graph; see `StaticKey`.
-        compiler: See `Captured`.
+        compiler: See `Captured`, as for the next.
+        warns: Whether a refusal is a warning.
     """
 
     def __init__(
@@ -33,9 +34,10 @@ class CapturedCall:
         *,
         static: Callable[[], Hashable] = tuple,
         compiler: Compiler | None = compile_graph,
+        warns: bool = True,
     ) -> None:
         self._function, self._static = function, static
-        self._captured = Captured(self._run, name, compiler=compiler)
+        self._captured = Captured(self._run, name, compiler=compiler, warns=warns)
         self._key: Hashable = None
         self._arguments = arguments_of((), {})  # of the next run
         self._results: dict[Hashable, tuple[list[Any], Any]] = {}  # leaves and tree of each kind

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import torch
@@ -10,6 +11,7 @@ from torch.fx import GraphModule
 
 from ..errors import CaptureError, CaptureWarning, warn
 from ..runtime.random_state import kept_random_state
+from .announcement import announced
 from .deviation import deviation, distance, ratio, rounding
 from .graph import Run, Traced, kept_values, put, trace
 from .inductor import Code, compile_graph
@@ -24,6 +26,19 @@ class _Graph:
     traced: Traced
     code: Code
     trusted: bool = False
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A graph that is in use, to be called many times in a row without a key.
+
+    Attributes:
+        call: Takes the inputs, without gradient; gives what the computation gives.
+        changed: The tensors that it writes into.
+    """
+
+    call: Callable[..., Sequence[Tensor]]
+    changed: Sequence[Tensor]
 
 
 class Captured:
@@ -46,6 +61,7 @@ class Captured:
         tolerance: Largest relative difference between the graph and the computation; by default
             that of rounding in the type of what it gives.
         compiler: Makes code of a graph; None leaves the graph to torch's interpreter.
+        warns: Whether a refusal is a warning; else only `refusal` says it.
 
     Attributes:
         seconds: Time spent on tracing and compiling.
@@ -62,8 +78,10 @@ class Captured:
         max_graphs: int = 4,
         tolerance: float | None = None,
         compiler: Compiler | None = compile_graph,
+        warns: bool = True,
     ) -> None:
         self._run, self._name, self._admit = run, name, admit
+        self._warns = warns
         self._uncompared = uncompared
         self._max_graphs, self._compiler = max_graphs, compiler
         self._tolerance = tolerance
@@ -98,6 +116,14 @@ class Captured:
             self._capture(key, inputs)
         return None
 
+    def ready(self, key: Hashable) -> "Ready | None":
+        """The graph of a kind of call, once it is in use; see `__call__` for the key."""
+        graph = self._graphs.get(key)
+        if graph is None or not graph.trusted or not graph.traced.is_current:
+            return None
+        self._last_key = key
+        return Ready(partial(graph.code, *graph.traced.externals), graph.traced.changed)
+
     def interrupt(self) -> None:
         """Do not count the next call as the second of its kind in a row."""
         self._last_key = None
@@ -122,16 +148,19 @@ class Captured:
             if self._admit is not None and not self._admit(*inputs):
                 return
             self._captures += 1
-            traced = self._trace(inputs)
-            code: Code = traced.graph
-            if self._compiler is not None:
-                everything = [*traced.externals, *inputs]
-                code = self._compiler(traced.graph, everything)
-                code = as_cuda_graph(code, traced, inputs, self._name)
+            with announced(f"compiling {self._name}"):
+                traced = self._trace(inputs)
+                code = self._compiled(traced, inputs)
             self._graphs[key] = _Graph(traced, code)
         except CaptureError as error:
             self._refuse(str(error))
         self.seconds += perf_counter() - started
+
+    def _compiled(self, traced: Traced, inputs: Sequence[Tensor]) -> Code:
+        if self._compiler is None:
+            return traced.graph
+        code = self._compiler(traced.graph, [*traced.externals, *inputs])
+        return as_cuda_graph(code, traced, inputs, self._name)
 
     def _trace(self, inputs: Sequence[Tensor]) -> Traced:
         try:
@@ -176,4 +205,5 @@ class Captured:
 
     def _refuse(self, reason: str) -> None:
         self.refusal = reason
-        warn(f"{self._name} is not compiled: {reason}", CaptureWarning)
+        if self._warns:
+            warn(f"{self._name} is not compiled: {reason}", CaptureWarning)

@@ -126,11 +126,18 @@ def _graph(
         with KnownTables(tables):
             return run(*flat[len(externals) :])
 
+    return single_operations(with_tables, [*externals, *inputs])
+
+
+def single_operations(
+    function: Callable[..., tuple[Tensor, ...]], tensors: Sequence[Tensor]
+) -> GraphModule:
+    """What a function of these tensors does, as a graph of single operations."""
     # torch notes the shape of each result on a fake tensor, and outside of this context makes a
     # fake mode for each of them, which takes as long as the rest of the trace.
     shapes = TracingContext(FakeTensorMode(allow_fallback_kernels=True))
     with tracing(shapes), torch._dynamo.config.patch(error_on_nested_fx_trace=False):
-        return make_fx(with_tables)(*externals, *inputs)
+        return make_fx(function)(*tensors)
 
 
 def is_tracing() -> bool:

@@ -9,7 +9,7 @@ from ..data.base import pick_device
 from ..evaluate import Annealed, ais, compare
 from ..reporting import save_figure
 from .interrupted import kept_if_interrupted
-from .numbers import Count
+from .numbers import Count, Positive
 from .objective_words import make_objectives
 from .options import add_evidence_particles, add_held_out, add_objectives, make_run_parser
 from .outputs import csv_path, write_table
@@ -37,7 +37,11 @@ def run_compare(words: Sequence[str]) -> None:
         "per datum.")  # fmt: skip
     add("--truth", choices=["evidence", "ais"], default="evidence",
         help="What estimates log p(x): importance sampling, or annealed.")  # fmt: skip
-    add("--draws", type=int, default=200, help="How many draws of each bound and gradient.")
+    add("--draws", type=int,
+        help="How many draws of each bound and gradient, two or more; without it until the "
+        "figures that are printed hold.")  # fmt: skip
+    add("--max-seconds", type=Positive, default=60.0,
+        help="What all draws may take, beyond the fewest, without --draws.")  # fmt: skip
     add("--temperatures", type=Count, default=100, help="Temperatures of --truth ais.")
     add("--chains", type=Count, default=16, help="Chains of --truth ais.")
     add("--out", type=str, default="compare.csv", help="CSV file; .json and .png beside it.")
@@ -65,6 +69,7 @@ def run_compare(words: Sequence[str]) -> None:
             equal=_EQUAL[config.equal],
             evidence_particles=config.evidence_particles,
             num_draws=config.draws,
+            max_seconds=config.max_seconds,
             seed=config.seed,
         )
     write_table(found, out)

@@ -129,10 +129,10 @@ def _add_start(parser: Parser) -> None:
 
 def _add_speed(parser: Parser) -> None:
     add = parser.add_argument_group("speed and memory").add_argument
-    add("--compile", nargs="?", const="yes", default="no", choices=["no", "yes", "auto"],
-        help="Compile the training step; auto: if the run is long enough.")  # fmt: skip
-    add("--steps-per-call", type=Count, default=1, metavar="N",
-        help="Steps in one compiled graph; 4 saves time on small models.")  # fmt: skip
+    add("--compile", nargs="?", const="yes", default="auto", choices=["no", "yes", "auto"],
+        help="Compile the training step; auto: in runs of 10,000 steps or more.")  # fmt: skip
+    add("--steps-per-call", type=CountOrAuto, default="auto", metavar="N",
+        help="Steps in one compiled graph; auto: a graph of one step, called in series.")  # fmt: skip
     add("--precision", choices=["full", "tf32", "bf16"], default="full",
         help="bf16: networks in bfloat16; tf32: CUDA's matrix products with TF32.")  # fmt: skip
     add("--memory", type=Count, metavar="BYTES",

@@ -34,7 +34,7 @@ def log_evidence(
     x: Data,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     num_particles: int = 5000,
-    compile: Compile = False,
+    compile: Compile = "auto",
     sharded: bool = False,
     **options: Unpack[SweepOptions],
 ) -> Evidence:
@@ -49,9 +49,11 @@ def log_evidence(
         x: Data [N, ...] of any kind: see `SweepOptions`.
         num_particles: K, honoured exactly.
         compile: Capture the draw with its weights as one graph and run it compiled: on a CPU to
-            the same result but for rounding, on a GPU with other draws. "auto" where there are a
-            thousand draws of `chunk` or more, and so time to win back the seconds that compiling
-            costs. What cannot be captured runs eagerly with a `CaptureWarning` that says why.
+            the same result but for rounding and in about two thirds of the time, on a GPU with
+            other draws. "auto" does so once the draws ahead would take twenty seconds eagerly
+            (with `sharded`, and on a GPU: in a sweep of a thousand draws of `chunk`), and so win
+            back what compiling costs. What cannot be captured runs eagerly; True says why in a
+            `CaptureWarning`. False gives the same bits each time.
         sharded: The ranks that torchrun started share the work by rows. Each calls with all data
             and gets all results, those of one process. Alone, nothing is shared.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`. Tensors among `args` with N rows

@@ -163,7 +163,7 @@ def perplexity(
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     num_tokens: Count | None = None,
     num_particles: int = 1000,
-    compile: Compile = False,
+    compile: Compile = "auto",
     **options: Unpack[SweepOptions],
 ) -> Perplexity:
     """Perplexity of held-out data, by importance sampling with the guide as proposal.

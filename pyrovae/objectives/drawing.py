@@ -1,6 +1,7 @@
 """How an estimator draws its particles, and what it remembers of the pair."""
 
 from abc import ABC
+from collections.abc import Hashable
 from copy import copy
 from typing import Any, Self
 
@@ -11,6 +12,9 @@ from ..particles.tracing import Program
 from .known_pair import KnownPair
 from .options import is_whole
 from .state import KeepsState
+
+_DRAWING = ("draw", "_drawn", "_draw", "_how", "_nesting")
+"""The methods that decide which particles are drawn."""
 
 
 class DrawsParticles(KeepsState, ABC):
@@ -109,6 +113,15 @@ class DrawsParticles(KeepsState, ABC):
     def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
         """Particles as this objective draws them, without the scales of their sites."""
         return self._drawn("ignored", model, guide, args, kwargs)
+
+    @property
+    def drawing_key(self) -> Hashable | None:
+        """The options of drawing; None where a subclass draws in a way of its own."""
+        own = type(self)
+        if any(getattr(own, name) is not getattr(DrawsParticles, name) for name in _DRAWING):
+            return None
+        options = self.batch_plate, self.max_plate_nesting, self.particle_chunk
+        return (self.num_particles, self.vectorize_particles, self._fixed_latents, *options)
 
     def redraw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
         """What `draw` gives, since steps draw their particles by it."""

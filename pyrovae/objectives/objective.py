@@ -1,7 +1,7 @@
 """What training and measuring ask of an objective, whether the library's own or Pyro's."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal, Self, overload
 
 from pyro.infer import ELBO as PyroELBO
@@ -112,6 +112,14 @@ class Objective(PyroELBO, ABC):
     def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
         """K particles of each datum, without the scales of their sites."""
 
+    @property
+    @abstractmethod
+    def drawing_key(self) -> Hashable | None:
+        """Equal for objectives whose `draw` gives equal particles from equal random states.
+
+        None where that is not known.
+        """
+
     @abstractmethod
     def redraw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
         """Particles with the random numbers that a step takes from the same random state."""
@@ -119,6 +127,10 @@ class Objective(PyroELBO, ABC):
     @abstractmethod
     def per_datum(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """The bound of each datum in nats, unscaled, without gradient [B]."""
+
+    @abstractmethod
+    def value_of(self, p: Particles) -> Tensor:
+        """What `per_datum` gives where `draw` gives these particles [B]."""
 
     @abstractmethod
     def reference_loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401

@@ -1,6 +1,6 @@
 """Losses of Pyro and of users behind the interface of the library's own objectives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from copy import copy
 from reprlib import repr as short
 from typing import Any, NoReturn, Self
@@ -112,9 +112,17 @@ class PyroLoss(Objective):
         return self.vectorize_particles
 
     def draw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
+        return self._drawing().draw(model, guide, *args, **kwargs)
+
+    @property
+    def drawing_key(self) -> Hashable | None:
+        return self._drawing().drawing_key
+
+    def _drawing(self) -> IWAE:
+        """What draws particles in its place."""
         if self._weighed is None or self._weighed.num_particles != self.num_particles:
             self._weighed = IWAE(self.num_particles)
-        return self._weighed.draw(model, guide, *args, **kwargs)
+        return self._weighed
 
     def redraw(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Particles:  # noqa: ANN401
         """The particles of the first run of the pair: all, or one where they are sequential."""
@@ -122,6 +130,12 @@ class PyroLoss(Objective):
         return draw(model, guide, *args, num_particles=count, scales="ignored", **kwargs)
 
     def per_datum(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ANN401
+        self._refuse_value()
+
+    def value_of(self, p: Particles) -> NoReturn:
+        self._refuse_value()
+
+    def _refuse_value(self) -> NoReturn:
         raise PlateError(
             f"{self.class_name} gives the loss of a whole batch, and no bound for each datum; use "
             "one of pyrovae.objectives"

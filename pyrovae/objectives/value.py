@@ -1,6 +1,7 @@
 """The value of a bound: what it is a bound of, for each datum and as a loss."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from typing import Any
 
 import torch
@@ -70,15 +71,31 @@ class HasBound(DrawsParticles, ABC):
             PlateError: The pair has global latents, which are of no datum.
         """
         with torch.no_grad():
-            p = self.draw(model, guide, *args, **kwargs)
-            if p.has_global_sites:
-                name = next(iter({**p.global_guide_sites, **p.global_model_sites}))
-                raise PlateError(
-                    f"site '{name}' is outside plate '{self.batch_plate}' and belongs to all "
-                    "data, so that no datum has a bound of its own; take the loss of the whole "
-                    "batch, or batch_plate=None"
-                )
-            return self._evaluated(p)
+            return self.value_of(self.draw(model, guide, *args, **kwargs))
+
+    def value_of(self, p: Particles) -> Tensor:
+        """The bound for each datum of these particles, unscaled, without gradient [B].
+
+        Raises:
+            PlateError: As `per_datum`.
+        """
+        if p.has_global_sites:
+            name = next(iter({**p.global_guide_sites, **p.global_model_sites}))
+            raise PlateError(
+                f"site '{name}' is outside plate '{self.batch_plate}' and belongs to all "
+                "data, so that no datum has a bound of its own; take the loss of the whole "
+                "batch, or batch_plate=None"
+            )
+        with torch.no_grad():
+            return self._evaluated(self.admit(p))
+
+    @property
+    def drawing_key(self) -> Hashable | None:
+        """The options of drawing; None where a subclass draws in a way of its own."""
+        own = type(self)
+        if own.per_datum is not HasBound.per_datum or own.value_of is not HasBound.value_of:
+            return None
+        return super().drawing_key
 
     def loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
         """Scalar loss in nats, without gradient."""

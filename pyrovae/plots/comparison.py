@@ -57,7 +57,7 @@ def comparison(found: Compared, *, title: str = "") -> "Figure":
         for axes, column in ((snr, "snr"), (product, "variance_x_ms")):
             _points(axes, [row[f"{group}_{column}"] for row in rows], positive=True, **look)
     for axes in (snr, product):
-        _not_finite(axes, [sum(row[f"{g}_variance"] for g in found.groups) for row in rows])
+        _not_finite(axes, [_variance(row, found.groups) for row in rows])
     snr.set(xlabel="median SNR of the gradient")
     product.set(xlabel="variance x ms")
     for axes, column in ((snr, "snr"), (product, "variance_x_ms")):
@@ -89,6 +89,12 @@ def comparison(found: Compared, *, title: str = "") -> "Figure":
     )
     figure.suptitle(title or f"rows: {found.facts['rows_at']}", fontsize=9)
     return figure
+
+
+def _variance(row: Mapping[str, Any], groups: Sequence[str]) -> float:
+    """Of all gradients of a row; zero where an interrupt came before them."""
+    total = sum(float(row[f"{group}_variance"]) for group in groups)
+    return 0.0 if row.get("unfinished") and math.isnan(total) else total
 
 
 def _bounds(axes: "Axes", rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:

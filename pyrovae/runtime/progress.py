@@ -54,6 +54,28 @@ def progress_bar(
     )  # fmt: skip
 
 
+def tell(bar: "tqdm[Any]", what: str, so_far: str = "") -> None:
+    """Say what is on turn, at once where the bar shows, and what is known by now."""
+    if not bar.disable:
+        bar.set_postfix_str(so_far, refresh=False)
+        bar.set_description(what, refresh=bar.format_dict["elapsed"] >= bar.delay)
+
+
+def say(bar: "tqdm[Any]", line: str) -> None:
+    """Say what is known by now: above a bar that shows, and as a line of the log elsewhere.
+
+    Work that ends before its bar shows says nothing.
+    """
+    if bar.disable or bar.format_dict["elapsed"] < min(_DELAY, bar.delay):
+        return
+    if isinstance(bar, _LogLines):
+        LOG.info("%s", line)
+    elif isinstance(bar, _NotebookBar):
+        print(line)
+    else:
+        bar.write(line, file=sys.stderr)
+
+
 def in_notebook() -> bool:
     """Whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")

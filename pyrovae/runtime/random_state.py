@@ -64,3 +64,20 @@ def kept_random_state() -> Iterator[None]:
         yield
     finally:
         restore_random_state(state)
+
+
+def is_random_state(state: RandomState) -> bool:
+    """Whether every generator still has this state."""
+    now = save_random_state()
+    numpy = state.numpy is None or now.numpy is None or _equal(state.numpy, now.numpy)
+    return (
+        torch.equal(state.torch, now.torch)
+        and all(torch.equal(tensor, now.cuda[index]) for index, tensor in state.cuda.items())
+        and numpy
+        and state.python in (None, now.python)
+    )
+
+
+def _equal(one: tuple[Any, ...], two: tuple[Any, ...]) -> bool:
+    pairs = zip(one, two, strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)

@@ -8,11 +8,16 @@ from ..runtime.random_state import kept_random_state
 from .loop import Loop
 from .stepper import Batch, Stepper
 
-_LONG = 2000  # steps; compiling costs some ten seconds
+# Steps after which compiling has paid. It costs some tens of seconds the first time, and saves some
+# milliseconds a step. Both grow with the number of operations, so that their ratio hardly depends
+# on the pair: 2,500 to 10,000 steps on two cores with nothing in torch's cache
+# (`benchmarks/compile_auto.py`). The rule counts steps, not seconds, so that the same call decides
+# in the same way each time, on all ranks, and when it is resumed.
+_LONG = 10_000
 
 
 def is_worth_compiling(compile: bool | Literal["auto"], steps: int) -> bool:
-    """What `compile` says; "auto" compiles where the run is long enough to gain by it."""
+    """What `compile` says; "auto" compiles where the whole run has 10,000 steps or more."""
     return steps >= _LONG if compile == "auto" else compile
 
 

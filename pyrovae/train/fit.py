@@ -72,8 +72,8 @@ def fit(
     # Device and speed
     device: torch.device | str | None = None,
     precision: PrecisionName = "full",
-    compile: bool | Literal["auto"] = False,
-    steps_per_call: int = 1,
+    compile: bool | Literal["auto"] = "auto",
+    steps_per_call: int | Literal["auto"] = "auto",
     memory: int | None = None,
 ) -> Run:
     """Train a model and a guide on data; they are left with the parameters of the last epoch.
@@ -166,11 +166,15 @@ def fit(
         precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
             bfloat16, all else in float32); see `Precision`. Validation is in full.
         compile: Capture the whole step as one graph and run it compiled (see `SVI`), and the
-            validation likewise. "auto" compiles where the run is long enough to gain by it.
-        steps_per_call: How many steps are compiled as one graph. That saves time in Python where a
-            step takes less than a millisecond, and compiling takes so many times as long. Learning
-            rates change, callbacks run and checkpoints are written between calls. Several ranks,
-            steps that are averaged (`ema`) or not compiled, are taken one by one.
+            validation likewise. "auto" compiles where the run has 10,000 steps or more, by which
+            compiling has paid, and says nothing of a pair that cannot be captured.
+        steps_per_call: "auto" calls the compiled step for as many batches in a row as take some
+            milliseconds, with little Python between them; learning rates, averages and results are
+            those of single steps, to the last bit. Callbacks that are to see each step, and
+            several ranks, have them one by one. A number compiles so many steps as one graph, and
+            compiling takes so many times as long; learning rates change, callbacks run and
+            checkpoints are written between calls then, and steps that are averaged (`ema`) are
+            taken one by one.
         memory: Bytes that the tensors of one step's forward and backward pass may take. Where all
             particles at once would take more, `objective.in_chunks` of as many as fit is used: its
             value and gradient are the same, and its steps are not compiled. Parameters, the state
@@ -231,22 +235,16 @@ def fit(
             if random_state is not None:
                 restore_random_state(random_state)  # last, so that nothing draws before the steps
             stepper.synchronise()
-            run.compile_ahead()
+            run.compile_ahead(hooks)
 
             while not loop.finished:
                 start = perf_counter() - loop.seconds
                 for batches in run.batches():  # one, or several that make one call
-                    run.scheduler.before_step(loop.progress)
                     save_due = store.save_due
-                    steps = stepper.take(batches, wait=save_due)  # wait before parameters are kept
-                    for batch, step in zip(batches, steps, strict=True):
-                        scale, num_data = run.loss_scale(batch)
-                        loop.record(step.model_loss / scale, step.norm, num_data)
-                        run.after_step()
-                        hooks.on_step(loop)
+                    last = run.calls.take(batches, hooks, wait=save_due)  # before they are kept
                     if loop.batch < loop.steps_per_epoch:
                         loop.seconds = perf_counter() - start
-                        if stepper.should_stop(steps[-1]):
+                        if stepper.should_stop(last):
                             break
                         if save_due:
                             store.save_last()
@@ -304,13 +302,16 @@ def _is_best(entry: dict[str, Any], best: dict[str, Any], validated: bool) -> bo
 
 def _check(
     epochs: int,
-    steps_per_call: int,
+    steps_per_call: int | Literal["auto"],
     patience: int | None,
     val: Batchable | None,
     seed: int | None,
 ) -> None:
-    for name, count in {"epochs": epochs, "steps_per_call": steps_per_call}.items():
-        if not isinstance(count, SupportsIndex) or count < 1:
+    counts: dict[str, Any] = {"epochs": epochs}
+    if steps_per_call != "auto":
+        counts["steps_per_call"] = steps_per_call
+    for name, count in counts.items():
+        if not isinstance(count, SupportsIndex) or count < 1:  # type: ignore[operator]
             raise ConfigError(f"fit: {name}={count!r}, needs a whole number, one or more")
     if seed is not None and not 0 <= seed < 2**32:
         raise ConfigError(f"fit: seed={seed}, needs a number from 0 to 2**32 - 1, or None")

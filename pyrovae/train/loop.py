@@ -92,6 +92,23 @@ class Loop:
         self._rows += rows
         self.batch += 1
 
+    def record_all(self, losses: Tensor, norms: Tensor, rows: int) -> None:
+        """`record` for steps [n] on batches of `rows` each; the sums are the same.
+
+        A device is not waited for; there the sums may round in another way.
+        """
+        for total, values in ((self._loss, losses), (self._norm, norms)):
+            values = values.double()
+            if values.is_cuda:
+                total += values.sum()
+            else:  # one by one, as `record` adds them
+                found = float(total)
+                for value in values.tolist():
+                    found += value
+                total.fill_(found)
+        self._rows += rows * len(losses)
+        self.batch += len(losses)
+
     def summary(self) -> dict[str, Any]:
         """Entry of the epoch for the history, before validation."""
         groups = [] if self.optimizer.torch is None else self.optimizer.torch.param_groups

@@ -26,6 +26,8 @@ from ..particles.tracing import Program
 from ..runtime.distributed import Team, join
 from ..runtime.random_state import RandomState, kept_random_state
 from .auto_guides import check_auto_guides
+from .callbacks.base import CallbackList
+from .calls import Calls, StepsPerCall
 from .compile_ahead import compile_ahead, is_worth_compiling
 from .first_batch import read_first
 from .fitted_batches import FittedBatches, check_finite, fitted
@@ -67,6 +69,7 @@ class Setup:
         site_kl: Measures the KL of each latent site.
         scheduler: Changes the learning rates.
         average: Of the parameters, where they are averaged.
+        calls: Takes the steps of an epoch, several at a time.
     """
 
     loop: Loop
@@ -78,9 +81,9 @@ class Setup:
     site_kl: SiteKLMonitor
     scheduler: Scheduler
     average: WeightAverage | None
+    calls: Calls
     _source: FittedBatches
     _first: Batch
-    _steps_per_call: int
     _is_compiled: bool
 
     def resume_or_start(self, *, resume: bool, overwrite: bool) -> RandomState | None:
@@ -107,30 +110,23 @@ class Setup:
         self.store.start_over()
         return None
 
-    def compile_ahead(self) -> None:
+    def compile_ahead(self, hooks: CallbackList) -> None:
         """Compile the steps and the validation, if they are to be compiled."""
+        compiles_validation = self.validation is not None and self.validation.is_compiled
+        if not self._is_compiled and not compiles_validation:
+            return
+        hooks.on_compile(self.loop, None)
         if self._is_compiled:
-            compile_ahead(self.stepper, self._source, self.loop, self._steps_per_call)
+            compile_ahead(self.stepper, self._source, self.loop, self.calls.size)
         if self.validation is not None:
             self.validation.prepare()
+        hooks.on_compile(self.loop, self.compile_seconds)
 
     def batches(self) -> Iterator[list[Batch]]:
         """The batches of the epoch that are left, on the device, as many as one call takes."""
         with kept_random_state():  # a DataLoader draws at its start, which resuming must not shift
             stream = self._source.epoch(self.loop.epoch - 1, self.loop.batch)
-        call = []
-        for batch in stream:
-            call.append(_moved(batch, self.loop.device))
-            if len(call) == self._steps_per_call:
-                yield call
-                call = []
-        yield from ([batch] for batch in call)
-
-    def after_step(self) -> None:
-        """Follow a step that was taken."""
-        if self.average is not None:
-            self.average.update(self.store.leaves())
-        self.scheduler.after_steps(1)
+        return self.calls.of(stream)
 
     def averaged(self) -> AbstractContextManager[None]:
         """Within this context the pair has its averaged parameters, where they are averaged."""
@@ -175,7 +171,7 @@ def set_up(
     device: torch.device | str | None,
     precision: PrecisionName,
     compile: bool | Literal["auto"],
-    steps_per_call: int,
+    steps_per_call: StepsPerCall,
 ) -> Setup:
     """Make what a run needs, in the order in which its parts need each other: see `fit`."""
     if optimizer is None:
@@ -241,6 +237,7 @@ def set_up(
         model, guide, optimizer, trained, lr=lr, weight_decay=weight_decay,
         clip_norm=clip_norm, compile=is_compiled, precision=precision,
     )  # fmt: skip
+    svi.quiet = compile == "auto"
     svi.optimizer.cover(leaves)
     scheduler = scheduler_of(schedule, svi.optimizer, validated=val is not None)
     check_single_rows(svi, inventory.networks, source, first, team)
@@ -261,10 +258,12 @@ def set_up(
     rows = [first] if val_source is None else first_rows(val_source)
     plate = loss_scale.batch_plate
     site_kl = SiteKLMonitor(model, guide, rows, inventory.networks, plate, seed or 0, device)
-    per_call = steps_per_call if is_compiled and team.alone and average is None else 1
+    in_series = steps_per_call == "auto" or average is None
+    per_call = steps_per_call if is_compiled and team.alone and in_series else 1
+    calls = Calls(stepper, loop, store, loss_scale, scheduler, average, per_call)
     return Setup(
         loop, svi, stepper, loss_scale, store, validation, site_kl, scheduler, average,
-        source, first, per_call, is_compiled,
+        calls, source, first, is_compiled,
     )  # fmt: skip
 
 

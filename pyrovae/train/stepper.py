@@ -1,6 +1,7 @@
 """The steps of a run, taken by one process on whole batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 
 from torch import Tensor
@@ -12,8 +13,13 @@ from .fitted_batches import FittedBatches
 from .loop import Loop
 from .run_store import RunStore
 from .single_row import is_single_row
-from .step.compiled import StepResult
-from .step.guarded import STEPS_BETWEEN_WAITS, NonFiniteStep, guarded_step
+from .step.compiled import Between, StepResult
+from .step.guarded import (
+    STEPS_BETWEEN_WAITS,
+    NonFiniteStep,
+    guarded_series,
+    guarded_step,
+)
 from .step.svi import SVI
 
 Batch = tuple[Tensor, ...]
@@ -59,18 +65,49 @@ class Stepper:
             NonFiniteError: The loss or the gradient of a step is not finite. The parameters are
                 those of the last good step.
         """
+        wait = self._waits(len(batches), wait)
+        with self._placed(batches):
+            return self._guarded(batches, wait=wait)
+
+    def take_series(
+        self, batches: Sequence[Batch], between: Between, *, wait: bool
+    ) -> list[StepResult] | None:
+        """Take compiled steps on batches that are alike, with little Python between them.
+
+        Args:
+            batches: Of this call, alike in all but values.
+            between: What is done before and after each step.
+            wait: As for `take`.
+
+        Returns:
+            None where the steps are to be taken one by one, as before they are compiled.
+
+        Raises:
+            NonFiniteError: As for `take`.
+        """
+        wait = self._waits(len(batches), wait)
+        with self._placed(batches):
+            return guarded_series(self._svi, self._objective, batches, between, wait=wait)
+
+    def _waits(self, count: int, wait: bool) -> bool:
+        """Whether to wait for the device after so many steps."""
         loop = self._loop
-        after = loop.batch + len(batches)
-        wait = (
+        after = loop.batch + count
+        return (
             wait
             or loop.device.type == "cpu"
             or after // STEPS_BETWEEN_WAITS > loop.batch // STEPS_BETWEEN_WAITS
+            or loop.stopping
+            or after == loop.steps_per_epoch
         )
-        wait = wait or loop.stopping or after == loop.steps_per_epoch
+
+    @contextmanager
+    def _placed(self, batches: Sequence[Batch]) -> Iterator[None]:
+        """Within this context an error of a step says which batch it is about."""
         try:
-            return self._guarded(batches, wait=wait)
+            yield
         except NonFiniteStep as failed:
-            loop.batch += failed.before
+            self._loop.batch += failed.before
             raise self._non_finite(str(failed), batches[failed.before]) from failed.__cause__
         except ValueError as error:
             if is_single_row(error):  # of a batch that nothing announced

@@ -81,7 +81,7 @@ class Validation:
                 scale, data = self.loss_scale(batch)
                 shard = sharding(batch)
                 with shard.noise, self._explained(batch, rows):
-                    loss = self._captured(*shard.rows) if self._is_compiled else None
+                    loss = self._captured(*shard.rows) if self.is_compiled else None
                     loss = self._loss(*shard.rows) if loss is None else loss
                 if shard.weight:
                     total += shard.weight * loss / scale
@@ -124,7 +124,7 @@ class Validation:
 
         The data are validated by the pair here, and not again.
         """
-        if not self._is_compiled:
+        if not self.is_compiled:
             return
         with self._conditions():
             start = 0
@@ -142,7 +142,8 @@ class Validation:
         return self._captured.seconds
 
     @property
-    def _is_compiled(self) -> bool:
+    def is_compiled(self) -> bool:
+        """Whether batches go through a graph."""
         return self.compile and self.team.alone
 
     @contextmanager

@@ -21,15 +21,15 @@ def test_the_instructions_are_those_of_the_processor(monkeypatch):
         for each in cpu_vec_isa.supported_vec_isa_list:
             getattr(type(each).__bool__, "cache_clear", int)()
 
-    def seen(graph, tensors):
+    def seen(graph, tensors, **_):
         chosen.append(cpu_vec_isa.pick_vec_isa().bit_width())
         return graph
 
-    monkeypatch.setattr(torch._inductor, "compile", seen)
-    graph = torch.fx.symbolic_trace(torch.nn.Identity())
+    monkeypatch.setattr(inductor, "_inductor", seen)
     for loads in (True, False):
         forget()
         monkeypatch.setattr(cpu_vec_isa.VecISA, "check_build", lambda self, code, ok=loads: ok)
+        graph = torch.fx.symbolic_trace(torch.nn.Identity())
         inductor.compile_graph(graph, [torch.zeros(2)])
     forget()  # what was found here holds in no other test
     assert chosen[0] == chosen[1] > 0
@@ -39,18 +39,18 @@ def test_half_a_file_in_the_cache_does_no_harm(monkeypatch):
     """It is compiled again from nothing, not left eager."""
     places = []
 
-    def compile(graph, tensors):
+    def compile(graph, tensors, inner=None):
         places.append(os.environ.get("TORCHINDUCTOR_CACHE_DIR"))
         if len(places) == 1:
             raise RuntimeError("ImportError: file too short")
         return graph
 
-    monkeypatch.setattr(torch._inductor, "compile", compile)
+    monkeypatch.setattr(inductor, "_inductor", compile)
     graph = torch.fx.symbolic_trace(torch.nn.Identity())
     assert inductor.compile_graph(graph, [torch.zeros(2)]) is not None
     assert len(places) == 2 and places[0] != places[1]
     assert os.environ.get("TORCHINDUCTOR_CACHE_DIR") == places[0]
     places.clear()
-    monkeypatch.setattr(torch._inductor, "compile", lambda *_: compile(places.clear(), []))
+    monkeypatch.setattr(inductor, "_inductor", lambda *_: compile(places.clear(), []))
     with pytest.raises(CaptureError, match="file too short.*compiler there"):
         inductor.compile_graph(graph, [torch.zeros(2)])

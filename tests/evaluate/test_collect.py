@@ -190,14 +190,49 @@ def test_particles_one_by_one_are_not_unrolled(calls, gaussian):
     assert calls == []
 
 
-def test_auto_goes_by_the_number_of_draws(calls, gaussian, monkeypatch):
+def test_auto_compiles_where_the_draws_ahead_take_long(calls, gaussian, monkeypatch):
+    oracle, x = gaussian
+    clock = iter(range(10_000))  # a second passes at each look
+    monkeypatch.setattr(MODULE, "perf_counter", lambda: next(clock))
+    options = {"num_particles": 50, "chunk": 90, "rows": 9, "seed": 0}  # 5 draws a block
+    plain = log_evidence(oracle.model, oracle.guide, x, compile=False, **options)
+    for rows, count in ((9, 1), (18, 6), (36, 16)):
+        for worth, runs in ((count - 0.5, True), (count, False)):
+            monkeypatch.setattr(MODULE, "_WORTH", worth)
+            calls.clear()
+            sizes = []
+            found = log_evidence(counting(oracle.model, sizes), oracle.guide, x[:rows], **options)
+            # Four draws of a second each have been made when `count` are ahead.
+            assert bool(calls) is runs
+            torch.testing.assert_close(found.log_px, plain.log_px[:rows], rtol=1e-9, atol=1e-9)
+            if rows == 36:
+                assert (len(sizes) < 22) is runs
+
+
+def test_auto_on_ranks_goes_by_the_number_of_draws(calls, gaussian, monkeypatch):
     oracle, x = gaussian
     monkeypatch.setattr(MODULE, "_LONG", 10)
+    monkeypatch.setattr(MODULE, "_is_timed", lambda sweep: False)
     measure = partial(log_evidence, oracle.model, oracle.guide, compile="auto")
     measure(x[:9], num_particles=50, chunk=90, rows=9)
     assert calls == []
     measure(x[:18], num_particles=50, chunk=90, rows=9)
     assert len(calls) == 1
+
+
+def test_auto_is_silent_where_it_cannot_compile(calls, gaussian, monkeypatch):
+    oracle, x = gaussian
+    monkeypatch.setattr(MODULE, "_WORTH", 0.0)
+
+    def guide(x):
+        return oracle.guide(x if x.mean() > -100 else -x)
+
+    options = {"num_particles": 50, "chunk": 64, "seed": 0}
+    plain = log_evidence(oracle.model, oracle.guide, x, compile=False, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = log_evidence(oracle.model, guide, x, **options)
+    assert calls[0].refusal and torch.equal(found.log_px, plain.log_px)
 
 
 def test_another_word_is_refused(gaussian):

@@ -4,6 +4,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from textwrap import dedent
 
 import pytest
@@ -113,30 +114,92 @@ def pair():
     return PAIR.model, PAIR.guide
 
 
-def test_compare_keeps_whole_objectives():
-    options = {
-        "num_draws": 4, "reference_draws": 4, "repeats": 1, "truth": -5.0,
-    }  # fmt: skip
-    StopsAfter.left[0] = 10**9
-    stops = StopsAfter()
+OPTIONS = {"num_draws": 4, "reference_draws": 4, "repeats": 1, "truth": -5.0, "progress": False}
 
-    def compare(draws_left):
-        rows = {"a": IWAE(2), "b": ELBO(2), "c": stops}
-        StopsAfter.left[0] = draws_left
-        return pyrovae.compare(*pair(), X, rows, **options)
 
-    whole = compare(10**9)
+def compared(draws_left, truth=-5.0):
+    StopsAfter.left[0] = draws_left
+    rows = {"a": IWAE(2), "b": ELBO(2), "c": StopsAfter()}
+    return pyrovae.compare(*pair(), X, rows, **(OPTIONS | {"truth": truth}))
+
+
+def test_compare_keeps_what_is_known_of_every_objective():
+    whole = compared(10**9)
     used = 10**9 - StopsAfter.left[0]
     with pytest.raises(Interrupted, match="2 of 3 objectives") as caught:
-        compare(used - 1)
+        compared(used - 1)
     part = caught.value.partial
-    assert [row["objective"] for row in part.rows] == ["a", "b"]
-    assert part.rows[1]["bound"] == whole.rows[1]["bound"]
+    assert [row["objective"] for row in part.rows] == ["a", "b", "c"]
+    for one, other in zip(part.rows, whole.rows, strict=True):
+        assert one["bound"] == other["bound"] and one["gap"] == other["gap"]
+    assert part.rows[1]["guide_variance"] == whole.rows[1]["guide_variance"]
+    assert [row["unfinished"] for row in part.rows] == ["", "", "gradients of 3 draws"]
+    assert part.rows[2]["guide_variance"] > 0
     assert str(part).endswith("interrupted: 2 of 3 objectives")
-    with pytest.raises(KeyboardInterrupt) as caught:  # the gradients of the first are no table
-        StopsAfter.left[0] = used - 1
-        pyrovae.compare(*pair(), X, {"c": stops, "a": IWAE(2)}, **options)
+    assert "c: interrupted: gradients of 3 draws" in str(part)
+    with pytest.raises(Interrupted, match="2 of 3 objectives") as caught:
+        compared(used - 4)  # before the first of its own
+    (row,) = caught.value.partial.rows[2:]
+    assert row["unfinished"] == "no gradients yet" and row["bound"] == whole.rows[2]["bound"]
+    assert row["guide_variance"] != row["guide_variance"]
+    text = str(caught.value.partial)
+    assert text.splitlines()[-3].split()[-4:] == ["-"] * 4 or " -  " in text
+    caught.value.partial.plot()
+    assert "nan" not in caught.value.partial.to_json().lower()
+
+
+class StopsAtValue(ELBO):
+    """Interrupted at its n-th bound."""
+
+    left = [0]
+
+    def value_of(self, p):
+        self.left[0] -= 1
+        if not self.left[0]:
+            raise KeyboardInterrupt
+        return super().value_of(p)
+
+
+@pytest.mark.parametrize(("at", "rows"), [(1, ["a"]), (2, ["a"]), (3, ["a", "b"])])
+def test_compare_keeps_bounds_of_two_draws_or_more(at, rows):
+    StopsAtValue.left[0] = at
+    with pytest.raises(Interrupted, match="0 of 2 objectives") as caught:
+        pyrovae.compare(*pair(), X, {"a": IWAE(2), "b": StopsAtValue(2)}, **OPTIONS)
+    found = caught.value.partial.rows
+    assert [row["objective"] for row in found] == rows
+    assert [row["num_draws"] for row in found] == [4, at - 1][: len(rows)]
+    assert "+- 0.000 (not estimated yet)" not in str(caught.value.partial)
+    StopsAtValue.left[0] = 2
+    with pytest.raises(KeyboardInterrupt) as caught:  # of one draw there is no error
+        pyrovae.compare(*pair(), X, {"b": StopsAtValue(2)}, **OPTIONS)
     assert type(caught.value) is KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("place", "unfinished"),
+    [
+        ("compare.mean_evidence", "the bound alone"),
+        ("measuring.weights_of", "the bound alone"),
+        ("compare.step_costs", "the bound alone"),
+        ("gradient_rows.References", "no gradients yet"),
+    ],
+)
+def test_compare_keeps_bounds_wherever_it_is_stopped(place, unfinished, monkeypatch, tmp_path):
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    module, name = place.split(".")
+    there = import_module(f"pyrovae.evaluate.comparison.{module}")
+    monkeypatch.setattr(there, name, stop)
+    with pytest.raises(Interrupted, match="0 of 2 objectives") as caught:
+        pyrovae.compare(*pair(), X, {"a": IWAE(2), "b": ELBO(2)}, **OPTIONS)
+    part = caught.value.partial
+    assert {row["unfinished"] for row in part.rows} == {unfinished}
+    knows_truth = place != "compare.mean_evidence"
+    assert all((row["gap"] == row["gap"]) is knows_truth for row in part.rows)
+    assert f"b: interrupted: {unfinished}" in str(part)
+    part.plot().savefig(tmp_path / "t.png")
+    part.to_csv(tmp_path / "t.csv")
 
 
 def test_compare_training_keeps_the_runs_that_are_done():

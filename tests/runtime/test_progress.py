@@ -56,3 +56,22 @@ def test_an_unknown_total(capsys):
         bar.update(3)
         bar.refresh()
     assert "3 batches" in capsys.readouterr().err
+
+
+def test_what_is_known_by_now_is_said_where_the_bar_is(capsys, caplog, monkeypatch):
+    with progress_bar(3, "parts", True) as bar:
+        progress.tell(bar, "bounds", "bound -3")
+        progress.say(bar, "a row")
+    shown = capsys.readouterr().err
+    assert "bounds" in shown and "bound -3" in shown and "a row\n" in shown
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
+    for delay, said in ((60.0, []), (0.0, ["a row"])):
+        monkeypatch.setattr(progress, "_DELAY", delay)
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "pyrovae"), progress_bar(3, "parts") as bar:
+            progress.say(bar, "a row")
+        assert caplog.messages == said
+    with progress_bar(3, "parts", False) as bar:
+        progress.tell(bar, "bounds")
+        progress.say(bar, "a row")
+    assert not capsys.readouterr().err

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pyrovae.runtime.random_state import (
+    is_random_state,
     kept_random_state,
     restore_random_state,
     save_random_state,
@@ -56,3 +57,13 @@ def test_devices_that_are_not_here_are_left_out():
     state = save_torch_random_state()
     restore_random_state(replace(state, cuda={**state.cuda, 99: torch.zeros(16).byte()}))
     assert torch.equal(torch.get_rng_state(), state.torch)
+
+
+@pytest.mark.parametrize("draw", [torch.rand, np.random.rand, random.random])
+def test_whether_any_has_moved(draw):
+    state = save_random_state()
+    assert is_random_state(state) and is_random_state(save_torch_random_state())
+    draw(1) if draw is not random.random else draw()
+    assert not is_random_state(state)
+    restore_random_state(state)
+    assert is_random_state(state)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...evaluate.annealing.force import Forces
 from ...evaluate.annealing.hmc import HMC
 from ...evaluate.annealing.tempered_path import State
 from .coordinates import Coordinates
@@ -78,7 +79,9 @@ class Hamiltonian:
             return State(u, start.reshape(u.shape[:2]), rest.reshape(u.shape[:2]))
 
         state = density(u.reshape(self.num_chains, -1, u.shape[-1]))
-        hmc = HMC(density, torch.ones_like(state.u[0]), self.num_leapfrog)
+        moves = self.num_moves + _TEMPERATURES
+        force = Forces(moves * (self.num_leapfrog + 1), x.numel(), u.device).of(density)
+        hmc = HMC(force, torch.ones_like(state.u[0]), self.num_leapfrog)
         log_step = averaged = torch.full_like(state.u[0, :, 0], -1.5)
         visited: list[Tensor] = []
         count, age = self.num_moves // 2, 1
@@ -91,7 +94,7 @@ class Hamiltonian:
             if move == count // 2:
                 scale = torch.cat(visited[move // 2 :]).std(0)
                 unit = scale.mean(-1)  # the step keeps its length on the whole
-                hmc = HMC(density, scale.clamp_min(1e-6), self.num_leapfrog)
+                hmc = HMC(force, scale.clamp_min(1e-6), self.num_leapfrog)
                 log_step = averaged = averaged - unit.log()
                 age = 1
         return state, hmc, averaged.exp()

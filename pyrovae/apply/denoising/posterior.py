@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ConfigError, SiteError
+from ...evaluate.annealing.force import Forces
 from ...evaluate.annealing.hmc import HMC
 from ...evaluate.annealing.tempered_path import State
 from ...math import effective_sample_size, log_mean_exp
@@ -145,7 +146,9 @@ class PosteriorSampler:
             log_joint = log_joint.reshape(shape[:2])
             return State(at, log_joint, torch.zeros_like(log_joint))
 
-        hmc, state = HMC(density, scale, self.num_leapfrog), density(u)
+        calls = self.num_moves * (self.num_leapfrog + 1)
+        force = Forces(calls, many.noisy.numel(), u.device).of(density)
+        hmc, state = HMC(force, scale, self.num_leapfrog), density(u)
         log_step = torch.full_like(scale[:, 0], math.log(0.3))
         mean, chances, draws = torch.zeros_like(found.mean), [], []
         warm = self.num_moves // 2

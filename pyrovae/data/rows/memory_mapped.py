@@ -1,8 +1,6 @@
 """Rows of arrays that lie in a file and are read as they are needed."""
 
-import math
 import os
-import weakref
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +10,15 @@ from torch import Tensor
 from ...errors import DataError
 from ..conversion import as_tensor
 from .base import Rows
+from .mapped_file import MappedFile
 
 
 class MappedRows(Rows):
     """Rows of a memory-mapped array.
 
-    Slices are copied from memory. Single rows are read from the file, where they lie in it in one
-    piece: through memory the system would read far more than the row.
+    Slices are copied from the array. Single rows, where they lie in the file in one piece, come
+    from a map of its own, of which the system reads these rows only: through the given one it
+    would read far more.
 
     Args:
         where: What it is, for messages.
@@ -35,9 +35,7 @@ class MappedRows(Rows):
             raise DataError(f"{where} is a single number, needs an array [N, ...]")
         self._where, self._array = where, array
         as_tensor(where, np.empty(0, array.dtype))  # the type is refused before a row is read
-        self._file, self._start = _opened(array)
-        if self._file is not None:
-            weakref.finalize(self, os.close, self._file)
+        self._file = _opened(where, array)
 
     def __len__(self) -> int:
         return len(self._array)
@@ -51,24 +49,13 @@ class MappedRows(Rows):
         """See `Rows.take`."""
         if isinstance(rows, slice):
             return (as_tensor(self._where, np.array(self._array[rows])),)
+        if self._file is not None:
+            return (self._file.take(rows),)
         order = rows.argsort()  # along the file
-        found = as_tensor(self._where, self._read(rows[order].numpy()))
+        found = as_tensor(self._where, np.array(self._array[rows[order].numpy()]))
         made = torch.empty_like(found)
         made[order] = found
         return (made,)
-
-    def _read(self, rows: np.ndarray) -> np.ndarray:
-        if self._file is None:
-            return np.array(self._array[rows])
-        found = np.empty((len(rows), *self._array.shape[1:]), self._array.dtype)
-        step = self._array.strides[0]
-        flat = found.reshape(len(rows), math.prod(found.shape[1:]))
-        for row, place in zip(flat, rows.tolist(), strict=True):
-            if os.preadv(self._file, [row.data], self._start + place * step) < row.nbytes:
-                raise DataError(
-                    f"{self._where}: the file ended before row {place}; write it again"
-                )
-        return found
 
 
 def is_mapped(array: np.ndarray) -> bool:
@@ -86,21 +73,23 @@ def _mapped(array: np.ndarray) -> np.memmap | None:
     return found
 
 
-def _opened(array: np.ndarray) -> tuple[int | None, int]:
-    """The file, and where row 0 begins in it; no file where rows are not in one piece there."""
+def _opened(where: str, array: np.ndarray) -> MappedFile | None:
+    """The file that an array is mapped from; None where rows are not in one piece there."""
     whole = _mapped(array)
-    if whole is None or not whole.filename or whole.mode == "c" or not hasattr(os, "preadv"):
-        return None, 0
+    if whole is None or not whole.filename or whole.mode == "c":
+        return None
     if not len(array) or array.strides[0] < 0 or not array[0].flags.c_contiguous:
-        return None, 0
+        return None
     try:
         file = os.open(whole.filename, os.O_RDONLY)
     except OSError:  # it was removed, and its content lives as long as the array
-        return None, 0
-    if not _is_mapped_from(os.fstat(file), _address(whole)):  # another file has its name now
+        return None
+    try:
+        if not _is_mapped_from(os.fstat(file), _address(whole)):  # another one has its name now
+            return None
+        return MappedFile(where, file, array, whole.offset + _address(array) - _address(whole))
+    finally:
         os.close(file)
-        return None, 0
-    return file, whole.offset + _address(array) - _address(whole)
 
 
 def _is_mapped_from(file: os.stat_result, address: int) -> bool:

@@ -53,7 +53,10 @@ class TensorRows(Rows):
 
     def take(self, rows: slice | Tensor) -> tuple[Tensor, ...]:
         """See `Rows.take`."""
-        return tuple(tensor[rows] for tensor in self.tensors)
+        if isinstance(rows, slice):
+            return tuple(tensor[rows] for tensor in self.tensors)
+        # Copies each row as a whole, where `tensor[rows]` goes through its numbers one by one.
+        return tuple(tensor.index_select(0, rows) for tensor in self.tensors)
 
     def to(self, device: torch.device | str) -> "TensorRows":
         """See `Rows.to`."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, cast
 
 import torch
@@ -15,9 +15,12 @@ from ...particles.handlers import prior_of
 from ...particles.parameters import frozen
 from ...particles.tracing import Program
 from ..block import Block
+from ..collect import Compile
 from ..inputs import Data
 from ..options import SweepOptions, spelled_out
+from ..repeated import ONE_BY_ONE, check_compile
 from ..sweep import Sweep, sweep_over
+from .force import Forces
 from .hmc import HMC
 from .options import AnnealingOptions, Schedule, Start, Transition
 from .tempered_path import State, TemperedPath
@@ -56,6 +59,7 @@ class Annealer:
         num_temperatures: Intervals T of the path: one is plain importance sampling.
         start: Where the path begins: q(z|x), or the prior p(z).
         schedule: See `AnnealingOptions`, as for the rest.
+        ways: How often the path is gone: 1, or 2 for there and back.
 
     Raises:
         ConfigError: A value makes no sense.
@@ -68,6 +72,8 @@ class Annealer:
     num_leapfrog: int = 10
     target_acceptance: float = 0.65
     transition: Transition | None = None
+    compile: Compile = "auto"
+    ways: int = 1
 
     def __post_init__(self) -> None:
         if self.start not in ("guide", "prior"):
@@ -81,11 +87,12 @@ class Annealer:
             raise ConfigError(
                 f"target_acceptance is {self.target_acceptance}, and must be between 0 and 1"
             )
+        check_compile(self.compile)
 
     def run(self, block: Block, latents: dict[str, Tensor] | None = None) -> list[PathWeights]:
         """Anneal from the start; where exact posterior draws [1, b, ...] are given, also back."""
         num_particles = self.sweep.num_particles
-        advance = self._advance(block, ways=1 if latents is None else 2)
+        advance = partial(block.advance, 1 / (self.ways * self.num_temperatures + self._warm_ups))
         pilots = self._pilots(block)
         like = pilots[0]
         with frozen({**like.guide_parameters, **like.model_parameters}):
@@ -120,11 +127,25 @@ class Annealer:
         """Temperatures at which the step size is adapted."""
         return min(_ADAPTATIONS, max(_WARM_UP, self.num_temperatures))
 
-    def _advance(self, block: Block, ways: int) -> Advance:
-        """What tells the progress bar of one more move, adaptation and all ways together."""
+    @property
+    def _warm_ups(self) -> int:
+        """Moves that adapt the step size, by block."""
         adapts = self.transition is None and self.num_temperatures > 1
-        moves = ways * self.num_temperatures + adapts * (_WARM_UP + self._adaptations)
-        return partial(block.advance, 1 / moves)
+        return adapts * (_WARM_UP + self._adaptations)
+
+    @cached_property
+    def _forces(self) -> Forces:
+        """What moves the chains of all blocks."""
+        rows, particles = self.sweep.shape
+        moves = self.ways * (self.num_temperatures - 1) + self._warm_ups
+        blocks = math.ceil(self.sweep.num_data / rows)
+        widest = max(tensor.numel() for tensor in self.sweep.inputs.source[:1])
+        return Forces(
+            blocks * moves * (self.num_leapfrog + 1),
+            particles * min(rows, self.sweep.num_data) * widest,
+            self.sweep.device,
+            self.compile,
+        )
 
     def _pilots(self, block: Block) -> list[Particles]:
         """Draws of the start, two particles or more each, that show its scales."""
@@ -145,7 +166,9 @@ class Annealer:
 
             return move, spread.new_full((self.num_temperatures + 1, len(spread)), math.nan)
         scale = torch.where((spread > 0) & spread.isfinite(), spread, torch.ones_like(spread))
-        hmc = HMC(path, scale, self.num_leapfrog)
+        if self.sweep.num_particles > 1 and not block.vectorize_particles:
+            self._forces.refuse(ONE_BY_ONE)
+        hmc = HMC(self._forces.of(path.density, *path.given), scale, self.num_leapfrog)
         return hmc, self._adapted(block, path, hmc, advance)
 
     def _adapted(self, block: Block, path: TemperedPath, hmc: HMC, advance: Advance) -> Tensor:
@@ -179,6 +202,7 @@ def annealer_over(
     num_temperatures: int,
     start: Start,
     options: AnnealingOptions,
+    ways: int = 1,
 ) -> Annealer:
     """The annealer of a measurement that was called with these arguments and options.
 
@@ -189,7 +213,7 @@ def annealer_over(
     of_sweep = cast(SweepOptions, {n: v for n, v in options.items() if n not in own})
     sweep = sweep_over(model, guide, x, args, num_particles, of_sweep, together=True)
     moves: dict[str, Any] = {n: v for n, v in options.items() if n in own}
-    return Annealer(sweep, num_temperatures, start, **moves)
+    return Annealer(sweep, num_temperatures, start, ways=ways, **moves)
 
 
 _Move = Callable[[State, float, Tensor], tuple[State, Tensor]]

@@ -174,7 +174,7 @@ def bdmc(
         True
     """
     annealer = annealer_over(
-        model, guide, x, args, num_particles, num_temperatures, start, options
+        model, guide, x, args, num_particles, num_temperatures, start, options, ways=2
     )
 
     def run(block: Block) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

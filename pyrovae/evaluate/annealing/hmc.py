@@ -1,15 +1,12 @@
 """Hamiltonian Monte Carlo, for K chains of each of B data at once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from .force import Force, log_density
 from .tempered_path import State
-
-Density = Callable[[Tensor], State]
-"""Scores chains at u [K, B, D], differentiably."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +14,7 @@ class HMC:
     r"""One trajectory of leapfrog steps and a Metropolis correction: it leaves pi_beta invariant.
 
     Args:
-        density: Scores chains.
+        force: Of the density.
         scale: Unit of the step size, per datum and coordinate [B, D].
         num_leapfrog: Steps of a trajectory. For each chain their size is changed by up to a fifth
             at random, so that no trajectory is periodic.
@@ -26,7 +23,7 @@ class HMC:
         MCMC using Hamiltonian dynamics (Neal, 2011), sec. 5.3, https://arxiv.org/abs/1206.1901
     """
 
-    density: Density
+    force: Force
     scale: Tensor
     num_leapfrog: int
 
@@ -41,15 +38,17 @@ class HMC:
         Returns:
             The new state and the acceptance probability of each chain [K, B].
         """
+        at = torch.as_tensor(beta, dtype=state.log_w.dtype, device=state.u.device)
         jitter = 0.8 + 0.4 * torch.rand_like(state.log_w)
         reach = (step * jitter).unsqueeze(-1) * self.scale  # [K, B, D]
+        half = 0.5 * reach
         momentum = start = torch.randn_like(state.u)
-        here, force = self._force(state.u, beta)
+        here, force = self.force(state.u, at)
         for _ in range(self.num_leapfrog):
-            momentum = momentum + 0.5 * reach * force
-            here, force = self._force(here.u + reach * momentum, beta)
-            momentum = momentum + 0.5 * reach * force
-        gain = _log_density(here, beta) - _log_density(state, beta)
+            momentum = momentum + half * force
+            here, force = self.force(here.u + reach * momentum, at)
+            momentum = momentum + half * force
+        gain = log_density(here, at) - log_density(state, at)
         gain = gain + 0.5 * (start.square() - momentum.square()).sum(-1)
         chance = gain.clamp_max(0).exp().nan_to_num(0.0)  # a trajectory that diverged is rejected
         taken = torch.rand_like(chance) < chance
@@ -59,14 +58,3 @@ class HMC:
             torch.where(taken, here.log_w, state.log_w),
         )
         return moved, chance
-
-    def _force(self, u: Tensor, beta: float) -> tuple[State, Tensor]:
-        with torch.enable_grad():
-            u = u.detach().requires_grad_()
-            state = self.density(u)
-            (force,) = torch.autograd.grad(_log_density(state, beta).sum(), u)
-        return State(u.detach(), state.log_start.detach(), state.log_w.detach()), force
-
-
-def _log_density(state: State, beta: float) -> Tensor:
-    return state.log_start + beta * state.log_w

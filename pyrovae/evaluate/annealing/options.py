@@ -5,6 +5,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from ..collect import Compile
 from ..options import SweepOptions
 
 Start = Literal["guide", "prior"]
@@ -24,6 +25,11 @@ class AnnealingOptions(SweepOptions, total=False):
         transition: Moves to make instead, `transition(latents, beta, *args) -> latents`, with
             latents by site [K, B, ...] and `args` those of the pair for B of the rows. A move
             leaves pi_beta invariant.
+        compile: Capture the gradient that moves chains as a graph that all blocks share. True
+            compiles it by inductor. "auto" decides by the work ahead: a short path is eager, a
+            longer one goes through torch's interpreter without Pyro, to the same numbers, and
+            the longest through inductor, to the same but for rounding. What cannot be a graph
+            runs eagerly, with a `CaptureWarning` where `compile` is True.
         chunk: Chains times data moved at once.
         rows: See `SweepOptions`, as for the other options.
 
@@ -35,3 +41,4 @@ class AnnealingOptions(SweepOptions, total=False):
     num_leapfrog: int
     target_acceptance: float
     transition: Transition | None
+    compile: Compile

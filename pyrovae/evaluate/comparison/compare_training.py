@@ -57,7 +57,7 @@ def compare_training(
     mode: Mode = "evaluation",
     run_dir: str | PathLike[str] | None = None,
     device: torch.device | str | None = None,
-    compile: bool | Literal["auto"] = False,
+    compile: bool | Literal["auto"] = "auto",
     on_run: Callable[[str, int, float], None] | None = None,
     vectorize_particles: bool = True,
     progress: bool | None = None,
@@ -83,7 +83,9 @@ def compare_training(
         mode: In which it runs the networks. Training runs them in the mode they are in.
         run_dir: A folder that keeps a run folder each, so that a comparison that was stopped
             continues where it was.
-        device: See `fit`, as for `compile`.
+        device: See `fit`.
+        compile: See `fit`, which with "auto" compiles a run that is long enough to gain by it.
+            Measuring compiles where it gains, unless this is False.
         vectorize_particles: False draws all particles one by one, in training and measuring;
             True draws those of an objective as it says.
         on_run: Called with name, seed and NLL as each run ends.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ...runtime.markup import Section
 from ..gradients.statistics import NOISE_NOTE
 from ..verdict import TOLERANCE
+from .effort import in_words
+from .rounding import decimals, with_digits
 from .table import Table, figure
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ GROUPS = ("guide", "model", "shared")
 
 _NAME = 36  # characters
 _LARGEST = 1e6  # a ratio that gradients in single precision can show
+_NUMBERS = {"num_draws": "bound", "gradient_draws": "gradient", "reference_draws": "reference"}
 _DOUBT = 4.5  # Monte Carlo errors on the wrong side of log p(x)
 
 
@@ -32,7 +35,9 @@ class Comparison(Table):
         bound: In nats per datum.
         bound_error: Its standard error over data; NaN where the objective has no bound per datum.
         bound_monte_carlo_error: Its standard error over draws.
-        not_finite: Draws of the bound that are not finite.
+        num_draws: Of the bound, the same for all rows, so that their differences are of equal
+            random numbers.
+        not_finite: How many of them are not finite.
         gap: log p(x) minus the bound; `gap_error` is its Monte Carlo error, of both.
         ess: Effective sample size, median over data.
         k_hat: Median over data, from `k_hat_weights` weights each; `k_hat_limit` is the largest
@@ -41,11 +46,20 @@ class Comparison(Table):
             `milliseconds_high` are the quartiles.
         peak_bytes: Of a step.
         reference: The gradient that is the signal of the signal-to-noise ratios.
+        gradient_draws: Of the gradient. Draw i has the same random numbers in all rows, whose
+            numbers of draws may differ.
+        reference_draws: Of the reference; zero where it is exact.
+        unreached: What is not as precise as it should be, and after how many draws; "" where all
+            is.
+        unfinished: What an interrupt left out; "" where the row is whole.
 
     For each group of parameters ("guide", "model", "shared") there are columns like
     "guide_variance": "variance" (of the gradient of the loss, summed over coordinates), "snr",
     "snr_floor", "snr_is_noise", "directional_snr", "max_z", "is_biased" (see
-    `GradientStatistics`) and "variance_x_ms".
+    `GradientStatistics`), "variance_x_ms", and the standard errors "variance_error", "snr_error"
+    (with the noise of the reference, which makes it too large) and "directional_snr_error".
+
+    The table prints as many digits as these errors leave.
     """
 
     @property
@@ -58,7 +72,7 @@ class Comparison(Table):
         lines = [
             f"{facts['num_data']} data, log p(x) {facts['log_px']:.3f} "
             f"+- {facts['log_px_error']:.3f} ({facts['log_px_source']})",
-            f"rows: {facts['rows_at']}; {facts['num_draws']} draws each, the same seeds for all",
+            f"rows: {facts['rows_at']}; {self._draws()}, the same seeds for all",
             facts["device"],
         ]
         return "\n".join([*lines, ""])
@@ -93,11 +107,7 @@ class Comparison(Table):
                     row["kind"] + ("?" if self._is_contradicted(row) else ""),
                     str(row["num_particles"]) + ("" if row["comparable"] else "!"),
                     figure(row["decoder_evaluations"], "g"),
-                    format(row["bound"], ".3f"),
-                    figure(row["bound_error"], ".3f"),
-                    figure(row["bound_monte_carlo_error"], ".3f"),
-                    figure(row["gap"], ".3f"),
-                    figure(row["gap_error"], ".3f"),
+                    *_with_errors(row),
                     figure(row["ess"], ".1f"),
                     figure(row["k_hat"], ".2f") + ("*" if _misses_a_tail(row) else ""),
                     figure(row["milliseconds"], ".2f"),
@@ -107,12 +117,20 @@ class Comparison(Table):
             ),
         ]
 
+    def _draws(self) -> str:
+        """How many draws there were, in words."""
+        of = {key: [row[key] for row in self.rows if row.get(key)] for key in _NUMBERS}
+        if not self.facts.get("is_adaptive") or not self.rows:
+            return f"{self.facts['num_draws']} draws each"
+        words = [f"{_span(of[key], ',')} of a {what}" for key, what in _NUMBERS.items() if of[key]]
+        return "draws: " + ", ".join(words)
+
     def _notes_on_bounds(self) -> list[str]:
-        rows = self.rows
+        rows, drawn = self.rows, self.facts["num_draws"]
         lines = [f"! {row['objective']}: {row['note']}" for row in rows if not row["comparable"]]
         lines += [
-            f"{row['objective']}: {row['not_finite']} of {self.facts['num_draws']} draws of its "
-            "value are not finite"
+            f"{row['objective']}: {row['not_finite']} of {row.get('num_draws', drawn)} draws of "
+            "its value are not finite"
             for row in rows
             if row["not_finite"]
         ]
@@ -142,6 +160,26 @@ class Comparison(Table):
                 f"log p(x), and so every gap, is probably about {low:.2g} nats too low; give more "
                 "particles, or truth='ais'"
             )
+        lines += [
+            f"{row['objective']}: interrupted: {row['unfinished']}"
+            for row in rows
+            if row.get("unfinished")
+        ]
+        return lines + self._notes_on_draws()
+
+    def _notes_on_draws(self) -> list[str]:
+        lines = []
+        if any(row["milliseconds"] == row["milliseconds"] for row in self.rows):
+            lines.append(
+                "ms: one step without compiling, forward and backward, taken in turn; MB: its peak"
+            )
+        if self.facts.get("is_adaptive"):
+            lines += in_words()
+        lines += [
+            f"not so precise: {row['objective']}: {row['unreached']}"
+            for row in self.rows
+            if row.get("unreached")
+        ]
         return lines
 
     def _is_contradicted(self, row: Mapping[str, Any]) -> bool:
@@ -163,6 +201,8 @@ class Comparison(Table):
     def _notes_on_gradients(self) -> list[str]:
         cells = [(row, group) for row in self.rows for group in self.groups]
         lines = []
+        if any(f"{group}_variance_error" in row for row, group in cells):
+            lines.append("digits: the last one is the first that a standard error changes")
         if any(row[f"{group}_variance"] == 0 for row, group in cells):
             lines.append("-: no ratio, because a gradient is always zero")
         if any(row[f"{group}_is_biased"] for row, group in cells):
@@ -185,16 +225,39 @@ def _misses_a_tail(row: Mapping[str, Any]) -> bool:
     return row["kind"] == "upper" and bool(row["k_hat"] >= row["k_hat_limit"])
 
 
-def _ratio(value: float) -> str:
-    return f">{_LARGEST:.0e}".replace("e+0", "e") if value > _LARGEST else figure(value)
+def _ratio(value: float, error: float) -> str:
+    if value > _LARGEST:
+        return f">{_LARGEST:.0e}".replace("e+0", "e")
+    return with_digits(value, error)
+
+
+def _with_errors(row: Mapping[str, Any]) -> list[str]:
+    """The bound with its errors, and the gap with its own."""
+    error, gap_error = row["bound_monte_carlo_error"], row["gap_error"]
+    of_bound, of_gap = f".{decimals(error)}f", f".{decimals(gap_error)}f"
+    return [
+        format(row["bound"], of_bound),
+        figure(row["bound_error"], of_bound),
+        figure(error, of_bound),
+        figure(row["gap"], of_gap),
+        figure(gap_error, of_gap),
+    ]
 
 
 def _cells(row: Mapping[str, Any], group: str) -> list[str]:
+    def cell(key: str) -> tuple[float, float]:
+        name = f"{group}_{key}"
+        return row[name], row.get(f"{name}_error", math.nan)
+
+    variance, error = cell("variance")
+    if row.get("unfinished") and math.isnan(variance):
+        return ["-"] * 4
+    product = row[f"{group}_variance_x_ms"]
     return [
-        format(row[f"{group}_variance"], ".3g"),
+        with_digits(variance, error) if math.isfinite(variance) else format(variance, ".3g"),
         ("~" if row[f"{group}_snr_is_noise"] else "")
-        + _ratio(row[f"{group}_snr"])
+        + _ratio(*cell("snr"))
         + ("b" if row[f"{group}_is_biased"] else ""),
-        _ratio(row[f"{group}_directional_snr"]),
-        figure(row[f"{group}_variance_x_ms"]),
+        _ratio(*cell("directional_snr")),
+        with_digits(product, product * error / variance if variance else math.nan),
     ]

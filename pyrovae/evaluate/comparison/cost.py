@@ -1,6 +1,7 @@
 """What a step costs: runs of the decoder, milliseconds, peak memory."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -12,8 +13,10 @@ from ...particles.own_parameters import own_parameters
 from ...particles.parameters import trainable
 from ...particles.tracing import Pair, Program, counted
 from ...runtime.memory import peak_bytes
-from ...runtime.progress import progress_bar
 from ..gradients.draws import Leaves
+
+_FEWEST, _MOST = 5, 20  # timed steps, where their number is not fixed
+_ERROR = 0.05  # relative, of a median
 
 
 def decoder_evaluations(
@@ -43,10 +46,23 @@ def step_costs(
     guide: Program,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     device: torch.device,
-    repeats: int,
-    progress: bool | None = False,
+    repeats: int | None = None,
+    seconds: float = math.inf,
+    told: Callable[[float], None] = lambda share: None,
 ) -> dict[str, dict[str, float]]:
-    """Milliseconds of a step, median and quartiles, and its peak of memory, by objective."""
+    """Milliseconds of a step, median and quartiles, and its peak of memory, by objective.
+
+    Args:
+        objectives: By name.
+        model: Pyro model.
+        guide: Pyro guide.
+        args: What the pair takes.
+        device: Of the pair.
+        repeats: Timed steps of each; None takes 5 to 20, until the errors of all medians are
+            below a twentieth.
+        seconds: What they may take, beyond 5 of each, where their number is not fixed.
+        told: Is told which share of them is done.
+    """
     leaves = Leaves(list(trainable(model, guide, *args).values()))
 
     def step_of(objective: Objective) -> Callable[[], None]:
@@ -59,7 +75,7 @@ def step_costs(
 
     steps = {name: step_of(objective) for name, objective in objectives.items()}
     with isolated(), own_parameters(), leaves.kept_grads():
-        times = interleaved_ms(steps, device=device, repeats=repeats, progress=progress)
+        times = interleaved_ms(steps, device=device, repeats=repeats, seconds=seconds, told=told)
         memory = {name: peak_bytes(step, device) for name, step in steps.items()}
     costs = {}
     for name, values in times.items():
@@ -77,23 +93,37 @@ def interleaved_ms(
     steps: Mapping[str, Callable[[], object]],
     *,
     device: torch.device | str,
-    warmup: int = 3,
-    repeats: int = 20,
-    progress: bool | None = False,
+    repeats: int | None = None,
+    seconds: float = math.inf,
+    told: Callable[[float], None] = lambda share: None,
 ) -> dict[str, list[float]]:
-    """Milliseconds of each call; the steps take turns, so that a busy machine slows all alike."""
+    """Milliseconds of each call; the steps take turns, so that a busy machine slows all alike.
+
+    See `step_costs`; the first calls, three where their number is fixed, do not count.
+    """
     times: dict[str, list[float]] = {name: [] for name in steps}
-    with progress_bar(warmup + repeats, "timed rounds", progress) as bar:
-        for round_ in range(warmup + repeats):
-            for name, step in steps.items():
-                _wait(device)
-                started = perf_counter()
-                step()
-                _wait(device)
-                if round_ >= warmup:
-                    times[name].append(1e3 * (perf_counter() - started))
-            bar.update()
+    warmup, most = (1, _MOST) if repeats is None else (3, repeats)
+    began = perf_counter()
+    for round_ in range(warmup + most):
+        for name, step in steps.items():
+            _wait(device)
+            started = perf_counter()
+            step()
+            _wait(device)
+            if round_ >= warmup:
+                times[name].append(1e3 * (perf_counter() - started))
+        told((round_ + 1) / (warmup + most))
+        if repeats is None and round_ + 1 - warmup >= _FEWEST:
+            is_late = perf_counter() - began > seconds
+            if is_late or all(map(_is_known, times.values())):
+                break
     return times
+
+
+def _is_known(times: Sequence[float]) -> bool:
+    """Whether the error of the median is below a twentieth, as of normal times."""
+    low, middle, high = torch.tensor(times).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist()
+    return bool(1.2533 * (high - low) / 1.349 / len(times) ** 0.5 < _ERROR * middle)
 
 
 def _wait(device: torch.device | str) -> None:

@@ -37,7 +37,8 @@ def train_by_beta(
         seed: Of initial parameters, batches and noise.
         num_particles: Of the objective, `objectives.Beta`.
         progress: Show a bar over the pairs; None where there is a terminal or a notebook.
-        training: What else `fit` takes: `lr`, `batch_size`, `schedule`, ...
+        training: What else `fit` takes: `lr`, `batch_size`, `schedule`, ...; `compile` is "auto"
+            where it is not given.
 
     Returns:
         The trained pairs by beta, in ascending order.
@@ -66,6 +67,7 @@ def train_by_beta(
         raise ConfigError(
             f"train_by_beta got betas={list(betas)}; give one or more weights, each once"
         )
+    training = {"compile": "auto", **training}
     found: dict[float, HasPair] = {}
     with progress_bar(len(betas), "pairs", progress) as bar:
         for beta in sorted(betas):

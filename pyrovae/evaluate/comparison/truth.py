@@ -1,6 +1,9 @@
 """log p(x) of a batch, with which bounds are compared: as given, or estimated."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Literal
 
 import torch
@@ -11,6 +14,9 @@ from ..annealing import Annealed, ais
 from ..evidence import Evidence, EvidenceEstimate
 from ..log_evidence import log_evidence
 from .bounds import Subject
+from .effort import NATS, bound_tolerance
+
+_PARTICLES = (312, 1250, 5000)
 
 Known = Tensor | float | Evidence | Annealed | Literal["evidence", "ais"]
 """log p(x) by datum [B], its mean, what `log_evidence` or `ais` found, or which of them to run."""
@@ -29,12 +35,19 @@ class MeanEvidence:
     shortfall: float = 0.0
 
 
+UNKNOWN = MeanEvidence(nan, nan, "not estimated yet", nan)
+
+
 def mean_evidence(
     subject: Subject,
     known: Known,
     source: str | None,
-    particles: int,
+    particles: int | None,
     vectorize_particles: bool = True,
+    *,
+    bounds: Sequence[float] = (),
+    seconds: float = math.inf,
+    progress: bool | None = False,
 ) -> MeanEvidence:
     """What is known, or an estimate; NaN where there is neither, with the reason as its source.
 
@@ -42,8 +55,12 @@ def mean_evidence(
         subject: The pair and its batch.
         known: See `Known`.
         source: What to call it; None says how it was found.
-        particles: Of "evidence".
+        particles: Of "evidence"; None takes as many as the gaps to the bounds need, from some
+            300 to 5,000.
         vectorize_particles: Of either estimate.
+        bounds: Of which the gaps are wanted.
+        seconds: What "evidence" may take, beyond its fewest particles, where `particles` is None.
+        progress: See `SweepOptions`.
 
     Raises:
         ConfigError: `known` names no estimate.
@@ -56,8 +73,19 @@ def mean_evidence(
                 f"compare: truth={known!r}; choose 'evidence' or 'ais', or give log p(x) as a "
                 "tensor, a number, or what `log_evidence` or `ais` found"
             )
+        how: Any = {
+            "vectorize_particles": vectorize_particles,
+            "progress": progress,
+            "seed": subject.seed,
+            "mode": "as is",  # the caller has put the networks into their mode
+        }
         try:
-            found = _estimate(subject, known, particles, vectorize_particles)
+            if known == "ais":
+                found = ais(*_call(subject), **how)
+            elif particles is None:
+                found = _evidence(subject, bounds, seconds, how)
+            else:
+                found = _evidence_of(subject, particles, how)
         except PlateError as error:
             return MeanEvidence(nan, nan, f"unknown: {error}", nan)
     if isinstance(found, EvidenceEstimate):
@@ -70,16 +98,33 @@ def mean_evidence(
     return MeanEvidence(float(per_datum.mean()), 0.0, source or "as given")
 
 
-def _estimate(
-    subject: Subject, name: str, particles: int, vectorize_particles: bool
-) -> EvidenceEstimate:
-    call: tuple[Any, ...] = (subject.model, subject.guide, subject.data, *subject.args)
-    how: Any = {"seed": subject.seed, "vectorize_particles": vectorize_particles}
-    how["progress"] = subject.progress
-    how["mode"] = "as is"  # the caller has put the networks into their mode
-    if name == "ais":
-        return ais(*call, **how)
-    return log_evidence(*call, num_particles=particles, **how)
+def _evidence(
+    subject: Subject, bounds: Sequence[float], seconds: float, how: dict[str, Any]
+) -> Evidence:
+    """With as many particles as it takes, or as there is time for.
+
+    Each try starts anew: a quarter of the particles costs a quarter of the time, and mostly does.
+    """
+    for particles in _PARTICLES:
+        started = perf_counter()
+        found = _evidence_of(subject, particles, how)
+        gaps = [found.mean() - bound for bound in bounds]
+        enough = min(map(bound_tolerance, gaps), default=NATS)
+        # What is not known, of few data or few weights, is not small.
+        if found.shortfall <= enough and found.monte_carlo_error() <= enough:
+            break
+        if 4 * (perf_counter() - started) > seconds:
+            break
+    return found
+
+
+def _evidence_of(subject: Subject, particles: int, how: dict[str, Any]) -> Evidence:
+    options: Any = {**how, "compile": subject.compile}
+    return log_evidence(*_call(subject), num_particles=particles, **options)
+
+
+def _call(subject: Subject) -> tuple[Any, ...]:
+    return (subject.model, subject.guide, subject.data, *subject.args)
 
 
 def _check(shape: torch.Size, subject: Subject) -> None:

@@ -1,6 +1,6 @@
 """The distributions of a guide, their parameters shifted for each datum."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,9 +47,13 @@ class Shifts:
         self._known.add(name)
         return moved
 
+    def at(self, values: Iterable[Tensor]) -> "Shifts":
+        """Shifts of the same parameters by other numbers, in their order."""
+        return Shifts(dict(zip(self.values, values, strict=True)), self._known)
+
     def constant(self) -> "Shifts":
         """The same shifts without gradient; they change with these."""
-        return Shifts({key: value.detach() for key, value in self.values.items()}, self._known)
+        return self.at(value.detach() for value in self.values.values())
 
     def _moved(self, name: str, fn: Any) -> Any:  # noqa: ANN401
         if isinstance(fn, Independent):

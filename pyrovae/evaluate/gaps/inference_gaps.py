@@ -13,13 +13,14 @@ from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ...runtime.result import Result
 from ..block import Block
+from ..collect import Compile
 from ..inputs import Data
 from ..options import SweepOptions
 from ..rise import shortfalls_in
 from ..standard_errors import mean_error, monte_carlo_error, over_particles
 from ..sweep import joined, sweep_over, sweeps
 from ..verdict import judgement
-from .optimised_guide import optimised_guide
+from .optimised_guide import GuideOptimiser
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -145,6 +146,7 @@ def inference_gaps(
     learning_rate: float = 0.05,
     step_particles: int = 16,
     num_particles: int = 2000,
+    compile: Compile = "auto",
     **options: Unpack[SweepOptions],
 ) -> InferenceGaps:
     """Split log p(x) - ELBO into approximation and amortisation gap, datum by datum.
@@ -168,10 +170,13 @@ def inference_gaps(
         learning_rate: Of Adam at the first step, in units of the unconstrained parameters.
         step_particles: Draws per datum in each step.
         num_particles: K, over which both bounds are averaged in the end.
+        compile: Capture the gradient of a step as a graph that all blocks share: see
+            `AnnealingOptions`.
         options: `chunk`, `rows`, `seed`, ...: see `SweepOptions`.
 
     Raises:
-        ConfigError: `num_steps`, `step_particles` or `learning_rate` is not positive.
+        ConfigError: `num_steps`, `step_particles` or `learning_rate` is not positive, or there is
+            no such `compile`.
         DataError: `log_px` is not [N].
         ParameterError: The parameters of a site's distribution cannot be reached, or no site has
             any.
@@ -203,9 +208,10 @@ def inference_gaps(
     if log_px is not None and log_px.shape != (size,):
         raise DataError(f"log_px has shape {list(log_px.shape)}, and must be [{size}]")
 
+    optimised = GuideOptimiser(sweep, num_steps, learning_rate, step_particles, compile)
+
     def run(block: Block) -> tuple[Tensor, Tensor]:
-        best = optimised_guide(block, num_steps, learning_rate, step_particles)
-        return _measured(block, best)
+        return _measured(block, optimised(block))
 
     blocks = sweep.each(run, keeps_done=True)
     before, after = (

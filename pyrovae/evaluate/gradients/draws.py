@@ -1,42 +1,32 @@
-"""Seeded draws of a gradient, all leaves as one vector, and their running moments."""
+"""Seeded draws of a gradient, all leaves as one vector, and what is kept of them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from time import perf_counter
 from typing import NamedTuple
 
-import pyro
 import torch
 from torch import Tensor, nan
 
 from ...data.base import mix_seed
 from ...runtime.progress import progress_bar
+from ..collect import Compile
+from ..seeded_draws import Chunk, SeededDraws
+from .moments import Directions, Moments
 
-Steps = Iterable[tuple[Tensor, float]]
-"""Gradients [P], and the milliseconds that each took."""
-
-_ROUNDING = 1e-7  # of a gradient in single precision
+Steps = Iterable[Chunk[Tensor]]
+"""Gradients [S, P], some at a time, and the milliseconds that each took."""
 
 
-class Welford:
-    """Running mean and variance of vectors [P] in float64, one at a time."""
+class Estimator(NamedTuple):
+    """Two ways to one gradient.
 
-    def __init__(self, size: int, device: torch.device) -> None:
-        self.count = 0
-        self.mean = torch.zeros(size, dtype=torch.float64, device=device)
-        self._squares = torch.zeros_like(self.mean)
+    Attributes:
+        backward: Adds a gradient to those of the leaves.
+        loss: The scalar loss of which it is the gradient, in tensors alone.
+    """
 
-    def add(self, value: Tensor) -> None:
-        off = value - self.mean
-        mean = self.mean + off / (self.count + 1)
-        squares = self._squares + off * (value - mean)
-        # At once: an interrupt may come between two calls, and these are of whole draws.
-        self.count, self.mean, self._squares = self.count + 1, mean, squares
-
-    @property
-    def variance(self) -> Tensor:
-        """Unbiased estimate [P]."""
-        return self._squares / (self.count - 1)
+    backward: Callable[[], object]
+    loss: Callable[[], Tensor]
 
 
 class Leaves:
@@ -49,25 +39,31 @@ class Leaves:
 
     def draws(
         self,
-        sampler: Callable[[], object],
+        estimator: Estimator,
         count: int,
         seed: int,
         progress: bool | None,
         label: str = "",
-    ) -> Iterator[tuple[Tensor, float]]:
-        """Gradients in float64, one by one, and the milliseconds that each took."""
+        compile: Compile = "auto",
+    ) -> Iterator[Chunk[Tensor]]:
+        """Gradients [S, P] under one seed after another."""
+        draws = self.source(estimator, f"the {label or 'gradient'}", compile)
+        seeds = [mix_seed(seed, index) % 2**32 for index in range(count)]
         with self.kept_grads(), progress_bar(count, "gradients", progress, label=label) as bar:
-            for index in range(count):
-                pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
-                for leaf in self.leaves:
-                    leaf.grad = None
-                self._wait()
-                started = perf_counter()
-                sampler()
-                self._wait()
-                milliseconds = 1e3 * (perf_counter() - started)
-                yield self._gradient(), milliseconds
-                bar.update()
+            for chunk in draws(seeds):
+                yield chunk
+                bar.update(chunk.count)
+
+    def source(
+        self, estimator: Estimator, name: str, compile: Compile = "auto"
+    ) -> SeededDraws[Tensor]:
+        """Gradients under seeds of the caller's choice, within `kept_grads`."""
+        return SeededDraws(
+            lambda: self._left_by(estimator.backward),
+            captured=lambda: self._gradient_of(estimator.loss),
+            name=name,
+            compile=compile,
+        )
 
     def split(self, values: Tensor) -> list[Tensor]:
         """[..., P] -> one tensor per leaf [..., *leaf]."""
@@ -75,15 +71,27 @@ class Leaves:
         pairs = zip(parts, self.leaves, strict=True)
         return [part.reshape(values.shape[:-1] + leaf.shape) for part, leaf in pairs]
 
-    def _gradient(self) -> Tensor:
-        grads = [
-            torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in self.leaves
-        ]
-        return torch.cat([grad.reshape(-1).double() for grad in grads])
+    def _left_by(self, backward: Callable[[], object]) -> Tensor:
+        """The gradient that is left in the leaves [P]."""
+        for leaf in self.leaves:
+            leaf.grad = None
+        backward()
+        return self._joined([leaf.grad for leaf in self.leaves])
 
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+    def _gradient_of(self, loss: Callable[[], Tensor]) -> Tensor:
+        """The gradient of a loss [P]; the leaves keep theirs."""
+        wanted = [leaf for leaf in self.leaves if leaf.requires_grad]
+        value = loss()
+        found: dict[int, Tensor | None] = {}
+        if value.requires_grad:
+            grads = torch.autograd.grad(value, wanted, allow_unused=True)
+            found = {id(leaf): grad for leaf, grad in zip(wanted, grads, strict=True)}
+        return self._joined([found.get(id(leaf)) for leaf in self.leaves])
+
+    def _joined(self, grads: Iterable[Tensor | None]) -> Tensor:
+        pairs = zip(grads, self.leaves, strict=True)
+        full = [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in pairs]
+        return torch.cat([grad.reshape(-1) for grad in full])
 
     @contextmanager
     def kept_grads(self) -> Iterator[None]:
@@ -97,20 +105,20 @@ class Leaves:
 
 
 class Drawn(NamedTuple):
-    """The draws of a gradient.
+    """What is kept of the draws of a gradient.
 
     Attributes:
         moments: Their mean and variance.
-        times: Milliseconds of each.
         ratios: By group, the sum of the ratios of lengths along and across the target.
-        kept: Every draw on the CPU, where that was asked for.
+        times: Milliseconds of each.
+        kept: Every draw on the CPU [S, P], where that was asked for.
         is_interrupted: Whether an interrupt came before all were drawn.
     """
 
-    moments: Welford
-    times: list[float]
+    moments: Moments
     ratios: Tensor
-    kept: list[Tensor]
+    times: tuple[float, ...] = ()
+    kept: tuple[Tensor, ...] = ()
     is_interrupted: bool = False
 
     def directional_snr(self, parts: list[slice]) -> list[float]:
@@ -136,34 +144,20 @@ def moments_of(
         target: The gradient whose direction counts [P].
         keep_draws: Keep every draw.
     """
-    moments = Welford(flat.size, flat.device)
-    units = [(target[part] / target[part].norm()).to(flat.device) for part in parts]
-    times: list[float] = []
-    ratios: list[Tensor] = []  # [P] of each draw
-    kept: list[Tensor] = []
-    is_interrupted = False
+    directions = Directions(target, parts, flat.device)
+    none = torch.zeros(len(parts), dtype=torch.float64, device=flat.device)
+    drawn = Drawn(Moments.of_none(flat.size, flat.device), none)
     try:
-        for gradient, milliseconds in steps:
-            ratio = _ratios(gradient, parts, units)
-            own = gradient.cpu() if keep_draws else None
-            moments.add(gradient)
-            times.append(milliseconds)
-            ratios.append(ratio)
-            if own is not None:
-                kept.append(own)
+        for chunk in steps:
+            # At once: an interrupt may come between two chunks, and all are of whole draws.
+            drawn = Drawn(
+                drawn.moments.and_of(chunk.values),
+                drawn.ratios + directions.ratios(chunk.values),
+                (*drawn.times, *[chunk.milliseconds] * chunk.count),
+                (*drawn.kept, chunk.values.cpu().double()) if keep_draws else (),
+            )
     except KeyboardInterrupt:
-        if len(ratios) < 2:
+        if drawn.moments.count < 2:
             raise
-        is_interrupted = True
-    count = len(ratios)
-    return Drawn(moments, times[:count], torch.stack(ratios).sum(0), kept, is_interrupted)
-
-
-def _ratios(gradient: Tensor, parts: list[slice], units: list[Tensor]) -> Tensor:
-    """Length of a gradient along the target over its length across, by group [groups]."""
-    found = []
-    for part, unit in zip(parts, units, strict=True):
-        along, square = gradient[part] @ unit, gradient[part].square().sum()
-        across = (square - along.square()).clamp_min(_ROUNDING**2 * square)
-        found.append(torch.where(square == 0, 0.0, along.abs() / across.sqrt()))
-    return torch.stack(found)
+        drawn = drawn._replace(is_interrupted=True)
+    return drawn

@@ -1,6 +1,6 @@
 """Gradients of an objective at fixed parameters: bias, variance, signal-to-noise."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from statistics import median
 from typing import Any, NamedTuple
@@ -20,11 +20,13 @@ from ...particles.own_parameters import own_parameters
 from ...particles.pair import takes_pair
 from ...particles.tracing import Program
 from ...runtime.interrupts import Interrupted
+from ..collect import Compile
 from ..compared_objectives import drawing
 from ..inputs import Data, Inputs
 from ..options import seed_or_fresh
-from .draws import Leaves, Steps, Welford, moments_of
+from .draws import Estimator, Leaves, Steps, moments_of
 from .groups import declared, slices
+from .moments import Moments
 from .statistics import GradientStatistics
 
 Reference = Mapping[str, Tensor] | PyroELBO
@@ -48,6 +50,7 @@ def gradients(
     mode: Mode = "evaluation",
     keep_draws: bool = False,
     vectorize_particles: bool = True,
+    compile: Compile = "auto",
     progress: bool | None = None,
     columns: Columns | None = None,
     transform: Transform | None = None,
@@ -85,6 +88,9 @@ def gradients(
         keep_draws: Also return every draw: memory grows with `num_draws`.
         vectorize_particles: False draws the particles of all objectives one by one; True draws
             them as the objectives say.
+        compile: Draw by a graph, traced once, that computes many seeds in one call: see
+            `SeededDraws`. The draws are those of False but for rounding. What cannot be traced
+            is drawn as it is; True warns of it.
         progress: See `SweepOptions`.
         columns: See `SweepOptions`, as for `transform`.
 
@@ -131,18 +137,17 @@ def gradients(
         flat = Leaves([leaf for leaves in groups.values() for leaf in leaves.values()])
         names = [name for leaves in groups.values() for name in leaves]
         if isinstance(reference, Mapping):
-            exact = _given(reference, names, flat.leaves)
+            exact = given_gradient(reference, names, flat.leaves)
             target = _Target(exact, torch.zeros(flat.size), "exact, as given")
         else:
             count = reference_draws or 4 * num_draws
-            sampler, what = _reference(reference, objective, call)
+            estimator, what = estimator_of_reference(reference, objective, call)
             steps = flat.draws(
-                sampler, count, mix_seed(seed, _REFERENCE), progress, label="reference"
+                estimator, count, mix_seed(seed, _REFERENCE), progress, "reference", compile
             )
             target = _mean_of(steps, count, flat, what)
-        steps = flat.draws(
-            lambda: objective.loss_and_grads(*call), num_draws, mix_seed(seed, _DRAWS), progress
-        )
+        own = estimator_of(objective, call)
+        steps = flat.draws(own, num_draws, mix_seed(seed, _DRAWS), progress, compile=compile)
         parts = list(slices(groups))
         drawn = moments_of(steps, flat, parts, target.gradient, keep_draws)
 
@@ -159,7 +164,7 @@ def gradients(
         groups={group: tuple(leaves) for group, leaves in groups.items()},
         num_draws=drawn.moments.count,
         milliseconds=median(drawn.times),
-        draws=by_name(torch.stack(drawn.kept)) if keep_draws else None,
+        draws=by_name(torch.cat(drawn.kept)) if keep_draws else None,
     )
     if drawn.is_interrupted:
         raise Interrupted(f"{found.num_draws:,} of {num_draws:,} draws", found)
@@ -175,32 +180,43 @@ class _Target(NamedTuple):
 
 
 def _mean_of(steps: Steps, count: int, flat: Leaves, what: str) -> _Target:
-    moments = Welford(flat.size, flat.device)
-    for gradient, _ in steps:
-        moments.add(gradient)
+    moments = Moments.of_none(flat.size, flat.device)
+    for chunk in steps:
+        moments = moments.and_of(chunk.values)
     error = (moments.variance / count).sqrt()
     return _Target(moments.mean.cpu(), error.cpu(), f"mean of {count} draws of {what}")
 
 
-def _reference(
+def estimator_of_reference(
     given: Objective | None, objective: Objective, call: tuple[Any, ...]
-) -> tuple[Callable[[], object], str]:
+) -> tuple[Estimator, str]:
     """What draws a gradient whose mean is the target, and its name."""
     if given is not None:
-        other = copy(given)
-        return lambda: other.loss_and_grads(*call), given.row_name
+        return estimator_of(copy(given), call), given.row_name
     if not objective.follows_bound:
-        return lambda: objective.loss_and_grads(*call), "the objective itself"
+        return estimator_of(objective, call), "the objective itself"
 
     def plain() -> None:
         loss = objective.reference_loss(*call)
         if loss.requires_grad:
             loss.backward()
 
-    return plain, f"the plain gradient of the bound of {objective.row_name}"
+    return (
+        Estimator(plain, lambda: objective.reference_loss(*call)),
+        f"the plain gradient of the bound of {objective.row_name}",
+    )
 
 
-def _given(reference: Mapping[str, Tensor], names: list[str], leaves: list[Tensor]) -> Tensor:
+def estimator_of(objective: Objective, call: tuple[Any, ...]) -> Estimator:
+    """The gradient that the objective itself draws."""
+    return Estimator(
+        lambda: objective.loss_and_grads(*call), lambda: objective.captured_loss(*call)
+    )
+
+
+def given_gradient(
+    reference: Mapping[str, Tensor], names: list[str], leaves: list[Tensor]
+) -> Tensor:
     unknown = sorted(reference.keys() - set(names))
     if unknown:
         raise ParameterError(

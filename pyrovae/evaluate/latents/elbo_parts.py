@@ -119,7 +119,7 @@ def elbo_parts(
     x: Data,
     *args: Any,  # noqa: ANN401 (whatever the pair takes)
     num_particles: int = 100,
-    compile: Compile = False,
+    compile: Compile = "auto",
     **options: Unpack[SweepOptions],
 ) -> ELBOParts:
     """Estimate the ELBO and its parts for each datum.

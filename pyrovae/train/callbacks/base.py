@@ -23,10 +23,15 @@ class Callback:
 
     ============  =========================================================================
     `on_start`    once, before the first step; of a resumed run with the state it resumes
+    `on_compile`  before steps are compiled, which takes seconds, and after it; see `compile`
     `on_step`     after each step, with the new parameters
     `on_epoch`    after the last step of an epoch, its validation and its checkpoint of the best
     `on_end`      once, at the end, after an error and an interrupt too
     ============  =========================================================================
+
+    A callback that needs `on_step` for nothing but the time that has passed may say `every_step =
+    False`: it then comes once after several steps, where steps are compiled and take less than
+    some milliseconds. All others keep such a run to one step at a time.
 
     A resumed run begins with new callbacks, so keep only what can be found again from `loop`. What
     a callback draws from the global random state is part of the run, except in `on_start`. A
@@ -53,8 +58,13 @@ class Callback:
         3
     """
 
+    every_step: bool = True
+
     def on_start(self, loop: Loop) -> None:
         """Before the first step, or before the first one after a checkpoint."""
+
+    def on_compile(self, loop: Loop, seconds: float | None) -> None:
+        """As the steps are about to be compiled, and once they are, with the time that it took."""
 
     def on_step(self, loop: Loop) -> None:
         """After each step."""
@@ -71,6 +81,18 @@ class CallbackList(Callback):
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         self._callbacks = list(callbacks)
+
+    @property
+    def sees_every_step(self) -> bool:
+        """Whether one of them is to be called after each step, and not after several."""
+        return any(
+            callback.every_step and type(callback).on_step is not Callback.on_step
+            for callback in self._callbacks
+        )
+
+    def on_compile(self, loop: Loop, seconds: float | None) -> None:
+        for callback in self._callbacks:
+            callback.on_compile(loop, seconds)
 
     def on_start(self, loop: Loop) -> None:
         for callback in self._callbacks:

@@ -21,6 +21,8 @@ class EpochLog(Callback):
     once `logging` is configured, say by `logging.basicConfig(level="INFO")`.
     """
 
+    every_step = False
+
     def __init__(self) -> None:
         self._is_on = False
 
@@ -30,6 +32,15 @@ class EpochLog(Callback):
         self._last_line, self._logged = self._started, len(loop.history)
         self._due = self._started  # the first epoch is always logged
         self._last_step, self._step_seconds = self._started, list[float]()
+
+    def on_compile(self, loop: Loop, seconds: float | None) -> None:
+        if not self._is_on:
+            return
+        if seconds is None:
+            LOG.info("compiling the step")
+        else:
+            LOG.info("compiled in %s", _as_text(seconds))
+            self._last_step = perf_counter()
 
     def on_step(self, loop: Loop) -> None:
         if self._is_on and len(self._step_seconds) < _FIRST:

@@ -15,6 +15,8 @@ class ProgressBar(Callback):
         always: Also where stderr is neither a terminal nor a notebook's.
     """
 
+    every_step = False
+
     def __init__(self, *, always: bool = False) -> None:
         self._always = always
         self._bar: Any = None
@@ -27,6 +29,18 @@ class ProgressBar(Callback):
             loop.total_steps, "steps", True, initial=loop.step, leave=None, delay=0.0
         )
         self._describe(loop)
+
+    def on_compile(self, loop: Loop, seconds: float | None) -> None:
+        if self._bar is None:
+            return
+        if seconds is None:
+            self._bar.set_description("compiling the step")  # at once
+            return
+        self._bar.unpause()  # what it took counts in no rate
+        self._bar.set_description("", refresh=False)
+        self._bar.set_postfix_str(f"compiled in {seconds:.1f} s", refresh=False)
+        self._describe(loop)
+        self._bar.refresh()
 
     def on_step(self, loop: Loop) -> None:
         if self._bar is not None:

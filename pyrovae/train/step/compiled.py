@@ -1,12 +1,15 @@
 """The whole training step as one compiled graph: Pyro's handlers, backward pass, optimiser."""
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+import torch
 from torch import Tensor, nn
 
 from ...capture import Arguments, Captured, StaticKey, arguments_of, is_plain, keeping_buffers
+from ...capture.graph import kept_values
 from ...objectives.objective import Objective
 from ...particles.tracing import Program
 from ..optim.joint import JointOptimizer
@@ -40,6 +43,13 @@ class StepResult:
         return self.loss[0] if isinstance(self.loss, tuple) else self.loss
 
 
+class Between(NamedTuple):
+    """What is done before and after each step of a series, called with its number in it."""
+
+    before: Callable[[int], None]
+    after: Callable[[int], None]
+
+
 class CompiledStep:
     """A training step, captured as one graph.
 
@@ -61,6 +71,7 @@ class CompiledStep:
             and the update comes after they are summed.
         reference: The user's own `loss_and_grads`. The loss in the graph must agree with it in
             value and gradient before a step is captured.
+        quiet: Say nothing where a step cannot be captured.
     """
 
     def __init__(
@@ -75,6 +86,7 @@ class CompiledStep:
         only_finite: bool = False,
         all_reduce: AllReduce | None = None,
         reference: Callable[..., Any] | None = None,
+        quiet: bool = False,
     ) -> None:
         self._model, self._guide, self._objective = model, guide, loss
         self._optimizer, self._all_reduce, self._precision = optimizer, all_reduce, precision
@@ -91,7 +103,7 @@ class CompiledStep:
         self.captured, self._several = (
             Captured(
                 self._run, name, uncompared=self._step.uncompared,
-                admit=self._agrees, tolerance=precision.tolerance,
+                admit=self._agrees, tolerance=precision.tolerance, warns=not quiet,
             )
             for name in ("the training step", "a call of several training steps")
         )  # fmt: skip
@@ -127,6 +139,43 @@ class CompiledStep:
                     found = self._run(*tensors)
         threes = zip(found[::3], found[1::3], found[2::3], strict=True)
         return [StepResult(*three, deferred=self._step.stops_at_first) for three in threes]
+
+    def series(
+        self, batches: Sequence[tuple[Tensor, ...]], between: "Between | None" = None
+    ) -> list[StepResult] | None:
+        """Take a step on each batch, with little Python between two of them.
+
+        The graph is that of one step. What a step asks for each time (the key of its settings,
+        the precision) is asked for once, so nothing but tensors and rates may change meanwhile.
+
+        Args:
+            batches: Alike in shapes, strides, types and devices.
+            between: What is done before and after each step. Without, these steps are those of a
+                call that has failed: they draw their random numbers, and change nothing.
+
+        Returns:
+            None where no graph of such a step is in use yet.
+        """
+        if not self._step.stops_at_first or self._all_reduce is not None:
+            return None
+        with self._precision.on(self._model, self._guide, batches[0], {}):
+            key, _ = self._enter(batches[0], {})
+            ready = self.captured.ready(key)
+            if ready is None:
+                return None
+            before, after = between or (_nothing, _nothing)
+            found, call, write_rates = [], ready.call, self._step.write_rates
+            kept = nullcontext() if between else kept_values(ready.changed)
+            with torch.no_grad(), kept:
+                for i, batch in enumerate(batches):
+                    before(i)
+                    write_rates()
+                    loss, norm, taken = call(*batch)[:3]
+                    if loss.is_cuda:  # the next replay writes into the same tensors
+                        loss, norm, taken = loss.clone(), norm.clone(), taken.clone()
+                    found.append(StepResult(loss, norm, taken, deferred=True))
+                    after(i)
+        return found
 
     def prepare(self, calls: Sequence[tuple[Any, ...]], fresh: Sequence[tuple[Any, ...]]) -> None:
         """Capture the steps of a call on some batches and check them on others; undo both."""
@@ -196,4 +245,9 @@ class CompiledStep:
 
 
 def _is_option(name: str, value: Any) -> bool:  # noqa: ANN401
-    return name not in ("params", "lr") and (is_plain(value) or type(value) is tuple)
+    # A schedule adds "initial_lr" with the first step, which no update reads.
+    return name not in ("params", "lr", "initial_lr") and (is_plain(value) or type(value) is tuple)
+
+
+def _nothing(_: int) -> None:
+    pass

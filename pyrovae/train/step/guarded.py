@@ -6,8 +6,13 @@ from torch import Tensor
 
 from ...objectives.objective import Objective
 from ...particles.isolation import isolated
-from ...runtime.random_state import RandomState, restore_random_state, save_torch_random_state
-from .compiled import StepResult
+from ...runtime.random_state import (
+    RandomState,
+    kept_random_state,
+    restore_random_state,
+    save_torch_random_state,
+)
+from .compiled import Between, StepResult
 from .diagnosis import (
     cause_of,
     is_of_a_distribution,
@@ -77,6 +82,44 @@ def guarded_step(
             error.before = len(steps)
             raise
     return steps
+
+
+def guarded_series(
+    svi: SVI,
+    objective: Objective,
+    batches: Sequence[tuple[Tensor, ...]],
+    between: Between,
+    *,
+    wait: bool,
+) -> list[StepResult] | None:
+    """Take a step on each of some batches that are alike: see `CompiledStep.series`.
+
+    Args:
+        svi: Takes the steps.
+        objective: Of the run.
+        batches: Alike in all but values.
+        between: What is done before and after each step.
+        wait: As for `guarded_step`.
+
+    Returns:
+        None where no graph of such a step is in use yet.
+
+    Raises:
+        NonFiniteStep: As for `guarded_step`.
+    """
+    random_state = save_torch_random_state()
+    steps = svi.series_if_finite(batches, between)
+    if steps is None or not wait or steps[-1].taken:
+        return steps
+    bad = next(i for i, step in enumerate(steps) if not step.taken)
+    with kept_random_state():
+        restore_random_state(random_state)
+        if bad:
+            svi.series_if_finite(batches[:bad])  # draw what the steps before it have drawn
+        random_state = save_torch_random_state()
+    error = _non_finite_step(svi, objective, batches[bad], _same, random_state, steps[bad])
+    error.before = bad
+    raise error
 
 
 def _one_step(

@@ -22,7 +22,7 @@ from ..optim.joint import JointOptimizer
 from ..optim.rates import LearningRate
 from ..optim.source import OptimizerLike
 from ..ranks.all_reduce import AllReduce
-from .compiled import CompiledStep, StepResult
+from .compiled import Between, CompiledStep, StepResult
 from .first_step import first_backward
 from .precision import Precision, PrecisionName
 
@@ -130,6 +130,7 @@ class SVI(pyro.infer.SVI):
         self._has_run = False
         self._networks: list[nn.Module] = []  # of the pair, known once it has run
         self._compiled: CompiledStep | None = None
+        self.quiet = False  # about steps that cannot be captured
         self.all_reduce: AllReduce | None = None  # where several ranks train together
 
     @computes_gradients
@@ -232,6 +233,14 @@ class SVI(pyro.infer.SVI):
             return None
         return self._compiled_step(only_finite=True).several(batches)
 
+    def series_if_finite(
+        self, batches: Sequence[tuple[Tensor, ...]], between: Between | None = None
+    ) -> list[StepResult] | None:
+        """`step_if_finite` on each of some batches: see `CompiledStep.series`."""
+        if not (self.compile and self._has_run) or self.all_reduce is not None:
+            return None
+        return self._compiled_step(only_finite=True).series(batches, between)
+
     @computes_gradients
     def prepare(
         self, batches: Sequence[tuple[Any, ...]], fresh: Sequence[tuple[Any, ...]]
@@ -272,6 +281,7 @@ class SVI(pyro.infer.SVI):
                 only_finite=only_finite,
                 all_reduce=self.all_reduce,
                 reference=self.loss_and_grads,
+                quiet=self.quiet,
             )
         return self._compiled
 

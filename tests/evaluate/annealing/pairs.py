@@ -95,3 +95,16 @@ def auxiliary_guide(x):
     with pyro.plate("data", len(x)):
         a = pyro.sample("a", dist.Normal(0.0, 1.0), infer={"is_auxiliary": True})
         pyro.sample("z", dist.Normal(a.unsqueeze(-1).expand(*a.shape, 2), 1.0).to_event(1))
+
+
+def bounded_by_data(x):
+    with pyro.plate("data", len(x)):
+        high = 1 + x.abs()
+        z = pyro.sample("z", dist.Uniform(0 * high, high))
+        pyro.sample("x", dist.Normal(z, 1.0), obs=x)
+
+
+def bounded_by_data_guide(x):
+    with pyro.plate("data", len(x)):
+        high = 1 + x.abs()
+        pyro.sample("z", dist.Uniform(0 * high, high))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
+from pyrovae.evaluate.annealing.force import eager_force
 from pyrovae.evaluate.annealing.hmc import HMC
 from pyrovae.evaluate.annealing.tempered_path import State
 from tests.oracles import z_scores
@@ -22,7 +23,8 @@ def density(u):
 
 
 def moved(u, step, moves=1, num_leapfrog=3):
-    hmc, state, step = HMC(density, SCALE, num_leapfrog), density(u), torch.full((DATA,), step)
+    hmc = HMC(eager_force(density), SCALE, num_leapfrog)
+    state, step = density(u), torch.full((DATA,), step)
     chances = []
     for _ in range(moves):
         state, chance = hmc(state, 0.5, step.double())
@@ -68,7 +70,8 @@ def test_a_trajectory_that_diverges_is_refused():
         return State(u, torch.zeros_like(log_density), log_density)
 
     u = torch.randn(100, 1, 2, dtype=torch.float64)
-    state, chance = HMC(cliff, torch.ones(1, 2), 20)(cliff(u), 1.0, torch.full((1,), 50.0))
+    hmc = HMC(eager_force(cliff), torch.ones(1, 2), 20)
+    state, chance = hmc(cliff(u), 1.0, torch.full((1,), 50.0))
     assert chance.sum() == 0 and torch.equal(state.u, u) and state.log_w.isfinite().all()
 
 

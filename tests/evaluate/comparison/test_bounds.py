@@ -3,6 +3,7 @@
 import inspect
 import math
 
+import pyro
 import pytest
 import torch
 from pyro.infer import (
@@ -16,7 +17,8 @@ from pyro.infer import (
 
 from pyrovae import objectives
 from pyrovae.data import LinearGaussian
-from pyrovae.evaluate.comparison.bounds import Subject, bound_of
+from pyrovae.data.base import mix_seed
+from pyrovae.evaluate.comparison.bounds import BoundDraws, Subject, bound_of, groups_alike
 from pyrovae.objectives import (
     CIWAE,
     CUBO,
@@ -103,8 +105,8 @@ def test_kinds_are_what_the_values_show(oracle, kind, objective):
     assert as_objective(objective).bound_side == kind
     if kind == "estimate":
         return
-    subject = Subject(pair.model, pair.guide, (x,), (), 20, 0)
-    found = bound_of(as_objective(objective), subject)
+    subject = Subject(pair.model, pair.guide, (x,))
+    found = bound_of(as_objective(objective), subject, 20)
     gap = float(pair.log_px(x).detach().mean()) - found["bound"]
     z = gap / found["bound_monte_carlo_error"]
     assert z > -4.5 if kind == "lower" else z < 4.5, f"{objective}: {z:.1f}"
@@ -129,8 +131,8 @@ def test_what_is_not_known_is_not_claimed():
 @pytest.mark.parametrize("objective", [ELBO(3), Trace_ELBO(3, vectorize_particles=True)])
 def test_value_and_errors(oracle, objective):
     pair, x = oracle
-    subject = Subject(pair.model, pair.guide, (x,), (), 200, 0)
-    found = bound_of(as_objective(objective), subject)
+    subject = Subject(pair.model, pair.guide, (x,))
+    found = bound_of(as_objective(objective), subject, 200)
     exact = pair.elbo(x).detach()
     z = (found["bound"] - float(exact.mean())) / found["bound_monte_carlo_error"]
     assert abs(z) < 4.5
@@ -151,5 +153,60 @@ def test_draws_that_are_not_finite_are_counted(oracle):
             type(self).calls += 1
             return super().bound(p) / (self.calls % 5)
 
-    found = bound_of(Sometimes(2), Subject(pair.model, pair.guide, (x,), (), 20, 0))
+    found = bound_of(Sometimes(2), Subject(pair.model, pair.guide, (x,)), 20)
     assert found["not_finite"] == 4 and not math.isfinite(found["bound"])
+
+
+class Noisy(ELBO):
+    """Draws a number of its own after its particles."""
+
+    def bound(self, p):
+        return super().bound(p) + 1e-3 * torch.randn(())
+
+
+def test_equal_particles_are_drawn_once_and_values_stay_their_own(oracle):
+    pair, x = oracle
+    runs = []
+
+    def guide(x):
+        runs.append(len(x))
+        return pair.guide(x)
+
+    every = {
+        "elbo": ELBO(3), "iwae": IWAE(3), "noisy": Noisy(3), "four": IWAE(4),
+        "pyro": Trace_ELBO(3), "renyi": Renyi(0.5, 3), "rws": RWS(3),
+    }  # fmt: skip
+    every = {name: as_objective(one) for name, one in every.items()}
+    subject = Subject(pair.model, guide, (x,), seed=3)
+    groups = [list(group) for group in groups_alike(every, subject)]
+    assert groups == [["elbo", "iwae", "renyi"], ["noisy"], ["four"], ["pyro"], ["rws"]]
+    draws = BoundDraws(every, subject)
+    draws.draw_to(4)
+    draws.draw_to(6)
+    found = draws.found()
+    for name, one in every.items():
+        alone = bound_of(one, subject, 6)
+        assert alone == pytest.approx(found[name], rel=1e-6, nan_ok=True), name
+    shared = BoundDraws({n: every[n] for n in ("elbo", "iwae", "renyi")}, subject)
+    runs.clear()
+    shared.draw_to(5)
+    assert len(runs) == 5
+
+
+def test_bounds_equal_a_plain_loop(oracle):
+    pair, x = oracle
+    every = {"iwae": IWAE(3), "elbo": ELBO(3)}
+    subject = Subject(pair.model, pair.guide, (x,), seed=7)
+    draws = BoundDraws(every, subject)
+    draws.draw_to(5)
+    for name, one in every.items():
+        values = []
+        for index in range(5):
+            pyro.set_rng_seed(mix_seed(7, 0, index) % 2**32)
+            values.append(one.per_datum(pair.model, pair.guide, x))
+        values = torch.stack(values).double()
+        row = draws.found()[name]
+        assert row["bound"] == pytest.approx(float(values.mean()), rel=1e-9)
+        error = float(values.mean(1).std()) / 5**0.5
+        assert row["bound_monte_carlo_error"] == pytest.approx(error, rel=1e-6)
+        assert row["bound_error"] == pytest.approx(float(values.mean(0).std()) / 20**0.5, rel=1e-6)

@@ -253,6 +253,10 @@ def test_refusals(oracle):
         compare(*call, [IWAE])
     with pytest.raises(ConfigError, match="num_particles=0"):
         compare(*call, [IWAE()], num_particles=0)
+    with pytest.raises(ConfigError, match="max_seconds=-1"):
+        compare(*call, [IWAE()], max_seconds=-1)
+    with pytest.raises(ConfigError, match="num_draws=1, .* two draws or more"):
+        compare(*call, [IWAE()], num_draws=1)
     with pytest.raises(ConfigError, match="equal='cost'"):
         compare(*call, [IWAE()], equal="cost")
     with pytest.raises(ConfigError, match="references for \\['other'\\]"):
@@ -261,3 +265,46 @@ def test_refusals(oracle):
         compare(*call, [IWAE()], truth="exact", **QUICK)
     with pytest.raises(ShapeError, match="one value per datum"):
         compare(*call, [IWAE()], truth=torch.zeros(3), **QUICK)
+
+
+def test_it_says_what_it_is_doing_and_prints_rows_as_they_are_done(oracle, capsys):
+    pair, x = oracle
+    every = {"a": ELBO(2), "b": IWAE(2)}
+    options = QUICK | {"evidence_particles": None, "progress": True}
+    found = compare(pair.model, pair.guide, x[:3], every, **options)
+    shown = capsys.readouterr().err
+    for words in ("bounds:", "log p(x)", "times", "gradients of a", "gradients of b", "6 parts"):
+        assert words in shown, words
+    assert "bound -" in shown and ", gap 0." in shown  # what is known so far
+    first, second = found.rows
+    lines = [line for line in shown.replace("\r", "\n").splitlines() if " ms, SNR of the" in line]
+    assert [line.split(":")[0].strip() for line in lines] == ["a", "b"]
+    assert f"{first['bound']:.3f}" in lines[0] and f"{second['bound']:.3f}" in lines[1]
+    compare(pair.model, pair.guide, x[:3], every, **(options | {"progress": False}))
+    assert not capsys.readouterr().err
+
+
+def test_without_a_number_of_draws_it_draws_until_digits_hold(oracle):
+    pair, x = oracle
+    x = x[:12]
+    every = {"elbo": ELBO(), "iwae": IWAE()}
+    options = {"num_particles": 3, "truth": pair.log_px(x).detach()}
+    found = compare(pair.model, pair.guide, x, every, max_seconds=None, **options)
+    rows = found.rows
+    assert len({row["num_draws"] for row in rows}) == 1  # so that differences are paired
+    for row in rows:
+        tolerance = max(0.01, 0.02 * abs(row["gap"]))
+        assert row["bound_monte_carlo_error"] <= tolerance and not row["unreached"]
+        for group in found.groups:
+            assert row[f"{group}_variance_error"] <= 0.1 * row[f"{group}_variance"]
+    text = str(found)
+    assert "draws: until +- MC is below 0.01 nats or 2% of the gap" in text
+    assert "of a bound, " in text and "of a reference, the same seeds for all" in text
+    assert max(map(len, text.splitlines())) < 130
+    again = compare(
+        pair.model, pair.guide, x, every, num_draws=rows[0]["num_draws"], reference_draws=4,
+        repeats=1, **options,
+    )  # fmt: skip
+    for one, other in zip(rows, again.rows, strict=True):
+        assert one["bound"] == pytest.approx(other["bound"], rel=1e-9)
+    assert "until" not in str(again)

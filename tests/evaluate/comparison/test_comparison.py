@@ -94,3 +94,40 @@ def test_groups_are_those_of_the_pair():
     assert Comparison([row()], FACTS).groups == ["guide"]
     assert Comparison([row(**shared)], FACTS).groups == ["guide", "shared"]
     assert "shared: variance" in printed(row(**shared))
+
+
+def test_digits_are_those_that_hold():
+    errors = {
+        "guide_variance_error": 0.3,
+        "guide_snr_error": 0.02,
+        "guide_directional_snr_error": 4.0,
+    }
+    text = printed(
+        row(guide_variance=2.345, guide_snr=0.5678, guide_directional_snr=15.6, **errors)
+    )
+    assert cells(text)[1] == ["one", "2.3", "0.57", "16", "6"]
+    assert "digits: the last one is the first that a standard error changes" in text
+    vague = printed(row(bound_monte_carlo_error=0.25, gap_error=3.0, gap=40.123))
+    assert cells(vague)[0][4:9] == ["-5.25", "0.50", "0.25", "40.1", "3.0"]
+    nothing = printed(row(guide_directional_snr=15.6, guide_directional_snr_error=math.inf))
+    assert cells(nothing)[1][3] == "20"
+
+
+def test_what_is_not_precise_or_not_finished_is_said():
+    text = printed(row(unreached="gradient: 64 draws in its time"), row(objective="two"))
+    assert "not so precise: one: gradient: 64 draws in its time" in text
+    gone = {
+        f"guide_{key}": math.nan for key in ("variance", "snr", "directional_snr", "variance_x_ms")
+    }
+    text = printed(row(), row(objective="two", unfinished="no gradients yet", **gone))
+    assert cells(text, "two ")[1] == ["two", "-", "-", "-", "-"]
+    assert "two: interrupted: no gradients yet" in text
+
+
+def test_adaptive_numbers_of_draws_are_named():
+    many = [
+        row(num_draws=64, gradient_draws=n, reference_draws=r) for n, r in ((32, 0), (96, 512))
+    ]
+    text = str(Comparison(many, FACTS | {"is_adaptive": True}))
+    words = "draws: 64 of a bound, 32 to 96 of a gradient, 512 of a reference, the same seeds"
+    assert words in text and "32 to 1,024 of each" in text

@@ -1,5 +1,7 @@
 """Counts of decoder evaluations and bytes, where they are known."""
 
+from time import sleep
+
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -74,12 +76,19 @@ def test_memory_is_linear_in_k():
 
 
 def test_times_are_taken_in_turn():
-    calls = []
-    times = interleaved_ms(
-        {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")},
-        device="cpu",
-        warmup=1,
-        repeats=3,
-    )
-    assert "".join(calls) == "abababab"
+    calls, shares = [], []
+    steps = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
+    times = interleaved_ms(steps, device="cpu", repeats=3, told=shares.append)
+    assert "".join(calls) == 6 * "ab" and shares[-1] == 1  # three of them do not count
     assert [len(values) for values in times.values()] == [3, 3]
+
+
+def test_times_are_taken_until_they_are_known():
+    def waits(milliseconds):
+        at = iter(milliseconds * 30)
+        return lambda: sleep(1e-3 * next(at))
+
+    even = interleaved_ms({"a": waits([8])}, device="cpu")["a"]
+    uneven = interleaved_ms({"a": waits([1, 9])}, device="cpu")["a"]
+    late = interleaved_ms({"a": waits([1, 9])}, device="cpu", seconds=0.0)["a"]
+    assert len(late) == 5 <= len(even) <= len(uneven) == 20

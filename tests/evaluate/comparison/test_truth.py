@@ -18,7 +18,7 @@ from tests.pairs import STYLES
 def oracle():
     pair = LinearGaussian.random(data_dim=5, latent_dim=2, seed=0)
     x = pair.sample(12, seed=1)
-    return pair, Subject(pair.model, pair.guide, (x,), (), 5, 3)
+    return pair, Subject(pair.model, pair.guide, (x,), seed=3)
 
 
 def test_numbers(oracle):
@@ -74,13 +74,25 @@ def test_refusals(oracle):
     with pytest.raises(ShapeError, match=r"shape \[5\] for 12 data"):
         mean_evidence(subject, other, None, 10)
     pair = DiscreteLatent.random(data_dim=4, latent_dim=2, seed=0)
-    discrete = Subject(pair.model, pair.guide, (pair.sample(4, seed=1),), (), 5, 0)
+    discrete = Subject(pair.model, pair.guide, (pair.sample(4, seed=1),))
     with pytest.raises(ReparamError, match="discrete"):
         mean_evidence(discrete, "ais", None, 10)
 
 
 def test_a_pair_that_draws_its_own_data_has_none():
     pair = STYLES["subsampled_plate"](torch.float32)
-    subject = Subject(pair.model, pair.guide, pair.args, (), 5, 0)
+    subject = Subject(pair.model, pair.guide, pair.args)
     found = mean_evidence(subject, "evidence", None, 10)
     assert math.isnan(found.value) and found.source.startswith("unknown: ")
+
+
+def test_as_many_particles_as_the_gaps_need(oracle):
+    pair, subject = oracle
+    few = mean_evidence(subject, "evidence", None, None, bounds=[-50.0])
+    many = mean_evidence(subject, "evidence", None, None, bounds=[-50.0, few.value - 1e-3])
+    assert "K = 312:" in few.source and "K = 1250:" in many.source
+    assert few.error > many.error
+    exact = float(pair.log_px(*subject.data).detach().mean())
+    assert abs(many.value - exact) < 4.5 * many.error + 0.01
+    late = mean_evidence(subject, "evidence", None, None, bounds=[few.value], seconds=0.0)
+    assert late == few

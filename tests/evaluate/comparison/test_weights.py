@@ -21,8 +21,12 @@ def oracle():
     return pair, pair.sample(20, seed=1)
 
 
-def of(pair, x, num_draws):
-    return Subject(pair.model, pair.guide, (x,), (), num_draws, 0)
+def of(pair, x):
+    return Subject(pair.model, pair.guide, (x,))
+
+
+def weights(objective, subject, draws):
+    return weights_of({"": as_objective(objective)}, subject, draws)[""]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +41,7 @@ def of(pair, x, num_draws):
     ],
 )
 def test_k_hat_of_pooled_weights(oracle, objective, num_draws, pooled):
-    found = weights_of(as_objective(objective), of(*oracle, num_draws))
+    found = weights(objective, of(*oracle), num_draws)
     assert found["k_hat_weights"] == pytest.approx(pooled, nan_ok=True)
     if math.isnan(pooled):
         assert math.isnan(found["k_hat"])
@@ -53,20 +57,35 @@ def test_k_hat_is_that_of_the_pair_at_any_k():
         sd = pair.posterior(x).covariance_matrix.flatten()[0].sqrt()
         pair.encoder.log_scale.fill_((0.5 * sd).log())
     for k in (1, 5, 50):
-        found = weights_of(IWAE(k), of(pair, x, 1000))
+        found = weights(IWAE(k), of(pair, x), 1000)
         assert found["k_hat"] == pytest.approx(0.75, abs=0.15), k
 
 
 def test_ess_is_that_of_its_own_particles(oracle):
     pair, x = oracle
-    found = weights_of(IWAE(300), of(pair, x, 30))
+    found = weights(IWAE(300), of(pair, x), 30)
     exact = float((300 * pair.ess(x)).detach().median())
     assert found["ess"] == pytest.approx(exact, rel=0.05)
-    assert weights_of(ELBO(1), of(pair, x, 30))["ess"] == 1
+    assert weights(ELBO(1), of(pair, x), 30)["ess"] == 1
 
 
 def test_draws_of_other_data_are_not_pooled():
     pair = STYLES["subsampled_plate"](torch.float32)
-    subject = Subject(pair.model, pair.guide, pair.args, (), 30, 0)
-    assert math.isnan(weights_of(IWAE(5), subject)["k_hat"])
-    assert weights_of(IWAE(40), subject)["k_hat_weights"] == 40
+    subject = Subject(pair.model, pair.guide, pair.args)
+    assert math.isnan(weights(IWAE(5), subject, 30)["k_hat"])
+    assert weights(IWAE(40), subject, 30)["k_hat_weights"] == 40
+
+
+def test_equal_weights_are_drawn_once(oracle):
+    pair, x = oracle
+    runs = []
+
+    def guide(x):
+        runs.append(0)
+        return pair.guide(x)
+
+    every = {"a": IWAE(8), "b": ELBO(8), "c": as_objective(Trace_ELBO(8)), "d": IWAE(4)}
+    found = weights_of(every, Subject(pair.model, guide, (x,)), 12)
+    assert found["a"] == found["b"] == found["c"] != found["d"]
+    assert found["a"] == weights(ELBO(8), of(pair, x), 12)
+    assert len(runs) < 30  # two kinds of 12 draws, and a first look at the plates

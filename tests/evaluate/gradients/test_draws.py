@@ -1,19 +1,9 @@
-"""Running moments, and leaves as one vector."""
+"""Leaves as one vector, and its draws."""
 
 import pytest
 import torch
 
-from pyrovae.evaluate.gradients.draws import Leaves, Welford
-
-
-def test_moments_are_those_of_the_whole():
-    values = 1e6 + torch.randn(50, 3, generator=torch.Generator().manual_seed(0)).double()
-    running = Welford(3, torch.device("cpu"))
-    for value in values:
-        running.add(value)
-    assert running.count == 50
-    torch.testing.assert_close(running.mean, values.mean(0), rtol=1e-14, atol=0)
-    torch.testing.assert_close(running.variance, values.var(0), rtol=1e-8, atol=0)
+from pyrovae.evaluate.gradients.draws import Estimator, Leaves
 
 
 @pytest.fixture
@@ -38,12 +28,16 @@ def test_draws_are_seeded_afresh_and_leave_no_gradient(leaves):
     def sample():
         (a * torch.rand(2, 2)).sum().backward()  # b gets none
 
-    first = [gradient for gradient, _ in flat.draws(sample, 3, 1, False)]
-    again = [(gradient, ms) for gradient, ms in flat.draws(sample, 3, 1, False)]
-    for one, (other, milliseconds) in zip(first, again, strict=True):
-        assert torch.equal(one, other) and one.dtype == torch.float64
+    def loss():
+        raise AssertionError("few draws are drawn as they are")
+
+    estimator = Estimator(sample, loss)
+    first = [chunk.values[0] for chunk in flat.draws(estimator, 3, 1, False)]
+    again = list(flat.draws(estimator, 3, 1, False))
+    for one, other in zip(first, again, strict=True):
+        assert torch.equal(one, other.values[0])
         assert one[:4].all() and not one[4:].any()
-        assert milliseconds > 0
+        assert other.milliseconds > 0 and other.count == 1
     assert not torch.equal(first[0], first[1])
     assert a.grad is mark and torch.equal(mark, torch.full_like(a, 9.0)) and b.grad is None
 

@@ -1,0 +1,139 @@
+"""A graph that is run under many seeds, as many of them in one call as fit."""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from ..errors import CaptureError
+from .captured import Compiler
+from .diagnose import diagnose
+from .graph import Traced, single_operations
+from .noise import Split, split_noise, writes_in_place
+from .replay import as_cuda_graph
+
+_LARGEST = 2**21  # bytes of the largest tensor of a call, so that it stays in cache
+_MOST = 64  # seeds a call; the cost of a call is then small beside that of its arithmetic
+_ONE_BY_ONE = 16  # seeds a call where each is a run of its own
+_UNROLLED = 2  # a call of many seeds may hold so many times the operations of one
+
+
+class SeededGraph:
+    """A traced computation, which is given nothing, under many seeds.
+
+    Random numbers are drawn seed by seed, as the computation draws them. What is computed from
+    them is computed for many seeds at once, by `torch.func.vmap`, where the graph writes into no
+    tensor from outside.
+
+    Args:
+        traced: The computation.
+        together: Compute many seeds at once.
+        compiler: Makes code of a graph; None leaves it to torch's interpreter.
+        name: How warnings call the computation.
+
+    Attributes:
+        size: Seeds a call, at most.
+
+    Raises:
+        CaptureError: Seeds cannot be computed together.
+    """
+
+    def __init__(
+        self, traced: Traced, together: bool, compiler: Compiler | None = None, name: str = ""
+    ) -> None:
+        self.traced, self.is_together = traced, together
+        self._code: Callable[..., Sequence[Tensor]] = traced.graph
+        self.size = _ONE_BY_ONE
+        if together:
+            self._split = _split(traced)
+            self.size = max(1, min(_MOST, _LARGEST // max(1, self._split.largest)))
+            if self.size == 1:
+                raise CaptureError("one draw is large enough for a call of its own")
+            graph = _for_many(self._split, traced.externals, self.size)
+            self._code = self._compiled(graph, compiler, name)
+        elif compiler is not None:
+            self._code = compiler(traced.graph, traced.externals)
+
+    def __call__(self, seeds: Sequence[int]) -> list[Tensor]:
+        """What each seed gives, with an axis of seeds first [S, ...].
+
+        Leaves random streams where the last seed leaves them.
+        """
+        with torch.no_grad():
+            return self._together(seeds) if self.is_together else self._one_by_one(seeds)
+
+    def _one_by_one(self, seeds: Sequence[int]) -> list[Tensor]:
+        found = []
+        for seed in seeds:
+            self._start(seed)
+            found.append([t.clone() for t in self._code(*self.traced.externals)])
+        return [torch.stack(tensors) for tensors in zip(*found, strict=True)]
+
+    def _together(self, seeds: Sequence[int]) -> list[Tensor]:
+        externals, split = self.traced.externals, self._split
+        fixed = split.fixed(*externals)
+        noise = _places(split, self.size)
+        for index, seed in enumerate(seeds):
+            self._start(seed)
+            for place, value in zip(noise, split.noise(*externals, *fixed), strict=True):
+                place[index] = value
+        for place in noise:  # the last call may have fewer seeds
+            place[len(seeds) :] = place[:1]
+        return [tensor[: len(seeds)] for tensor in self._code(*externals, *noise)]
+
+    def _compiled(
+        self, graph: GraphModule, compiler: Compiler | None, name: str
+    ) -> Callable[..., Sequence[Tensor]]:
+        if compiler is None:
+            return graph
+        noise = _places(self._split, self.size)
+        externals = self.traced.externals
+        code = compiler(graph, [*externals, *noise])
+        return as_cuda_graph(code, Traced(graph, externals, [], []), noise, name)
+
+    def _start(self, seed: int) -> None:
+        # `torch.manual_seed` costs as much as a small draw, and where CUDA has not been used, it
+        # notes the place in the program that called it.
+        torch.default_generator.manual_seed(seed)
+        if any(tensor.device.type != "cpu" for tensor in self.traced.externals):
+            torch.manual_seed(seed)
+
+
+def _split(traced: Traced) -> Split:
+    if traced.changed:
+        raise CaptureError("it writes into tensors, which the next draw reads")
+    graph = traced.graph
+    if any(writes_in_place(node) for node in graph.graph.nodes):
+        function = torch.func.functionalize(graph, remove="mutations")
+        with torch.no_grad():
+            graph = single_operations(function, traced.externals)
+    return split_noise(graph)
+
+
+def _places(split: Split, size: int) -> list[Tensor]:
+    """Memory for the random numbers of so many seeds."""
+    return [
+        torch.zeros((size, *value.shape), dtype=value.dtype, device=value.device)
+        for value in (node.meta["val"] for node in split.values)
+    ]
+
+
+def _for_many(split: Split, externals: Sequence[Tensor], size: int) -> GraphModule:
+    """The rest of a graph for so many seeds at once."""
+    noise = _places(split, size)
+    dims = (*[None] * len(externals), *[0] * len(noise))
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            # Of an operation that vmap runs seed by seed; too many of them are refused below.
+            warnings.simplefilter("ignore", UserWarning)
+            found = single_operations(torch.vmap(split.rest, dims), [*externals, *noise])
+    except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+        raise CaptureError(diagnose(error)) from error
+    found.graph.eliminate_dead_code()
+    found.recompile()
+    one, many = (len(graph.graph.nodes) for graph in (split.rest, found))
+    if many > _UNROLLED * one:
+        raise CaptureError(f"torch.vmap makes {many} operations of {one}")
+    return found
