@@ -5,6 +5,7 @@ import gc
 
 import matplotlib
 import pytest
+from matplotlib.figure import Figure
 
 from pyrovae.capture import Captured, CapturedCall
 from pyrovae.train import validation
@@ -19,6 +20,21 @@ def interpreted(monkeypatch):
     monkeypatch.setattr(compiled, "Captured", functools.partial(Captured, compiler=None))
     call = functools.partial(CapturedCall, compiler=None)
     monkeypatch.setattr(validation, "CapturedCall", call)
+
+
+@pytest.fixture
+def sketched(monkeypatch):
+    """Pictures are written without what is in their axes: drawing takes most of a small fit."""
+    render = Figure.savefig
+
+    def sketch(figure, *args, **options):
+        for axes in figure.axes:
+            axes.set_visible(False)
+        figure.set_layout_engine("none")
+        figure.set_dpi(10)
+        render(figure, *args, **options)
+
+    monkeypatch.setattr(Figure, "savefig", sketch)
 
 
 @functools.cache

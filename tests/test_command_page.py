@@ -9,6 +9,8 @@ from pyrovae.cli import main
 
 from .pages import DOCS, blocks, commands_of
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 PAGE = DOCS / "how_to" / "command_line.md"
 
 # What makes them small: other data, smaller networks, fewer passes and particles.
@@ -23,9 +25,10 @@ SMALLER = {
 }  # fmt: skip
 
 LAST = {  # what is added to a command of runs that begin at another
-    "fit": ["--epochs", "1", "--test-particles", "2"],
+    "fit": ["--epochs", "1", "--test-particles", "2", "--data.val_size", "40",
+            "--data.test_size", "60"],  # what is measured costs more than the training
     "evaluate": ["--num-particles", "2"],
-}
+}  # fmt: skip
 
 
 def block_with(holds):

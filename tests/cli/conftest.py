@@ -5,31 +5,21 @@ import sys
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
 
 from pyrovae.cli import main
 from tests.cli import tampered
 from tests.cli.commands import SMALL, run_process
 
 # Tests that draw in earnest; in the others four pictures would be a third of a fit or more.
-DRAWING = {"test_fit", "test_labels", "test_capabilities", "test_hierarchies"}
+# The run that those of `test_fit` share is made by a process of its own, which draws in earnest.
+DRAWING = {"test_labels", "test_capabilities", "test_hierarchies"}
 
 
 @pytest.fixture(autouse=True)
-def sketches(request, monkeypatch):
+def sketches(request):
     """Where pictures are not the claim, they are written without what is in their axes."""
-    if request.module.__name__.rpartition(".")[2] in DRAWING:
-        return
-    render = Figure.savefig
-
-    def sketch(figure, *args, **options):
-        for axes in figure.axes:
-            axes.set_visible(False)
-        figure.set_layout_engine("none")
-        figure.set_dpi(10)
-        render(figure, *args, **options)
-
-    monkeypatch.setattr(Figure, "savefig", sketch)
+    if request.module.__name__.rpartition(".")[2] not in DRAWING:
+        request.getfixturevalue("sketched")
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,8 @@ BINOMIAL = ["--model.likelihood", "Binomial", "--model.likelihood.total_count", 
 def test_every_command(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fit = ["fit", "--data", "digits", *BINOMIAL, "--epochs", "1", "--test-particles", "2"]
-    fit += ["--device", "cpu", "--run", "out", "--model", *OPTIONS[name]]
+    fit += ["--data.val_size", "40", "--data.test_size", "60", "--device", "cpu", "--run", "out"]
+    fit += ["--model", *OPTIONS[name]]
     assert main(fit) == 0
     printed = capsys.readouterr().out
     assert "KL codes" in printed  # the relaxed ones are measured as the discrete model

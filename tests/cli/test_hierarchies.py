@@ -22,7 +22,8 @@ BINOMIAL = ["--model.likelihood", "Binomial", "--model.likelihood.total_count", 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_every_command(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    fit = ["fit", "--data", "digits", "--model", name, *BINOMIAL, *OPTIONS[name], "--epochs", "1"]
+    fit = ["fit", "--data", "digits", "--model", name, *BINOMIAL, *OPTIONS[name], "--epochs", "1",
+           "--data.val_size", "40", "--data.test_size", "60"]  # fmt: skip
     assert main([*fit, "--test-particles", "5", "--device", "cpu", "--run", "out"]) == 0
     printed = capsys.readouterr().out
     for row in ("KL z1", "KL z2", "of z1", "of z2"):

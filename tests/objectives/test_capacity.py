@@ -69,7 +69,7 @@ def test_a_schedule_moves_it_and_the_kl_follows():
     for end in (0.5, 2.0):
         grow = Anneal(capacity, 0.0, end, fraction=0.5)
         fit(
-            pair.model, pair.guide, x, objective=Capacity(capacity, 30.0), epochs=80, lr=3e-2,
+            pair.model, pair.guide, x, objective=Capacity(capacity, 30.0), epochs=50, lr=3e-2,
             schedule=cosine(), callbacks=[grow], device="cpu", progress=False,
         )  # fmt: skip
         assert capacity == end

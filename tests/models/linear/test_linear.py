@@ -155,10 +155,10 @@ def test_em_reaches_scikit_learns_factor_analysis():
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_reach_em(kind):
     x = DATA[kind]()
-    em = _em(KINDS[kind]((6,), 2).double(), x, steps=700)
+    em = _em(KINDS[kind]((6,), 2).double(), x, steps=300)
     svi = KINDS[kind]((6,), 2).double()
     svi.start(x)
-    fit(svi.model, svi.guide, x, objective=ELBO(8, closed_form_kl=True), epochs=200, lr=0.1,
+    fit(svi.model, svi.guide, x, objective=ELBO(8, closed_form_kl=True), epochs=120, lr=0.1,
         batch_size=200, schedule=schedules.cosine(), device="cpu", progress=False)  # fmt: skip
     best = em.log_px(x).mean().item()
     assert best - 5e-3 < svi.log_px(x).mean().item() < best + 1e-6
