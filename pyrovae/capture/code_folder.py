@@ -13,10 +13,24 @@ def code_folder() -> Path | None:
     """
     from torch._inductor.runtime.cache_dir_utils import cache_dir
 
+    return _own_folder(cache_dir())
+
+
+def header_folder() -> Path | None:
+    """The same in torch's default place, whatever `TORCHINDUCTOR_CACHE_DIR` says.
+
+    What is there does not depend on what has been compiled, and takes seconds and 150 MB.
+    """
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    return _own_folder(default_cache_dir())
+
+
+def _own_folder(place: str) -> Path | None:
     if not hasattr(os, "geteuid"):
         return None
     try:
-        folder = Path(cache_dir()) / "pyrovae"
+        folder = Path(place) / "pyrovae"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder if all(_is_own(place) for place in (folder, folder.parent)) else None
     except OSError:

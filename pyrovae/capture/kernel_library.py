@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from .code_folder import header_folder
 from .kernels import Header, Kernel, Place, compile_kernels, load_kernels
 
 
@@ -32,7 +33,7 @@ class KernelLibrary:
         from torch._inductor.async_compile import AsyncCompile
 
         single, wait = AsyncCompile.cpp_pybinding, AsyncCompile.wait
-        header = Header(self._folder)
+        header = Header(header_folder() or self._folder)
 
         def gather(compiler: Any, types: list[str], source: str) -> Any:  # noqa: ANN401
             kernel = Kernel(tuple(types), source)

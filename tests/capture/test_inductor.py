@@ -21,7 +21,7 @@ def test_the_instructions_are_those_of_the_processor(monkeypatch):
         for each in cpu_vec_isa.supported_vec_isa_list:
             getattr(type(each).__bool__, "cache_clear", int)()
 
-    def seen(graph, tensors, **_):
+    def seen(graph, tensors, *_):
         chosen.append(cpu_vec_isa.pick_vec_isa().bit_width())
         return graph
 
