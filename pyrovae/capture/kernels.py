@@ -75,7 +75,7 @@ def load_kernels(libraries: Sequence[Path], places: Sequence[Place]) -> list[Cal
     Raises:
         ImportError: A library cannot be loaded.
     """
-    guards: Any = torch._C._dynamo.guards  # type: ignore[attr-defined]
+    guards: Any = torch._C._dynamo.guards
     modules = []
     for library in libraries:
         spec = spec_from_file_location(f"pyrovae_{library.stem}.{_MODULE}", library)

@@ -151,7 +151,7 @@ def _part(
 
     def shaped(node: Node) -> Node:
         like = _meta(node)
-        how = {"dtype": like.dtype, "device": like.device}
+        how: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
         of = (list(like.shape), list(like.stride()))
         return part.call_function(torch.ops.aten.empty_strided.default, of, how)
 

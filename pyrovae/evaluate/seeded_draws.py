@@ -30,12 +30,12 @@ class Chunk(NamedTuple, Generic[T]):
 
     Attributes:
         values: The tensors of the measurement, each with an axis of seeds first [S, ...].
-        count: How many seeds, S.
+        num_draws: How many seeds, S.
         milliseconds: Of a draw, on average.
     """
 
     values: T
-    count: int
+    num_draws: int
     milliseconds: float
 
 

@@ -85,10 +85,9 @@ class Calls:
                 hooks.on_step(self._loop)
                 return last
         if self._in_series:
-            for batch in batches:
-                last = self._one_call([batch], hooks, wait)
+            taken = [self._one_call([batch], hooks, wait) for batch in batches]
             self.size = 1
-            return last
+            return taken[-1]
         return self._one_call(batches, hooks, wait)
 
     def _one_call(self, batches: list[Batch], hooks: CallbackList, wait: bool) -> StepResult:

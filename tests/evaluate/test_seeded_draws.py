@@ -158,10 +158,10 @@ def test_results_keep_their_form():
         return Two(z.sum(), {"b": z, "c": [z > 0]})
 
     chunks = list(SeededDraws(draw)(SEEDS))
-    assert [chunk.count for chunk in chunks] == [1, 1, 5]
+    assert [chunk.num_draws for chunk in chunks] == [1, 1, 5]
     for chunk in chunks:
-        assert chunk.values.a.shape == (chunk.count,) and chunk.milliseconds > 0
-        assert chunk.values.rest["b"].shape == (chunk.count, 3)
+        assert chunk.values.a.shape == (chunk.num_draws,) and chunk.milliseconds > 0
+        assert chunk.values.rest["b"].shape == (chunk.num_draws, 3)
         assert chunk.values.rest["c"][0].dtype == torch.bool
 
 

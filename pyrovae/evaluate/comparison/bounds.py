@@ -112,12 +112,12 @@ class BoundDraws:
         for source in self._sources:
             with self._subject.without_side_effects():
                 for chunk in source(seeds):
-                    for index in range(chunk.count):
+                    for index in range(chunk.num_draws):
                         found = {name: v[index] for name, v in chunk.values.items()}
                         new = {n: self._values[n].with_draw(value) for n, value in found.items()}
                         self._values.update(new)
-                    count += chunk.count
-                    self.seconds += 1e-3 * chunk.count * chunk.milliseconds
+                    count += chunk.num_draws
+                    self.seconds += 1e-3 * chunk.num_draws * chunk.milliseconds
                     on_draw(count / (len(seeds) * len(self._sources)))
         self.done = total
 

@@ -52,7 +52,7 @@ class Leaves:
         with self.kept_grads(), progress_bar(count, "gradients", progress, label=label) as bar:
             for chunk in draws(seeds):
                 yield chunk
-                bar.update(chunk.count)
+                bar.update(chunk.num_draws)
 
     def source(
         self, estimator: Estimator, name: str, compile: Compile = "auto"
@@ -153,11 +153,11 @@ def moments_of(
             drawn = Drawn(
                 drawn.moments.and_of(chunk.values),
                 drawn.ratios + directions.ratios(chunk.values),
-                (*drawn.times, *[chunk.milliseconds] * chunk.count),
+                (*drawn.times, *[chunk.milliseconds] * chunk.num_draws),
                 (*drawn.kept, chunk.values.cpu().double()) if keep_draws else (),
             )
     except KeyboardInterrupt:
-        if drawn.moments.count < 2:
+        if drawn.moments.num_draws < 2:
             raise
         drawn = drawn._replace(is_interrupted=True)
     return drawn

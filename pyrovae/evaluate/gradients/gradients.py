@@ -162,7 +162,7 @@ def gradients(
         reference_name=target.name,
         directional_snr=dict(zip(groups, drawn.directional_snr(parts), strict=True)),
         groups={group: tuple(leaves) for group, leaves in groups.items()},
-        num_draws=drawn.moments.count,
+        num_draws=drawn.moments.num_draws,
         milliseconds=median(drawn.times),
         draws=by_name(torch.cat(drawn.kept)) if keep_draws else None,
     )

@@ -14,12 +14,12 @@ class Moments(NamedTuple):
     """Mean and variance of vectors [P] in float64, from sums that do not grow with the draws.
 
     Attributes:
-        count: How many vectors.
+        num_draws: How many vectors.
         mean: Their mean [P].
         squares: Sum of their squared distances from it [P].
     """
 
-    count: int
+    num_draws: int
     mean: Tensor
     squares: Tensor
 
@@ -50,7 +50,7 @@ class Moments(NamedTuple):
     @property
     def variance(self) -> Tensor:
         """Unbiased estimate [P]."""
-        return self.squares / (self.count - 1)
+        return self.squares / (self.num_draws - 1)
 
 
 class Directions:

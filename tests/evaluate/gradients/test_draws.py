@@ -37,7 +37,7 @@ def test_draws_are_seeded_afresh_and_leave_no_gradient(leaves):
     for one, other in zip(first, again, strict=True):
         assert torch.equal(one, other.values[0])
         assert one[:4].all() and not one[4:].any()
-        assert other.milliseconds > 0 and other.count == 1
+        assert other.milliseconds > 0 and other.num_draws == 1
     assert not torch.equal(first[0], first[1])
     assert a.grad is mark and torch.equal(mark, torch.full_like(a, 9.0)) and b.grad is None
 

@@ -19,7 +19,7 @@ def test_moments_are_those_of_the_whole(values, sizes, block, monkeypatch):
     running = Moments.of_none(3, torch.device("cpu"))
     for some in values.split(sizes):
         running = running.and_of(some)
-    assert running.count == 50
+    assert running.num_draws == 50
     torch.testing.assert_close(running.mean, values.mean(0), rtol=1e-14, atol=0)
     torch.testing.assert_close(running.variance, values.var(0), rtol=1e-8, atol=0)
 
