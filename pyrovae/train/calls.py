@@ -80,14 +80,13 @@ class Calls:
             wait: Wait for the device: see `Stepper.take`.
         """
         if self._in_series and not hooks.sees_every_step:
-            last = self._series(batches, wait)
-            if last is not None:
+            taken = self._series(batches, wait)
+            if taken is not None:
                 hooks.on_step(self._loop)
-                return last
+                return taken
         if self._in_series:
-            taken = [self._one_call([batch], hooks, wait) for batch in batches]
             self.size = 1
-            return taken[-1]
+            return [self._one_call([batch], hooks, wait) for batch in batches][-1]
         return self._one_call(batches, hooks, wait)
 
     def _one_call(self, batches: list[Batch], hooks: CallbackList, wait: bool) -> StepResult:

@@ -85,7 +85,7 @@ def test_every_style_of_pair(style, made):
 @pytest.mark.parametrize(
     "objective",
     [ELBO(), DReG(3), STL(2), RWS(2, sleep=0.5), Trace_ELBO(), ELBO(2, vectorize_particles=False)],
-    ids=str,
+    ids=lambda objective: type(objective).__name__,
 )
 def test_objectives(objective, made):
     pair, x = lg2()
