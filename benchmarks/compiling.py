@@ -80,9 +80,8 @@ def compare(key, say):
     for found in results.values():
         apart = [abs(a - b) / abs(b) for a, b in zip(found["losses"], expected, strict=True)]
         assert max(apart) < 1e-5, f"{key}: other losses, {found['losses']} and {expected}"
-    say(
-        f"\n{key}: four losses equal; capture, compile, compare (s), whole process, its CPU (s); step (ms)"
-    )
+    say(f"\n{key}: four losses equal; seconds, of a step in ms")
+    say(f"{'':22s} {'capture':>7s} {'process':>7s} {'CPU':>7s} {'step':>7s}")
     for (side, again), found in results.items():
         say(
             f"{side:7s} {again:14s} {found['capture']:7.2f} {found['all']:7.2f} "
