@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +30,13 @@ _CHOICES = {
     # half a file in torch's cache, the code would round in another way.
     "cpp.vec_isa_ok": True,
 }
+
+# What may come where a version of torch has changed the code that it writes, or how it compiles
+# it. Then torch compiles by itself.
+_OTHER_TORCH = (
+    ImportError, AttributeError, TypeError, NameError, ValueError, LookupError, SyntaxError,
+    OSError, StopIteration,
+)  # fmt: skip
 
 
 def compile_graph(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
@@ -58,9 +66,10 @@ def compile_graph(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
             for kind in (DeprecationWarning, FutureWarning):  # which torch's own code causes
                 warnings.simplefilter("ignore", kind)
             folder = code_folder() if on_cpu else None
-            if folder is None:
-                return _compile(graph, list(tensors))
-            return _stored(graph, list(tensors), folder)
+            if folder is not None:
+                with suppress(*_OTHER_TORCH):
+                    return _stored(graph, list(tensors), folder)
+            return _compile(graph, list(tensors))
     except RuntimeError as error:
         raise CaptureError(
             f"torch's inductor says `{first_line(error)}`; is a C++ compiler there?"
@@ -79,10 +88,8 @@ def _stored_function(graph: GraphModule, tensors: list[Tensor], folder: Path) ->
     key = code_key(graph, tensors)
     found = StoredCode.read(folder, key) if key is not None else None
     if found is not None:
-        try:
+        with suppress(*_OTHER_TORCH, RuntimeError):
             return _unboxed(found.loaded())
-        except Exception:  # noqa: BLE001, S110
-            pass  # not the same torch, in spite of its version; it is compiled anew
     library, inner = KernelLibrary(folder), list[Any]()
     outputs = _outputs(graph)
     with library.gathering():
@@ -93,12 +100,11 @@ def _stored_function(graph: GraphModule, tensors: list[Tensor], folder: Path) ->
     made = _made(inner[0][2], library)
     if made is None:
         return code
-    try:
+    with suppress(*_OTHER_TORCH, RuntimeError):
         loaded = made.loaded()
-    except Exception:  # noqa: BLE001
-        return code
-    made.save(folder, key)
-    return _unboxed(loaded)
+        made.save(folder, key)
+        return _unboxed(loaded)
+    return code
 
 
 def _made(compiled: Any, library: KernelLibrary) -> StoredCode | None:  # noqa: ANN401

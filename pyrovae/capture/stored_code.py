@@ -131,7 +131,8 @@ class StoredCode:
         """The module's `call`.
 
         Raises:
-            Exception: Anything, where torch has changed what its code relies on.
+            ImportError: A library cannot be loaded. So may other errors come, where torch has
+                changed what its code relies on.
         """
         kernels = iter(load_kernels(self._libraries, self._places))
 
