@@ -1,6 +1,7 @@
 """The folder in which compiled graphs wait for the next process."""
 
 import os
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def code_folder() -> Path | None:
     """
     from torch._inductor.runtime.cache_dir_utils import cache_dir
 
-    return _own_folder(cache_dir())
+    return _own_folder(cache_dir)
 
 
 def header_folder() -> Path | None:
@@ -23,17 +24,17 @@ def header_folder() -> Path | None:
     """
     from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-    return _own_folder(default_cache_dir())
+    return _own_folder(default_cache_dir)
 
 
-def _own_folder(place: str) -> Path | None:
+def _own_folder(place: Callable[[], str]) -> Path | None:
     if not hasattr(os, "geteuid"):
         return None
     try:
-        folder = Path(place) / "pyrovae"
+        folder = Path(place()) / "pyrovae"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder if all(_is_own(place) for place in (folder, folder.parent)) else None
-    except OSError:
+        return folder if all(map(_is_own, (folder, folder.parent))) else None
+    except (OSError, LookupError):  # no such user, for one
         return None
 
 

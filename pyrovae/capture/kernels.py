@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ..runtime.files import write_whole
 from .code_folder import digest
 
 _HEADER = "#include <torch/csrc/inductor/cpp_prefix.h>\n"
@@ -105,7 +106,7 @@ class Header:
         self._unfinished = folder / f"{name}.{os.getpid()}.gch"
         self._job: subprocess.Popen[bytes] | None = None
         if not self._made.exists():
-            self._header.write_text(_HEADER)
+            write_whole(self._header, _HEADER.encode())
             words = ["-x", "c++-header", str(self._header), "-o", str(self._unfinished)]
             self._job = _start([*self._flags, *words])
 

@@ -73,6 +73,7 @@ class Batches(Minibatches):
         self.num_data = sizes[0]
         self._length = (math.floor if drop_last else math.ceil)(sizes[0] / batch_size)
         self._rows = rows.to(self.device)
+        self.may_read_ahead = rows.is_fixed
         self.names, self.column_names = rows.names, rows.column_names
         self._dynamic = isinstance(data, Split) and data.dynamic
         self._noise = torch.Generator(self.device)

@@ -87,6 +87,10 @@ class LoaderBatches(Minibatches):
         self.device = pick_device(device)
         own = loader.batch_sampler
         self.drop_last = own.drop_last if isinstance(own, BatchSampler) else loader.drop_last
+        # Another loader may write into the same tensor each time.
+        self.may_read_ahead = loader.batch_size is not None and (
+            loader.collate_fn is default_collate
+        )
         self._what, self._columns = _name(loader), columns
         self._smallest: int | None = None
         known, length = _num_data(loader), _length(loader)

@@ -50,12 +50,15 @@ class Minibatches(ABC):
         names: Of the tensors of a batch, where they have some; of a loader, once one was read.
         column_names: See `Rows`.
         drop_last: Whether a last batch that is not whole is left out.
+        may_read_ahead: Batches may be asked for before those before them are used. They keep their
+            values then, and draw nothing from the random state of the process.
     """
 
     num_data: int
     names: tuple[str, ...] = ()
     column_names: tuple[tuple[Any, ...], ...] = ()
     drop_last: bool = False
+    may_read_ahead: bool = False
 
     @property
     def smallest(self) -> int | None:

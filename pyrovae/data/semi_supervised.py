@@ -115,6 +115,7 @@ class SemiSupervisedBatches(Minibatches):
             data[~known], batch_size - size, seed=seed, device=device, drop_last=drop_last
         )
         self.drop_last = drop_last
+        self.may_read_ahead = True
         self.device, self.batch_size = self._others.device, batch_size
         self.num_data = len(data)
 

@@ -28,6 +28,7 @@ class TransformedBatches(Minibatches):
     ) -> None:
         self._source, self._columns, self._transform = source, columns, transform
         self.num_data, self.drop_last = source.num_data, source.drop_last
+        self.may_read_ahead = transform is None and source.may_read_ahead
 
     def __len__(self) -> int:
         return len(self._source)

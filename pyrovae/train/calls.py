@@ -37,6 +37,8 @@ class Calls:
         scheduler: Changes the learning rates.
         average: Of the parameters, where they are averaged.
         steps_per_call: See `fit`; 1 where steps are not compiled.
+        may_read_ahead: See `Minibatches`. Without, "auto" asks for a batch once the step before it
+            is taken, and batches of a number of steps are copied.
     """
 
     def __init__(
@@ -48,10 +50,13 @@ class Calls:
         scheduler: Scheduler,
         average: WeightAverage | None,
         steps_per_call: StepsPerCall,
+        *,
+        may_read_ahead: bool = True,
     ) -> None:
         self._stepper, self._loop, self._store = stepper, loop, store
         self._loss_scale, self._scheduler, self._average = loss_scale, scheduler, average
         self._in_series = steps_per_call == "auto"
+        self._may_read_ahead = may_read_ahead
         self.size = 1 if steps_per_call == "auto" else steps_per_call
 
     def of(self, stream: Iterable[Batch]) -> Iterator[list[Batch]]:
@@ -59,6 +64,8 @@ class Calls:
         call: list[Batch] = []
         for given in stream:
             batch = _moved(given, self._loop.device)
+            if self.size > 1 and not self._may_read_ahead:
+                batch = tuple(tensor.clone() for tensor in batch)
             if self._in_series and call and not _alike(call[0], batch):
                 yield call
                 call = []
@@ -80,10 +87,11 @@ class Calls:
             wait: Wait for the device: see `Stepper.take`.
         """
         if self._in_series and not hooks.sees_every_step:
-            taken = self._series(batches, wait)
-            if taken is not None:
+            steps = self._series(batches, wait)
+            batches = batches[len(steps) :]
+            if not batches:
                 hooks.on_step(self._loop)
-                return taken
+                return steps[-1]
         if self._in_series:
             self.size = 1
             return [self._one_call([batch], hooks, wait) for batch in batches][-1]
@@ -99,19 +107,21 @@ class Calls:
             hooks.on_step(self._loop)
         return steps[-1]
 
-    def _series(self, batches: list[Batch], wait: bool) -> StepResult | None:
+    def _series(self, batches: list[Batch], wait: bool) -> list[StepResult]:
+        """Steps on the first of these batches, if possible on all."""
         started, loop = perf_counter(), self._loop
         steps = self._stepper.take_series(
             batches, Between(self._before_step, self._after_step), wait=wait
         )
-        if steps is None:
-            return None
+        if not steps:
+            return []
         scale, num_data = self._loss_scale(batches[0])
         losses = torch.stack([torch.as_tensor(step.model_loss) for step in steps])
         loop.record_all(losses / scale, torch.stack([step.norm for step in steps]), num_data)
         each = (perf_counter() - started) / len(steps)
-        self.size = max(1, min(_MOST, int(_SECONDS / each)))
-        return steps[-1]
+        if self._may_read_ahead:
+            self.size = max(1, min(_MOST, int(_SECONDS / each)))
+        return steps
 
     def _before_step(self, place: int) -> None:
         loop = self._loop

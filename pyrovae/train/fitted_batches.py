@@ -40,6 +40,7 @@ class FittedBatches(Minibatches):
         self.num_data, self.drop_last, self.names = (
             source.num_data, source.drop_last, source.names,
         )  # fmt: skip
+        self.may_read_ahead = source.may_read_ahead
         self.held = _looked_through(source.rows)
         self._checks = types.changes and self.held is None
         if types.changes and self.held is not None:

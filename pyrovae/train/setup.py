@@ -260,7 +260,10 @@ def set_up(
     site_kl = SiteKLMonitor(model, guide, rows, inventory.networks, plate, seed or 0, device)
     in_series = steps_per_call == "auto" or average is None
     per_call = steps_per_call if is_compiled and team.alone and in_series else 1
-    calls = Calls(stepper, loop, store, loss_scale, scheduler, average, per_call)
+    calls = Calls(
+        stepper, loop, store, loss_scale, scheduler, average, per_call,
+        may_read_ahead=source.may_read_ahead,
+    )  # fmt: skip
     return Setup(
         loop, svi, stepper, loss_scale, store, validation, site_kl, scheduler, average,
         calls, source, first, is_compiled,

@@ -80,7 +80,8 @@ class Stepper:
             wait: As for `take`.
 
         Returns:
-            None where the steps are to be taken one by one, as before they are compiled.
+            What the first of these steps gave, if possible all; None where they are to be taken
+            one by one, as before they are compiled.
 
         Raises:
             NonFiniteError: As for `take`.

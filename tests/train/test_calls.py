@@ -6,7 +6,7 @@ import torch
 
 from pyrovae.data.base import Split
 from pyrovae.errors import NonFiniteError
-from pyrovae.train import Callback, calls, fit
+from pyrovae.train import Callback, calls, fit, schedules
 from tests.train.pairs import networks, pair, x_of
 
 OPTIONS = {"batch_size": 10, "lr": 1e-2, "progress": False, "device": "cpu", "compile": True}
@@ -85,6 +85,57 @@ def test_draws_of_a_dynamic_split_are_the_same():
     for count in (1, "auto"):
         found.append(run_of(x, steps_per_call=count))
     assert_same(*found)
+
+
+def test_a_schedule_that_changes_more_than_rates():
+    class Decay(torch.optim.lr_scheduler.LRScheduler):
+        """Raises the decay of weights at the seventh step, which a graph holds fast."""
+
+        def get_lr(self):
+            for group in self.optimizer.param_groups:
+                group["weight_decay"] = 0.5 if self.last_epoch >= 6 else 0.0
+            return [group["lr"] for group in self.optimizer.param_groups]
+
+    options = {"schedule": schedules.PerStep(Decay), "optimizer": "adamw"}
+    assert_same(run_of(**options), run_of(steps_per_call=1, **options))
+
+
+class Refilled:
+    """A source that writes each batch into the same tensor."""
+
+    num_data = 40
+
+    def __init__(self):
+        self.x, self.buffer = x_of(40), torch.empty(10, 6)
+
+    def __len__(self):
+        return 4
+
+    def epoch(self, epoch, start=0):
+        for i in range(start, 4):
+            yield self.buffer.copy_(self.x[10 * i : 10 * i + 10])
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [(Refilled, {}), (lambda: None, {"transform": lambda x: x + torch.randn_like(x)})],
+    ids=["one_tensor", "draws"],
+)
+def test_a_batch_that_must_not_be_read_ahead(source, options):
+    seen = Seen(every_step=False)
+    assert_same(
+        run_of(source(), callbacks=[seen], **options),
+        run_of(source(), steps_per_call=1, **options),
+    )
+    assert seen.steps[0] == 1
+
+
+def test_batches_of_one_graph_are_copied():
+    class Fresh(Refilled):
+        def epoch(self, epoch, start=0):
+            return (batch.clone() for batch in super().epoch(epoch, start))
+
+    assert_same(run_of(Refilled(), steps_per_call=2), run_of(Fresh(), steps_per_call=2))
 
 
 @pytest.mark.parametrize("bad", [0, 2])

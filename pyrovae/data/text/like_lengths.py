@@ -62,6 +62,7 @@ class LikeLengths(Minibatches):
         self.batch_size, self.seed, self.drop_last = batch_size, seed, drop_last
         self.device, self.num_data = pick_device(device), len(x)
         self.names = ("x", "y")[: len(tensors)]
+        self.may_read_ahead = True
         lengths = (x != PADDING).sum(1).cpu()
         self.widths = _widths(lengths, x.shape[1], num_widths)
         bounds = torch.tensor(self.widths)

@@ -146,7 +146,8 @@ class CompiledStep:
         """Take a step on each batch, with little Python between two of them.
 
         The graph is that of one step. What a step asks for each time (the key of its settings,
-        the precision) is asked for once, so nothing but tensors and rates may change meanwhile.
+        the precision) is asked for once. Where what is done before a step changes an option of
+        the optimiser other than its rates, the series ends before that step.
 
         Args:
             batches: Alike in shapes, strides, types and devices.
@@ -154,7 +155,7 @@ class CompiledStep:
                 call that has failed: they draw their random numbers, and change nothing.
 
         Returns:
-            None where no graph of such a step is in use yet.
+            What the steps that were taken gave; None where no graph of such a step is in use yet.
         """
         if not self._step.stops_at_first or self._all_reduce is not None:
             return None
@@ -165,10 +166,13 @@ class CompiledStep:
                 return None
             before, after = between or (_nothing, _nothing)
             found, call, write_rates = [], ready.call, self._step.write_rates
+            options = self._options.key()
             kept = nullcontext() if between else kept_values(ready.changed)
             with torch.no_grad(), kept:
                 for i, batch in enumerate(batches):
                     before(i)
+                    if self._options.key() != options:
+                        break
                     write_rates()
                     loss, norm, taken = call(*batch)[:3]
                     if loss.is_cuda:  # the next replay writes into the same tensors

@@ -102,14 +102,14 @@ def guarded_series(
         wait: As for `guarded_step`.
 
     Returns:
-        None where no graph of such a step is in use yet.
+        What the steps that were taken gave; None where no graph of such a step is in use yet.
 
     Raises:
         NonFiniteStep: As for `guarded_step`.
     """
     random_state = save_torch_random_state()
     steps = svi.series_if_finite(batches, between)
-    if steps is None or not wait or steps[-1].taken:
+    if not steps or not wait or steps[-1].taken:
         return steps
     bad = next(i for i, step in enumerate(steps) if not step.taken)
     with kept_random_state():
