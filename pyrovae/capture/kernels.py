@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ..runtime.files import write_whole
 from .code_folder import digest
 
 _HEADER = "#include <torch/csrc/inductor/cpp_prefix.h>\n"
@@ -106,7 +105,7 @@ class Header:
         self._unfinished = folder / f"{name}.{os.getpid()}.gch"
         self._job: subprocess.Popen[bytes] | None = None
         if not self._made.exists():
-            write_whole(self._header, _HEADER.encode())
+            self._header.write_text(_HEADER)
             words = ["-x", "c++-header", str(self._header), "-o", str(self._unfinished)]
             self._job = _start([*self._flags, *words])
 
