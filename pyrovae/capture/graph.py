@@ -76,6 +76,8 @@ def trace(run: Run, inputs: Sequence[Tensor], mutable: Sequence[Tensor] = ()) ->
         externals = [tensor for tensor in read.externals if id(tensor) not in constants]
         with kept_random_state(), kept_values(read.changed):
             graph = _graph(run, inputs, externals, frozen)
+    except _OtherGeneratorError:
+        raise
     except (RuntimeError, ValueError, TypeError, AssertionError, LookupError) as error:
         raise CaptureError(diagnose(error)) from error
     finally:
@@ -114,6 +116,10 @@ def _read_set(run: Run, inputs: Sequence[Tensor]) -> ReadSet:
     return found
 
 
+class _OtherGeneratorError(CaptureError):
+    """No line of the run raised it, so that none is to be named."""
+
+
 def _refuse_other_generators(before: RandomState) -> None:
     """Refuse a run that moved Python's or numpy's generator since then.
 
@@ -122,7 +128,7 @@ def _refuse_other_generators(before: RandomState) -> None:
     now = save_random_state()
     names = {"random": now.python == before.python, "numpy.random": now.has_numpy_of(before)}
     if moved := [name for name, is_same in names.items() if not is_same]:
-        raise CaptureError(
+        raise _OtherGeneratorError(
             f"it draws from {moved[0]}, whose numbers a graph would freeze; draw with torch"
         )
 
