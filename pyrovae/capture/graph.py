@@ -15,7 +15,7 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from ..errors import CaptureError
-from ..runtime.random_state import kept_random_state
+from ..runtime.random_state import RandomState, kept_random_state, save_random_state
 from .diagnose import diagnose
 from .read_set import ReadSet
 from .tables import KnownTables, is_table
@@ -76,6 +76,8 @@ def trace(run: Run, inputs: Sequence[Tensor], mutable: Sequence[Tensor] = ()) ->
         externals = [tensor for tensor in read.externals if id(tensor) not in constants]
         with kept_random_state(), kept_values(read.changed):
             graph = _graph(run, inputs, externals, frozen)
+    except _OtherGeneratorError:
+        raise
     except (RuntimeError, ValueError, TypeError, AssertionError, LookupError) as error:
         raise CaptureError(diagnose(error)) from error
     finally:
@@ -104,13 +106,31 @@ def _distinct(inputs: Sequence[Tensor]) -> list[Tensor]:
 def _read_set(run: Run, inputs: Sequence[Tensor]) -> ReadSet:
     """What a run reads and changes; its changes are undone."""
     found = ReadSet(inputs)
-    with kept_random_state():
+    with kept_random_state() as before:
         try:
             with found:
                 run(*inputs)
         finally:
             found.undo()
+        _refuse_other_generators(before)
     return found
+
+
+class _OtherGeneratorError(CaptureError):
+    """No line of the run raised it, so that none is to be named."""
+
+
+def _refuse_other_generators(before: RandomState) -> None:
+    """Refuse a run that moved Python's or numpy's generator since then.
+
+    A graph freezes what they drew, and a comparison of two runs does not find a rare branch.
+    """
+    now = save_random_state()
+    names = {"random": now.python == before.python, "numpy.random": now.has_numpy_of(before)}
+    if moved := [name for name, is_same in names.items() if not is_same]:
+        raise _OtherGeneratorError(
+            f"it draws from {moved[0]}, whose numbers a graph would freeze; draw with torch"
+        )
 
 
 def _graph(

@@ -27,6 +27,12 @@ class RandomState:
     numpy: tuple[Any, ...] | None = None
     python: tuple[Any, ...] | None = None
 
+    def has_numpy_of(self, other: "RandomState") -> bool:
+        """Whether numpy's generator has the same state in both; so where one does not know it."""
+        if self.numpy is None or other.numpy is None:
+            return True
+        return all(np.array_equal(a, b) for a, b in zip(self.numpy, other.numpy, strict=True))
+
 
 def save_random_state() -> RandomState:
     """The state of all generators."""
@@ -57,11 +63,11 @@ def restore_random_state(state: RandomState) -> None:
 
 
 @contextmanager
-def kept_random_state() -> Iterator[None]:
-    """After this context every generator has the state that it had before."""
+def kept_random_state() -> Iterator[RandomState]:
+    """After this context every generator has the state that it had before, which it gives."""
     state = save_random_state()
     try:
-        yield
+        yield state
     finally:
         restore_random_state(state)
 
@@ -69,15 +75,9 @@ def kept_random_state() -> Iterator[None]:
 def is_random_state(state: RandomState) -> bool:
     """Whether every generator still has this state."""
     now = save_random_state()
-    numpy = state.numpy is None or now.numpy is None or _equal(state.numpy, now.numpy)
     return (
         torch.equal(state.torch, now.torch)
         and all(torch.equal(tensor, now.cuda[index]) for index, tensor in state.cuda.items())
-        and numpy
+        and now.has_numpy_of(state)
         and state.python in (None, now.python)
     )
-
-
-def _equal(one: tuple[Any, ...], two: tuple[Any, ...]) -> bool:
-    pairs = zip(one, two, strict=True)
-    return all(np.array_equal(a, b) for a, b in pairs)

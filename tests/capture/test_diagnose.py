@@ -1,6 +1,7 @@
 """What cannot be frozen is refused once, with its line and the reason."""
 
 import itertools
+import random
 
 import numpy as np
 import pytest
@@ -32,6 +33,11 @@ def numpy_noise(x):
     return (x * float(np.random.rand()),)
 
 
+def rare_noise(x):
+    """Two runs in a row would hardly show it."""
+    return (x * (2 if random.random() < 1e-6 else 1),)
+
+
 COUNTER = itertools.count()
 
 
@@ -46,7 +52,8 @@ def counter(x):
         (branch, r"test_diagnose.py:\d+, in branch, .*value of a tensor.*torch.where"),
         (number, r"test_diagnose.py:\d+, in number, .*value of a tensor"),
         (places, r"test_diagnose.py:\d+, in places, .*depends on the values"),
-        (numpy_noise, "differs from it"),
+        (numpy_noise, "draws from numpy.random"),
+        (rare_noise, "draws from random, whose numbers"),
         (counter, "differs from it"),
     ],
 )
