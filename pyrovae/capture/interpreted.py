@@ -100,9 +100,8 @@ def _same_as(node: Node) -> Node | None:
     given: Any = node.args[0] if node.args else None
     if node.target is _ATEN.cat.default and len(given) == 1:
         return given[0]
-    if node.target is _ATEN.pow.Tensor_Scalar and node.args[1] == 1:
-        return given
-    if node.target not in _MAY_DO_NOTHING or not isinstance(given, Node):
+    is_first_power = node.target is _ATEN.pow.Tensor_Scalar and node.args[1] == 1
+    if not (is_first_power or node.target in _MAY_DO_NOTHING) or not isinstance(given, Node):
         return None
     before, after = _meta(given), _meta(node)
     if before is None or after is None:

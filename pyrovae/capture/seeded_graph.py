@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -124,13 +125,17 @@ def _for_many(split: Split, externals: Sequence[Tensor], size: int) -> GraphModu
     """The rest of a graph for so many seeds at once."""
     noise = _places(split, size)
     dims = (*[None] * len(externals), *[0] * len(noise))
+    functorch: Any = torch._C._functorch
     try:
         with torch.no_grad(), warnings.catch_warnings():
             # Of an operation that vmap runs seed by seed; too many of them are refused below.
             warnings.simplefilter("ignore", UserWarning)
+            functorch._set_vmap_fallback_warning_enabled(False)
             found = single_operations(torch.vmap(split.rest, dims), [*externals, *noise])
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise CaptureError(diagnose(error)) from error
+    finally:
+        functorch._set_vmap_fallback_warning_enabled(True)  # as it is in torch
     found.graph.eliminate_dead_code()
     found.recompile()
     one, many = (len(graph.graph.nodes) for graph in (split.rest, found))
