@@ -123,7 +123,8 @@ def _made(compiled: Any, library: KernelLibrary) -> StoredCode | None:  # noqa: 
 
 def _unboxed(call: Callable[[list[Tensor]], Sequence[Tensor]]) -> Code:
     def code(*tensors: Tensor) -> Sequence[Tensor]:
-        return call(list(tensors))  # which it empties
+        with torch.no_grad():  # products are written in place
+            return call(list(tensors))  # which it empties
 
     return code
 

@@ -1,6 +1,5 @@
 """Running moments of drawn gradients, and the errors of what is made of them."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -92,13 +91,15 @@ class Moments:
     def variance_error(self) -> list[float]:
         """By group, the relative standard error of the variance summed over coordinates.
 
-        From the spread of what each draw adds to the sum of squares.
+        From the spread of what each draw adds to the sum of squares; NaN of two draws.
         """
+        if self.count < 3:
+            return [nan] * len(self.parts)
         found = []
         for part, increments in zip(self.parts, torch.cat(self.increments)[1:].T, strict=True):
             error = float(increments.std()) / len(increments) ** 0.5
             total = float(self.variance[part].sum())
-            found.append(error / total if total > 0 else (0.0 if total == 0 else math.nan))
+            found.append(error / total if total > 0 else (0.0 if total == 0 else nan))
         return found
 
     def _ratios(self, values: Tensor) -> Tensor:
