@@ -161,7 +161,9 @@ def test_more_rows_than_are_held_at_once(monkeypatch):
     whole = overlap(real, generated), nearest_distances(generated, real)
     monkeypatch.setattr(module, "_ROWS", 16)
     parts = overlap(real, generated), nearest_distances(generated, real)
-    assert parts[0] == whole[0] and torch.equal(parts[1], whole[1])
+    assert parts[0] == whole[0]
+    # Some processors round a product of fewer rows in another way.
+    torch.testing.assert_close(parts[1], whole[1], rtol=1e-12, atol=0)
 
 
 def test_closer_than_is_a_rank_probability():
