@@ -45,7 +45,8 @@ class SeededDraws(Generic[T]):
     Where many draws are ahead, the function is traced once after a first draw with Pyro's
     validation. Random numbers are then drawn seed by seed, as the function draws them, and the
     rest of the graph runs for many seeds in one call, or seed by seed where that cannot be. A
-    graph is used once it gives what the function gives under a second seed. What cannot be a graph
+    graph is used once it gives what the function gives under a second seed, and the last seed of a
+    call is drawn by both again; a warning says where they differ by then. What cannot be a graph
     runs as it is, and so does a draw that is not finite, since Pyro's validation may say why.
 
     The caller hides side effects (`isolated`, `own_parameters`) and sets whether gradients are on.
@@ -124,6 +125,8 @@ class SeededDraws(Generic[T]):
         self._calls += 1
         if self._examined < _EXAMINED and not graph.traced.changed:
             self._examine(draws)
+        if len(seeds) == len(ahead) and not graph.traced.changed:
+            self._check_last(graph, draws.seeds[-1])
         if self._calls == _WARM and draws.milliseconds * len(ahead) > 1e3 * _LONG:
             self._compile_now(graph, draws)
         return draws
@@ -179,6 +182,17 @@ class SeededDraws(Generic[T]):
         if len(bad):
             self._examined += 1
             self._eager(draws.seeds[int(bad[0])])
+
+    def _check_last(self, graph: SeededGraph, seed: int) -> None:
+        """Draw once more as the function does: it may have changed since the graph was checked."""
+        why = why_not(graph, Drawn([seed], self._eager(seed).values))
+        if why:
+            self._graph, self.refusal = None, why
+            warn(
+                f"{self._name} is not what it was when it was traced: {why}. Its draws are of the "
+                "beginning; give compile=False",
+                CaptureWarning,
+            )
 
     def _refuse(self, error: CaptureError) -> None:
         self.refusal = str(error)

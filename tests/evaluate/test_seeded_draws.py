@@ -119,6 +119,19 @@ def test_other_generators_are_not_frozen(monkeypatch):
         list(SeededDraws(draws._draw, name="the dice", compile=True)(SEEDS))
 
 
+def test_what_changes_after_the_check_is_said():
+    calls = []
+
+    def draw():
+        calls.append(1)
+        return torch.randn(2) * (2 if len(calls) > 5 else 1)
+
+    draws = SeededDraws(draw)
+    with pytest.warns(CaptureWarning, match="is not what it was .* give compile=False"):
+        all_of(draws, list(range(30))), all_of(draws, list(range(30)))
+    assert "its graph differs from it by 5.0e-01" in draws.refusal and draws._graph is None
+
+
 class Averaging(nn.Module):
     """Keeps a running mean of what it is given, and gives what it kept before."""
 
@@ -174,7 +187,7 @@ def test_more_seeds_need_no_other_trace():
 
     draws = SeededDraws(draw)
     first, others = all_of(draws), all_of(draws, [9, 10])
-    assert len(calls) == 2 + 2  # two as they are, two for the trace
+    assert len(calls) == 2 + 2 + 2  # as they are, for the trace, and the last seed of each call
     torch.manual_seed(10)
     assert torch.equal(others[1], torch.randn(2)) and len(first) == 7
     few = SeededDraws(draw)
