@@ -152,9 +152,11 @@ def _command(source: Path, target: Path) -> list[str]:
     from torch._inductor.cpu_vec_isa import pick_vec_isa
 
     options = CppTorchDeviceOptions(vec_isa=pick_vec_isa(), device_type="cpu", shared=True)
-    builder = CppBuilder(str(target.with_suffix("")), str(source), options)
+    line = CppBuilder("target", "source.cpp", options).get_command_line()
+    # Put in afterwards, since torch does not quote what has spaces.
+    given = {"source.cpp": str(source), "target.so": str(target)}
     # torch's headers cause thousands of warnings.
-    return [*shlex.split(builder.get_command_line()), "-w"]
+    return [*(given.get(word, word) for word in shlex.split(line)), "-w"]
 
 
 def _flags(command: Sequence[str], folder: str) -> list[str]:

@@ -18,8 +18,8 @@ _WEIGHT = torch.linspace(-1.0, 1.0, 20).reshape(5, 4)
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder, as on a machine where nothing has been compiled."""
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    """An empty folder, as on a machine where nothing has been compiled; its name has a space."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled code"))
     return code_folder()
 
 
