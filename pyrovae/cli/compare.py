@@ -40,7 +40,7 @@ def run_compare(words: Sequence[str]) -> None:
     add("--draws", type=int,
         help="How many draws of each bound and gradient, two or more; without it until the "
         "figures that are printed hold.")  # fmt: skip
-    add("--max-seconds", type=Positive, default=60.0,
+    add("--max-seconds", type=Positive, default=20.0,
         help="What all draws may take, beyond the fewest, without --draws.")  # fmt: skip
     add("--temperatures", type=Count, default=100, help="Temperatures of --truth ais.")
     add("--chains", type=Count, default=16, help="Chains of --truth ais.")

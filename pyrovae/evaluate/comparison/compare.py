@@ -46,7 +46,7 @@ def compare(
     truth_source: str | None = None,
     evidence_particles: int | None = None,
     num_draws: int | None = None,
-    max_seconds: float | None = 60.0,
+    max_seconds: float | None = 20.0,
     references: Mapping[str, Reference] | None = None,
     reference_draws: int | None = None,
     repeats: int | None = None,
@@ -77,7 +77,7 @@ def compare(
       error of a bound;
     - times until the error of each median is below a twentieth.
 
-    Of each there are 32 draws at least and 1,024 at most; the errors are looked at after 32 draws
+    Of each there are 16 draws at least and 1,024 at most; the errors are looked at after 16 draws
     and then as these double, so that stopping at a small error makes it too small by little. What
     `max_seconds` or the most draws left less precise is printed with fewer digits, and the table
     says so.
@@ -174,7 +174,7 @@ def compare(
         })  # fmt: skip
         known = partial(
             mean_evidence, subject, truth, truth_source, evidence_particles, vectorize_particles,
-            seconds=effort.seconds / 4, progress=progress,
+            seconds=effort.seconds / 3, progress=progress,
         )  # fmt: skip
         costs = partial(
             step_costs, own, *subject.call, device=subject.device, repeats=repeats,

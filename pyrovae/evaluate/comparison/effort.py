@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-FEWEST, MOST = 32, 1024
+FEWEST, MOST = 16, 1024
 """Draws of anything that is drawn until its error is small enough."""
 
 NATS = 0.01
@@ -47,7 +47,7 @@ def next_look(
 ) -> int | None:
     """At how many draws to look at the errors next; None where no more are to be drawn.
 
-    Looks are few, at 32 draws and then at most at every doubling, since to look often and to stop
+    Looks are few, at 16 draws and then at most at every doubling, since to look often and to stop
     at the first error that is small by chance would make the errors too small.
 
     Args:

@@ -39,7 +39,7 @@ def measure(
         rows.short_bounds = _bounds_to_precision(bounds, rows.known.value, effort, talk)
     finally:
         rows.bounds = bounds.found()
-    rows.weights = weights_of(objectives, subject, bounds.done)
+    rows.weights = weights_of(objectives, subject, effort.draws)
     talk.begin("times", _first(rows))
     rows.costs = costs(told=talk.at)
     for index, name in enumerate(objectives):

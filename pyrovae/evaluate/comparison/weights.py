@@ -12,19 +12,21 @@ from ..seeded_draws import SeededDraws
 from .bounds import WEIGHTS, Subject
 
 _LEAST_DRAWS, _POOL = 10, 1000  # draws of K, and weights per datum that are enough for k-hat
+_MOST_DRAWS = 32  # where their number is not fixed
 
 UNKNOWN = {"ess": nan, "k_hat": nan, "k_hat_weights": nan, "k_hat_limit": nan}
 
 
 def weights_of(
-    objectives: Mapping[str, Objective], subject: Subject, draws: int
+    objectives: Mapping[str, Objective], subject: Subject, draws: int | None
 ) -> dict[str, dict[str, float]]:
     """By objective, medians over data of ESS and k-hat; NaN where there are no weights per datum.
 
     ESS is that of the objective's own K particles. k-hat is a property of the pair, so it is
     estimated from the weights of all draws of a datum together, a thousand where draws suffice:
     "k_hat_weights" is their number, and "k_hat_limit" the largest k-hat at which they suffice.
-    Objectives that draw equal particles have equal weights, which are drawn once.
+    Objectives that draw equal particles have equal weights, which are drawn once. `draws` is how
+    often they are drawn at most.
     """
     known: dict[Hashable, dict[str, float]] = {}
     found = {}
@@ -36,7 +38,7 @@ def weights_of(
     return found
 
 
-def _weights(objective: Objective, subject: Subject, draws: int) -> dict[str, float]:
+def _weights(objective: Objective, subject: Subject, draws: int | None) -> dict[str, float]:
     wanted = max(_LEAST_DRAWS, -(-_POOL // objective.num_particles))
     is_whole = True
 
@@ -49,7 +51,7 @@ def _weights(objective: Objective, subject: Subject, draws: int) -> dict[str, fl
     source = SeededDraws(log_w, name="the weights of the particles", compile=subject.compile)
     try:
         with subject.without_side_effects():
-            chunks = list(source(subject.seeds(WEIGHTS, 0, min(wanted, draws))))
+            chunks = list(source(subject.seeds(WEIGHTS, 0, min(wanted, draws or _MOST_DRAWS))))
     except PyrovaeError:
         return UNKNOWN
     log_weights = torch.cat([chunk.values for chunk in chunks])  # [draws, K, B]

@@ -130,4 +130,4 @@ def test_adaptive_numbers_of_draws_are_named():
     ]
     text = str(Comparison(many, FACTS | {"is_adaptive": True}))
     words = "draws: 64 of a bound, 32 to 96 of a gradient, 512 of a reference, the same seeds"
-    assert words in text and "32 to 1,024 of each" in text
+    assert words in text and "16 to 1,024 of each" in text

@@ -23,11 +23,11 @@ def test_looks_are_few_and_end():
     looks, done = [], 0
     while (done := next_look(done, 0.0, 1.0, None)) is not None:
         looks.append(done)
-    assert looks == [32, 64, 128, 256, 512, 1024] and looks[0] == FEWEST and looks[-1] == MOST
+    assert looks == [16, 32, 64, 128, 256, 512, 1024] and looks[0] == FEWEST and looks[-1] == MOST
     assert next_look(0, 0.0, 0.0, None) == FEWEST  # whatever the time
     assert next_look(32, 2.0, 4.0, None) == 64 and next_look(32, 2.0, 3.9, None) is None
-    assert next_look(128, 0.0, 1.0, None, wanted=150) == 192  # no more than are needed
-    assert next_look(128, 0.0, 1.0, None, wanted=130) == 160
+    assert next_look(128, 0.0, 1.0, None, wanted=150) == 176  # no more than are needed
+    assert next_look(128, 0.0, 1.0, None, wanted=130) == 144
     assert next_look(1000, 0.0, 1.0, None, wanted=1001) == MOST
 
 

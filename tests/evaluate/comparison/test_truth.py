@@ -1,6 +1,7 @@
 """log p(x) as given or estimated, with its error and its source."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from pyrovae import ais, compare, log_evidence
 from pyrovae.data import DiscreteLatent, LinearGaussian
 from pyrovae.errors import ConfigError, ReparamError, ShapeError
+from pyrovae.evaluate.comparison import truth
 from pyrovae.evaluate.comparison.bounds import Subject
 from pyrovae.evaluate.comparison.truth import mean_evidence
 from pyrovae.objectives import ELBO
@@ -96,3 +98,34 @@ def test_as_many_particles_as_the_gaps_need(oracle):
     assert abs(many.value - exact) < 4.5 * many.error + 0.01
     late = mean_evidence(subject, "evidence", None, None, bounds=[few.value], seconds=0.0)
     assert late == few
+
+
+@pytest.mark.parametrize(
+    ("shortfall", "error", "tried"),
+    [
+        (0.005, 0.001, [312]),
+        (0.03, 0.001, [312, 1250]),
+        (0.05, 0.001, [312, 5000]),
+        (0.001, 0.019, [312, 1250]),
+        (0.001, 0.03, [312, 5000]),
+        (math.nan, 0.03, [312, 5000]),
+    ],
+)
+def test_it_goes_on_with_the_fewest_particles_that_might_do(
+    oracle, monkeypatch, shortfall, error, tried
+):
+    _, subject = oracle
+    asked = []
+
+    def found(subject, particles, how):
+        asked.append(particles)
+        times = particles / 312
+        return SimpleNamespace(
+            mean=lambda: -5.0,
+            shortfall=shortfall / times,
+            monte_carlo_error=lambda: error / times**0.5,
+        )
+
+    monkeypatch.setattr(truth, "_evidence_of", found)
+    truth._evidence(subject, [-5.1], math.inf, {})  # a gap of 0.1 needs 0.01 nats
+    assert asked == tried
