@@ -1,5 +1,6 @@
 """A configuration, parsed from words of the command line and YAML."""
 
+import argparse
 import inspect
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -59,10 +60,13 @@ def parse(
     if file is not None:
         name = str(file) if path is None else f"--config {path}"
         content = read_yaml(file, name)
+        options = {action.dest: action for action in own_actions}
         config = checked(
-            {k: v for k, v in content.items() if k not in SECTIONS or k in only},
+            _yes_and_no(
+                {k: v for k, v in content.items() if k not in SECTIONS or k in only}, options
+            ),
             name=name,
-            options={action.dest: action for action in own_actions},
+            options=options,
             find=FINDERS,
             defaults=SECTIONS,
             said=said,
@@ -101,6 +105,18 @@ def parse(
     for section in made:
         check_sizes(section, found[section])
     return found
+
+
+def _yes_and_no(
+    content: Mapping[str, Any], options: Mapping[str, argparse.Action]
+) -> dict[str, Any]:
+    """With the words that an option needs, where YAML has read them as true and false."""
+    return {
+        key: ("yes" if value else "no")
+        if isinstance(value, bool) and key in options and "yes" in (options[key].choices or ())
+        else value
+        for key, value in content.items()
+    }
 
 
 def parse_plain(parser: Parser, words: Sequence[str]) -> Namespace:

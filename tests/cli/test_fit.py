@@ -81,6 +81,13 @@ def test_yaml_holds_the_configuration_and_words_go_over_it(here):
     assert len(Path("r/history.jsonl").read_text().splitlines()) == 3
 
 
+def test_yaml_says_yes_and_no_without_quotes(here):
+    Path("c.yaml").write_text("compile: no\nepochs: 1\ntest_particles: 0\ndata: {name: digits}\n")
+    assert fit("--config", "c.yaml", *SMALL, "--run", "r") == 0
+    assert yaml.safe_load(Path("r/config.yaml").read_text())["compile"] == "no"
+    assert fit("--run", "r", "--resume", "--epochs", 2) == 0
+
+
 def test_precision_and_memory_are_kept_with_the_run(here):
     words = ["--objective", "IWAE", "--objective.num_particles", "20", "--test-particles", "0"]
     options = ["--precision", "bf16", "--memory", "20000000", "--epochs", "1", "--device", "cpu"]
