@@ -40,15 +40,15 @@ LOOSE = {"", "__main__", "errors", "math", "plots"}
 # line names it. What no line names comes last: it imports what is named, and nobody imports it.
 FOLDERS = {
     "runtime": [
-        {"fields", "figures", "files", "grad_mode", "log", "markup", "memory", "plain_json",
-         "rendezvous", "signatures", "values"},
+        {"expanded", "fields", "figures", "files", "grad_mode", "log", "markup", "memory",
+         "plain_json", "rendezvous", "signatures", "values"},
         {"distributed", "own_draws", "progress", "random_state", "result"},
         {"interrupts", "stored_random_state"},
     ],
     "capture": [
         {"announcement", "code_folder", "constants", "deviation", "diagnose", "elementwise",
-         "interpreted", "layouts", "network_calls", "noise", "processor", "read_set", "static_key",
-         "tables"},
+         "interpreted", "layouts", "network_calls", "noise", "one_hot", "processor", "read_set",
+         "static_key", "tables"},
         {"kernels"},
         {"kernel_library", "stored_code"},
         {"arguments", "graph", "inductor", "networks"},

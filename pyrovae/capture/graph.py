@@ -17,6 +17,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from ..errors import CaptureError
 from ..runtime.random_state import RandomState, kept_random_state, save_random_state
 from .diagnose import diagnose
+from .one_hot import OneHotByScatter
 from .read_set import ReadSet
 from .tables import KnownTables, is_table
 
@@ -143,7 +144,7 @@ def _graph(
     np.random.random()
 
     def with_tables(*flat: Tensor) -> tuple[Tensor, ...]:
-        with KnownTables(tables):
+        with KnownTables(tables), OneHotByScatter():
             return run(*flat[len(externals) :])
 
     return single_operations(with_tables, [*externals, *inputs])

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn, no_grad
 
+from ..runtime.expanded import write
 from .network_calls import watched_networks
 
 
@@ -33,5 +34,5 @@ def keeping_buffers() -> Iterator[dict[nn.Module, dict[str, Tensor]]]:
                 for name, buffer in buffers.items():
                     now = module._buffers.get(name)
                     if now is not None and now is not buffer:
-                        buffer.copy_(now)
+                        write(buffer, now)
                         module._buffers[name] = buffer

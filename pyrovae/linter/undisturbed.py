@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..particles.held_networks import held_networks
 from ..particles.isolation import isolated
+from ..runtime.expanded import write
 
 Kept = list[tuple[nn.Module, dict[str, Any], dict[str, Any]]]
 
@@ -43,7 +44,7 @@ def undisturbed(model: object, guide: object) -> Iterator[None]:
                 tensor.requires_grad_(requires_grad)
             if not torch.equal(tensor, value) and not bool(value.isnan().any()):
                 with torch.no_grad():
-                    tensor.copy_(value)
+                    write(tensor, value)
 
 
 def _contents(held: list[nn.Module]) -> Kept:

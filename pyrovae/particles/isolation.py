@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..capture.network_calls import watched_networks
+from ..runtime.expanded import write
 from ..runtime.grad_mode import outside_inference_mode
 from ..runtime.random_state import restore_random_state, save_random_state
 from .handlers import hidden
@@ -58,7 +59,7 @@ def isolated() -> Iterator[list[nn.Module]]:
         with torch.no_grad():
             for module, saved in before.items():
                 for name, buffer, old in saved:
-                    buffer.copy_(old)
+                    write(buffer, old)
                     setattr(module, name, buffer)  # the network may have replaced it
         inner = {child for module in ran for child in module.modules() if child is not module}
         outermost.extend(module for module in ran if module not in inner)

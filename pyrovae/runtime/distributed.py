@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..errors import ConfigError, PyrovaeError, RanksError, first_line
+from .expanded import write
 from .rendezvous import meet
 
 T = TypeVar("T")
@@ -97,7 +98,7 @@ class Team:
             parts = flat.split([tensor.numel() * tensor.element_size() for tensor in held])
             with torch.no_grad():
                 for tensor, part in zip(held, parts, strict=True):
-                    tensor.copy_(part.clone().view(tensor.dtype).reshape(tensor.shape))
+                    write(tensor, part.clone().view(tensor.dtype).reshape(tensor.shape))
 
     def from_first(self, make: Callable[[], T]) -> T:
         """What `make` gives on the first rank; an error of this library is raised on all."""

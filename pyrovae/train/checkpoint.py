@@ -13,6 +13,7 @@ from ..particles.device import to_device_of
 from ..particles.inventory import take_inventory
 from ..particles.parts import plain_name
 from ..particles.tracing import Program
+from ..runtime.expanded import write
 from ..runtime.plain_json import mismatch
 from .checkpoint_file import prefixed, read_checkpoint, section
 
@@ -138,7 +139,7 @@ def copy_into(pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
     """Write values into tensors in place."""
     with torch.no_grad():
         for target, value in pairs:
-            target.copy_(value)
+            write(target, value)
 
 
 def _dtype_and_shape(tensor: Tensor) -> str:

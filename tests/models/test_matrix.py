@@ -9,8 +9,14 @@ import torch
 
 from pyrovae import SVI, fit, models
 from pyrovae.errors import ConfigError
+from pyrovae.evaluate.gradients.draws import Leaves
+from pyrovae.evaluate.gradients.gradients import estimator_of
 from pyrovae.models import ConditionalVAE, FlatPrior, SequenceToSequence
 from pyrovae.objectives import ELBO, IWAE
+from pyrovae.particles.isolation import isolated
+from pyrovae.particles.modes import in_mode
+from pyrovae.particles.own_parameters import own_parameters
+from pyrovae.particles.parameters import trainable
 from pyrovae.train.step import compiled as compiled_steps
 from tests.models.matrix import LAYERS, PAIRS, batch_for, objective_for
 
@@ -99,6 +105,24 @@ def test_captured(make, batch, monkeypatch):
         pyro.set_rng_seed(5)
         losses.append([float(svi.step(*batch)) for _ in range(3)])
     torch.testing.assert_close(*map(torch.tensor, losses), rtol=1e-9, atol=0.0)
+
+
+@pytest.mark.filterwarnings("ignore::pyrovae.errors.GradientWarning")
+def test_measured_by_a_graph(make, batch):
+    pair, objective = make(0), IWAE(2)
+    call = (pair.model, pair.guide, *batch)
+    with in_mode("evaluation", pair.model, pair.guide), isolated(), own_parameters():
+        leaves = Leaves(list(trainable(*call).values()))
+        drawn = [
+            leaves.source(estimator_of(objective, call), "the gradient", compile)
+            for compile in ("auto", False)
+        ]
+        with leaves.kept_grads():
+            graph, plain = (
+                torch.cat([chunk.values for chunk in draws(range(4), 1000)]) for draws in drawn
+            )
+    assert not drawn[0].refusal
+    torch.testing.assert_close(graph, plain, rtol=1e-9, atol=1e-9 * float(plain.abs().max()))
 
 
 def test_resumed(make, batch, tmp_path):

@@ -1,14 +1,18 @@
 """Checkpoints are checked whole before anything is loaded into a pair."""
 
+from functools import partial
+
 import pyro
 import pyro.distributions as dist
 import pytest
 import torch
 from torch import nn
 
+from pyrovae import log_evidence
 from pyrovae.errors import CheckpointError
 from pyrovae.objectives import ELBO
 from pyrovae.train import fit, load_checkpoint
+from pyrovae.train.step import compiled
 from tests.train.pairs import QUIET, networks, pair, same, state, x_of
 
 
@@ -58,6 +62,32 @@ def test_buffers_are_loaded_too(tmp_path):
     load_checkpoint(tmp_path / "last.safetensors", *pair(*nets), x_of())
     assert same(expected, state(nets))
     assert nets[0][1].num_batches_tracked == 2
+
+
+class Scaled(nn.Module):
+    """One number that is seen six times."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.net = nn.Linear(2, 6)
+        self.register_buffer("scale", torch.tensor([scale]).expand(6))
+
+    def forward(self, z):
+        return self.scale * self.net(z)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_an_expanded_buffer_is_trained_with_measured_and_resumed(tmp_path, monkeypatch, compile):
+    monkeypatch.setattr(compiled, "Captured", partial(compiled.Captured, compiler=None))
+    encoder = networks()[0]
+    options = {"objective": ELBO(), "run_dir": tmp_path, "compile": compile, **QUIET}
+    fit(*pair(encoder, Scaled(2.0)), x_of(), epochs=1, **options)
+    pyro.clear_param_store()
+    nets = networks(5)[0], Scaled(3.0)
+    load_checkpoint(tmp_path / "last.safetensors", *pair(*nets), x_of())
+    assert torch.equal(nets[1].scale, torch.full((6,), 2.0)) and nets[1].scale.stride() == (0,)
+    fit(*pair(*nets), x_of(), epochs=2, resume=True, **options)
+    assert log_evidence(*pair(*nets), x_of(), num_particles=3).log_px.isfinite().all()
 
 
 def refused(path, nets, message):
