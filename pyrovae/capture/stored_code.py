@@ -16,6 +16,7 @@ from torch.fx import GraphModule
 
 from ..runtime.files import write_whole
 from .code_folder import digest
+from .kept_buffers import add_kept_buffers, call_of
 from .kernels import Place, load_kernels
 from .processor import processor
 
@@ -163,9 +164,10 @@ class StoredCode:
             or not {alias.asname or alias.name for alias in line.names} <= given.keys()
             and {alias.asname or alias.name for alias in line.names} & used
         ]
+        add_kept_buffers(tree)
         scope = {"__name__": "pyrovae_compiled_graph", **given, **self._constants}
         exec(compile(tree, "<compiled graph>", "exec"), scope)  # noqa: S102
-        return scope["call"]
+        return call_of(scope)
 
 
 class _Extern:
