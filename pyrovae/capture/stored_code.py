@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -19,11 +20,16 @@ from .code_folder import digest
 from .kept_buffers import add_kept_buffers, call_of
 from .kernels import Place, load_kernels
 from .processor import processor
+from .products import addmm, mm
 
 _FORMAT = "1"
 _NAMESPACES = ("aten", "prims")  # of operations that change with torch's version alone
-# What torch calls by these names, without the second that the import of its own table takes.
-_EXTERN = {name: getattr(torch, name) for name in ("mm", "addmm", "bmm", "baddbmm", "convolution")}
+# In the place of torch's own table of these, whose import takes a second.
+_EXTERN: dict[str, Any] = {
+    "mm": mm,
+    "addmm": addmm,
+    **{name: getattr(torch, name) for name in ("bmm", "baddbmm", "convolution")},
+}
 
 
 def code_key(graph: GraphModule, tensors: Sequence[Tensor]) -> str | None:
@@ -155,7 +161,7 @@ class StoredCode:
         }
         given: dict[str, Any] = {"AsyncCompile": Compiled}
         if extern <= _EXTERN.keys():
-            given["extern_kernels"] = _Extern()
+            given["extern_kernels"] = SimpleNamespace(**_EXTERN)
         # Most of what torch's code imports it does not use, and imports take a second.
         tree.body = [
             line
@@ -168,12 +174,6 @@ class StoredCode:
         scope = {"__name__": "pyrovae_compiled_graph", **given, **self._constants}
         exec(compile(tree, "<compiled graph>", "exec"), scope)  # noqa: S102
         return call_of(scope)
-
-
-class _Extern:
-    """torch's table of products and convolutions."""
-
-    mm, addmm, bmm, baddbmm, convolution = (staticmethod(f) for f in _EXTERN.values())
 
 
 def _is_name(node: ast.AST, name: str) -> bool:
