@@ -1,10 +1,10 @@
-"""Where does the time of an epoch of `fit` go?  Run: python benchmarks/epoch_parts.py [--cases ...]
+"""Where does the time of an epoch of `fit` go?  Run: python benchmarks/epoch_parts.py
 
-The CPU time of the calling thread, by parts of a step, while `fit` trains on 100 shuffled batches an
-epoch: what the compiled step takes (of it, the products of matrices), what it takes to gather rows,
-what else happens between two calls, and what comes once an epoch. `numpyro_step.py` prints the same
-beside the time of `lax.scan`. CPU time is steadier than seconds on a machine that has other work;
-what other threads do is not in it, so give it --threads 1.
+The CPU time of the calling thread, by parts of a step, while `fit` trains on 100 shuffled batches
+an epoch: the compiled step (of it, the products of matrices), gathering rows, what else happens
+between two calls, and what comes once an epoch. `numpyro_step.py` prints the same beside the time
+of `lax.scan`. CPU time is steadier than seconds on a machine that has other work; what other
+threads do is not in it, so the default is one.
 """
 
 import argparse
@@ -91,9 +91,7 @@ def watched(parts):
             (Loop, "record_all", FIGURES),
             (SiteKLMonitor, "__call__", SITES),
         ):
-            stack.enter_context(
-                patch.object(owner, name, parts.timed(part, getattr(owner, name)))
-            )
+            stack.enter_context(patch.object(owner, name, parts.timed(part, getattr(owner, name))))
         yield
 
 

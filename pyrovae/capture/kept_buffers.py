@@ -13,9 +13,10 @@ _MAKES, _VIEWS, _CHECKS = "empty_strided_cpu", "reinterpret_tensor", "assert_siz
 _MADE = "call_with_kept_buffers"
 
 Call = Callable[[list[Any]], Any]
+Change = Callable[[Sequence[ast.stmt], set[str]], list[ast.stmt]]
 
 
-def add_kept_buffers(tree: ast.Module) -> None:
+def add_kept_buffers(tree: ast.Module, change: Change | None = None) -> None:
     """Add to the code a function that makes its buffers, and gives a `call` that uses them.
 
     In the code of a small step every second line makes a tensor or a view of one, which takes as
@@ -25,6 +26,7 @@ def add_kept_buffers(tree: ast.Module) -> None:
 
     Args:
         tree: The code, with a function or method `call` that takes a list of tensors.
+        change: Changes the lines of that function, given also the names of what is kept.
     """
     found = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "call"]
     if len(found) != 1 or not isinstance(found[0].body[-1], ast.Return):
@@ -37,7 +39,10 @@ def add_kept_buffers(tree: ast.Module) -> None:
     kept = _kept(body)
     outer = [line for line in body if kept.issuperset(_assigned(line)) and _assigned(line)]
     inner = [line for line in body if line not in outer and not _deletes(line, kept)]
-    call = ast.FunctionDef("call", _arguments("args"), _checked_at_once(inner), [], None)
+    inner = _checked_at_once(inner)
+    if change is not None:
+        inner = change(inner, kept)
+    call = ast.FunctionDef("call", _arguments("args"), inner, [], None)
     give = ast.Return(ast.Name("call", ast.Load()))
     tree.body.append(ast.FunctionDef(_MADE, _arguments(), [*outer, call, give], [], None))
     ast.fix_missing_locations(tree)

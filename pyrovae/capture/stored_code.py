@@ -19,8 +19,9 @@ from ..runtime.files import write_whole
 from .code_folder import digest
 from .kept_buffers import add_kept_buffers, call_of
 from .kernels import Place, load_kernels
+from .new_results import take_new_results
 from .processor import processor
-from .products import addmm, mm
+from .products import addmm, mm, new_addmm, new_mm
 
 _FORMAT = "1"
 _NAMESPACES = ("aten", "prims")  # of operations that change with torch's version alone
@@ -28,6 +29,8 @@ _NAMESPACES = ("aten", "prims")  # of operations that change with torch's versio
 _EXTERN: dict[str, Any] = {
     "mm": mm,
     "addmm": addmm,
+    "new_mm": new_mm,
+    "new_addmm": new_addmm,
     **{name: getattr(torch, name) for name in ("bmm", "baddbmm", "convolution")},
 }
 
@@ -170,7 +173,7 @@ class StoredCode:
             or not {alias.asname or alias.name for alias in line.names} <= given.keys()
             and {alias.asname or alias.name for alias in line.names} & used
         ]
-        add_kept_buffers(tree)
+        add_kept_buffers(tree, take_new_results if "extern_kernels" in given else None)
         scope = {"__name__": "pyrovae_compiled_graph", **given, **self._constants}
         exec(compile(tree, "<compiled graph>", "exec"), scope)  # noqa: S102
         return call_of(scope)

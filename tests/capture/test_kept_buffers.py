@@ -33,7 +33,7 @@ def compiled(tmp_path, monkeypatch):
     traced = trace(run, [inputs(0)])
 
     def make(keep=True):
-        changes = add_kept_buffers if keep else lambda tree: None
+        changes = add_kept_buffers if keep else lambda *_: None
         done = []
         with monkeypatch.context() as patched:
             patched.setattr(stored_code, "add_kept_buffers", changes)
