@@ -81,7 +81,7 @@ def watched(parts):
         return found and replace(found, call=parts.timed(CALL, found.call))
 
     with ExitStack() as stack:
-        for name in ("mm", "addmm", "bmm", "baddbmm"):
+        for name in ("mm", "addmm", "new_mm", "new_addmm", "bmm", "baddbmm"):
             product = parts.timed(PRODUCTS, stored_code._EXTERN[name])
             stack.enter_context(patch.dict(stored_code._EXTERN, {name: product}))
         stack.enter_context(patch.object(Captured, "ready", timed_ready))

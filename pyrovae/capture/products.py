@@ -64,7 +64,7 @@ def _by_onednn(a: Tensor, b: Tensor) -> bool:
         a.shape[0] * b.numel() >= _LARGE
         and a.dtype is torch.float32
         and prefers_onednn()
-        and torch.backends.mkldnn.enabled
+        and bool(torch.backends.mkldnn.enabled)
     )
 
 
