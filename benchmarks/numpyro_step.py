@@ -7,8 +7,10 @@ It is compared with the compiled step, on the same networks with the same weight
 densities of model and guide at the same latents are compared, and the mean loss of many draws;
 then the times are measured, in turn. JAX uses all threads, torch those of --threads.
 
-The last line of a pair is the epoch itself: one of `fit`, with its shuffled batches and all of its
-figures, and the same batches gathered within NumPyro's `lax.scan`, in turn.
+Then comes the epoch itself: one of `fit`, with its shuffled batches and all of its figures, and
+the same batches gathered within NumPyro's `lax.scan`, in turn, in seconds and in CPU time of all
+threads; and the parts of the epoch of `fit`, as `epoch_parts.py` finds them. CPU time is fair
+where each side has one thread: `taskset -c 0 python benchmarks/numpyro_step.py --threads 1`.
 """
 
 import argparse
@@ -17,11 +19,12 @@ import sys
 from functools import partial
 from math import sqrt
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import pyro
 import torch
 from cases import CASES
+from epoch_parts import STEPS, data_of, report
 from sides import COMPILED, our_side, ours, prepare
 from timing import Report, interleaved_ms, ratio, table, where
 from torch import nn
@@ -31,7 +34,6 @@ from pyrovae.train import Callback
 
 MISSING = [name for name in ("jax", "numpyro") if importlib.util.find_spec(name) is None]
 JIT, SCAN = "numpyro, jit(svi.update)", "numpyro, lax.scan"
-STEPS = 100  # in one scan
 DENSE = [key for key, case in CASES.items() if key not in ("flow", "conv")]
 
 
@@ -150,17 +152,20 @@ def compare(key, rounds, say):
 
 
 class InTurn(Callback):
-    """After each epoch of ours one of theirs, timed."""
+    """After each epoch of ours one of theirs, timed, and the CPU time of both."""
 
     every_step = False
 
     def __init__(self, epoch):
-        self.epoch, self.seconds = epoch, []
+        self.epoch, self.seconds, self.cpu = epoch, [], []
+        self.ended = process_time()
 
     def on_epoch(self, loop):
-        start = perf_counter()
+        start, began = perf_counter(), process_time()
         self.epoch()
         self.seconds.append(perf_counter() - start)
+        self.cpu.append((began - self.ended, process_time() - began))
+        self.ended = process_time()
 
 
 def compare_epochs(key, epochs, say):
@@ -170,8 +175,7 @@ def compare_epochs(key, epochs, say):
 
     case = CASES[key]
     pyro.clear_param_store()
-    chance = torch.full((case.batch * STEPS, *case.data_shape), 0.3)
-    data = torch.bernoulli(chance, generator=torch.Generator().manual_seed(2))
+    data = data_of(case)
     x_all, svi = jax.numpy.asarray(data.numpy()), numpyro_svi(case, case.networks())
     held = [svi.init(jax.random.PRNGKey(0), x_all[: case.batch]), jax.random.PRNGKey(1)]
 
@@ -199,6 +203,9 @@ def compare_epochs(key, epochs, say):
         f"fit {1e3 * median(a for a, _ in pairs):.0f} ms, lax.scan "
         f"{1e3 * median(b for _, b in pairs):.0f} ms: {median(a / b for a, b in pairs):.2f} of "
         "its time")  # fmt: skip
+    ours_, theirs = (1e6 / STEPS * median(cpu) for cpu in zip(*turn.cpu[2:], strict=True))
+    both = median(a / b for a, b in turn.cpu[2:])
+    say(f"CPU time a step: fit {ours_:.1f} us, lax.scan {theirs:.1f} us: {both:.2f} of its time")
 
 
 def main(words):
@@ -215,6 +222,7 @@ def main(words):
     for key in words.cases:
         compare(key, words.rounds, say)
         compare_epochs(key, words.epochs, say)
+        report(key, words.epochs, say)
     return 0
 
 

@@ -49,7 +49,7 @@ FOLDERS = {
         {"announcement", "code_folder", "constants", "deviation", "diagnose", "elementwise",
          "interpreted", "layouts", "network_calls", "noise", "one_hot", "processor", "read_set",
          "static_key", "tables"},
-        {"kernels"},
+        {"code_products", "kernels", "kept_buffers", "new_results"},
         {"kernel_library", "stored_code"},
         {"arguments", "graph", "inductor", "networks"},
         {"hoisted", "replay"},

@@ -123,8 +123,10 @@ def _made(compiled: Any, library: KernelLibrary) -> StoredCode | None:  # noqa: 
 
 def _unboxed(call: Callable[[list[Tensor]], Sequence[Tensor]]) -> Code:
     def code(*tensors: Tensor) -> Sequence[Tensor]:
-        with torch.no_grad():  # products are written in place
+        if not torch.is_grad_enabled():
             return call(list(tensors))  # which it empties
+        with torch.no_grad():  # products are written in place
+            return call(list(tensors))
 
     return code
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -16,13 +17,22 @@ from torch.fx import GraphModule
 
 from ..runtime.files import write_whole
 from .code_folder import digest
+from .kept_buffers import add_kept_buffers, call_of
 from .kernels import Place, load_kernels
+from .new_results import take_new_results
 from .processor import processor
+from .code_products import addmm, mm, new_addmm, new_mm
 
 _FORMAT = "1"
 _NAMESPACES = ("aten", "prims")  # of operations that change with torch's version alone
-# What torch calls by these names, without the second that the import of its own table takes.
-_EXTERN = {name: getattr(torch, name) for name in ("mm", "addmm", "bmm", "baddbmm", "convolution")}
+# In the place of torch's own table of these, whose import takes a second.
+_EXTERN: dict[str, Any] = {
+    "mm": mm,
+    "addmm": addmm,
+    "new_mm": new_mm,
+    "new_addmm": new_addmm,
+    **{name: getattr(torch, name) for name in ("bmm", "baddbmm", "convolution")},
+}
 
 
 def code_key(graph: GraphModule, tensors: Sequence[Tensor]) -> str | None:
@@ -154,7 +164,7 @@ class StoredCode:
         }
         given: dict[str, Any] = {"AsyncCompile": Compiled}
         if extern <= _EXTERN.keys():
-            given["extern_kernels"] = _Extern()
+            given["extern_kernels"] = SimpleNamespace(**_EXTERN)
         # Most of what torch's code imports it does not use, and imports take a second.
         tree.body = [
             line
@@ -163,15 +173,10 @@ class StoredCode:
             or not {alias.asname or alias.name for alias in line.names} <= given.keys()
             and {alias.asname or alias.name for alias in line.names} & used
         ]
+        add_kept_buffers(tree, take_new_results if "extern_kernels" in given else None)
         scope = {"__name__": "pyrovae_compiled_graph", **given, **self._constants}
         exec(compile(tree, "<compiled graph>", "exec"), scope)  # noqa: S102
-        return scope["call"]
-
-
-class _Extern:
-    """torch's table of products and convolutions."""
-
-    mm, addmm, bmm, baddbmm, convolution = (staticmethod(f) for f in _EXTERN.values())
+        return call_of(scope)
 
 
 def _is_name(node: ast.AST, name: str) -> bool:
