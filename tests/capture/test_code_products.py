@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 import torch
 
-from pyrovae.capture import products
+from pyrovae.capture import code_products as products
 from pyrovae.capture.graph import trace
 from pyrovae.capture.inductor import compile_graph
 
