@@ -156,7 +156,8 @@ def _command(source: Path, target: Path) -> list[str]:
     # Put in afterwards, since torch does not quote what has spaces.
     given = {"source.cpp": str(source), "target.so": str(target)}
     # torch's headers cause thousands of warnings.
-    return [*(given.get(word, word) for word in shlex.split(line)), "-w"]
+    # The last -g holds: notes for a debugger take a tenth of the time.
+    return [*(given.get(word, word) for word in shlex.split(line)), "-w", "-g0"]
 
 
 def _flags(command: Sequence[str], folder: str) -> list[str]:
