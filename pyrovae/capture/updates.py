@@ -63,4 +63,3 @@ def without_updates(graph: GraphModule) -> tuple[GraphModule, GraphModule | None
         last.call_function(_UPDATES[node.target], args)
     last.output(())
     return GraphModule(graph, rest), GraphModule({}, last)
-

@@ -16,17 +16,16 @@ _TYPES = (torch.float32, torch.float64)
 def steps_together(groups: Sequence[Mapping[str, Any]], optimizer: Optimizer | None) -> bool:
     """Whether `adam_together` can take the steps of an optimiser.
 
-    On a CPU, for parameters that are contiguous and of one type. A graph then holds one operation
-    for them all, where `functional.adam` writes some twenty for each.
+    On a CPU, for parameters and states that are contiguous and of one type. A graph then holds one
+    operation for them all, where `functional.adam` writes some twenty for each.
     """
+    if type(optimizer) not in (Adam, AdamW):
+        return False
     leaves = [leaf for group in groups for leaf in group["params"]]
-    return type(optimizer) in (Adam, AdamW) and all(
-        leaf.device.type == "cpu"
-        and leaf.dtype in _TYPES
-        and leaf.dtype == leaves[0].dtype
-        and leaf.is_contiguous()
-        for leaf in leaves
-    )
+    states = [t for leaf in leaves for t in optimizer.state[leaf].values() if t.numel() > 1]
+    kinds = {(tensor.dtype, tensor.device.type) for tensor in (*leaves, *states)}
+    whole = all(tensor.is_contiguous() for tensor in (*leaves, *states))
+    return whole and kinds in ({(dtype, "cpu")} for dtype in _TYPES)
 
 
 def adam_together(group: Group, taken: Tensor | None) -> None:
@@ -42,7 +41,7 @@ def adam_together(group: Group, taken: Tensor | None) -> None:
     parameters, grads, states, options, lr = group
     largest = [state["max_exp_avg_sq"] for state in states] if options["amsgrad"] else []
     _adam(
-        list(parameters), [grad.contiguous() for grad in grads],
+        list(parameters), list(grads),
         [state["exp_avg"] for state in states], [state["exp_avg_sq"] for state in states],
         largest, [state["step"] for state in states], lr, taken,
         *options["betas"], options["weight_decay"], options["eps"], options["maximize"],
@@ -73,6 +72,9 @@ def _adam(
 ) -> None:
     if taken is not None and not taken:
         return
+    # torch's kernel reads memory in its order. What is compiled gives gradients of convolutions in
+    # another order than the computation that was traced.
+    grads = [grad.contiguous() for grad in grads]
     torch._foreach_add_(steps, 1.0)  # the kernel takes the count with this step in it
     call = torch._fused_adamw_ if decoupled else torch._fused_adam_
     call(

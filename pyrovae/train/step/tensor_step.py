@@ -53,7 +53,6 @@ class TensorStep:
         self._update = update_of(self.groups, optimizer.torch) if moves_leaves else None
         self.updates = self._update is not None
         self.is_alone = True
-        self._together = self.updates and steps_together(self.groups, optimizer.torch)
         self.leaves = list(optimizer.leaves.values())
         self.moved: list[Tensor] = []
         device = self.leaves[0].device
@@ -123,6 +122,7 @@ class TensorStep:
         """Update the leaves that have these gradients, and their states."""
         states = cast(Any, self._optimizer.torch).state
         update = cast(Any, self._update)
+        together = self.is_alone and steps_together(self.groups, self._optimizer.torch)
         by_leaf = {id(leaf): grad for leaf, grad in zip(self.moved, grads, strict=True)}
         for group, rate in zip(self.groups, self._rates, strict=True):
             leaves = [leaf for leaf in group["params"] if id(leaf) in by_leaf]
@@ -130,7 +130,7 @@ class TensorStep:
                 continue
             found = [by_leaf[id(leaf)] for leaf in leaves]
             given = Group(leaves, found, [states[leaf] for leaf in leaves], group, rate)
-            if self._together and self.is_alone:
+            if together:
                 adam_together(given, taken if self._all_taken is not None else None)
                 continue
             moved = update(given)
