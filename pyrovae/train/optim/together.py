@@ -10,18 +10,23 @@ from torch.optim import Adam, AdamW, Optimizer
 from ...capture.updates import as_update
 from .functional import Group
 
+# Of fewer, a compiled update of each takes less time in every step: with 8 parameters the step by
+# this call took 14 % longer, with 12 it took 3.5 %.
+_MANY = 16
 _TYPES = (torch.float32, torch.float64)
 
 
 def steps_together(groups: Sequence[Mapping[str, Any]], optimizer: Optimizer | None) -> bool:
     """Whether `adam_together` can take the steps of an optimiser.
 
-    On a CPU, for parameters and states that are contiguous and of one type. A graph then holds one
-    operation for them all, where `functional.adam` writes some twenty for each.
+    On a CPU, for many parameters that are contiguous, as their states are, and of one type. A graph
+    then holds one operation for them all, where `functional.adam` writes some twenty for each.
     """
     if type(optimizer) not in (Adam, AdamW):
         return False
     leaves = [leaf for group in groups for leaf in group["params"]]
+    if len(leaves) < _MANY:
+        return False
     states = [t for leaf in leaves for t in optimizer.state[leaf].values() if t.numel() > 1]
     kinds = {(tensor.dtype, tensor.device.type) for tensor in (*leaves, *states)}
     whole = all(tensor.is_contiguous() for tensor in (*leaves, *states))

@@ -62,10 +62,14 @@ def test_a_gradient_may_have_other_strides():
 
 
 def test_others_are_stepped_one_by_one():
-    plain, transposed = torch.zeros(3, 2), torch.zeros(2, 3).t()
-    assert steps_together(Adam([plain]).param_groups, Adam([plain]))
+    many = [torch.zeros(3, 2) for _ in range(16)]
+    transposed = torch.zeros(2, 3).t()
+    assert steps_together(Adam(many).param_groups, Adam(many))
     for optimizer in (
-        SGD([plain]), Adam([plain, transposed]), Adam([plain, plain.double()]),
-        Adam([plain.bfloat16()]), Adam([plain.to("meta")]),
+        SGD(many), Adam(many[1:]), Adam([*many, transposed]), Adam([*many, many[0].double()]),
+        Adam([leaf.bfloat16() for leaf in many]), Adam([leaf.to("meta") for leaf in many]),
     ):  # fmt: skip
         assert not steps_together(optimizer.param_groups, optimizer)
+    optimizer = Adam(many)
+    optimizer.state[many[0]]["exp_avg"] = transposed
+    assert not steps_together(optimizer.param_groups, optimizer)
