@@ -19,10 +19,10 @@ _TYPES = (torch.float32, torch.float64)
 def steps_together(groups: Sequence[Mapping[str, Any]], optimizer: Optimizer | None) -> bool:
     """Whether `adam_together` can take the steps of an optimiser.
 
-    On a CPU, for many parameters that are contiguous, as their states are, and of one type. A graph
-    then holds one operation for them all, where `functional.adam` writes some twenty for each.
+    On a CPU, for many parameters that are contiguous, as their states are, and of one type. A
+    graph then holds one operation for all, where `functional.adam` writes some twenty for each.
     """
-    if type(optimizer) not in (Adam, AdamW):
+    if optimizer is None or type(optimizer) not in (Adam, AdamW):
         return False
     leaves = [leaf for group in groups for leaf in group["params"]]
     if len(leaves) < _MANY:
