@@ -2,9 +2,10 @@
 
 Run: python benchmarks/compiling.py [--cases iwae1 conv ...]
 
-"before" is torch's inductor as it is: a library of each kernel, and libraries that test the
-processor. Each side runs in a process of its own with an empty cache, then in another with what
-the first has left. All must give the same losses. "step" is a step once it is compiled.
+"before" is torch's inductor as it is: a library of each kernel, libraries that test the
+processor, and Adam's update of each parameter in the graph. Each side runs in a process of its
+own with an empty cache, then in another with what the first has left. All must give the same
+losses. "step" is a step once it is compiled.
 """
 
 import argparse
@@ -24,30 +25,29 @@ SIDES = ("before", "now")
 def child(key, side):
     import pyro
     import torch
-    from cases import CASES
+    from compiling_cases import make
 
     import pyrovae
     from pyrovae.capture import inductor
-    from pyrovae.objectives import ELBO, DReG
+    from pyrovae.train.step import tensor_step
 
     if side == "before":
         inductor.code_folder = lambda: None
         inductor.quick_instruction_tests = nullcontext
-    case = CASES[key]
-    pair = case.pair(case.networks(), key)
-    objective = ELBO() if case.num_particles == 1 else DReG(case.num_particles)
-    svi = pyrovae.SVI(*pair, pyro.optim.Adam({"lr": 1e-3}), objective, compile=True)
-    x, losses, times = case.data(), [], []
+        tensor_step.steps_together = lambda *_: False
+    model, guide, objective, args = make(key)
+    svi = pyrovae.SVI(model, guide, pyro.optim.Adam({"lr": 1e-3}), objective, compile=True)
+    losses, times = [], []
     pyro.set_rng_seed(0)
     for _ in range(4):  # eager, captured, compared, compiled
         start = perf_counter()
-        losses.append(svi.step(x))
+        losses.append(svi.step(*args))
         times.append(perf_counter() - start)
     blocks = []
     for _ in range(20):
         start = perf_counter()
         for _ in range(10):
-            svi.step(x)
+            svi.step(*args)
         blocks.append(100 * (perf_counter() - start))
     first = {"losses": losses, "first": times[0], "capture": times[1] + times[2]}
     print(json.dumps({**first, "step": median(blocks), "threads": torch.get_num_threads()}))
@@ -91,7 +91,7 @@ def compare(key, say):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", nargs="+", default=["iwae1", "iwae5", "conv"])
+    parser.add_argument("--cases", nargs="+", default=["iwae1", "dreg5", "conv"])
     parser.add_argument("--child", nargs=2, help="of this script itself")
     parser.add_argument("--out")
     words = parser.parse_args()

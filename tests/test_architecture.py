@@ -46,9 +46,10 @@ FOLDERS = {
         {"interrupts", "stored_random_state"},
     ],
     "capture": [
-        {"announcement", "code_folder", "constants", "deviation", "diagnose", "elementwise",
-         "interpreted", "layouts", "network_calls", "noise", "one_hot", "processor", "read_set",
-         "static_key", "tables"},
+        {"announcement", "code_folder", "compiler", "constants", "deviation", "diagnose",
+         "elementwise", "interpreted", "layouts", "network_calls", "noise", "one_hot",
+         "processor", "read_set", "static_key", "tables", "updates"},
+        {"header"},
         {"code_products", "kernels", "kept_buffers", "new_results"},
         {"kernel_library", "stored_code"},
         {"arguments", "graph", "inductor", "networks"},
@@ -181,7 +182,7 @@ FOLDERS = {
     ],
     "train/optim": [
         {"expected_state", "from_pyro", "functional", "rates", "schedules", "words"},
-        {"average", "recipe", "scheduler"},
+        {"average", "recipe", "scheduler", "together"},
         {"source"},
         {"joint"},
         {"scheduling"},

@@ -19,6 +19,7 @@ from .kernel_library import KernelLibrary
 from .layouts import share_channels_last_copies
 from .processor import quick_instruction_tests
 from .stored_code import StoredCode, code_key
+from .updates import without_updates
 
 Code = Callable[..., Sequence[Tensor]]
 
@@ -51,11 +52,33 @@ def compile_graph(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
         CaptureError: There is no working C++ compiler (on a GPU: no triton), or the graph holds
             something that inductor cannot compile.
     """
+    on_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
+    updates = None
+    if on_cpu:
+        graph, updates = without_updates(graph)
+        graph = with_fast_elementwise(share_channels_last_copies(graph))
+    code = _compiled(graph, list(tensors), on_cpu)
+    return code if updates is None else _followed_by(code, updates)
+
+
+def _followed_by(code: Code, updates: GraphModule) -> Code:
+    """Code, and then updates of what it takes by the last of what it gives."""
+    update = updates.forward
+    read = len(updates.graph.find_nodes(op="placeholder"))
+
+    def both(*tensors: Tensor) -> Sequence[Tensor]:
+        found = code(*tensors)
+        given = len(found) - (read - len(tensors))
+        with torch.no_grad():
+            update(*tensors, *found[given:])
+        return found[:given]
+
+    return both
+
+
+def _compiled(graph: GraphModule, tensors: list[Tensor], on_cpu: bool) -> Code:
     import torch._inductor.config as inductor_config  # takes seconds: only where needed
 
-    on_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
-    if on_cpu:
-        graph = with_fast_elementwise(share_channels_last_copies(graph))
     try:
         with (
             torch.no_grad(),
@@ -68,8 +91,8 @@ def compile_graph(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
             folder = code_folder() if on_cpu else None
             if folder is not None:
                 with suppress(*_OTHER_TORCH):
-                    return _stored(graph, list(tensors), folder)
-            return _compile(graph, list(tensors))
+                    return _stored(graph, tensors, folder)
+            return _compile(graph, tensors)
     except RuntimeError as error:
         raise CaptureError(
             f"torch's inductor says `{first_line(error)}`; is a C++ compiler there?"

@@ -7,7 +7,8 @@ from typing import Any
 from unittest.mock import patch
 
 from .code_folder import header_folder
-from .kernels import Header, Kernel, Place, compile_kernels, load_kernels
+from .header import Header
+from .kernels import Kernel, Place, compile_kernels, load_kernels, processors
 
 
 class KernelLibrary:
@@ -33,7 +34,7 @@ class KernelLibrary:
         from torch._inductor.async_compile import AsyncCompile
 
         single, wait = AsyncCompile.cpp_pybinding, AsyncCompile.wait
-        header = Header(header_folder() or self._folder)
+        header = Header(header_folder() or self._folder, processors() > 1)
 
         def gather(compiler: Any, types: list[str], source: str) -> Any:  # noqa: ANN401
             kernel = Kernel(tuple(types), source)
@@ -56,14 +57,11 @@ class KernelLibrary:
                     )
             wait(compiler, scope)
 
-        try:
-            with (
-                patch.object(AsyncCompile, "cpp_pybinding", gather),
-                patch.object(AsyncCompile, "wait", replace),
-            ):
-                yield
-        finally:
-            header.forget()
+        with (
+            patch.object(AsyncCompile, "cpp_pybinding", gather),
+            patch.object(AsyncCompile, "wait", replace),
+        ):
+            yield
 
     def _compiled(self, header: Header) -> list[Callable[..., None]]:
         """The functions of all kernels; none where they must be compiled one by one."""

@@ -6,7 +6,6 @@ last of them are waited for with one processor idle.
 
 import os
 import re
-import shlex
 import subprocess
 from collections.abc import Callable, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
@@ -17,8 +16,9 @@ from typing import Any, NamedTuple
 import torch
 
 from .code_folder import digest
+from .compiler import command, finish, flags, start
+from .header import INCLUDE, Header
 
-_HEADER = "#include <torch/csrc/inductor/cpp_prefix.h>\n"
 _INCLUDE = re.compile(r"^\s*#include\b.*\n", re.MULTILINE)
 _LARGEST = 400_000  # characters of source in a library; a compiler takes 2 GB for more
 _MODULE = "kernels"
@@ -44,7 +44,7 @@ class Place(NamedTuple):
 
 
 def compile_kernels(
-    kernels: Sequence[Kernel], folder: Path, header: "Header | None" = None
+    kernels: Sequence[Kernel], folder: Path, header: Header | None = None
 ) -> tuple[list[Path], list[Place]]:
     """Compile kernels into libraries in a folder; the libraries, and the place of each kernel.
 
@@ -53,16 +53,16 @@ def compile_kernels(
     """
     groups = _balanced([len(kernel.source) for kernel in kernels])
     sources = [_source([kernels[i] for i in group]) for group in groups]
-    included = header.ready() if header is not None else ()
+    included = header.words() if header is not None else ()
     places = {i: Place(n, m) for n, group in enumerate(groups) for m, i in enumerate(group)}
     with TemporaryDirectory(dir=folder) as made:
         commands, targets = [], []
         for number, source in enumerate(sources):
             file, target = Path(made) / f"{number}.cpp", Path(made) / f"{number}.so"
             file.write_text(source)
-            command = _command(file, target)
-            commands.append([command[0], *included, *command[1:]])
-            targets.append(folder / f"{digest(source, *_flags(command, made))}.so")
+            words = command(file, target)
+            commands.append([words[0], *included, *words[1:]])
+            targets.append(folder / f"{digest(source, *flags(words, made))}.so")
         _run(commands)
         for number, target in enumerate(targets):
             os.replace(Path(made) / f"{number}.so", target)
@@ -88,46 +88,6 @@ def load_kernels(libraries: Sequence[Path], places: Sequence[Place]) -> list[Cal
     return [getattr(modules[place.library], f"kernel_{place.function}") for place in places]
 
 
-class Header:
-    """The header that all kernels include, in the compiler's own form, made in the background.
-
-    Reading it as text takes 2.5 seconds in each library, this form .5. It takes 4 to make, on a
-    processor that has nothing to do while Python writes the kernels.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        command = _command(Path("x.cpp"), Path("x.so"))
-        # The same flags for both, or the compiler reads the text.
-        self._flags = _flags(command, "")
-        name = digest(torch.__version__, *self._flags, _version(command[0]))
-        self._header = folder / f"{name}.h"
-        self._made = self._header.with_suffix(".h.gch")
-        self._unfinished = folder / f"{name}.{os.getpid()}.gch"
-        self._job: subprocess.Popen[bytes] | None = None
-        if not self._made.exists():
-            self._header.write_text(_HEADER)
-            words = ["-x", "c++-header", str(self._header), "-o", str(self._unfinished)]
-            self._job = _start([*self._flags, *words])
-
-    def ready(self) -> tuple[str, ...]:
-        """Waits for it; the words by which a compiler includes it."""
-        if self._job is not None:
-            job, self._job = self._job, None
-            _finish(job)
-            if job.returncode == 0:
-                os.replace(self._unfinished, self._made)
-            self._unfinished.unlink(missing_ok=True)
-        return ("-include", str(self._header)) if self._made.exists() else ()
-
-    def forget(self) -> None:
-        """Stop making it; after an error, make it anew the next time."""
-        if self._job is not None:
-            self._job.kill()
-            self._job.wait()
-            self._job = None
-        self._unfinished.unlink(missing_ok=True)
-
-
 def processors() -> int:
     """How many libraries are compiled side by side."""
     available = getattr(os, "sched_getaffinity", None)
@@ -146,46 +106,15 @@ def _balanced(sizes: Sequence[int]) -> list[list[int]]:
     return [sorted(group) for group in groups if group]
 
 
-def _command(source: Path, target: Path) -> list[str]:
-    """The words that compile a source into a library, as torch would."""
-    from torch._inductor.cpp_builder import CppBuilder, CppTorchDeviceOptions
-    from torch._inductor.cpu_vec_isa import pick_vec_isa
-
-    options = CppTorchDeviceOptions(vec_isa=pick_vec_isa(), device_type="cpu", shared=True)
-    line = CppBuilder("target", "source.cpp", options).get_command_line()
-    # Put in afterwards, since torch does not quote what has spaces.
-    given = {"source.cpp": str(source), "target.so": str(target)}
-    # torch's headers cause thousands of warnings.
-    return [*(given.get(word, word) for word in shlex.split(line)), "-w"]
-
-
-def _flags(command: Sequence[str], folder: str) -> list[str]:
-    """The compiler and its flags, without files and libraries."""
-    words = iter(command)
-    found = []
-    for word in words:
-        if word == "-o":
-            next(words)
-        elif not word.startswith(("-l", "-L")) and not word.endswith((".cpp", ".so")):
-            found.append(word)
-    return found
-
-
-def _version(compiler: str) -> str:
-    from torch._inductor.cpp_builder import get_compiler_version_info
-
-    return str(get_compiler_version_info(compiler))
-
-
 def _run(commands: Sequence[Sequence[str]]) -> None:
     """Run commands side by side, as many at once as there are processors."""
     waiting, running = list(commands), list[subprocess.Popen[bytes]]()
     try:
         while waiting or running:
             while waiting and len(running) < processors():
-                running.append(_start(waiting.pop(0)))
+                running.append(start(waiting.pop(0)))
             job = running[0]
-            errors = _finish(job)
+            errors = finish(job)
             running.remove(job)
             if job.returncode:
                 raise RuntimeError(f"C++ compile error: {errors.strip()[:2000]}")
@@ -195,19 +124,9 @@ def _run(commands: Sequence[Sequence[str]]) -> None:
             job.wait()
 
 
-def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-
-
-def _finish(job: "subprocess.Popen[bytes]") -> str:
-    return job.communicate()[1].decode(errors="replace")
-
-
 def _source(kernels: Sequence[Kernel]) -> str:
     """One source with all kernels, as a module of Python."""
-    includes: dict[str, None] = {_HEADER: None}
+    includes: dict[str, None] = {INCLUDE: None}
     bodies, calls, methods = [], [], []
     for i, kernel in enumerate(kernels):
         includes.update(dict.fromkeys(line.lstrip() for line in _INCLUDE.findall(kernel.source)))

@@ -234,6 +234,7 @@ class CompiledStep:
 
     def _run(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         given, results = iter(tensors), []
+        self._step.is_alone = len(self._batches) == 1
         for batch in self._batches:
             args, kwargs = batch.restored(given)
             results.append(self._step(*args, **kwargs))

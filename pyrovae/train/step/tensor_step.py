@@ -12,6 +12,7 @@ from ...particles.own_parameters import captured_parameters
 from ...particles.tracing import Program
 from ..optim.functional import Group, start_state, update_of
 from ..optim.joint import JointOptimizer
+from ..optim.together import adam_together, steps_together
 
 
 class TensorStep:
@@ -34,6 +35,7 @@ class TensorStep:
             know it gives the gradients alone.
         leaves: All leaves.
         moved: The leaves whose gradients the latest run gave.
+        is_alone: Whether its graph holds no other step; set from outside.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class TensorStep:
         self.groups = cast(Any, optimizer.torch).param_groups
         self._update = update_of(self.groups, optimizer.torch) if moves_leaves else None
         self.updates = self._update is not None
+        self.is_alone = True
         self.leaves = list(optimizer.leaves.values())
         self.moved: list[Tensor] = []
         device = self.leaves[0].device
@@ -62,7 +65,7 @@ class TensorStep:
         """Loss, norm of the gradient, whether the step was taken, and the gradients."""
         with pyro.validation_enabled(False), torch.enable_grad(), captured_parameters():
             loss = self._loss(self._model, self._guide, *args, **kwargs)
-        grads = self._gradients(loss)
+        grads, loss = self._gradients(loss), loss.detach()
         with torch.no_grad():
             norm = torch.stack([torch.linalg.vector_norm(g) for g in grads]).norm()
             taken = torch.isfinite(norm + loss)
@@ -71,7 +74,7 @@ class TensorStep:
                 self._all_taken.copy_(taken)
             if self._update is not None:
                 self._move(self._clipped(grads, norm), taken)
-        return loss.detach(), norm, taken, *grads
+        return loss, norm, taken, *grads
 
     @property
     def stops_at_first(self) -> bool:
@@ -119,13 +122,18 @@ class TensorStep:
         """Update the leaves that have these gradients, and their states."""
         states = cast(Any, self._optimizer.torch).state
         update = cast(Any, self._update)
+        together = self.is_alone and steps_together(self.groups, self._optimizer.torch)
         by_leaf = {id(leaf): grad for leaf, grad in zip(self.moved, grads, strict=True)}
         for group, rate in zip(self.groups, self._rates, strict=True):
             leaves = [leaf for leaf in group["params"] if id(leaf) in by_leaf]
             if not leaves:
                 continue
             found = [by_leaf[id(leaf)] for leaf in leaves]
-            moved = update(Group(leaves, found, [states[leaf] for leaf in leaves], group, rate))
+            given = Group(leaves, found, [states[leaf] for leaf in leaves], group, rate)
+            if together:
+                adam_together(given, taken if self._all_taken is not None else None)
+                continue
+            moved = update(given)
             for leaf, new in zip(leaves, moved, strict=True):
                 for name, value in new.items():
                     target = leaf if name == "parameter" else states[leaf][name]
