@@ -47,8 +47,8 @@ FOLDERS = {
     ],
     "capture": [
         {"announcement", "code_folder", "constants", "deviation", "diagnose", "elementwise",
-         "interpreted", "layouts", "network_calls", "noise", "processor", "read_set", "static_key",
-         "tables"},
+         "interpreted", "layouts", "network_calls", "noise", "processor", "read_set", "shapes",
+         "static_key", "tables"},
         {"kernels"},
         {"kernel_library", "stored_code"},
         {"arguments", "graph", "inductor", "networks"},
