@@ -3,13 +3,14 @@
 # One thread each in tests: networks that small gain nothing from more, and lose much on a busy
 # machine.
 # Each process tests one part of the suite, so that what a file shares is made once, and takes from
-# the other when it is done. Processes that tests start need not compile the package anew.
+# the other when it is done. Processes that tests start need not compile the package anew. The type
+# checker and the documentation, which shows what the tests have run, take one core each.
 PYTHON ?= python3
 ENV ?= .venv
 RUN ?= runs/demo
 BIN := $(ENV)/bin
 
-.PHONY: demo test docs linkcheck lint clean
+.PHONY: demo test types docs linkcheck lint clean
 
 demo: $(ENV)/.installed
 	OMP_NUM_THREADS=2 $(BIN)/pyrovae fit --config examples/mnist_sample.yaml --run $(RUN) --overwrite
@@ -20,9 +21,11 @@ demo: $(ENV)/.installed
 test: $(ENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
-	$(MAKE) docs
+	$(MAKE) -j 2 types docs
+
+types: $(ENV)/.installed
+	$(BIN)/mypy
 
 # `make docs` runs the examples as tests do, in seconds each; `make docs FULL=1` in full, which takes
 # hours on two cores. Runs are kept in build/examples, and made again where an example has changed.

@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import os
 
 import matplotlib
 import pytest
@@ -12,6 +13,17 @@ from pyrovae.train import validation
 from pyrovae.train.step import compiled
 
 matplotlib.use("Agg")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced():
+    """Files are not forced to the disk: only a machine that loses power could tell, and it waits.
+
+    A test that makes `os.fsync` fail, or counts its calls, replaces this one.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda file: None)
+        yield
 
 
 @pytest.fixture

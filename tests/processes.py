@@ -15,7 +15,7 @@ _CONTEXT.set_forkserver_preload(
     [
         "torch", "pyro", "pyrovae.models", "pyrovae.objectives", "pyrovae.train",
         "pyrovae.evaluate", "pyrovae.reporting", "pyrovae.cli.fit", "matplotlib.pyplot",
-        "sklearn.mixture", "sklearn.datasets",
+        "sklearn.mixture", "sklearn.datasets", "torch.distributed.launcher.api",
     ]
 )  # fmt: skip
 

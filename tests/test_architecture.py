@@ -48,7 +48,8 @@ FOLDERS = {
     "capture": [
         {"announcement", "code_folder", "compiler", "constants", "deviation", "diagnose",
          "elementwise", "interpreted", "layouts", "network_calls", "noise", "one_hot",
-         "processor", "read_set", "static_key", "tables", "updates"},
+         "processor", "read_set", "shapes", "static_key", "tables",
+         "updates"},
         {"header"},
         {"code_products", "kernels", "kept_buffers", "new_results"},
         {"kernel_library", "stored_code"},

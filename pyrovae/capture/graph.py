@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch._guards import TracingContext, tracing
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -19,6 +18,7 @@ from ..runtime.random_state import RandomState, kept_random_state, save_random_s
 from .diagnose import diagnose
 from .one_hot import OneHotByScatter
 from .read_set import ReadSet
+from .shapes import ShapesMode
 from .tables import KnownTables, is_table
 
 _MAX_OPERATIONS = 6000
@@ -144,7 +144,7 @@ def _graph(
     np.random.random()
 
     def with_tables(*flat: Tensor) -> tuple[Tensor, ...]:
-        with KnownTables(tables), OneHotByScatter():
+        with KnownTables(tables) if tables else nullcontext(), OneHotByScatter():
             return run(*flat[len(externals) :])
 
     return single_operations(with_tables, [*externals, *inputs])
@@ -156,7 +156,7 @@ def single_operations(
     """What a function of these tensors does, as a graph of single operations."""
     # torch notes the shape of each result on a fake tensor, and outside of this context makes a
     # fake mode for each of them, which takes as long as the rest of the trace.
-    shapes = TracingContext(FakeTensorMode(allow_fallback_kernels=True))
+    shapes = TracingContext(ShapesMode(allow_fallback_kernels=True))
     with tracing(shapes), torch._dynamo.config.patch(error_on_nested_fx_trace=False):
         return make_fx(function)(*tensors)
 

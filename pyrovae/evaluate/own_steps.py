@@ -12,6 +12,7 @@ from ..errors import DataError
 from ..particles.conditionals import Conditional, conditionals
 from ..particles.isolation import isolated
 from ..particles.tracing import Program
+from ..runtime.random_state import seed_generators
 from .sweep import Sweep
 
 _FEW = 8  # rows that show it
@@ -48,7 +49,7 @@ def own_steps_of(model: Program, guide: Program, x: Tensor, *rest: object) -> st
     seed = int(torch.randint(2**31, ()))
 
     def run(data: Tensor) -> tuple[str, Tensor, Tensor] | None:
-        pyro.set_rng_seed(seed)
+        seed_generators(seed)
         sites = conditionals(model, data, *rest, values=values)
         name = _site_of(sites, data)
         return None if name is None else (name, *_drawn(sites[name], data))

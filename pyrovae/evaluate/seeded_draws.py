@@ -15,6 +15,7 @@ from ..capture.inductor import compile_graph
 from ..capture.seeded_check import Drawn, checked_graph, why_not
 from ..capture.seeded_graph import SeededGraph
 from ..errors import CaptureError, CaptureWarning, ConfigError, warn
+from ..runtime.random_state import seed_generators
 from .collect import Compile
 
 _MANY = 200  # draws; a trace costs what 50 take on small networks, the first of a process 300
@@ -110,7 +111,7 @@ class SeededDraws(Generic[T]):
     def _eager(self, seed: int) -> "_Draws":
         started = perf_counter()
         with keeping_buffers():
-            pyro.set_rng_seed(seed)
+            seed_generators(seed)
             leaves, self._tree = pytree.tree_flatten(self._draw())
         values = [leaf.detach()[None] for leaf in leaves]
         return _Draws([seed], values, started)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-import pyro
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
@@ -25,6 +24,7 @@ from ..particles.one_by_one import warn_one_by_one
 from ..particles.tracing import Program
 from ..runtime.distributed import Team
 from ..runtime.progress import progress_bar
+from ..runtime.random_state import seed_generators
 from ..train.step.diagnosis import cause_of, is_of_a_distribution
 from .block import Block
 from .block_size import block_shape, draws_in_memory
@@ -127,7 +127,7 @@ class Sweep:
         done, interrupted = self.num_data, None
         try:
             with isolated(), self.networks_in_mode(), torch.no_grad(), self._bar() as bar:
-                pyro.set_rng_seed(seed)
+                seed_generators(seed)
                 depth, refusal = 0, ""
                 for index, start in enumerate(range(0, self.num_data, rows)):
                     args = self.arguments(slice(start, start + rows))
@@ -147,7 +147,7 @@ class Sweep:
                     )
                     if index % self.team.size == self.team.rank:
                         if index > 0:
-                            pyro.set_rng_seed(mix_seed(seed, index) % 2**32)
+                            seed_generators(mix_seed(seed, index) % 2**32)
                         with self._explained(args, start):
                             results[index] = run(block)
                     if refusal and index == 0:

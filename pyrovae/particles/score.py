@@ -31,6 +31,8 @@ def score(
 ) -> Particles:
     """Score given latents under model and guide; differentiable in them.
 
+    Where both are one program, it runs once.
+
     Args:
         model: See `draw`, as for the guide and the arguments of the batch.
         latents: Values of all latents of the guide, as `Particles.latents` holds them
@@ -71,7 +73,12 @@ def score(
         for group in groups:
             pair = Pair(model, condition_on(guide, group, layout), args, kwargs)
             same = subsamples_of(traces[0]) if traces else None
-            traces.append(pair.trace(num_particles // len(groups), depth, replay=same))
+            size = num_particles // len(groups)
+            if model is guide:  # the densities of one program alone are wanted
+                trace = pair.run(pair.guide, size, depth, same, pair.own_parameters())
+                traces.append((trace, trace))
+            else:
+                traces.append(pair.trace(size, depth, replay=same))
         each = [recordings(trace) for trace in traces]
         return assemble(each, num_particles, layout.particle_dim, batch_plate)
 

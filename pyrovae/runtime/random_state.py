@@ -34,6 +34,20 @@ class RandomState:
         return all(np.array_equal(a, b) for a, b in zip(self.numpy, other.numpy, strict=True))
 
 
+def seed_generators(seed: int) -> None:
+    """Seed all generators, as `pyro.set_rng_seed` does.
+
+    On a machine with CPUs alone this takes 5 microseconds: `torch.manual_seed` there notes, for
+    each kind of device, the place in the program that called it, and keeps the notes.
+    """
+    if torch.accelerator.is_available():
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+
+
 def save_random_state() -> RandomState:
     """The state of all generators."""
     here = save_torch_random_state()

@@ -18,7 +18,7 @@ from ..particles.modes import evaluating
 from ..particles.own_parameters import own_parameters
 from ..particles.site import Site
 from ..particles.tracing import Program
-from ..runtime.random_state import kept_random_state
+from ..runtime.random_state import kept_random_state, seed_generators
 
 _ROWS = 1000
 
@@ -92,7 +92,7 @@ class SiteKLMonitor:
             own_parameters(),
             pyro.validation_enabled(False),
         ):
-            pyro.set_rng_seed(self._seed)
+            seed_generators(self._seed)
             yield
 
     def _moved(self) -> Iterator[tuple[Tensor, ...]]:

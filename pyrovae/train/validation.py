@@ -26,7 +26,7 @@ from ..particles.non_finite import (
 from ..particles.own_parameters import own_parameters
 from ..particles.tracing import Program
 from ..runtime.distributed import Team
-from ..runtime.random_state import kept_random_state
+from ..runtime.random_state import kept_random_state, seed_generators
 from .loss_scale import LossScale
 from .ranks.shard import Sharding
 from .step.diagnosis import cause_of, is_of_a_distribution
@@ -149,7 +149,7 @@ class Validation:
     @contextmanager
     def _conditions(self) -> Iterator[None]:
         with isolated(), evaluating(self.networks), torch.no_grad(), own_parameters():
-            pyro.set_rng_seed(self.seed)
+            seed_generators(self.seed)
             yield
 
     def _batches(self) -> Iterator[tuple[Tensor, ...]]:

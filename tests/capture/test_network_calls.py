@@ -9,6 +9,8 @@ import pytest
 import torch
 from pyro.infer import Trace_ELBO
 from torch import nn
+from torch.fx import _symbolic_trace
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from pyrovae import SVI, fit, log_evidence, trainable
 from pyrovae.capture import Captured
@@ -132,6 +134,46 @@ def test_what_it_is_told():
     with pytest.raises(ZeroDivisionError), around_networks(lambda *_: 1 / 0):
         inner(X)
     assert nn.Module.__call__ is original
+
+
+def test_contexts_in_one_another_are_told_the_innermost_first():
+    net, seen = nn.Linear(3, 3), []
+
+    def named(name):
+        def around(module, args, run):
+            seen.append(name)
+            return run()
+
+        return around
+
+    before = nn.Module.__call__, _symbolic_trace._orig_module_call
+    with around_networks(named("outer")), around_networks(named("outer too")):
+        installed = nn.Module.__call__
+        with around_networks(named("inner")), watched_networks(seen.append):
+            assert nn.Module.__call__ is installed, "each class is told of a replacement"
+            net(X)
+        assert seen == [net, "inner", "outer too", "outer"]
+        net(X)
+        assert seen[4:] == ["outer too", "outer"]
+    net(X)
+    assert len(seen) == 6
+    assert (nn.Module.__call__, _symbolic_trace._orig_module_call) == before
+
+
+def test_contexts_in_a_trace_are_told_and_leave_it_as_it_was():
+    net, seen, before = nn.Linear(3, 3), [], nn.Module.__call__
+
+    def run(x):
+        found = nn.Module.__call__
+        with watched_networks(seen.append):
+            x = net(x)
+        assert nn.Module.__call__ is found
+        return net(x)
+
+    with watched_networks(seen.append):
+        traced = make_fx(run)(X)
+    assert set(seen) == {net} and nn.Module.__call__ is before
+    torch.testing.assert_close(traced(X), net(net(X)))
 
 
 @pytest.mark.parametrize("style", [compiled, in_place])

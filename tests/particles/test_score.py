@@ -58,3 +58,30 @@ def test_scoring_leaves_the_streams_alone():
     state = torch.get_rng_state()
     score(pair.model, pair.guide, *pair.args, latents=z)
     assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("style", ["hierarchy", "subsampled_plate", "param_functions"])
+@pytest.mark.parametrize("vectorize", [True, False])
+def test_one_program_is_scored_in_one_run(style, vectorize):
+    pair, runs = pair_of(style), []
+
+    def guide(*args):
+        runs.append(0)
+        return pair.guide(*args)
+
+    torch.manual_seed(0)
+    p = draw(pair.model, guide, *pair.args, num_particles=3)
+    found = []
+    for model, count in ((guide, 1), (lambda *args: guide(*args), 2)):
+        runs.clear()
+        torch.manual_seed(1)  # of the subsample
+        found.append(
+            score(
+                model, guide, *pair.args, latents=p.latents, like=p, vectorize_particles=vectorize
+            )
+        )
+        assert len(runs) == count * (1 if vectorize else 3)
+    once, twice = found
+    torch.testing.assert_close(once.log_q, twice.log_q, rtol=0, atol=0)
+    torch.testing.assert_close(once.log_prior, twice.log_prior, rtol=0, atol=0)
+    assert all(torch.equal(once.latents[n], v) for n, v in twice.latents.items())

@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 import numpy as np
+import pyro
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from pyrovae.runtime.random_state import (
     restore_random_state,
     save_random_state,
     save_torch_random_state,
+    seed_generators,
 )
 
 
@@ -67,3 +69,15 @@ def test_whether_any_has_moved(draw):
     assert not is_random_state(state)
     restore_random_state(state)
     assert is_random_state(state)
+
+
+def test_a_seed_is_that_of_pyro_and_leaves_no_note():
+    for seed in (0, 7, 2**32 - 1):
+        torch.randn(3), random.gauss(0, 1), np.random.randn()
+        pyro.set_rng_seed(seed)
+        expected = drawn()
+        notes = len(torch.cuda._queued_calls)
+        seed_generators(seed)
+        assert drawn() == expected
+        if not torch.accelerator.is_available():
+            assert len(torch.cuda._queued_calls) == notes

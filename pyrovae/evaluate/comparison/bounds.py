@@ -6,7 +6,6 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-import pyro
 import torch
 from torch import Tensor, nan
 
@@ -15,7 +14,7 @@ from ...objectives.objective import Objective
 from ...particles.isolation import isolated
 from ...particles.own_parameters import own_parameters
 from ...particles.tracing import Program
-from ...runtime.random_state import is_random_state, save_random_state
+from ...runtime.random_state import is_random_state, save_random_state, seed_generators
 from ...train.loss_scale import LossScale
 from ..collect import Compile
 from ..seeded_draws import SeededDraws
@@ -150,7 +149,7 @@ def _with_noise_of_their_own(group: Mapping[str, Objective], subject: Subject) -
     found = set()
     (seed,) = subject.seeds(BOUNDS, 0, 1)
     with subject.without_side_effects():
-        pyro.set_rng_seed(seed)
+        seed_generators(seed)
         p = next(iter(group.values())).draw(*subject.call)
         for name, objective in group.items():
             before = save_random_state()

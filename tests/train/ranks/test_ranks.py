@@ -12,6 +12,7 @@ import torch
 from pyrovae.runtime.distributed import Part, Team, join
 
 from . import rank_scenarios
+from .launch import ranks_of
 
 ROOT = Path(__file__).parents[3]
 EQUAL = [
@@ -30,11 +31,11 @@ TOGETHER = ["batch_norm", "one_rank_stops"]
 ERRORS = ["infinite_row", "infinite_gradient", "joint_bound", "no_plate", "other_data"]
 
 
-def torchrun(*words, ranks=2, restarts=0):
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={ranks}"]
+def torchrun(*words):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     command += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "--local-addr=localhost"]
     return subprocess.run(
-        [*command, f"--max-restarts={restarts}", *words],
+        [*command, *words],
         capture_output=True,
         text=True,
         timeout=120,
@@ -44,9 +45,8 @@ def torchrun(*words, ranks=2, restarts=0):
 
 
 def scenarios(folder, *names, **options):
-    return torchrun(
-        rank_scenarios.__file__.removeprefix(f"{ROOT}/"), str(folder), *names, **options
-    )
+    path = Path(rank_scenarios.__file__)
+    return ranks_of(path, str(folder), *names, out=folder / "printed", **options)
 
 
 def found_by(folder, name, ranks=2):
