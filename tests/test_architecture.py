@@ -46,9 +46,9 @@ FOLDERS = {
         {"interrupts", "stored_random_state"},
     ],
     "capture": [
-        {"announcement", "code_folder", "constants", "deviation", "diagnose", "elementwise",
-         "interpreted", "layouts", "network_calls", "noise", "processor", "read_set", "static_key",
-         "tables"},
+        {"announcement", "code_folder", "constants", "cross_entropy", "deviation", "diagnose",
+         "elementwise", "in_place", "interpreted", "layouts", "network_calls", "noise",
+         "processor", "products", "read_set", "static_key", "tables"},
         {"kernels"},
         {"kernel_library", "stored_code"},
         {"arguments", "graph", "inductor", "networks"},
