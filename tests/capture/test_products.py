@@ -87,3 +87,18 @@ def test_without_the_library_the_graph_stays(monkeypatch):
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     graph = with_fused_products(single_operations(linear, (X, W, B)))
     assert not any(node.target is FUSED for node in graph.graph.nodes)
+
+
+@pytest.mark.parametrize("columns", [8, 40])
+def test_narrow_products_are_turned(columns):
+    def batched(x, y):
+        return (x.transpose(1, 2) @ y, (x.transpose(1, 2) @ y).transpose(1, 2).reshape(3, -1))
+
+    torch.manual_seed(0)
+    x, y = torch.randn(3, 90, 64), torch.randn(3, 90, columns)
+    graph = with_fused_products(single_operations(batched, (x, y)))
+    first = graph(x, y)
+    for one, other in zip(first, batched(x, y), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+    shapes = {tuple(n.meta["val"].shape) for n in graph.graph.nodes if "bmm" in str(n.target)}
+    assert shapes == {(3, 8, 64) if columns == 8 else (3, 64, 40)}
