@@ -48,8 +48,8 @@ FOLDERS = {
     "capture": [
         {"announcement", "code_folder", "constants", "cross_entropy", "deviation", "diagnose",
          "elementwise", "in_place", "interpreted", "layouts", "network_calls", "noise",
-         "processor", "products", "read_set", "static_key", "tables"},
-        {"kernels"},
+         "onednn", "processor", "read_set", "static_key", "tables"},
+        {"kernels", "products"},
         {"kernel_library", "stored_code"},
         {"arguments", "graph", "inductor", "networks"},
         {"hoisted", "replay"},

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
+from . import onednn
+
 _aten = torch.ops.aten
 _VIEWS = {_aten.view.default, _aten._unsafe_view.default, _aten.reshape.default}
 _NAMES = {_aten.tanh.default: "tanh", _aten.relu.default: "relu"}
@@ -22,9 +24,7 @@ def with_fused_products(graph: GraphModule) -> GraphModule:
     each is read by views and its bias alone. Batches of products with few columns are taken
     transposed, which is three times as fast. Without oneDNN the graph stays as it is.
     """
-    if not torch.backends.mkldnn.is_available() or not hasattr(
-        torch.ops.mkldnn, "_linear_pointwise"
-    ):
+    if not onednn.is_available():
         return graph
     for node in list(graph.graph.nodes):
         if node.target is _aten.bmm.default:
@@ -76,9 +76,7 @@ def _replace(graph: GraphModule, product: Node) -> None:
         last, name = reader, _NAMES[reader.target]
     with graph.graph.inserting_before(last):
         weight = graph.graph.call_function(_aten.t.default, (other,))
-        found = graph.graph.call_function(
-            torch.ops.mkldnn._linear_pointwise.default, (one, weight, bias, name, [], "")
-        )
+        found = graph.graph.call_function(onednn.linear, (one, weight, bias, name))
         found.meta = {"val": product.meta["val"]}
         weight.meta = {"val": other.meta["val"].t()}
         made = found

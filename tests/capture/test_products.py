@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from pyrovae.capture import onednn
 from pyrovae.capture.graph import single_operations
 from pyrovae.capture.products import with_fused_products
 
-FUSED = torch.ops.mkldnn._linear_pointwise.default
+FUSED = onednn.linear
 SEED = torch.Generator().manual_seed(0)
 X, W, B = (torch.randn(shape, generator=SEED) for shape in ((640, 48), (40, 48), (40,)))
 
@@ -84,7 +85,7 @@ def test_what_is_double_or_small_stays(change):
 
 
 def test_without_the_library_the_graph_stays(monkeypatch):
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(onednn, "is_available", lambda: False)
     graph = with_fused_products(single_operations(linear, (X, W, B)))
     assert not any(node.target is FUSED for node in graph.graph.nodes)
 
