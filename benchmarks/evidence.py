@@ -1,7 +1,7 @@
 """What does log p(x) cost?  Run: python benchmarks/evidence.py [--device cuda] [--num-particles K]
 
 `log_evidence`, eager and compiled, is compared with a loop written by hand for this model, and
-with its matrix products alone, on the one-layer net of the IWAE paper with random weights. It is
+with its matrix products alone, by torch's `mm` and by oneDNN, on the one-layer net of the IWAE paper with random weights. It is
 also compiled with the elementwise functions that inductor takes by itself, and with products
 of bfloat16 that are summed in float32, which torch offers and the library leaves off. Pythae's
 `get_nll` is in `pythae_step.py`. First all estimates are compared. Then the time per
@@ -22,6 +22,7 @@ from torch import nn
 
 from pyrovae import log_evidence
 from pyrovae.capture import inductor
+from pyrovae.capture.onednn import linear
 from pyrovae.models import VAE
 from pyrovae.nn import MLP
 
@@ -59,7 +60,7 @@ def by_hand(vae, x, num_particles, rows=ROWS, chunk=PARTICLES):
 
 
 @torch.no_grad()
-def products(vae, x, num_particles):
+def products(vae, x, num_particles, by_onednn=False):
     """The matrix products of the decoder alone, in draws of the same size."""
     weights = [layer.weight for layer in vae.decoder.layers if isinstance(layer, nn.Linear)]
     size = min(num_particles, PARTICLES) * ROWS
@@ -67,7 +68,10 @@ def products(vae, x, num_particles):
     outs = [torch.empty(size, w.shape[0], device=x.device) for w in weights]
     for _ in range(math.ceil(len(x) / ROWS) * math.ceil(num_particles / PARTICLES)):
         for (one, other), out in zip(pairs, outs, strict=True):
-            torch.mm(one, other, out=out)
+            if by_onednn:
+                linear(one, other.t(), None, "none")
+            else:
+                torch.mm(one, other, out=out)
 
 
 def with_library_calls(measure, **words):
@@ -92,9 +96,12 @@ if __name__ == "__main__":
     parser.add_argument("--num-particles", type=int, default=5000)
     parser.add_argument("--data", type=int, default=48)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="of torch, on a CPU")
     parser.add_argument("--row-by-row", action="store_true", help="time such a loop as well")
     parser.add_argument("--output", help="file; by default results/evidence_<device>.txt")
     words = parser.parse_args()
+    if words.threads:
+        torch.set_num_threads(words.threads)
     say = Report(words.output, f"evidence_{words.device}.txt")
     few = ROWS  # the cost of these data is subtracted
     vae, x = one_layer_net(words.device, few + words.data)
@@ -127,6 +134,7 @@ if __name__ == "__main__":
 
     contenders = {
         "matrix products alone": partial(products, vae, num_particles=k),
+        "  by oneDNN": partial(products, vae, num_particles=k, by_onednn=True),
         "log_evidence, compiled": partial(ours, compile=True),
         "  with library calls": partial(with_library_calls, ours),
         "  with bfloat16 products": partial(with_bfloat16_products, ours),

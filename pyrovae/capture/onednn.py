@@ -1,7 +1,7 @@
 """A linear layer with what follows it, computed by oneDNN, as an operation of graphs.
 
-It calls the operation that torch has for layers with fixed weights. Inductor accepts that one in no
-other case; an operation that it does not know it calls as it is.
+It calls the operation that torch has for layers with fixed weights. Inductor accepts that one in
+no other case; an operation that it does not know it calls as it is.
 """
 
 import torch
@@ -29,5 +29,6 @@ _LIBRARY.impl("linear", _linear, "CPU")
 _LIBRARY.impl("linear", _shape, "Meta")
 
 linear = torch.ops.pyrovae.linear.default
-"""`after(x @ weight.T + bias)` [M, N] of float32 `x` [M, K], `weight` [N, K] and `bias` [N] or None,
-where `after` is "none", "tanh" or "relu"."""
+"""`after(x @ weight.T + bias)` [M, N] of float32 `x` [M, K], `weight` [N, K] and `bias` [N].
+
+There need be no bias; `after` is "none", "tanh" or "relu"."""
