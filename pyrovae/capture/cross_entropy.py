@@ -1,6 +1,6 @@
 """Bernoulli log-densities that are summed at once, with one logarithm for many elements."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -47,7 +47,8 @@ def _chain(node: Node) -> list[Node] | None:
         reader = _only_reader(reader)
     if reader is None or reader.target is not _aten.sum.dim_IntList or reader.kwargs:
         return None
-    summed, dims = chain[-1].meta["val"], reader.args[1]
+    summed = chain[-1].meta["val"]
+    dims = cast(list[int], reader.args[1])
     is_last = list(dims) in ([-1], [summed.dim() - 1]) and len(reader.args) == 2
     return [*chain, reader] if is_last and _group(summed.shape[-1]) else None
 
@@ -58,7 +59,7 @@ def _rewrite(graph: GraphModule, node: Node, chain: list[Node]) -> None:
     group = _group(shape[-1])
     parts = [*shape[:-1], shape[-1] // group, group]
     negative = sum(n.target is _aten.neg.default for n in chain) % 2 == 1
-    logits, target = node.args[:2]
+    logits, target = cast(tuple[Node, Node], node.args[:2])
 
     def put(operation: Any, *args: Any) -> Node:  # noqa: ANN401
         return graph.graph.call_function(operation, args)
@@ -90,9 +91,12 @@ def _only_reader(node: Node) -> Node | None:
 
 
 def _is_large(node: Node) -> bool:
-    value, logits, target = (n.meta.get("val") for n in (node, *node.args[:2]))
+    given = cast(tuple[Node, Node], node.args[:2])
+    value, logits, target = (n.meta.get("val") for n in (node, *given))
     return (
-        all(isinstance(v, Tensor) for v in (value, logits, target))
+        isinstance(value, Tensor)
+        and isinstance(logits, Tensor)
+        and isinstance(target, Tensor)
         and value.dtype in (torch.float32, torch.float64)
         and value.dtype == logits.dtype == target.dtype
         and value.shape == logits.shape

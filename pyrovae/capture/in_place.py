@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 
 _aten = torch.ops.aten
-_METHODS = {
+_METHODS: dict[Any, str] = {
     _aten.abs.default: "abs_",
     _aten.add.Tensor: "add_",
     _aten.clamp_max.default: "clamp_max_",
@@ -27,7 +27,7 @@ _METHODS = {
     _aten.tanh.default: "tanh_",
 }
 _COMMUTE = {_aten.add.Tensor, _aten.mul.Tensor}
-_WITH_OUT = {_aten.sub.Tensor: torch.sub, _aten.div.Tensor: torch.div}
+_WITH_OUT: dict[Any, Any] = {_aten.sub.Tensor: torch.sub, _aten.div.Tensor: torch.div}
 _LARGE = 1_024  # elements; memory for fewer is had at once
 
 

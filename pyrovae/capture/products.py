@@ -1,6 +1,6 @@
 """Matrix products of a graph on a CPU, by the library that is fastest at them."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -38,7 +38,7 @@ def with_fused_products(graph: GraphModule) -> GraphModule:
 
 def _turn(graph: GraphModule, product: Node) -> None:
     """The transposed product of the transposed factors, where rows are many and columns few."""
-    one, other = product.args
+    one, other = _nodes(product)
     rows, columns = product.meta["val"].shape[1:]
     if columns > _NARROW or rows < 2 * columns:
         return
@@ -49,7 +49,7 @@ def _turn(graph: GraphModule, product: Node) -> None:
         return found
 
     with graph.graph.inserting_before(product):
-        again = graph.graph.call_function(product.target, (turned(other), turned(one)))
+        again = graph.graph.call_function(_aten.bmm.default, (turned(other), turned(one)))
         again.meta = {"val": product.meta["val"].new_empty(len(one.meta["val"]), columns, rows)}
         made = graph.graph.call_function(
             _aten.clone.default, (turned(again),), {"memory_format": torch.contiguous_format}
@@ -59,7 +59,8 @@ def _turn(graph: GraphModule, product: Node) -> None:
 
 
 def _replace(graph: GraphModule, product: Node) -> None:
-    bias, one, other = (None, *product.args) if len(product.args) == 2 else product.args
+    given: Any = product.args
+    bias, one, other = (None, *given) if len(given) == 2 else given
     last, name = product, "none"
     if bias is None:
         end = _through_views(product)
@@ -102,8 +103,14 @@ def _is_row(node: Any, width: int) -> bool:  # noqa: ANN401
     return isinstance(value, Tensor) and tuple(value.shape) == (width,)
 
 
+def _nodes(product: Node) -> tuple[Node, Node]:
+    """The two factors."""
+    one, other = cast(tuple[Node, Node], product.args[-2:])
+    return one, other
+
+
 def _is_large(node: Node) -> bool:
-    one, other = (n.meta.get("val") for n in node.args[-2:])
+    one, other = (n.meta.get("val") for n in _nodes(node))
     return (
         isinstance(one, Tensor)
         and isinstance(other, Tensor)
