@@ -1,15 +1,16 @@
 """What does log p(x) cost?  Run: python benchmarks/evidence.py [--device cuda] [--num-particles K]
 
 `log_evidence`, eager and compiled, is compared with a loop written by hand for this model, and
-with its matrix products alone, on the one-layer net of the IWAE paper with random weights. It is
-also compiled with the elementwise functions that inductor takes by itself, and with products
-of bfloat16 that are summed in float32, which torch offers and the library leaves off. Pythae's
-`get_nll` is in `pythae_step.py`. First all estimates are compared. Then the time per
-further datum is measured, so that costs paid once (compiling) do not enter; these are printed too.
+with its matrix products alone, by torch's `mm` and by oneDNN, on the one-layer net of the IWAE
+paper with random weights. It is also compiled with the elementwise functions that inductor takes
+by itself, and with `mm` in place of oneDNN. Pythae's `get_nll` is in `pythae_step.py`. First all
+estimates are compared. Then the time per further datum is measured, so that costs paid once
+(compiling) do not enter; these are printed too.
 """
 
 import argparse
 import math
+import sys
 from functools import partial
 from statistics import median, quantiles
 from time import perf_counter
@@ -22,9 +23,11 @@ from torch import nn
 
 from pyrovae import log_evidence
 from pyrovae.capture import inductor
+from pyrovae.capture.onednn import linear
 from pyrovae.models import VAE
 from pyrovae.nn import MLP
 
+collect = sys.modules["pyrovae.evaluate.collect"]
 ROWS = 16  # data per block, on all sides; the particles of a draw fit in 64 MB
 PARTICLES = 125
 
@@ -59,7 +62,7 @@ def by_hand(vae, x, num_particles, rows=ROWS, chunk=PARTICLES):
 
 
 @torch.no_grad()
-def products(vae, x, num_particles):
+def products(vae, x, num_particles, by_onednn=False):
     """The matrix products of the decoder alone, in draws of the same size."""
     weights = [layer.weight for layer in vae.decoder.layers if isinstance(layer, nn.Linear)]
     size = min(num_particles, PARTICLES) * ROWS
@@ -67,7 +70,10 @@ def products(vae, x, num_particles):
     outs = [torch.empty(size, w.shape[0], device=x.device) for w in weights]
     for _ in range(math.ceil(len(x) / ROWS) * math.ceil(num_particles / PARTICLES)):
         for (one, other), out in zip(pairs, outs, strict=True):
-            torch.mm(one, other, out=out)
+            if by_onednn:
+                linear(one, other.t(), None, "none")
+            else:
+                torch.mm(one, other, out=out)
 
 
 def with_library_calls(measure, **words):
@@ -76,14 +82,10 @@ def with_library_calls(measure, **words):
         return measure(compile=True, **words)
 
 
-def with_bfloat16_products(measure, **words):
-    """Compiled, and factors of matrix products rounded to bfloat16."""
-    flags = torch.backends.mkldnn.matmul
-    before, flags.fp32_precision = flags.fp32_precision, "bf16"
-    try:
+def with_mm(measure, **words):
+    """Compiled with the products that torch takes by itself."""
+    with mock.patch.object(collect, "with_fused_products", lambda graph: graph):
         return measure(compile=True, **words)
-    finally:
-        flags.fp32_precision = before
 
 
 if __name__ == "__main__":
@@ -92,9 +94,12 @@ if __name__ == "__main__":
     parser.add_argument("--num-particles", type=int, default=5000)
     parser.add_argument("--data", type=int, default=48)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="of torch, on a CPU")
     parser.add_argument("--row-by-row", action="store_true", help="time such a loop as well")
     parser.add_argument("--output", help="file; by default results/evidence_<device>.txt")
     words = parser.parse_args()
+    if words.threads:
+        torch.set_num_threads(words.threads)
     say = Report(words.output, f"evidence_{words.device}.txt")
     few = ROWS  # the cost of these data is subtracted
     vae, x = one_layer_net(words.device, few + words.data)
@@ -110,16 +115,16 @@ if __name__ == "__main__":
     compiled = ours(x[:few], compile=True)
     first = perf_counter() - started
     library = with_library_calls(ours, x=x[:few])
-    halved = with_bfloat16_products(ours, x=x[:few])
+    plain = with_mm(ours, x=x[:few])
     pyro.set_rng_seed(2)
     theirs = by_hand(vae, x[:few], k).cpu().double()
     z = (eager.log_px - theirs) / (math.sqrt(2) * eager.standard_error)
     apart = (compiled.log_px - eager.log_px).abs().max()
-    rough = (halved.log_px - eager.log_px).abs().max()
     say(
         f"log p(x) {eager.mean():.4f}, compiled {compiled.mean():.4f} (no datum differs by more "
         f"than {apart:.1e}; with library calls "
-        f"{(library.log_px - eager.log_px).abs().max():.1e}; with bfloat16 products {rough:.1e}, "
+        f"{(library.log_px - eager.log_px).abs().max():.1e}; with mm "
+        f"{(plain.log_px - eager.log_px).abs().max():.1e}, "
         f"where Monte Carlo errs by {eager.standard_error.median():.1e}), by hand "
         f"{theirs.mean():.4f} (worst z {z.abs().max():.2f})"
     )
@@ -127,9 +132,10 @@ if __name__ == "__main__":
 
     contenders = {
         "matrix products alone": partial(products, vae, num_particles=k),
+        "  by oneDNN": partial(products, vae, num_particles=k, by_onednn=True),
         "log_evidence, compiled": partial(ours, compile=True),
         "  with library calls": partial(with_library_calls, ours),
-        "  with bfloat16 products": partial(with_bfloat16_products, ours),
+        "  with torch's mm": partial(with_mm, ours),
         "log_evidence, eager": ours,
         "by hand": partial(by_hand, vae, num_particles=k),
     }

@@ -47,6 +47,29 @@ _QUICK: dict[Any, Any] = {
 _QUICK_METHODS: dict[Any, str] = {_ATEN.expand.default: "expand", _ATEN.view.default: "view"}
 
 
+_UNARY = {_ATEN.neg.default, _ATEN.exp.default, _ATEN.log.default, _ATEN.mul.Scalar}
+
+
+def narrowed(graph: GraphModule) -> GraphModule:
+    """The graph, with functions of a repeated tensor computed before it is repeated."""
+    for node in list(graph.graph.nodes):
+        given = node.args[0] if node.target in _UNARY else None
+        if not isinstance(given, Node) or given.target is not _ATEN.expand.default:
+            continue
+        source, value = given.args[0], _meta(given)
+        if value is None or not isinstance(source, Node):
+            continue
+        with graph.graph.inserting_before(node):
+            small = graph.graph.call_function(node.target, (source, *node.args[1:]), node.kwargs)
+            made = graph.graph.call_function(given.target, (small, *given.args[1:]), given.kwargs)
+        small.meta, made.meta = {"val": _meta(source)}, {"val": value}
+        node.replace_all_uses_with(made)
+        graph.graph.erase_node(node)
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    return graph
+
+
 def interpreted(graph: GraphModule) -> GraphModule:
     """The graph, its operations under the names by which Python calls them fastest."""
     for node in graph.graph.nodes:

@@ -10,12 +10,16 @@ from torch.fx import GraphModule
 
 from ..errors import CaptureError
 from .captured import Compiler
+from .cross_entropy import with_summed_cross_entropy
 from .diagnose import diagnose
 from .graph import Traced, single_operations
+from .in_place import written_in_place
+from .interpreted import interpreted, narrowed, simplified
 from .noise import Split, split_noise, writes_in_place
+from .products import with_fused_products
 from .replay import as_cuda_graph
 
-_LARGEST = 2**21  # bytes of the largest tensor of a call, so that it stays in cache
+_LARGEST = 2**20  # bytes of the largest tensor of a call, so that it stays in cache
 _MOST = 64  # seeds a call; the cost of a call is then small beside that of its arithmetic
 _ONE_BY_ONE = 16  # seeds a call where each is a run of its own
 _UNROLLED = 2  # a call of many seeds may hold so many times the operations of one
@@ -53,7 +57,10 @@ class SeededGraph:
             if self.size == 1:
                 raise CaptureError("one draw is large enough for a call of its own")
             graph = _for_many(self._split, traced.externals, self.size)
-            self._code = self._compiled(graph, compiler, name)
+            if compiler is None:
+                self._code = _for_interpreter(graph).forward
+            else:
+                self._code = self._compiled(graph, compiler, name)
         elif compiler is not None:
             self._code = compiler(traced.graph, traced.externals)
 
@@ -85,10 +92,8 @@ class SeededGraph:
         return [tensor[: len(seeds)] for tensor in self._code(*externals, *noise)]
 
     def _compiled(
-        self, graph: GraphModule, compiler: Compiler | None, name: str
+        self, graph: GraphModule, compiler: Compiler, name: str
     ) -> Callable[..., Sequence[Tensor]]:
-        if compiler is None:
-            return graph
         noise = _places(self._split, self.size)
         externals = self.traced.externals
         code = compiler(graph, [*externals, *noise])
@@ -131,14 +136,23 @@ def _for_many(split: Split, externals: Sequence[Tensor], size: int) -> GraphModu
             # Of an operation that vmap runs seed by seed; too many of them are refused below.
             warnings.simplefilter("ignore", UserWarning)
             functorch._set_vmap_fallback_warning_enabled(False)
-            found = single_operations(torch.vmap(split.rest, dims), [*externals, *noise])
+            one = with_summed_cross_entropy(split.rest)
+            many = torch.func.functionalize(torch.vmap(one, dims), remove="mutations")
+            found = single_operations(many, [*externals, *noise])
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise CaptureError(diagnose(error)) from error
     finally:
         functorch._set_vmap_fallback_warning_enabled(True)  # as it is in torch
     found.graph.eliminate_dead_code()
     found.recompile()
-    one, many = (len(graph.graph.nodes) for graph in (split.rest, found))
-    if many > _UNROLLED * one:
-        raise CaptureError(f"torch.vmap makes {many} operations of {one}")
+    before, after = (len(graph.graph.nodes) for graph in (split.rest, found))
+    if after > _UNROLLED * before:
+        raise CaptureError(f"torch.vmap makes {after} operations of {before}")
     return found
+
+
+def _for_interpreter(graph: GraphModule) -> GraphModule:
+    """The graph of many seeds in fewer and faster operations."""
+    if any(writes_in_place(node) for node in graph.graph.nodes):
+        return graph
+    return interpreted(written_in_place(with_fused_products(narrowed(simplified(graph)))))

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -11,8 +11,13 @@ from time import perf_counter
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import pyro
+from torch import Tensor
+from torch.fx import GraphModule
 
 from ..capture import CapturedCall
+from ..capture.cross_entropy import with_summed_cross_entropy
+from ..capture.inductor import Code, compile_graph
+from ..capture.products import with_fused_products
 from ..errors import CaptureWarning, ConfigError, warn
 from ..particles import Particles
 from ..particles.isolation import isolated
@@ -118,7 +123,7 @@ class _Compiled(Generic[T]):
             return cast(T | None, self._call(size, *block.args))
 
     def _new_call(self) -> CapturedCall:
-        return CapturedCall(self._run, "the measurement of a draw")
+        return CapturedCall(self._run, "the measurement of a draw", compiler=_compiled)
 
     def _timed(self, draw: Callable[[], T], size: int) -> T:
         """An eager draw, which tells whether a graph is worth compiling for those ahead."""
@@ -137,6 +142,13 @@ class _Compiled(Generic[T]):
     def _run(self, size: int, *args: Any) -> T:  # noqa: ANN401
         with pyro.validation_enabled(False):
             return self._measure(replace(self._blocks[0], args=args).draw(size))
+
+
+def _compiled(graph: GraphModule, tensors: Sequence[Tensor]) -> Code:
+    """A graph that is only evaluated, which leaves more freedom than a training step."""
+    if all(tensor.device.type == "cpu" for tensor in tensors):
+        graph = with_fused_products(with_summed_cross_entropy(graph))
+    return compile_graph(graph, tensors)
 
 
 def _may_pay(sweep: Sweep, compile: Compile) -> bool:

@@ -178,6 +178,9 @@ class SeededDraws(Generic[T]):
 
     def _examine(self, draws: "_Draws") -> None:
         """Draw again, as the function does, what is not finite: Pyro may say what is wrong."""
+        # One pass over the numbers where all is well: a sum is not finite if one of them is not.
+        if all(bool(value.sum().isfinite()) for value in draws.values):
+            return
         finite = [value.isfinite().reshape(len(value), -1).all(1) for value in draws.values]
         bad = (~torch.stack(finite).all(0)).nonzero()
         if len(bad):

@@ -3,7 +3,7 @@
 import torch
 
 from pyrovae.capture.graph import trace
-from pyrovae.capture.interpreted import interpreted, simplified
+from pyrovae.capture.interpreted import interpreted, narrowed, simplified
 
 
 def test_what_changes_nothing_is_dropped_and_results_stay():
@@ -35,3 +35,17 @@ def test_quick_names_are_the_same_operations():
     quick = interpreted(graph)
     assert all(map(torch.equal, quick(x, y), expected))
     assert any(node.target is torch.addmm for node in quick.graph.nodes)
+
+
+def test_what_is_repeated_is_computed_once():
+    def run(x):
+        return x.expand(5, 4).neg(), x.expand(5, 4).exp() * 2, x.neg()
+
+    x = torch.randn(1, 4)
+    graph = trace(run, [x]).graph
+    expected = graph(x)
+    small = narrowed(graph)
+    assert all(map(torch.equal, small(x), expected))
+    names = ("neg", "exp.default")
+    computed = [n for n in small.graph.nodes if any(w in str(n.target) for w in names)]
+    assert len(computed) == 3 and all(n.meta["val"].shape == (1, 4) for n in computed)

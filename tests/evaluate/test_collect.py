@@ -10,15 +10,17 @@ import pytest
 import torch
 from torch import nn
 
-from pyrovae.capture import CapturedCall
+from pyrovae.capture import CapturedCall, onednn
 from pyrovae.data.synthetic import LinearGaussian
 from pyrovae.errors import CaptureWarning, ConfigError, SupportError
 from pyrovae.evaluate import elbo_parts, log_evidence
 from pyrovae.evaluate.sweep import Sweep
 from pyrovae.models import VAE
+from pyrovae.nn import MLP
 from tests.pairs import STYLES
 
 FIELDS = ("log_px", "standard_error", "ess", "k_hat", "log_px_psis", "log_px_at")
+MLP64 = partial(MLP, hidden=(64,), activation=nn.Tanh)
 MODULE = sys.modules["pyrovae.evaluate.collect"]
 
 
@@ -27,7 +29,7 @@ def calls(monkeypatch):
     """The graph as torch interprets it, without the compiler's seconds; those that were made."""
     made = []
 
-    def interpreted(*args):
+    def interpreted(*args, compiler):
         made.append(CapturedCall(*args, compiler=None))
         return made[-1]
 
@@ -239,3 +241,29 @@ def test_another_word_is_refused(gaussian):
     oracle, x = gaussian
     with pytest.raises(ConfigError, match="compile is 'yes', and must be True, False or 'auto'"):
         log_evidence(oracle.model, oracle.guide, x, compile="yes")
+
+
+def test_products_and_densities_take_faster_forms(monkeypatch):
+    """The graph as it is handed to inductor, run by torch's interpreter."""
+    given = []
+
+    def kept(graph, tensors):
+        given.append(graph)
+        return graph
+
+    monkeypatch.setattr(MODULE, "compile_graph", kept)
+    pyro.set_rng_seed(0)
+    vae = VAE((1, 8, 8), 3, encoder=MLP64, decoder=MLP64)
+    x = torch.rand(8, 1, 8, 8).round()
+    found = [
+        log_evidence(
+            vae.model, vae.guide, x, num_particles=300, rows=4, chunk=400, seed=1, compile=compile
+        )
+        for compile in (False, True)
+    ]
+    operations = [node.target for node in given[0].graph.nodes]
+    # That of the hidden layer and the logits; the other products are small.
+    assert operations.count(onednn.linear) == 1 and torch.ops.aten.prod.dim_int in operations
+    assert torch.ops.aten.binary_cross_entropy_with_logits.default not in operations
+    torch.testing.assert_close(found[1].log_px, found[0].log_px, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(found[1].ess, found[0].ess, rtol=1e-4, atol=1e-4)
