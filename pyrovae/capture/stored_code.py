@@ -17,11 +17,11 @@ from torch.fx import GraphModule
 
 from ..runtime.files import write_whole
 from .code_folder import digest
+from .code_products import addmm, mm, new_addmm, new_mm
 from .kept_buffers import add_kept_buffers, call_of
 from .kernels import Place, load_kernels
 from .new_results import take_new_results
 from .processor import processor
-from .code_products import addmm, mm, new_addmm, new_mm
 
 _FORMAT = "1"
 _NAMESPACES = ("aten", "prims")  # of operations that change with torch's version alone
