@@ -5,7 +5,7 @@ import ast
 import pytest
 import torch
 
-from pyrovae.capture import products
+from pyrovae.capture import code_products as products
 from pyrovae.capture.new_results import take_new_results
 
 CODE = """

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from pyrovae.capture import products, stored_code
+from pyrovae.capture import code_products as products
+from pyrovae.capture import stored_code
 from pyrovae.train import Callback, calls, fit
 from tests.train.pairs import pair
 
