@@ -44,7 +44,11 @@ _QUICK: dict[Any, Any] = {
     _ATEN.tanh.default: torch.tanh,
     _ATEN.unsqueeze.default: torch.unsqueeze,
 }
-_QUICK_METHODS: dict[Any, str] = {_ATEN.expand.default: "expand", _ATEN.view.default: "view"}
+_QUICK_METHODS: dict[Any, str] = {
+    _ATEN.expand.default: "expand",
+    _ATEN.reshape.default: "reshape",
+    _ATEN.view.default: "view",
+}
 
 
 _UNARY = {_ATEN.neg.default, _ATEN.exp.default, _ATEN.log.default, _ATEN.mul.Scalar}

@@ -136,7 +136,7 @@ def _for_many(split: Split, externals: Sequence[Tensor], size: int) -> GraphModu
             # Of an operation that vmap runs seed by seed; too many of them are refused below.
             warnings.simplefilter("ignore", UserWarning)
             functorch._set_vmap_fallback_warning_enabled(False)
-            one = with_summed_cross_entropy(split.rest)
+            one = _with_any_strides(with_summed_cross_entropy(split.rest))
             many = torch.func.functionalize(torch.vmap(one, dims), remove="mutations")
             found = single_operations(many, [*externals, *noise])
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
@@ -151,8 +151,17 @@ def _for_many(split: Split, externals: Sequence[Tensor], size: int) -> GraphModu
     return found
 
 
+def _with_any_strides(graph: GraphModule) -> GraphModule:
+    """The graph, its views taken by `reshape`: with an axis of seeds strides may be others."""
+    for node in graph.graph.find_nodes(op="call_function", target=torch.ops.aten.view.default):
+        node.target = torch.ops.aten.reshape.default
+    graph.recompile()
+    return graph
+
+
 def _for_interpreter(graph: GraphModule) -> GraphModule:
     """The graph of many seeds in fewer and faster operations."""
     if any(writes_in_place(node) for node in graph.graph.nodes):
         return graph
-    return interpreted(written_in_place(with_fused_products(narrowed(simplified(graph)))))
+    graph = _with_any_strides(with_fused_products(narrowed(simplified(graph))))
+    return interpreted(written_in_place(graph))

@@ -21,10 +21,12 @@ from .code_products import addmm, mm, new_addmm, new_mm
 from .kept_buffers import add_kept_buffers, call_of
 from .kernels import Place, load_kernels
 from .new_results import take_new_results
+from .onednn import linear
 from .processor import processor
 
 _FORMAT = "1"
 _NAMESPACES = ("aten", "prims")  # of operations that change with torch's version alone
+_OWN = {linear}  # likewise
 # In the place of torch's own table of these, whose import takes a second.
 _EXTERN: dict[str, Any] = {
     "mm": mm,
@@ -44,7 +46,7 @@ def code_key(graph: GraphModule, tensors: Sequence[Tensor]) -> str | None:
     for node in graph.graph.nodes:
         if node.op == "call_function":
             operation = isinstance(node.target, torch._ops.OpOverload)
-            if operation and node.target.namespace not in _NAMESPACES:
+            if operation and node.target.namespace not in _NAMESPACES and node.target not in _OWN:
                 return None
             if not operation and node.target is not operator.getitem:
                 return None

@@ -43,7 +43,7 @@ def report(
     *,
     num_particles: int = 5000,
     chunk: int | None = None,
-    compile: bool | Literal["auto"] = False,
+    compile: bool | Literal["auto"] = "auto",
     seed: int = 0,
     mode: Mode = "evaluation",
     progress: bool | None = None,

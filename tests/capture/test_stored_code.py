@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from pyrovae.capture import Captured, announcing
+from pyrovae.capture import Captured, announcing, onednn
 from pyrovae.capture import stored_code as stored_code_file
 from pyrovae.capture.code_folder import code_folder
 from pyrovae.capture.inductor import compile_graph
 from pyrovae.capture.kernel_library import KernelLibrary
+from pyrovae.capture.onednn import linear
 from pyrovae.capture.stored_code import code_key
 
 _WEIGHT = torch.linspace(-1.0, 1.0, 20).reshape(5, 4)
@@ -89,6 +90,16 @@ def test_the_key_has_shapes_versions_and_the_processor(monkeypatch):
 def test_an_operation_of_the_users_own_has_no_key():
     graph = torch.fx.symbolic_trace(torch.nn.Linear(2, 2))
     assert code_key(graph, [torch.ones(2)]) is None
+
+
+@pytest.mark.skipif(not onednn.is_available(), reason="torch has no oneDNN")
+def test_the_librarys_own_product_is_stored(folder):
+    x, weight = torch.linspace(-1.0, 1.0, 15).reshape(3, 5), _WEIGHT.T.contiguous()
+    graph = make_fx(lambda x, weight: (linear(x, weight, None, "tanh").exp(),))(x, weight)
+    assert code_key(graph, [x, weight]) is not None
+    for _ in range(2):  # compiled, loaded
+        (found,) = compile_graph(graph, [x, weight])(x, weight)
+        torch.testing.assert_close(found, (x @ weight.T).tanh().exp())
 
 
 def test_a_folder_that_others_may_write_into_is_not_used(folder):
