@@ -60,13 +60,13 @@ def parse(
     if file is not None:
         name = str(file) if path is None else f"--config {path}"
         content = read_yaml(file, name)
-        options = {action.dest: action for action in own_actions}
+        by_name = {action.dest: action for action in own_actions}
         config = checked(
             _yes_and_no(
-                {k: v for k, v in content.items() if k not in SECTIONS or k in only}, options
+                {k: v for k, v in content.items() if k not in SECTIONS or k in only}, by_name
             ),
             name=name,
-            options=options,
+            options=by_name,
             find=FINDERS,
             defaults=SECTIONS,
             said=said,
