@@ -219,7 +219,7 @@ FOLDERS = {
         {"ais", "bdmc"},
     ],
     "evaluate/comparison": [
-        {"bounds", "cost", "effort", "gradient_moments", "table", "talk"},
+        {"bounds", "cost", "effort", "moments_by_draw", "table", "talk"},
         {"comparable", "gradient_draws", "rounding", "training_comparison", "truth", "weights"},
         {"comparison", "references"},
         {"gradient_rows"},

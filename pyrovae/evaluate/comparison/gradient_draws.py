@@ -12,7 +12,7 @@ from ..gradients.groups import declared, slices
 from ..seeded_draws import SeededDraws
 from .bounds import Subject
 from .effort import MOST, RELATIVE, SIGNAL, next_look
-from .gradient_moments import Moments
+from .moments_by_draw import MomentsByDraw
 
 _GRADIENTS = 2  # stream of the seed of the comparison; the bounds have others
 _PIECE = 2**22  # numbers that moments are updated with at once
@@ -21,7 +21,7 @@ _NOISE = 0.6745**2  # square of the median of |N(0, 1)|
 Told = Callable[[float], None]
 """Is told which share of a part of the work is done."""
 
-Needed = Callable[[Moments], float]
+Needed = Callable[[MomentsByDraw], float]
 """How many draws will probably do; those that there are, where they do."""
 
 
@@ -69,7 +69,7 @@ class Drawing:
         of: The pair.
         source: What is drawn.
         stream: Of the seed.
-        target: See `Moments`.
+        target: See `MomentsByDraw`.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Drawing:
         stream: int,
         target: Tensor | None = None,
     ) -> None:
-        self.moments = Moments(of.parts, target)
+        self.moments = MomentsByDraw(of.parts, target)
         self._of, self._source, self._stream = of, source, stream
 
     def until(self, fixed: int | None, allowed: float, needed: Needed, told: Told) -> str:
@@ -121,7 +121,7 @@ class Drawing:
                 yield piece, chunk.milliseconds
 
 
-def needed_for_signal(moments: Moments) -> float:
+def needed_for_signal(moments: MomentsByDraw) -> float:
     """Draws after which the median coordinate of each group stands out from its noise."""
     need = 0.0
     for signal in moments.signal:
@@ -132,7 +132,7 @@ def needed_for_signal(moments: Moments) -> float:
     return max(need, moments.count + 1) if need else moments.count
 
 
-def needed_for_precision(moments: Moments) -> float:
+def needed_for_precision(moments: MomentsByDraw) -> float:
     """Draws after which variances and directional ratios are as precise as they should be."""
     errors: Sequence[float] = [
         *moments.variance_error,

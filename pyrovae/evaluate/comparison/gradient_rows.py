@@ -16,7 +16,7 @@ from ..gradients.statistics import GradientStatistics
 from .bounds import Subject
 from .effort import FEWEST, Effort
 from .gradient_draws import Drawing, PairGradients, Told, needed_for_precision
-from .gradient_moments import Moments
+from .moments_by_draw import MomentsByDraw
 from .references import References, Target
 
 _DRAWS = 0  # stream of the seed
@@ -124,7 +124,9 @@ class GradientRows:
         found = tuple(f"{what}: {short}" for short, what in shortages if short)
         return GradientColumns(columns, found, is_whole)
 
-    def _columns(self, moments: Moments, target: Target, milliseconds: float) -> dict[str, Any]:
+    def _columns(
+        self, moments: MomentsByDraw, target: Target, milliseconds: float
+    ) -> dict[str, Any]:
         groups, by_name = self._pair.groups, self._pair.by_name
         directional = dict(zip(groups, moments.directional_snr, strict=True))
         relative = dict(zip(groups, moments.variance_error, strict=True))
@@ -169,7 +171,7 @@ def _ratio_error(relative: float, figures: Mapping[str, Any]) -> float:
     return math.hypot(relative / 2, 1 - math.sqrt(max(0.0, 1 - 2 * noise**2)))
 
 
-def needed_for_direction(moments: Moments, target: Target) -> float:
+def needed_for_direction(moments: MomentsByDraw, target: Target) -> float:
     """Draws of a reference after which its direction is known better than draws follow it.
 
     A ratio of lengths along and across it, d, is found as the root of 1 / (1/d^2 + 1/r^2), where

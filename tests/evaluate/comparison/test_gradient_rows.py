@@ -13,8 +13,8 @@ from pyrovae.data.base import mix_seed
 from pyrovae.evaluate.comparison.bounds import Subject
 from pyrovae.evaluate.comparison.effort import RELATIVE, Effort
 from pyrovae.evaluate.comparison.gradient_draws import needed_for_precision, needed_for_signal
-from pyrovae.evaluate.comparison.gradient_moments import Moments
 from pyrovae.evaluate.comparison.gradient_rows import GradientRows
+from pyrovae.evaluate.comparison.moments_by_draw import MomentsByDraw
 from pyrovae.evaluate.comparison.references import _same, _sketch
 from pyrovae.objectives import ELBO, IWAE, RWS, STL, DReG
 from pyrovae.particles.parameters import trainable
@@ -155,7 +155,7 @@ def test_moments_are_those_of_all_draws_and_their_errors_cover():
     off = []
     for _ in range(200):
         values = torch.randn(40, 40, generator=generator).double() + 0.5
-        moments = Moments(parts, target)
+        moments = MomentsByDraw(parts, target)
         for chunk in values.split([1, 1, 30, 8]):
             moments = moments.with_draws(chunk, 1.0)
         torch.testing.assert_close(moments.mean, values.mean(0))
@@ -165,7 +165,7 @@ def test_moments_are_those_of_all_draws_and_their_errors_cover():
             size = part.stop - part.start
             off.append(abs(total - size) < 1.96 * error * total)
     assert 0.89 < sum(off) / len(off) < 0.98
-    constant = Moments(parts).with_draws(torch.full((1, 40), 0.1), 1.0)
+    constant = MomentsByDraw(parts).with_draws(torch.full((1, 40), 0.1), 1.0)
     for _ in range(5):
         constant = constant.with_draws(torch.full((2, 40), 0.1), 1.0)
     assert not constant.variance.any() and needed_for_signal(constant) == constant.count

@@ -10,7 +10,7 @@ _ROUNDING = 1e-7  # of a gradient in single precision
 
 
 @dataclass(frozen=True)
-class Moments:
+class MomentsByDraw:
     """Mean and variance of gradients [P] in float64, whose memory does not grow with draws.
 
     Args:
@@ -35,7 +35,7 @@ class Moments:
     increments: tuple[Tensor, ...] = ()
     milliseconds: tuple[float, ...] = ()
 
-    def with_draws(self, values: Tensor, milliseconds: float) -> "Moments":
+    def with_draws(self, values: Tensor, milliseconds: float) -> "MomentsByDraw":
         """With more gradients [S, P]; these here stay whole if an interrupt comes."""
         values = values.double()
         size = len(values)
