@@ -130,7 +130,7 @@ def _add_start(parser: Parser) -> None:
 def _add_speed(parser: Parser) -> None:
     add = parser.add_argument_group("speed and memory").add_argument
     add("--compile", nargs="?", const="yes", default="auto", choices=["no", "yes", "auto"],
-        help="Compile the training step; auto: in runs of 10,000 steps or more.")  # fmt: skip
+        help="Compile the training step; auto: in runs of 5,000 steps or more.")  # fmt: skip
     add("--steps-per-call", type=CountOrAuto, default="auto", metavar="N",
         help="Steps in one graph; auto: one, called for many batches in a row.")  # fmt: skip
     add("--precision", choices=["full", "tf32", "bf16"], default="full",

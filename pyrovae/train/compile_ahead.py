@@ -8,16 +8,16 @@ from ..runtime.random_state import kept_random_state
 from .loop import Loop
 from .stepper import Batch, Stepper
 
-# Steps after which compiling has paid. It costs tens of seconds the first time, and saves some
+# Steps after which compiling has paid. It costs some ten seconds the first time, and saves some
 # milliseconds a step. Both grow with the number of operations, so that their ratio depends on the
 # pair less than either: see `benchmarks/compile_auto.py`, with nothing in torch's cache. The rule
 # counts steps, not seconds, so that the same call decides in the same way each time, on all ranks,
 # and when it is resumed.
-_LONG = 10_000
+_LONG = 5_000
 
 
 def is_worth_compiling(compile: bool | Literal["auto"], steps: int) -> bool:
-    """What `compile` says; "auto" compiles where the whole run has 10,000 steps or more."""
+    """What `compile` says; "auto" compiles where the whole run has 5,000 steps or more."""
     return steps >= _LONG if compile == "auto" else compile
 
 

@@ -166,7 +166,7 @@ def fit(
         precision: Of the steps: "full", "tf32" (CUDA matrix products) or "bf16" (networks in
             bfloat16, all else in float32); see `Precision`. Validation is in full.
         compile: Capture the whole step as one graph and run it compiled (see `SVI`), and the
-            validation likewise. "auto" compiles where the run has 10,000 steps or more, by which
+            validation likewise. "auto" compiles where the run has 5,000 steps or more, by which
             compiling has paid, and says nothing of a pair that cannot be captured.
         steps_per_call: "auto" calls the compiled step for as many batches in a row as take some
             milliseconds, with little Python between them; learning rates, averages and results are

@@ -27,7 +27,7 @@ def calls(source, steps_per_call):
 
 
 def test_auto_compiles_long_runs():
-    assert not is_worth_compiling("auto", 9999) and is_worth_compiling("auto", 10_000)
+    assert not is_worth_compiling("auto", 4999) and is_worth_compiling("auto", 5_000)
     assert is_worth_compiling(True, 1) and not is_worth_compiling(False, 10**6)
 
 

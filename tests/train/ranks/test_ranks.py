@@ -114,7 +114,9 @@ def test_sharded_evidence_is_the_whole_one(folder):
 
 
 def test_a_killed_rank_ends_the_job_and_says_so(tmp_path):
-    done = scenarios(tmp_path, "killed")
+    # By torchrun itself, which says who was killed.
+    script = rank_scenarios.__file__.removeprefix(f"{ROOT}/")
+    done = torchrun(script, str(tmp_path), "killed")
     assert done.returncode != 0
     # The rank that is left says so, unless torchrun ends it first.
     said = "RanksError" in done.stderr and "rank 0 of 2 lost the others" in done.stderr
