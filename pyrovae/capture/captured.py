@@ -1,5 +1,6 @@
 """A computation that is traced once for each kind of call, compiled, and checked before use."""
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -53,8 +54,9 @@ class Captured:
     Args:
         run: Takes and gives tensors; may read other tensors, and write into them in place.
         name: How the warning calls the computation.
-        uncompared: Tensors that `run` writes and that are not compared, because a small difference
-            may grow in them: parameters under Adam, where a gradient is nothing but rounding.
+        uncompared: Tensors that `run` writes and that are compared roughly, because a small
+            difference may grow in them: parameters under Adam, where a gradient is nothing but
+            rounding. All together they must not differ by as much as they move.
         admit: Called before a kind of call is traced, with its inputs: False postpones the trace,
             a `CaptureError` refuses the computation for good.
         max_graphs: How many kinds of call are compiled; others are run as they are.
@@ -187,6 +189,12 @@ class Captured:
         change = distance([changed[i] for i in compared], [before[i] for i in compared])
         difference = distance([changed[i] for i in compared], [written[i] for i in compared])
         worst = max(deviation(found, expected), ratio(difference, change))
+        # A step in another direction differs by its length or more.
+        rough = [i for i, t in enumerate(changed) if id(t) in uncompared and t.numel() > 1]
+        change = distance([changed[i] for i in rough], [before[i] for i in rough])
+        difference = distance([changed[i] for i in rough], [written[i] for i in rough])
+        if ratio(difference, change) >= 1.0:
+            worst = math.inf
         allowed = self._tolerance
         large = [tensor for tensor in externals if tensor.numel() > 1]
         if worst <= (rounding([*expected, *large]) if allowed is None else allowed):

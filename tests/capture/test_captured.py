@@ -148,3 +148,26 @@ def test_a_tensor_that_is_given_twice_is_two_inputs():
         it("key", x, x)
     torch.testing.assert_close(it("key", x, y)[0], x - 2 * y)
     torch.testing.assert_close(it("key", y, x)[0], y - 2 * x)
+
+
+@pytest.mark.parametrize(("factor", "is_refused"), [(1.0, False), (1.2, False), (-1.0, True)])
+def test_what_may_differ_by_rounding_must_not_move_elsewhere(factor, is_refused):
+    weight = torch.zeros(5)
+
+    def run(x):
+        weight.add_(x)
+        return (x.sum(),)
+
+    def compiler(graph, tensors):
+        def code(*given):
+            before = weight.clone()
+            found = graph(*given)
+            weight.copy_(before + factor * (weight - before))
+            return found
+
+        return code
+
+    it = captured(run, compiler=compiler, uncompared=lambda: [weight], warns=False)
+    for batch in torch.arange(15.0).reshape(3, 5):
+        it("key", batch)
+    assert bool(it.refusal) == is_refused
