@@ -163,8 +163,10 @@ def test_ten_thousand_steps_take_no_more_memory():
     svi = SVI(ORACLE.model, ORACLE.guide, pyro.optim.Adam({"lr": 1e-4}), ELBO(), compile=True)
     for _ in range(500):
         svi.step(x)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(10_000):
-        svi.step(x)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert after - before < 4_000  # kilobytes
+    grown = []
+    for _ in range(2):  # what is kept of each step grows each time; other memory may grow once
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for _ in range(10_000):
+            svi.step(x)
+        grown.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert min(grown) < 4_000, grown  # kilobytes
