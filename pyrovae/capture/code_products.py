@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from . import onednn
 from .processor import processor
 
 _LARGE = 2**20  # multiplications; for fewer the call of oneDNN takes longer than it saves
@@ -54,8 +55,7 @@ def prefers_onednn() -> bool:
         "AMD" in words
         and "avx512f" in words
         and torch.backends.mkl.is_available()
-        and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        and onednn.is_available()
     )
 
 
