@@ -72,7 +72,7 @@ def comparison(found: Compared, *, title: str = "") -> "Figure":
         fmt="o", ms=4, color="C0",
     )  # fmt: skip
     cost.set(xlabel="ms per step")
-    cost.set_xlim(left=0)
+    cost.set_xlim(0, 1.05 * cost.get_xlim()[1])  # from zero, and no mark is cut
     for axes in (bound, snr, cost, product):
         axes.grid(alpha=0.3)
         axes.margins(y=0.6 / len(rows))
